@@ -1,0 +1,38 @@
+"""jaxdl: one model's training as a function, hundreds of models at once."""
+
+from jaxdl import data, nn, optim, runs, search, train
+from jaxdl.search import (
+    Choice,
+    IntUniform,
+    LogUniform,
+    OneMinusLogUniform,
+    Plan,
+    Static,
+    SweepResult,
+    Uniform,
+    sample,
+    sweep,
+)
+from jaxdl.train import Member, Recipe, fit
+
+__all__ = [
+    "Choice",
+    "IntUniform",
+    "LogUniform",
+    "Member",
+    "OneMinusLogUniform",
+    "Plan",
+    "Recipe",
+    "Static",
+    "SweepResult",
+    "Uniform",
+    "data",
+    "fit",
+    "nn",
+    "optim",
+    "runs",
+    "sample",
+    "search",
+    "sweep",
+    "train",
+]

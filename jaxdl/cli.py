@@ -1,0 +1,214 @@
+"""The command line: `jaxdl sweep FILE` and `jaxdl fit FILE`.
+
+FILE is a Python file that defines `recipe`, `space` and `data`. It is run, so it is
+trusted like any script.
+"""
+
+import argparse
+import ast
+import runpy
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxdl import runs
+from jaxdl.data import DataError, Splits
+from jaxdl.search import SpaceError, Static, sweep
+from jaxdl.search.distributions import DISTRIBUTIONS
+from jaxdl.search.space import is_static
+from jaxdl.train import Member, RecipeError, RecipeFunction, fit, flatten
+
+INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
+
+
+class ExperimentError(ValueError):
+    """An experiment file, or what the command line says of it, cannot be used."""
+
+
+class Experiment(NamedTuple):
+    """What an experiment file defines."""
+
+    recipe: RecipeFunction
+    space: Any
+    data: Splits
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line and returns its exit status.
+
+    0 when a model was trained, 1 when every model diverged, 2 when something was wrong
+    with the file, its data, or the arguments.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except KeyboardInterrupt:
+        print("jaxdl: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except (
+        DataError,
+        ExperimentError,
+        ImportError,
+        OSError,
+        RecipeError,
+        SpaceError,
+    ) as error:
+        print(f"jaxdl: error: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="jaxdl", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("file", type=Path, metavar="FILE", help="the experiment file")
+    shared.add_argument(
+        "--epochs", type=_count, default=20, metavar="N", help="default: 20"
+    )
+    shared.add_argument("--seed", type=int, default=0, metavar="S", help="default: 0")
+    many = commands.add_parser(
+        "sweep", parents=[shared], help="train many models with random hyperparameters"
+    )
+    many.add_argument(
+        "--members", type=_count, default=256, metavar="N", help="default: 256"
+    )
+    many.add_argument(
+        "--out", type=Path, metavar="DIR", help="new folder for the results"
+    )
+    many.set_defaults(run=_sweep)
+    one = commands.add_parser("fit", parents=[shared], help="train one model")
+    one.add_argument(
+        "hparams",
+        nargs="*",
+        metavar="NAME=VALUE",
+        help="a hyperparameter; what the space has as a constant may be left out",
+    )
+    one.set_defaults(run=_fit)
+    return parser
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    if options.out is not None:
+        runs.claim(options.out)
+    experiment = _load(options.file)
+    result = sweep(
+        *experiment,
+        key=jax.random.key(options.seed),
+        members=options.members,
+        epochs=options.epochs,
+        run_dir=options.out,
+    )
+    print(result.table(10))
+    if not (result.status == "finished").any():
+        print(f"\nall {options.members} members diverged: lower the learning rates")
+        return 1
+    winner = int(result.ranking()[0])
+    _print_test_error(f"member {winner}", result.best(), experiment.data)
+    if options.out is not None:
+        print(f"results in {options.out}")
+    return 0
+
+
+def _fit(options: argparse.Namespace) -> int:
+    experiment = _load(options.file)
+    hp = _hyperparameters(experiment.space, options.hparams)
+    member = fit(
+        experiment.recipe,
+        hp,
+        experiment.data,
+        key=jax.random.key(options.seed),
+        epochs=options.epochs,
+    )
+    if member.status == "diverged":
+        print(f"diverged at step {member.stopped_at}: lower the learning rate")
+        return 1
+    _print_test_error("the model", member, experiment.data)
+    return 0
+
+
+def _print_test_error(name: str, member: Member, data: Splits) -> None:
+    dev, test = member.metrics["dev_error"][-1], member.evaluate(data.test)
+    print(
+        f"\n{name}: dev error {dev:.2%}, test error {test['error']:.2%} on "
+        f"{len(data.test.inputs)} examples"
+    )
+
+
+def _load(file: Path) -> Experiment:
+    """Returns what the file defines, having run it.
+
+    Raises:
+        ExperimentError: there is no such file, or it lacks a definition.
+    """
+    if not file.is_file():
+        raise ExperimentError(f"there is no experiment file {file}")
+    defined = runpy.run_path(str(file))
+    missing = [name for name in Experiment._fields if name not in defined]
+    if missing:
+        raise ExperimentError(
+            f"{file} does not define {', '.join(missing)}; expected a recipe "
+            "(hyperparameters -> jaxdl.Recipe), a space and data"
+        )
+    experiment = Experiment(*(defined[name] for name in Experiment._fields))
+    if not callable(experiment.recipe) or not isinstance(experiment.data, Splits):
+        raise ExperimentError(
+            f"{file} defines recipe={experiment.recipe!r} and data of type "
+            f"{type(experiment.data).__name__}; expected a function and "
+            "jaxdl.data.Splits"
+        )
+    return experiment
+
+
+def _hyperparameters(space: Any, arguments: Sequence[str]) -> Any:
+    """Returns the space with its distributions replaced by the values given.
+
+    Raises:
+        ExperimentError: an unknown or missing name, or a value of another type.
+    """
+    given = dict(argument.partition("=")[::2] for argument in arguments)
+    names, leaves, treedef = flatten(space)
+    unknown = sorted(set(given) - set(names))
+    sampled = [n for n, x in zip(names, leaves, strict=True) if _is_drawn(x)]
+    missing = [name for name in sampled if name not in given]
+    if unknown or missing:
+        raise ExperimentError(
+            f"got hyperparameters {sorted(given)}: "
+            + (f"unknown {unknown}, " if unknown else "")
+            + (f"missing {missing}, " if missing else "")
+            + f"expected NAME=VALUE for each of {sampled} and, if wanted, for "
+            f"{sorted(set(names) - set(sampled))}"
+        )
+    values = (
+        _value(name, given[name], leaf) if name in given else leaf
+        for name, leaf in zip(names, leaves, strict=True)
+    )
+    return jax.tree.unflatten(treedef, values)
+
+
+def _value(name: str, text: str, leaf: Any) -> Any:
+    """Returns the text as a Python literal, or as it is where a str is expected."""
+    try:
+        value = ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        value = text
+    if isinstance(leaf, Static) and value not in leaf.options:
+        raise ExperimentError(f"got {name}={text}; expected one of {leaf.options}")
+    if is_static(leaf):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ExperimentError(f"got {name}={text}; expected a number")
+    return np.asarray(value)  # traced, whether float or int
+
+
+def _is_drawn(leaf: Any) -> bool:
+    return isinstance(leaf, DISTRIBUTIONS)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"got {text}; expected an int of at least 1")
+    return int(text)

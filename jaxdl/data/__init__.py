@@ -1,0 +1,19 @@
+"""What a model learns from: sources, splits, normalization, checks of the data."""
+
+from jaxdl.data.dataset import DataError, Dataset, Moments, Splits, check, from_arrays
+from jaxdl.data.idx import read_idx
+from jaxdl.data.sources import load
+from jaxdl.data.split import normalize, split
+
+__all__ = [
+    "DataError",
+    "Dataset",
+    "Moments",
+    "Splits",
+    "check",
+    "from_arrays",
+    "load",
+    "normalize",
+    "read_idx",
+    "split",
+]

@@ -1,0 +1,145 @@
+"""What a model learns from: examples with labels, in three sets, checked.
+
+`m` examples of shape `[...]`, `C` classes. Everything here is NumPy on the host.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+class DataError(ValueError):
+    """The data cannot be trained on; the message says which entry and what to do."""
+
+
+class Dataset(NamedTuple):
+    """Examples with their labels."""
+
+    inputs: Any  # [m, ...] floats
+    labels: Any  # [m] integers 0..C-1, or [m, ...] float targets
+
+
+class Moments(NamedTuple):
+    """What normalization subtracts and divides by, one entry a feature."""
+
+    mean: NDArray[np.float32]  # [...] as an example
+    scale: NDArray[np.float32]  # [...] standard deviation; 1 for constant features
+
+    def normalize(self, inputs: ArrayLike) -> NDArray[np.float32]:
+        """Returns `(x - mean) / scale` for raw inputs `[m, ...]`."""
+        return ((np.asarray(inputs) - self.mean) / self.scale).astype(np.float32)
+
+
+class Splits(NamedTuple):
+    """Three sets of one problem: trained on, chosen by, and looked at once."""
+
+    train: Dataset
+    dev: Dataset
+    test: Dataset
+    moments: Moments | None = None  # those of the raw train inputs, once normalized
+
+    @property
+    def num_classes(self) -> int:
+        """C: one more than the largest integer label, or the width of `[m, C]` ones.
+
+        Raises:
+            DataError: the labels are not classes.
+        """
+        labels = self.train.labels
+        if np.issubdtype(labels.dtype, np.integer):
+            return 1 + max(int(np.max(dataset.labels)) for dataset in self[:3])
+        if labels.ndim == 2:
+            return labels.shape[1]
+        raise DataError(
+            f"got labels {labels.dtype}{list(labels.shape)}, which have no number of "
+            "classes; expected integers [m] or one-hot targets [m, C]"
+        )
+
+    def steps_per_epoch(self, batch_size: int) -> int:
+        """Returns `ceil(m / batch_size)` for the train set's m."""
+        return -(-len(self.train.inputs) // batch_size)
+
+
+def from_arrays(inputs: ArrayLike, labels: ArrayLike) -> Dataset:
+    """Returns the arrays as a checked dataset.
+
+    Args:
+        inputs: `[m, ...]` numbers, all finite; kept as float32 (float64 stays).
+        labels: `[m]` integers from 0, or `[m, ...]` finite float targets.
+
+    Raises:
+        DataError: no examples, lengths that differ, inputs that are not numbers or not
+            finite, negative labels, or labels that are not numbers.
+    """
+    inputs, labels = np.asarray(inputs), np.asarray(labels)
+    for name, array in (("inputs", inputs), ("labels", labels)):
+        if array.dtype.kind not in "biuf":
+            raise DataError(f"got {name} of type {array.dtype}; expected real numbers")
+    inputs = inputs if inputs.dtype == np.float64 else inputs.astype(np.float32)
+    labels = labels.astype(np.float32 if labels.dtype.kind == "f" else np.int32)
+    dataset = Dataset(inputs, labels)
+    check_dataset(dataset, "the data")
+    return dataset
+
+
+def check(splits: Splits) -> None:
+    """Checks the three sets, each by itself and against the others.
+
+    Raises:
+        DataError: what `from_arrays` refuses, or examples or labels whose shapes or
+            types differ between the sets.
+    """
+    for name, dataset in zip(Splits._fields, splits[:3], strict=False):
+        check_dataset(dataset, f"the {name} set")
+    for name, dataset in (("dev", splits.dev), ("test", splits.test)):
+        for field, ours, theirs in zip(
+            Dataset._fields, dataset, splits.train, strict=True
+        ):
+            if (ours.shape[1:], ours.dtype) != (theirs.shape[1:], theirs.dtype):
+                raise DataError(
+                    f"got {field} {ours.dtype}{list(ours.shape)} in the {name} set and "
+                    f"{theirs.dtype}{list(theirs.shape)} in the train set; expected "
+                    "the same type and shape after the first axis"
+                )
+
+
+def check_dataset(dataset: Dataset, name: str) -> None:
+    """Checks one set, which errors call `name`.
+
+    Raises:
+        DataError: what `from_arrays` refuses.
+    """
+    inputs, labels = np.asarray(dataset.inputs), np.asarray(dataset.labels)
+    if inputs.ndim < 2 or labels.ndim < 1:
+        raise DataError(
+            f"got inputs {list(inputs.shape)} and labels {list(labels.shape)} in "
+            f"{name}; expected [m, features...] and [m] or [m, outputs]"
+        )
+    if len(inputs) != len(labels):
+        raise DataError(
+            f"got {len(inputs)} inputs and {len(labels)} labels in {name}; expected "
+            "one label an input"
+        )
+    if len(inputs) == 0:
+        raise DataError(f"got no examples in {name}; expected at least one")
+    _check_finite(inputs, f"the inputs of {name}")
+    _check_finite(labels, f"the labels of {name}")
+    if labels.dtype.kind in "iu" and labels.min() < 0:
+        row = int(np.flatnonzero(labels.reshape(len(labels), -1).min(1) < 0)[0])
+        raise DataError(
+            f"got label {labels[row]} in row {row} of {name}; expected classes "
+            "counted from 0: renumber them, for example with numpy.unique"
+        )
+
+
+def _check_finite(array: NDArray[Any], name: str) -> None:
+    finite = np.isfinite(array)
+    if not finite.all():
+        row, *column = (int(i) for i in np.argwhere(~finite)[0])
+        where = f"row {row}" + (f", column {column}" if column else "")
+        raise DataError(
+            f"got {array[(row, *column)]} in {name}, {where} "
+            f"({finite.size - int(finite.sum())} such entries); expected finite "
+            "numbers: drop these rows or fill them in"
+        )

@@ -1,0 +1,133 @@
+"""Real data by name: `load("digits")`, `load("fashion_mnist")`."""
+
+import os
+import shutil
+import urllib.request
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from jaxdl.data.dataset import DataError, Dataset, Splits, from_arrays
+from jaxdl.data.idx import read_idx
+from jaxdl.data.split import normalize, split
+
+FASHION_MNIST_URL = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
+FASHION_MNIST_SHA256 = {  # of the decompressed content
+    "train-images-idx3-ubyte": (
+        "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"
+    ),
+    "train-labels-idx1-ubyte": (
+        "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"
+    ),
+    "t10k-images-idx3-ubyte": (
+        "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b"
+    ),
+    "t10k-labels-idx1-ubyte": (
+        "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"
+    ),
+}
+FASHION_MNIST_FOLDERS = (Path("/usr/share/datasets/fashion-mnist"),)
+FASHION_MNIST_DEV = 10_000  # examples of the train files that become the dev set
+
+
+def load(name: str) -> Splits:
+    """Returns a real data set, split and normalized with the train moments.
+
+    - `digits`: 1,797 scans of handwritten digits, `[m, 64]` grey values, 10 classes, in
+      scikit-learn (extra `sklearn`); split 60:20:20 by a fixed shuffle.
+    - `fashion_mnist`: 70,000 pictures of clothes, `[m, 28, 28, 1]` grey values, 10
+      classes. The test set is the official one; 10,000 of the train examples, by a
+      fixed shuffle, are the dev set. Its four IDX files, plain or `.gz`, are taken from
+      the folder that the environment variable `JAXDL_FASHION_MNIST` names, else from
+      where Debian's package `dataset-fashion-mnist` puts them, else they are downloaded
+      to the user's cache. Wherever they come from, their content must have the pinned
+      SHA-256.
+
+    Args:
+        name: one of the above.
+
+    Raises:
+        DataError: an unknown name, or files that are not the data set.
+        ImportError: scikit-learn is missing.
+        OSError: files cannot be read or downloaded.
+
+    Sources: Alpaydin and Kaynak, Optical Recognition of Handwritten Digits, 1998; Xiao
+    et al., Fashion-MNIST, 2017.
+    """
+    sources = {"digits": _digits, "fashion_mnist": _fashion_mnist}
+    if name not in sources:
+        raise DataError(f"got data set {name!r}; expected one of {sorted(sources)}")
+    return normalize(sources[name]())
+
+
+def _digits() -> Splits:
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError as error:
+        raise ImportError(
+            "load('digits') needs scikit-learn, which brings the scans: "
+            "pip install 'jaxdl-sweep[sklearn]'"
+        ) from error
+    inputs, labels = load_digits(return_X_y=True)
+    return split(from_arrays(inputs.astype(np.float32), labels), key=jax.random.key(0))
+
+
+def _fashion_mnist() -> Splits:
+    train_inputs, train_labels, test_inputs, test_labels = (
+        read_idx(_fashion_mnist_file(name), sha256=digest)
+        for name, digest in FASHION_MNIST_SHA256.items()
+    )
+    order = np.asarray(jax.random.permutation(jax.random.key(0), len(train_labels)))
+    dev, train = np.split(order, [FASHION_MNIST_DEV])
+    return Splits(
+        _pictures(train_inputs[train], train_labels[train]),
+        _pictures(train_inputs[dev], train_labels[dev]),
+        _pictures(test_inputs, test_labels),
+    )
+
+
+def _pictures(pixels: np.ndarray, labels: np.ndarray) -> Dataset:
+    """Returns grey pictures `[m, H, W]` as inputs `[m, H, W, 1]` from 0 to 1."""
+    return from_arrays(pixels[..., None].astype(np.float32) / 255, labels)
+
+
+def _fashion_mnist_file(name: str) -> Path:
+    """Returns the path of an IDX file, downloading it where no folder has it."""
+    named = os.environ.get("JAXDL_FASHION_MNIST")
+    cache = _cache_folder() / "fashion-mnist"
+    folders = (Path(named),) if named else (*FASHION_MNIST_FOLDERS, cache)
+    for folder in folders:
+        for path in (folder / name, folder / f"{name}.gz"):
+            if path.is_file():
+                return path
+    if named:
+        raise FileNotFoundError(
+            f"the folder that JAXDL_FASHION_MNIST names, {named}, has neither {name} "
+            f"nor {name}.gz; expected the four files of Fashion-MNIST"
+        )
+    return _download(FASHION_MNIST_URL + f"{name}.gz", cache / f"{name}.gz")
+
+
+def _cache_folder() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "jaxdl"
+
+
+def _download(url: str, path: Path) -> Path:
+    """Returns `path` once it holds the whole of what `url` gives."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with urllib.request.urlopen(url, timeout=60) as answer, open(part, "wb") as to:
+            shutil.copyfileobj(answer, to)
+        part.replace(path)
+    except OSError as error:
+        raise OSError(
+            f"could not download {url} ({error}): install Debian's package "
+            "dataset-fashion-mnist, or put the four IDX files into a folder and name "
+            "it in the environment variable JAXDL_FASHION_MNIST"
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
+    return path

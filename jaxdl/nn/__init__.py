@@ -1,0 +1,47 @@
+"""What a model is: layers, how they combine, initializers, losses and penalties."""
+
+from jax.nn import gelu, relu, sigmoid, softmax, softplus
+from jax.numpy import tanh
+
+from jaxdl.nn.batch_norm import batch_norm
+from jaxdl.nn.dense import dense
+from jaxdl.nn.dropout import dropout
+from jaxdl.nn.initializers import glorot, he, normal, xavier, zeros
+from jaxdl.nn.layer import Layer, as_layer, flatten, serial
+from jaxdl.nn.losses import (
+    sigmoid_cross_entropy,
+    sigmoid_error,
+    softmax_cross_entropy,
+    squared_error,
+    zero_one_error,
+)
+from jaxdl.nn.penalties import l1, l2, none
+
+__all__ = [
+    "Layer",
+    "as_layer",
+    "batch_norm",
+    "dense",
+    "dropout",
+    "flatten",
+    "gelu",
+    "glorot",
+    "he",
+    "l1",
+    "l2",
+    "none",
+    "normal",
+    "relu",
+    "serial",
+    "sigmoid",
+    "sigmoid_cross_entropy",
+    "sigmoid_error",
+    "softmax",
+    "softmax_cross_entropy",
+    "softplus",
+    "squared_error",
+    "tanh",
+    "xavier",
+    "zero_one_error",
+    "zeros",
+]

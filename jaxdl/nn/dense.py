@@ -1,0 +1,65 @@
+"""The fully connected layer."""
+
+import jax
+import jax.numpy as jnp
+
+from jaxdl.nn.initializers import Initializer, he
+from jaxdl.nn.layer import Layer
+
+
+def dense(units: int, *, use_bias: bool = True, init: Initializer = he) -> Layer:
+    """Returns the layer `z = x W + b`, with `x: [B, n_in]` and `z: [B, units]`.
+
+    Parameters: `kernel` `[n_in, units]` and, with `use_bias`, `bias` `[units]`, zero at
+    the start. The weights of each unit are drawn from a key of its own, so that they do
+    not depend on how many units there are. Leave the bias out before a `batch_norm`,
+    whose mean subtraction would cancel it.
+
+    Args:
+        units: number of units, a plain int of at least 1.
+        use_bias: whether to add `b`.
+        init: the standard deviation of a weight, as a function of the fans.
+
+    Raises:
+        TypeError: `units` is not a plain int, for example a traced hyperparameter.
+        ValueError: `units` is below 1, or the input has not one axis an example.
+    """
+    if not isinstance(units, int) or isinstance(units, bool):
+        raise TypeError(
+            f"dense got units={units!r} ({type(units).__name__}); expected a plain "
+            "int, since it shapes the program: give the hyperparameter as a constant "
+            "or as Static([...]) in the space"
+        )
+    if units < 1:
+        raise ValueError(f"dense got units={units}; expected at least 1")
+    stddev = init
+
+    def init_params(key, in_shape):
+        if len(in_shape) != 1:
+            raise ValueError(
+                f"dense got examples of shape {in_shape}; expected one axis: put "
+                "nn.flatten before it"
+            )
+        fan_in = in_shape[0]
+        kernel = stddev(fan_in, units) * _normal_per_unit(key, fan_in, units)
+        params = {"kernel": kernel}
+        if use_bias:
+            params["bias"] = jnp.zeros(units, kernel.dtype)
+        return params, (), (units,)
+
+    def apply(params, state, x, *, key=None, train=False):
+        del key, train
+        z = x @ params["kernel"]
+        return (z + params["bias"][None] if use_bias else z), state
+
+    return Layer(init_params, apply)
+
+
+def _normal_per_unit(key: jax.Array, fan_in: int, units: int) -> jax.Array:
+    """Returns standard normal draws `[fan_in, units]`, column j from `fold_in(key, j)`.
+
+    The generator's i-th draw from a key does not depend on how many are drawn, so entry
+    (i, j) depends on nothing but the key, i and j.
+    """
+    unit_keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(units))
+    return jax.vmap(lambda k: jax.random.normal(k, (fan_in,)), out_axes=1)(unit_keys)

@@ -1,0 +1,186 @@
+"""Optimizers in the course's definitions, each an `optax.GradientTransformation`.
+
+`init(params) -> opt_state` and `update(grads, opt_state, params=None) -> (updates,
+opt_state)`; the new parameters are `params + updates`. A learning rate is a number or a
+schedule `step -> number`, where `step` counts updates from 0. Every number may be
+traced, and 0 switches its part off by arithmetic. In the equations g is the gradient,
+w a parameter and α the learning rate.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax.typing import ArrayLike
+
+from jaxdl.optim.averages import bias_corrected, ewma
+
+Schedule = Callable[[jax.Array], ArrayLike]
+
+
+class GradientDescentState(NamedTuple):
+    """State of gradient descent."""
+
+    step: jax.Array  # [] int32, updates so far
+
+
+class MomentumState(NamedTuple):
+    """State of momentum."""
+
+    step: jax.Array  # [] int32, updates so far
+    v: Any  # average of the gradients, like the parameters
+
+
+class RmspropState(NamedTuple):
+    """State of RMSprop."""
+
+    step: jax.Array  # [] int32, updates so far
+    s: Any  # average of the squared gradients, like the parameters
+
+
+class AdamState(NamedTuple):
+    """State of Adam; both averages are uncorrected."""
+
+    step: jax.Array  # [] int32, updates so far
+    v: Any  # average of the gradients, like the parameters
+    s: Any  # average of the squared gradients, like the parameters
+
+
+def gradient_descent(
+    learning_rate: ArrayLike | Schedule,
+) -> optax.GradientTransformation:
+    """Returns gradient descent: `w ← w - α g`.
+
+    Args:
+        learning_rate: α, at least 0, or a schedule.
+    """
+
+    def init(params):
+        del params
+        return GradientDescentState(_zero_steps())
+
+    def update(grads, opt_state, params=None):
+        del params
+        rate = _rate(learning_rate, opt_state.step)
+        updates = jax.tree.map(lambda g: -rate * g, grads)
+        return updates, GradientDescentState(opt_state.step + 1)
+
+    return optax.GradientTransformation(init, update)
+
+
+def momentum(
+    learning_rate: ArrayLike | Schedule, *, beta: ArrayLike = 0.9
+) -> optax.GradientTransformation:
+    """Returns momentum: `v ← β v + (1 - β) g`, `w ← w - α v`.
+
+    The factor `1 - β` is part of the definition: compared with the form that leaves it
+    out (`optax.sgd`, PyTorch's `SGD`), α means `α / (1 - β)` here.
+
+    Args:
+        learning_rate: α, at least 0, or a schedule.
+        beta: weight of the old average, in [0, 1); 0 is gradient descent.
+
+    Source: Polyak, Some methods of speeding up the convergence of iteration methods,
+    1964, as an exponentially weighted average.
+    """
+
+    def init(params):
+        return MomentumState(_zero_steps(), _zeros(params))
+
+    def update(grads, opt_state, params=None):
+        del params
+        v = ewma(opt_state.v, grads, beta)
+        rate = _rate(learning_rate, opt_state.step)
+        updates = jax.tree.map(lambda v: -rate * v, v)
+        return updates, MomentumState(opt_state.step + 1, v)
+
+    return optax.GradientTransformation(init, update)
+
+
+def rmsprop(
+    learning_rate: ArrayLike | Schedule,
+    *,
+    beta2: ArrayLike = 0.9,
+    eps: ArrayLike = 1e-8,
+) -> optax.GradientTransformation:
+    """Returns RMSprop: `s ← β₂ s + (1 - β₂) g²`, `w ← w - α g / (√s + ε)`.
+
+    Args:
+        learning_rate: α, at least 0, or a schedule.
+        beta2: weight of the old average, in [0, 1).
+        eps: ε, above 0.
+
+    Source: Tieleman and Hinton, Lecture 6.5, rmsprop, 2012.
+    """
+
+    def init(params):
+        return RmspropState(_zero_steps(), _zeros(params))
+
+    def update(grads, opt_state, params=None):
+        del params
+        s = ewma(opt_state.s, _squares(grads), beta2)
+        rate = _rate(learning_rate, opt_state.step)
+        updates = jax.tree.map(lambda g, s: -rate * g / (jnp.sqrt(s) + eps), grads, s)
+        return updates, RmspropState(opt_state.step + 1, s)
+
+    return optax.GradientTransformation(init, update)
+
+
+def adam(
+    learning_rate: ArrayLike | Schedule,
+    *,
+    beta1: ArrayLike = 0.9,
+    beta2: ArrayLike = 0.999,
+    eps: ArrayLike = 1e-8,
+    eps_root: ArrayLike = 0.0,
+) -> optax.GradientTransformation:
+    """Returns Adam: `w ← w - α v̂ / (√(ŝ + ε_root) + ε)`.
+
+    `v ← β₁ v + (1 - β₁) g` and `s ← β₂ s + (1 - β₂) g²`, read with bias correction,
+    `v̂ = v / (1 - β₁^t)` and `ŝ = s / (1 - β₂^t)`, t counting from 1.
+
+    Args:
+        learning_rate: α, at least 0, or a schedule.
+        beta1: weight of the old average of gradients, in [0, 1).
+        beta2: weight of the old average of squared gradients, in [0, 1).
+        eps: ε outside the root, at least 0.
+        eps_root: ε inside the root, at least 0.
+
+    Source: Kingma and Ba, Adam: A Method for Stochastic Optimization, 2015.
+    """
+
+    def init(params):
+        return AdamState(_zero_steps(), _zeros(params), _zeros(params))
+
+    def update(grads, opt_state, params=None):
+        del params
+        t = opt_state.step + 1
+        v = ewma(opt_state.v, grads, beta1)
+        s = ewma(opt_state.s, _squares(grads), beta2)
+        rate = _rate(learning_rate, opt_state.step)
+
+        def direction(v_hat, s_hat):
+            return -rate * v_hat / (jnp.sqrt(s_hat + eps_root) + eps)
+
+        corrected = bias_corrected(v, beta1, t), bias_corrected(s, beta2, t)
+        return jax.tree.map(direction, *corrected), AdamState(t, v, s)
+
+    return optax.GradientTransformation(init, update)
+
+
+def _rate(learning_rate: ArrayLike | Schedule, step: jax.Array) -> ArrayLike:
+    return learning_rate(step) if callable(learning_rate) else learning_rate
+
+
+def _zero_steps() -> jax.Array:
+    return jnp.zeros((), jnp.int32)
+
+
+def _zeros(params: Any) -> Any:
+    return jax.tree.map(jnp.zeros_like, params)
+
+
+def _squares(grads: Any) -> Any:
+    return jax.tree.map(jnp.square, grads)

@@ -1,0 +1,87 @@
+"""A run's folder: plain files that any tool can read.
+
+It holds `run.json` (what was asked for), `members.csv` (a row a member, best first),
+`curves.npz` (metrics `[members, epochs]`) and `best.npz` (the winner's arrays by path).
+Files appear whole or not at all, `run.json` last: a folder that has it is finished.
+"""
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+FINISHED = "run.json"
+
+
+def claim(path: str | os.PathLike[str]) -> Path:
+    """Returns the folder, made and seen to be writable.
+
+    Raises:
+        FileExistsError: it holds a run already, which is not overwritten.
+        OSError: it cannot be made or written.
+    """
+    folder = Path(path)
+    if (folder / FINISHED).exists():
+        raise FileExistsError(
+            f"the folder {folder} holds a run already; expected a new or empty one: "
+            "name another, or move that run away"
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(folder / ".writable", b"")
+        (folder / ".writable").unlink()
+    except OSError as error:
+        raise OSError(
+            f"cannot write the output folder {folder} ({error}); expected a folder you "
+            "may write to"
+        ) from error
+    return folder
+
+
+def write(
+    path: str | os.PathLike[str],
+    specification: Mapping[str, Any],
+    table: tuple[Sequence[str], Iterable[Sequence[Any]]],
+    curves: Mapping[str, Any],
+    best: Mapping[str, Any],
+) -> None:
+    """Writes a finished run into a folder that was claimed.
+
+    Args:
+        path: the folder.
+        specification: what `run.json` says.
+        table: column names and rows of plain values.
+        curves: arrays by name.
+        best: arrays by path; empty if there is no winner.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    folder = Path(path)
+    text = io.StringIO()
+    csv.writer(text).writerows([table[0], *table[1]])
+    _write(folder / "members.csv", text.getvalue().encode())
+    _write(folder / "curves.npz", _npz(curves))
+    if best:
+        _write(folder / "best.npz", _npz(best))
+    _write(folder / FINISHED, json.dumps(specification, indent=2).encode() + b"\n")
+
+
+def _npz(arrays: Mapping[str, Any]) -> bytes:
+    content = io.BytesIO()
+    np.savez(content, allow_pickle=False, **arrays)
+    return content.getvalue()
+
+
+def _write(path: Path, content: bytes) -> None:
+    part = path.with_name(path.name + ".part")
+    with open(part, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)

@@ -1,0 +1,260 @@
+"""The engine: blocks of members, each trained by one program on one device.
+
+A block is `width` members side by side under vmap, the last block padded with copies
+of its last member. One program trains a block for an epoch, and the host places blocks
+on devices, so a member's bits depend neither on its neighbours nor on the device.
+`K` members in a block, `n ≤ K` of them real.
+"""
+
+import concurrent.futures
+import functools
+import os
+import queue
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import SingleDeviceSharding
+from numpy.typing import NDArray
+
+from jaxdl.data import Dataset
+from jaxdl.search.space import Group
+from jaxdl.train import (
+    RUNNING,
+    RecipeFunction,
+    Structure,
+    TrainState,
+    combine,
+    init,
+    make_epoch,
+    member_key,
+    tracing_errors_explained,
+    train_epochs,
+)
+
+Report = Callable[[NDArray[Any], dict[str, NDArray[Any]]], None]
+
+
+class Block(NamedTuple):
+    """Members that train side by side, before they do."""
+
+    structure: Structure
+    members: NDArray[np.int64]  # [n] ids
+    traced: dict[str, NDArray[Any]]  # [n] by name
+
+
+class Trained(NamedTuple):
+    """A block after its training, on the host."""
+
+    members: NDArray[np.int64]  # [n] ids
+    params: Any  # [K, ...]
+    state: Any  # [K, ...]
+    stopped_at: NDArray[np.int32]  # [n]
+    metrics: dict[str, NDArray[Any]]  # [epochs, n]
+
+
+class Shapes(NamedTuple):
+    """What a program is compiled for, beside the recipe; hashable."""
+
+    width: int
+    traced: tuple[tuple[str, Any], ...]  # name and dtype
+    train: Dataset  # of jax.ShapeDtypeStruct
+    dev: Dataset
+    key: jax.ShapeDtypeStruct
+
+
+class Programs(NamedTuple):
+    """The two programs of a block, lowered or compiled for one device."""
+
+    start: Any  # (traced [K], members [K], key) -> train_state [K, ...]
+    epoch: Any  # see `make_epoch`, with hyperparameters and state of K members
+
+
+def make_blocks(groups: list[Group], width: int) -> list[Block]:
+    """Returns the members of each group, `width` to a block."""
+    return [
+        Block(
+            group.structure,
+            group.members[i : i + width],
+            {name: column[i : i + width] for name, column in group.traced.items()},
+        )
+        for group in groups
+        for i in range(0, len(group.members), width)
+    ]
+
+
+def worker_devices() -> list[jax.Device]:
+    """Returns the device of each worker: one a device, or a core where one CPU is all.
+
+    Two host threads that run programs on one CPU device use two cores.
+    """
+    devices = jax.local_devices()
+    if len(devices) == 1 and devices[0].platform == "cpu":
+        return devices * _cores()
+    return devices
+
+
+def lower(
+    recipe: RecipeFunction,
+    block: Block,
+    width: int,
+    train: Dataset,
+    dev: Dataset,
+    key: jax.Array,
+) -> Programs:
+    """Returns a block's programs, traced once, lowered for the device of the data.
+
+    Raises:
+        RecipeError: the recipe uses a traced hyperparameter as a plain value.
+    """
+    traced = tuple((name, c.dtype) for name, c in sorted(block.traced.items()))
+    shapes = Shapes(width, traced, _shapes(train), _shapes(dev), _shapes(key))
+    with tracing_errors_explained():
+        return _lower(recipe, block.structure, shapes, key.device)
+
+
+def compile_all(lowered: Iterable[Programs]) -> dict[Programs, Programs]:
+    """Returns the compiled programs by the lowered ones, compiled side by side."""
+    unique = list(dict.fromkeys(lowered))
+    with concurrent.futures.ThreadPoolExecutor(_cores()) as pool:
+        return dict(zip(unique, pool.map(_compile, unique), strict=True))
+
+
+def train_block(
+    programs: Programs,
+    block: Block,
+    width: int,
+    train: Dataset,
+    dev: Dataset,
+    key: jax.Array,
+    epochs: int,
+    report: Report,
+) -> Trained:
+    """Returns the block after `epochs` epochs, trained where its data lies.
+
+    Args:
+        programs: compiled for the block and the device of the data.
+        block: what to train.
+        width: K.
+        train: train set.
+        dev: dev set.
+        key: the run's key.
+        epochs: at least 1.
+        report: called after each epoch with `stopped_at` and metrics, `[n]`.
+    """
+    n = len(block.members)
+
+    def padded(column):
+        return jax.device_put(np.pad(column, (0, width - n), mode="edge"), key.device)
+
+    traced = {name: padded(column) for name, column in block.traced.items()}
+    train_state, stopped_at, metrics = train_epochs(
+        lambda train_state, stopped_at, number: programs.epoch(
+            traced, train_state, stopped_at, np.int32(number), train, dev, key
+        ),
+        programs.start(traced, padded(block.members.astype(np.int32)), key),
+        padded(np.full(n, RUNNING, np.int32)),
+        epochs,
+        lambda _, stopped, metrics: report(
+            stopped[:n], {name: value[:n] for name, value in metrics.items()}
+        ),
+    )
+    params, state = jax.device_get((train_state.params, train_state.state))
+    kept = {name: value[:, :n] for name, value in metrics.items()}
+    return Trained(block.members, params, state, stopped_at[:n], kept)
+
+
+def place(
+    work: Callable[[Block, jax.Device, threading.Event], Trained],
+    blocks: list[Block],
+    devices: list[jax.Device],
+) -> list[Trained]:
+    """Returns `work(block, device, stop)` of every block, in the order of the blocks.
+
+    One thread a device takes the next block whenever it is free. When one fails, or the
+    caller is interrupted, `stop` is set and no further block begins.
+
+    Args:
+        work: trains a block on a device; should end soon once `stop` is set.
+        blocks: what to train.
+        devices: one entry a worker; a device may come more than once.
+    """
+    free: queue.SimpleQueue[jax.Device] = queue.SimpleQueue()
+    for device in devices:
+        free.put(device)
+    stop = threading.Event()
+    wide = jax.config.jax_enable_x64  # the setting is the thread's own
+
+    def run(block: Block) -> Trained:
+        device = free.get()
+        try:
+            with jax.enable_x64(wide):
+                return work(block, device, stop)
+        finally:
+            free.put(device)
+
+    with concurrent.futures.ThreadPoolExecutor(len(devices)) as pool:
+        futures = [pool.submit(run, block) for block in blocks]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+@functools.lru_cache(maxsize=64)
+def _lower(
+    recipe: RecipeFunction, structure: Structure, shapes: Shapes, device: jax.Device
+) -> Programs:
+    in_shape = shapes.train.inputs.shape[1:]
+
+    def start(traced, members, key):
+        def one(traced, member):
+            hp = combine(traced, structure)
+            return init(recipe, hp, member_key(key, member), in_shape)
+
+        return jax.vmap(one)(traced, members)
+
+    def epoch(traced, *carried_and_data):
+        def one(traced, *rest):
+            return make_epoch(recipe)(combine(traced, structure), *rest)
+
+        shared = (None,) * 4  # number, train, dev, key
+        return jax.vmap(one, (0, 0, 0, *shared))(traced, *carried_and_data)
+
+    place = SingleDeviceSharding(device)
+    here = functools.partial(jax.tree.map, lambda x: x.update(sharding=place))
+    scalars = jax.ShapeDtypeStruct((), jnp.int32)
+    ids = jax.ShapeDtypeStruct((shapes.width,), jnp.int32)
+    traced = {n: jax.ShapeDtypeStruct((shapes.width,), d) for n, d in shapes.traced}
+    train_state = jax.eval_shape(start, traced, ids, shapes.key)
+    carried = here((train_state, ids))
+    data = here((scalars, shapes.train, shapes.dev, shapes.key))
+    # One thread within a block: the workers keep every core busy already, and sums that
+    # one thread adds up do not depend on how many cores there are.
+    on_cpu = device.platform == "cpu"
+    options = {"xla_cpu_multi_thread_eigen": False} if on_cpu else None
+    jit = functools.partial(jax.jit, compiler_options=options)
+    return Programs(
+        jit(start).lower(*here((traced, ids, shapes.key))),
+        jit(epoch, donate_argnums=1).lower(here(traced), *carried, *data),
+    )
+
+
+@functools.lru_cache(maxsize=64)
+def _compile(lowered: Programs) -> Programs:
+    return Programs(lowered.start.compile(), lowered.epoch.compile())
+
+
+def _cores() -> int:
+    """Returns how many processors this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux only
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def _shapes(tree: Any) -> Any:
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), tree)

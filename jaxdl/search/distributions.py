@@ -1,0 +1,161 @@
+"""What a space says of a hyperparameter: its distribution, given by the quantiles.
+
+A distribution is a frozen dataclass, which JAX sees as a leaf, with one method,
+`quantile(u)`: the value below which a fraction u of the draws lie. Random, grid and
+quasi-random searches differ only in the u they ask for. The names are typed `Any`, so
+that a field annotated `float` accepts a distribution.
+"""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class SpaceError(ValueError):
+    """A space of hyperparameters, or a draw from it, makes no sense."""
+
+
+def _distribution(cls: type) -> Any:
+    return dataclasses.dataclass(frozen=True)(cls)
+
+
+@_distribution
+class Uniform:
+    """A float, uniform on [low, high]."""
+
+    low: float
+    high: float
+
+    def __post_init__(self):
+        _check_range(self)
+
+    def quantile(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Returns `low + u (high - low)` for u in (0, 1)."""
+        return self.low + u * (self.high - self.low)
+
+
+@_distribution
+class LogUniform:
+    """A float `10^r`, r uniform: each decade of [low, high] gets as many draws."""
+
+    low: float
+    high: float
+
+    def __post_init__(self):
+        _check_range(self, above=0)
+
+    def quantile(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Returns `low (high / low)^u` for u in (0, 1)."""
+        return self.low * (self.high / self.low) ** u
+
+
+@_distribution
+class OneMinusLogUniform:
+    """A float `1 - 10^r`, r uniform: the scale of averages, whose memory is 1/(1 - β).
+
+    On [0.9, 0.999] half of the draws lie above 0.99.
+    """
+
+    low: float
+    high: float
+
+    def __post_init__(self):
+        _check_range(self, below=1)
+
+    def quantile(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Returns `1 - (1 - low) ((1 - high) / (1 - low))^u` for u in (0, 1)."""
+        return 1 - (1 - self.low) * ((1 - self.high) / (1 - self.low)) ** u
+
+
+@_distribution
+class IntUniform:
+    """An int, each of low, low + 1, ..., high alike; a traced number."""
+
+    low: int
+    high: int
+
+    def __post_init__(self):
+        for name, value in (("low", self.low), ("high", self.high)):
+            if not isinstance(value, int | np.integer):
+                raise SpaceError(f"got {self} with {name}={value!r}; expected an int")
+        _check_range(self)
+
+    def quantile(self, u: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Returns `low + floor(u (high - low + 1))` for u in (0, 1)."""
+        return self.low + np.floor(u * (self.high - self.low + 1)).astype(np.int64)
+
+
+@_distribution
+class Choice:
+    """One of several numbers, each alike; a traced number."""
+
+    options: Sequence[float]
+
+    def __post_init__(self):
+        _check_options(self)
+        for option in self.options:
+            if isinstance(option, bool) or not isinstance(option, int | float):
+                raise SpaceError(
+                    f"got {self} with the option {option!r}; expected numbers: a "
+                    "choice of anything else is Static([...])"
+                )
+
+    def quantile(self, u: NDArray[np.float64]) -> NDArray[Any]:
+        """Returns `options[floor(u n)]` for u in (0, 1)."""
+        return np.asarray(self.options)[_index(u, len(self.options))]
+
+
+@_distribution
+class Static:
+    """One of several plain values, each alike, that reach the recipe as they are.
+
+    Members that agree on all static values share one compiled program, so a recipe may
+    branch on them in Python.
+    """
+
+    options: Sequence[str | int | float | bool | None]
+
+    def __post_init__(self):
+        _check_options(self)
+        for option in self.options:
+            if option is not None and not isinstance(option, str | int | float | bool):
+                raise SpaceError(
+                    f"got {self} with the option {option!r}; expected str, int, float, "
+                    "bool or None: choose by name, and map the name to a function "
+                    "inside the recipe"
+                )
+
+    def quantile(self, u: NDArray[np.float64]) -> NDArray[Any]:
+        """Returns `options[floor(u n)]` for u in (0, 1), as Python objects."""
+        options = np.empty(len(self.options), object)
+        options[:] = self.options
+        return options[_index(u, len(self.options))]
+
+
+DISTRIBUTIONS = (Uniform, LogUniform, OneMinusLogUniform, IntUniform, Choice, Static)
+
+
+def _index(u: NDArray[np.float64], options: int) -> NDArray[np.int64]:
+    return np.floor(u * options).astype(np.int64)
+
+
+def _check_range(
+    dist: Any, *, above: float = -math.inf, below: float = math.inf
+) -> None:
+    low, high = dist.low, dist.high
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise SpaceError(f"got {dist}; expected finite bounds with low < high")
+    if low <= above or high >= below:
+        limit = f"above {above:g}" if low <= above else f"below {below:g}"
+        raise SpaceError(f"got {dist}; expected both bounds {limit}, for its log scale")
+
+
+def _check_options(dist: Any) -> None:
+    if isinstance(dist.options, str) or not isinstance(dist.options, Sequence):
+        raise SpaceError(f"got {dist}; expected a list of options")
+    if len(dist.options) == 0:
+        raise SpaceError(f"got {dist}; expected at least one option")

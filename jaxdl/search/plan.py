@@ -1,0 +1,56 @@
+"""The plan: how members are laid out on the hardware. It is part of a result.
+
+It follows from the space, the shapes and the kind of device, never from the draw, the
+number of members or a stopwatch, so that a member's bits do not either.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import jax
+
+from jaxdl.train import Outline
+
+MAX_PROGRAMS = 64
+CPU_BLOCK_BYTES = 2**20  # about a core's second-level cache
+CPU_MAX_WIDTH = 16
+ACCELERATOR_WIDTH = 256
+
+
+class Plan(NamedTuple):
+    """How a sweep is laid out; the same plan gives the same bits."""
+
+    block_width: int  # members that one program trains side by side
+
+
+def make_plan(outlines: Iterable[Outline], platform: str) -> Plan:
+    """Returns the plan for trainings of these outlines.
+
+    On a CPU a block is as wide as keeps the parameters and the optimizer's state of its
+    members in a core's cache: a power of two up to 16. On an accelerator it is wide
+    enough to fill the device.
+
+    Args:
+        outlines: one for every combination of static values in the space.
+        platform: JAX's name of it, such as `cpu`.
+    """
+    if platform != "cpu":
+        return Plan(ACCELERATOR_WIDTH)
+    largest = max(_bytes(outline) for outline in outlines)
+    fitting = max(1, CPU_BLOCK_BYTES // max(1, largest))
+    return Plan(min(CPU_MAX_WIDTH, 2 ** (fitting.bit_length() - 1)))
+
+
+def check_plan(plan: Plan) -> None:
+    """Checks a plan that the user set.
+
+    Raises:
+        ValueError: the width is not an int of at least 1.
+    """
+    if not isinstance(plan.block_width, int) or plan.block_width < 1:
+        raise ValueError(f"got {plan}; expected a block_width of at least 1")
+
+
+def _bytes(outline: Outline) -> int:
+    carried = outline.train_state._replace(key=())
+    return sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(carried))

@@ -1,0 +1,97 @@
+"""What a sweep returns: every member's hyperparameters, curves, fate and weights."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxdl import terminal
+from jaxdl.search.blocks import Trained
+from jaxdl.search.plan import Plan
+from jaxdl.train import RUNNING, Member, RecipeFunction, flatten
+
+
+@dataclasses.dataclass(frozen=True)
+class SweepResult:
+    """All members of a sweep. Arrays are NumPy, `[members]` first."""
+
+    recipe: RecipeFunction
+    hparams: Any  # the space's tree with [members] leaves
+    metrics: dict[str, NDArray[Any]]  # train_loss train_error dev_loss dev_error,
+    # [members, epochs], NaN where a member did not run
+    status: NDArray[np.str_]  # [members] finished or diverged
+    stopped_at: NDArray[np.int64]  # [members] first step with a non-finite loss, or -1
+    plan: Plan
+    blocks: tuple[Trained, ...]  # parameters and layer state, as they were trained
+
+    def ranking(self) -> NDArray[np.int64]:
+        """Returns member ids by last dev error, ties by dev loss; diverged ones last."""
+        last = {name: curve[:, -1] for name, curve in self.metrics.items()}
+        return np.lexsort((last["dev_loss"], last["dev_error"]))
+
+    def best(self) -> Member:
+        """Returns the member with the lowest last dev error.
+
+        Raises:
+            ValueError: every member diverged.
+        """
+        winner = int(self.ranking()[0])
+        if self.status[winner] != "finished":
+            raise ValueError(
+                f"all {len(self.status)} members diverged; expected one that finished: "
+                "lower the range of the learning rate"
+            )
+        return self.member(winner)
+
+    def member(self, i: int) -> Member:
+        """Returns member i.
+
+        Raises:
+            IndexError: there is no such member.
+        """
+        members = len(self.status)
+        if not 0 <= i < members:
+            raise IndexError(f"got member {i}; expected 0..{members - 1}")
+        block = next(block for block in self.blocks if i in block.members)
+        slot = int(np.flatnonzero(block.members == i)[0])
+        params, state = jax.tree.map(lambda x: x[slot], (block.params, block.state))
+        stopped = int(self.stopped_at[i])
+        return Member(
+            self.recipe,
+            jax.tree.map(lambda column: column[i], self.hparams),
+            {name: curve[i] for name, curve in self.metrics.items()},
+            str(self.status[i]),
+            None if stopped == RUNNING else stopped,
+            params,
+            state,
+        )
+
+    def rows(self, n: int | None = None) -> tuple[list[str], list[list[Any]]]:
+        """Returns column names and a row of plain values for each of the n best."""
+        names, columns, _ = flatten(self.hparams)
+        header = ["member", *self.metrics, "status", *names]
+        rows = [
+            [
+                int(i),
+                *(float(curve[i, -1]) for curve in self.metrics.values()),
+                self._fate(i),
+                *(_plain(column[i]) for column in columns),
+            ]
+            for i in self.ranking()[:n]
+        ]
+        return header, rows
+
+    def table(self, n: int = 10) -> str:
+        """Returns the n best members as text: last metrics and hyperparameters."""
+        return terminal.table(*self.rows(n))
+
+    def _fate(self, i: int) -> str:
+        if self.status[i] == "diverged":
+            return f"diverged at step {self.stopped_at[i]}"
+        return str(self.status[i])
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value

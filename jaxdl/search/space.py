@@ -1,0 +1,134 @@
+"""Spaces: pytrees of the shape of the hyperparameters, and draws from them.
+
+A leaf is a distribution, a constant, or an array `[members]` that is used as given.
+"""
+
+import itertools
+import zlib
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxdl.search.distributions import DISTRIBUTIONS, SpaceError, Static
+from jaxdl.train import HPARAMS, TRACED, Structure, canonical, flatten
+
+
+class Group(NamedTuple):
+    """The members that agree on all static values, and so share one program."""
+
+    structure: Structure
+    members: NDArray[np.int64]  # [n] their ids
+    traced: dict[str, NDArray[Any]]  # [n] by name
+
+
+def sample(key: jax.Array, space: Any, members: int) -> Any:
+    """Returns random hyperparameters: the space's tree with arrays `[members]`.
+
+    Member i's value of a leaf is a pure function of the key, the leaf's name and i: it
+    moves neither with the number of members nor with other leaves.
+
+    Args:
+        key: the run's key.
+        space: a pytree of distributions, constants and arrays `[members]`.
+        members: at least 1.
+
+    Raises:
+        SpaceError: `members` is below 1, an array has another length, or a leaf is
+            none of these.
+    """
+    if isinstance(members, bool) or not isinstance(members, int) or members < 1:
+        raise SpaceError(f"got members={members!r}; expected an int of at least 1")
+    names, leaves, treedef = flatten(space)
+    columns = [
+        _column(name, leaf, members, key)
+        for name, leaf in zip(names, leaves, strict=True)
+    ]
+    return jax.tree.unflatten(treedef, columns)
+
+
+def groups(space: Any, hparams: Any) -> list[Group]:
+    """Returns the members by static values, in the order of their first members.
+
+    Args:
+        space: as for `sample`.
+        hparams: what `sample` returned.
+    """
+    names, leaves, treedef = flatten(space)
+    columns = treedef.flatten_up_to(hparams)
+    static = [is_static(leaf) for leaf in leaves]
+    members: dict[Structure, list[int]] = {}
+    for i in range(len(columns[0])):
+        values = (c[i] if s else TRACED for c, s in zip(columns, static, strict=True))
+        structure = Structure(treedef, names, tuple(values))
+        members.setdefault(structure, []).append(i)
+    traced = [(n, c) for n, c, s in zip(names, columns, static, strict=True) if not s]
+    return [
+        Group(structure, np.array(ids), {name: c[ids] for name, c in traced})
+        for structure, ids in members.items()
+    ]
+
+
+def structures(space: Any, most: int) -> list[Structure]:
+    """Returns every combination of static values that the space can give.
+
+    Raises:
+        SpaceError: there are more than `most`, each of which is a program to compile.
+    """
+    names, leaves, treedef = flatten(space)
+    options = [_static_options(leaf) for leaf in leaves]
+    count = int(np.prod([len(o) for o in options], dtype=object))
+    if count > most:
+        raise SpaceError(
+            f"the space has {count} combinations of static values, each a program to "
+            f"compile; expected at most {most}: fewer options, or traced numbers"
+        )
+    return [Structure(treedef, names, v) for v in itertools.product(*options)]
+
+
+def is_static(leaf: Any) -> bool:
+    """Returns whether a leaf of a space reaches the recipe as a plain value."""
+    return isinstance(leaf, Static) or leaf is None or isinstance(leaf, str | int)
+
+
+def _static_options(leaf: Any) -> Sequence[Any]:
+    if isinstance(leaf, Static):
+        return tuple(dict.fromkeys(leaf.options))
+    return (leaf,) if is_static(leaf) else (TRACED,)
+
+
+def _column(name: str, leaf: Any, members: int, key: jax.Array) -> NDArray[Any]:
+    if isinstance(leaf, DISTRIBUTIONS):
+        return _default_type(leaf.quantile(_uniforms(key, name, members)))
+    if is_static(leaf):
+        column = np.empty(members, object)
+        column[:] = leaf
+        return column
+    try:
+        values = np.asarray(leaf)
+    except Exception as error:
+        raise SpaceError(f"the space has {name}={leaf!r}: {error}") from error
+    if values.dtype.kind not in "biuf" or values.shape not in ((), (members,)):
+        raise SpaceError(
+            f"the space has {name}={leaf!r}; expected a distribution, a number, str, "
+            f"bool or None, or an array of {members} numbers, one a member"
+        )
+    return _default_type(np.broadcast_to(values, members))
+
+
+def _uniforms(key: jax.Array, name: str, members: int) -> NDArray[np.float64]:
+    """Returns uniform draws in (0, 1), `[members]`, of 32 random bits each."""
+    leaf_key = jax.random.fold_in(
+        jax.random.fold_in(key, HPARAMS), zlib.crc32(name.encode())
+    )
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(leaf_key, jnp.arange(members))
+    bits = jax.vmap(lambda k: jax.random.bits(k, (), jnp.uint32))(keys)
+    return (np.asarray(bits, np.float64) + 0.5) / 2**32
+
+
+def _default_type(values: NDArray[Any]) -> NDArray[Any]:
+    """Returns numbers in the type the programs use, so that they show what trained."""
+    return values if values.dtype == object else np.asarray(canonical(values))

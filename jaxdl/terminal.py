@@ -1,0 +1,120 @@
+"""What a person sees in a terminal; knows numbers and names only.
+
+Progress goes to standard error: a live bar on a terminal, a plain line now and then
+elsewhere.
+"""
+
+import contextlib
+import io
+import math
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+LINE_EVERY = 5.0  # seconds between lines where there is no live bar
+
+
+def say(line: str, *, enabled: bool) -> None:
+    """Prints a line."""
+    Console(stderr=True, quiet=not enabled, highlight=False).print(line, soft_wrap=True)
+
+
+@contextlib.contextmanager
+def epoch_lines(*, enabled: bool) -> Iterator[Callable[..., None]]:
+    """Yields `show(number, epochs, metrics)`, which prints an epoch of one model."""
+    console = Console(stderr=True, quiet=not enabled, highlight=False)
+
+    def show(number: int, epochs: int, metrics: Mapping[str, Any]) -> None:
+        values = "  ".join(f"{name} {float(v):.4f}" for name, v in metrics.items())
+        console.print(f"epoch {number}/{epochs}  {values}", soft_wrap=True)
+
+    yield show
+
+
+@contextlib.contextmanager
+def sweep_progress(
+    members: int, member_steps: int, *, enabled: bool
+) -> Iterator[Callable[[int, int, float], None]]:
+    """Yields `show(steps, died, dev_error)`, to be called after each dispatch.
+
+    It may be called from several threads.
+
+    Args:
+        members: how many models are trained.
+        member_steps: steps that all of them will take together.
+        enabled: whether to print at all.
+
+    Yields:
+        show: takes the member-steps done by the dispatch, the members that diverged in
+            it and the lowest dev error it saw (NaN for none).
+    """
+    console = Console(stderr=True, quiet=not enabled, highlight=False)
+    live = console.is_terminal and enabled
+    bar = Progress(
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TextColumn("{task.description}"),
+        TextColumn("left"),
+        TimeRemainingColumn(elapsed_when_finished=True),
+        console=console,
+        disable=not live,
+    )
+    task = bar.add_task(f"0/{members} alive", total=member_steps)
+    seen = {"steps": 0, "alive": members, "best": math.inf}
+    lock, began, printed = threading.Lock(), time.monotonic(), [-math.inf]
+
+    def line() -> str:
+        rate = seen["steps"] / max(time.monotonic() - began, 1e-9)
+        best = "-" if math.isinf(seen["best"]) else f"{seen['best']:.2%}"
+        return (
+            f"{seen['alive']}/{members} alive  best dev error {best}  "
+            f"{rate:,.0f} member-steps/s"
+        )
+
+    def show(steps: int, died: int, dev_error: float) -> None:
+        with lock:
+            seen["steps"] += steps
+            seen["alive"] -= died
+            seen["best"] = min(
+                seen["best"], math.inf if math.isnan(dev_error) else dev_error
+            )
+            now, done = time.monotonic(), seen["steps"] / member_steps
+            bar.update(task, completed=seen["steps"], description=line())
+            if not live and (now - printed[0] >= LINE_EVERY or done >= 1):
+                left = (now - began) * (1 - done) / max(done, 1e-9)
+                console.print(
+                    f"{done:4.0%}  {line()}  {left:,.0f} s left", soft_wrap=True
+                )
+                printed[0] = now
+
+    with bar:
+        yield show
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Returns rows under their column names as plain text, as wide as they need.
+
+    Floats get four significant digits, NaN a dash.
+    """
+    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        grid.add_column(Text(column), justify="right", no_wrap=True)
+    for row in rows:
+        grid.add_row(*(Text(_cell(value)) for value in row))
+    console = Console(file=io.StringIO(), width=100_000, color_system=None)
+    with console.capture() as capture:
+        console.print(grid)
+    return "\n".join(line.rstrip() for line in capture.get().strip("\n").split("\n"))
+
+
+def _cell(value: Any) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    return "-" if math.isnan(value) else f"{value:.4g}"

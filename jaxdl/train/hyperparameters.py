@@ -1,0 +1,82 @@
+"""Which hyperparameters are traced, and which reach the recipe as plain values.
+
+Sampled numbers and every float are traced; every other plain value (`str`, `int`,
+`bool`, `None`) is static: it shapes the program and reaches the recipe unchanged, from
+outside `jit`. A hyperparameter's name is its path, such as `optimizer.learning_rate`.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.tree_util import PyTreeDef
+
+PlainValue = str | int | float | bool | None
+TRACED = object()  # stands in a Structure where a traced number goes
+
+
+class RecipeError(TypeError):
+    """A recipe or its hyperparameters cannot be trained as they are written."""
+
+
+class Structure(NamedTuple):
+    """Hyperparameters without their traced numbers; hashable, so that it keys caches.
+
+    Equal structures share one program.
+    """
+
+    treedef: PyTreeDef
+    names: tuple[str, ...]  # of all leaves, in the tree's order
+    values: tuple[Any, ...]  # a plain value, or TRACED
+
+
+def flatten(hp: Any) -> tuple[tuple[str, ...], list[Any], PyTreeDef]:
+    """Returns names, leaves and tree of hyperparameters; None is a leaf too."""
+    with_paths, treedef = jax.tree.flatten_with_path(hp, is_leaf=lambda x: x is None)
+    names = (jax.tree_util.keystr(p, simple=True, separator=".") for p, _ in with_paths)
+    return tuple(names), [leaf for _, leaf in with_paths], treedef
+
+
+def partition(hp: Any) -> tuple[dict[str, jax.Array], Structure]:
+    """Returns the traced numbers by name, and the structure with the static values.
+
+    Args:
+        hp: a pytree of floats, scalar arrays and plain values.
+
+    Raises:
+        RecipeError: a leaf is neither a number nor `str`, `int`, `bool` or `None`.
+    """
+    names, leaves, treedef = flatten(hp)
+    traced, values = {}, []
+    for name, leaf in zip(names, leaves, strict=True):
+        if isinstance(leaf, float | np.generic | np.ndarray | jax.Array):
+            traced[name] = canonical(leaf)
+            values.append(TRACED)
+        elif leaf is None or isinstance(leaf, str | int | bool):
+            values.append(leaf)
+        else:
+            raise RecipeError(
+                f"got hyperparameter {name}={leaf!r} ({type(leaf).__name__}); expected "
+                "a number, str, bool or None: choose by name, and map the name to a "
+                "function inside the recipe"
+            )
+    return traced, Structure(treedef, names, tuple(values))
+
+
+def combine(traced: dict[str, jax.Array], structure: Structure) -> Any:
+    """Returns the hyperparameters that `partition` took apart."""
+    leaves = (
+        traced[name] if value is TRACED else value
+        for name, value in zip(structure.names, structure.values, strict=True)
+    )
+    return jax.tree.unflatten(structure.treedef, leaves)
+
+
+def canonical(value: Any) -> jax.Array:
+    """Returns a number or array as JAX's default float or integer type, or Boolean."""
+    kind = jnp.result_type(value)
+    for family, dtype in ((jnp.floating, float), (jnp.integer, int)):
+        if jnp.issubdtype(kind, family):
+            return jnp.asarray(value, dtype)
+    return jnp.asarray(value)

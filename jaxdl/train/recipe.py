@@ -1,0 +1,65 @@
+"""A recipe: a pure function from hyperparameters to one model's training."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import optax
+
+from jaxdl import nn
+from jaxdl.nn.penalties import Penalty
+from jaxdl.train.hyperparameters import RecipeError
+
+PerExample = Callable[[jax.Array, jax.Array], jax.Array]
+
+
+class Recipe(NamedTuple):
+    """One model's training; what a recipe function returns for hyperparameters.
+
+    The function is called inside the traced program, so any number in it may be a
+    tracer; `batch_size` shapes the program and is a plain int.
+    """
+
+    model: nn.Layer
+    optimizer: optax.GradientTransformation
+    loss: PerExample  # loss(outputs, labels) -> [B]
+    penalty: Penalty = nn.none  # penalty(params, num_examples) -> scalar
+    batch_size: int = 64
+    error: PerExample | None = None  # None: the 0-1 error of the loss, else the loss
+
+
+RecipeFunction = Callable[[Any], Recipe]
+
+
+def error_of(recipe: Recipe) -> PerExample:
+    """Returns the error by which models are ranked.
+
+    It is the recipe's own, or the 0-1 error of a classification loss, or the loss.
+    """
+    zero_one = {
+        nn.softmax_cross_entropy: nn.zero_one_error,
+        nn.sigmoid_cross_entropy: nn.sigmoid_error,
+    }
+    return recipe.error or zero_one.get(recipe.loss, recipe.loss)
+
+
+def build(recipe: RecipeFunction, hp: Any) -> Recipe:
+    """Returns `recipe(hp)`, checked as far as one can without data.
+
+    Raises:
+        RecipeError: it is not a `Recipe`, or its batch size is not a plain int of at
+            least 1.
+    """
+    built = recipe(hp)
+    if not isinstance(built, Recipe):
+        raise RecipeError(
+            f"the recipe returned {type(built).__name__}; expected a jaxdl.Recipe"
+        )
+    size = built.batch_size
+    if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
+        raise RecipeError(
+            f"the recipe has batch_size={size!r}; expected a plain int of at least 1, "
+            "since it shapes the program: give it as a constant or as Static([...])"
+        )
+    return built._replace(model=nn.as_layer(built.model), batch_size=int(size))

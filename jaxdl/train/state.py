@@ -1,0 +1,87 @@
+"""What a training carries, and the keys everything random in it comes from.
+
+Every random number is a pure function of the caller's key, the member's id, a named
+purpose and the step or epoch; keys are derived by `fold_in`, so nothing is drawn from
+a hidden state and nothing depends on how many members there are.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxdl.train.recipe import RecipeFunction, build
+
+MEMBER, ORDER, HPARAMS = range(3)  # purposes of a run's key
+INIT, STEP = range(2)  # purposes of a member's key
+
+
+class TrainState(NamedTuple):
+    """What one training carries from step to step."""
+
+    step: jax.Array  # [] int32, updates so far
+    params: Any
+    state: Any  # of the layers, such as running moments
+    opt_state: Any
+    key: jax.Array  # step t draws from fold_in(key, t)
+
+
+def init(
+    recipe: RecipeFunction, hp: Any, key: jax.Array, in_shape: tuple[int, ...]
+) -> TrainState:
+    """Returns the state before the first step.
+
+    Args:
+        recipe: function from hyperparameters to a `Recipe`.
+        hp: hyperparameters of one model; numbers may be traced.
+        key: the member's key, see `member_key`.
+        in_shape: shape of one example.
+    """
+    model, optimizer, *_ = build(recipe, hp)
+    params, state, _ = model.init(jax.random.fold_in(key, INIT), in_shape)
+    step = jnp.zeros((), jnp.int32)
+    return TrainState(
+        step, params, state, optimizer.init(params), jax.random.fold_in(key, STEP)
+    )
+
+
+def member_key(key: jax.Array, member: int | jax.Array) -> jax.Array:
+    """Returns the key of one member of a run with `key`; `fit` trains member 0."""
+    return jax.random.fold_in(jax.random.fold_in(key, MEMBER), member)
+
+
+def epoch_order(
+    key: jax.Array, epoch: int | jax.Array, num_examples: int, batch_size: int
+) -> jax.Array:
+    """Returns the examples of each step of an epoch, `[steps, batch_size]` indices.
+
+    A new shuffle every epoch, the same for all members of a run. Every example comes
+    once; the last batch is completed from the start of the same permutation.
+
+    Args:
+        key: the run's key.
+        epoch: counted from 0; may be traced.
+        num_examples: m of the train set.
+        batch_size: at most m.
+    """
+    key = jax.random.fold_in(jax.random.fold_in(key, ORDER), epoch)
+    order = jax.random.permutation(key, num_examples)
+    steps = -(-num_examples // batch_size)
+    completed = jnp.concatenate([order, order[: steps * batch_size - num_examples]])
+    return completed.reshape(steps, batch_size)
+
+
+def check_key(key: jax.Array) -> None:
+    """Checks that a run's randomness can be derived per member.
+
+    Raises:
+        TypeError: not a single threefry key made by `jax.random.key`.
+    """
+    typed = isinstance(key, jax.Array) and jnp.issubdtype(
+        key.dtype, jax.dtypes.prng_key
+    )
+    if not typed or key.shape or "fry" not in str(jax.random.key_impl(key)):
+        raise TypeError(
+            f"got key={key!r}; expected one threefry key, jax.random.key(seed): other "
+            "generators give all models of a batch the first model's random numbers"
+        )
