@@ -169,7 +169,7 @@ def _hyperparameters(space: Any, arguments: Sequence[str]) -> Any:
     Raises:
         ExperimentError: an unknown or missing name, or a value of another type.
     """
-    given = dict(argument.partition("=")[::2] for argument in arguments)
+    given = {name: value for name, _, value in (a.partition("=") for a in arguments)}
     names, leaves, treedef = flatten(space)
     unknown = sorted(set(given) - set(names))
     sampled = [n for n, x in zip(names, leaves, strict=True) if _is_drawn(x)]

@@ -40,6 +40,11 @@ class Splits(NamedTuple):
     moments: Moments | None = None  # those of the raw train inputs, once normalized
 
     @property
+    def sets(self) -> dict[str, Dataset]:
+        """The three sets by name."""
+        return {"train": self.train, "dev": self.dev, "test": self.test}
+
+    @property
     def num_classes(self) -> int:
         """C: one more than the largest integer label, or the width of `[m, C]` ones.
 
@@ -48,7 +53,9 @@ class Splits(NamedTuple):
         """
         labels = self.train.labels
         if np.issubdtype(labels.dtype, np.integer):
-            return 1 + max(int(np.max(dataset.labels)) for dataset in self[:3])
+            return 1 + max(
+                int(np.max(dataset.labels)) for dataset in self.sets.values()
+            )
         if labels.ndim == 2:
             return labels.shape[1]
         raise DataError(
@@ -90,7 +97,7 @@ def check(splits: Splits) -> None:
         DataError: what `from_arrays` refuses, or examples or labels whose shapes or
             types differ between the sets.
     """
-    for name, dataset in zip(Splits._fields, splits[:3], strict=False):
+    for name, dataset in splits.sets.items():
         check_dataset(dataset, f"the {name} set")
     for name, dataset in (("dev", splits.dev), ("test", splits.test)):
         for field, ours, theirs in zip(

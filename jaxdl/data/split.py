@@ -25,27 +25,24 @@ def split(
         DataError: fractions that are not three positive numbers adding up to 1, or so
             few examples that a set would be empty.
     """
-    fractions = np.asarray(fractions, float)
-    if (
-        fractions.shape != (3,)
-        or (fractions <= 0).any()
-        or abs(sum(fractions) - 1) > 1e-9
-    ):
+    shares = np.asarray(fractions, float)
+    if shares.shape != (3,) or (shares <= 0).any() or abs(shares.sum() - 1) > 1e-9:
         raise DataError(
-            f"got fractions {fractions.tolist()}; expected three numbers above 0 that "
+            f"got fractions {shares.tolist()}; expected three numbers above 0 that "
             "add up to 1, such as (0.6, 0.2, 0.2)"
         )
     m = len(dataset.inputs)
-    ends = np.round(m * np.cumsum(fractions)[:2]).astype(int)
+    ends = np.round(m * np.cumsum(shares)[:2]).astype(int)
     parts = np.split(np.asarray(jax.random.permutation(key, m)), ends)
-    for name, part in zip(Splits._fields, parts, strict=False):
+    for name, part in zip(("train", "dev", "test"), parts, strict=True):
         if len(part) == 0:
             raise DataError(
-                f"splitting {m} examples by {fractions.tolist()} leaves the {name} set "
+                f"splitting {m} examples by {shares.tolist()} leaves the {name} set "
                 "empty; expected at least one example in each: use more data or a "
                 "larger fraction"
             )
-    return Splits(*(Dataset(dataset.inputs[i], dataset.labels[i]) for i in parts))
+    train, dev, test = (Dataset(dataset.inputs[i], dataset.labels[i]) for i in parts)
+    return Splits(train, dev, test)
 
 
 def normalize(splits: Splits) -> Splits:
@@ -59,11 +56,13 @@ def normalize(splits: Splits) -> Splits:
         splits: raw inputs `[m, ...]`.
     """
     raw = splits.train.inputs
-    mean = np.mean(raw, axis=0, dtype=np.float64)
-    scale = np.std(raw, axis=0, dtype=np.float64)
+    mean = np.asarray(np.mean(raw, axis=0, dtype=np.float64))
+    scale = np.asarray(np.std(raw, axis=0, dtype=np.float64))
     constant = np.ptp(raw, axis=0) == 0
     moments = Moments(
         mean.astype(np.float32), np.where(constant, 1, scale).astype(np.float32)
     )
-    sets = (Dataset(moments.normalize(d.inputs), d.labels) for d in splits[:3])
-    return Splits(*sets, moments=moments)
+    train, dev, test = (
+        Dataset(moments.normalize(d.inputs), d.labels) for d in splits.sets.values()
+    )
+    return Splits(train, dev, test, moments)

@@ -7,10 +7,9 @@ how wide: it holds no key and no shape, and its scale may be a traced hyperparam
 import math
 from collections.abc import Callable
 
-import jax
 from jax.typing import ArrayLike
 
-Initializer = Callable[[int, int], float | jax.Array]
+Initializer = Callable[[int, int], ArrayLike]
 
 
 def he(fan_in: int, fan_out: int) -> float:

@@ -64,10 +64,10 @@ def gradient_descent(
     def update(grads, opt_state, params=None):
         del params
         rate = _rate(learning_rate, opt_state.step)
-        updates = jax.tree.map(lambda g: -rate * g, grads)
+        updates = jax.tree.map(lambda g: -(rate * g), grads)
         return updates, GradientDescentState(opt_state.step + 1)
 
-    return optax.GradientTransformation(init, update)
+    return _transformation(init, update)
 
 
 def momentum(
@@ -93,10 +93,10 @@ def momentum(
         del params
         v = ewma(opt_state.v, grads, beta)
         rate = _rate(learning_rate, opt_state.step)
-        updates = jax.tree.map(lambda v: -rate * v, v)
+        updates = jax.tree.map(lambda v: -(rate * v), v)
         return updates, MomentumState(opt_state.step + 1, v)
 
-    return optax.GradientTransformation(init, update)
+    return _transformation(init, update)
 
 
 def rmsprop(
@@ -122,10 +122,10 @@ def rmsprop(
         del params
         s = ewma(opt_state.s, _squares(grads), beta2)
         rate = _rate(learning_rate, opt_state.step)
-        updates = jax.tree.map(lambda g, s: -rate * g / (jnp.sqrt(s) + eps), grads, s)
+        updates = jax.tree.map(lambda g, s: -(rate * g) / (jnp.sqrt(s) + eps), grads, s)
         return updates, RmspropState(opt_state.step + 1, s)
 
-    return optax.GradientTransformation(init, update)
+    return _transformation(init, update)
 
 
 def adam(
@@ -162,11 +162,18 @@ def adam(
         rate = _rate(learning_rate, opt_state.step)
 
         def direction(v_hat, s_hat):
-            return -rate * v_hat / (jnp.sqrt(s_hat + eps_root) + eps)
+            return -(rate * v_hat) / (jnp.sqrt(s_hat + eps_root) + eps)
 
         corrected = bias_corrected(v, beta1, t), bias_corrected(s, beta2, t)
         return jax.tree.map(direction, *corrected), AdamState(t, v, s)
 
+    return _transformation(init, update)
+
+
+def _transformation(
+    init: Callable[..., Any], update: Callable[..., Any]
+) -> optax.GradientTransformation:
+    # optax calls by position, so the names of the arguments may be ours.
     return optax.GradientTransformation(init, update)
 
 

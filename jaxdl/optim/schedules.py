@@ -62,5 +62,5 @@ def exponential_decay(
 
 
 def _units(step: ArrayLike, transition_steps: ArrayLike, staircase: bool) -> jax.Array:
-    units = step / jnp.asarray(transition_steps)
+    units = jnp.asarray(step) / transition_steps
     return jnp.floor(units) if staircase else units

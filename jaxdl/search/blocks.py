@@ -26,7 +26,6 @@ from jaxdl.train import (
     RUNNING,
     RecipeFunction,
     Structure,
-    TrainState,
     combine,
     init,
     make_epoch,
@@ -186,7 +185,7 @@ def place(
     for device in devices:
         free.put(device)
     stop = threading.Event()
-    wide = jax.config.jax_enable_x64  # the setting is the thread's own
+    wide = jnp.result_type(float) == jnp.float64  # the setting is a thread's own
 
     def run(block: Block) -> Trained:
         device = free.get()

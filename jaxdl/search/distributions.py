@@ -19,12 +19,15 @@ class SpaceError(ValueError):
     """A space of hyperparameters, or a draw from it, makes no sense."""
 
 
-def _distribution(cls: type) -> Any:
-    return dataclasses.dataclass(frozen=True)(cls)
+class _TypedAny:
+    """Makes type checkers take a call of the class for Any; nothing at run time."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        return super().__new__(cls)
 
 
-@_distribution
-class Uniform:
+@dataclasses.dataclass(frozen=True)
+class Uniform(_TypedAny):
     """A float, uniform on [low, high]."""
 
     low: float
@@ -38,8 +41,8 @@ class Uniform:
         return self.low + u * (self.high - self.low)
 
 
-@_distribution
-class LogUniform:
+@dataclasses.dataclass(frozen=True)
+class LogUniform(_TypedAny):
     """A float `10^r`, r uniform: each decade of [low, high] gets as many draws."""
 
     low: float
@@ -53,8 +56,8 @@ class LogUniform:
         return self.low * (self.high / self.low) ** u
 
 
-@_distribution
-class OneMinusLogUniform:
+@dataclasses.dataclass(frozen=True)
+class OneMinusLogUniform(_TypedAny):
     """A float `1 - 10^r`, r uniform: the scale of averages, whose memory is 1/(1 - β).
 
     On [0.9, 0.999] half of the draws lie above 0.99.
@@ -71,8 +74,8 @@ class OneMinusLogUniform:
         return 1 - (1 - self.low) * ((1 - self.high) / (1 - self.low)) ** u
 
 
-@_distribution
-class IntUniform:
+@dataclasses.dataclass(frozen=True)
+class IntUniform(_TypedAny):
     """An int, each of low, low + 1, ..., high alike; a traced number."""
 
     low: int
@@ -89,8 +92,8 @@ class IntUniform:
         return self.low + np.floor(u * (self.high - self.low + 1)).astype(np.int64)
 
 
-@_distribution
-class Choice:
+@dataclasses.dataclass(frozen=True)
+class Choice(_TypedAny):
     """One of several numbers, each alike; a traced number."""
 
     options: Sequence[float]
@@ -109,8 +112,8 @@ class Choice:
         return np.asarray(self.options)[_index(u, len(self.options))]
 
 
-@_distribution
-class Static:
+@dataclasses.dataclass(frozen=True)
+class Static(_TypedAny):
     """One of several plain values, each alike, that reach the recipe as they are.
 
     Members that agree on all static values share one compiled program, so a recipe may

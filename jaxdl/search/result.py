@@ -22,12 +22,12 @@ class SweepResult:
     metrics: dict[str, NDArray[Any]]  # train_loss train_error dev_loss dev_error,
     # [members, epochs], NaN where a member did not run
     status: NDArray[np.str_]  # [members] finished or diverged
-    stopped_at: NDArray[np.int64]  # [members] first step with a non-finite loss, or -1
+    stopped_at: NDArray[np.int32]  # [members] first step with a non-finite loss, or -1
     plan: Plan
     blocks: tuple[Trained, ...]  # parameters and layer state, as they were trained
 
     def ranking(self) -> NDArray[np.int64]:
-        """Returns member ids by last dev error, ties by dev loss; diverged ones last."""
+        """Returns member ids, best last dev error first, ties by dev loss."""
         last = {name: curve[:, -1] for name, curve in self.metrics.items()}
         return np.lexsort((last["dev_loss"], last["dev_error"]))
 

@@ -13,7 +13,7 @@ import numpy as np
 from jaxdl import nn
 from jaxdl.data import DataError, Dataset, Splits, check
 from jaxdl.train.hyperparameters import RecipeError, Structure, combine
-from jaxdl.train.recipe import Recipe, RecipeFunction, build
+from jaxdl.train.recipe import PerExample, Recipe, RecipeFunction, build
 from jaxdl.train.state import TrainState, init
 
 
@@ -87,11 +87,12 @@ def check_training(recipe: Recipe, data: Splits, out_shape: tuple[int, ...]) -> 
             f"got batch_size={recipe.batch_size} for {m} training examples; expected "
             "at most as many as there are"
         )
-    classes = {
+    outputs: dict[PerExample, int] = {
         nn.softmax_cross_entropy: out_shape[-1] if out_shape else 0,
         nn.sigmoid_cross_entropy: 2,
-    }.get(recipe.loss)
-    for name, dataset in zip(Splits._fields, data[:3], strict=False):
+    }
+    classes = outputs.get(recipe.loss)
+    for name, dataset in data.sets.items():
         if classes is not None and np.issubdtype(dataset.labels.dtype, np.integer):
             _check_labels(dataset, classes, name)
 

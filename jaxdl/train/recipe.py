@@ -37,7 +37,7 @@ def error_of(recipe: Recipe) -> PerExample:
 
     It is the recipe's own, or the 0-1 error of a classification loss, or the loss.
     """
-    zero_one = {
+    zero_one: dict[PerExample, PerExample] = {
         nn.softmax_cross_entropy: nn.zero_one_error,
         nn.sigmoid_cross_entropy: nn.sigmoid_error,
     }

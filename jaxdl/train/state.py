@@ -19,11 +19,11 @@ INIT, STEP = range(2)  # purposes of a member's key
 class TrainState(NamedTuple):
     """What one training carries from step to step."""
 
-    step: jax.Array  # [] int32, updates so far
+    step: Any  # [] int32, updates so far
     params: Any
     state: Any  # of the layers, such as running moments
     opt_state: Any
-    key: jax.Array  # step t draws from fold_in(key, t)
+    key: Any  # step t draws from fold_in(key, t)
 
 
 def init(
