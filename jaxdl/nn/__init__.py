@@ -5,7 +5,7 @@ from jax.numpy import tanh
 
 from jaxdl.nn.batch_norm import batch_norm
 from jaxdl.nn.dense import dense
-from jaxdl.nn.dropout import dropout
+from jaxdl.nn.dropout import dropout, keep_mask
 from jaxdl.nn.initializers import glorot, he, normal, xavier, zeros
 from jaxdl.nn.layer import Layer, as_layer, flatten, serial
 from jaxdl.nn.losses import (
@@ -27,6 +27,7 @@ __all__ = [
     "gelu",
     "glorot",
     "he",
+    "keep_mask",
     "l1",
     "l2",
     "none",

@@ -1,0 +1,67 @@
+"""Two imitated devices, no silent rank promotion, real digits, one recipe."""
+
+from typing import NamedTuple
+
+import jax
+
+jax.config.update("jax_num_cpu_devices", 2)
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+import pytest  # noqa: E402
+
+import jaxdl as dl  # noqa: E402
+from jaxdl import nn, optim  # noqa: E402
+
+
+class Hparams(NamedTuple):
+    learning_rate: float
+    beta1: float
+    keep_prob: float
+    l2: float
+
+
+@pytest.fixture(scope="session")
+def digits():
+    return dl.data.load("digits")
+
+
+@pytest.fixture(scope="session")
+def make_recipe(digits):
+    """A network on digits with everything random or stateful in it."""
+
+    def make(batch_size=64, optimizer=optim.adam):
+        def recipe(hp):
+            hidden = (nn.dense(32, use_bias=False), nn.batch_norm(), nn.relu)
+            return dl.Recipe(
+                model=nn.serial(*hidden, nn.dropout(hp.keep_prob), nn.dense(10)),
+                optimizer=optimizer(hp.learning_rate, beta1=hp.beta1)
+                if optimizer is optim.adam
+                else optimizer(hp.learning_rate),
+                loss=nn.softmax_cross_entropy,
+                penalty=nn.l2(hp.l2),
+                batch_size=batch_size,
+            )
+
+        return recipe
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def recipe(make_recipe):
+    return make_recipe()
+
+
+@pytest.fixture
+def hp():
+    return Hparams(0.01, 0.9, 0.8, 0.1)
+
+
+@pytest.fixture
+def space():
+    return Hparams(
+        dl.LogUniform(1e-3, 1e-1),
+        dl.OneMinusLogUniform(0.8, 0.99),
+        dl.Uniform(0.5, 1.0),
+        dl.LogUniform(1e-3, 1.0),
+    )

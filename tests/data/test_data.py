@@ -1,0 +1,266 @@
+"""Data: checks, splits, normalization, files, real sources."""
+
+import gzip
+import hashlib
+import struct
+
+import jax
+import numpy as np
+import pytest
+from sklearn.preprocessing import StandardScaler
+
+from jaxdl import data
+from jaxdl.data import sources
+from jaxdl.data.idx import read_idx
+
+
+def dataset(m=100, features=3):
+    rng = np.random.default_rng(0)
+    return data.from_arrays(rng.normal(5, 2, (m, features)), np.arange(m) % 4)
+
+
+def changed(array, index, value):
+    array = np.array(array)
+    array[index] = value
+    return array
+
+
+INPUTS, LABELS = np.ones((6, 3)), np.zeros(6, int)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "labels", "message"),
+    [
+        (
+            changed(INPUTS, (4, 2), np.nan),
+            LABELS,
+            "got nan in the inputs.*row 4, column",
+        ),
+        (changed(INPUTS, (1, 0), -np.inf), LABELS, r"got -inf.*row 1, column \[0\]"),
+        (INPUTS, changed(LABELS * 1.0, 3, np.nan), "got nan in the labels.*row 3"),
+        (INPUTS, changed(LABELS, 2, -1), "got label -1 in row 2"),
+        (INPUTS, LABELS[:5], "got 6 inputs and 5 labels"),
+        (INPUTS[:0], LABELS[:0], "got no examples"),
+        (INPUTS[:, 0], LABELS, r"got inputs \[6\]"),
+        (INPUTS.astype(str), LABELS, "expected real numbers"),
+        (INPUTS, np.array(["cat"] * 6), "expected real numbers"),
+        (INPUTS.astype(object), LABELS, "expected real numbers"),
+    ],
+)
+def test_arrays_that_cannot_be_trained_on_are_refused(inputs, labels, message):
+    with pytest.raises(data.DataError, match=message):
+        data.from_arrays(inputs, labels)
+
+
+def test_the_sets_must_fit_each_other():
+    good, wider = dataset(), dataset(features=4)
+    with pytest.raises(data.DataError, match=r"float64\[100, 4\] in the dev set"):
+        data.check(data.Splits(good, wider, good))
+    with pytest.raises(data.DataError, match="no examples in the test set"):
+        data.check(data.Splits(good, good, data.Dataset(*(x[:0] for x in good))))
+    data.check(data.Splits(good, good, good))
+
+
+def test_number_of_classes_and_steps():
+    splits = data.split(dataset(), key=jax.random.key(0))
+    assert splits.num_classes == 4
+    assert [splits.steps_per_epoch(b) for b in (1, 59, 60, 30)] == [60, 2, 1, 2]
+    one_hot = data.Dataset(INPUTS, np.eye(6)[:, :5])
+    assert data.Splits(one_hot, one_hot, one_hot).num_classes == 5
+    regression = data.Dataset(INPUTS, np.ones(6))
+    with pytest.raises(data.DataError, match="no number of classes"):
+        _ = data.Splits(regression, regression, regression).num_classes
+
+
+@pytest.mark.parametrize("m", [5, 99, 100, 101, 1797])
+@pytest.mark.parametrize("fractions", [(0.6, 0.2, 0.2), (0.34, 0.33, 0.33)])
+def test_a_split_has_every_example_once(m, fractions):
+    whole = data.Dataset(np.arange(m)[:, None] * 1.0, np.arange(m))
+    splits = data.split(whole, fractions, key=jax.random.key(1))
+    parts = [d.labels for d in splits.sets.values()]
+    np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.arange(m))
+    sizes = np.array([len(p) for p in parts])
+    assert np.abs(sizes - m * np.array(fractions)).max() <= 1
+    for d in splits.sets.values():
+        np.testing.assert_array_equal(d.inputs[:, 0], d.labels)
+
+
+def test_a_split_is_shuffled_by_its_key():
+    whole = dataset()
+    labels = [data.split(whole, key=jax.random.key(s)).train.inputs for s in (0, 0, 1)]
+    np.testing.assert_array_equal(labels[0], labels[1])
+    assert (labels[0] != labels[2]).any()
+    assert (labels[0] != whole.inputs[:60]).any()
+
+
+@pytest.mark.parametrize(
+    "fractions", [(0.5, 0.5), (0.8, 0.3, -0.1), (1.0, 0.0, 0.0), (0.5, 0.2, 0.2)]
+)
+def test_fractions_that_are_no_partition_are_refused(fractions):
+    with pytest.raises(data.DataError, match="add up to 1"):
+        data.split(dataset(), fractions, key=jax.random.key(0))
+
+
+def test_a_split_with_an_empty_set_is_refused():
+    with pytest.raises(data.DataError, match="leaves the dev set empty"):
+        data.split(dataset(20), (0.98, 0.01, 0.01), key=jax.random.key(0))
+
+
+def test_normalization_is_that_of_scikit_learn_on_the_train_set():
+    splits = data.split(dataset(), key=jax.random.key(0))
+    scaler = StandardScaler().fit(splits.train.inputs)
+    normal = data.normalize(splits)
+    for name, raw in splits.sets.items():
+        expected = scaler.transform(raw.inputs)
+        ours = normal.sets[name]
+        np.testing.assert_allclose(ours.inputs, expected, rtol=1e-5, atol=1e-5)
+        np.testing.assert_array_equal(ours.labels, raw.labels)
+        again = normal.moments.normalize(raw.inputs)
+        np.testing.assert_array_equal(ours.inputs, again)
+
+
+def test_a_constant_feature_does_not_divide_by_zero():
+    inputs = np.random.default_rng(0).normal(size=(50, 3))
+    inputs[:, 1] = 1e8 + 0.1  # its computed deviation is tiny, and not zero
+    raw = data.split(data.from_arrays(inputs, np.zeros(50, int)), key=jax.random.key(0))
+    for d in data.normalize(raw).sets.values():
+        assert np.abs(d.inputs[:, 1]).max() < 10
+
+
+# IDX files
+
+
+def idx(array):
+    header = struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
+    return header + array.tobytes()
+
+
+ARRAY = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+
+
+def test_idx_files_are_read_plain_and_gzipped(tmp_path):
+    (tmp_path / "a").write_bytes(idx(ARRAY))
+    (tmp_path / "a.gz").write_bytes(gzip.compress(idx(ARRAY)))
+    digest = hashlib.sha256(idx(ARRAY)).hexdigest()
+    for name in ("a", "a.gz"):
+        np.testing.assert_array_equal(read_idx(tmp_path / name, sha256=digest), ARRAY)
+    with pytest.raises(data.DataError, match="another SHA-256"):
+        read_idx(tmp_path / "a", sha256="0" * 64)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "starts with b''"),
+        (b"\x89PNG and so on", "expected an IDX file"),
+        (b"\0\0\x0d\x01\0\0\0\1\0\0\0\0", "expected an IDX file of unsigned"),
+        (b"\0\0\x08\x03\0\0\0\x01", "ends within its header"),
+        (idx(ARRAY)[:-1], r"holds 23 bytes after its header; expected 24"),
+        (idx(ARRAY) + b"x", "holds 25 bytes"),
+        (struct.pack(">4B2I", 0, 0, 8, 2, 2**31, 2**31), "holds 0 bytes"),
+    ],
+)
+def test_files_that_are_not_idx_are_refused(tmp_path, content, message):
+    (tmp_path / "file").write_bytes(content)
+    with pytest.raises(data.DataError, match=message):
+        read_idx(tmp_path / "file")
+
+
+@pytest.mark.parametrize("cut", [slice(0, 20), slice(5, None)])
+def test_damaged_gzip_files_are_refused(tmp_path, cut):
+    (tmp_path / "file.gz").write_bytes(gzip.compress(idx(ARRAY))[cut])
+    with pytest.raises(data.DataError, match="not a whole gzip file"):
+        read_idx(tmp_path / "file.gz")
+
+
+# sources
+
+
+def test_digits_are_real_split_and_normalized(digits):
+    sizes = {name: len(d.inputs) for name, d in digits.sets.items()}
+    assert sizes == {"train": 1078, "dev": 360, "test": 359}
+    assert digits.train.inputs.shape == (1078, 64)
+    assert digits.num_classes == 10
+    varying = digits.train.inputs.std(0) > 0
+    assert varying.sum() > 50
+    np.testing.assert_allclose(digits.train.inputs.mean(0), 0, atol=1e-5)
+    np.testing.assert_allclose(digits.train.inputs.std(0)[varying], 1, rtol=1e-4)
+
+
+def test_an_unknown_data_set_is_refused():
+    with pytest.raises(data.DataError, match=r"got data set 'mnist'; expected one of"):
+        data.load("mnist")
+
+
+@pytest.fixture
+def small_fashion(tmp_path, monkeypatch):
+    """A folder with four small files in place of Fashion-MNIST's."""
+    rng = np.random.default_rng(0)
+    arrays = {
+        "train-images-idx3-ubyte": rng.integers(0, 256, (60, 28, 28), np.uint8),
+        "train-labels-idx1-ubyte": np.arange(60, dtype=np.uint8) % 10,
+        "t10k-images-idx3-ubyte": rng.integers(0, 256, (20, 28, 28), np.uint8),
+        "t10k-labels-idx1-ubyte": np.arange(20, dtype=np.uint8) % 10,
+    }
+    for name, array in arrays.items():
+        (tmp_path / f"{name}.gz").write_bytes(gzip.compress(idx(array)))
+        digest = hashlib.sha256(idx(array)).hexdigest()
+        monkeypatch.setitem(sources.FASHION_MNIST_SHA256, name, digest)
+    monkeypatch.setattr(sources, "FASHION_MNIST_DEV", 10)
+    monkeypatch.setenv("JAXDL_FASHION_MNIST", str(tmp_path))
+    return tmp_path
+
+
+def test_fashion_mnist_comes_from_the_folder_that_is_named(small_fashion):
+    splits = data.load("fashion_mnist")
+    shapes = [d.inputs.shape for d in splits.sets.values()]
+    assert shapes == [(50, 28, 28, 1), (10, 28, 28, 1), (20, 28, 28, 1)]
+    assert splits.num_classes == 10
+
+
+def test_a_file_with_other_content_is_refused(small_fashion):
+    path = small_fashion / "train-labels-idx1-ubyte.gz"
+    path.write_bytes(gzip.compress(idx(np.zeros(60, np.uint8))))
+    with pytest.raises(data.DataError, match="another SHA-256"):
+        data.load("fashion_mnist")
+
+
+def test_a_named_folder_without_the_files_is_an_error(small_fashion):
+    (small_fashion / "train-labels-idx1-ubyte.gz").unlink()
+    with pytest.raises(FileNotFoundError, match="JAXDL_FASHION_MNIST names"):
+        data.load("fashion_mnist")
+
+
+def test_files_are_downloaded_once_and_kept(small_fashion, monkeypatch, tmp_path):
+    served, cache = small_fashion, tmp_path / "cache"
+    monkeypatch.delenv("JAXDL_FASHION_MNIST")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    monkeypatch.setattr(sources, "FASHION_MNIST_FOLDERS", ())
+    monkeypatch.setattr(sources, "FASHION_MNIST_URL", served.as_uri() + "/")
+    first = data.load("fashion_mnist")
+    kept = sorted(path.name for path in (cache / "jaxdl" / "fashion-mnist").iterdir())
+    assert kept == sorted(f"{name}.gz" for name in sources.FASHION_MNIST_SHA256)
+    monkeypatch.setattr(sources, "FASHION_MNIST_URL", "file:///nowhere/")
+    np.testing.assert_array_equal(data.load("fashion_mnist")[0][0], first[0][0])
+
+
+def test_without_files_or_network_the_error_says_what_to_do(monkeypatch, tmp_path):
+    monkeypatch.delenv("JAXDL_FASHION_MNIST", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(sources, "FASHION_MNIST_FOLDERS", ())
+    monkeypatch.setattr(sources, "FASHION_MNIST_URL", "file:///nowhere/")
+    with pytest.raises(OSError, match="install Debian's package dataset-fashion-mnist"):
+        data.load("fashion_mnist")
+
+
+@pytest.mark.skipif(
+    not sources.FASHION_MNIST_FOLDERS[0].is_dir(), reason="Fashion-MNIST is missing"
+)
+def test_fashion_mnist_is_the_real_one():
+    splits = data.load("fashion_mnist")
+    assert [len(d.labels) for d in splits.sets.values()] == [50_000, 10_000, 10_000]
+    counts = sum(np.bincount(d.labels) for d in (splits.train, splits.dev))
+    np.testing.assert_array_equal(counts, [6000] * 10)
+    # The known mean grey values of the train and test pictures are 72.94 and 73.15.
+    raw = splits.test.inputs * splits.moments.scale + splits.moments.mean
+    assert raw.mean() * 255 == pytest.approx(73.15, abs=0.01)

@@ -1,0 +1,144 @@
+"""Every layer against every contract; a new layer is one more row."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.test_util import check_grads
+
+from jaxdl import nn
+
+# name: (layer from one traced hyperparameter, shape of an example, values of it)
+LAYERS = {
+    "dense": (lambda h: nn.dense(3), (5,), (0.0, 1.0)),
+    "dense without bias": (lambda h: nn.dense(3, use_bias=False), (5,), (0.0, 1.0)),
+    "dense, chosen scale": (lambda h: nn.dense(3, init=nn.normal(h)), (5,), (0.1, 2.0)),
+    "dense, xavier": (lambda h: nn.dense(3, init=nn.xavier), (5,), (0.0, 1.0)),
+    "dense, glorot": (lambda h: nn.dense(3, init=nn.glorot), (5,), (0.0, 1.0)),
+    "dense, zeros": (lambda h: nn.dense(3, init=nn.zeros), (5,), (0.0, 1.0)),
+    "batch_norm, decay": (lambda h: nn.batch_norm(h), (5,), (0.5, 0.99)),
+    "batch_norm, eps": (lambda h: nn.batch_norm(0.9, h), (5,), (1e-5, 1e-1)),
+    "batch_norm of images": (lambda h: nn.batch_norm(h), (2, 3, 4), (0.5, 0.99)),
+    "dropout": (lambda h: nn.dropout(h), (5,), (0.3, 1.0)),
+    "dropout of images": (lambda h: nn.dropout(h), (2, 3, 4), (0.3, 1.0)),
+    "flatten": (lambda h: nn.as_layer(nn.flatten), (2, 3, 4), (0.0, 1.0)),
+    "a function with a hyperparameter": (
+        lambda h: nn.as_layer(lambda x: h * x), (5,), (0.5, 2.0)
+    ),
+    "serial": (
+        lambda h: nn.serial(
+            nn.flatten, nn.dense(6, use_bias=False), nn.batch_norm(), nn.relu,
+            nn.dropout(h), nn.serial(nn.dense(3)),
+        ), (2, 2, 2), (0.3, 1.0),
+    ),
+} | {
+    name: (lambda h, f=f: nn.as_layer(f), (5,), (0.0, 1.0))
+    for name, f in (
+        ("relu", nn.relu), ("tanh", nn.tanh), ("sigmoid", nn.sigmoid),
+        ("gelu", nn.gelu), ("softplus", nn.softplus), ("softmax", nn.softmax),
+    )
+}  # fmt: skip
+BATCH = 4
+layers = pytest.mark.parametrize("name", LAYERS)
+
+
+def run(h, make, in_shape, x, train):
+    layer = make(h)
+    params, state, out_shape = layer.init(jax.random.key(0), in_shape)
+    y, new_state = layer.apply(params, state, x, key=jax.random.key(1), train=train)
+    return y, new_state
+
+
+def example_batch(in_shape, dtype=jnp.float32):
+    return jax.random.normal(jax.random.key(2), (BATCH, *in_shape), dtype)
+
+
+@layers
+@pytest.mark.parametrize("train", [False, True])
+def test_apply_gives_the_shape_that_init_promises(name, train):
+    make, in_shape, (h, _) = LAYERS[name]
+    layer = make(h)
+    params, state, out_shape = layer.init(jax.random.key(0), in_shape)
+    y, _ = layer.apply(
+        params, state, example_batch(in_shape), key=jax.random.key(1), train=train
+    )
+    assert y.shape == (BATCH, *out_shape)
+    assert y.dtype == jnp.float32
+
+
+@layers
+def test_state_keeps_its_tree_shapes_and_types(name):
+    make, in_shape, (h, _) = LAYERS[name]
+    _, before, _ = make(h).init(jax.random.key(0), in_shape)
+    _, after = run(h, make, in_shape, example_batch(in_shape), True)
+    spec = jax.tree.map(lambda x: (x.shape, x.dtype), (before, after))
+    assert spec[0] == spec[1]
+
+
+@layers
+@pytest.mark.parametrize("train", [False, True])
+def test_jit_equals_eager(name, train):
+    make, in_shape, (h, _) = LAYERS[name]
+    x = example_batch(in_shape)
+    eager = run(jnp.float32(h), make, in_shape, x, train)
+    compiled = jax.jit(lambda h, x: run(h, make, in_shape, x, train))(h, x)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-6),
+        eager,
+        compiled,
+    )
+
+
+@layers
+def test_two_calls_are_one_trace(name):
+    make, in_shape, values = LAYERS[name]
+    traces = []
+
+    @jax.jit
+    def traced(h, x):
+        traces.append(h)
+        return run(h, make, in_shape, x, True)
+
+    for h in values:
+        traced(h, example_batch(in_shape))
+    assert len(traces) == 1
+
+
+@layers
+@pytest.mark.parametrize("train", [False, True])
+def test_gradients_agree_with_differences_in_float64(name, train):
+    make, in_shape, (h, _) = LAYERS[name]
+    with jax.enable_x64(True):
+        layer = make(h)
+        params, state, _ = layer.init(jax.random.key(0), in_shape)
+
+        def output(params, x):
+            key = jax.random.key(1)
+            return layer.apply(params, state, x, key=key, train=train)[0]
+
+        x = example_batch(in_shape, jnp.float64)
+        check_grads(output, (params, x), order=1, modes=["rev"], eps=1e-6, rtol=1e-6)
+
+
+@layers
+@pytest.mark.parametrize("train", [False, True])
+def test_vmap_over_the_hyperparameter_is_a_loop(name, train):
+    make, in_shape, values = LAYERS[name]
+    x = example_batch(in_shape)
+
+    def one(h):
+        return run(h, make, in_shape, x, train)
+
+    together = jax.vmap(one)(jnp.float32(values))
+    for i, h in enumerate(values):
+        alone = one(jnp.float32(h))
+        jax.tree.map(
+            lambda a, b, i=i: np.testing.assert_allclose(a[i], b, rtol=2e-5, atol=1e-6),
+            together,
+            alone,
+        )
+
+
+def test_what_is_not_a_layer_is_refused():
+    with pytest.raises(TypeError, match="got 3 as a layer"):
+        nn.serial(nn.relu, 3)

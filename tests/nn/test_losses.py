@@ -1,0 +1,203 @@
+"""Losses, errors and penalties: the course's check values and other libraries."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from jax.test_util import check_grads
+from sklearn.metrics import log_loss
+
+from jaxdl import nn, optim
+
+rng = np.random.default_rng(0)
+LOGITS = rng.normal(0, 3, (20, 5))
+CLASSES = rng.integers(0, 5, 20)
+SOFT = rng.dirichlet(np.ones(5), 20)
+YES_NO = rng.integers(0, 2, (20, 5))
+# name: (loss or error, labels, differentiable)
+LOSSES = {
+    "softmax, classes": (nn.softmax_cross_entropy, CLASSES, True),
+    "softmax, one-hot": (nn.softmax_cross_entropy, np.eye(5)[CLASSES], True),
+    "softmax, soft": (nn.softmax_cross_entropy, SOFT, True),
+    "sigmoid": (nn.sigmoid_cross_entropy, YES_NO, True),
+    "squared": (nn.squared_error, SOFT, True),
+    "zero-one": (nn.zero_one_error, CLASSES, False),
+    "sigmoid error": (nn.sigmoid_error, YES_NO, False),
+}
+losses = pytest.mark.parametrize("name", LOSSES)
+
+
+@losses
+def test_one_value_an_example_jit_equals_eager_one_trace(name):
+    loss, labels, _ = LOSSES[name]
+    traces = []
+
+    @jax.jit
+    def traced(outputs, labels):
+        traces.append(1)
+        return loss(outputs, labels)
+
+    outputs, labels = jnp.float32(LOGITS), jnp.asarray(labels)
+    eager = loss(outputs, labels)
+    assert eager.shape == (20,)
+    for _ in range(2):
+        np.testing.assert_allclose(traced(outputs, labels), eager, rtol=1e-5)
+    assert len(traces) == 1
+
+
+@losses
+def test_examples_do_not_mix(name):
+    loss, labels, _ = LOSSES[name]
+    outputs, labels = jnp.float32(LOGITS), jnp.asarray(labels)
+    one_by_one = [loss(outputs[i : i + 1], labels[i : i + 1])[0] for i in range(20)]
+    np.testing.assert_allclose(loss(outputs, labels), one_by_one, rtol=1e-6)
+
+
+@losses
+def test_gradients_agree_with_differences_in_float64(name):
+    loss, labels, differentiable = LOSSES[name]
+    if differentiable:
+        with jax.enable_x64(True):
+            check_grads(
+                lambda z: loss(z, jnp.asarray(labels)),
+                (jnp.asarray(LOGITS),),
+                order=2,
+                modes=["rev"],
+                eps=1e-5,
+                rtol=1e-6,
+            )
+
+
+def test_softmax_gives_the_courses_values():
+    expected = [0.842, 0.042, 0.002, 0.114]
+    z = jnp.array([[5.0, 2.0, -1.0, 3.0]])
+    np.testing.assert_allclose(nn.softmax(z)[0], expected, atol=5e-4)
+    for label, probability in enumerate(
+        np.exp([5, 2, -1, 3]) / np.exp([5, 2, -1, 3]).sum()
+    ):
+        loss = nn.softmax_cross_entropy(z, jnp.array([label]))
+        np.testing.assert_allclose(loss, [-np.log(probability)], rtol=1e-6)
+
+
+def test_a_one_hot_loss_depends_on_the_true_class_alone():
+    z = jnp.log(jnp.array([[0.1, 0.5, 0.1, 0.1, 0.2], [0.1, 0.5, 0.2, 0.1, 0.1]]))
+    losses = nn.softmax_cross_entropy(z, jnp.array([1, 1]))
+    np.testing.assert_allclose(losses, np.full(2, -np.log(0.5)), rtol=1e-6)
+
+
+def test_the_gradient_is_prediction_minus_target():
+    with jax.enable_x64(True):
+        for labels, targets in ((CLASSES, np.eye(5)[CLASSES]), (SOFT, SOFT)):
+            gradient = jax.grad(
+                lambda z, y=labels: nn.softmax_cross_entropy(z, jnp.asarray(y)).sum()
+            )(jnp.asarray(LOGITS))
+            expected = nn.softmax(jnp.asarray(LOGITS)) - targets
+            np.testing.assert_allclose(gradient, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_cross_entropies_against_optax_and_scikit_learn():
+    with jax.enable_x64(True):
+        z = jnp.asarray(LOGITS)
+        ours = nn.softmax_cross_entropy(z, jnp.asarray(CLASSES))
+        theirs = optax.softmax_cross_entropy_with_integer_labels(
+            z, jnp.asarray(CLASSES)
+        )
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12)
+        probabilities = np.asarray(nn.softmax(z))
+        expected = log_loss(CLASSES, probabilities, labels=range(5))
+        np.testing.assert_allclose(np.mean(ours), expected, rtol=1e-12)
+        a = 1 / (1 + np.exp(-LOGITS))
+        by_hand = -(YES_NO * np.log(a) + (1 - YES_NO) * np.log(1 - a)).sum(1)
+        ours = nn.sigmoid_cross_entropy(z, jnp.asarray(YES_NO))
+        np.testing.assert_allclose(ours, by_hand, rtol=1e-9)
+
+
+def test_two_classes_equal_logistic_regression():
+    with jax.enable_x64(True):
+        z, y = jnp.asarray(LOGITS[:, :1]), jnp.asarray(YES_NO[:, 0])
+        two = jnp.concatenate([jnp.zeros_like(z), z], axis=1)
+        np.testing.assert_allclose(
+            nn.softmax_cross_entropy(two, y), nn.sigmoid_cross_entropy(z, y), rtol=1e-12
+        )
+        np.testing.assert_array_equal(nn.zero_one_error(two, y), nn.sigmoid_error(z, y))
+
+
+@pytest.mark.parametrize("size", [1e4, -1e4])
+def test_extreme_logits_stay_finite(size):
+    z = jnp.array([[size, 0.0, -size]])
+    assert nn.softmax_cross_entropy(z, jnp.array([0]))[0] == max(0.0, -2 * size)
+    np.testing.assert_array_equal(nn.softmax(z).sum(), 1)
+    binary = nn.sigmoid_cross_entropy(jnp.array([[size]]), jnp.array([1]))
+    assert binary[0] == max(0.0, -size)
+    gradient = jax.grad(lambda z: nn.softmax_cross_entropy(z, jnp.array([0]))[0])(z)
+    assert np.isfinite(gradient).all()
+
+
+def test_errors_and_squares_by_hand():
+    z = jnp.array([[2.0, 1.0, 0.0], [0.0, 1.0, 2.0]])
+    np.testing.assert_array_equal(nn.zero_one_error(z, jnp.array([0, 1])), [0, 1])
+    labels = jnp.array([[1, 0, 1], [0, 1, 1]])
+    np.testing.assert_allclose(nn.sigmoid_error(z, labels), [2 / 3, 0])
+    np.testing.assert_array_equal(nn.squared_error(z, jnp.ones((2, 3))), [2, 2])
+    np.testing.assert_array_equal(nn.squared_error(z[:, :1], jnp.ones(2)), [1, 1])
+
+
+@pytest.mark.parametrize(
+    ("loss", "labels"),
+    [
+        (nn.softmax_cross_entropy, jnp.ones(2)),
+        (nn.softmax_cross_entropy, jnp.ones((2, 4))),
+        (nn.zero_one_error, jnp.ones(3, int)),
+        (nn.sigmoid_cross_entropy, jnp.ones(2)),
+        (nn.squared_error, jnp.ones((3, 3))),
+    ],
+)
+def test_labels_of_another_shape_are_refused(loss, labels):
+    with pytest.raises(ValueError, match=r"got labels .* for outputs \[2, 3\]"):
+        loss(jnp.ones((2, 3)), labels)
+
+
+# penalties
+
+PARAMS = (
+    {"kernel": jnp.array([[1.0, -2.0], [3.0, 0.0]]), "bias": jnp.array([100.0, 100.0])},
+    {"gamma": jnp.array([100.0]), "beta": jnp.array([100.0])},
+    {"kernel": jnp.array([[-4.0]])},
+)
+
+
+def test_penalties_by_hand_act_on_kernels_only():
+    # Squares 1 + 4 + 9 + 16 = 30, sizes 1 + 2 + 3 + 4 = 10.
+    np.testing.assert_allclose(nn.l2(0.5)(PARAMS, 10), 0.5 / 20 * 30)
+    np.testing.assert_allclose(nn.l1(0.5)(PARAMS, 10), 0.5 / 10 * 10)
+    assert nn.l2(0.0)(PARAMS, 10) == nn.l1(0.0)(PARAMS, 10) == 0
+    assert nn.none(PARAMS, 10) == 0
+
+
+def test_where_chooses_the_leaves():
+    def biases(path):
+        return "bias" in jax.tree_util.keystr(path)
+
+    np.testing.assert_allclose(nn.l1(1.0, where=biases)(PARAMS, 2), 100)
+
+
+@pytest.mark.parametrize("penalty", [nn.l1, nn.l2])
+def test_a_penalty_vmapped_over_its_strength_is_a_loop(penalty):
+    strengths = jnp.array([0.0, 0.1, 10.0])
+    together = jax.jit(jax.vmap(lambda s: penalty(s)(PARAMS, 8)))(strengths)
+    alone = [penalty(s)(PARAMS, 8) for s in strengths]
+    np.testing.assert_allclose(together, alone, rtol=1e-6)
+
+
+def test_l2_under_gradient_descent_is_weight_decay():
+    rate, strength, m = 0.1, 0.7, 16
+    w = {"kernel": jnp.array([1.0, -2.0, 3.0])}
+    loss_gradient = jnp.array([0.3, 0.2, 0.1])
+    gradient = jax.grad(
+        lambda w: jnp.sum(w["kernel"] * loss_gradient) + nn.l2(strength)(w, m)
+    )(w)
+    optimizer = optim.gradient_descent(rate)
+    updates, _ = optimizer.update(gradient, optimizer.init(w))
+    expected = (1 - rate * strength / m) * w["kernel"] - rate * loss_gradient
+    np.testing.assert_allclose(w["kernel"] + updates["kernel"], expected, rtol=1e-6)

@@ -1,0 +1,73 @@
+"""The floors of the house: who may import whom, and how big things may get."""
+
+import ast
+import inspect
+from pathlib import Path
+
+import pytest
+
+import jaxdl
+
+ROOT = Path(jaxdl.__file__).parent
+FLOORS = {
+    "nn": 1, "optim": 1, "data": 1, "runs": 1, "terminal": 1, "train": 2,
+    "diagnose": 2, "search": 3, "report": 4, "interop": 4, "cli": 5,
+}  # fmt: skip
+FILES = sorted(ROOT.rglob("*.py"))
+NAMES = [str(file.relative_to(ROOT)) for file in FILES]
+
+
+def imported_modules(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def violations(room, tree):
+    """Names the rooms that a file of `room` imports without being above them."""
+    rooms = {m.split(".")[1] for m in imported_modules(tree) if m.startswith("jaxdl.")}
+    return {r for r in rooms - {room} if FLOORS[r] >= FLOORS[room]}
+
+
+@pytest.mark.parametrize("file", FILES, ids=NAMES)
+def test_a_file_imports_from_lower_floors_only(file):
+    room = file.relative_to(ROOT).parts[0].removesuffix(".py")
+    if room != "__init__":
+        assert not violations(room, ast.parse(file.read_text()))
+
+
+def test_the_floor_test_sees_an_import_upwards():
+    assert violations("nn", ast.parse("from jaxdl.train import fit")) == {"train"}
+    assert violations("nn", ast.parse("from jaxdl import optim")) == {"optim"}
+    assert violations("train", ast.parse("from jaxdl.nn import dense")) == set()
+
+
+@pytest.mark.parametrize("file", FILES, ids=NAMES)
+def test_files_and_functions_stay_small(file):
+    text = file.read_text()
+    assert text.count("\n") <= (40 if file == ROOT / "__init__.py" else 300)
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            doc = ast.get_docstring(node) or ""
+            assert node.end_lineno - node.lineno - doc.count("\n") <= 60, node.name
+
+
+@pytest.mark.parametrize("file", FILES, ids=NAMES)
+def test_nothing_is_unpickled_or_evaluated(file):
+    forbidden = {"pickle", "dill", "joblib", "cloudpickle", "shelve", "marshal"}
+    tree = ast.parse(file.read_text())
+    assert not forbidden & {name.split(".")[0] for name in imported_modules(tree)}
+    called = {n.func.id for n in ast.walk(tree) if isinstance(n, ast.Call)
+              and isinstance(n.func, ast.Name)}  # fmt: skip
+    assert not called & {"eval", "exec"}
+
+
+def test_every_public_name_is_documented():
+    for module in (jaxdl, jaxdl.nn, jaxdl.optim, jaxdl.data, jaxdl.train, jaxdl.search):
+        for name in module.__all__:
+            public = getattr(module, name)
+            if inspect.isfunction(public) or inspect.isclass(public):
+                assert public.__doc__, f"{module.__name__}.{name}"
