@@ -111,7 +111,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     console = Console(file=io.StringIO(), width=100_000, color_system=None)
     with console.capture() as capture:
         console.print(grid)
-    return "\n".join(line.rstrip() for line in capture.get().strip("\n").split("\n"))
+    lines = [line.rstrip() for line in capture.get().splitlines()]
+    return "\n".join(line for line in lines if line)
 
 
 def _cell(value: Any) -> str:

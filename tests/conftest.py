@@ -52,12 +52,12 @@ def recipe(make_recipe):
     return make_recipe()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def hp():
     return Hparams(0.01, 0.9, 0.8, 0.1)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def space():
     return Hparams(
         dl.LogUniform(1e-3, 1e-1),

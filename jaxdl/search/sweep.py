@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from jaxdl import runs, terminal
-from jaxdl.data import Dataset, Splits
+from jaxdl.data import Dataset, Splits, check
 from jaxdl.search.blocks import (
     Block,
     Programs,
@@ -82,6 +82,7 @@ def sweep(
     """
     check_key(key)
     check_epochs(epochs)
+    check(data)
     hparams = sample(key, space, members)
     if run_dir is not None:
         runs.claim(run_dir)

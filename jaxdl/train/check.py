@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from jaxdl import nn
-from jaxdl.data import DataError, Dataset, Splits, check
+from jaxdl.data import DataError, Dataset, Splits
 from jaxdl.train.hyperparameters import RecipeError, Structure, combine
 from jaxdl.train.recipe import PerExample, Recipe, RecipeFunction, build
 from jaxdl.train.state import TrainState, init
@@ -28,13 +28,13 @@ class Outline(NamedTuple):
 def inspect(
     recipe: RecipeFunction, traced: dict[str, Any], structure: Structure, data: Splits
 ) -> Outline:
-    """Returns the outline of a training after checking everything that shapes tell.
+    """Returns the outline of a training after checking recipe and data together.
 
     Args:
         recipe: function from hyperparameters to a `Recipe`.
         traced: scalars by name, or their shapes and types.
         structure: the other hyperparameters.
-        data: train, dev and test sets.
+        data: train, dev and test sets, each checked by itself.
 
     Raises:
         DataError: see `check_training`.
@@ -77,10 +77,9 @@ def check_training(recipe: Recipe, data: Splits, out_shape: tuple[int, ...]) -> 
         out_shape: shape of the model's outputs for one example.
 
     Raises:
-        DataError: bad data, a batch larger than the train set, or integer labels that
-            the model's outputs have no place for.
+        DataError: a batch larger than the train set, or integer labels that the model's
+            outputs have no place for.
     """
-    check(data)
     m = len(data.train.inputs)
     if recipe.batch_size > m:
         raise DataError(

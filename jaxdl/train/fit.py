@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxdl import terminal
-from jaxdl.data import Splits
+from jaxdl.data import Splits, check
 from jaxdl.train.check import check_epochs, inspect, tracing_errors_explained
 from jaxdl.train.hyperparameters import Structure, combine, partition
 from jaxdl.train.member import Member, on_device
@@ -42,13 +42,15 @@ def fit(
         progress: whether to print a line an epoch.
 
     Raises:
-        DataError: the data cannot be trained on, see `check_training`.
+        DataError: the data cannot be trained on, see `data.check` and
+            `train.inspect`.
         RecipeError: the recipe or a hyperparameter cannot be traced.
         TypeError: another kind of key.
         ValueError: `epochs` is below 1.
     """
     check_key(key)
     check_epochs(epochs)
+    check(data)
     traced, structure = partition(hp)
     inspect(recipe, traced, structure, data)
     start, epoch = _programs(recipe, structure)

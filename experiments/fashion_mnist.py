@@ -1,0 +1,61 @@
+"""Which rates and how much regularization suit a network on pictures of clothes?
+
+    jaxdl sweep experiments/fashion_mnist.py --members 16 --epochs 5
+
+Two hidden layers of 128 units with batch normalization and dropout on Fashion-MNIST:
+50,000 pictures of 28x28 pixels to train on, in batches of 128. The optimizer is a
+static choice: Adam and momentum are two programs, and `beta1` belongs to both.
+"""
+
+from typing import NamedTuple
+
+import jaxdl as dl
+from jaxdl import nn, optim
+
+
+class Hparams(NamedTuple):
+    optimizer: str
+    learning_rate: float
+    decay_rate: float  # of the learning rate, per epoch
+    beta1: float
+    keep_prob: float
+    l2: float
+
+
+data = dl.data.load("fashion_mnist")
+
+space = Hparams(
+    optimizer=dl.Static(["adam", "momentum"]),
+    learning_rate=dl.LogUniform(1e-4, 1.0),
+    decay_rate=dl.Uniform(0.5, 1.0),
+    beta1=dl.OneMinusLogUniform(0.8, 0.99),
+    keep_prob=dl.Uniform(0.7, 1.0),
+    l2=dl.LogUniform(1e-4, 1.0),
+)
+
+BATCH_SIZE = 128
+
+
+def recipe(hp: Hparams) -> dl.Recipe:
+    def hidden():
+        return nn.serial(
+            nn.dense(128, use_bias=False),
+            nn.batch_norm(),
+            nn.relu,
+            nn.dropout(hp.keep_prob),
+        )
+
+    rate = optim.exponential_decay(
+        hp.learning_rate, data.steps_per_epoch(BATCH_SIZE), hp.decay_rate
+    )
+    if hp.optimizer == "adam":
+        optimizer = optim.adam(rate, beta1=hp.beta1)
+    else:
+        optimizer = optim.momentum(rate, beta=hp.beta1)
+    return dl.Recipe(
+        model=nn.serial(nn.flatten, hidden(), hidden(), nn.dense(data.num_classes)),
+        optimizer=optimizer,
+        loss=nn.softmax_cross_entropy,
+        penalty=nn.l2(hp.l2),
+        batch_size=BATCH_SIZE,
+    )

@@ -1,0 +1,69 @@
+"""A run's folder: whole files, nothing overwritten."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from jaxdl import runs
+
+
+def write(folder, value=1.0):
+    runs.claim(folder)
+    runs.write(
+        folder,
+        {"members": 1},
+        (["member", "name, with comma"], [[0, 'a "quoted"\nline'], [1, value]]),
+        {"dev_error": np.array([[0.5, value]])},
+        {"params.0.kernel": np.eye(2)},
+    )
+
+
+def test_what_is_written_is_read_back_by_ordinary_tools(tmp_path):
+    write(tmp_path / "new" / "run")
+    folder = tmp_path / "new" / "run"
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "best.npz", "curves.npz", "members.csv", "run.json",
+    ]  # fmt: skip
+    assert json.loads((folder / "run.json").read_text()) == {"members": 1}
+    rows = list(csv.reader((folder / "members.csv").open(newline="")))
+    assert rows == [
+        ["member", "name, with comma"],
+        ["0", 'a "quoted"\nline'],
+        ["1", "1.0"],
+    ]
+    with np.load(folder / "curves.npz", allow_pickle=False) as curves:
+        np.testing.assert_array_equal(curves["dev_error"], [[0.5, 1.0]])
+    with np.load(folder / "best.npz", allow_pickle=False) as best:
+        np.testing.assert_array_equal(best["params.0.kernel"], np.eye(2))
+
+
+def test_a_folder_with_a_run_is_not_overwritten(tmp_path):
+    write(tmp_path)
+    before = {p: p.read_bytes() for p in tmp_path.iterdir()}
+    with pytest.raises(FileExistsError, match="holds a run already"):
+        write(tmp_path, value=2.0)
+    assert {p: p.read_bytes() for p in tmp_path.iterdir()} == before
+
+
+def test_a_folder_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(OSError, match="cannot write the output folder"):
+        runs.claim(tmp_path / "file")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_write_that_fails_leaves_the_folder_unfinished_and_free(
+    tmp_path, monkeypatch
+):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    runs.claim(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", full)
+        with pytest.raises(OSError, match="No space left"):
+            write(tmp_path)
+    assert not (tmp_path / "run.json").exists()
+    write(tmp_path)

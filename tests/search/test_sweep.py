@@ -1,0 +1,342 @@
+"""The sweep: exact whoever the neighbours are, isolated, and equal to single runs."""
+
+import sys
+import threading
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxdl as dl
+from jaxdl import nn, optim, train
+from jaxdl.data import DataError, Dataset
+from jaxdl.search import SpaceError
+from jaxdl.search.blocks import compile_all, lower, make_blocks, place, train_block
+from jaxdl.search.space import Group, groups
+
+KEY = jax.random.key(0)
+MEMBERS = 256
+
+
+def sweep(recipe, space, data, **changes):
+    arguments = {"key": KEY, "members": 24, "epochs": 3, "progress": False} | changes
+    return dl.sweep(recipe, space, data, **arguments)
+
+
+def same_bits(a, b):
+    """Compares members by parameters, layer state and metrics, to the bit."""
+    left, right = ((m.params, m.state, m.metrics) for m in (a, b))
+    jax.tree.map(np.testing.assert_array_equal, left, right)
+
+
+@pytest.fixture(scope="module")
+def full(recipe, space, digits):
+    """256 members after 20 epochs, on two devices."""
+    return sweep(recipe, space, digits, members=MEMBERS, epochs=20)
+
+
+@pytest.fixture
+def on_devices(monkeypatch):
+    """Returns a function that sets where the workers of the next sweep are."""
+
+    def use(devices):
+        module = sys.modules["jaxdl.search.sweep"]
+        monkeypatch.setattr(module, "worker_devices", lambda: devices)
+
+    return use
+
+
+# exactness
+
+
+def test_the_sweep_finds_a_good_model_and_looks_at_test_once(full, digits):
+    assert full.status.tolist() == ["finished"] * MEMBERS
+    assert full.metrics["dev_error"].shape == (MEMBERS, 20)
+    best = full.best()
+    assert best.metrics["dev_error"][-1] == np.min(full.metrics["dev_error"][:, -1])
+    assert best.evaluate(digits.test)["error"] < 0.04
+
+
+def test_a_member_is_the_same_in_a_sweep_of_7(full, recipe, space, digits):
+    few = sweep(recipe, space, digits, members=7, epochs=20)
+    for i in range(7):
+        same_bits(few.member(i), full.member(i))
+
+
+@pytest.mark.parametrize("devices", [[0], [1], [0, 0], [1, 0]])
+def test_a_member_is_the_same_on_one_device_or_thread(
+    devices, on_devices, full, recipe, space, digits
+):
+    on_devices([jax.devices()[i] for i in devices])
+    again = sweep(recipe, space, digits, members=40, epochs=20)
+    for i in range(40):
+        same_bits(again.member(i), full.member(i))
+
+
+def train_in_this_order(ids, recipe, space, hparams, data, width, epochs):
+    """Returns blocks of the members `ids`, slot by slot in this order."""
+    (group,) = groups(space, hparams)
+    shuffled = Group(
+        group.structure, np.array(ids), {n: c[ids] for n, c in group.traced.items()}
+    )
+    sets = train.on_device(data.train), train.on_device(data.dev)
+    blocks = make_blocks([shuffled], width)
+    lowered = lower(recipe, blocks[0], width, *sets, KEY)
+    programs = compile_all([lowered])[lowered]
+    return [
+        train_block(programs, block, width, *sets, KEY, epochs, lambda *_: None)
+        for block in blocks
+    ]
+
+
+def test_a_member_is_the_same_in_another_slot_among_other_neighbours(
+    full, recipe, space, digits
+):
+    ids = np.random.default_rng(0).permutation(MEMBERS)[:20].tolist()
+    width = full.plan.block_width
+    blocks = train_in_this_order(ids, recipe, space, full.hparams, digits, width, 20)
+    assert [len(b.members) for b in blocks] == [16, 4]
+    assert [int(i) % width for b in blocks for i in b.members] != list(range(16)) * 2
+    for block in blocks:
+        for slot, i in enumerate(block.members):
+            expected = full.member(int(i))
+            ours = jax.tree.map(lambda x, s=slot: x[s], (block.params, block.state))
+            jax.tree.map(
+                np.testing.assert_array_equal, ours, (expected.params, expected.state)
+            )
+            for name, curve in expected.metrics.items():
+                np.testing.assert_array_equal(block.metrics[name][:, slot], curve)
+
+
+def test_static_choices_change_neither_bits_nor_order(recipe, space, digits):
+    """Members of a group are those of a sweep in which all have its static value."""
+
+    def chooses(hp):
+        built = recipe(hp["rest"])
+        return built._replace(penalty=nn.none) if hp["plain"] == "yes" else built
+
+    both = {"plain": dl.Static(["yes", "no"]), "rest": space}
+    mixed = sweep(chooses, both, digits)
+    plain = mixed.hparams["plain"] == "yes"
+    assert 0 < plain.sum() < 24
+    only = sweep(chooses, both | {"plain": "yes"}, digits)
+    for i in np.flatnonzero(plain):
+        same_bits(mixed.member(int(i)), only.member(int(i)))
+    hp = mixed.member(int(np.flatnonzero(plain)[0])).hparams
+    assert hp["plain"] == "yes" and hp["rest"].l2.dtype == np.float32
+
+
+def test_another_key_is_another_sweep(full, recipe, space, digits):
+    other = sweep(recipe, space, digits, key=jax.random.key(1), members=2, epochs=1)
+    assert other.metrics["dev_loss"][0, 0] != full.metrics["dev_loss"][0, 0]
+
+
+# equal to one model by itself
+
+
+def test_a_member_starts_as_fit_does_and_its_first_gradients_agree(
+    make_recipe, space, digits
+):
+    """At rate 1 and one step an epoch, plain descent shows minus the gradient."""
+    one_step = make_recipe(len(digits.train.inputs), optim.gradient_descent)
+
+    def both_ways(rate):
+        given = space._replace(learning_rate=rate)
+        member = sweep(one_step, given, digits, members=1, epochs=1).member(0)
+        alone = dl.fit(
+            one_step, member.hparams, digits, key=KEY, epochs=1, progress=False
+        )
+        return member.params, alone.params
+
+    start, start_alone = both_ways(0.0)
+    jax.tree.map(np.testing.assert_array_equal, start, start_alone)
+    gradients = [jax.tree.map(np.subtract, moved, start) for moved in both_ways(1.0)]
+    for ours, theirs in zip(*map(jax.tree.leaves, gradients), strict=True):
+        # Relative to the leaf: single entries may cancel to almost nothing.
+        assert np.linalg.norm(ours - theirs) <= 1e-5 * np.linalg.norm(theirs)
+        assert np.linalg.norm(theirs) > 0
+
+
+def test_a_member_agrees_with_fit_after_20_steps_in_float64(make_recipe, space, digits):
+    """So it sees the same batches and the same dropout masks."""
+    recipe = make_recipe(50)
+    first = Dataset(*(x[:1000] for x in digits.train))
+    data = digits._replace(train=first)
+    with jax.enable_x64(True):
+        member = sweep(recipe, space, data, members=5, epochs=1).member(0)
+        alone = dl.fit(recipe, member.hparams, data, key=KEY, epochs=1, progress=False)
+    assert member.params[0]["kernel"].dtype == np.float64
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9),
+        (member.params, member.state, member.metrics),
+        (alone.params, alone.state, alone.metrics),
+    )
+
+
+# isolation
+
+
+@pytest.mark.parametrize("bad", [np.inf, np.nan, 1e38])
+def test_a_member_that_diverges_is_labelled_and_no_neighbour_notices(
+    bad, full, recipe, space, digits
+):
+    rates = np.array(full.hparams.learning_rate[:20])
+    rates[[3, 17]] = bad
+    hparams = jax.tree.map(lambda x: x[:20], full.hparams)
+    given = hparams._replace(learning_rate=rates)
+    result = sweep(recipe, given, digits, members=20, epochs=20)
+    diverged = np.flatnonzero(result.status == "diverged").tolist()
+    assert diverged == [3, 17]
+    assert result.stopped_at.tolist() == [1 if i in diverged else -1 for i in range(20)]
+    for i in set(range(20)) - set(diverged):
+        same_bits(result.member(i), full.member(i))
+    # The last finite state is the initial one, which a rate of 0 keeps as well.
+    still = given._replace(learning_rate=np.zeros(20))
+    at_rest = sweep(recipe, still, digits, members=20, epochs=1).member(3)
+    jax.tree.map(np.testing.assert_array_equal, result.member(3).params, at_rest.params)
+    assert all(np.isnan(c).all() for c in result.member(3).metrics.values())
+    assert set(result.ranking()[-2:].tolist()) == {3, 17}
+    assert "diverged at step 1" in result.table(20)
+
+
+def test_when_all_diverge_there_is_no_best(recipe, space, digits):
+    result = sweep(recipe, space._replace(learning_rate=np.inf), digits, members=3)
+    assert result.status.tolist() == ["diverged"] * 3
+    with pytest.raises(ValueError, match="all 3 members diverged"):
+        result.best()
+
+
+# one trace, one program
+
+
+def test_rounds_and_repeats_trace_and_compile_nothing(make_recipe, space, digits):
+    inner, traces = make_recipe(), []
+
+    def recipe(hp):
+        traces.append(hp)
+        return inner(hp)
+
+    sweep(recipe, space, digits)
+    first = len(traces)
+    sweep(recipe, space, digits, members=40, key=jax.random.key(5))
+    # Only the check of the outline looks at the recipe again, twice.
+    assert len(traces) == first + 2
+
+
+# the result
+
+
+def test_the_result_has_the_shape_of_the_space(full):
+    assert full.hparams.l2.shape == (MEMBERS,)
+    member = full.member(5)
+    assert member.hparams.l2 == full.hparams.l2[5]
+    assert member.metrics["train_loss"].shape == (20,)
+    assert full.plan.block_width == 16
+    with pytest.raises(IndexError, match=r"got member 256; expected 0\.\.255"):
+        full.member(256)
+
+
+def test_the_ranking_is_by_dev_error_then_loss(full):
+    last = [
+        (full.metrics["dev_error"][i, -1], full.metrics["dev_loss"][i, -1])
+        for i in full.ranking()
+    ]
+    assert last == sorted(last)
+    lines = full.table(10).splitlines()
+    assert "dev_error" in lines[0] and "learning_rate" in lines[0]
+    assert lines[2].split()[0] == str(full.ranking()[0])
+    assert len(lines) == 12
+
+
+def test_members_evaluate_as_the_sweep_did(full, digits):
+    best = full.best()
+    on_dev = best.evaluate(digits.dev)
+    assert on_dev["error"] == pytest.approx(best.metrics["dev_error"][-1], abs=1e-6)
+    assert on_dev["loss"] == pytest.approx(best.metrics["dev_loss"][-1], rel=1e-4)
+    outputs = best.predict(digits.dev.inputs)
+    assert outputs.shape == (360, 10)
+    error = np.mean(outputs.argmax(1) != digits.dev.labels)
+    assert error == pytest.approx(on_dev["error"], abs=1e-6)
+
+
+def test_a_plan_can_be_set(recipe, space, digits):
+    result = sweep(recipe, space, digits, members=5, epochs=1, plan=dl.Plan(4))
+    assert result.plan.block_width == 4
+    with pytest.raises(ValueError, match="block_width of at least 1"):
+        sweep(recipe, space, digits, plan=dl.Plan(0))
+
+
+# failures
+
+
+def test_a_worker_that_fails_stops_the_others():
+    begun = []
+
+    def work(block, device, stop):
+        begun.append(block)
+        if block == 0:
+            raise MemoryError("no more")
+        stop.wait(10)
+        return block
+
+    with pytest.raises(MemoryError):
+        place(work, list(range(10)), jax.devices() * 2)
+    assert len(begun) <= 5
+    assert threading.active_count() < 20
+
+
+@pytest.fixture
+def nothing_compiles(monkeypatch):
+    def refuse(*_):
+        raise AssertionError("compiled before the error")
+
+    monkeypatch.setattr(sys.modules["jaxdl.search.sweep"], "compile_all", refuse)
+
+
+@pytest.mark.usefixtures("nothing_compiles")
+def test_refusals_come_before_compilation(recipe, space, digits, make_recipe):
+    inputs = np.array(digits.train.inputs)
+    inputs[5, 6] = np.inf
+    bad = digits._replace(train=digits.train._replace(inputs=inputs))
+    with pytest.raises(DataError, match=r"train set, row 5, column \[6\]"):
+        sweep(recipe, space, bad)
+    with pytest.raises(DataError, match="batch_size=2000"):
+        sweep(make_recipe(2000), space, digits)
+    with pytest.raises(SpaceError, match="got members=0"):
+        sweep(recipe, space, digits, members=0)
+    with pytest.raises(ValueError, match="got epochs=0"):
+        sweep(recipe, space, digits, epochs=0)
+    with pytest.raises(TypeError, match="threefry"):
+        sweep(recipe, space, digits, key=jax.random.key(0, impl="rbg"))
+
+    def branches(hp):
+        return recipe(hp) if hp.keep_prob < 0.9 else recipe(hp)
+
+    with pytest.raises(train.RecipeError, match=r"keep_prob as a plain.*Static"):
+        sweep(branches, space, digits)
+
+    def branches_in_a_layer(hp):
+        layer = nn.as_layer(lambda x: x if hp.l2 > 0 else -x)
+        return recipe(hp)._replace(model=nn.serial(layer, nn.dense(10)))
+
+    with pytest.raises(train.RecipeError, match=r"hp.l2 > 0.*as a plain.*Static"):
+        sweep(branches_in_a_layer, space, digits)
+
+
+@pytest.mark.usefixtures("nothing_compiles")
+def test_a_static_value_with_a_bad_recipe_is_found_though_no_member_drew_it(
+    recipe, space, digits
+):
+    def sizes(hp):
+        return recipe(hp["rest"])._replace(batch_size=hp["batch"])
+
+    both = {"batch": dl.Static([64, 5000]), "rest": space}
+    with pytest.raises(DataError, match="batch_size=5000"):
+        sweep(sizes, both, digits, members=1)
+
+
+def test_jax_keeps_its_settings():
+    """Importing and sweeping changes no global setting, apart from the test's own."""
+    assert jnp.result_type(float) == jnp.float32
+    assert jax.config.jax_compilation_cache_dir is None

@@ -1,0 +1,217 @@
+"""The command line as a user types it, on real digits."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from jaxdl import cli
+
+ROOT = Path(__file__).parent.parent
+DIGITS = str(ROOT / "experiments" / "digits.py")
+
+
+def run(*arguments):
+    """Returns exit status, output and progress of the command in a process."""
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys; from jaxdl.cli import main; sys.exit(main())",
+         *arguments],
+        capture_output=True, text=True, cwd=ROOT, timeout=300,
+    )  # fmt: skip
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_a_sweep_on_digits_from_end_to_end(tmp_path):
+    out = tmp_path / "deep" / "run"
+    status, output, progress = run(
+        "sweep", DIGITS, "--members", "24", "--epochs", "12", "--seed", "3",
+        "--out", str(out),
+    )  # fmt: skip
+    assert status == 0, progress
+    lines = output.splitlines()
+    assert {"member", "dev_error", "learning_rate", "l2"} <= set(lines[0].split())
+    assert len([line for line in lines if "finished" in line]) == 10
+    last = next(line for line in lines if "test error" in line)
+    test_error = float(last.split("test error ")[1].split("%")[0])
+    assert 0 < test_error < 5
+    assert "24/24 alive" in progress and "member-steps/s" in progress
+    assert "best dev error" in progress and "left" in progress
+
+    rows = list(csv.DictReader((out / "members.csv").open()))
+    assert len(rows) == 24
+    errors = [float(row["dev_error"]) for row in rows]
+    assert errors == sorted(errors)
+    assert last.startswith(f"member {rows[0]['member']}:")
+    assert f"dev error {errors[0]:.2%}" in last
+    run_json = json.loads((out / "run.json").read_text())
+    assert run_json["members"] == 24 and run_json["epochs"] == 12
+    assert run_json["key"] == [0, 3]
+    assert run_json["space"]["learning_rate"] == "LogUniform(low=0.001, high=0.1)"
+    with np.load(out / "curves.npz", allow_pickle=False) as curves:
+        assert curves["dev_error"].shape == (24, 12)
+        best = int(rows[0]["member"])
+        assert curves["dev_error"][best, -1] == pytest.approx(errors[0])
+    with np.load(out / "best.npz", allow_pickle=False) as arrays:
+        assert arrays["params.0.0.kernel"].shape == (64, 64)
+        assert arrays["state.0.1.weight"] > 0
+
+    before = sorted((path, path.stat().st_mtime_ns) for path in out.iterdir())
+    status, output, progress = run("sweep", DIGITS, "--out", str(out))
+    assert (
+        status == 2
+        and "holds a run already" in progress
+        and "Traceback" not in progress
+    )
+    assert sorted((path, path.stat().st_mtime_ns) for path in out.iterdir()) == before
+
+
+GOOD = ("learning_rate=0.01", "decay_rate=0.9", "beta1=0.9", "keep_prob=1", "l2=0.01")
+
+
+def main(capsys, *arguments):
+    status = cli.main(arguments)
+    return status, *capsys.readouterr()
+
+
+def test_fit_trains_the_model_that_is_asked_for(capsys):
+    status, output, progress = main(
+        capsys, "fit", DIGITS, *GOOD, "units=16", "--epochs", "4"
+    )
+    assert status == 0
+    assert "test error" in output
+    assert progress.count("epoch ") == 4 and "dev_error" in progress
+
+
+def test_a_fit_that_diverges_says_so(capsys):
+    status, output, _ = main(
+        capsys, "fit", DIGITS, *GOOD[1:], "learning_rate=1e39", "--epochs", "1"
+    )
+    assert status == 1
+    assert "diverged at step 1" in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (GOOD[:4], "missing ['l2']"),
+        ((*GOOD, "l3=1"), "unknown ['l3']"),
+        ((*GOOD[:4], "l2=much"), "got l2=much; expected a number"),
+        ((*GOOD[:4], "l2=True"), "got l2=True; expected a number"),
+        ((*GOOD, "batch_size=5000"), "batch_size=5000 for 1078 training examples"),
+        ((*GOOD, "batch_size=x"), "batch_size='x'"),
+        ((*GOOD[:4], "l2"), "got l2=; expected a number"),
+    ],
+)
+def test_hyperparameters_that_cannot_be_used_are_refused(capsys, arguments, message):
+    status, output, error = main(capsys, "fit", DIGITS, *arguments)
+    assert status == 2
+    assert message in error and error.startswith("jaxdl: error: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "there is no experiment file"),
+        ("recipe = space = 1", "does not define data"),
+        ("x = 1", "does not define recipe, space, data"),
+        ("recipe = space = data = 1", "expected a function and jaxdl.data.Splits"),
+    ],
+)
+def test_files_that_are_no_experiment_are_refused(capsys, tmp_path, text, message):
+    file = tmp_path / "experiment.py"
+    if text is not None:
+        file.write_text(text)
+    for command in ("sweep", "fit"):
+        status, _, error = main(capsys, command, str(file))
+        assert status == 2 and message in error
+
+
+BRANCHING = """
+import jaxdl as dl
+from jaxdl import nn, optim
+data = dl.data.load("digits")
+space = {"rate": dl.LogUniform(1e-3, 1e-1), "layers": dl.IntUniform(1, 3)}
+def recipe(hp):
+    hidden = [nn.dense(8) for _ in range(hp["layers"])]
+    return dl.Recipe(nn.serial(*hidden), optim.adam(hp["rate"]), nn.softmax_cross_entropy)
+"""
+
+
+def test_a_recipe_that_branches_is_refused_with_its_line_and_the_way_out(
+    capsys, tmp_path
+):
+    file = tmp_path / "experiment.py"
+    file.write_text(BRANCHING)
+    status, _, error = main(capsys, "sweep", str(file))
+    assert status == 2
+    assert "experiment.py, line 7" in error and "the hyperparameter layers" in error
+    assert "make it Static([...]) in the space" in error
+
+
+def test_a_sweep_in_which_all_diverge_says_so(capsys, tmp_path):
+    file = tmp_path / "experiment.py"
+    file.write_text(
+        BRANCHING.replace("dl.IntUniform(1, 3)", "2").replace(
+            "1e-3, 1e-1", "1e37, 1e38"
+        )
+    )
+    out = tmp_path / "out"
+    status, output, _ = main(
+        capsys, "sweep", str(file), "--members", "3", "--epochs", "2", "--out", str(out)
+    )
+    assert status == 1
+    assert "all 3 members diverged" in output and "diverged at step 1" in output
+    assert (out / "members.csv").exists() and not (out / "best.npz").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("sweep", DIGITS, "--members", "0"), ("sweep", DIGITS, "--epochs", "x"),
+        ("sweep",), ("fly",), (),
+    ],
+)  # fmt: skip
+def test_arguments_that_make_no_sense_end_with_2(capsys, arguments):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert ended.value.code == 2
+
+
+def test_an_output_folder_that_cannot_be_written_is_refused_at_once(capsys, tmp_path):
+    (tmp_path / "file").write_text("")
+    status, _, error = main(
+        capsys, "sweep", DIGITS, "--out", str(tmp_path / "file" / "run")
+    )
+    assert status == 2 and "cannot write the output folder" in error
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_without_permission_is_refused(capsys, tmp_path):
+    tmp_path.chmod(0o500)
+    status, _, error = main(capsys, "sweep", DIGITS, "--out", str(tmp_path / "run"))
+    assert status == 2 and "cannot write the output folder" in error
+
+
+def test_the_command_is_installed():
+    from importlib.metadata import entry_points
+
+    (script,) = (e for e in entry_points(group="console_scripts") if e.name == "jaxdl")
+    assert script.load() is cli.main
+
+
+def test_the_readmes_example_runs(digits, capsys, monkeypatch, tmp_path):
+    text = (ROOT / "README.md").read_text()
+    example = text.split("```python\n")[1].split("```")[0]
+    assert len(example.splitlines()) <= 32
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(compile(example, "README.md", "exec"), names)  # noqa: S102
+    assert names["best"].evaluate(digits.dev)["error"] < 0.05
+    assert "learning_rate" in capsys.readouterr().out
+    assert jax.tree.leaves(names["best"].params)
