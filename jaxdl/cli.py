@@ -197,7 +197,13 @@ def _value(name: str, text: str, leaf: Any) -> Any:
         value = text
     if isinstance(leaf, Static) and value not in leaf.options:
         raise ExperimentError(f"got {name}={text}; expected one of {leaf.options}")
+    if isinstance(leaf, Static):
+        return value
     if is_static(leaf):
+        if leaf is not None and type(value) is not type(leaf):
+            raise ExperimentError(
+                f"got {name}={text}; expected {type(leaf).__name__}, such as {leaf!r}"
+            )
         return value
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ExperimentError(f"got {name}={text}; expected a number")
