@@ -11,7 +11,7 @@ import functools
 import os
 import queue
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -21,6 +21,7 @@ from jax.sharding import SingleDeviceSharding
 from numpy.typing import NDArray
 
 from jaxdl.data import Dataset
+from jaxdl.nn.layer import Shape
 from jaxdl.search.space import Group
 from jaxdl.train import (
     RUNNING,
@@ -55,18 +56,8 @@ class Trained(NamedTuple):
     metrics: dict[str, NDArray[Any]]  # [epochs, n]
 
 
-class Shapes(NamedTuple):
-    """What a program is compiled for, beside the recipe; hashable."""
-
-    width: int
-    traced: tuple[tuple[str, Any], ...]  # name and dtype
-    train: Dataset  # of jax.ShapeDtypeStruct
-    dev: Dataset
-    key: jax.ShapeDtypeStruct
-
-
 class Programs(NamedTuple):
-    """The two programs of a block, lowered or compiled for one device."""
+    """The two programs of a block: jitted, lowered for a device, or compiled."""
 
     start: Any  # (traced [K], members [K], key) -> train_state [K, ...]
     epoch: Any  # see `make_epoch`, with hyperparameters and state of K members
@@ -104,22 +95,44 @@ def lower(
     dev: Dataset,
     key: jax.Array,
 ) -> Programs:
-    """Returns a block's programs, traced once, lowered for the device of the data.
+    """Returns a block's programs, lowered for the device of the data.
+
+    JAX traces and lowers a recipe once for the same structure, width and shapes.
 
     Raises:
         RecipeError: the recipe uses a traced hyperparameter as a plain value.
     """
-    traced = tuple((name, c.dtype) for name, c in sorted(block.traced.items()))
-    shapes = Shapes(width, traced, _shapes(train), _shapes(dev), _shapes(key))
+    (device,) = key.devices()
+    place = SingleDeviceSharding(device)
+
+    def shapes(tree):
+        return jax.tree.map(
+            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place), tree
+        )
+
+    def per_member(dtype):
+        return jax.ShapeDtypeStruct((width,), dtype, sharding=place)
+
+    on_cpu = device.platform == "cpu"
+    programs = _jitted(recipe, block.structure, train.inputs.shape[1:], on_cpu)
+    traced = {name: per_member(column.dtype) for name, column in block.traced.items()}
+    ids = stopped_at = per_member(jnp.int32)
+    data = shapes((jax.ShapeDtypeStruct((), jnp.int32), train, dev, key))
     with tracing_errors_explained():
-        return _lower(recipe, block.structure, shapes, key.device)
+        start = programs.start.lower(traced, ids, shapes(key))
+        train_state = shapes(start.out_info)
+        epoch = programs.epoch.lower(traced, train_state, stopped_at, *data)
+    return Programs(start, epoch)
 
 
-def compile_all(lowered: Iterable[Programs]) -> dict[Programs, Programs]:
-    """Returns the compiled programs by the lowered ones, compiled side by side."""
-    unique = list(dict.fromkeys(lowered))
+def compile_all(lowered: Sequence[Programs]) -> list[Programs]:
+    """Returns the programs compiled, side by side; those known to JAX at once."""
+
+    def compile_both(programs: Programs) -> Programs:
+        return Programs(programs.start.compile(), programs.epoch.compile())
+
     with concurrent.futures.ThreadPoolExecutor(_cores()) as pool:
-        return dict(zip(unique, pool.map(_compile, unique), strict=True))
+        return list(pool.map(compile_both, lowered))
 
 
 def train_block(
@@ -206,54 +219,32 @@ def place(
 
 
 @functools.lru_cache(maxsize=64)
-def _lower(
-    recipe: RecipeFunction, structure: Structure, shapes: Shapes, device: jax.Device
+def _jitted(
+    recipe: RecipeFunction, structure: Structure, in_shape: Shape, on_cpu: bool
 ) -> Programs:
-    in_shape = shapes.train.inputs.shape[1:]
+    def start_one(traced, member, key):
+        hp = combine(traced, structure)
+        return init(recipe, hp, member_key(key, member), in_shape)
 
-    def start(traced, members, key):
-        def one(traced, member):
-            hp = combine(traced, structure)
-            return init(recipe, hp, member_key(key, member), in_shape)
+    def epoch_one(traced, *carried_and_data):
+        return make_epoch(recipe)(combine(traced, structure), *carried_and_data)
 
-        return jax.vmap(one)(traced, members)
-
-    def epoch(traced, *carried_and_data):
-        def one(traced, *rest):
-            return make_epoch(recipe)(combine(traced, structure), *rest)
-
-        shared = (None,) * 4  # number, train, dev, key
-        return jax.vmap(one, (0, 0, 0, *shared))(traced, *carried_and_data)
-
-    place = SingleDeviceSharding(device)
-    here = functools.partial(jax.tree.map, lambda x: x.update(sharding=place))
-    scalars = jax.ShapeDtypeStruct((), jnp.int32)
-    ids = jax.ShapeDtypeStruct((shapes.width,), jnp.int32)
-    traced = {n: jax.ShapeDtypeStruct((shapes.width,), d) for n, d in shapes.traced}
-    train_state = jax.eval_shape(start, traced, ids, shapes.key)
-    carried = here((train_state, ids))
-    data = here((scalars, shapes.train, shapes.dev, shapes.key))
     # One thread within a block: the workers keep every core busy already, and sums that
     # one thread adds up do not depend on how many cores there are.
-    on_cpu = device.platform == "cpu"
     options = {"xla_cpu_multi_thread_eigen": False} if on_cpu else None
     jit = functools.partial(jax.jit, compiler_options=options)
+    members, shared = 0, None
     return Programs(
-        jit(start).lower(*here((traced, ids, shapes.key))),
-        jit(epoch, donate_argnums=1).lower(here(traced), *carried, *data),
+        jit(jax.vmap(start_one, (members, members, shared))),
+        # hyperparameters, state and stopped_at; number, train, dev and key
+        jit(
+            jax.vmap(epoch_one, (members,) * 3 + (shared,) * 4),
+            donate_argnums=1,
+        ),
     )
-
-
-@functools.lru_cache(maxsize=64)
-def _compile(lowered: Programs) -> Programs:
-    return Programs(lowered.start.compile(), lowered.epoch.compile())
 
 
 def _cores() -> int:
     """Returns how many processors this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)  # Linux only
     return len(affinity(0)) if affinity else os.cpu_count() or 1
-
-
-def _shapes(tree: Any) -> Any:
-    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), tree)

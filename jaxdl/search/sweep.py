@@ -155,14 +155,14 @@ def _compile(
         for structure, block in first.items()
         for device in placed
     }
-    compiled = compile_all(lowered.values())
+    compiled = compile_all(list(lowered.values()))
     terminal.say(
         f"{sum(len(b.members) for b in blocks)} members in {len(blocks)} blocks of "
         f"{plan.block_width}; {len(first)} programs on {len(placed)} devices ready "
         f"after {time.monotonic() - began:.1f} s",
         enabled=progress,
     )
-    return {place: compiled[programs] for place, programs in lowered.items()}
+    return dict(zip(lowered, compiled, strict=True))
 
 
 def _reporter(

@@ -82,8 +82,7 @@ def train_in_this_order(ids, recipe, space, hparams, data, width, epochs):
     )
     sets = train.on_device(data.train), train.on_device(data.dev)
     blocks = make_blocks([shuffled], width)
-    lowered = lower(recipe, blocks[0], width, *sets, KEY)
-    programs = compile_all([lowered])[lowered]
+    (programs,) = compile_all([lower(recipe, blocks[0], width, *sets, KEY)])
     return [
         train_block(programs, block, width, *sets, KEY, epochs, lambda *_: None)
         for block in blocks
