@@ -7,16 +7,30 @@ from jaxdl.optim.optimizers import (
     momentum,
     rmsprop,
 )
-from jaxdl.optim.schedules import constant, exponential_decay, inverse_time_decay
+from jaxdl.optim.schedules import (
+    constant,
+    cosine,
+    exponential_decay,
+    inverse_sqrt_decay,
+    inverse_time_decay,
+    piecewise,
+    staircase,
+    warmup,
+)
 
 __all__ = [
     "adam",
     "bias_corrected",
     "constant",
+    "cosine",
     "ewma",
     "exponential_decay",
     "gradient_descent",
+    "inverse_sqrt_decay",
     "inverse_time_decay",
     "momentum",
+    "piecewise",
     "rmsprop",
+    "staircase",
+    "warmup",
 ]

@@ -2,10 +2,12 @@
 
 `step` counts updates from 0 and may be traced, and so may every parameter. Give
 `transition_steps` the number of steps in an epoch
-(`data.steps_per_epoch(batch_size)`) for a decay that counts in epochs.
+(`data.steps_per_epoch(batch_size)`) for a decay that counts in epochs, and 1 for one
+that counts in steps. A schedule serves wherever optax takes one.
 """
 
-import jax
+from collections.abc import Sequence
+
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
@@ -18,11 +20,7 @@ def constant(value: ArrayLike) -> Schedule:
 
 
 def inverse_time_decay(
-    init_value: ArrayLike,
-    transition_steps: ArrayLike,
-    decay_rate: ArrayLike,
-    *,
-    staircase: bool = False,
+    init_value: ArrayLike, transition_steps: ArrayLike, decay_rate: ArrayLike
 ) -> Schedule:
     """Returns the schedule `α₀ / (1 + k t)`, `t = step / transition_steps`.
 
@@ -30,21 +28,16 @@ def inverse_time_decay(
         init_value: α₀.
         transition_steps: steps in one unit of t, above 0.
         decay_rate: k, at least 0; 0 keeps α₀.
-        staircase: round t down, so that α changes once a unit.
     """
 
     def schedule(step):
-        return init_value / (1 + decay_rate * _units(step, transition_steps, staircase))
+        return init_value / (1 + decay_rate * (step / transition_steps))
 
     return schedule
 
 
 def exponential_decay(
-    init_value: ArrayLike,
-    transition_steps: ArrayLike,
-    decay_rate: ArrayLike,
-    *,
-    staircase: bool = False,
+    init_value: ArrayLike, transition_steps: ArrayLike, decay_rate: ArrayLike
 ) -> Schedule:
     """Returns the schedule `α₀ r^t`, `t = step / transition_steps`.
 
@@ -52,15 +45,107 @@ def exponential_decay(
         init_value: α₀.
         transition_steps: steps in one unit of t, above 0.
         decay_rate: r, above 0; 1 keeps α₀.
-        staircase: round t down, so that α changes once a unit.
     """
 
     def schedule(step):
-        return init_value * decay_rate ** _units(step, transition_steps, staircase)
+        return init_value * decay_rate ** (step / transition_steps)
 
     return schedule
 
 
-def _units(step: ArrayLike, transition_steps: ArrayLike, staircase: bool) -> jax.Array:
-    units = jnp.asarray(step) / transition_steps
-    return jnp.floor(units) if staircase else units
+def inverse_sqrt_decay(
+    init_value: ArrayLike, transition_steps: ArrayLike = 1
+) -> Schedule:
+    """Returns the schedule `k / √t`, `t = 1 + step / transition_steps`.
+
+    The course counts t from 1, in epochs or in steps, so the first value is k.
+
+    Args:
+        init_value: k.
+        transition_steps: steps in one unit of t, above 0.
+    """
+
+    def schedule(step):
+        return init_value / jnp.sqrt(1 + step / transition_steps)
+
+    return schedule
+
+
+def cosine(
+    init_value: ArrayLike, decay_steps: ArrayLike, final_fraction: ArrayLike = 0.0
+) -> Schedule:
+    """Returns half a cosine from `α₀` down to `α₀ f`, which it keeps.
+
+    `α₀ (f + (1 - f) (1 + cos(π t)) / 2)` with `t = min(1, step / decay_steps)`.
+
+    Args:
+        init_value: α₀.
+        decay_steps: steps until the lowest value, above 0.
+        final_fraction: f, in [0, 1]; 1 keeps α₀.
+
+    Source: Loshchilov and Hutter, SGDR, 2017.
+    """
+
+    def schedule(step):
+        wave = (1 + jnp.cos(jnp.pi * jnp.minimum(1, step / decay_steps))) / 2
+        return init_value * (final_fraction + (1 - final_fraction) * wave)
+
+    return schedule
+
+
+def piecewise(values: Sequence[ArrayLike], boundaries: Sequence[ArrayLike]) -> Schedule:
+    """Returns the schedule that is `values[i]` from `boundaries[i - 1]` on.
+
+    The course's manual decay: `values[0]` before the first boundary, and the last value
+    from the last boundary on.
+
+    Args:
+        values: n + 1 rates.
+        boundaries: n steps in ascending order.
+
+    Raises:
+        ValueError: the numbers of values and boundaries do not fit.
+    """
+    if len(values) != len(boundaries) + 1:
+        raise ValueError(
+            f"piecewise got {len(values)} values and {len(boundaries)} boundaries; "
+            "expected one value more than boundaries"
+        )
+
+    def schedule(step):
+        value = values[0]
+        for boundary, later in zip(boundaries, values[1:], strict=True):
+            value = jnp.where(step >= boundary, later, value)
+        return value
+
+    return schedule
+
+
+def staircase(schedule: Schedule, transition_steps: ArrayLike) -> Schedule:
+    """Returns the schedule that changes only every `transition_steps` steps.
+
+    Its value at a step is the given one's at the last multiple of `transition_steps`.
+
+    Args:
+        schedule: any schedule.
+        transition_steps: steps on a stair, above 0.
+    """
+    return lambda step: schedule(step // transition_steps * transition_steps)
+
+
+def warmup(schedule: Schedule, warmup_steps: ArrayLike) -> Schedule:
+    """Returns the schedule multiplied by `min(1, (step + 1) / warmup_steps)`.
+
+    Args:
+        schedule: any schedule.
+        warmup_steps: steps until its full value, at least 0; 0 leaves it as it is.
+
+    Source: Goyal et al., Accurate, Large Minibatch SGD, 2017.
+    """
+
+    def warmed(step):
+        # Dividing by at least 1 keeps 0 / 0 out; a warm-up of 1 or 0 steps is none.
+        risen = jnp.minimum(1, (step + 1) / jnp.maximum(1, warmup_steps))
+        return risen * schedule(step)
+
+    return warmed

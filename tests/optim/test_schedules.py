@@ -27,6 +27,46 @@ SCHEDULES = {
         lambda t, init_value, transition_steps, decay_rate: init_value
         * decay_rate ** (t / transition_steps),
     ),
+    "inverse_sqrt_decay": (
+        optim.inverse_sqrt_decay,
+        ({"init_value": 0.2, "transition_steps": 5},
+         {"init_value": 3.0, "transition_steps": 1}),
+        lambda t, init_value, transition_steps: init_value
+        / np.sqrt(1 + t / transition_steps),
+    ),
+    "cosine": (
+        optim.cosine,
+        ({"init_value": 0.2, "decay_steps": 20, "final_fraction": 0.1},
+         {"init_value": 3.0, "decay_steps": 7, "final_fraction": 1.0}),
+        lambda t, init_value, decay_steps, final_fraction: np.where(
+            t < decay_steps,
+            init_value * (1 + final_fraction) / 2
+            + init_value * (1 - final_fraction) / 2 * np.cos(np.pi * t / decay_steps),
+            init_value * final_fraction,
+        ),
+    ),
+    "piecewise": (
+        lambda a, b, c, first, second: optim.piecewise([a, b, c], [first, second]),
+        ({"a": 0.3, "b": 0.1, "c": 0.02, "first": 5, "second": 11},
+         {"a": 1.0, "b": 2.0, "c": 3.0, "first": 1, "second": 2}),
+        lambda t, a, b, c, first, second: np.select(
+            [t < first, t < second], [a, b], c
+        ),
+    ),
+    "staircase": (
+        lambda init_value, stair: optim.staircase(
+            optim.inverse_time_decay(init_value, 10, 1.0), stair
+        ),
+        ({"init_value": 0.2, "stair": 10}, {"init_value": 0.2, "stair": 3}),
+        lambda t, init_value, stair: init_value
+        / (1 + np.floor(t / stair) * stair / 10),
+    ),
+    "warmup": (
+        lambda value, warmup_steps: optim.warmup(optim.constant(value), warmup_steps),
+        ({"value": 0.2, "warmup_steps": 10}, {"value": 0.3, "warmup_steps": 0}),
+        lambda t, value, warmup_steps: value
+        * np.where(t + 1 < warmup_steps, (t + 1) / max(warmup_steps, 1), 1),
+    ),
 }  # fmt: skip
 schedules = pytest.mark.parametrize("name", SCHEDULES)
 STEPS = np.arange(30)
@@ -65,18 +105,47 @@ def test_the_courses_decay_table():
     np.testing.assert_allclose(values, [0.1, 0.0667, 0.05, 0.04], atol=5e-5)
 
 
-@pytest.mark.parametrize("staircase", [False, True])
-def test_exponential_decay_against_optax(staircase):
-    ours = optim.exponential_decay(0.2, 7, 0.9, staircase=staircase)
-    theirs = optax.exponential_decay(0.2, 7, 0.9, staircase=staircase)
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (optim.exponential_decay(0.2, 7, 0.9), optax.exponential_decay(0.2, 7, 0.9)),
+        (
+            optim.staircase(optim.exponential_decay(0.2, 7, 0.9), 7),
+            optax.exponential_decay(0.2, 7, 0.9, staircase=True),
+        ),
+        (optim.cosine(0.2, 15, 0.1), optax.cosine_decay_schedule(0.2, 15, 0.1)),
+        (
+            optim.piecewise([0.2, 0.1, 0.05], [5, 9]),
+            optax.piecewise_constant_schedule(0.2, {5: 0.5, 9: 0.5}),
+        ),
+    ],
+)
+def test_schedules_against_optax(ours, theirs):
     for step in range(30):
-        np.testing.assert_allclose(ours(step), theirs(step), rtol=1e-6)
+        np.testing.assert_allclose(ours(step), theirs(step), rtol=1e-5, atol=1e-8)
 
 
-def test_a_staircase_changes_once_a_unit():
-    schedule = optim.inverse_time_decay(0.2, 10, 1.0, staircase=True)
-    values = [float(schedule(step)) for step in (0, 9, 10, 19, 20)]
-    np.testing.assert_allclose(values, [0.2, 0.2, 0.1, 0.1, 0.2 / 3], rtol=1e-6)
+@schedules
+def test_a_schedule_serves_where_optax_takes_one(name):
+    schedule, (parameters, _), equation = SCHEDULES[name]
+    optimizer, params = optax.sgd(schedule(**parameters)), jnp.ones(())
+    opt_state = optimizer.init(params)
+    for t in STEPS[:5]:
+        updates, opt_state = optimizer.update(jnp.ones(()), opt_state)
+        np.testing.assert_allclose(-updates, equation(t, **parameters), rtol=1e-6)
+
+
+def test_piecewise_refuses_numbers_that_do_not_fit():
+    with pytest.raises(ValueError, match="got 2 values and 2 boundaries"):
+        optim.piecewise([0.1, 0.01], [5, 10])
+
+
+def test_roots_count_from_one():
+    """k / √t for epochs 1, 4 and 9 of 5 steps, and for steps 1, 4 and 9."""
+    for steps in (5, 1):
+        schedule = optim.inverse_sqrt_decay(0.6, steps)
+        values = [schedule((t - 1) * steps) for t in (1, 4, 9)]
+        np.testing.assert_allclose(values, [0.6, 0.3, 0.2], rtol=1e-6)
 
 
 def test_ewma_by_hand_and_corrected_on_reading_only():
