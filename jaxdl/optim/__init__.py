@@ -3,6 +3,7 @@
 from jaxdl.optim.averages import bias_corrected, ewma
 from jaxdl.optim.optimizers import (
     adam,
+    adamw,
     gradient_descent,
     momentum,
     rmsprop,
@@ -17,10 +18,15 @@ from jaxdl.optim.schedules import (
     staircase,
     warmup,
 )
+from jaxdl.optim.wrappers import accumulate, clip_by_norm, clip_by_value
 
 __all__ = [
+    "accumulate",
     "adam",
+    "adamw",
     "bias_corrected",
+    "clip_by_norm",
+    "clip_by_value",
     "constant",
     "cosine",
     "ewma",

@@ -13,11 +13,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
+from jax.tree_util import DictKey
 from jax.typing import ArrayLike
 
 from jaxdl.optim.averages import bias_corrected, ewma
 
 Schedule = Callable[[jax.Array], ArrayLike]
+_KERNEL = (DictKey("kernel"),)
 
 
 class GradientDescentState(NamedTuple):
@@ -67,7 +69,7 @@ def gradient_descent(
         updates = jax.tree.map(lambda g: -(rate * g), grads)
         return updates, GradientDescentState(opt_state.step + 1)
 
-    return _transformation(init, update)
+    return transformation(init, update)
 
 
 def momentum(
@@ -96,7 +98,7 @@ def momentum(
         updates = jax.tree.map(lambda v: -(rate * v), v)
         return updates, MomentumState(opt_state.step + 1, v)
 
-    return _transformation(init, update)
+    return transformation(init, update)
 
 
 def rmsprop(
@@ -125,7 +127,7 @@ def rmsprop(
         updates = jax.tree.map(lambda g, s: -(rate * g) / (jnp.sqrt(s) + eps), grads, s)
         return updates, RmspropState(opt_state.step + 1, s)
 
-    return _transformation(init, update)
+    return transformation(init, update)
 
 
 def adam(
@@ -167,13 +169,59 @@ def adam(
         corrected = bias_corrected(v, beta1, t), bias_corrected(s, beta2, t)
         return jax.tree.map(direction, *corrected), AdamState(t, v, s)
 
-    return _transformation(init, update)
+    return transformation(init, update)
 
 
-def _transformation(
+def adamw(
+    learning_rate: ArrayLike | Schedule,
+    *,
+    weight_decay: ArrayLike,
+    beta1: ArrayLike = 0.9,
+    beta2: ArrayLike = 0.999,
+    eps: ArrayLike = 1e-8,
+    where: Callable[[tuple[Any, ...]], bool] = lambda path: path[-1:] == _KERNEL,
+) -> optax.GradientTransformation:
+    """Returns Adam with decoupled decay: `w ← w - α (v̂ / (√ŝ + ε) + λ w)`.
+
+    An L2 penalty under Adam is not this: its gradient λ w is divided by √ŝ like the
+    rest, so that weights with large gradients are decayed less. Here each weight is
+    decayed by the same factor `1 - α λ`, as gradient descent with a penalty does.
+
+    Args:
+        learning_rate: α, at least 0, or a schedule.
+        weight_decay: λ, at least 0, which switches it off; not divided by m.
+        beta1: see `adam`.
+        beta2: see `adam`.
+        eps: see `adam`.
+        where: which leaves decay, from their path; by default those named `kernel`.
+
+    Raises:
+        ValueError: `update` is called without the parameters.
+
+    Source: Loshchilov and Hutter, Decoupled Weight Decay Regularization, 2019.
+    """
+    inner = adam(learning_rate, beta1=beta1, beta2=beta2, eps=eps)
+
+    def update(grads, opt_state, params=None):
+        if params is None:
+            raise ValueError(
+                "adamw got no parameters; expected update(g, state, params)"
+            )
+        decay = _rate(learning_rate, opt_state.step) * weight_decay
+        updates, opt_state = inner.update(grads, opt_state)
+
+        def decayed(path, update, w):
+            return update - decay * w if where(path) else update
+
+        return jax.tree.map_with_path(decayed, updates, params), opt_state
+
+    return transformation(inner.init, update)
+
+
+def transformation(
     init: Callable[..., Any], update: Callable[..., Any]
 ) -> optax.GradientTransformation:
-    # optax calls by position, so the names of the arguments may be ours.
+    """Returns the pair; optax calls it by position, so argument names may be ours."""
     return optax.GradientTransformation(init, update)
 
 

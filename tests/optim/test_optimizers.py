@@ -30,6 +30,32 @@ def numpy_adam(w, g, t, s, *, rate, beta1, beta2, eps, eps_root):
     return w - rate * v_hat / (np.sqrt(s_hat + eps_root) + eps)
 
 
+def numpy_adamw(w, g, t, s, *, rate, weight_decay, **adam):
+    decay = rate * weight_decay * w
+    return numpy_adam(w, g, t, s, rate=rate, eps_root=0.0, **adam) - decay
+
+
+def numpy_clip_by_norm(w, g, t, s, *, rate, max_norm):
+    norm = np.sqrt(np.sum(g**2))
+    g = g if max_norm == 0 or norm <= max_norm else g / norm * max_norm
+    return numpy_momentum(w, g, t, s, rate=rate, beta=0.9)
+
+
+def numpy_clip_by_value(w, g, t, s, *, rate, max_value):
+    bounded = [x if max_value == 0 else max(-max_value, min(max_value, x)) for x in g]
+    return numpy_momentum(w, np.array(bounded), t, s, rate=rate, beta=0.9)
+
+
+def numpy_accumulate(w, g, t, s, *, rate, every):
+    waiting = s.setdefault("waiting", [])
+    waiting.append(g)
+    if len(waiting) < every:
+        return w
+    g = np.mean(waiting, axis=0)
+    waiting.clear()
+    return numpy_momentum(w, g, t, s, rate=rate, beta=0.9)
+
+
 # name: (ours, the equation in NumPy, two sets of hyperparameters)
 OPTIMIZERS = {
     "gradient_descent": (
@@ -49,6 +75,25 @@ OPTIMIZERS = {
         ({"rate": 0.1, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "eps_root": 0.0},
          {"rate": 0.01, "beta1": 0.0, "beta2": 0.9, "eps": 0.1, "eps_root": 0.01}),
     ),
+    "adamw": (
+        optim.adamw, numpy_adamw,
+        ({"rate": 0.1, "weight_decay": 0.5, "beta1": 0.9, "beta2": 0.99, "eps": 1e-8},
+         {"rate": 0.01, "weight_decay": 0.0, "beta1": 0.5, "beta2": 0.9, "eps": 0.1}),
+    ),
+    "clip_by_norm": (
+        lambda rate, max_norm: optim.clip_by_norm(optim.momentum(rate), max_norm),
+        numpy_clip_by_norm,
+        ({"rate": 0.1, "max_norm": 2.0}, {"rate": 0.1, "max_norm": 0.0}),
+    ),
+    "clip_by_value": (
+        lambda rate, max_value: optim.clip_by_value(optim.momentum(rate), max_value),
+        numpy_clip_by_value,
+        ({"rate": 0.1, "max_value": 0.5}, {"rate": 0.1, "max_value": 0.0}),
+    ),
+    "accumulate": (
+        lambda rate, every: optim.accumulate(optim.momentum(rate), every),
+        numpy_accumulate, ({"rate": 0.1, "every": 3}, {"rate": 0.1, "every": 0}),
+    ),
 }  # fmt: skip
 optimizers = pytest.mark.parametrize("name", OPTIMIZERS)
 START = np.array([1.5, -2.0, 0.3, 4.0])
@@ -65,20 +110,20 @@ def make(name, hp):
 
 
 def run(optimizer, steps, dtype=float):
-    params = {"w": jnp.asarray(START, dtype)}
+    params = {"kernel": jnp.asarray(START, dtype)}
     scale = jnp.array([1.0, 10.0, 0.1, 3.0], dtype)
 
     def step(carry, _):
         params, opt_state = carry
-        w = params["w"]
-        grads = {"w": scale * w + 0.3 * jnp.sin(w[::-1])}
+        w = params["kernel"]
+        grads = {"kernel": scale * w + 0.3 * jnp.sin(w[::-1])}
         updates, opt_state = optimizer.update(grads, opt_state, params)
-        return (optax.apply_updates(params, updates), opt_state), params["w"]
+        return (optax.apply_updates(params, updates), opt_state), params["kernel"]
 
     (params, _), path = jax.lax.scan(
         step, (params, optimizer.init(params)), length=steps
     )
-    return jnp.concatenate([path[1:], params["w"][None]])
+    return jnp.concatenate([path[1:], params["kernel"][None]])
 
 
 @optimizers
@@ -99,6 +144,19 @@ def test_fifty_steps_against_numpy_in_float64(name, which):
     [
         (optim.gradient_descent(0.01), optax.sgd(0.01)),
         (optim.adam(0.1), optax.adam(0.1)),
+        (optim.adamw(0.1, weight_decay=0.3), optax.adamw(0.1, weight_decay=0.3)),
+        (
+            optim.clip_by_norm(optim.adam(0.1), 0.5),
+            optax.chain(optax.clip_by_global_norm(0.5), optax.adam(0.1)),
+        ),
+        (
+            optim.clip_by_value(optim.gradient_descent(0.1), 0.5),
+            optax.chain(optax.clip(0.5), optax.sgd(0.1)),
+        ),
+        (
+            optim.accumulate(optim.gradient_descent(0.01), 4),
+            optax.MultiSteps(optax.sgd(0.01), 4),
+        ),
         (
             optim.adam(0.1, beta1=0.5, eps_root=1e-3),
             optax.adam(0.1, 0.5, eps_root=1e-3),
@@ -117,7 +175,8 @@ def test_fifty_steps_against_numpy_in_float64(name, which):
 )
 def test_fifty_steps_against_optax(ours, theirs):
     with jax.enable_x64(True):
-        np.testing.assert_allclose(run(ours, 50), run(theirs, 50), rtol=1e-9)
+        # optax counts accumulated batches in float32 whatever the type.
+        np.testing.assert_allclose(run(ours, 50), run(theirs, 50), rtol=1e-7)
 
 
 def test_adam_and_rmsprop_against_pytorch():
@@ -189,16 +248,59 @@ def test_a_rate_of_zero_moves_nothing(name):
 
 
 @optimizers
-def test_a_schedule_gets_the_steps_from_zero(name):
+def test_a_schedule_gets_the_moves_from_zero(name):
     hp = OPTIMIZERS[name][2][0]
-    params = {"w": jnp.asarray(START)}
+    params = {"kernel": jnp.asarray(START)}
 
     def only_at_step_two(step):
         return jnp.where(step == 2, 1.0, 0.0)
 
     optimizer = make(name, hp | {"rate": only_at_step_two})
     opt_state, moved = optimizer.init(params), []
-    for _ in range(4):
-        updates, opt_state = optimizer.update(params, opt_state)
-        moved.append(bool(jnp.any(updates["w"] != 0)))
-    assert moved == [False, False, True, False]
+    for _ in range(10):
+        updates, opt_state = optimizer.update(params, opt_state, params)
+        moved.append(bool(jnp.any(updates["kernel"] != 0)))
+    # Accumulating three batches, the third move comes with the ninth.
+    assert np.flatnonzero(moved).tolist() == [8 if name == "accumulate" else 2]
+
+
+def test_decoupled_decay_acts_on_kernels_only_and_is_not_an_l2_penalty():
+    params = {"kernel": jnp.asarray(START), "bias": jnp.ones(2)}
+    grads = jax.tree.map(jnp.zeros_like, params)
+    optimizer = optim.adamw(0.1, weight_decay=0.5)
+    updates, _ = optimizer.update(grads, optimizer.init(params), params)
+    np.testing.assert_allclose(updates["kernel"], -0.1 * 0.5 * START, rtol=1e-6)
+    np.testing.assert_array_equal(updates["bias"], np.zeros(2))
+    # As a penalty the same decay is divided by its own size: every weight moves by α.
+    adam = optim.adam(0.1)
+    penalty = {"kernel": 0.5 * params["kernel"]}
+    updates, _ = adam.update(penalty, adam.init(penalty))
+    np.testing.assert_allclose(updates["kernel"], -0.1 * np.sign(START), rtol=1e-5)
+    with pytest.raises(ValueError, match="adamw got no parameters"):
+        optimizer.update(grads, optimizer.init(params))
+
+
+def test_a_batch_split_under_accumulation_moves_as_the_whole_batch():
+    rng = np.random.default_rng(0)
+    examples = jnp.asarray(rng.normal(size=(12, 4)), jnp.float32)
+
+    def gradient_of(batch):
+        return {"kernel": jnp.mean(batch, axis=0)}
+
+    params = {"kernel": jnp.zeros(4)}
+    split, whole = optim.accumulate(optim.adam(0.1), 3), optim.adam(0.1)
+    opt_state = split.init(params)
+    for part in jnp.split(examples, 3):
+        updates, opt_state = split.update(gradient_of(part), opt_state, params)
+    expected, _ = whole.update(gradient_of(examples), whole.init(params), params)
+    np.testing.assert_allclose(updates["kernel"], expected["kernel"], rtol=1e-5)
+
+
+def test_clipping_leaves_the_direction_and_a_zero_gradient():
+    grads = {"a": jnp.array([3.0, 0.0]), "b": jnp.array([[4.0]])}
+    for gradient, expected in ((grads, 2.0), (jax.tree.map(jnp.zeros_like, grads), 0)):
+        optimizer = optim.clip_by_norm(optim.gradient_descent(1.0), 2.0)
+        updates, _ = optimizer.update(gradient, optimizer.init(grads))
+        norm = np.sqrt(sum(np.sum(np.square(u)) for u in jax.tree.leaves(updates)))
+        np.testing.assert_allclose(norm, expected, rtol=1e-6)
+    np.testing.assert_allclose(-np.asarray(updates["a"]), [0, 0])

@@ -1,0 +1,106 @@
+"""Optimizers around an optimizer: clipped gradients, accumulated batches.
+
+Each takes an `optax.GradientTransformation` and returns one. Numbers may be traced.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax.typing import ArrayLike
+
+from jaxdl.optim.optimizers import transformation
+
+
+class AccumulateState(NamedTuple):
+    """State of accumulation."""
+
+    count: jax.Array  # [] int32, batches in the mean
+    mean: Any  # of their gradients, like the parameters
+    inner: Any  # state of the optimizer
+
+
+def clip_by_norm(
+    optimizer: optax.GradientTransformation, max_norm: ArrayLike
+) -> optax.GradientTransformation:
+    """Returns the optimizer fed with `g min(1, c / ‖g‖₂)`, the norm over all leaves.
+
+    Args:
+        optimizer: what takes the step.
+        max_norm: c, at least 0; 0 switches clipping off.
+
+    Source: Pascanu et al., On the difficulty of training recurrent neural networks,
+    2013.
+    """
+
+    def clip(grads):
+        norm = jnp.sqrt(sum(jnp.sum(g**2) for g in jax.tree.leaves(grads)))
+        # A norm of 0 divides by 1 instead, and stays 0.
+        scale = jnp.minimum(1, max_norm / jnp.where(norm > 0, norm, 1))
+        scale = jnp.where(jnp.asarray(max_norm) > 0, scale, 1)
+        return jax.tree.map(lambda g: scale * g, grads)
+
+    return _fed_with(clip, optimizer)
+
+
+def clip_by_value(
+    optimizer: optax.GradientTransformation, max_value: ArrayLike
+) -> optax.GradientTransformation:
+    """Returns the optimizer fed with `min(c, max(-c, g))`, entry by entry.
+
+    Args:
+        optimizer: what takes the step.
+        max_value: c, at least 0; 0 switches clipping off.
+    """
+
+    def clip(grads):
+        bound = jnp.where(jnp.asarray(max_value) > 0, max_value, jnp.inf)
+        return jax.tree.map(lambda g: jnp.clip(g, -bound, bound), grads)
+
+    return _fed_with(clip, optimizer)
+
+
+def accumulate(
+    optimizer: optax.GradientTransformation, every: ArrayLike
+) -> optax.GradientTransformation:
+    """Returns the optimizer that moves once in `every` batches, by their mean gradient.
+
+    So k batches of m examples move the parameters as one batch of k m would; in between
+    the updates are 0. Schedules of the optimizer count its own moves.
+
+    Args:
+        optimizer: what takes the step.
+        every: k, an int; 1 or less moves with every batch.
+    """
+
+    def init(params):
+        zeros = jax.tree.map(jnp.zeros_like, params)
+        return AccumulateState(jnp.zeros((), jnp.int32), zeros, optimizer.init(params))
+
+    def update(grads, opt_state, params=None):
+        count = opt_state.count + 1
+        mean = jax.tree.map(lambda m, g: m + (g - m) / count, opt_state.mean, grads)
+        moved, inner = optimizer.update(mean, opt_state.inner, params)
+        due = count >= every
+
+        def when_due(new, old):
+            return jax.tree.map(lambda n, o: jnp.where(due, n, o), new, old)
+
+        zeros = jax.tree.map(jnp.zeros_like, mean)
+        return when_due(moved, zeros), AccumulateState(
+            jnp.where(due, 0, count),
+            when_due(zeros, mean),
+            when_due(inner, opt_state.inner),
+        )
+
+    return transformation(init, update)
+
+
+def _fed_with(
+    change: Any, optimizer: optax.GradientTransformation
+) -> optax.GradientTransformation:
+    def update(grads, opt_state, params=None):
+        return optimizer.update(change(grads), opt_state, params)
+
+    return transformation(optimizer.init, update)
