@@ -1,6 +1,6 @@
 """jaxdl: one model's training as a function, hundreds of models at once."""
 
-from jaxdl import data, nn, optim, runs, search, train
+from jaxdl import data, diagnose, nn, optim, runs, search, train
 from jaxdl.search import (
     Choice,
     IntUniform,
@@ -27,6 +27,7 @@ __all__ = [
     "SweepResult",
     "Uniform",
     "data",
+    "diagnose",
     "fit",
     "nn",
     "optim",

@@ -66,7 +66,8 @@ def test_nothing_is_unpickled_or_evaluated(file):
 
 
 def test_every_public_name_is_documented():
-    for module in (jaxdl, jaxdl.nn, jaxdl.optim, jaxdl.data, jaxdl.train, jaxdl.search):
+    rooms = ("nn", "optim", "data", "train", "diagnose", "search")
+    for module in (jaxdl, *(getattr(jaxdl, room) for room in rooms)):
         for name in module.__all__:
             public = getattr(module, name)
             if inspect.isfunction(public) or inspect.isclass(public):
