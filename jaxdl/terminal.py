@@ -53,7 +53,7 @@ def sweep_progress(
 
     Yields:
         show: takes the member-steps done by the dispatch, the members that diverged in
-            it and the lowest dev error it saw (NaN for none).
+            it and the lowest dev error it saw (infinite for none).
     """
     console = Console(stderr=True, quiet=not enabled, highlight=False)
     live = console.is_terminal and enabled
@@ -82,9 +82,7 @@ def sweep_progress(
         with lock:
             seen["steps"] += steps
             seen["alive"] -= died
-            seen["best"] = min(
-                seen["best"], math.inf if math.isnan(dev_error) else dev_error
-            )
+            seen["best"] = min(seen["best"], dev_error)
             now, done = time.monotonic(), seen["steps"] / member_steps
             bar.update(task, completed=seen["steps"], description=line())
             if not live and (now - printed[0] >= LINE_EVERY or done >= 1):

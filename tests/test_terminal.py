@@ -55,7 +55,7 @@ def test_progress_adds_up_over_threads_and_ends_at_100_percent(monkeypatch):
 def test_a_live_bar_shows_the_same(monkeypatch):
     text = captured(monkeypatch, is_terminal=True)
     with terminal.sweep_progress(8, 800, enabled=True) as show:
-        show(800, 8, float("nan"))
+        show(800, 8, float("inf"))
     assert "0/8 alive  best dev error -" in text.getvalue()
 
 

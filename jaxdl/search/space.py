@@ -50,18 +50,19 @@ def sample(key: jax.Array, space: Any, members: int) -> Any:
     return jax.tree.unflatten(treedef, columns)
 
 
-def groups(space: Any, hparams: Any) -> list[Group]:
+def groups(space: Any, hparams: Any, count: int) -> list[Group]:
     """Returns the members by static values, in the order of their first members.
 
     Args:
         space: as for `sample`.
         hparams: what `sample` returned.
+        count: how many members, also where the space has no leaf to tell.
     """
     names, leaves, treedef = flatten(space)
     columns = treedef.flatten_up_to(hparams)
     static = [is_static(leaf) for leaf in leaves]
     members: dict[Structure, list[int]] = {}
-    for i in range(len(columns[0])):
+    for i in range(count):
         values = (c[i] if s else TRACED for c, s in zip(columns, static, strict=True))
         structure = Structure(treedef, names, tuple(values))
         members.setdefault(structure, []).append(i)

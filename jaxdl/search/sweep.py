@@ -90,7 +90,7 @@ def sweep(
     devices = worker_devices()
     plan = plan or make_plan(outlines.values(), devices[0].platform)
     check_plan(plan)
-    blocks = make_blocks(groups(space, hparams), plan.block_width)
+    blocks = make_blocks(groups(space, hparams, members), plan.block_width)
     placed = {d: _on(d, data, key) for d in devices}
     compiled = _compile(recipe, blocks, plan, placed, progress)
     steps = {s: outline.steps_per_epoch for s, outline in outlines.items()}
@@ -179,7 +179,8 @@ def _reporter(
         if stop.is_set():
             raise InterruptedError("the sweep was stopped")
         before, alive = alive, int(np.sum(stopped_at == RUNNING))
-        best = np.nanmin(metrics["dev_error"]) if alive else np.nan
+        error = metrics["dev_error"]
+        best = np.min(error, initial=np.inf, where=np.isfinite(error))
         show(len(block.members) * steps, before - alive, float(best))
 
     return report

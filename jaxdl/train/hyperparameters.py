@@ -5,7 +5,8 @@ Sampled numbers and every float are traced; every other plain value (`str`, `int
 outside `jit`. A hyperparameter's name is its path, such as `optimizer.learning_rate`.
 """
 
-from typing import Any, NamedTuple
+import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +21,8 @@ class RecipeError(TypeError):
     """A recipe or its hyperparameters cannot be trained as they are written."""
 
 
-class Structure(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Structure:
     """Hyperparameters without their traced numbers; hashable, so that it keys caches.
 
     Equal structures share one program.
@@ -29,12 +31,25 @@ class Structure(NamedTuple):
     treedef: PyTreeDef
     names: tuple[str, ...]  # of all leaves, in the tree's order
     values: tuple[Any, ...]  # a plain value, or TRACED
+    kinds: tuple[type, ...] = dataclasses.field(init=False)  # 1 == True == 1.0
+
+    def __post_init__(self):
+        object.__setattr__(self, "kinds", tuple(type(value) for value in self.values))
 
 
 def flatten(hp: Any) -> tuple[tuple[str, ...], list[Any], PyTreeDef]:
-    """Returns names, leaves and tree of hyperparameters; None is a leaf too."""
+    """Returns names, leaves and tree of hyperparameters; None is a leaf too.
+
+    Raises:
+        RecipeError: two hyperparameters have the same name.
+    """
     with_paths, treedef = jax.tree.flatten_with_path(hp, is_leaf=lambda x: x is None)
-    names = (jax.tree_util.keystr(p, simple=True, separator=".") for p, _ in with_paths)
+    names = [jax.tree_util.keystr(p, simple=True, separator=".") for p, _ in with_paths]
+    if len(set(names)) < len(names):
+        raise RecipeError(
+            f"got hyperparameters {names}; expected names that differ: a dot in a key "
+            "stands for a level of the tree"
+        )
     return tuple(names), [leaf for _, leaf in with_paths], treedef
 
 

@@ -135,7 +135,7 @@ def test_members_are_at_least_one(members):
 def test_members_that_agree_on_static_values_are_a_group():
     space = {"batch": dl.Static([32, 64]), "f": dl.Static([0.1]), "x": dl.Uniform(0, 1)}
     drawn = dl.sample(KEY, space, 50)
-    parts = groups(space, drawn)
+    parts = groups(space, drawn, 50)
     assert len(parts) == 2
     ids = np.sort(np.concatenate([g.members for g in parts]))
     np.testing.assert_array_equal(ids, np.arange(50))
@@ -156,7 +156,7 @@ def test_too_many_programs_are_refused():
 
 def test_blocks_hold_a_group_each_and_all_members_once():
     space = {"batch": dl.Static([32, 64]), "x": dl.Uniform(0, 1)}
-    blocks = make_blocks(groups(space, dl.sample(KEY, space, 50)), 8)
+    blocks = make_blocks(groups(space, dl.sample(KEY, space, 50), 50), 8)
     assert max(len(b.members) for b in blocks) == 8
     ids = np.sort(np.concatenate([b.members for b in blocks]))
     np.testing.assert_array_equal(ids, np.arange(50))

@@ -76,7 +76,7 @@ def test_a_member_is_the_same_on_one_device_or_thread(
 
 def train_in_this_order(ids, recipe, space, hparams, data, width, epochs):
     """Returns blocks of the members `ids`, slot by slot in this order."""
-    (group,) = groups(space, hparams)
+    (group,) = groups(space, hparams, MEMBERS)
     shuffled = Group(
         group.structure, np.array(ids), {n: c[ids] for n, c in group.traced.items()}
     )
@@ -124,6 +124,15 @@ def test_static_choices_change_neither_bits_nor_order(recipe, space, digits):
         same_bits(mixed.member(int(i)), only.member(int(i)))
     hp = mixed.member(int(np.flatnonzero(plain)[0])).hparams
     assert hp["plain"] == "yes" and hp["rest"].l2.dtype == np.float32
+
+
+def test_a_space_without_hyperparameters_trains_members_that_differ_by_seed(digits):
+    def fixed(hp):
+        return dl.Recipe(nn.dense(10), optim.adam(0.01), nn.softmax_cross_entropy)
+
+    result = sweep(fixed, (), digits, members=3, epochs=1)
+    assert len(set(result.metrics["dev_loss"][:, 0].tolist())) == 3
+    assert result.table(3).splitlines()[0].split()[-1] == "status"
 
 
 def test_another_key_is_another_sweep(full, recipe, space, digits):

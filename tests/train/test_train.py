@@ -47,6 +47,16 @@ def test_structures_are_equal_when_the_static_values_are():
     assert a != c
 
 
+def test_equal_values_of_different_types_are_different_programs():
+    structures = {train.partition({"n": n})[1] for n in (1, True)}
+    assert len(structures) == 2
+
+
+def test_names_that_collide_are_refused():
+    with pytest.raises(train.RecipeError, match="names that differ"):
+        train.partition({"a.b": 0.1, "a": {"b": 0.2}})
+
+
 def test_a_hyperparameter_that_is_a_function_is_refused():
     with pytest.raises(train.RecipeError, match="activation=.*choose by name"):
         train.partition({"activation": nn.relu})
