@@ -46,7 +46,9 @@ def as_layer(layer: Layer | Callable[[jax.Array], jax.Array]) -> Layer:
 
     def init(key, in_shape):
         del key
-        out = jax.eval_shape(function, jax.ShapeDtypeStruct((1, *in_shape), float))
+        out = jax.eval_shape(
+            function, jax.ShapeDtypeStruct((1, *in_shape), jnp.result_type(float))
+        )
         return (), (), out.shape[1:]
 
     def apply(params, state, x, *, key=None, train=False):
