@@ -158,8 +158,8 @@ def _compile(
     compiled = compile_all(list(lowered.values()))
     terminal.say(
         f"{sum(len(b.members) for b in blocks)} members in {len(blocks)} blocks of "
-        f"{plan.block_width}; {len(first)} programs on {len(placed)} devices ready "
-        f"after {time.monotonic() - began:.1f} s",
+        f"{plan.block_width}; programs compiled: {len(lowered)}, ready after "
+        f"{time.monotonic() - began:.1f} s",
         enabled=progress,
     )
     return dict(zip(lowered, compiled, strict=True))
