@@ -18,7 +18,6 @@ import numpy as np
 from jaxdl import runs
 from jaxdl.data import DataError, Splits
 from jaxdl.search import SpaceError, Static, sweep
-from jaxdl.search.distributions import DISTRIBUTIONS
 from jaxdl.search.space import is_static
 from jaxdl.train import Member, RecipeError, RecipeFunction, fit, flatten
 
@@ -43,8 +42,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0 when a model was trained, 1 when every model diverged, 2 when something was wrong
     with the file, its data, or the arguments.
     """
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options, rest = parser.parse_known_args(arguments)
+    # argparse takes NAME=VALUE only before the options of a command.
+    hparams = [word for word in rest if "=" in word and not word.startswith("-")]
+    if len(hparams) < len(rest) or (hparams and options.run is not _fit):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
     try:
+        if hparams:
+            options.hparams += hparams
         return options.run(options)
     except KeyboardInterrupt:
         print("jaxdl: interrupted", file=sys.stderr)
@@ -69,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     shared.add_argument(
         "--epochs", type=_count, default=20, metavar="N", help="default: 20"
     )
-    shared.add_argument("--seed", type=int, default=0, metavar="S", help="default: 0")
+    shared.add_argument("--seed", type=_seed, default=0, metavar="S", help="default: 0")
     many = commands.add_parser(
         "sweep", parents=[shared], help="train many models with random hyperparameters"
     )
@@ -97,7 +103,7 @@ def _sweep(options: argparse.Namespace) -> int:
     experiment = _load(options.file)
     result = sweep(
         *experiment,
-        key=jax.random.key(options.seed),
+        key=_key(options),
         members=options.members,
         epochs=options.epochs,
         run_dir=options.out,
@@ -108,7 +114,7 @@ def _sweep(options: argparse.Namespace) -> int:
         return 1
     winner = int(result.ranking()[0])
     _print_test_error(f"member {winner}", result.best(), experiment.data)
-    if options.out is not None:
+    if options.out is not None and runs.is_finished(options.out):
         print(f"results in {options.out}")
     return 0
 
@@ -120,7 +126,7 @@ def _fit(options: argparse.Namespace) -> int:
         experiment.recipe,
         hp,
         experiment.data,
-        key=jax.random.key(options.seed),
+        key=_key(options),
         epochs=options.epochs,
     )
     if member.status == "diverged":
@@ -146,6 +152,7 @@ def _load(file: Path) -> Experiment:
     """
     if not file.is_file():
         raise ExperimentError(f"there is no experiment file {file}")
+    sys.path.insert(0, str(file.resolve().parent))  # as `python FILE` would have it
     defined = runpy.run_path(str(file))
     missing = [name for name in Experiment._fields if name not in defined]
     if missing:
@@ -172,7 +179,12 @@ def _hyperparameters(space: Any, arguments: Sequence[str]) -> Any:
     given = {name: value for name, _, value in (a.partition("=") for a in arguments)}
     names, leaves, treedef = flatten(space)
     unknown = sorted(set(given) - set(names))
-    sampled = [n for n, x in zip(names, leaves, strict=True) if _is_drawn(x)]
+    # What is no constant must be given: distributions, and arrays [members].
+    sampled = [
+        name
+        for name, leaf in zip(names, leaves, strict=True)
+        if not (leaf is None or isinstance(leaf, str | int | float))
+    ]
     missing = [name for name in sampled if name not in given]
     if unknown or missing:
         raise ExperimentError(
@@ -191,14 +203,15 @@ def _hyperparameters(space: Any, arguments: Sequence[str]) -> Any:
 
 def _value(name: str, text: str, leaf: Any) -> Any:
     """Returns the text as a Python literal, or as it is where a str is expected."""
+    if isinstance(leaf, Static):
+        chosen = [option for option in leaf.options if str(option) == text]
+        if not chosen:
+            raise ExperimentError(f"got {name}={text}; expected one of {leaf.options}")
+        return chosen[0]
     try:
         value = ast.literal_eval(text)
     except (SyntaxError, ValueError):
         value = text
-    if isinstance(leaf, Static) and value not in leaf.options:
-        raise ExperimentError(f"got {name}={text}; expected one of {leaf.options}")
-    if isinstance(leaf, Static):
-        return value
     if is_static(leaf):
         if leaf is not None and type(value) is not type(leaf):
             raise ExperimentError(
@@ -210,8 +223,16 @@ def _value(name: str, text: str, leaf: Any) -> Any:
     return np.asarray(value)  # traced, whether float or int
 
 
-def _is_drawn(leaf: Any) -> bool:
-    return isinstance(leaf, DISTRIBUTIONS)
+def _seed(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 2**63:
+        raise argparse.ArgumentTypeError(
+            f"got {text}; expected an int from 0 to 2^63-1"
+        )
+    return int(text)
+
+
+def _key(options: argparse.Namespace) -> jax.Array:
+    return jax.random.key(options.seed, impl="threefry2x32")
 
 
 def _count(text: str) -> int:

@@ -91,6 +91,12 @@ def test_fit_trains_the_model_that_is_asked_for(capsys):
     assert progress.count("epoch ") == 4 and "dev_error" in progress
 
 
+def test_options_may_come_before_hyperparameters(capsys):
+    status, _, progress = main(capsys, "fit", "--epochs", "1", DIGITS, *GOOD[:2],
+                               "--seed", "7", *GOOD[2:])  # fmt: skip
+    assert status == 0 and progress.count("epoch ") == 1
+
+
 def test_a_fit_that_diverges_says_so(capsys):
     status, output, _ = main(
         capsys, "fit", DIGITS, *GOOD[1:], "learning_rate=1e38", "--epochs", "1"
@@ -158,6 +164,33 @@ def test_a_recipe_that_branches_is_refused_with_its_line_and_the_way_out(
     assert "make it Static([...]) in the space" in error
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("nn.dense(8)", 'nn.dense(hp["layers"])', "Static"),
+        ("nn.dense(10))", "nn.dense(10), nn.dropout(0.0))", "expected a probability"),
+        ("optim.adam(hp", "optim.adam(*hp", "experiment.py, line 9"),
+    ],
+)
+def test_mistakes_in_a_recipe_are_told_with_their_line(
+    capsys, tmp_path, old, new, message
+):
+    file = tmp_path / "experiment.py"
+    text = BRANCHING.replace('range(hp["layers"])', "range(2)")
+    assert old in text
+    file.write_text(text.replace(old, new))
+    status, _, error = main(capsys, "sweep", str(file))
+    assert status == 2 and "experiment.py, line" in error and message in error
+
+
+def test_an_experiment_may_import_what_lies_beside_it(capsys, tmp_path):
+    (tmp_path / "beside_it.py").write_text("from jaxdl import nn\n")
+    file = tmp_path / "experiment.py"
+    file.write_text("import beside_it\nrecipe = space = 1\n")
+    status, _, error = main(capsys, "sweep", str(file))
+    assert status == 2 and "does not define data" in error
+
+
 def test_a_sweep_in_which_all_diverge_says_so(capsys, tmp_path):
     file = tmp_path / "experiment.py"
     file.write_text(
@@ -178,7 +211,8 @@ def test_a_sweep_in_which_all_diverge_says_so(capsys, tmp_path):
     "arguments",
     [
         ("sweep", DIGITS, "--members", "0"), ("sweep", DIGITS, "--epochs", "x"),
-        ("sweep",), ("fly",), (),
+        ("sweep",), ("fly",), (), ("sweep", DIGITS, "l2=1"), ("fit", DIGITS, "--fast"),
+        ("sweep", DIGITS, "--seed", "-1"), ("sweep", DIGITS, "--seed", str(2**64)),
     ],
 )  # fmt: skip
 def test_arguments_that_make_no_sense_end_with_2(capsys, arguments):

@@ -23,8 +23,8 @@ class Dataset(NamedTuple):
 class Moments(NamedTuple):
     """What normalization subtracts and divides by, one entry a feature."""
 
-    mean: NDArray[np.float32]  # [...] as an example
-    scale: NDArray[np.float32]  # [...] standard deviation; 1 for constant features
+    mean: NDArray[np.float64]  # [...] as an example
+    scale: NDArray[np.float64]  # [...] standard deviation; 1 for constant features
 
     def normalize(self, inputs: ArrayLike) -> NDArray[np.float32]:
         """Returns `(x - mean) / scale` for raw inputs `[m, ...]`."""
@@ -80,23 +80,21 @@ def from_arrays(inputs: ArrayLike, labels: ArrayLike) -> Dataset:
             finite, negative labels, or labels that are not numbers.
     """
     inputs, labels = np.asarray(inputs), np.asarray(labels)
-    for name, array in (("inputs", inputs), ("labels", labels)):
-        if array.dtype.kind not in "biuf":
-            raise DataError(f"got {name} of type {array.dtype}; expected real numbers")
+    check_dataset(Dataset(inputs, labels), "the data")
     inputs = inputs if inputs.dtype == np.float64 else inputs.astype(np.float32)
     labels = labels.astype(np.float32 if labels.dtype.kind == "f" else np.int32)
-    dataset = Dataset(inputs, labels)
-    check_dataset(dataset, "the data")
-    return dataset
+    return Dataset(inputs, labels)
 
 
 def check(splits: Splits) -> None:
     """Checks the three sets, each by itself and against the others.
 
     Raises:
-        DataError: what `from_arrays` refuses, or examples or labels whose shapes or
-            types differ between the sets.
+        DataError: not `Splits` of arrays, what `from_arrays` refuses, or examples or
+            labels whose shapes or types differ between the sets.
     """
+    if not isinstance(splits, Splits):
+        raise DataError(f"got data of type {type(splits).__name__}; expected Splits")
     for name, dataset in splits.sets.items():
         check_dataset(dataset, f"the {name} set")
     for name, dataset in (("dev", splits.dev), ("test", splits.test)):
@@ -117,7 +115,18 @@ def check_dataset(dataset: Dataset, name: str) -> None:
     Raises:
         DataError: what `from_arrays` refuses.
     """
-    inputs, labels = np.asarray(dataset.inputs), np.asarray(dataset.labels)
+    inputs, labels = dataset
+    if not (hasattr(inputs, "dtype") and hasattr(labels, "dtype")):
+        raise DataError(
+            f"got {type(inputs).__name__} and {type(labels).__name__} in {name}; "
+            "expected arrays: use data.from_arrays"
+        )
+    inputs, labels = np.asarray(inputs), np.asarray(labels)
+    if inputs.dtype.kind not in "biuf" or labels.dtype.kind not in "biuf":
+        raise DataError(
+            f"got inputs of type {inputs.dtype} and labels of type {labels.dtype} in "
+            f"{name}; expected real numbers"
+        )
     if inputs.ndim < 2 or labels.ndim < 1:
         raise DataError(
             f"got inputs {list(inputs.shape)} and labels {list(labels.shape)} in "
@@ -132,8 +141,9 @@ def check_dataset(dataset: Dataset, name: str) -> None:
         raise DataError(f"got no examples in {name}; expected at least one")
     _check_finite(inputs, f"the inputs of {name}")
     _check_finite(labels, f"the labels of {name}")
-    if labels.dtype.kind in "iu" and labels.min() < 0:
-        row = int(np.flatnonzero(labels.reshape(len(labels), -1).min(1) < 0)[0])
+    if labels.dtype.kind in "iu" and (labels.min() < 0 or labels.max() >= 2**31):
+        bad = ((labels < 0) | (labels >= 2**31)).reshape(len(labels), -1).any(axis=1)
+        row = int(np.flatnonzero(bad)[0])
         raise DataError(
             f"got label {labels[row]} in row {row} of {name}; expected classes "
             "counted from 0: renumber them, for example with numpy.unique"
@@ -141,12 +151,13 @@ def check_dataset(dataset: Dataset, name: str) -> None:
 
 
 def _check_finite(array: NDArray[Any], name: str) -> None:
-    finite = np.isfinite(array)
+    with np.errstate(over="ignore"):  # what float32 cannot hold is not finite there
+        finite = np.isfinite(array.astype(np.float32))
     if not finite.all():
         row, *column = (int(i) for i in np.argwhere(~finite)[0])
         where = f"row {row}" + (f", column {column}" if column else "")
         raise DataError(
             f"got {array[(row, *column)]} in {name}, {where} "
-            f"({finite.size - int(finite.sum())} such entries); expected finite "
-            "numbers: drop these rows or fill them in"
+            f"({finite.size - int(finite.sum())} such entries); expected numbers "
+            "that are finite in float32: drop these rows or fill them in"
         )

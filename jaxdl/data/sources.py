@@ -61,6 +61,10 @@ def load(name: str) -> Splits:
     return normalize(sources[name]())
 
 
+def _fixed_key() -> jax.Array:
+    return jax.random.key(0, impl="threefry2x32")  # whatever JAX's default generator
+
+
 def _digits() -> Splits:
     try:
         from sklearn.datasets import load_digits
@@ -70,7 +74,7 @@ def _digits() -> Splits:
             "pip install 'jaxdl-sweep[sklearn]'"
         ) from error
     inputs, labels = load_digits(return_X_y=True)
-    return split(from_arrays(inputs.astype(np.float32), labels), key=jax.random.key(0))
+    return split(from_arrays(inputs.astype(np.float32), labels), key=_fixed_key())
 
 
 def _fashion_mnist() -> Splits:
@@ -78,7 +82,7 @@ def _fashion_mnist() -> Splits:
         read_idx(_fashion_mnist_file(name), sha256=digest)
         for name, digest in FASHION_MNIST_SHA256.items()
     )
-    order = np.asarray(jax.random.permutation(jax.random.key(0), len(train_labels)))
+    order = np.asarray(jax.random.permutation(_fixed_key(), len(train_labels)))
     dev, train = np.split(order, [FASHION_MNIST_DEV])
     return Splits(
         _pictures(train_inputs[train], train_labels[train]),
@@ -106,7 +110,11 @@ def _fashion_mnist_file(name: str) -> Path:
             f"the folder that JAXDL_FASHION_MNIST names, {named}, has neither {name} "
             f"nor {name}.gz; expected the four files of Fashion-MNIST"
         )
-    return _download(FASHION_MNIST_URL + f"{name}.gz", cache / f"{name}.gz")
+    return _download(
+        FASHION_MNIST_URL + f"{name}.gz",
+        cache / f"{name}.gz",
+        FASHION_MNIST_SHA256[name],
+    )
 
 
 def _cache_folder() -> Path:
@@ -114,15 +122,16 @@ def _cache_folder() -> Path:
     return Path(base) / "jaxdl"
 
 
-def _download(url: str, path: Path) -> Path:
-    """Returns `path` once it holds the whole of what `url` gives."""
+def _download(url: str, path: Path, sha256: str) -> Path:
+    """Returns `path` once it holds what `url` gives, with the digest it must have."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part = path.with_name(f"{os.getpid()}.{path.name}")
     try:
         with urllib.request.urlopen(url, timeout=60) as answer, open(part, "wb") as to:
             shutil.copyfileobj(answer, to)
+        read_idx(part, sha256=sha256)
         part.replace(path)
-    except OSError as error:
+    except (DataError, OSError) as error:
         raise OSError(
             f"could not download {url} ({error}): install Debian's package "
             "dataset-fashion-mnist, or put the four IDX files into a folder and name "

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import jax
 import numpy as np
 
-from jaxdl.data.dataset import DataError, Dataset, Moments, Splits
+from jaxdl.data.dataset import DataError, Dataset, Moments, Splits, check
 
 
 def split(
@@ -54,14 +54,18 @@ def normalize(splits: Splits) -> Splits:
 
     Args:
         splits: raw inputs `[m, ...]`.
+
+    Raises:
+        DataError: what `check` refuses.
     """
+    check(splits)
     raw = splits.train.inputs
     mean = np.asarray(np.mean(raw, axis=0, dtype=np.float64))
     scale = np.asarray(np.std(raw, axis=0, dtype=np.float64))
     constant = np.ptp(raw, axis=0) == 0
-    moments = Moments(
-        mean.astype(np.float32), np.where(constant, 1, scale).astype(np.float32)
-    )
+    # A deviation below what float32 can hold would divide by zero all the same.
+    constant |= scale.astype(np.float32) == 0
+    moments = Moments(mean, np.where(constant, 1, scale))
     train, dev, test = (
         Dataset(moments.normalize(d.inputs), d.labels) for d in splits.sets.values()
     )

@@ -82,6 +82,7 @@ def sigmoid_error(outputs: jax.Array, labels: jax.Array) -> jax.Array:
 
 def _targets(outputs: jax.Array, labels: jax.Array) -> jax.Array:
     """Returns labels as `[B, C]` targets: integers become one-hot rows."""
+    _check_rows(outputs)
     if labels.shape == outputs.shape:
         return labels.astype(outputs.dtype)
     integers = jnp.issubdtype(labels.dtype, jnp.integer)
@@ -96,9 +97,18 @@ def _targets(outputs: jax.Array, labels: jax.Array) -> jax.Array:
 
 def _same_shape(outputs: jax.Array, labels: jax.Array) -> jax.Array:
     """Returns labels as floats in the shape of the outputs."""
+    _check_rows(outputs)
     if labels.shape != outputs.shape and (*labels.shape, 1) != outputs.shape:
         raise ValueError(
             f"got labels {list(labels.shape)} for outputs {list(outputs.shape)}; "
             "expected one target per output"
         )
     return labels.reshape(outputs.shape).astype(outputs.dtype)
+
+
+def _check_rows(outputs: jax.Array) -> None:
+    if outputs.ndim < 2:
+        raise ValueError(
+            f"got outputs {list(outputs.shape)}; expected a row for each example, such "
+            "as [B, 1] for one output"
+        )

@@ -10,7 +10,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.tree_util import DictKey
 from jax.typing import ArrayLike
 
 Penalty = Callable[[Any, int], ArrayLike]
@@ -19,7 +18,7 @@ Where = Callable[[tuple[Any, ...]], bool]
 
 def is_kernel(path: tuple[Any, ...]) -> bool:
     """Returns whether a leaf's path, as JAX gives it, ends in the name `kernel`."""
-    return bool(path) and path[-1] == DictKey("kernel")
+    return jax.tree_util.keystr(path[-1:], simple=True) == "kernel"
 
 
 def none(params: Any, num_examples: int) -> float:

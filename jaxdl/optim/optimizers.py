@@ -13,13 +13,12 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jax.tree_util import DictKey
+from jax.tree_util import keystr
 from jax.typing import ArrayLike
 
 from jaxdl.optim.averages import bias_corrected, ewma
 
 Schedule = Callable[[jax.Array], ArrayLike]
-_KERNEL = (DictKey("kernel"),)
 
 
 class GradientDescentState(NamedTuple):
@@ -179,7 +178,9 @@ def adamw(
     beta1: ArrayLike = 0.9,
     beta2: ArrayLike = 0.999,
     eps: ArrayLike = 1e-8,
-    where: Callable[[tuple[Any, ...]], bool] = lambda path: path[-1:] == _KERNEL,
+    where: Callable[[tuple[Any, ...]], bool] = lambda path: (
+        keystr(path[-1:], simple=True) == "kernel"
+    ),
 ) -> optax.GradientTransformation:
     """Returns Adam with decoupled decay: `w ← w - α (v̂ / (√ŝ + ε) + λ w)`.
 

@@ -16,17 +16,18 @@ from typing import Any
 import numpy as np
 
 FINISHED = "run.json"
+FILES = ("members.csv", "curves.npz", "best.npz", FINISHED)
 
 
 def claim(path: str | os.PathLike[str]) -> Path:
     """Returns the folder, made and seen to be writable.
 
     Raises:
-        FileExistsError: it holds a run already, which is not overwritten.
+        FileExistsError: it holds a run, or part of one, which is not overwritten.
         OSError: it cannot be made or written.
     """
     folder = Path(path)
-    if (folder / FINISHED).exists():
+    if any((folder / name).exists() for name in FILES):
         raise FileExistsError(
             f"the folder {folder} holds a run already; expected a new or empty one: "
             "name another, or move that run away"
@@ -41,6 +42,11 @@ def claim(path: str | os.PathLike[str]) -> Path:
             "may write to"
         ) from error
     return folder
+
+
+def is_finished(path: str | os.PathLike[str]) -> bool:
+    """Returns whether the folder holds all of a run."""
+    return (Path(path) / FINISHED).exists()
 
 
 def write(

@@ -38,17 +38,18 @@ from jaxdl.train import (
 Report = Callable[[NDArray[Any], dict[str, NDArray[Any]]], None]
 
 
-class Block(NamedTuple):
-    """Members that train side by side, before they do."""
+class Shared(NamedTuple):
+    """What all members are trained with, on one device."""
 
-    structure: Structure
-    members: NDArray[np.int64]  # [n] ids
-    traced: dict[str, NDArray[Any]]  # [n] by name
+    train: Dataset
+    dev: Dataset
+    key: jax.Array  # the run's
 
 
 class Trained(NamedTuple):
     """A block after its training, on the host."""
 
+    structure: Structure
     members: NDArray[np.int64]  # [n] ids
     params: Any  # [K, ...]
     state: Any  # [K, ...]
@@ -63,10 +64,10 @@ class Programs(NamedTuple):
     epoch: Any  # see `make_epoch`, with hyperparameters and state of K members
 
 
-def make_blocks(groups: list[Group], width: int) -> list[Block]:
-    """Returns the members of each group, `width` to a block."""
+def make_blocks(groups: list[Group], width: int) -> list[Group]:
+    """Returns the groups cut into blocks of at most `width` members."""
     return [
-        Block(
+        Group(
             group.structure,
             group.members[i : i + width],
             {name: column[i : i + width] for name, column in group.traced.items()},
@@ -87,22 +88,15 @@ def worker_devices() -> list[jax.Device]:
     return devices
 
 
-def lower(
-    recipe: RecipeFunction,
-    block: Block,
-    width: int,
-    train: Dataset,
-    dev: Dataset,
-    key: jax.Array,
-) -> Programs:
-    """Returns a block's programs, lowered for the device of the data.
+def lower(recipe: RecipeFunction, block: Group, width: int, shared: Shared) -> Programs:
+    """Returns a block's programs, lowered for the device of what is shared.
 
     JAX traces and lowers a recipe once for the same structure, width and shapes.
 
     Raises:
         RecipeError: the recipe uses a traced hyperparameter as a plain value.
     """
-    (device,) = key.devices()
+    (device,) = shared.key.devices()
     place = SingleDeviceSharding(device)
 
     def shapes(tree):
@@ -114,14 +108,16 @@ def lower(
         return jax.ShapeDtypeStruct((width,), dtype, sharding=place)
 
     on_cpu = device.platform == "cpu"
-    programs = _jitted(recipe, block.structure, train.inputs.shape[1:], on_cpu)
+    programs = _jitted(recipe, block.structure, shared.train.inputs.shape[1:], on_cpu)
     traced = {name: per_member(column.dtype) for name, column in block.traced.items()}
     ids = stopped_at = per_member(jnp.int32)
-    data = shapes((jax.ShapeDtypeStruct((), jnp.int32), train, dev, key))
+    number = shapes(jax.ShapeDtypeStruct((), jnp.int32))
     with tracing_errors_explained():
-        start = programs.start.lower(traced, ids, shapes(key))
+        start = programs.start.lower(traced, ids, shapes(shared.key))
         train_state = shapes(start.out_info)
-        epoch = programs.epoch.lower(traced, train_state, stopped_at, *data)
+        epoch = programs.epoch.lower(
+            traced, train_state, stopped_at, number, *shapes(shared)
+        )
     return Programs(start, epoch)
 
 
@@ -137,37 +133,34 @@ def compile_all(lowered: Sequence[Programs]) -> list[Programs]:
 
 def train_block(
     programs: Programs,
-    block: Block,
+    block: Group,
     width: int,
-    train: Dataset,
-    dev: Dataset,
-    key: jax.Array,
+    shared: Shared,
     epochs: int,
     report: Report,
 ) -> Trained:
-    """Returns the block after `epochs` epochs, trained where its data lies.
+    """Returns the block after `epochs` epochs, trained where what is shared lies.
 
     Args:
-        programs: compiled for the block and the device of the data.
-        block: what to train.
+        programs: compiled for the block and the device.
+        block: whom to train.
         width: K.
-        train: train set.
-        dev: dev set.
-        key: the run's key.
+        shared: data and key.
         epochs: at least 1.
         report: called after each epoch with `stopped_at` and metrics, `[n]`.
     """
     n = len(block.members)
+    (device,) = shared.key.devices()
 
     def padded(column):
-        return jax.device_put(np.pad(column, (0, width - n), mode="edge"), key.device)
+        return jax.device_put(np.pad(column, (0, width - n), mode="edge"), device)
 
     traced = {name: padded(column) for name, column in block.traced.items()}
     train_state, stopped_at, metrics = train_epochs(
         lambda train_state, stopped_at, number: programs.epoch(
-            traced, train_state, stopped_at, np.int32(number), train, dev, key
+            traced, train_state, stopped_at, np.int32(number), *shared
         ),
-        programs.start(traced, padded(block.members.astype(np.int32)), key),
+        programs.start(traced, padded(block.members.astype(np.int32)), shared.key),
         padded(np.full(n, RUNNING, np.int32)),
         epochs,
         lambda _, stopped, metrics: report(
@@ -176,12 +169,12 @@ def train_block(
     )
     params, state = jax.device_get((train_state.params, train_state.state))
     kept = {name: value[:, :n] for name, value in metrics.items()}
-    return Trained(block.members, params, state, stopped_at[:n], kept)
+    return Trained(block.structure, block.members, params, state, stopped_at[:n], kept)
 
 
 def place(
-    work: Callable[[Block, jax.Device, threading.Event], Trained],
-    blocks: list[Block],
+    work: Callable[[Group, jax.Device, threading.Event], Trained],
+    blocks: Sequence[Group],
     devices: list[jax.Device],
 ) -> list[Trained]:
     """Returns `work(block, device, stop)` of every block, in the order of the blocks.
@@ -191,7 +184,7 @@ def place(
 
     Args:
         work: trains a block on a device; should end soon once `stop` is set.
-        blocks: what to train.
+        blocks: whom to train.
         devices: one entry a worker; a device may come more than once.
     """
     free: queue.SimpleQueue[jax.Device] = queue.SimpleQueue()
@@ -200,25 +193,37 @@ def place(
     stop = threading.Event()
     wide = jnp.result_type(float) == jnp.float64  # the setting is a thread's own
 
-    def run(block: Block) -> Trained:
+    def run(block: Group) -> Trained:
+        if stop.is_set():
+            raise concurrent.futures.CancelledError
         device = free.get()
         try:
             with jax.enable_x64(wide):
                 return work(block, device, stop)
+        except BaseException:
+            stop.set()
+            raise
         finally:
             free.put(device)
 
     with concurrent.futures.ThreadPoolExecutor(len(devices)) as pool:
         futures = [pool.submit(run, block) for block in blocks]
         try:
-            return [future.result() for future in futures]
-        except BaseException:
+            concurrent.futures.wait(
+                futures, return_when=concurrent.futures.FIRST_EXCEPTION
+            )
+        finally:
             stop.set()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+            pool.shutdown(cancel_futures=True)
+    # The first failure is the cause; what it stopped is not.
+    failures = (f.exception() for f in futures if f.done() and not f.cancelled())
+    for failure in failures:
+        if failure and not isinstance(failure, concurrent.futures.CancelledError):
+            raise failure
+    return [future.result() for future in futures]
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=32)
 def _jitted(
     recipe: RecipeFunction, structure: Structure, in_shape: Shape, on_cpu: bool
 ) -> Programs:

@@ -28,7 +28,11 @@ class _TypedAny:
 
 @dataclasses.dataclass(frozen=True)
 class Uniform(_TypedAny):
-    """A float, uniform on [low, high]."""
+    """A float, uniform on [low, high].
+
+    Raises:
+        SpaceError: bounds that are not finite numbers with low < high.
+    """
 
     low: float
     high: float
@@ -43,7 +47,11 @@ class Uniform(_TypedAny):
 
 @dataclasses.dataclass(frozen=True)
 class LogUniform(_TypedAny):
-    """A float `10^r`, r uniform: each decade of [low, high] gets as many draws."""
+    """A float `10^r`, r uniform: each decade of [low, high] gets as many draws.
+
+    Raises:
+        SpaceError: bounds that are not finite with 0 < low < high.
+    """
 
     low: float
     high: float
@@ -61,6 +69,9 @@ class OneMinusLogUniform(_TypedAny):
     """A float `1 - 10^r`, r uniform: the scale of averages, whose memory is 1/(1 - β).
 
     On [0.9, 0.999] half of the draws lie above 0.99.
+
+    Raises:
+        SpaceError: bounds that are not finite with low < high < 1.
     """
 
     low: float
@@ -76,15 +87,21 @@ class OneMinusLogUniform(_TypedAny):
 
 @dataclasses.dataclass(frozen=True)
 class IntUniform(_TypedAny):
-    """An int, each of low, low + 1, ..., high alike; a traced number."""
+    """An int, each of low, low + 1, ..., high alike; a traced number.
+
+    Raises:
+        SpaceError: bounds that are not ints of 32 bits with low < high.
+    """
 
     low: int
     high: int
 
     def __post_init__(self):
         for name, value in (("low", self.low), ("high", self.high)):
-            if not isinstance(value, int | np.integer):
-                raise SpaceError(f"got {self} with {name}={value!r}; expected an int")
+            if not isinstance(value, int | np.integer) or abs(value) >= 2**31:
+                raise SpaceError(
+                    f"got {self} with {name}={value!r}; expected an int of 32 bits"
+                )
         _check_range(self)
 
     def quantile(self, u: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -94,7 +111,11 @@ class IntUniform(_TypedAny):
 
 @dataclasses.dataclass(frozen=True)
 class Choice(_TypedAny):
-    """One of several numbers, each alike; a traced number."""
+    """One of several numbers, each alike; a traced number.
+
+    Raises:
+        SpaceError: no options, or one that is not a number.
+    """
 
     options: Sequence[float]
 
@@ -117,7 +138,11 @@ class Static(_TypedAny):
     """One of several plain values, each alike, that reach the recipe as they are.
 
     Members that agree on all static values share one compiled program, so a recipe may
-    branch on them in Python.
+    branch on them in Python. A float among them is plain in a sweep but traced by
+    `fit`, as all floats are: name such choices by a str or an int.
+
+    Raises:
+        SpaceError: no options, or one that is not a plain value.
     """
 
     options: Sequence[str | int | float | bool | None]
@@ -150,7 +175,8 @@ def _check_range(
     dist: Any, *, above: float = -math.inf, below: float = math.inf
 ) -> None:
     low, high = dist.low, dist.high
-    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+    numbers = all(isinstance(x, int | float | np.number) for x in (low, high))
+    if not (numbers and math.isfinite(low) and math.isfinite(high) and low < high):
         raise SpaceError(f"got {dist}; expected finite bounds with low < high")
     if low <= above or high >= below:
         limit = f"above {above:g}" if low <= above else f"below {below:g}"

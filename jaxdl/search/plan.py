@@ -12,9 +12,11 @@ import jax
 from jaxdl.train import Outline
 
 MAX_PROGRAMS = 64
+COMPILE_SECONDS = 3.0  # for one program of a small network, measured on one core
 CPU_BLOCK_BYTES = 2**20  # about a core's second-level cache
 CPU_MAX_WIDTH = 16
-ACCELERATOR_WIDTH = 256
+ACCELERATOR_BLOCK_BYTES = 2**30
+ACCELERATOR_MAX_WIDTH = 256
 
 
 class Plan(NamedTuple):
@@ -26,19 +28,22 @@ class Plan(NamedTuple):
 def make_plan(outlines: Iterable[Outline], platform: str) -> Plan:
     """Returns the plan for trainings of these outlines.
 
-    On a CPU a block is as wide as keeps the parameters and the optimizer's state of its
-    members in a core's cache: a power of two up to 16. On an accelerator it is wide
-    enough to fill the device.
+    A block is as wide as keeps the parameters and the optimizer's state of its members
+    within a budget: on a CPU a core's cache and at most 16 members, on an accelerator
+    1 GiB and at most 256. The width is a power of two.
 
     Args:
         outlines: one for every combination of static values in the space.
         platform: JAX's name of it, such as `cpu`.
     """
-    if platform != "cpu":
-        return Plan(ACCELERATOR_WIDTH)
+    budget, most = (
+        (CPU_BLOCK_BYTES, CPU_MAX_WIDTH)
+        if platform == "cpu"
+        else (ACCELERATOR_BLOCK_BYTES, ACCELERATOR_MAX_WIDTH)
+    )
     largest = max(_bytes(outline) for outline in outlines)
-    fitting = max(1, CPU_BLOCK_BYTES // max(1, largest))
-    return Plan(min(CPU_MAX_WIDTH, 2 ** (fitting.bit_length() - 1)))
+    fitting = max(1, budget // max(1, largest))
+    return Plan(min(most, 2 ** (fitting.bit_length() - 1)))
 
 
 def check_plan(plan: Plan) -> None:
@@ -47,7 +52,9 @@ def check_plan(plan: Plan) -> None:
     Raises:
         ValueError: the width is not an int of at least 1.
     """
-    if not isinstance(plan.block_width, int) or plan.block_width < 1:
+    if not isinstance(plan, Plan) or not isinstance(plan.block_width, int):
+        raise ValueError(f"got plan={plan!r}; expected jaxdl.Plan(block_width=8)")
+    if plan.block_width < 1:
         raise ValueError(f"got {plan}; expected a block_width of at least 1")
 
 

@@ -13,7 +13,7 @@ from jaxdl.search.plan import Plan
 from jaxdl.train import RUNNING, Member, RecipeFunction, flatten
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class SweepResult:
     """All members of a sweep. Arrays are NumPy, `[members]` first."""
 
@@ -27,9 +27,12 @@ class SweepResult:
     blocks: tuple[Trained, ...]  # parameters and layer state, as they were trained
 
     def ranking(self) -> NDArray[np.int64]:
-        """Returns member ids, best last dev error first, ties by dev loss."""
-        last = {name: curve[:, -1] for name, curve in self.metrics.items()}
-        return np.lexsort((last["dev_loss"], last["dev_error"]))
+        """Returns member ids, best last dev error first, ties by dev loss.
+
+        Members that diverged, or whose dev loss is not finite, come last.
+        """
+        error, loss = (self.metrics[n][:, -1] for n in ("dev_error", "dev_loss"))
+        return np.lexsort((loss, error, ~np.isfinite(loss)))
 
     def best(self) -> Member:
         """Returns the member with the lowest last dev error.
@@ -60,6 +63,7 @@ class SweepResult:
         stopped = int(self.stopped_at[i])
         return Member(
             self.recipe,
+            block.structure,
             jax.tree.map(lambda column: column[i], self.hparams),
             {name: curve[i] for name, curve in self.metrics.items()},
             str(self.status[i]),

@@ -97,7 +97,7 @@ def is_static(leaf: Any) -> bool:
 
 def _static_options(leaf: Any) -> Sequence[Any]:
     if isinstance(leaf, Static):
-        return tuple(dict.fromkeys(leaf.options))
+        return tuple({(type(o), o): o for o in leaf.options}.values())
     return (leaf,) if is_static(leaf) else (TRACED,)
 
 

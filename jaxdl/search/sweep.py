@@ -1,8 +1,9 @@
 """Training many models at once."""
 
+import concurrent.futures
 import os
 import threading
-import time
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -10,11 +11,11 @@ import jax
 import numpy as np
 
 from jaxdl import runs, terminal
-from jaxdl.data import Dataset, Splits, check
+from jaxdl.data import Splits, check
 from jaxdl.search.blocks import (
-    Block,
     Programs,
     Report,
+    Shared,
     Trained,
     compile_all,
     lower,
@@ -23,10 +24,10 @@ from jaxdl.search.blocks import (
     train_block,
     worker_devices,
 )
-from jaxdl.search.plan import MAX_PROGRAMS, Plan, check_plan, make_plan
+from jaxdl.search.plan import COMPILE_SECONDS, MAX_PROGRAMS, Plan, check_plan, make_plan
 from jaxdl.search.record import write_run
 from jaxdl.search.result import SweepResult
-from jaxdl.search.space import groups, is_static, sample, structures
+from jaxdl.search.space import Group, groups, is_static, sample, structures
 from jaxdl.train import (
     RUNNING,
     Outline,
@@ -74,7 +75,8 @@ def sweep(
 
     Raises:
         DataError: the data cannot be trained on.
-        OSError: `run_dir` cannot be written, or holds a run.
+        OSError: `run_dir` cannot be written, or holds a run; a disk that fails at the
+            end is a warning, and the result is returned.
         RecipeError: the recipe cannot be traced.
         SpaceError: the space makes no sense.
         TypeError: another kind of key.
@@ -91,7 +93,7 @@ def sweep(
     plan = plan or make_plan(outlines.values(), devices[0].platform)
     check_plan(plan)
     blocks = make_blocks(groups(space, hparams, members), plan.block_width)
-    placed = {d: _on(d, data, key) for d in devices}
+    placed = {d: _share(d, data, key) for d in dict.fromkeys(devices)}
     compiled = _compile(recipe, blocks, plan, placed, progress)
     steps = {s: outline.steps_per_epoch for s, outline in outlines.items()}
     total = epochs * sum(len(b.members) * steps[b.structure] for b in blocks)
@@ -99,16 +101,23 @@ def sweep(
     with terminal.sweep_progress(members, total, enabled=progress) as show:
 
         def work(block, device, stop):
-            report = _reporter(block, steps[block.structure], show, stop)
+            report = _reporter(block, epochs, steps[block.structure], show, stop)
             programs = compiled[block.structure, device]
             return train_block(
-                programs, block, plan.block_width, *placed[device], epochs, report
+                programs, block, plan.block_width, placed[device], epochs, report
             )
 
         trained = place(work, blocks, devices)
     result = _gather(recipe, hparams, plan, trained)
     if run_dir is not None:
-        write_run(run_dir, result, space, key, epochs)
+        try:
+            write_run(run_dir, result, space, key, epochs)
+        except OSError as error:
+            warnings.warn(
+                f"the results could not be written to {run_dir} ({error}); they are "
+                "in what sweep returns",
+                stacklevel=2,
+            )
     return result
 
 
@@ -130,58 +139,59 @@ def _outlines(
     }
 
 
-def _on(
-    device: jax.Device, data: Splits, key: jax.Array
-) -> tuple[Dataset, Dataset, jax.Array]:
-    sets = on_device(data.train), on_device(data.dev)
-    return jax.device_put((*sets, key), device)
+def _share(device: jax.Device, data: Splits, key: jax.Array) -> Shared:
+    shared = Shared(on_device(data.train), on_device(data.dev), key)
+    return jax.device_put(shared, device)
 
 
 def _compile(
     recipe: RecipeFunction,
-    blocks: list[Block],
+    blocks: list[Group],
     plan: Plan,
-    placed: dict[jax.Device, tuple[Dataset, Dataset, jax.Array]],
+    placed: dict[jax.Device, Shared],
     progress: bool,
 ) -> dict[tuple[Structure, jax.Device], Programs]:
-    """Returns the programs of every structure and device, and tells how long it took.
+    """Returns the programs of every structure and device, having told what to expect.
 
     All are traced before the first is compiled, so that a recipe's errors come early.
     """
-    began = time.monotonic()
     first = {block.structure: block for block in reversed(blocks)}
-    lowered = {
-        (structure, device): lower(recipe, block, plan.block_width, *placed[device])
-        for structure, block in first.items()
-        for device in placed
-    }
-    compiled = compile_all(list(lowered.values()))
+    programs = len(first) * len(placed)
     terminal.say(
         f"{sum(len(b.members) for b in blocks)} members in {len(blocks)} blocks of "
-        f"{plan.block_width}; programs compiled: {len(lowered)}, ready after "
-        f"{time.monotonic() - began:.1f} s",
+        f"{plan.block_width}; compiling {programs} "
+        f"program{'s' * (programs > 1)}, about {COMPILE_SECONDS:g} s each",
         enabled=progress,
     )
+    lowered = {
+        (structure, device): lower(recipe, block, plan.block_width, shared)
+        for structure, block in first.items()
+        for device, shared in placed.items()
+    }
+    compiled = compile_all(list(lowered.values()))
     return dict(zip(lowered, compiled, strict=True))
 
 
 def _reporter(
-    block: Block,
+    block: Group,
+    epochs: int,
     steps: int,
     show: Callable[[int, int, float], None],
     stop: threading.Event,
 ) -> Report:
-    """Returns what a block calls after each epoch of `steps` steps."""
-    alive = len(block.members)
+    """Returns what a block calls after each of its epochs of `steps` steps."""
+    alive, left = len(block.members), epochs
 
     def report(stopped_at, metrics):
-        nonlocal alive
+        nonlocal alive, left
         if stop.is_set():
-            raise InterruptedError("the sweep was stopped")
+            raise concurrent.futures.CancelledError
         before, alive = alive, int(np.sum(stopped_at == RUNNING))
+        done = 1 if alive else left  # a block without a living member ends here
+        left -= done
         error = metrics["dev_error"]
         best = np.min(error, initial=np.inf, where=np.isfinite(error))
-        show(len(block.members) * steps, before - alive, float(best))
+        show(len(block.members) * steps * done, before - alive, float(best))
 
     return report
 

@@ -3,7 +3,7 @@
 import contextlib
 import re
 import traceback
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,9 +12,10 @@ import numpy as np
 
 from jaxdl import nn
 from jaxdl.data import DataError, Dataset, Splits
-from jaxdl.train.hyperparameters import RecipeError, Structure, combine
+from jaxdl.train.hyperparameters import RecipeError, Structure, combine, default_type
 from jaxdl.train.recipe import PerExample, Recipe, RecipeFunction, build
 from jaxdl.train.state import TrainState, init
+from jaxdl.train.step import make_eval, make_step
 
 
 class Outline(NamedTuple):
@@ -28,7 +29,7 @@ class Outline(NamedTuple):
 def inspect(
     recipe: RecipeFunction, traced: dict[str, Any], structure: Structure, data: Splits
 ) -> Outline:
-    """Returns the outline of a training after checking recipe and data together.
+    """Returns the outline of a training, traced and checked but not compiled.
 
     Args:
         recipe: function from hyperparameters to a `Recipe`.
@@ -37,24 +38,40 @@ def inspect(
         data: train, dev and test sets, each checked by itself.
 
     Raises:
-        DataError: see `check_training`.
-        RecipeError: the recipe uses a traced hyperparameter as a plain value, or is
-            not a recipe.
+        DataError: a batch larger than the train set, or integer labels that the model's
+            outputs have no place for.
+        RecipeError: the recipe uses a traced hyperparameter as a plain value, is not a
+            recipe, or fails on data of these shapes.
     """
+    if not callable(recipe) or not isinstance(recipe, Hashable):
+        raise RecipeError(
+            f"got recipe={recipe!r}; expected a function of the hyperparameters"
+        )
+    in_shape = np.shape(data.train.inputs)[1:]
     built: list[Recipe] = []
     out_shapes: list[tuple[int, ...]] = []
-    in_shape = np.shape(data.train.inputs)[1:]
 
-    def probe(traced, key):
+    def begin(traced, key):
         hp = combine(traced, structure)
         built.append(build(recipe, hp))
         out_shapes.append(built[0].model.init(key, in_shape)[2])
         return init(recipe, hp, key, in_shape)
 
+    def go_on(traced, train_state, batch):
+        hp = combine(traced, structure)
+        train_state, metrics = make_step(recipe)(hp, train_state, batch)
+        return metrics, make_eval(recipe)(hp, train_state, batch)
+
     with tracing_errors_explained():
-        train_state = jax.eval_shape(probe, traced, jax.random.key(0))
-    check_training(built[0], data, out_shapes[0])
+        train_state = jax.eval_shape(begin, traced, jax.random.key(0))
     size = built[0].batch_size
+    check_training(built[0], data, out_shapes[0])
+    batch = jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct((size, *x.shape[1:]), default_type(x.dtype)),
+        data.train,
+    )
+    with tracing_errors_explained():
+        jax.eval_shape(go_on, traced, train_state, batch)
     return Outline(size, data.steps_per_epoch(size), train_state)
 
 
@@ -64,7 +81,7 @@ def check_epochs(epochs: int) -> None:
     Raises:
         ValueError: it is not a plain int of at least 1.
     """
-    if not isinstance(epochs, int) or epochs < 1:
+    if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
         raise ValueError(f"got epochs={epochs!r}; expected an int of at least 1")
 
 
@@ -86,33 +103,52 @@ def check_training(recipe: Recipe, data: Splits, out_shape: tuple[int, ...]) -> 
             f"got batch_size={recipe.batch_size} for {m} training examples; expected "
             "at most as many as there are"
         )
-    outputs: dict[PerExample, int] = {
-        nn.softmax_cross_entropy: out_shape[-1] if out_shape else 0,
-        nn.sigmoid_cross_entropy: 2,
-    }
-    classes = outputs.get(recipe.loss)
     for name, dataset in data.sets.items():
-        if classes is not None and np.issubdtype(dataset.labels.dtype, np.integer):
-            _check_labels(dataset, classes, name)
+        check_labels(recipe.loss, dataset, out_shape, f"the {name} set")
 
 
-def _check_labels(dataset: Dataset, classes: int, name: str) -> None:
-    labels = np.asarray(dataset.labels).reshape(len(dataset.labels), -1)
-    rows = np.flatnonzero(((labels < 0) | (labels >= classes)).any(axis=1))
+def check_labels(
+    loss: PerExample, dataset: Dataset, out_shape: tuple[int, ...], name: str
+) -> None:
+    """Checks that integer labels are classes that the outputs have a place for.
+
+    Args:
+        loss: the recipe's.
+        dataset: whose labels.
+        out_shape: shape of the model's outputs for one example.
+        name: what errors call the dataset.
+
+    Raises:
+        DataError: `[m]` integers outside 0..C-1 for C outputs, or integers beside 0
+            and 1 for the sigmoid cross-entropy.
+    """
+    labels = np.asarray(dataset.labels)
+    if not np.issubdtype(labels.dtype, np.integer):
+        return
+    if loss is nn.sigmoid_cross_entropy:
+        classes = 2
+    elif labels.ndim == 1 and out_shape[-1:] > (1,):
+        classes = out_shape[-1]
+    else:
+        return
+    rows = np.flatnonzero(
+        ((labels < 0) | (labels >= classes)).reshape(len(labels), -1).any(axis=1)
+    )
     if len(rows):
         raise DataError(
-            f"got label {dataset.labels[rows[0]]} in row {rows[0]} of the {name} set; "
-            f"expected 0..{classes - 1} for this model and loss: renumber the labels, "
-            "or give the last layer as many units as there are classes"
+            f"got label {labels[rows[0]]} in row {rows[0]} of {name}; expected "
+            f"0..{classes - 1} for this model and loss: renumber the labels, or give "
+            "the last layer as many units as there are classes"
         )
 
 
 @contextlib.contextmanager
 def tracing_errors_explained() -> Iterator[None]:
-    """Turns JAX's errors about concrete values into one that names the way out.
+    """Turns errors of building and tracing a recipe into one that names its line.
 
     Raises:
-        RecipeError: the recipe used a traced hyperparameter as a plain Python value.
+        RecipeError: the recipe used a traced hyperparameter as a plain Python value,
+            in which case the error names the way out, or something in it was refused.
     """
     try:
         yield
@@ -129,15 +165,20 @@ def tracing_errors_explained() -> Iterator[None]:
             "arithmetic (jnp.where instead of if), or make it Static([...]) in the "
             "space, so that each value gets a program of its own"
         ) from error
+    except (TypeError, ValueError) as error:
+        if isinstance(error, DataError | RecipeError):
+            raise
+        raise RecipeError(f"{_users_line(error)}: {error}") from error
 
 
 def _users_line(error: Exception) -> str:
     """Returns the last place in the traceback outside JAX and this package."""
-    ours = (Path(jax.__file__).parent, Path(nn.__file__).parent.parent)
+    ours = Path(nn.__file__).parent.parent
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if not any(Path(frame.filename).is_relative_to(folder) for folder in ours)
+        if "site-packages" not in frame.filename
+        and not Path(frame.filename).is_relative_to(ours)
     ]
     if not frames:
         return "the recipe"

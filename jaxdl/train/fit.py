@@ -72,6 +72,7 @@ def fit(
     stopped = int(stopped_at)
     return Member(
         recipe,
+        structure,
         hp,
         metrics,
         "finished" if stopped == RUNNING else "diverged",

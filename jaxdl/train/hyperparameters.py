@@ -90,8 +90,12 @@ def combine(traced: dict[str, jax.Array], structure: Structure) -> Any:
 
 def canonical(value: Any) -> jax.Array:
     """Returns a number or array as JAX's default float or integer type, or Boolean."""
-    kind = jnp.result_type(value)
-    for family, dtype in ((jnp.floating, float), (jnp.integer, int)):
-        if jnp.issubdtype(kind, family):
-            return jnp.asarray(value, dtype)
-    return jnp.asarray(value)
+    return jnp.asarray(value, default_type(jnp.result_type(value)))
+
+
+def default_type(dtype: Any) -> Any:
+    """Returns JAX's default type of the same family: float, integer, or Boolean."""
+    for family, default in ((jnp.floating, float), (jnp.integer, int)):
+        if jnp.issubdtype(dtype, family):
+            return jnp.result_type(default)
+    return dtype

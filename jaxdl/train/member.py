@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -11,17 +10,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from jaxdl.data import Dataset
 from jaxdl.data.dataset import check_dataset
-from jaxdl.train.hyperparameters import canonical
-from jaxdl.train.recipe import RecipeFunction
+from jaxdl.train.check import check_labels
+from jaxdl.train.hyperparameters import TRACED, Structure, canonical, combine, flatten
+from jaxdl.train.recipe import RecipeFunction, build
 from jaxdl.train.state import TrainState
 from jaxdl.train.step import make_eval, make_predict
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Member:
     """One trained model with what it was trained with and how that went."""
 
     recipe: RecipeFunction
+    structure: Structure  # which of the hyperparameters are traced
     hparams: Any  # as the recipe received them
     metrics: dict[
         str, NDArray[Any]
@@ -35,29 +36,52 @@ class Member:
         """Returns the model's outputs `[m, ...]`, such as logits, without dropout.
 
         Args:
-            inputs: `[m, ...]`, normalized as the training data was.
+            inputs: `[m, ...]`, normalized as the training data was; at least one.
         """
-        outputs = self._predict(self.params, self.state, canonical(inputs))
-        return np.asarray(outputs)
+        predict, _ = _programs(self.recipe, self.structure)
+        traced = self._traced()
+        return np.asarray(predict(traced, self.params, self.state, canonical(inputs)))
 
     def evaluate(self, dataset: Dataset) -> dict[str, float]:
         """Returns the mean `loss` and `error` over a dataset, penalty excluded.
 
         Raises:
-            DataError: the dataset is empty, not finite, or its lengths differ.
+            DataError: the dataset is empty, not finite, its lengths differ, or the
+                model has no output for a label.
         """
         check_dataset(dataset, "the dataset")
-        evaluated = TrainState(0, self.params, self.state, opt_state=(), key=None)
-        metrics = self._evaluate(evaluated, on_device(dataset))
+        predict, evaluate = _programs(self.recipe, self.structure)
+        arguments = self._traced(), self.params, self.state
+        dataset = on_device(dataset)
+        outputs = predict.eval_shape(*arguments, dataset.inputs)
+        loss = build(self.recipe, self.hparams).loss
+        check_labels(loss, dataset, outputs.shape[1:], "the dataset")
+        metrics = evaluate(*arguments, dataset)
         return {name: float(value) for name, value in metrics.items()}
 
-    @functools.cached_property
-    def _predict(self) -> Callable[..., jax.Array]:
-        return jax.jit(functools.partial(make_predict(self.recipe), self.hparams))
+    def _traced(self) -> dict[str, jax.Array]:
+        names, leaves, _ = flatten(self.hparams)
+        return {
+            name: canonical(leaf)
+            for name, leaf, value in zip(
+                names, leaves, self.structure.values, strict=True
+            )
+            if value is TRACED
+        }
 
-    @functools.cached_property
-    def _evaluate(self) -> Callable[..., dict[str, jax.Array]]:
-        return jax.jit(functools.partial(make_eval(self.recipe), self.hparams))
+
+@functools.lru_cache(maxsize=32)
+def _programs(recipe: RecipeFunction, structure: Structure) -> tuple[Any, Any]:
+    """Returns prediction and evaluation, compiled once for all such members."""
+
+    def predict(traced, params, state, inputs):
+        return make_predict(recipe)(combine(traced, structure), params, state, inputs)
+
+    def evaluate(traced, params, state, dataset):
+        train_state = TrainState(0, params, state, opt_state=(), key=None)
+        return make_eval(recipe)(combine(traced, structure), train_state, dataset)
+
+    return jax.jit(predict), jax.jit(evaluate)
 
 
 def on_device(dataset: Dataset) -> Dataset:

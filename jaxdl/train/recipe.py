@@ -18,7 +18,9 @@ class Recipe(NamedTuple):
     """One model's training; what a recipe function returns for hyperparameters.
 
     The function is called inside the traced program, so any number in it may be a
-    tracer; `batch_size` shapes the program and is a plain int.
+    tracer; `batch_size` shapes the program and is a plain int. It is called once for
+    many runs: what it reads beside its hyperparameters, such as a global, must not
+    change as long as the function lives.
     """
 
     model: nn.Layer
@@ -37,11 +39,11 @@ def error_of(recipe: Recipe) -> PerExample:
 
     It is the recipe's own, or the 0-1 error of a classification loss, or the loss.
     """
-    zero_one: dict[PerExample, PerExample] = {
-        nn.softmax_cross_entropy: nn.zero_one_error,
-        nn.sigmoid_cross_entropy: nn.sigmoid_error,
-    }
-    return recipe.error or zero_one.get(recipe.loss, recipe.loss)
+    if recipe.error is not None:
+        return recipe.error
+    if recipe.loss is nn.softmax_cross_entropy:
+        return nn.zero_one_error
+    return nn.sigmoid_error if recipe.loss is nn.sigmoid_cross_entropy else recipe.loss
 
 
 def build(recipe: RecipeFunction, hp: Any) -> Recipe:
@@ -61,5 +63,10 @@ def build(recipe: RecipeFunction, hp: Any) -> Recipe:
         raise RecipeError(
             f"the recipe has batch_size={size!r}; expected a plain int of at least 1, "
             "since it shapes the program: give it as a constant or as Static([...])"
+        )
+    if not hasattr(built.optimizer, "update"):
+        raise RecipeError(
+            f"the recipe has optimizer={built.optimizer!r}; expected an optax "
+            "GradientTransformation, such as optim.adam(hp.learning_rate)"
         )
     return built._replace(model=nn.as_layer(built.model), batch_size=int(size))

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import optax
 
 from jaxdl.data import Dataset
-from jaxdl.train.recipe import Recipe, RecipeFunction, build, error_of
+from jaxdl.train.hyperparameters import RecipeError
+from jaxdl.train.recipe import PerExample, Recipe, RecipeFunction, build, error_of
 from jaxdl.train.state import TrainState, epoch_order
 
 Metrics = dict[str, jax.Array]
@@ -33,7 +34,7 @@ def make_step(
             outputs, state = built.model.apply(
                 params, train_state.state, batch.inputs, key=key, train=True
             )
-            losses = built.loss(outputs, batch.labels)
+            losses = _per_example(built.loss, outputs, batch.labels)
             penalty = built.penalty(params, len(batch.inputs))
             return jnp.mean(losses) + penalty, (state, outputs, losses)
 
@@ -44,7 +45,7 @@ def make_step(
             grads, train_state.opt_state, train_state.params
         )
         params = optax.apply_updates(train_state.params, updates)
-        errors = error_of(built)(outputs, batch.labels)
+        errors = _per_example(error_of(built), outputs, batch.labels)
         metrics = {"loss": jnp.mean(losses), "error": jnp.mean(errors)}
         step_count = train_state.step + 1
         return TrainState(
@@ -69,8 +70,8 @@ def make_eval(
         def per_example(batch):
             outputs = _outputs(built, train_state.params, train_state.state, batch)
             return {
-                "loss": built.loss(outputs, batch.labels),
-                "error": error_of(built)(outputs, batch.labels),
+                "loss": _per_example(built.loss, outputs, batch.labels),
+                "error": _per_example(error_of(built), outputs, batch.labels),
             }
 
         return jax.tree.map(jnp.mean, map_batches(per_example, dataset))
@@ -166,6 +167,19 @@ def map_batches(function: Callable[[Dataset], Any], dataset: Dataset) -> Any:
     index = jnp.minimum(jnp.arange(batches * size), m - 1).reshape(batches, size)
     mapped = jax.lax.map(lambda i: function(take(dataset, i)), index)
     return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:m], mapped)
+
+
+def _per_example(
+    function: PerExample, outputs: jax.Array, labels: jax.Array
+) -> jax.Array:
+    values = function(outputs, labels)
+    if jnp.shape(values) != labels.shape[:1]:
+        name = getattr(function, "__name__", function)
+        raise RecipeError(
+            f"the loss or error {name} gave shape {list(jnp.shape(values))} for "
+            f"{len(labels)} examples; expected one value each: leave the mean to jaxdl"
+        )
+    return values
 
 
 def _outputs(recipe: Recipe, params: Any, state: Any, batch: Dataset) -> jax.Array:

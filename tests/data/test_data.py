@@ -41,6 +41,8 @@ INPUTS, LABELS = np.ones((6, 3)), np.zeros(6, int)
         (INPUTS, changed(LABELS, 2, -1), "got label -1 in row 2"),
         (INPUTS, LABELS[:5], "got 6 inputs and 5 labels"),
         (INPUTS[:0], LABELS[:0], "got no examples"),
+        (changed(INPUTS, (0, 0), 1e39), LABELS, "finite in float32"),
+        (INPUTS, changed(LABELS, 1, 2**31), "got label 2147483648 in row 1"),
         (INPUTS[:, 0], LABELS, r"got inputs \[6\]"),
         (INPUTS.astype(str), LABELS, "expected real numbers"),
         (INPUTS, np.array(["cat"] * 6), "expected real numbers"),
@@ -59,6 +61,14 @@ def test_the_sets_must_fit_each_other():
     with pytest.raises(data.DataError, match="no examples in the test set"):
         data.check(data.Splits(good, good, data.Dataset(*(x[:0] for x in good))))
     data.check(data.Splits(good, good, good))
+
+
+def test_what_is_no_splits_of_arrays_is_refused():
+    with pytest.raises(data.DataError, match="got data of type tuple"):
+        data.check((1, 2, 3))
+    lists = data.Dataset([[1.0]], [0])
+    with pytest.raises(data.DataError, match="use data.from_arrays"):
+        data.check(data.Splits(lists, lists, lists))
 
 
 def test_number_of_classes_and_steps():
@@ -125,6 +135,18 @@ def test_a_constant_feature_does_not_divide_by_zero():
     raw = data.split(data.from_arrays(inputs, np.zeros(50, int)), key=jax.random.key(0))
     for d in data.normalize(raw).sets.values():
         assert np.abs(d.inputs[:, 1]).max() < 10
+
+
+def test_a_large_offset_and_a_tiny_scale_are_normalized_exactly():
+    rng = np.random.default_rng(0)
+    inputs = np.stack(
+        [1.7e9 + 10 * rng.normal(size=90), 1e-50 * rng.normal(size=90)], 1
+    )
+    raw = data.split(data.from_arrays(inputs, np.zeros(90, int)), key=jax.random.key(0))
+    train = data.normalize(raw).train.inputs
+    np.testing.assert_allclose(train.mean(0), 0, atol=1e-6)
+    assert train[:, 0].std() == pytest.approx(1, rel=1e-5)
+    assert np.isfinite(train).all()
 
 
 # IDX files
@@ -242,6 +264,22 @@ def test_files_are_downloaded_once_and_kept(small_fashion, monkeypatch, tmp_path
     assert kept == sorted(f"{name}.gz" for name in sources.FASHION_MNIST_SHA256)
     monkeypatch.setattr(sources, "FASHION_MNIST_URL", "file:///nowhere/")
     np.testing.assert_array_equal(data.load("fashion_mnist")[0][0], first[0][0])
+
+
+def test_a_truncated_download_is_not_kept(small_fashion, monkeypatch, tmp_path):
+    cache = tmp_path / "cache"
+    monkeypatch.delenv("JAXDL_FASHION_MNIST")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    monkeypatch.setattr(sources, "FASHION_MNIST_FOLDERS", ())
+    monkeypatch.setattr(sources, "FASHION_MNIST_URL", small_fashion.as_uri() + "/")
+    path = small_fashion / "train-images-idx3-ubyte.gz"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(OSError, match="could not download.*not a whole gzip"):
+        data.load("fashion_mnist")
+    assert list((cache / "jaxdl" / "fashion-mnist").iterdir()) == []
+    path.write_bytes(whole)
+    assert data.load("fashion_mnist").num_classes == 10
 
 
 def test_without_files_or_network_the_error_says_what_to_do(monkeypatch, tmp_path):

@@ -1,5 +1,7 @@
 """Losses, errors and penalties: the course's check values and other libraries."""
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -180,6 +182,20 @@ def test_where_chooses_the_leaves():
         return "bias" in jax.tree_util.keystr(path)
 
     np.testing.assert_allclose(nn.l1(1.0, where=biases)(PARAMS, 2), 100)
+
+
+def test_kernels_are_found_in_named_tuples_too():
+    class Params(NamedTuple):
+        kernel: jax.Array
+        bias: jax.Array
+
+    params = Params(jnp.ones(3), jnp.ones(3))
+    assert nn.l2(1.0)(params, 1) == 1.5
+    decay = optim.adamw(1.0, weight_decay=0.5)
+    zeros = jax.tree.map(jnp.zeros_like, params)
+    updates, _ = decay.update(zeros, decay.init(params), params)
+    np.testing.assert_array_equal(updates.kernel, -0.5 * np.ones(3))
+    np.testing.assert_array_equal(updates.bias, np.zeros(3))
 
 
 @pytest.mark.parametrize("penalty", [nn.l1, nn.l2])

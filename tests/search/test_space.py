@@ -78,6 +78,8 @@ def test_types_are_those_of_the_programs():
         (lambda: dl.OneMinusLogUniform(0.9, 1.0), "both bounds below 1"),
         (lambda: dl.IntUniform(5, 4), "low < high"),
         (lambda: dl.IntUniform(1.5, 4), "low=1.5; expected an int"),
+        (lambda: dl.IntUniform(0, 2**40), "expected an int of 32 bits"),
+        (lambda: dl.Uniform("a", 1), "finite bounds"),
         (lambda: dl.Choice([]), "at least one option"),
         (lambda: dl.Choice(["a", "b"]), r"is Static\(\[...\]\)"),
         (lambda: dl.Static([]), "at least one option"),
@@ -148,6 +150,14 @@ def test_members_that_agree_on_static_values_are_a_group():
     assert {g.structure for g in parts} == set(structures(space, 64))
 
 
+def test_equal_options_of_different_types_are_different_programs():
+    space = {"n": dl.Static([1, True, 1])}
+    kinds = {s.kinds for s in structures(space, 64)}
+    assert kinds == {(int,), (bool,)}
+    parts = groups(space, dl.sample(KEY, space, 50), 50)
+    assert {g.structure for g in parts} == set(structures(space, 64))
+
+
 def test_too_many_programs_are_refused():
     space = {name: dl.Static(list(range(5))) for name in "abc"}
     with pytest.raises(SpaceError, match="125 combinations of static values"):
@@ -171,8 +181,9 @@ def outline(floats):
     ("floats", "platform", "width"),
     [
         (10, "cpu", 16), (2**14, "cpu", 16), (2**14 + 1, "cpu", 8), (2**18, "cpu", 1),
-        (2**25, "cpu", 1), (10, "gpu", 256), (10, "tpu", 256),
+        (2**25, "cpu", 1), (10, "gpu", 256), (10, "tpu", 256), (2**22, "gpu", 64),
+        (2**29, "gpu", 1),
     ],
 )  # fmt: skip
-def test_a_block_on_a_cpu_fits_the_cache(floats, platform, width):
+def test_a_block_fits_the_devices_budget(floats, platform, width):
     assert make_plan([outline(5), outline(floats)], platform).block_width == width

@@ -12,11 +12,19 @@ import jaxdl as dl
 from jaxdl import nn, optim, train
 from jaxdl.data import DataError, Dataset
 from jaxdl.search import SpaceError
-from jaxdl.search.blocks import compile_all, lower, make_blocks, place, train_block
+from jaxdl.search.blocks import (
+    Shared,
+    compile_all,
+    lower,
+    make_blocks,
+    place,
+    train_block,
+)
 from jaxdl.search.space import Group, groups
 
 KEY = jax.random.key(0)
 MEMBERS = 256
+CHECKS = 4  # calls of a recipe by the checks before compilation
 
 
 def sweep(recipe, space, data, **changes):
@@ -80,11 +88,11 @@ def train_in_this_order(ids, recipe, space, hparams, data, width, epochs):
     shuffled = Group(
         group.structure, np.array(ids), {n: c[ids] for n, c in group.traced.items()}
     )
-    sets = train.on_device(data.train), train.on_device(data.dev)
+    shared = Shared(train.on_device(data.train), train.on_device(data.dev), KEY)
     blocks = make_blocks([shuffled], width)
-    (programs,) = compile_all([lower(recipe, blocks[0], width, *sets, KEY)])
+    (programs,) = compile_all([lower(recipe, blocks[0], width, shared)])
     return [
-        train_block(programs, block, width, *sets, KEY, epochs, lambda *_: None)
+        train_block(programs, block, width, shared, epochs, lambda *_: None)
         for block in blocks
     ]
 
@@ -228,8 +236,7 @@ def test_rounds_and_repeats_trace_and_compile_nothing(make_recipe, space, digits
     sweep(recipe, space, digits)
     first = len(traces)
     sweep(recipe, space, digits, members=40, key=jax.random.key(5))
-    # Only the check of the outline looks at the recipe again, twice.
-    assert len(traces) == first + 2
+    assert len(traces) == first + CHECKS
 
 
 # the result
@@ -268,30 +275,87 @@ def test_members_evaluate_as_the_sweep_did(full, digits):
     assert error == pytest.approx(on_dev["error"], abs=1e-6)
 
 
+def test_members_of_a_sweep_share_the_programs_that_evaluate_them(full, digits):
+    compiled = []
+
+    def listen(name, *_, **__):
+        if name == "/jax/core/compile/backend_compile_duration":
+            compiled.append(name)
+
+    full.member(0).evaluate(digits.test)
+    full.member(0).predict(digits.test.inputs)
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    for i in (1, 2):
+        full.member(i).evaluate(digits.test)
+        full.member(i).predict(digits.test.inputs)
+    sweep(full.recipe, full.hparams, digits, members=MEMBERS, epochs=1)
+    assert compiled == []
+
+
+def test_a_member_whose_dev_loss_overflows_comes_last(recipe, space, digits):
+    result = sweep(recipe, space, digits, members=3, epochs=1)
+    winner = int(result.ranking()[0])
+    result.metrics["dev_loss"][winner, -1] = np.inf
+    assert int(result.ranking()[-1]) == winner
+
+
 def test_a_plan_can_be_set(recipe, space, digits):
     result = sweep(recipe, space, digits, members=5, epochs=1, plan=dl.Plan(4))
     assert result.plan.block_width == 4
     with pytest.raises(ValueError, match="block_width of at least 1"):
         sweep(recipe, space, digits, plan=dl.Plan(0))
+    with pytest.raises(ValueError, match="got plan=16; expected jaxdl.Plan"):
+        sweep(recipe, space, digits, plan=16)
 
 
 # failures
 
 
-def test_a_worker_that_fails_stops_the_others():
+@pytest.mark.parametrize("bad", [0, 1, 3])
+def test_a_worker_that_fails_stops_the_others(bad):
     begun = []
 
     def work(block, device, stop):
         begun.append(block)
-        if block == 0:
+        if block == bad:
             raise MemoryError("no more")
-        stop.wait(10)
+        assert stop.wait(20) or bad == 3
         return block
 
+    def quick(block, device, stop):
+        return work(block, device, stop) if block == bad else begun.append(block)
+
     with pytest.raises(MemoryError):
-        place(work, list(range(10)), jax.devices() * 2)
-    assert len(begun) <= 5
-    assert threading.active_count() < 20
+        place(quick if bad == 3 else work, list(range(50)), jax.devices())
+    assert len(begun) <= (50 if bad == 3 else 3)
+
+
+def test_the_end_of_a_block_without_a_living_member_counts_its_steps(monkeypatch):
+    from jaxdl.search.sweep import _reporter
+
+    shown = []
+    block = Group(None, np.arange(2), {})
+    report = _reporter(block, 10, 17, lambda *a: shown.append(a), threading.Event())
+    dead = {"dev_error": np.array([np.nan, np.nan])}
+    report(np.array([-1, -1]), {"dev_error": np.array([0.3, 0.2])})
+    report(np.array([17, -1]), {"dev_error": np.array([np.nan, 0.1])})
+    report(np.array([17, 35]), dead)
+    report(np.array([17, 35]), dead)
+    assert sum(steps for steps, _, _ in shown) == 2 * 17 * 10
+    assert [died for _, died, _ in shown] == [0, 1, 1, 0]
+    assert [best for _, _, best in shown] == [0.2, 0.1, np.inf, np.inf]
+
+
+def test_a_disk_that_fails_at_the_end_loses_no_result(
+    recipe, space, digits, tmp_path, monkeypatch
+):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(sys.modules["jaxdl.search.sweep"], "write_run", full)
+    with pytest.warns(UserWarning, match="could not be written.*No space left"):
+        result = sweep(recipe, space, digits, members=3, epochs=1, run_dir=tmp_path)
+    assert result.best().status == "finished"
 
 
 @pytest.fixture
