@@ -66,7 +66,7 @@ def sweep_progress(
         console=console,
         disable=not live,
     )
-    task = bar.add_task(f"0/{members} alive", total=member_steps)
+    task = bar.add_task(f"{members}/{members} alive", total=member_steps)
     seen = {"steps": 0, "alive": members, "best": math.inf}
     lock, began, printed = threading.Lock(), time.monotonic(), [-math.inf]
 
