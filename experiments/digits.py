@@ -6,7 +6,7 @@ Two hidden layers of 64 units with batch normalization and dropout, Adam with a 
 rate, on scikit-learn's 1,797 scans of 8x8 pixels (1,078 to train on).
 
 Result on 2 cores of an AMD EPYC (Zen 5), jax 0.10.1, 256 members, 20 epochs, seeds 0 to
-4: test error of the best on dev 1.50 ± 0.14 % (mean ± standard error, n = 5), 9 to 14 s
+4: test error of the best on dev 1.67 ± 0.20 % (mean ± standard error, n = 5), 9 to 11 s
 a sweep, compilation included.
 """
 
