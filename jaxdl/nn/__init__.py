@@ -7,7 +7,7 @@ from jaxdl.nn.batch_norm import batch_norm
 from jaxdl.nn.dense import dense
 from jaxdl.nn.dropout import dropout, keep_mask
 from jaxdl.nn.initializers import glorot, he, normal, xavier, zeros
-from jaxdl.nn.layer import Layer, as_layer, flatten, serial
+from jaxdl.nn.layer import Layer, as_layer, flatten, repeat, residual, serial
 from jaxdl.nn.losses import (
     sigmoid_cross_entropy,
     sigmoid_error,
@@ -33,6 +33,8 @@ __all__ = [
     "none",
     "normal",
     "relu",
+    "repeat",
+    "residual",
     "serial",
     "sigmoid",
     "sigmoid_cross_entropy",

@@ -91,6 +91,59 @@ def serial(*layers: Layer | Callable[[jax.Array], jax.Array]) -> Layer:
     return Layer(init, apply)
 
 
+def residual(*layers: Layer | Callable[[jax.Array], jax.Array]) -> Layer:
+    """Returns the layer `x -> x + serial(*layers)(x)`.
+
+    Parameters and state are those of the serial part.
+
+    Args:
+        *layers: layers or plain functions that together keep the shape.
+
+    Raises:
+        ValueError: they change the shape of an example.
+
+    Source: He et al., Deep Residual Learning for Image Recognition, 2016.
+    """
+    inner = serial(*layers)
+
+    def init(key, in_shape):
+        params, state, out_shape = inner.init(key, in_shape)
+        if out_shape != in_shape:
+            raise ValueError(
+                f"residual got layers from shape {in_shape} to {out_shape}; expected "
+                "the same shape, since both are added"
+            )
+        return params, state, out_shape
+
+    def apply(params, state, x, *, key=None, train=False):
+        y, state = inner.apply(params, state, x, key=key, train=train)
+        return x + y, state
+
+    return Layer(init, apply)
+
+
+def repeat(layer: Layer | Callable[[jax.Array], jax.Array], times: int) -> Layer:
+    """Returns `serial(layer, ..., layer)`, each with parameters of its own.
+
+    Args:
+        layer: what is repeated.
+        times: how often, a plain int of at least 0; 0 is the identity.
+
+    Raises:
+        TypeError: `times` is not a plain int, for example a traced hyperparameter.
+        ValueError: `times` is below 0.
+    """
+    if not isinstance(times, int) or isinstance(times, bool):
+        raise TypeError(
+            f"repeat got times={times!r} ({type(times).__name__}); expected a plain "
+            "int, since it shapes the program: give the hyperparameter as a constant "
+            "or as Static([...]) in the space"
+        )
+    if times < 0:
+        raise ValueError(f"repeat got times={times}; expected at least 0")
+    return serial(*[layer] * times)
+
+
 def flatten(x: jax.Array) -> jax.Array:
     """Returns each example as one row, channels first: `[B, H, W, C] -> [B, C*H*W]`.
 

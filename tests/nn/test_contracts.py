@@ -31,6 +31,14 @@ LAYERS = {
             nn.dropout(h), nn.serial(nn.dense(3)),
         ), (2, 2, 2), (0.3, 1.0),
     ),
+    "residual": (
+        lambda h: nn.residual(nn.dense(5), nn.tanh, nn.dropout(h)), (5,), (0.3, 1.0)
+    ),
+    "repeat": (
+        lambda h: nn.repeat(nn.serial(nn.dense(5), nn.batch_norm(h), nn.tanh), 3),
+        (5,), (0.5, 0.9),
+    ),
+    "repeat, no times": (lambda h: nn.repeat(nn.dense(3), 0), (5,), (0.0, 1.0)),
 } | {
     name: (lambda h, f=f: nn.as_layer(f), (5,), (0.0, 1.0))
     for name, f in (
