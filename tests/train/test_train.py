@@ -141,6 +141,19 @@ def test_steps_are_one_trace_under_jit_and_vmap(recipe, hp, digits):
     assert len(traces) == 1
 
 
+def test_every_step_draws_its_own_mask(make_recipe, hp, digits):
+    """At rate 0 the parameters stay, so only the mask makes one step's loss another."""
+    recipe = make_recipe(64, optim.gradient_descent)
+    batch = jax.tree.map(lambda x: jnp.asarray(x[:64]), digits.train)
+    still = hp._replace(learning_rate=0.0)
+    start = train.init(recipe, still, jax.random.key(0), (64,))
+    step = jax.jit(lambda state: train.make_step(recipe)(still, state, batch))
+    second, first_metrics = step(start)
+    jax.tree.map(np.testing.assert_array_equal, second.params, start.params)
+    assert step(second)[1]["loss"] != first_metrics["loss"]
+    assert step(start)[1]["loss"] == first_metrics["loss"]
+
+
 def test_every_optax_alias_built_in_the_recipe_takes_a_traced_rate(digits):
     batch = jax.tree.map(lambda x: jnp.asarray(x[:32]), digits.train)
     for alias in (optax.adamw, optax.sgd, optax.lion, optax.rmsprop, optax.nadam):
