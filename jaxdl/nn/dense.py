@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl.nn.initializers import Initializer, he
-from jaxdl.nn.layer import Layer
+from jaxdl.nn.layer import Layer, check_count
 
 
 def dense(units: int, *, use_bias: bool = True, init: Initializer = he) -> Layer:
@@ -24,14 +24,7 @@ def dense(units: int, *, use_bias: bool = True, init: Initializer = he) -> Layer
         TypeError: `units` is not a plain int, for example a traced hyperparameter.
         ValueError: `units` is below 1, or the input has not one axis an example.
     """
-    if not isinstance(units, int) or isinstance(units, bool):
-        raise TypeError(
-            f"dense got units={units!r} ({type(units).__name__}); expected a plain "
-            "int, since it shapes the program: give the hyperparameter as a constant "
-            "or as Static([...]) in the space"
-        )
-    if units < 1:
-        raise ValueError(f"dense got units={units}; expected at least 1")
+    check_count("dense", "units", units, least=1)
     stddev = init
 
     def init_params(key, in_shape):

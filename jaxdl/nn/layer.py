@@ -133,15 +133,25 @@ def repeat(layer: Layer | Callable[[jax.Array], jax.Array], times: int) -> Layer
         TypeError: `times` is not a plain int, for example a traced hyperparameter.
         ValueError: `times` is below 0.
     """
-    if not isinstance(times, int) or isinstance(times, bool):
+    check_count("repeat", "times", times, least=0)
+    return serial(*[layer] * times)
+
+
+def check_count(layer: str, name: str, count: int, *, least: int) -> None:
+    """Checks a number that shapes the program.
+
+    Raises:
+        TypeError: it is not a plain int, for example a traced hyperparameter.
+        ValueError: it is below `least`.
+    """
+    if not isinstance(count, int) or isinstance(count, bool):
         raise TypeError(
-            f"repeat got times={times!r} ({type(times).__name__}); expected a plain "
+            f"{layer} got {name}={count!r} ({type(count).__name__}); expected a plain "
             "int, since it shapes the program: give the hyperparameter as a constant "
             "or as Static([...]) in the space"
         )
-    if times < 0:
-        raise ValueError(f"repeat got times={times}; expected at least 0")
-    return serial(*[layer] * times)
+    if count < least:
+        raise ValueError(f"{layer} got {name}={count}; expected at least {least}")
 
 
 def flatten(x: jax.Array) -> jax.Array:
