@@ -104,7 +104,8 @@ def test_a_member_is_the_same_in_another_slot_among_other_neighbours(
     width = full.plan.block_width
     blocks = train_in_this_order(ids, recipe, space, full.hparams, digits, width, 20)
     assert [len(b.members) for b in blocks] == [16, 4]
-    assert [int(i) % width for b in blocks for i in b.members] != list(range(16)) * 2
+    moved = [i % width != slot % width for slot, i in enumerate(ids)]
+    assert sum(moved) > 15
     for block in blocks:
         for slot, i in enumerate(block.members):
             expected = full.member(int(i))
@@ -311,7 +312,7 @@ def test_a_plan_can_be_set(recipe, space, digits):
 # failures
 
 
-@pytest.mark.parametrize("bad", [0, 1, 3])
+@pytest.mark.parametrize("bad", [0, 1])
 def test_a_worker_that_fails_stops_the_others(bad):
     begun = []
 
@@ -319,15 +320,13 @@ def test_a_worker_that_fails_stops_the_others(bad):
         begun.append(block)
         if block == bad:
             raise MemoryError("no more")
-        assert stop.wait(20) or bad == 3
+        assert stop.wait(20)
         return block
 
-    def quick(block, device, stop):
-        return work(block, device, stop) if block == bad else begun.append(block)
-
     with pytest.raises(MemoryError):
-        place(quick if bad == 3 else work, list(range(50)), jax.devices())
-    assert len(begun) <= (50 if bad == 3 else 3)
+        place(work, list(range(50)), jax.devices())
+    # Two workers, and one that may have taken its next block before the failure.
+    assert len(begun) <= 3
 
 
 def test_the_end_of_a_block_without_a_living_member_counts_its_steps(monkeypatch):
