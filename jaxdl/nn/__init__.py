@@ -3,12 +3,23 @@
 from jax.nn import gelu, relu, sigmoid, softmax, softplus
 from jax.numpy import tanh
 
+from jaxdl.nn.augment import (
+    cutout,
+    random_affine,
+    random_crop,
+    random_flip,
+    random_rotation,
+    random_shift,
+)
 from jaxdl.nn.batch_norm import batch_norm
+from jaxdl.nn.conv import conv2d, max_pool, mean_pool
 from jaxdl.nn.dense import dense
 from jaxdl.nn.dropout import dropout, keep_mask
 from jaxdl.nn.initializers import glorot, he, normal, xavier, zeros
 from jaxdl.nn.layer import Layer, as_layer, flatten, repeat, residual, serial
 from jaxdl.nn.losses import (
+    class_weighted,
+    label_smoothing,
     sigmoid_cross_entropy,
     sigmoid_error,
     softmax_cross_entropy,
@@ -21,6 +32,9 @@ __all__ = [
     "Layer",
     "as_layer",
     "batch_norm",
+    "class_weighted",
+    "conv2d",
+    "cutout",
     "dense",
     "dropout",
     "flatten",
@@ -30,8 +44,16 @@ __all__ = [
     "keep_mask",
     "l1",
     "l2",
+    "label_smoothing",
+    "max_pool",
+    "mean_pool",
     "none",
     "normal",
+    "random_affine",
+    "random_crop",
+    "random_flip",
+    "random_rotation",
+    "random_shift",
     "relu",
     "repeat",
     "residual",

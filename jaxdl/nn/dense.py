@@ -1,9 +1,8 @@
 """The fully connected layer."""
 
-import jax
 import jax.numpy as jnp
 
-from jaxdl.nn.initializers import Initializer, he
+from jaxdl.nn.initializers import Initializer, he, normal_per_unit
 from jaxdl.nn.layer import Layer, check_count
 
 
@@ -34,7 +33,7 @@ def dense(units: int, *, use_bias: bool = True, init: Initializer = he) -> Layer
                 "nn.flatten before it"
             )
         fan_in = in_shape[0]
-        kernel = stddev(fan_in, units) * _normal_per_unit(key, fan_in, units)
+        kernel = stddev(fan_in, units) * normal_per_unit(key, fan_in, units)
         params = {"kernel": kernel}
         if use_bias:
             params["bias"] = jnp.zeros(units, kernel.dtype)
@@ -46,13 +45,3 @@ def dense(units: int, *, use_bias: bool = True, init: Initializer = he) -> Layer
         return (z + params["bias"][None] if use_bias else z), state
 
     return Layer(init_params, apply)
-
-
-def _normal_per_unit(key: jax.Array, fan_in: int, units: int) -> jax.Array:
-    """Returns standard normal draws `[fan_in, units]`, column j from `fold_in(key, j)`.
-
-    The generator's i-th draw from a key does not depend on how many are drawn, so entry
-    (i, j) depends on nothing but the key, i and j.
-    """
-    unit_keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(units))
-    return jax.vmap(lambda k: jax.random.normal(k, (fan_in,)), out_axes=1)(unit_keys)

@@ -7,6 +7,8 @@ how wide: it holds no key and no shape, and its scale may be a traced hyperparam
 import math
 from collections.abc import Callable
 
+import jax
+import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 Initializer = Callable[[int, int], ArrayLike]
@@ -52,3 +54,13 @@ def normal(stddev: ArrayLike) -> Initializer:
         stddev: at least 0; may be traced.
     """
     return lambda fan_in, fan_out: stddev
+
+
+def normal_per_unit(key: jax.Array, fan_in: int, units: int) -> jax.Array:
+    """Returns standard normal draws `[fan_in, units]`, column j from `fold_in(key, j)`.
+
+    The generator's i-th draw from a key does not depend on how many are drawn, so entry
+    (i, j) depends on nothing but the key, i and j.
+    """
+    unit_keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(units))
+    return jax.vmap(lambda k: jax.random.normal(k, (fan_in,)), out_axes=1)(unit_keys)

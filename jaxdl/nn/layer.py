@@ -20,10 +20,16 @@ Shape = tuple[int, ...]
 
 
 class Layer(NamedTuple):
-    """A pair of pure functions, `init` and `apply`, as this module describes them."""
+    """A pair of pure functions, `init` and `apply`, as this module describes them.
+
+    What is made of other layers names them as well, so that one can look inside:
+    `join(*parts)` is the layer itself.
+    """
 
     init: Callable[[jax.Array, Shape], tuple[Any, Any, Shape]]
     apply: Callable[..., tuple[jax.Array, Any]]
+    parts: tuple["Layer", ...] = ()  # in the order they are applied
+    join: Callable[..., "Layer"] | None = None
 
 
 def as_layer(layer: Layer | Callable[[jax.Array], jax.Array]) -> Layer:
@@ -88,7 +94,7 @@ def serial(*layers: Layer | Callable[[jax.Array], jax.Array]) -> Layer:
             new_state.append(s)
         return x, tuple(new_state)
 
-    return Layer(init, apply)
+    return Layer(init, apply, stages, serial)
 
 
 def residual(*layers: Layer | Callable[[jax.Array], jax.Array]) -> Layer:
@@ -119,7 +125,7 @@ def residual(*layers: Layer | Callable[[jax.Array], jax.Array]) -> Layer:
         y, state = inner.apply(params, state, x, key=key, train=train)
         return x + y, state
 
-    return Layer(init, apply)
+    return Layer(init, apply, inner.parts, residual)
 
 
 def repeat(layer: Layer | Callable[[jax.Array], jax.Array], times: int) -> Layer:

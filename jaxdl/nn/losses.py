@@ -3,9 +3,15 @@
 `B` examples, `C` classes, `K` outputs.
 """
 
+import functools
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 import optax
+from jax.typing import ArrayLike
+
+PerExample = Callable[[jax.Array, jax.Array], jax.Array]
 
 
 def softmax_cross_entropy(outputs: jax.Array, labels: jax.Array) -> jax.Array:
@@ -20,7 +26,7 @@ def softmax_cross_entropy(outputs: jax.Array, labels: jax.Array) -> jax.Array:
     Raises:
         ValueError: the shapes do not fit, or `[B]` labels are not integers.
     """
-    return -jnp.sum(_targets(outputs, labels) * jax.nn.log_softmax(outputs), axis=-1)
+    return -jnp.sum(targets(outputs, labels) * jax.nn.log_softmax(outputs), axis=-1)
 
 
 def sigmoid_cross_entropy(outputs: jax.Array, labels: jax.Array) -> jax.Array:
@@ -35,8 +41,8 @@ def sigmoid_cross_entropy(outputs: jax.Array, labels: jax.Array) -> jax.Array:
     Raises:
         ValueError: the shapes do not fit.
     """
-    targets = _same_shape(outputs, labels)
-    return jnp.sum(optax.sigmoid_binary_cross_entropy(outputs, targets), axis=-1)
+    wanted = _same_shape(outputs, labels)
+    return jnp.sum(optax.sigmoid_binary_cross_entropy(outputs, wanted), axis=-1)
 
 
 def squared_error(outputs: jax.Array, labels: jax.Array) -> jax.Array:
@@ -62,7 +68,7 @@ def zero_one_error(outputs: jax.Array, labels: jax.Array) -> jax.Array:
     Raises:
         ValueError: the shapes do not fit, or `[B]` labels are not integers.
     """
-    truth = jnp.argmax(_targets(outputs, labels), axis=-1)
+    truth = jnp.argmax(targets(outputs, labels), axis=-1)
     return (jnp.argmax(outputs, axis=-1) != truth).astype(outputs.dtype)
 
 
@@ -80,8 +86,54 @@ def sigmoid_error(outputs: jax.Array, labels: jax.Array) -> jax.Array:
     return jnp.mean(wrong.astype(outputs.dtype), axis=-1)
 
 
-def _targets(outputs: jax.Array, labels: jax.Array) -> jax.Array:
-    """Returns labels as `[B, C]` targets: integers become one-hot rows."""
+def label_smoothing(loss: PerExample, smoothing: ArrayLike) -> PerExample:
+    """Returns the loss of the labels `y ← (1 - smoothing) y + smoothing / C`.
+
+    Args:
+        loss: a loss of `[B, C]` targets, such as `softmax_cross_entropy`.
+        smoothing: in [0, 1); 0 switches it off; may be traced.
+
+    Source: Szegedy et al., Rethinking the Inception Architecture, 2016.
+    """
+
+    @functools.wraps(loss)
+    def smoothed(outputs, labels):
+        return loss(outputs, optax.smooth_labels(targets(outputs, labels), smoothing))
+
+    return smoothed
+
+
+def class_weighted(loss: PerExample, weights: ArrayLike) -> PerExample:
+    """Returns the loss `(sum_j y_j w_j) L`: an example counts as its class does.
+
+    Args:
+        loss: a loss of classes, such as `softmax_cross_entropy`.
+        weights: `[C]`, each at least 0; may be traced. With a mean of 1 over the
+            examples, as `data.class_weights` has it, the learning rate keeps its scale.
+
+    Raises:
+        ValueError: when called, for another number of classes.
+    """
+
+    @functools.wraps(loss)
+    def weighted(outputs, labels):
+        per_class = jnp.asarray(weights, outputs.dtype)
+        if per_class.shape != outputs.shape[-1:]:
+            raise ValueError(
+                f"got class weights {list(per_class.shape)} for outputs "
+                f"{list(outputs.shape)}; expected one weight for each output"
+            )
+        return (targets(outputs, labels) @ per_class) * loss(outputs, labels)
+
+    return weighted
+
+
+def targets(outputs: jax.Array, labels: jax.Array) -> jax.Array:
+    """Returns labels as `[B, C]` targets: integers become one-hot rows.
+
+    Raises:
+        ValueError: the shapes do not fit, or `[B]` labels are not integers.
+    """
     _check_rows(outputs)
     if labels.shape == outputs.shape:
         return labels.astype(outputs.dtype)

@@ -19,6 +19,24 @@ LAYERS = {
     "batch_norm, decay": (lambda h: nn.batch_norm(h), (5,), (0.5, 0.99)),
     "batch_norm, eps": (lambda h: nn.batch_norm(0.9, h), (5,), (1e-5, 1e-1)),
     "batch_norm of images": (lambda h: nn.batch_norm(h), (2, 3, 4), (0.5, 0.99)),
+    "conv2d": (lambda h: nn.conv2d(3), (5, 4, 2), (0.0, 1.0)),
+    "conv2d without bias": (
+        lambda h: nn.conv2d(3, (2, 3), use_bias=False), (5, 4, 2), (0.0, 1.0)
+    ),
+    "conv2d, strides": (lambda h: nn.conv2d(3, strides=2), (5, 4, 2), (0.0, 1.0)),
+    "conv2d, valid": (
+        lambda h: nn.conv2d(3, padding="VALID", init=nn.normal(h)),
+        (5, 4, 2), (0.1, 2.0),
+    ),
+    "max_pool": (lambda h: nn.max_pool(), (5, 4, 2), (0.0, 1.0)),
+    "max_pool, oblong": (lambda h: nn.max_pool((2, 3)), (5, 4, 2), (0.0, 1.0)),
+    "mean_pool": (lambda h: nn.mean_pool(2), (5, 4, 2), (0.0, 1.0)),
+    "random_flip": (lambda h: nn.random_flip(h), (5, 4, 2), (0.0, 0.5)),
+    "random_crop": (lambda h: nn.random_crop(h), (5, 4, 2), (0.0, 2.0)),
+    "random_shift": (lambda h: nn.random_shift(h), (5, 4, 2), (0.0, 0.3)),
+    "random_rotation": (lambda h: nn.random_rotation(h), (5, 4, 2), (0.0, 30.0)),
+    "random_affine": (lambda h: nn.random_affine(h), (5, 4, 2), (0.0, 0.3)),
+    "cutout": (lambda h: nn.cutout(h), (5, 4, 2), (0.0, 2.0)),
     "dropout": (lambda h: nn.dropout(h), (5,), (0.3, 1.0)),
     "dropout of images": (lambda h: nn.dropout(h), (2, 3, 4), (0.3, 1.0)),
     "flatten": (lambda h: nn.as_layer(nn.flatten), (2, 3, 4), (0.0, 1.0)),
@@ -30,6 +48,16 @@ LAYERS = {
             nn.flatten, nn.dense(6, use_bias=False), nn.batch_norm(), nn.relu,
             nn.dropout(h), nn.serial(nn.dense(3)),
         ), (2, 2, 2), (0.3, 1.0),
+    ),
+    "convolutional serial": (
+        lambda h: nn.serial(
+            nn.random_crop(1), nn.conv2d(3, use_bias=False), nn.batch_norm(), nn.relu,
+            nn.max_pool(), nn.residual(nn.conv2d(3), nn.tanh), nn.flatten,
+            nn.dropout(h), nn.dense(2),
+        ), (5, 4, 2), (0.3, 1.0),
+    ),
+    "batch norm after the activation": (
+        lambda h: nn.serial(nn.dense(4), nn.tanh, nn.batch_norm(h)), (5,), (0.5, 0.9)
     ),
     "residual": (
         lambda h: nn.residual(nn.dense(5), nn.tanh, nn.dropout(h)), (5,), (0.3, 1.0)

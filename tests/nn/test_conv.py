@@ -1,0 +1,185 @@
+"""Convolution and pooling against hand calculation, JAX's own convolution, PyTorch."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxdl import nn
+
+IMAGES = np.random.default_rng(0).normal(size=(3, 7, 6, 2))
+FORMS = [(3, 1, "SAME"), ((2, 3), 1, "VALID"), (4, 3, "VALID"), (1, 1, "SAME")]
+
+
+def init(layer, in_shape=IMAGES.shape[1:], seed=0):
+    return layer.init(jax.random.key(seed), in_shape)
+
+
+def test_conv2d_by_hand():
+    image = jnp.arange(9.0).reshape(1, 3, 3, 1)
+    params = {"kernel": jnp.array([[1.0, 2], [3, 4]])[..., None, None],
+              "bias": jnp.array([10.0])}  # fmt: skip
+    z, _ = nn.conv2d(1, 2, padding="VALID").apply(params, (), image)
+    # 0*1 + 1*2 + 3*3 + 4*4 + 10 and so on
+    np.testing.assert_array_equal(z[0, ..., 0], [[37, 47], [67, 77]])
+    z, _ = nn.conv2d(1, 2).apply(params, (), image)  # zeros below and on the right
+    np.testing.assert_array_equal(
+        z[0, ..., 0], [[37, 47, 27], [67, 77, 39], [30, 33, 18]]
+    )
+
+
+@pytest.mark.parametrize(("size", "strides", "padding"), [*FORMS, (3, 2, "SAME")])
+def test_conv2d_and_its_gradients_are_those_of_jax(size, strides, padding):
+    with jax.enable_x64(True):
+        layer = nn.conv2d(5, size, strides=strides, padding=padding, use_bias=False)
+        params, state, out_shape = init(layer)
+
+        def ours(kernel, x):
+            return layer.apply({"kernel": kernel}, state, x)[0]
+
+        def theirs(kernel, x):
+            return jax.lax.conv_general_dilated(
+                x, kernel, (strides, strides), padding,
+                dimension_numbers=("NHWC", "HWIO", "NHWC"),
+            )  # fmt: skip
+
+        kernel, x = params["kernel"], jnp.asarray(IMAGES)
+        expected, pull_theirs = jax.vjp(theirs, kernel, x)
+        z, pull_ours = jax.vjp(ours, kernel, x)
+        assert z.shape[1:] == out_shape == expected.shape[1:]
+        np.testing.assert_allclose(z, expected, atol=1e-12)
+        back = jnp.cos(jnp.arange(z.size)).reshape(z.shape)
+        for a, b in zip(pull_ours(back), pull_theirs(back), strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-12)
+
+
+@pytest.mark.parametrize(("size", "strides", "padding"), FORMS)
+def test_conv2d_and_its_gradients_are_those_of_pytorch(size, strides, padding):
+    torch = pytest.importorskip("torch")
+    with jax.enable_x64(True):
+        layer = nn.conv2d(5, size, strides=strides, padding=padding)
+        params, state, _ = init(layer)
+        params["bias"] = jnp.arange(5.0)
+        theirs = torch.nn.Conv2d(
+            2, 5, size, stride=strides, padding=padding.lower(), dtype=torch.float64
+        )
+        with torch.no_grad():
+            theirs.weight.copy_(
+                torch.tensor(np.asarray(params["kernel"]).transpose(3, 2, 0, 1))
+            )
+            theirs.bias.copy_(torch.arange(5.0))
+        x = torch.tensor(IMAGES.transpose(0, 3, 1, 2), requires_grad=True)
+        expected = theirs(x)
+        (expected**3).sum().backward()
+
+        def cubes(params, x):
+            z, _ = layer.apply(params, state, x)
+            return jnp.sum(z**3), z
+
+        (_, z), (by_params, by_x) = jax.value_and_grad(cubes, (0, 1), has_aux=True)(
+            params, jnp.asarray(IMAGES)
+        )
+        pairs = [
+            (z, expected.detach().permute(0, 2, 3, 1)),
+            (by_x, x.grad.permute(0, 2, 3, 1)),
+            (by_params["kernel"], theirs.weight.grad.permute(2, 3, 1, 0)),
+            (by_params["bias"], theirs.bias.grad),
+        ]
+        for ours, torchs in pairs:
+            np.testing.assert_allclose(ours, torchs.numpy(), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("size", [2, 3, (3, 2)])
+@pytest.mark.parametrize("name", ["max", "mean"])
+def test_pools_and_their_gradients_are_those_of_pytorch(name, size):
+    torch = pytest.importorskip("torch")
+    with jax.enable_x64(True):
+        layer = {"max": nn.max_pool, "mean": nn.mean_pool}[name](size)
+        theirs = {"max": torch.nn.MaxPool2d, "mean": torch.nn.AvgPool2d}[name](size)
+        x = torch.tensor(IMAGES.transpose(0, 3, 1, 2), requires_grad=True)
+        expected = theirs(x)
+        (expected**3).sum().backward()
+        y = layer.apply((), (), jnp.asarray(IMAGES))[0]
+        np.testing.assert_allclose(y, expected.detach().permute(0, 2, 3, 1), atol=1e-12)
+        back = jax.grad(lambda x: jnp.sum(layer.apply((), (), x)[0] ** 3))(
+            jnp.asarray(IMAGES)
+        )
+        np.testing.assert_allclose(back, x.grad.permute(0, 2, 3, 1), atol=1e-12)
+
+
+def test_pools_by_hand():
+    image = jnp.array([[1.0, 5, 9], [2, 4, 9], [9, 9, 9]])[None, :, :, None]
+    assert nn.max_pool().apply((), (), image)[0].tolist() == [[[[5.0]]]]
+    assert nn.mean_pool().apply((), (), image)[0].tolist() == [[[[3.0]]]]
+
+
+def test_the_gradient_of_equal_largest_values_is_shared():
+    image = jnp.array([[7.0, 7], [1, 7]])[None, :, :, None]
+    grad = jax.grad(lambda x: nn.max_pool().apply((), (), x)[0].sum())(image)
+    np.testing.assert_allclose(grad[0, ..., 0], np.array([[1, 1], [0, 1]]) / 3)
+
+
+@pytest.mark.parametrize(
+    ("initializer", "variance"),
+    [(nn.he, 2 / 450), (nn.xavier, 1 / 450), (nn.glorot, 2 / (450 + 9 * 64))],
+)
+def test_kernels_have_the_variance_of_their_fans(initializer, variance):
+    kernel = init(nn.conv2d(64, init=initializer), (9, 9, 50))[0]["kernel"]
+    assert np.var(kernel) == pytest.approx(variance, rel=0.03)  # 28,800 draws: 0.8 %
+
+
+def test_a_channels_weights_do_not_depend_on_how_many_channels_there_are():
+    small, large = (
+        init(nn.conv2d(channels, init=nn.normal(1.0)), (9, 9, c))[0]["kernel"]
+        for channels, c in ((3, 2), (30, 7))
+    )
+    np.testing.assert_array_equal(small, large[:, :, :2, :3])
+
+
+def test_a_batch_norm_of_images_has_moments_per_channel():
+    x = jnp.asarray(IMAGES, jnp.float32)
+    layer = nn.batch_norm(0.0)
+    params, state, _ = init(layer)
+    y, state = layer.apply(params, state, x, train=True)
+    np.testing.assert_allclose(state["mean"], IMAGES.mean((0, 1, 2)), rtol=1e-4)
+    np.testing.assert_allclose(y.mean((0, 1, 2)), [0, 0], atol=1e-6)
+    np.testing.assert_allclose(y.std((0, 1, 2)), [1, 1], rtol=1e-4)
+
+
+def test_the_bias_before_a_batch_norm_has_no_effect():
+    layer = nn.serial(nn.conv2d(4), nn.batch_norm())
+    params, state, _ = init(layer)
+    x = jnp.asarray(IMAGES, jnp.float32)
+
+    def output(bias):
+        moved = ({**params[0], "bias": bias}, params[1])
+        return layer.apply(moved, state, x, train=True)[0]
+
+    y = output(jnp.zeros(4))
+    np.testing.assert_allclose(output(jnp.full(4, 3.0)), y, atol=1e-5)
+    slope = jax.jacrev(lambda bias: output(bias))(jnp.zeros(4))
+    np.testing.assert_allclose(slope, np.zeros_like(slope), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: nn.conv2d(0), "conv2d got channels=0; expected at least 1"),
+        (lambda: nn.conv2d(3, 0), "size=0"),
+        (lambda: nn.conv2d(3, strides=0), "strides=0"),
+        (lambda: nn.conv2d(3, padding="same"), "expected SAME or VALID"),
+        (lambda: init(nn.conv2d(3), (64,)), r"shape \(64,\); expected images.*reshape"),
+        (lambda: init(nn.conv2d(3, 8, padding="VALID")), "at least 8 by 8"),
+        (lambda: nn.max_pool(0), "max_pool got size=0"),
+        (lambda: init(nn.max_pool((2, 7))), "at least 2 by 7"),
+        (lambda: init(nn.mean_pool(2), (6,)), "mean_pool got examples"),
+    ],
+)
+def test_what_cannot_be_is_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_traced_channels_are_refused_and_the_way_out_named():
+    with pytest.raises(TypeError, match="Static"):
+        jax.jit(lambda c: init(nn.conv2d(c))[0])(3)
