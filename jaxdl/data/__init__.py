@@ -1,6 +1,14 @@
 """What a model learns from: sources, splits, normalization, checks of the data."""
 
-from jaxdl.data.dataset import DataError, Dataset, Moments, Splits, check, from_arrays
+from jaxdl.data.dataset import (
+    DataError,
+    Dataset,
+    Moments,
+    Splits,
+    check,
+    class_weights,
+    from_arrays,
+)
 from jaxdl.data.idx import read_idx
 from jaxdl.data.sources import load
 from jaxdl.data.split import normalize, split
@@ -11,6 +19,7 @@ __all__ = [
     "Moments",
     "Splits",
     "check",
+    "class_weights",
     "from_arrays",
     "load",
     "normalize",

@@ -14,10 +14,11 @@ class DataError(ValueError):
 
 
 class Dataset(NamedTuple):
-    """Examples with their labels."""
+    """Examples with their labels and, if they do not all count alike, weights."""
 
     inputs: Any  # [m, ...] floats
     labels: Any  # [m] integers 0..C-1, or [m, ...] float targets
+    weights: Any = None  # [m] floats of at least 0; None: 1 each
 
 
 class Moments(NamedTuple):
@@ -68,22 +69,59 @@ class Splits(NamedTuple):
         return -(-len(self.train.inputs) // batch_size)
 
 
-def from_arrays(inputs: ArrayLike, labels: ArrayLike) -> Dataset:
+def from_arrays(
+    inputs: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None
+) -> Dataset:
     """Returns the arrays as a checked dataset.
+
+    The cost of a batch is `(1/m) sum_i w_i L_i`, so weights with a mean of 1 leave the
+    learning rate its scale; a metric of a set is `sum_i w_i v_i / sum_i w_i`.
 
     Args:
         inputs: `[m, ...]` numbers, all finite; kept as float32 (float64 stays).
         labels: `[m]` integers from 0, or `[m, ...]` finite float targets.
+        weights: `[m]` finite numbers of at least 0, not all 0; None for 1 each.
 
     Raises:
         DataError: no examples, lengths that differ, inputs that are not numbers or not
-            finite, negative labels, or labels that are not numbers.
+            finite, negative labels or weights, or labels that are not numbers.
     """
     inputs, labels = np.asarray(inputs), np.asarray(labels)
-    check_dataset(Dataset(inputs, labels), "the data")
+    weights = None if weights is None else np.asarray(weights)
+    check_dataset(Dataset(inputs, labels, weights), "the data")
     inputs = inputs if inputs.dtype == np.float64 else inputs.astype(np.float32)
     labels = labels.astype(np.float32 if labels.dtype.kind == "f" else np.int32)
-    return Dataset(inputs, labels)
+    weights = None if weights is None else weights.astype(np.float32)
+    return Dataset(inputs, labels, weights)
+
+
+def class_weights(labels: ArrayLike) -> NDArray[np.float32]:
+    """Returns `m / (C m_c)` for each class, `[C]`: every class counts as much in all.
+
+    They are for `nn.class_weighted`; `class_weights(labels)[labels]` are weights for
+    `from_arrays`, with a mean of 1.
+
+    Args:
+        labels: `[m]` integers 0..C-1, each of them at least once.
+
+    Raises:
+        DataError: the labels are not such integers.
+
+    Source: King and Zeng, Logistic Regression in Rare Events Data, 2001.
+    """
+    labels = np.asarray(labels)
+    if labels.ndim != 1 or labels.dtype.kind not in "iu" or labels.min(initial=0) < 0:
+        raise DataError(
+            f"got labels {labels.dtype}{list(labels.shape)}; expected integers from 0"
+        )
+    counts = np.bincount(labels)
+    if len(counts) == 0 or counts.min() == 0:
+        raise DataError(
+            f"got no example of the classes {np.flatnonzero(counts == 0).tolist()}; "
+            f"expected each of 0..{len(counts) - 1}: renumber the labels, for example "
+            "with numpy.unique"
+        )
+    return (len(labels) / (len(counts) * counts)).astype(np.float32)
 
 
 def check(splits: Splits) -> None:
@@ -98,9 +136,8 @@ def check(splits: Splits) -> None:
     for name, dataset in splits.sets.items():
         check_dataset(dataset, f"the {name} set")
     for name, dataset in (("dev", splits.dev), ("test", splits.test)):
-        for field, ours, theirs in zip(
-            Dataset._fields, dataset, splits.train, strict=True
-        ):
+        for field in ("inputs", "labels"):
+            ours, theirs = getattr(dataset, field), getattr(splits.train, field)
             if (ours.shape[1:], ours.dtype) != (theirs.shape[1:], theirs.dtype):
                 raise DataError(
                     f"got {field} {ours.dtype}{list(ours.shape)} in the {name} set and "
@@ -115,7 +152,7 @@ def check_dataset(dataset: Dataset, name: str) -> None:
     Raises:
         DataError: what `from_arrays` refuses.
     """
-    inputs, labels = dataset
+    inputs, labels, weights = dataset
     if not (hasattr(inputs, "dtype") and hasattr(labels, "dtype")):
         raise DataError(
             f"got {type(inputs).__name__} and {type(labels).__name__} in {name}; "
@@ -141,12 +178,30 @@ def check_dataset(dataset: Dataset, name: str) -> None:
         raise DataError(f"got no examples in {name}; expected at least one")
     _check_finite(inputs, f"the inputs of {name}")
     _check_finite(labels, f"the labels of {name}")
+    _check_weights(weights, len(inputs), name)
     if labels.dtype.kind in "iu" and (labels.min() < 0 or labels.max() >= 2**31):
         bad = ((labels < 0) | (labels >= 2**31)).reshape(len(labels), -1).any(axis=1)
         row = int(np.flatnonzero(bad)[0])
         raise DataError(
             f"got label {labels[row]} in row {row} of {name}; expected classes "
             "counted from 0: renumber them, for example with numpy.unique"
+        )
+
+
+def _check_weights(weights: Any, examples: int, name: str) -> None:
+    if weights is None:
+        return
+    weights = np.asarray(weights)
+    if weights.dtype.kind not in "biuf" or weights.shape != (examples,):
+        raise DataError(
+            f"got weights {weights.dtype}{list(weights.shape)} for {examples} examples "
+            f"in {name}; expected one number an example"
+        )
+    _check_finite(weights, f"the weights of {name}")
+    if weights.min() < 0 or weights.max() == 0:
+        raise DataError(
+            f"got weights from {weights.min()} to {weights.max()} in {name}; expected "
+            "none below 0 and some above"
         )
 
 

@@ -24,11 +24,14 @@ from jaxdl.data import Dataset
 from jaxdl.nn.layer import Shape
 from jaxdl.search.space import Group
 from jaxdl.train import (
-    RUNNING,
+    Progress,
     RecipeFunction,
     Structure,
+    TrainState,
+    begin,
     combine,
     init,
+    kept,
     make_epoch,
     member_key,
     tracing_errors_explained,
@@ -44,6 +47,7 @@ class Shared(NamedTuple):
     train: Dataset
     dev: Dataset
     key: jax.Array  # the run's
+    patience: Any  # [] epochs; None: no early stopping
 
 
 class Trained(NamedTuple):
@@ -53,14 +57,16 @@ class Trained(NamedTuple):
     members: NDArray[np.int64]  # [n] ids
     params: Any  # [K, ...]
     state: Any  # [K, ...]
-    stopped_at: NDArray[np.int32]  # [n]
+    fate: NDArray[np.int32]  # [n] index into FATES
+    stopped_at: NDArray[np.int32]  # [n] step; -1 for the finished
+    kept_epoch: NDArray[np.int32]  # [n] epoch of params and state
     metrics: dict[str, NDArray[Any]]  # [epochs, n]
 
 
 class Programs(NamedTuple):
     """The two programs of a block: jitted, lowered for a device, or compiled."""
 
-    start: Any  # (traced [K], members [K], key) -> train_state [K, ...]
+    start: Any  # (traced [K], members [K], key) -> (train_state, progress) [K, ...]
     epoch: Any  # see `make_epoch`, with hyperparameters and state of K members
 
 
@@ -108,15 +114,19 @@ def lower(recipe: RecipeFunction, block: Group, width: int, shared: Shared) -> P
         return jax.ShapeDtypeStruct((width,), dtype, sharding=place)
 
     on_cpu = device.platform == "cpu"
-    programs = _jitted(recipe, block.structure, shared.train.inputs.shape[1:], on_cpu)
+    programs = _jitted(
+        recipe,
+        block.structure,
+        in_shape=shared.train.inputs.shape[1:],
+        early_stopping=shared.patience is not None,
+        on_cpu=on_cpu,
+    )
     traced = {name: per_member(column.dtype) for name, column in block.traced.items()}
-    ids = stopped_at = per_member(jnp.int32)
     number = shapes(jax.ShapeDtypeStruct((), jnp.int32))
     with tracing_errors_explained():
-        start = programs.start.lower(traced, ids, shapes(shared.key))
-        train_state = shapes(start.out_info)
+        start = programs.start.lower(traced, per_member(jnp.int32), shapes(shared.key))
         epoch = programs.epoch.lower(
-            traced, train_state, stopped_at, number, *shapes(shared)
+            traced, *shapes(start.out_info), number, *shapes(shared)
         )
     return Programs(start, epoch)
 
@@ -147,7 +157,7 @@ def train_block(
         width: K.
         shared: data and key.
         epochs: at least 1.
-        report: called after each epoch with `stopped_at` and metrics, `[n]`.
+        report: called after each epoch with the fates and metrics, `[n]`.
     """
     n = len(block.members)
     (device,) = shared.key.devices()
@@ -156,20 +166,30 @@ def train_block(
         return jax.device_put(np.pad(column, (0, width - n), mode="edge"), device)
 
     traced = {name: padded(column) for name, column in block.traced.items()}
-    train_state, stopped_at, metrics = train_epochs(
-        lambda train_state, stopped_at, number: programs.epoch(
-            traced, train_state, stopped_at, np.int32(number), *shared
+    ids = padded(block.members.astype(np.int32))
+    begun: tuple[TrainState, Progress] = programs.start(traced, ids, shared.key)
+    train_state, progress, metrics = train_epochs(
+        lambda train_state, progress, number: programs.epoch(
+            traced, train_state, progress, np.int32(number), *shared
         ),
-        programs.start(traced, padded(block.members.astype(np.int32)), shared.key),
-        padded(np.full(n, RUNNING, np.int32)),
+        *begun,
         epochs,
-        lambda _, stopped, metrics: report(
-            stopped[:n], {name: value[:n] for name, value in metrics.items()}
+        lambda _, fate, metrics: report(
+            fate[:n], {name: value[:n] for name, value in metrics.items()}
         ),
     )
-    params, state = jax.device_get((train_state.params, train_state.state))
-    kept = {name: value[:, :n] for name, value in metrics.items()}
-    return Trained(block.structure, block.members, params, state, stopped_at[:n], kept)
+    params, state, kept_epoch = jax.device_get(kept(train_state, progress))
+    fate, stopped_at = jax.device_get((progress.fate, progress.stopped_at))
+    return Trained(
+        block.structure,
+        block.members,
+        params,
+        state,
+        fate[:n],
+        stopped_at[:n],
+        kept_epoch[:n],
+        {name: value[:, :n] for name, value in metrics.items()},
+    )
 
 
 def place(
@@ -225,11 +245,16 @@ def place(
 
 @functools.lru_cache(maxsize=32)
 def _jitted(
-    recipe: RecipeFunction, structure: Structure, in_shape: Shape, on_cpu: bool
+    recipe: RecipeFunction,
+    structure: Structure,
+    in_shape: Shape,
+    early_stopping: bool,
+    on_cpu: bool,
 ) -> Programs:
     def start_one(traced, member, key):
         hp = combine(traced, structure)
-        return init(recipe, hp, member_key(key, member), in_shape)
+        train_state = init(recipe, hp, member_key(key, member), in_shape)
+        return train_state, begin(train_state, early_stopping=early_stopping)
 
     def epoch_one(traced, *carried_and_data):
         return make_epoch(recipe)(combine(traced, structure), *carried_and_data)
@@ -241,9 +266,9 @@ def _jitted(
     members, shared = 0, None
     return Programs(
         jit(jax.vmap(start_one, (members, members, shared))),
-        # hyperparameters, state and stopped_at; number, train, dev and key
+        # hyperparameters, state and progress; number, train, dev, key and patience
         jit(
-            jax.vmap(epoch_one, (members,) * 3 + (shared,) * 4),
+            jax.vmap(epoch_one, (members,) * 3 + (shared,) * 5),
             donate_argnums=1,
         ),
     )

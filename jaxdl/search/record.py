@@ -19,6 +19,7 @@ def write_run(
     space: Any,
     key: jax.Array,
     epochs: int,
+    patience: int | None,
 ) -> None:
     """Writes the results of a sweep into a folder that was claimed.
 
@@ -30,6 +31,7 @@ def write_run(
         "space": {name: repr(leaf) for name, leaf in zip(names, leaves, strict=True)},
         "members": len(result.status),
         "epochs": epochs,
+        "patience": patience,
         "key": np.asarray(jax.random.key_data(key)).tolist(),
         "plan": result.plan._asdict(),
         "device": jax.devices()[0].device_kind,
@@ -39,13 +41,14 @@ def write_run(
             "jaxlib": jaxlib.__version__,
         },
     }
-    curves = result.metrics | {"stopped_at": result.stopped_at}
+    ends = {"stopped_at": result.stopped_at, "kept_epoch": result.kept_epoch}
+    curves = result.metrics | ends
     runs.write(run_dir, specification, result.rows(), curves, _best(result))
 
 
 def _best(result: SweepResult) -> dict[str, Any]:
     """Returns the winner's arrays by path; none if every member diverged."""
-    if not (result.status == "finished").any():
+    if (result.status == "diverged").all():
         return {}
     best = result.best()
     names, leaves, _ = flatten({"params": best.params, "state": best.state})

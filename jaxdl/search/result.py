@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from jaxdl import terminal
 from jaxdl.search.blocks import Trained
 from jaxdl.search.plan import Plan
-from jaxdl.train import RUNNING, Member, RecipeFunction, flatten
+from jaxdl.train import Member, RecipeFunction, flatten
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -21,29 +21,43 @@ class SweepResult:
     hparams: Any  # the space's tree with [members] leaves
     metrics: dict[str, NDArray[Any]]  # train_loss train_error dev_loss dev_error,
     # [members, epochs], NaN where a member did not run
-    status: NDArray[np.str_]  # [members] finished or diverged
-    stopped_at: NDArray[np.int32]  # [members] first step with a non-finite loss, or -1
+    status: NDArray[np.str_]  # [members] finished, stopped (early) or diverged
+    stopped_at: NDArray[np.int32]  # [members] step at which it did, or -1
+    kept_epoch: NDArray[np.int32]  # [members] epoch that the weights are from, or -1
     plan: Plan
     blocks: tuple[Trained, ...]  # parameters and layer state, as they were trained
 
     def ranking(self) -> NDArray[np.int64]:
-        """Returns member ids, best last dev error first, ties by dev loss.
+        """Returns member ids, lowest dev error of the kept epoch first, ties by loss.
 
         Members that diverged, or whose dev loss is not finite, come last.
         """
-        error, loss = (self.metrics[n][:, -1] for n in ("dev_error", "dev_loss"))
+        final = self.final()
+        error, loss = final["dev_error"], final["dev_loss"]
         return np.lexsort((loss, error, ~np.isfinite(loss)))
 
+    def final(self) -> dict[str, NDArray[Any]]:
+        """Returns the metrics of each member's kept epoch, `[members]`.
+
+        They are NaN for members that diverged.
+        """
+        kept = np.maximum(self.kept_epoch, 0)[:, None]
+        diverged = self.status == "diverged"
+        return {
+            name: np.where(diverged, np.nan, np.take_along_axis(curve, kept, 1)[:, 0])
+            for name, curve in self.metrics.items()
+        }
+
     def best(self) -> Member:
-        """Returns the member with the lowest last dev error.
+        """Returns the member with the lowest dev error, of those that did not diverge.
 
         Raises:
             ValueError: every member diverged.
         """
         winner = int(self.ranking()[0])
-        if self.status[winner] != "finished":
+        if self.status[winner] == "diverged":
             raise ValueError(
-                f"all {len(self.status)} members diverged; expected one that finished: "
+                f"all {len(self.status)} members diverged; expected one that did not: "
                 "lower the range of the learning rate"
             )
         return self.member(winner)
@@ -60,14 +74,15 @@ class SweepResult:
         block = next(block for block in self.blocks if i in block.members)
         slot = int(np.flatnonzero(block.members == i)[0])
         params, state = jax.tree.map(lambda x: x[slot], (block.params, block.state))
-        stopped = int(self.stopped_at[i])
+        stopped_at = int(self.stopped_at[i])
         return Member(
             self.recipe,
             block.structure,
             jax.tree.map(lambda column: column[i], self.hparams),
             {name: curve[i] for name, curve in self.metrics.items()},
             str(self.status[i]),
-            None if stopped == RUNNING else stopped,
+            None if stopped_at < 0 else stopped_at,
+            int(self.kept_epoch[i]),
             params,
             state,
         )
@@ -75,11 +90,12 @@ class SweepResult:
     def rows(self, n: int | None = None) -> tuple[list[str], list[list[Any]]]:
         """Returns column names and a row of plain values for each of the n best."""
         names, columns, _ = flatten(self.hparams)
+        final = self.final()
         header = ["member", *self.metrics, "status", *names]
         rows = [
             [
                 int(i),
-                *(float(curve[i, -1]) for curve in self.metrics.values()),
+                *(float(values[i]) for values in final.values()),
                 self._fate(i),
                 *(_plain(column[i]) for column in columns),
             ]
@@ -88,13 +104,12 @@ class SweepResult:
         return header, rows
 
     def table(self, n: int = 10) -> str:
-        """Returns the n best members as text: last metrics and hyperparameters."""
+        """Returns the n best members as text: metrics and hyperparameters."""
         return terminal.table(*self.rows(n))
 
     def _fate(self, i: int) -> str:
-        if self.status[i] == "diverged":
-            return f"diverged at step {self.stopped_at[i]}"
-        return str(self.status[i])
+        at = f" at step {self.stopped_at[i]}" if self.stopped_at[i] >= 0 else ""
+        return f"{self.status[i]}{at}"
 
 
 def _plain(value: Any) -> Any:

@@ -29,12 +29,14 @@ from jaxdl.search.record import write_run
 from jaxdl.search.result import SweepResult
 from jaxdl.search.space import Group, groups, is_static, sample, structures
 from jaxdl.train import (
+    FATES,
     RUNNING,
     Outline,
     RecipeFunction,
     Structure,
     check_epochs,
     check_key,
+    check_patience,
     flatten,
     inspect,
     on_device,
@@ -49,6 +51,7 @@ def sweep(
     key: jax.Array,
     members: int,
     epochs: int,
+    patience: int | None = None,
     run_dir: str | os.PathLike[str] | None = None,
     plan: Plan | None = None,
     progress: bool = True,
@@ -69,6 +72,9 @@ def sweep(
         key: a threefry key, `jax.random.key(seed)`.
         members: how many models, at least 1.
         epochs: at least 1.
+        patience: how many epochs in a row a member may pass without a lower dev error
+            (ties by dev loss) before it stops; the weights of its best epoch are kept.
+            None: no early stopping, the last epoch's weights are kept.
         run_dir: a folder for the results, made if need be; it must not hold a run.
         plan: how members are laid out; by default what `make_plan` says.
         progress: whether to show progress.
@@ -80,10 +86,11 @@ def sweep(
         RecipeError: the recipe cannot be traced.
         SpaceError: the space makes no sense.
         TypeError: another kind of key.
-        ValueError: `epochs` is below 1, or a plan that cannot be.
+        ValueError: `epochs` or `patience` is below 1, or a plan that cannot be.
     """
     check_key(key)
     check_epochs(epochs)
+    check_patience(patience)
     check(data)
     hparams = sample(key, space, members)
     if run_dir is not None:
@@ -93,7 +100,7 @@ def sweep(
     plan = plan or make_plan(outlines.values(), devices[0].platform)
     check_plan(plan)
     blocks = make_blocks(groups(space, hparams, members), plan.block_width)
-    placed = {d: _share(d, data, key) for d in dict.fromkeys(devices)}
+    placed = {d: _share(d, data, key, patience) for d in dict.fromkeys(devices)}
     compiled = _compile(recipe, blocks, plan, placed, progress)
     steps = {s: outline.steps_per_epoch for s, outline in outlines.items()}
     total = epochs * sum(len(b.members) * steps[b.structure] for b in blocks)
@@ -111,7 +118,7 @@ def sweep(
     result = _gather(recipe, hparams, plan, trained)
     if run_dir is not None:
         try:
-            write_run(run_dir, result, space, key, epochs)
+            write_run(run_dir, result, space, key, epochs, patience)
         except OSError as error:
             warnings.warn(
                 f"the results could not be written to {run_dir} ({error}); they are "
@@ -139,8 +146,15 @@ def _outlines(
     }
 
 
-def _share(device: jax.Device, data: Splits, key: jax.Array) -> Shared:
-    shared = Shared(on_device(data.train), on_device(data.dev), key)
+def _share(
+    device: jax.Device, data: Splits, key: jax.Array, patience: int | None
+) -> Shared:
+    shared = Shared(
+        on_device(data.train),
+        on_device(data.dev),
+        key,
+        None if patience is None else np.int32(patience),
+    )
     return jax.device_put(shared, device)
 
 
@@ -182,11 +196,11 @@ def _reporter(
     """Returns what a block calls after each of its epochs of `steps` steps."""
     alive, left = len(block.members), epochs
 
-    def report(stopped_at, metrics):
+    def report(fate, metrics):
         nonlocal alive, left
         if stop.is_set():
             raise concurrent.futures.CancelledError
-        before, alive = alive, int(np.sum(stopped_at == RUNNING))
+        before, alive = alive, int(np.sum(fate == RUNNING))
         done = 1 if alive else left  # a block without a living member ends here
         left -= done
         error = metrics["dev_error"]
@@ -201,7 +215,10 @@ def _gather(
 ) -> SweepResult:
     """Returns the blocks' results in the order of the members' ids."""
     order = np.argsort(np.concatenate([block.members for block in trained]))
-    stopped_at = np.concatenate([block.stopped_at for block in trained])[order]
+    fate, stopped_at, kept_epoch = (
+        np.concatenate([getattr(block, name) for block in trained])[order]
+        for name in ("fate", "stopped_at", "kept_epoch")
+    )
     curves = [block.metrics for block in trained]
     return SweepResult(
         recipe=recipe,
@@ -210,8 +227,9 @@ def _gather(
             name: np.concatenate([c[name] for c in curves], axis=1).T[order]
             for name in curves[0]
         },
-        status=np.where(stopped_at == RUNNING, "finished", "diverged"),
+        status=np.array(FATES)[fate],
         stopped_at=stopped_at,
+        kept_epoch=kept_epoch,
         plan=plan,
         blocks=tuple(trained),
     )

@@ -1,6 +1,13 @@
 """One model: the recipe, the state it carries, the pure functions that train it."""
 
-from jaxdl.train.check import Outline, check_epochs, inspect, tracing_errors_explained
+from jaxdl.train.check import (
+    Outline,
+    check_epochs,
+    check_patience,
+    inspect,
+    tracing_errors_explained,
+)
+from jaxdl.train.epoch import make_epoch
 from jaxdl.train.fit import fit, train_epochs
 from jaxdl.train.hyperparameters import (
     TRACED,
@@ -12,7 +19,16 @@ from jaxdl.train.hyperparameters import (
     partition,
 )
 from jaxdl.train.member import Member, on_device
-from jaxdl.train.recipe import Recipe, RecipeFunction
+from jaxdl.train.metrics import (
+    accuracy,
+    confusion_matrix,
+    f1,
+    precision,
+    recall,
+    top_k_error,
+)
+from jaxdl.train.progress import FATES, RUNNING, Progress, begin, kept
+from jaxdl.train.recipe import Recipe, RecipeFunction, build
 from jaxdl.train.state import (
     HPARAMS,
     TrainState,
@@ -21,28 +37,38 @@ from jaxdl.train.state import (
     init,
     member_key,
 )
-from jaxdl.train.step import RUNNING, make_epoch, make_eval, make_predict, make_step
+from jaxdl.train.step import make_cost, make_eval, make_predict, make_step
 
 __all__ = [
+    "FATES",
     "HPARAMS",
     "RUNNING",
     "TRACED",
     "Member",
     "Outline",
+    "Progress",
     "Recipe",
     "RecipeError",
     "RecipeFunction",
     "Structure",
     "TrainState",
+    "accuracy",
+    "begin",
+    "build",
     "canonical",
     "check_epochs",
     "check_key",
+    "check_patience",
     "combine",
+    "confusion_matrix",
     "epoch_order",
+    "f1",
     "fit",
     "flatten",
     "init",
     "inspect",
+    "kept",
+    "make_cost",
     "make_epoch",
     "make_eval",
     "make_predict",
@@ -50,6 +76,9 @@ __all__ = [
     "member_key",
     "on_device",
     "partition",
+    "precision",
+    "recall",
+    "top_k_error",
     "tracing_errors_explained",
     "train_epochs",
 ]

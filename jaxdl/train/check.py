@@ -12,8 +12,9 @@ import numpy as np
 
 from jaxdl import nn
 from jaxdl.data import DataError, Dataset, Splits
+from jaxdl.nn.losses import PerExample
 from jaxdl.train.hyperparameters import RecipeError, Structure, combine, default_type
-from jaxdl.train.recipe import PerExample, Recipe, RecipeFunction, build
+from jaxdl.train.recipe import Recipe, RecipeFunction, build, plain_loss
 from jaxdl.train.state import TrainState, init
 from jaxdl.train.step import make_eval, make_step
 
@@ -85,6 +86,21 @@ def check_epochs(epochs: int) -> None:
         raise ValueError(f"got epochs={epochs!r}; expected an int of at least 1")
 
 
+def check_patience(patience: int | None) -> None:
+    """Checks the patience of early stopping.
+
+    Raises:
+        ValueError: it is neither None nor a plain int of at least 1.
+    """
+    if patience is not None and (
+        isinstance(patience, bool) or not isinstance(patience, int) or patience < 1
+    ):
+        raise ValueError(
+            f"got patience={patience!r}; expected a number of epochs, an int of at "
+            "least 1, or None for no early stopping"
+        )
+
+
 def check_training(recipe: Recipe, data: Splits, out_shape: tuple[int, ...]) -> None:
     """Checks a recipe against the data, before anything is compiled.
 
@@ -125,7 +141,7 @@ def check_labels(
     labels = np.asarray(dataset.labels)
     if not np.issubdtype(labels.dtype, np.integer):
         return
-    if loss is nn.sigmoid_cross_entropy:
+    if plain_loss(loss) is nn.sigmoid_cross_entropy:
         classes = 2
     elif labels.ndim == 1 and out_shape[-1:] > (1,):
         classes = out_shape[-1]

@@ -27,9 +27,10 @@ class Member:
     metrics: dict[
         str, NDArray[Any]
     ]  # train_loss train_error dev_loss dev_error, [epochs]
-    status: str  # finished or diverged
-    stopped_at: int | None  # first step with a non-finite loss, if it diverged
-    params: Any  # after the last epoch, or the last finite one
+    status: str  # finished, stopped (early) or diverged
+    stopped_at: int | None  # the step at which it stopped; the first non-finite one
+    kept_epoch: int  # the epoch that params and state are from; -1 the initial ones
+    params: Any  # of the best epoch with early stopping, else of the last finite one
     state: Any  # of the layers, likewise
 
     def predict(self, inputs: ArrayLike) -> NDArray[Any]:
@@ -86,4 +87,4 @@ def _programs(recipe: RecipeFunction, structure: Structure) -> tuple[Any, Any]:
 
 def on_device(dataset: Dataset) -> Dataset:
     """Returns the dataset as JAX arrays of the default types."""
-    return Dataset(canonical(dataset.inputs), canonical(dataset.labels))
+    return jax.tree.map(canonical, dataset)

@@ -1,17 +1,16 @@
 """A recipe: a pure function from hyperparameters to one model's training."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 import optax
 
 from jaxdl import nn
+from jaxdl.nn.losses import PerExample
 from jaxdl.nn.penalties import Penalty
 from jaxdl.train.hyperparameters import RecipeError
-
-PerExample = Callable[[jax.Array, jax.Array], jax.Array]
 
 
 class Recipe(NamedTuple):
@@ -41,9 +40,15 @@ def error_of(recipe: Recipe) -> PerExample:
     """
     if recipe.error is not None:
         return recipe.error
-    if recipe.loss is nn.softmax_cross_entropy:
+    plain = plain_loss(recipe.loss)
+    if plain is nn.softmax_cross_entropy:
         return nn.zero_one_error
-    return nn.sigmoid_error if recipe.loss is nn.sigmoid_cross_entropy else recipe.loss
+    return nn.sigmoid_error if plain is nn.sigmoid_cross_entropy else recipe.loss
+
+
+def plain_loss(loss: PerExample) -> PerExample:
+    """Returns the loss itself, without wrappers such as `nn.label_smoothing`."""
+    return inspect.unwrap(loss)
 
 
 def build(recipe: RecipeFunction, hp: Any) -> Recipe:

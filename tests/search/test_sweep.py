@@ -10,7 +10,7 @@ import pytest
 
 import jaxdl as dl
 from jaxdl import nn, optim, train
-from jaxdl.data import DataError, Dataset
+from jaxdl.data import DataError
 from jaxdl.search import SpaceError
 from jaxdl.search.blocks import (
     Shared,
@@ -21,10 +21,11 @@ from jaxdl.search.blocks import (
     train_block,
 )
 from jaxdl.search.space import Group, groups
+from jaxdl.train.progress import DIVERGED, RUNNING, STOPPED
 
 KEY = jax.random.key(0)
 MEMBERS = 256
-CHECKS = 4  # calls of a recipe by the checks before compilation
+CHECKS = 5  # calls of a recipe by the checks before compilation
 
 
 def sweep(recipe, space, data, **changes):
@@ -88,7 +89,7 @@ def train_in_this_order(ids, recipe, space, hparams, data, width, epochs):
     shuffled = Group(
         group.structure, np.array(ids), {n: c[ids] for n, c in group.traced.items()}
     )
-    shared = Shared(train.on_device(data.train), train.on_device(data.dev), KEY)
+    shared = Shared(train.on_device(data.train), train.on_device(data.dev), KEY, None)
     blocks = make_blocks([shuffled], width)
     (programs,) = compile_all([lower(recipe, blocks[0], width, shared)])
     return [
@@ -178,7 +179,7 @@ def test_a_member_starts_as_fit_does_and_its_first_gradients_agree(
 def test_a_member_agrees_with_fit_after_20_steps_in_float64(make_recipe, space, digits):
     """So it sees the same batches and the same dropout masks."""
     recipe = make_recipe(50)
-    first = Dataset(*(x[:1000] for x in digits.train))
+    first = jax.tree.map(lambda x: x[:1000], digits.train)
     data = digits._replace(train=first)
     with jax.enable_x64(True):
         member = sweep(recipe, space, data, members=5, epochs=1).member(0)
@@ -336,10 +337,10 @@ def test_the_end_of_a_block_without_a_living_member_counts_its_steps(monkeypatch
     block = Group(None, np.arange(2), {})
     report = _reporter(block, 10, 17, lambda *a: shown.append(a), threading.Event())
     dead = {"dev_error": np.array([np.nan, np.nan])}
-    report(np.array([-1, -1]), {"dev_error": np.array([0.3, 0.2])})
-    report(np.array([17, -1]), {"dev_error": np.array([np.nan, 0.1])})
-    report(np.array([17, 35]), dead)
-    report(np.array([17, 35]), dead)
+    report(np.array([RUNNING, RUNNING]), {"dev_error": np.array([0.3, 0.2])})
+    report(np.array([DIVERGED, RUNNING]), {"dev_error": np.array([np.nan, 0.1])})
+    report(np.array([DIVERGED, STOPPED]), dead)
+    report(np.array([DIVERGED, STOPPED]), dead)
     assert sum(steps for steps, _, _ in shown) == 2 * 17 * 10
     assert [died for _, died, _ in shown] == [0, 1, 1, 0]
     assert [best for _, _, best in shown] == [0.2, 0.1, np.inf, np.inf]

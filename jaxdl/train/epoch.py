@@ -1,0 +1,86 @@
+"""The pure function of one epoch: the unit that the host dispatches."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from jaxdl.data import Dataset
+from jaxdl.train.progress import RUNNING, Progress, advance, select
+from jaxdl.train.recipe import RecipeFunction, build
+from jaxdl.train.state import TrainState, epoch_order
+from jaxdl.train.step import Metrics, make_eval, make_step, take
+
+
+def make_epoch(
+    recipe: RecipeFunction,
+) -> Callable[..., tuple[TrainState, Progress, Metrics]]:
+    """Returns the pure function of one epoch::
+
+        epoch(hp, train_state, progress, number, train, dev, key, patience)
+            -> (train_state, progress, metrics)
+
+    It trains on every batch of epoch `number` of the run's `key`, then evaluates on
+    `dev`. The metrics are `train_loss` and `train_error`, means over the steps, and
+    `dev_loss` and `dev_error`.
+
+    A training whose loss, parameters or state turn non-finite has diverged: it is put
+    back to its state at the start of the epoch, at the first step whose loss is not
+    finite; when no step of the epoch shows it, at the step after its last. One that has
+    diverged or stopped stays as it is, and its metrics are NaN.
+    """
+    step, evaluate = make_step(recipe), make_eval(recipe)
+
+    def epoch(hp, train_state, progress, number, train, dev, key, patience):
+        batch_size = build(recipe, hp).batch_size
+        order = epoch_order(key, number, len(train.inputs), batch_size)
+
+        def body(carry, index):
+            return step(hp, carry, take(train, index))
+
+        trained, steps = jax.lax.scan(body, train_state, order)
+        on_dev = evaluate(hp, trained, dev)
+        bad_step = _first_bad_step(train_state, trained, steps["loss"])
+        alive = (progress.fate == RUNNING) & (bad_step < 0)
+        train_state = select(alive, trained, train_state)
+        progress = advance(progress, train_state, bad_step, on_dev, patience)
+        weight = _mean_weight(train, order)
+        metrics = {
+            "train_loss": jnp.mean(steps["loss"]) / weight,
+            "train_error": jnp.mean(steps["error"]) / weight,
+            "dev_loss": on_dev["loss"],
+            "dev_error": on_dev["error"],
+        }
+        metrics = jax.tree.map(lambda x: jnp.where(alive, x, jnp.nan), metrics)
+        return train_state, progress, metrics
+
+    return epoch
+
+
+def _first_bad_step(
+    before: TrainState, after: TrainState, losses: jax.Array
+) -> jax.Array:
+    """Returns the step at which a training turned non-finite, or -1.
+
+    Args:
+        before: at the start of the epoch.
+        after: at its end.
+        losses: of the steps between, `[steps]`.
+    """
+    finite = jnp.isfinite(losses)
+    first_bad = jnp.where(finite.all(), len(losses), jnp.argmin(finite))
+    healthy = finite.all() & _all_finite(after)
+    return jnp.where(healthy, -1, before.step + first_bad).astype(jnp.int32)
+
+
+def _all_finite(train_state: TrainState) -> jax.Array:
+    leaves = (train_state.params, train_state.state, train_state.opt_state)
+    floats = [
+        x for x in jax.tree.leaves(leaves) if jnp.issubdtype(x.dtype, jnp.inexact)
+    ]
+    return jnp.array([jnp.isfinite(x).all() for x in floats], bool).all()
+
+
+def _mean_weight(train: Dataset, order: jax.Array) -> jax.Array | float:
+    """Returns the mean weight of an example in an epoch; 1 where none has any."""
+    return 1.0 if train.weights is None else jnp.mean(train.weights[order])

@@ -1,0 +1,101 @@
+"""How well a classifier does, class by class, counted on the device.
+
+Counts of several batches add up, so a set may be counted in chunks; what is divided
+comes last. C classes; a single output is the logit of class 1 of two.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from jaxdl.nn.losses import PerExample, targets
+
+
+def confusion_matrix(outputs: jax.Array, labels: jax.Array) -> jax.Array:
+    """Returns how many examples of class i were taken for class j, `[C, C]` integers.
+
+    Args:
+        outputs: `[B, C]` logits, or `[B, 1]` for two classes.
+        labels: `[B]` integers, or targets in the shape of the outputs.
+
+    Raises:
+        ValueError: the shapes do not fit, or `[B]` labels are not integers.
+    """
+    if outputs.ndim == 2 and outputs.shape[1] == 1:
+        labels = (labels.reshape(outputs.shape[0]) > 0.5).astype(int)
+        outputs = jnp.concatenate([jnp.zeros_like(outputs), outputs], axis=1)
+    classes = outputs.shape[-1]
+    truth = jnp.argmax(targets(outputs, labels), axis=-1)
+    counts = jnp.zeros((classes, classes), jnp.int32)
+    return counts.at[truth, jnp.argmax(outputs, axis=-1)].add(1)
+
+
+def accuracy(confusion: jax.Array) -> jax.Array:
+    """Returns the fraction of examples that were taken for what they are.
+
+    Args:
+        confusion: `[..., C, C]` counts, rows the truth.
+    """
+    return _ratio(
+        jnp.trace(confusion, axis1=-2, axis2=-1), confusion.sum(axis=(-2, -1))
+    )
+
+
+def precision(confusion: jax.Array) -> jax.Array:
+    """Returns for each class how many taken for it are of it, `[..., C]`; 0 for none.
+
+    Args:
+        confusion: `[..., C, C]` counts, rows the truth.
+    """
+    return _ratio(_hits(confusion), confusion.sum(axis=-2))
+
+
+def recall(confusion: jax.Array) -> jax.Array:
+    """Returns for each class how many of it are taken for it, `[..., C]`; 0 for none.
+
+    Args:
+        confusion: `[..., C, C]` counts, rows the truth.
+    """
+    return _ratio(_hits(confusion), confusion.sum(axis=-1))
+
+
+def f1(confusion: jax.Array) -> jax.Array:
+    """Returns `2 p r / (p + r)` of precision and recall of each class, `[..., C]`.
+
+    Args:
+        confusion: `[..., C, C]` counts, rows the truth.
+    """
+    return _ratio(2 * _hits(confusion), confusion.sum(axis=-2) + confusion.sum(axis=-1))
+
+
+def top_k_error(k: int) -> PerExample:
+    """Returns the error that is 1 where the class is not among the k largest logits.
+
+    It is `zero_one_error` for k = 1, and can be a recipe's `error`.
+
+    Args:
+        k: from 1 to the number of classes, a plain int.
+
+    Raises:
+        ValueError: when called, for fewer classes than k.
+    """
+
+    def error(outputs, labels):
+        if not 1 <= k <= outputs.shape[-1]:
+            raise ValueError(
+                f"got k={k} for outputs {list(outputs.shape)}; expected at least 1 and "
+                "at most the number of classes"
+            )
+        truth = jnp.argmax(targets(outputs, labels), axis=-1)
+        _, largest = jax.lax.top_k(outputs, k)
+        return 1 - jnp.any(largest == truth[:, None], axis=-1).astype(outputs.dtype)
+
+    error.__name__ = f"top_{k}_error"
+    return error
+
+
+def _hits(confusion: jax.Array) -> jax.Array:
+    return jnp.diagonal(confusion, axis1=-2, axis2=-1)
+
+
+def _ratio(part: jax.Array, whole: jax.Array) -> jax.Array:
+    return jnp.where(whole > 0, part / jnp.maximum(whole, 1), 0)
