@@ -1,0 +1,127 @@
+"""How the signal fares on its way through the layers, forward and back."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxdl.data import Dataset
+from jaxdl.nn import Layer, as_layer, serial
+from jaxdl.nn.losses import PerExample
+
+FAR = 100.0  # times larger or smaller than where it started: exploding or vanishing
+
+
+class Signal(NamedTuple):
+    """Norms by layer, named by its place in the model: `2.0` is the first of `2`."""
+
+    activations: dict[str, Any]  # root mean square of the layer's output
+    gradients: dict[str, Any]  # norm of the loss's gradient by the layer's output
+
+    @property
+    def exploding(self) -> tuple[str, ...]:
+        """The layers whose norms are over 100 times what the signal started with.
+
+        Activations start at the first layer, gradients at the last.
+        """
+        return _far(self, lambda ratio: ~(ratio <= FAR))  # NaN as well
+
+    @property
+    def vanishing(self) -> tuple[str, ...]:
+        """The layers whose norms are under 1/100 of what the signal started with."""
+        return _far(self, lambda ratio: ratio < 1 / FAR)
+
+
+def signal(
+    model: Layer,
+    params: Any,
+    state: Any,
+    batch: Dataset,
+    loss: PerExample,
+    *,
+    key: jax.Array | None = None,
+) -> Signal:
+    """Returns the norms of activations and gradients at every layer, in training mode.
+
+    For a layer's output `a: [B, ...]` of n entries these are `||a|| / sqrt(n)`, which
+    does not depend on the layer's width, and `||dJ/da||`, J the mean loss. A layer
+    made of others is looked into. It is pure, so it may be jitted and vmapped over
+    models.
+
+    Args:
+        model: a layer, such as `nn.serial(...)`.
+        params: its parameters.
+        state: its state.
+        batch: examples and labels.
+        loss: `loss(outputs, labels) -> [B]`.
+        key: for layers that draw, such as dropout.
+
+    Raises:
+        ValueError: a layer draws and there is no key.
+
+    Source: Glorot and Bengio, Understanding the difficulty of training deep feedforward
+    neural networks, 2010.
+    """
+    model = as_layer(model)
+    if model.join is None:
+        model, params, state = serial(model), (params,), (state,)
+
+    def cost(nudges):
+        outputs: dict[str, jax.Array] = {}
+        probed = _probed(model, "", nudges, outputs)
+        y, _ = probed.apply(params, state, batch.inputs, key=key, train=True)
+        return jnp.mean(loss(y, batch.labels)), outputs
+
+    _, shapes = jax.eval_shape(cost, {})
+    nudges = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), shapes)
+    gradients, outputs = jax.grad(cost, has_aux=True)(nudges)
+    return Signal(
+        {name: jnp.sqrt(jnp.mean(outputs[name] ** 2)) for name in _in_order(outputs)},
+        {name: jnp.linalg.norm(gradients[name].ravel()) for name in _in_order(outputs)},
+    )
+
+
+def _probed(
+    layer: Layer, name: str, nudges: dict[str, Any], outputs: dict[str, jax.Array]
+) -> Layer:
+    """Returns the layer with its parts' outputs noted, and moved by the `nudges`.
+
+    The gradient by a nudge of zeros is the gradient by the output itself.
+    """
+    if layer.join is not None:
+        parts = (
+            _probed(part, f"{name}.{i}" if name else str(i), nudges, outputs)
+            for i, part in enumerate(layer.parts)
+        )
+        return layer.join(*parts)
+
+    def apply(params, state, x, *, key=None, train=False):
+        y, state = layer.apply(params, state, x, key=key, train=train)
+        y = outputs[name] = y + nudges.get(name, 0)
+        return y, state
+
+    return layer._replace(apply=apply)
+
+
+def _in_order(names: Iterable[str]) -> list[str]:
+    """Returns names in the order of the layers; JAX sorts them as texts."""
+    return sorted(names, key=lambda name: [int(place) for place in name.split(".")])
+
+
+def _far(norms: Signal, is_far: Callable[[Any], Any]) -> tuple[str, ...]:
+    """Returns the layers where activations or gradients are far from their start."""
+    names = _in_order(norms.activations)
+    forward = [np.asarray(norms.activations[name]) for name in names]
+    back = [np.asarray(norms.gradients[name]) for name in names]
+    return tuple(
+        name
+        for name, a, g in zip(names, forward, back, strict=True)
+        if np.any(is_far(_ratio(a, forward[0])) | is_far(_ratio(g, back[-1])))
+    )
+
+
+def _ratio(norm: Any, start: Any) -> Any:
+    """Returns `norm / start`; 0 for a norm of 0, whatever it started with."""
+    return np.where(norm == 0, 0, norm / np.where(norm == 0, 1, start))

@@ -1,0 +1,13 @@
+"""Experiment files, and what is worth knowing of one before it is trained."""
+
+from jaxdl.experiment.examine import Finding, examine
+from jaxdl.experiment.file import Experiment, ExperimentError, hyperparameters, load
+
+__all__ = [
+    "Experiment",
+    "ExperimentError",
+    "Finding",
+    "examine",
+    "hyperparameters",
+    "load",
+]

@@ -1,0 +1,126 @@
+"""Experiment files: Python files that define `recipe`, `space` and `data`.
+
+A file is run, so it is trusted like any script.
+"""
+
+import ast
+import runpy
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxdl.data import Splits
+from jaxdl.search import Static
+from jaxdl.search.distributions import DISTRIBUTIONS
+from jaxdl.search.space import is_static
+from jaxdl.train import RecipeFunction, flatten
+
+
+class ExperimentError(ValueError):
+    """An experiment file, or what the command line says of it, cannot be used."""
+
+
+class Experiment(NamedTuple):
+    """What an experiment file defines."""
+
+    recipe: RecipeFunction
+    space: Any
+    data: Splits
+
+
+def load(file: Path) -> Experiment:
+    """Returns what the file defines, having run it.
+
+    Raises:
+        ExperimentError: there is no such file, or it lacks a definition.
+    """
+    if not file.is_file():
+        raise ExperimentError(f"there is no experiment file {file}")
+    sys.path.insert(0, str(file.resolve().parent))  # as `python FILE` would have it
+    defined = runpy.run_path(str(file))
+    missing = [name for name in Experiment._fields if name not in defined]
+    if missing:
+        raise ExperimentError(
+            f"{file} does not define {', '.join(missing)}; expected a recipe "
+            "(hyperparameters -> jaxdl.Recipe), a space and data"
+        )
+    experiment = Experiment(*(defined[name] for name in Experiment._fields))
+    if not callable(experiment.recipe) or not isinstance(experiment.data, Splits):
+        raise ExperimentError(
+            f"{file} defines recipe={experiment.recipe!r} and data of type "
+            f"{type(experiment.data).__name__}; expected a function and "
+            "jaxdl.data.Splits"
+        )
+    return experiment
+
+
+def hyperparameters(
+    space: Any, arguments: Sequence[str], *, middle: bool = False
+) -> Any:
+    """Returns the space with its distributions replaced by the values given.
+
+    Args:
+        space: as for `sample`.
+        arguments: texts `NAME=VALUE`.
+        middle: whether what is not given becomes the middle of its range.
+
+    Raises:
+        ExperimentError: an unknown or missing name, or a value of another type.
+    """
+    given = {name: value for name, _, value in (a.partition("=") for a in arguments)}
+    names, leaves, treedef = flatten(space)
+    unknown = sorted(set(given) - set(names))
+    # What is no constant must be given: distributions, and arrays [members].
+    sampled = [
+        name
+        for name, leaf in zip(names, leaves, strict=True)
+        if not (leaf is None or isinstance(leaf, str | int | float))
+    ]
+    missing = [name for name in sampled if name not in given]
+    if unknown or (missing and not middle):
+        raise ExperimentError(
+            f"got hyperparameters {sorted(given)}: "
+            + (f"unknown {unknown}, " if unknown else "")
+            + (f"missing {missing}, " if missing else "")
+            + f"expected NAME=VALUE for each of {sampled} and, if wanted, for "
+            f"{sorted(set(names) - set(sampled))}"
+        )
+    values = (
+        _value(name, given[name], leaf) if name in given else _middle(leaf)
+        for name, leaf in zip(names, leaves, strict=True)
+    )
+    return jax.tree.unflatten(treedef, values)
+
+
+def _middle(leaf: Any) -> Any:
+    """Returns a distribution's median, an array's first number, a constant itself."""
+    if isinstance(leaf, DISTRIBUTIONS):
+        value = leaf.quantile(np.asarray(0.5))
+        return value if isinstance(leaf, Static) else np.asarray(value)
+    return leaf if leaf is None or np.ndim(leaf) == 0 else np.asarray(leaf)[0]
+
+
+def _value(name: str, text: str, leaf: Any) -> Any:
+    """Returns the text as a Python literal, or as it is where a str is expected."""
+    if isinstance(leaf, Static):
+        chosen = [option for option in leaf.options if str(option) == text]
+        if not chosen:
+            raise ExperimentError(f"got {name}={text}; expected one of {leaf.options}")
+        return chosen[0]
+    try:
+        value = ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        value = text
+    if is_static(leaf):
+        if leaf is not None and type(value) is not type(leaf):
+            raise ExperimentError(
+                f"got {name}={text}; expected {type(leaf).__name__}, such as {leaf!r}"
+            )
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ExperimentError(f"got {name}={text}; expected a number")
+    return np.asarray(value)  # traced, whether float or int
