@@ -124,4 +124,5 @@ def _far(norms: Signal, is_far: Callable[[Any], Any]) -> tuple[str, ...]:
 
 def _ratio(norm: Any, start: Any) -> Any:
     """Returns `norm / start`; 0 for a norm of 0, whatever it started with."""
-    return np.where(norm == 0, 0, norm / np.where(norm == 0, 1, start))
+    with np.errstate(all="ignore"):  # inf / inf is NaN, which is far
+        return np.where(norm == 0, 0, norm / np.where(norm == 0, 1, start))

@@ -11,6 +11,7 @@ from jax.test_util import check_grads
 from sklearn.metrics import log_loss
 
 from jaxdl import nn, optim
+from jaxdl.diagnose import check_gradients
 
 rng = np.random.default_rng(0)
 LOGITS = rng.normal(0, 3, (20, 5))
@@ -22,11 +23,17 @@ LOSSES = {
     "softmax, classes": (nn.softmax_cross_entropy, CLASSES, True),
     "softmax, one-hot": (nn.softmax_cross_entropy, np.eye(5)[CLASSES], True),
     "softmax, soft": (nn.softmax_cross_entropy, SOFT, True),
+    "softmax, smoothed": (
+        nn.label_smoothing(nn.softmax_cross_entropy, 0.1), CLASSES, True,
+    ),
+    "softmax, class weights": (
+        nn.class_weighted(nn.softmax_cross_entropy, np.arange(5.0)), CLASSES, True,
+    ),
     "sigmoid": (nn.sigmoid_cross_entropy, YES_NO, True),
     "squared": (nn.squared_error, SOFT, True),
     "zero-one": (nn.zero_one_error, CLASSES, False),
     "sigmoid error": (nn.sigmoid_error, YES_NO, False),
-}
+}  # fmt: skip
 losses = pytest.mark.parametrize("name", LOSSES)
 
 
@@ -69,6 +76,10 @@ def test_gradients_agree_with_differences_in_float64(name):
                 eps=1e-5,
                 rtol=1e-6,
             )
+            check = check_gradients(
+                lambda z: jnp.mean(loss(z, jnp.asarray(labels))), jnp.asarray(LOGITS)
+            )
+            assert check.score < 1e-7
 
 
 def test_softmax_gives_the_courses_values():
@@ -132,8 +143,12 @@ def test_extreme_logits_stay_finite(size):
     np.testing.assert_array_equal(nn.softmax(z).sum(), 1)
     binary = nn.sigmoid_cross_entropy(jnp.array([[size]]), jnp.array([1]))
     assert binary[0] == max(0.0, -size)
-    gradient = jax.grad(lambda z: nn.softmax_cross_entropy(z, jnp.array([0]))[0])(z)
-    assert np.isfinite(gradient).all()
+    for loss in (
+        nn.softmax_cross_entropy,
+        nn.label_smoothing(nn.softmax_cross_entropy, 0.1),
+    ):
+        gradient = jax.grad(lambda z, f=loss: f(z, jnp.array([0]))[0])(z)
+        assert np.isfinite(gradient).all()
 
 
 def test_errors_and_squares_by_hand():
@@ -217,3 +232,64 @@ def test_l2_under_gradient_descent_is_weight_decay():
     updates, _ = optimizer.update(gradient, optimizer.init(w))
     expected = (1 - rate * strength / m) * w["kernel"] - rate * loss_gradient
     np.testing.assert_allclose(w["kernel"] + updates["kernel"], expected, rtol=1e-6)
+
+
+# wrappers
+
+
+def test_smoothed_labels_are_those_of_pytorch():
+    torch = pytest.importorskip("torch")
+    for smoothing in (0.0, 0.1, 0.5):
+        loss = nn.label_smoothing(nn.softmax_cross_entropy, smoothing)
+        ours = loss(jnp.asarray(LOGITS), jnp.asarray(CLASSES))
+        theirs = torch.nn.functional.cross_entropy(
+            torch.tensor(LOGITS), torch.tensor(CLASSES),
+            label_smoothing=smoothing, reduction="none",
+        )  # fmt: skip
+        np.testing.assert_allclose(ours, theirs, rtol=2e-5)
+
+
+def test_smoothing_by_hand():
+    loss = nn.label_smoothing(nn.softmax_cross_entropy, 0.2)
+    z = jnp.log(jnp.array([[0.7, 0.2, 0.1, 1e-3]]) / 1.001)
+    soft = np.array([0.8, 0, 0, 0]) + 0.05
+    expected = -np.sum(soft * np.log(np.array([0.7, 0.2, 0.1, 1e-3]) / 1.001))
+    np.testing.assert_allclose(loss(z, jnp.array([0])), [expected], rtol=1e-5)
+
+
+def test_class_weights_are_those_of_pytorch():
+    torch = pytest.importorskip("torch")
+    weights = np.array([0.5, 1, 2, 0, 3])
+    loss = nn.class_weighted(nn.softmax_cross_entropy, weights)
+    theirs = torch.nn.functional.cross_entropy(
+        torch.tensor(LOGITS), torch.tensor(CLASSES), torch.tensor(weights),
+        reduction="none",
+    )  # fmt: skip
+    for labels in (CLASSES, np.eye(5)[CLASSES]):
+        ours = loss(jnp.asarray(LOGITS), jnp.asarray(labels))
+        np.testing.assert_allclose(ours, theirs, rtol=2e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("wrapper", "values"),
+    [
+        (nn.label_smoothing, [0.0, 0.3]),
+        (nn.class_weighted, [[1.0] * 5, [0.0, 1, 2, 3, 4]]),
+    ],
+)
+def test_strengths_of_wrappers_may_be_traced(wrapper, values):
+    def one(strength):
+        loss = wrapper(nn.softmax_cross_entropy, strength)
+        return loss(jnp.asarray(LOGITS), jnp.asarray(CLASSES))
+
+    together = jax.jit(jax.vmap(one))(jnp.asarray(values))
+    plain = nn.softmax_cross_entropy(jnp.asarray(LOGITS), jnp.asarray(CLASSES))
+    np.testing.assert_allclose(together[0], plain, rtol=1e-5)  # switched off
+    np.testing.assert_allclose(together[1], one(jnp.asarray(values[1])), rtol=1e-5)
+    assert not np.allclose(together[1], plain)
+
+
+def test_another_number_of_class_weights_is_refused():
+    loss = nn.class_weighted(nn.softmax_cross_entropy, np.ones(4))
+    with pytest.raises(ValueError, match=r"class weights \[4\].*outputs \[20, 5\]"):
+        loss(jnp.asarray(LOGITS), jnp.asarray(CLASSES))

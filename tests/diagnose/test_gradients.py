@@ -1,0 +1,160 @@
+"""The gradient check: right gradients, and errors planted in each kind of layer."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from jaxdl import nn
+from jaxdl.diagnose import check_gradients
+
+
+@jax.custom_jvp
+def planted(x, size):
+    """The identity, whose derivative is 1 + size."""
+    return x
+
+
+@planted.defjvp
+def _(primals, tangents):
+    return primals[0], tangents[0] * (1 + primals[1])
+
+
+MODELS = {  # name: (model, shape of an example)
+    "dense": (
+        lambda: nn.serial(
+            nn.dense(6, use_bias=False), nn.batch_norm(), nn.tanh, nn.dense(4),
+            nn.dropout(0.8), nn.dense(3),
+        ), (5,),
+    ),
+    "convolutional": (
+        lambda: nn.serial(
+            nn.random_rotation(20.0), nn.conv2d(3), nn.max_pool(), nn.batch_norm(),
+            nn.residual(nn.conv2d(3, use_bias=False), nn.relu), nn.mean_pool(),
+            nn.flatten, nn.repeat(nn.dense(4), 2), nn.dense(3),
+        ), (8, 9, 2),
+    ),
+}  # fmt: skip
+
+
+def network(leaf, size, name="dense"):
+    """Returns a loss with a wrong gradient in one leaf, and its parameters."""
+    make, in_shape = MODELS[name]
+    model = make()
+    x = jax.random.normal(jax.random.key(1), (8, *in_shape))
+    labels = jnp.arange(8) % 3
+    params, state, _ = model.init(jax.random.key(0), in_shape)
+
+    def loss(params):
+        def plant(path, w):
+            name = jax.tree_util.keystr(path, simple=True, separator=".")
+            return planted(w, size) if name == leaf else w
+
+        params = jax.tree.map_with_path(plant, params)
+        key = jax.random.key(2)
+        outputs, _ = model.apply(params, state, x, key=key, train=True)
+        losses = nn.softmax_cross_entropy(outputs, labels)
+        return jnp.mean(losses) + nn.l2(0.1)(params, 8)
+
+    return loss, params
+
+
+LEAVES = {
+    "dense": [
+        "0.kernel", "1.gamma", "1.beta", "3.kernel", "3.bias", "5.kernel", "5.bias",
+    ],
+    "convolutional": [
+        "1.kernel", "1.bias", "3.gamma", "3.beta", "4.0.kernel", "7.0.kernel",
+        "7.0.bias", "7.1.kernel", "7.1.bias", "8.kernel", "8.bias",
+    ],
+}  # fmt: skip
+PLANTED = [
+    (name, leaf)
+    for name, leaves in LEAVES.items()
+    # A bias before a pool and a batch norm has no gradient to be wrong.
+    for leaf in leaves if (name, leaf) != ("convolutional", "1.bias")
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_right_gradient_is_called_correct(name):
+    assert jnp.result_type(float) == jnp.float32
+    check = check_gradients(*network("none", 0.0, name))
+    assert check.verdict == "correct" and check.score < 1e-7
+    assert list(check.per_leaf) == sorted(LEAVES[name], key=list(check.per_leaf).index)
+    assert jnp.result_type(float) == jnp.float32
+
+
+@pytest.mark.parametrize(("name", "leaf"), PLANTED)
+def test_a_planted_error_is_found_and_its_leaf_is_named(name, leaf):
+    check = check_gradients(*network(leaf, 0.1, name))
+    assert check.verdict == "wrong"
+    assert max(check.per_leaf, key=check.per_leaf.get) == leaf
+    assert check.per_leaf[leaf] == pytest.approx(0.1 / 2.1, rel=1e-3)
+    others = [score for other, score in check.per_leaf.items() if other != leaf]
+    assert max(others) < 1e-6
+
+
+WITHOUT_PARAMETERS = {
+    "dropout": nn.dropout(0.7), "relu": nn.relu, "residual": nn.residual(nn.tanh),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WITHOUT_PARAMETERS)
+def test_an_error_in_a_layer_without_parameters_shows_in_the_leaves_before_it(name):
+    def wrong(x):
+        return planted(x, 0.1)
+
+    model = nn.serial(nn.dense(6), wrong, WITHOUT_PARAMETERS[name], nn.dense(3))
+    x = jax.random.normal(jax.random.key(1), (8, 5))
+    params, state, _ = model.init(jax.random.key(0), (5,))
+
+    def loss(params):
+        outputs, _ = model.apply(params, state, x, key=jax.random.key(2), train=True)
+        return jnp.mean(nn.squared_error(outputs, jnp.ones((8, 3))))
+
+    check = check_gradients(loss, params)
+    assert check.verdict == "wrong"
+    for leaf, score in check.per_leaf.items():
+        assert score == pytest.approx(0.1 / 2.1 if leaf[0] == "0" else 0, abs=1e-6)
+
+
+def test_a_bias_before_a_batch_norm_has_no_gradient_and_no_fault():
+    check = check_gradients(*network("8.kernel", 0.1, "convolutional"))
+    assert check.per_leaf["1.bias"] == 0
+
+
+def test_a_part_of_the_coordinates_is_drawn_from_each_leaf():
+    loss, params = network("3.kernel", 0.1)
+    check = check_gradients(loss, params, per_leaf=5)
+    assert set(check.per_leaf) == set(LEAVES["dense"])
+    assert check.per_leaf["3.kernel"] == pytest.approx(0.1 / 2.1, rel=1e-3)
+    assert check.per_leaf["0.kernel"] < 1e-6
+    every = check_gradients(loss, params, per_leaf=24)  # the largest leaf has 30
+    assert every.per_leaf["5.bias"] == check_gradients(loss, params).per_leaf["5.bias"]
+
+
+def test_a_small_error_deserves_another_look():
+    assert check_gradients(*network("3.kernel", 5e-5)).verdict == "look again"
+
+
+def test_live_dropout_is_refused():
+    keys = iter(jax.random.split(jax.random.key(0), 10))
+    layer = nn.dropout(0.5)
+
+    def loss(w):
+        return jnp.sum(layer.apply((), (), w[None], key=next(keys), train=True)[0])
+
+    with pytest.raises(ValueError, match="switch dropout"):
+        check_gradients(loss, jnp.ones(20))
+
+
+@pytest.mark.parametrize("loss", [lambda w: w, lambda w: jnp.sum(w) / 0])
+def test_a_loss_that_is_no_finite_scalar_is_refused(loss):
+    with pytest.raises(ValueError, match="expected one finite number"):
+        check_gradients(loss, jnp.ones(3))
+
+
+def test_a_parameter_without_effect_has_score_zero():
+    check = check_gradients(lambda p: p["a"] ** 2, {"a": 3.0, "unused": jnp.ones(3)})
+    assert check.per_leaf["unused"] == 0
+    assert check.verdict == "correct"

@@ -1,0 +1,182 @@
+"""What must not matter does not: orders of members, classes, features and units."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxdl as dl
+from jaxdl import nn, optim, train
+from jaxdl.data import Dataset
+
+rng = np.random.default_rng(0)
+FEATURES, UNITS, CLASSES, B = 6, 5, 4, 12
+HP = {"rate": 0.1, "smoothing": 0.1}
+
+
+def recipe(hp):
+    return dl.Recipe(
+        nn.serial(
+            nn.dense(UNITS, use_bias=False), nn.batch_norm(), nn.tanh, nn.dense(CLASSES)
+        ),
+        optim.adam(hp["rate"]),
+        nn.label_smoothing(nn.softmax_cross_entropy, hp["smoothing"]),
+        nn.l2(0.1),
+        batch_size=B,
+    )
+
+
+@pytest.fixture
+def wide():
+    """Float64, so that another order of a sum shows only far behind the point."""
+    with jax.enable_x64(True):
+        yield
+
+
+def batch(examples=B):
+    inputs = rng.normal(size=(examples, FEATURES))
+    return Dataset(jnp.asarray(inputs), jnp.asarray(rng.integers(0, CLASSES, examples)))
+
+
+def trained(state, batch, steps=5, make=recipe):
+    step = jax.jit(train.make_step(make))
+    for _ in range(steps):
+        state, metrics = step(HP, state, batch)
+    return state, metrics
+
+
+def start(make=recipe):
+    return train.init(make, HP, jax.random.key(0), (FEATURES,))
+
+
+def permuted(state, path, order, axis):
+    """Returns the state with one leaf's axis in another order, moments included."""
+
+    def permute(where, leaf):
+        name = jax.tree_util.keystr(where, simple=True, separator=".")
+        return jnp.take(leaf, order, axis) if name.endswith(path) else leaf
+
+    return jax.tree.map_with_path(permute, state._replace(key=None))._replace(
+        key=state.key
+    )
+
+
+def assert_close(a, b):
+    jax.tree.map(
+        lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-9, atol=1e-12),
+        (a[0]._replace(key=0), a[1]),
+        (b[0]._replace(key=0), b[1]),
+    )
+
+
+@pytest.mark.usefixtures("wide")
+def test_the_order_of_features_does_not_matter_with_their_weights():
+    order, data = jnp.asarray(rng.permutation(FEATURES)), batch()
+    state, metrics = trained(start(), data)
+    moved = trained(
+        permuted(start(), "0.kernel", order, 0),
+        data._replace(inputs=data.inputs[:, order]),
+    )
+    assert_close(moved, (permuted(state, "0.kernel", order, 0), metrics))
+
+
+@pytest.mark.usefixtures("wide")
+def test_the_order_of_classes_does_not_matter_with_their_weights():
+    order, data = jnp.asarray(rng.permutation(CLASSES)), batch()
+    state, metrics = trained(start(), data)
+    renamed = data._replace(labels=jnp.argsort(order)[data.labels])
+
+    def reorder(state):
+        return permuted(permuted(state, "3.kernel", order, 1), "3.bias", order, 0)
+
+    assert_close(trained(reorder(start()), renamed), (reorder(state), metrics))
+
+
+@pytest.mark.usefixtures("wide")
+def test_the_order_of_hidden_units_does_not_matter_with_their_weights():
+    order, data = jnp.asarray(rng.permutation(UNITS)), batch()
+    state, metrics = trained(start(), data)
+
+    def reorder(state):
+        state = permuted(state, "0.kernel", order, 1)
+        for name in ("1.gamma", "1.beta", "1.mean", "1.variance", "3.kernel"):
+            state = permuted(state, name, order, 0)
+        return state
+
+    assert_close(trained(reorder(start()), data), (reorder(state), metrics))
+
+
+@pytest.mark.usefixtures("wide")
+def test_the_order_of_examples_does_not_matter():
+    order, data = jnp.asarray(rng.permutation(B)), batch()
+    shuffled = jax.tree.map(lambda x: x[order], data)
+    assert_close(trained(start(), shuffled), trained(start(), data))
+
+
+def test_the_order_of_members_does_not_matter_to_the_bit():
+    order, data = rng.permutation(8), batch()
+    rates = {"rate": jnp.logspace(-3, -1, 8), "smoothing": jnp.linspace(0, 0.3, 8)}
+    keys = jax.vmap(lambda i: train.member_key(jax.random.key(0), i))(jnp.arange(8))
+    states = jax.vmap(lambda hp, key: train.init(recipe, hp, key, (FEATURES,)))(
+        rates, keys
+    )
+    step = jax.jit(jax.vmap(train.make_step(recipe), (0, 0, None)))
+
+    def some_steps(hp, state):
+        for _ in range(5):
+            state, metrics = step(hp, state, data)
+        return state._replace(key=()), metrics
+
+    def reordered(tree):
+        return jax.tree.map(lambda x: x[order], tree)
+
+    here = reordered(some_steps(rates, states))
+    there = some_steps(reordered(rates), reordered(states))
+    jax.tree.map(np.testing.assert_array_equal, here, there)
+
+
+@pytest.mark.usefixtures("wide")
+@pytest.mark.parametrize("parts", [2, 3, 4])
+def test_a_batch_in_parts_under_accumulation_is_the_whole_batch(parts):
+    def make(every):
+        def recipe(hp):
+            return dl.Recipe(
+                nn.serial(nn.dense(UNITS), nn.tanh, nn.dense(CLASSES)),
+                optim.accumulate(optim.adam(hp["rate"]), every),
+                nn.softmax_cross_entropy,
+            )
+
+        return recipe
+
+    whole, _ = trained(start(make(1)), data := batch(), 1, make(1))
+    state, step = start(make(parts)), jax.jit(train.make_step(make(parts)))
+    size = B // parts
+    for i in range(parts):
+        part = jax.tree.map(lambda x, i=i: x[i * size : (i + 1) * size], data)
+        state, _ = step(HP, state, part)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12),
+        state.params,
+        whole.params,
+    )
+
+
+@pytest.mark.usefixtures("wide")
+def test_an_example_of_weight_two_is_the_example_twice():
+    def recipe(hp):
+        model = nn.serial(nn.dense(UNITS), nn.tanh, nn.dense(CLASSES))
+        return dl.Recipe(model, optim.momentum(hp["rate"]), nn.softmax_cross_entropy)
+
+    data = batch(8)
+    weights = jnp.array([2.0, 0, 1, 1, 2, 0, 1, 1])  # a mean of 1
+    repeated = jnp.array([0, 0, 2, 3, 4, 4, 6, 7])
+    twice = jax.tree.map(lambda x: x[repeated], data)
+    assert_close(
+        trained(start(recipe), data._replace(weights=weights), make=recipe),
+        trained(start(recipe), twice, make=recipe),
+    )
+    state, _ = trained(start(recipe), twice, make=recipe)
+    evaluate = train.make_eval(recipe)
+    ours = evaluate(HP, state, data._replace(weights=5 * weights))
+    theirs = evaluate(HP, state, twice)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9), ours, theirs)
