@@ -1,48 +1,214 @@
-"""From one dataset to three, and their normalization with the train set's moments."""
+"""From one dataset to three, and their normalization with the train set's moments.
 
+`m` examples are divided among `S` sets: three, or two where dev and test are one.
+"""
+
+import warnings
 from collections.abc import Sequence
 
 import jax
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from jaxdl.data.dataset import DataError, Dataset, Moments, Splits, check
+from jaxdl.data.dataset import (
+    DataError,
+    Dataset,
+    Moments,
+    Splits,
+    check,
+    check_dataset,
+)
 
 
 def split(
-    dataset: Dataset, fractions: Sequence[float] = (0.6, 0.2, 0.2), *, key: jax.Array
+    dataset: Dataset,
+    fractions: str | Sequence[float] = (0.6, 0.2, 0.2),
+    *,
+    key: jax.Array,
+    stratify: bool = False,
+    groups: ArrayLike | None = None,
 ) -> Splits:
     """Returns train, dev and test sets drawn from `dataset` without replacement.
 
-    The examples are shuffled once; set i ends at `round(m * sum(fractions[:i+1]))`, so
-    the sizes add up to m exactly.
+    Each set is in random order, and the sizes add up to m exactly.
+
+    - By default the examples are shuffled once and set i ends at
+      `round(m * sum(fractions[:i+1]))`. A class that a set lacks is warned of.
+    - With `stratify`, each class is divided by the fractions: of its n examples, set i
+      gets `n * fractions[i]` to within one, and at least one. What rounding down leaves
+      over goes to sets without an example of the class, else to the sets furthest below
+      their size: each is within one of `m * fractions[i]`, small classes aside.
+    - With `groups`, examples of one group stay together. The groups are shuffled, and
+      each goes to the set that is then furthest below its size, the last ones to sets
+      still empty. No set exceeds `m * fractions[i]` by as much as the largest group.
+
+    Two fractions leave out the dev set. The test set then stands for it as well: one
+    chooses by it, and its error is no longer that on unseen data.
 
     Args:
         dataset: `[m, ...]` examples.
-        fractions: of train, dev and test; each above 0, adding up to 1.
+        fractions: of train, dev and test, or of train and test; each above 0, adding up
+            to 1. Or percentages in a text, adding up to 100: "60:20:20" for some 10,000
+            examples, "98:1:1" for a million, "99.5:0.4:0.1" for more, "70:30".
         key: of the shuffle.
+        stratify: divide each class by itself; the labels are integers `[m]`.
+        groups: `[m]` integers or texts, such as the person an example comes from.
 
     Raises:
-        DataError: fractions that are not three positive numbers adding up to 1, or so
-            few examples that a set would be empty.
+        DataError: what `from_arrays` refuses, fractions, labels or groups other than
+            above, both `stratify` and `groups`, or so few examples, examples of a class
+            or groups that a set would be without.
+
+    Source of the fractions: Ng, Deep Learning Specialization, course 2.
     """
-    shares = np.asarray(fractions, float)
-    if shares.shape != (3,) or (shares <= 0).any() or abs(shares.sum() - 1) > 1e-9:
+    check_dataset(dataset, "the data")
+    shares, labels = _shares(fractions), np.asarray(dataset.labels)
+    if stratify and groups is not None:
         raise DataError(
-            f"got fractions {shares.tolist()}; expected three numbers above 0 that "
-            "add up to 1, such as (0.6, 0.2, 0.2)"
+            "got both stratify and groups; expected one of them: whole groups cannot "
+            "keep the proportions of the classes"
         )
-    m = len(dataset.inputs)
-    ends = np.round(m * np.cumsum(shares)[:2]).astype(int)
-    parts = np.split(np.asarray(jax.random.permutation(key, m)), ends)
-    for name, part in zip(("train", "dev", "test"), parts, strict=True):
+    if stratify:
+        parts = _by_class(labels, shares, key)
+    elif groups is not None:
+        parts = _by_group(np.asarray(groups), len(labels), shares, key)
+    else:
+        parts = _by_example(len(labels), shares, key)
+    sets = [jax.tree.map(lambda x, rows=rows: x[rows], dataset) for rows in parts]
+    splits = Splits(sets[0], sets[1], sets[-1])
+    _warn_of_missing_classes(labels, splits)
+    return splits
+
+
+def _shares(fractions: str | Sequence[float]) -> NDArray[np.float64]:
+    """Returns the fractions `[S]`, also where they are percentages in a text."""
+    try:
+        if isinstance(fractions, str):
+            shares = np.array(fractions.split(":"), float) / 100
+        else:
+            shares = np.asarray(fractions, float)
+    except (TypeError, ValueError):
+        shares = np.empty(0)
+    whole = abs(shares.sum() - 1) <= 1e-9
+    if shares.shape not in ((2,), (3,)) or not (shares > 0).all() or not whole:
+        raise DataError(
+            f"got fractions {fractions!r}; expected three numbers above 0 (or two, for "
+            'no dev set) that add up to 1, such as (0.6, 0.2, 0.2), or "60:20:20"'
+        )
+    return shares
+
+
+def _shuffled(m: int, key: jax.Array) -> NDArray[np.int32]:
+    return np.asarray(jax.random.permutation(key, m))
+
+
+def _by_example(m: int, shares: NDArray, key: jax.Array) -> list[NDArray[np.int32]]:
+    """Returns the S sets' rows: a shuffle, cut."""
+    ends = np.round(m * np.cumsum(shares)[:-1]).astype(int)
+    parts = np.split(_shuffled(m, key), ends)
+    names = ("train", "dev", "test") if len(parts) == 3 else ("train", "test")
+    for name, part in zip(names, parts, strict=True):
         if len(part) == 0:
             raise DataError(
                 f"splitting {m} examples by {shares.tolist()} leaves the {name} set "
                 "empty; expected at least one example in each: use more data or a "
                 "larger fraction"
             )
-    train, dev, test = (Dataset(dataset.inputs[i], dataset.labels[i]) for i in parts)
-    return Splits(train, dev, test)
+    return parts
+
+
+def _by_class(
+    labels: NDArray, shares: NDArray, key: jax.Array
+) -> list[NDArray[np.int32]]:
+    """Returns the S sets' rows: the classes, each shuffled and cut."""
+    if not are_classes(labels):
+        raise DataError(
+            f"got labels {labels.dtype}{list(labels.shape)}; expected integers [m] to "
+            "stratify by: give the classes as integers, or leave stratify out"
+        )
+    classes, counts = np.unique(labels, return_counts=True)
+    sizes = _class_sizes(counts, shares)
+    lacking = (sizes == 0).any(axis=1)
+    if lacking.any():
+        i = int(np.argmax(lacking))
+        raise DataError(
+            f"got {counts[i]} examples of class {classes[i]}, too few to divide by "
+            f"{shares.tolist()}; expected enough for one in each set: get more of "
+            "them, drop the class, or use larger fractions"
+        )
+    choice_key, order_key = jax.random.split(key)
+    rows = _shuffled(len(labels), choice_key)
+    rows = rows[np.argsort(labels[rows], kind="stable")]  # class by class
+    owner = np.empty(len(labels), int)
+    owner[rows] = np.repeat(np.tile(np.arange(len(shares)), len(sizes)), sizes.ravel())
+    return _owned(owner, len(shares), order_key)
+
+
+def _class_sizes(counts: NDArray, shares: NDArray) -> NDArray[np.int64]:
+    """Returns how many examples of each class `[C]` each set gets, `[C, S]`."""
+    ideal = np.outer(counts, shares)
+    sizes = np.floor(ideal).astype(int)
+    behind = np.zeros(len(shares))  # what the sets lack of their shares so far
+    for ours, mine, count in zip(ideal, sizes, counts, strict=True):
+        behind += ours - mine
+        # Empty sets first, then those furthest behind; fewer than S are left over.
+        first = np.lexsort((-behind, mine > 0))[: count - mine.sum()]
+        mine[first] += 1
+        behind[first] -= 1
+    return sizes
+
+
+def _by_group(
+    groups: NDArray, m: int, shares: NDArray, key: jax.Array
+) -> list[NDArray[np.int32]]:
+    """Returns the S sets' rows: groups in random order, dealt to where most lacks."""
+    if groups.shape != (m,) or groups.dtype.kind not in "iuSU":
+        raise DataError(
+            f"got groups {groups.dtype}{list(groups.shape)}; expected integers or "
+            f"texts [{m}], one an example: numpy.asarray(groups, str) makes texts"
+        )
+    _, group, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    if len(sizes) < len(shares):
+        raise DataError(
+            f"got {len(sizes)} groups; expected at least {len(shares)}, one for each "
+            "set: use more groups, or two fractions"
+        )
+    choice_key, order_key = jax.random.split(key)
+    behind, owner = m * shares, np.empty(len(sizes), int)
+    empty = np.ones(len(shares), bool)
+    for dealt, g in enumerate(_shuffled(len(sizes), choice_key)):
+        needed = empty.sum() >= len(sizes) - dealt
+        owner[g] = np.argmax(np.where(empty | ~needed, behind, -np.inf))
+        behind[owner[g]] -= sizes[g]
+        empty[owner[g]] = False
+    return _owned(owner[group], len(shares), order_key)
+
+
+def _owned(owner: NDArray, num_sets: int, key: jax.Array) -> list[NDArray[np.int32]]:
+    """Returns each set's rows in random order, given the set that owns each row."""
+    rows = _shuffled(len(owner), key)
+    return [rows[owner[rows] == i] for i in range(num_sets)]
+
+
+def are_classes(labels: NDArray) -> bool:
+    """Returns whether labels are integers `[m]`, and not targets of another kind."""
+    return labels.ndim == 1 and labels.dtype.kind in "iu"
+
+
+def _warn_of_missing_classes(labels: NDArray, splits: Splits) -> None:
+    classes = np.unique(labels)
+    if not are_classes(labels) or len(classes) == len(labels):
+        return  # numbers to predict, or to tell the examples apart by
+    for name, dataset in splits.sets.items():
+        missing = np.setdiff1d(classes, dataset.labels)
+        if len(missing):
+            some = ", ".join(map(str, missing[:5])) + ", ..." * (len(missing) > 5)
+            warnings.warn(
+                f"got no examples of {len(missing)} of {len(classes)} classes in the "
+                f"{name} set ({some}); expected every class in every set: use "
+                "stratify=True, another key or more data",
+                stacklevel=3,
+            )
 
 
 def normalize(splits: Splits) -> Splits:
@@ -67,6 +233,6 @@ def normalize(splits: Splits) -> Splits:
     constant |= scale.astype(np.float32) == 0
     moments = Moments(mean, np.where(constant, 1, scale))
     train, dev, test = (
-        Dataset(moments.normalize(d.inputs), d.labels) for d in splits.sets.values()
+        d._replace(inputs=moments.normalize(d.inputs)) for d in splits.sets.values()
     )
     return Splits(train, dev, test, moments)

@@ -1,4 +1,4 @@
-"""Data: checks, splits, normalization, files, real sources."""
+"""Data: checks, files, real sources."""
 
 import gzip
 import hashlib
@@ -7,7 +7,6 @@ import struct
 import jax
 import numpy as np
 import pytest
-from sklearn.preprocessing import StandardScaler
 
 from jaxdl import data
 from jaxdl.data import sources
@@ -80,73 +79,6 @@ def test_number_of_classes_and_steps():
     regression = data.Dataset(INPUTS, np.ones(6))
     with pytest.raises(data.DataError, match="no number of classes"):
         _ = data.Splits(regression, regression, regression).num_classes
-
-
-@pytest.mark.parametrize("m", [5, 99, 100, 101, 1797])
-@pytest.mark.parametrize("fractions", [(0.6, 0.2, 0.2), (0.34, 0.33, 0.33)])
-def test_a_split_has_every_example_once(m, fractions):
-    whole = data.Dataset(np.arange(m)[:, None] * 1.0, np.arange(m))
-    splits = data.split(whole, fractions, key=jax.random.key(1))
-    parts = [d.labels for d in splits.sets.values()]
-    np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.arange(m))
-    sizes = np.array([len(p) for p in parts])
-    assert np.abs(sizes - m * np.array(fractions)).max() <= 1
-    for d in splits.sets.values():
-        np.testing.assert_array_equal(d.inputs[:, 0], d.labels)
-
-
-def test_a_split_is_shuffled_by_its_key():
-    whole = dataset()
-    labels = [data.split(whole, key=jax.random.key(s)).train.inputs for s in (0, 0, 1)]
-    np.testing.assert_array_equal(labels[0], labels[1])
-    assert (labels[0] != labels[2]).any()
-    assert (labels[0] != whole.inputs[:60]).any()
-
-
-@pytest.mark.parametrize(
-    "fractions", [(0.5, 0.5), (0.8, 0.3, -0.1), (1.0, 0.0, 0.0), (0.5, 0.2, 0.2)]
-)
-def test_fractions_that_are_no_partition_are_refused(fractions):
-    with pytest.raises(data.DataError, match="add up to 1"):
-        data.split(dataset(), fractions, key=jax.random.key(0))
-
-
-def test_a_split_with_an_empty_set_is_refused():
-    with pytest.raises(data.DataError, match="leaves the dev set empty"):
-        data.split(dataset(20), (0.98, 0.01, 0.01), key=jax.random.key(0))
-
-
-def test_normalization_is_that_of_scikit_learn_on_the_train_set():
-    splits = data.split(dataset(), key=jax.random.key(0))
-    scaler = StandardScaler().fit(splits.train.inputs)
-    normal = data.normalize(splits)
-    for name, raw in splits.sets.items():
-        expected = scaler.transform(raw.inputs)
-        ours = normal.sets[name]
-        np.testing.assert_allclose(ours.inputs, expected, rtol=1e-5, atol=1e-5)
-        np.testing.assert_array_equal(ours.labels, raw.labels)
-        again = normal.moments.normalize(raw.inputs)
-        np.testing.assert_array_equal(ours.inputs, again)
-
-
-def test_a_constant_feature_does_not_divide_by_zero():
-    inputs = np.random.default_rng(0).normal(size=(50, 3))
-    inputs[:, 1] = 1e8 + 0.1  # its computed deviation is tiny, and not zero
-    raw = data.split(data.from_arrays(inputs, np.zeros(50, int)), key=jax.random.key(0))
-    for d in data.normalize(raw).sets.values():
-        assert np.abs(d.inputs[:, 1]).max() < 10
-
-
-def test_a_large_offset_and_a_tiny_scale_are_normalized_exactly():
-    rng = np.random.default_rng(0)
-    inputs = np.stack(
-        [1.7e9 + 10 * rng.normal(size=90), 1e-50 * rng.normal(size=90)], 1
-    )
-    raw = data.split(data.from_arrays(inputs, np.zeros(90, int)), key=jax.random.key(0))
-    train = data.normalize(raw).train.inputs
-    np.testing.assert_allclose(train.mean(0), 0, atol=1e-6)
-    assert train[:, 0].std() == pytest.approx(1, rel=1e-5)
-    assert np.isfinite(train).all()
 
 
 # IDX files
