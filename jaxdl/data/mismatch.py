@@ -1,0 +1,181 @@
+"""Whether the three sets come from one distribution, and where they differ."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import kolmogorov
+from scipy.stats import chi2_contingency
+
+from jaxdl.data.dataset import DataError, Dataset, Splits, check
+from jaxdl.data.split import are_classes
+
+PAIRS = (("train", "dev"), ("train", "test"), ("dev", "test"))
+FEWEST = 5  # expected examples of a class that the chi-square distribution asks for
+
+
+class Difference(NamedTuple):
+    """How far two sets differ in one feature, or in their labels."""
+
+    statistic: float  # Kolmogorov and Smirnov's D in [0, 1]; chi-square for classes
+    p_value: float  # after Holm's correction
+
+
+class Comparison(NamedTuple):
+    """Where two sets differ, largest statistic first; empty where they do not."""
+
+    features: dict[tuple[int, ...], Difference]  # by the index in an example
+    labels: dict[tuple[int, ...], Difference]  # the same; () for labels [m]
+
+
+class Mismatch(NamedTuple):
+    """The three comparisons, and what to do."""
+
+    train_dev: Comparison
+    train_test: Comparison
+    dev_test: Comparison
+    advice: tuple[str, ...]  # the worst first; empty where nothing differs
+
+
+def mismatch(splits: Splits, *, level: float = 0.01) -> Mismatch:
+    """Returns the features and labels whose distribution differs between the sets.
+
+    Dev and test must come from one distribution, since what is chosen by the one is
+    judged by the other. Train may differ, which the dev error then shows as well.
+
+    Each feature of an example, and each output of float labels, is compared by the
+    statistic `D = max_x |F(x) - G(x)|`, where F and G are the shares of values up to x
+    in two sets. Its p-value is that of the limit of large sets, which is careful for
+    small sets and for ties. Integer labels `[m]` are compared by the chi-square test of
+    the classes' counts, where classes that are expected fewer than 5 times in a set
+    count as one, or, if that is still too few, not at all.
+
+    Holm's correction over all these tests, of all three pairs, keeps the chance that
+    anything at all is named at `level` where the three sets are from one distribution.
+    That a large set differs does not say that it differs by much: see the statistic.
+    Examples that depend on each other, such as several of one person, differ by more
+    than chance where `split` kept them together.
+
+    Args:
+        splits: raw or normalized: the statistics are the same, but for rounding.
+        level: the chance of a false alarm, in (0, 1).
+
+    Raises:
+        DataError: what `check` refuses, or a level that is not in (0, 1).
+
+    Sources: Smirnov, Table for estimating the goodness of fit of empirical
+    distributions, 1948; Holm, A simple sequentially rejective multiple test procedure,
+    1979; Cochran, Some methods for strengthening the common chi-square tests, 1954.
+    """
+    check(splits)
+    if not 0 < level < 1:
+        raise DataError(
+            f"got level={level}; expected a chance between 0 and 1, such as 0.01"
+        )
+    sets = splits.sets
+    tests = np.array([_tests(sets[a], sets[b]) for a, b in PAIRS])  # [3, tests, 2]
+    statistics, p = tests[..., 0], _holm(tests[..., 1])
+    train_dev, train_test, dev_test = (
+        _comparison(splits.train, *pair, level)
+        for pair in zip(statistics, p, strict=True)
+    )
+    advice = _advice(train_dev, train_test, dev_test)
+    return Mismatch(train_dev, train_test, dev_test, advice)
+
+
+def _tests(a: Dataset, b: Dataset) -> list[tuple[float, float]]:
+    """Returns statistic and p-value of each feature, then of the labels."""
+    if are_classes(a.labels):
+        labels = [_chi_square(a.labels, b.labels)]
+    else:
+        labels = _smirnov(a.labels, b.labels)
+    return _smirnov(a.inputs, b.inputs) + labels
+
+
+def _smirnov(a: NDArray, b: NDArray) -> list[tuple[float, float]]:
+    """Returns D and its p-value of each feature of two arrays `[m, ...]`."""
+    a, b = np.asarray(a), np.asarray(b)
+    m, n = len(a), len(b)
+    results = []
+    for x, y in zip(a.reshape(m, -1).T, b.reshape(n, -1).T, strict=True):
+        x, y = np.sort(x), np.sort(y)
+        values = np.concatenate([x, y])
+        below = [np.searchsorted(z, values, side="right") / len(z) for z in (x, y)]
+        d = np.abs(below[0] - below[1]).max()
+        results.append((d, kolmogorov(d * np.sqrt(m * n / (m + n)))))
+    return results
+
+
+def _chi_square(a: NDArray, b: NDArray) -> tuple[float, float]:
+    """Returns chi-square and its p-value of the classes in two arrays `[m]`."""
+    _, classes = np.unique(np.concatenate([a, b]), return_inverse=True)
+    parts = np.split(classes, [len(a)])
+    table = np.stack([np.bincount(x, minlength=classes.max() + 1) for x in parts])
+    fewer = min(len(a), len(b)) / len(classes)  # share of the examples in that set
+    rare = fewer * table.sum(axis=0) < FEWEST
+    others = table[:, rare].sum(axis=1, keepdims=True)
+    table = table[:, ~rare]  # [2, classes]
+    if fewer * others.sum() >= FEWEST:
+        table = np.hstack([table, others])
+    return chi2_contingency(table)[:2] if table.shape[1] > 1 else (0.0, 1.0)
+
+
+def _holm(p: NDArray) -> NDArray[np.float64]:
+    """Returns p-values `(N - k) p`, the kth smallest from 0 of N, made to ascend."""
+    flat = p.ravel()
+    order = np.argsort(flat)
+    adjusted = np.empty(flat.size)
+    adjusted[order] = np.maximum.accumulate(
+        np.minimum(1, flat[order] * np.arange(flat.size, 0, -1))
+    )
+    return adjusted.reshape(p.shape)
+
+
+def _comparison(
+    dataset: Dataset, statistics: NDArray, p: NDArray, level: float
+) -> Comparison:
+    """Returns which of a pair's tests `[tests]` tell the two sets apart."""
+    d = math.prod(dataset.inputs.shape[1:])
+    return Comparison(
+        _named(statistics[:d], p[:d], dataset.inputs.shape[1:], level),
+        _named(statistics[d:], p[d:], dataset.labels.shape[1:], level),
+    )
+
+
+def _named(
+    statistics: NDArray, p: NDArray, shape: tuple[int, ...], level: float
+) -> dict[tuple[int, ...], Difference]:
+    return {
+        tuple(int(j) for j in np.unravel_index(i, shape)): Difference(
+            float(statistics[i]), float(p[i])
+        )
+        for i in np.argsort(-statistics, kind="stable")
+        if p[i] <= level
+    }
+
+
+def _advice(
+    train_dev: Comparison, train_test: Comparison, dev_test: Comparison
+) -> tuple[str, ...]:
+    texts = []
+    if any(dev_test):
+        texts.append(
+            f"dev and test differ in {_where(dev_test)}: shuffle the two together and "
+            "divide them again, so that the one chooses what the other judges"
+        )
+    for name, comparison in (("dev", train_dev), ("test", train_test)):
+        if any(comparison):
+            texts.append(
+                f"train and {name} differ in {_where(comparison)}, as they may: what "
+                f"the {name} error has above the train error is then not all variance"
+            )
+    return tuple(texts)
+
+
+def _where(comparison: Comparison) -> str:
+    count = len(comparison.features)
+    some = ", ".join(str(index) for index in list(comparison.features)[:3])
+    more = f" and {count - 3} more" * (count > 3)
+    features, labels = f"the features {some}{more}", "the labels"
+    return " and ".join([features] * (count > 0) + [labels] * bool(comparison.labels))
