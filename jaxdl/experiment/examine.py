@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdl import terminal
-from jaxdl.data import Dataset, Splits, check
+from jaxdl.data import Dataset, Splits, check, mismatch
 from jaxdl.diagnose import check_gradients, signal
 from jaxdl.train import (
     RecipeFunction,
@@ -79,6 +79,9 @@ def _data(data: Splits) -> Iterator[Finding]:
     constant = int(np.sum(np.ptp(data.train.inputs, axis=0) == 0))
     if constant:
         yield Finding(True, f"data: {constant} features are constant in the train set")
+    found = mismatch(data)
+    for advice in found.advice or ("no two sets differ in a feature or the labels",):
+        yield Finding(not any(found.dev_test), f"data: {advice}")
 
 
 def _signal(

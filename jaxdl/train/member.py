@@ -5,6 +5,7 @@ import functools
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -12,6 +13,7 @@ from jaxdl.data import Dataset
 from jaxdl.data.dataset import check_dataset
 from jaxdl.train.check import check_labels
 from jaxdl.train.hyperparameters import TRACED, Structure, canonical, combine, flatten
+from jaxdl.train.metrics import confusion_matrix
 from jaxdl.train.recipe import RecipeFunction, build
 from jaxdl.train.state import TrainState
 from jaxdl.train.step import make_eval, make_predict
@@ -50,15 +52,35 @@ class Member:
             DataError: the dataset is empty, not finite, its lengths differ, or the
                 model has no output for a label.
         """
+        self._check(dataset)
+        _, evaluate = _programs(self.recipe, self.structure)
+        metrics = evaluate(self._traced(), self.params, self.state, on_device(dataset))
+        return {name: float(value) for name, value in metrics.items()}
+
+    def confusion_matrix(self, dataset: Dataset) -> NDArray[np.int32]:
+        """Returns how many examples of class i were taken for class j, `[C, C]`.
+
+        `train.precision`, `recall`, `f1` and `accuracy` follow from it.
+
+        Args:
+            dataset: inputs and classes, as for `evaluate`.
+
+        Raises:
+            DataError: as `evaluate`.
+        """
+        self._check(dataset)
+        outputs = self.predict(dataset.inputs)
+        return np.asarray(
+            confusion_matrix(jnp.asarray(outputs), canonical(dataset.labels))
+        )
+
+    def _check(self, dataset: Dataset) -> None:
         check_dataset(dataset, "the dataset")
-        predict, evaluate = _programs(self.recipe, self.structure)
+        predict, _ = _programs(self.recipe, self.structure)
         arguments = self._traced(), self.params, self.state
-        dataset = on_device(dataset)
-        outputs = predict.eval_shape(*arguments, dataset.inputs)
+        outputs = predict.eval_shape(*arguments, canonical(dataset.inputs))
         loss = build(self.recipe, self.hparams).loss
         check_labels(loss, dataset, outputs.shape[1:], "the dataset")
-        metrics = evaluate(*arguments, dataset)
-        return {name: float(value) for name, value in metrics.items()}
 
     def _traced(self) -> dict[str, jax.Array]:
         names, leaves, _ = flatten(self.hparams)

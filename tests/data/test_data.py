@@ -7,6 +7,7 @@ import struct
 import jax
 import numpy as np
 import pytest
+from sklearn.utils.class_weight import compute_class_weight
 
 from jaxdl import data
 from jaxdl.data import sources
@@ -58,8 +59,66 @@ def test_the_sets_must_fit_each_other():
     with pytest.raises(data.DataError, match=r"float64\[100, 4\] in the dev set"):
         data.check(data.Splits(good, wider, good))
     with pytest.raises(data.DataError, match="no examples in the test set"):
-        data.check(data.Splits(good, good, data.Dataset(*(x[:0] for x in good))))
+        data.check(
+            data.Splits(good, good, data.Dataset(good.inputs[:0], good.labels[:0]))
+        )
     data.check(data.Splits(good, good, good))
+
+
+WEIGHTS = np.linspace(0, 2, 100)
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (WEIGHTS[:99], r"weights float64\[99\] for 100 examples"),
+        (WEIGHTS[:, None], r"weights float64\[100, 1\]"),
+        (
+            np.where(np.arange(100) == 7, np.nan, WEIGHTS),
+            "got nan in the weights.*row 7",
+        ),
+        (WEIGHTS - 1, "weights from -1.0 to 1.0.*expected none below 0"),
+        (0 * WEIGHTS, "weights from 0.0 to 0.0.*some above"),
+        (np.full(100, "1"), "weights <U1"),
+    ],
+)
+def test_weights_that_cannot_be_are_refused(weights, message):
+    with pytest.raises(data.DataError, match=message):
+        data.from_arrays(np.ones((100, 2)), np.zeros(100, int), weights)
+
+
+def test_weights_stay_with_their_examples():
+    inputs = np.arange(100.0)[:, None]
+    whole = data.from_arrays(inputs, np.arange(100) % 2, WEIGHTS)
+    splits = data.normalize(data.split(whole, key=jax.random.key(0)))
+    for part in splits.sets.values():
+        raw = part.inputs * splits.moments.scale + splits.moments.mean
+        np.testing.assert_allclose(
+            part.weights, WEIGHTS[np.round(raw[:, 0]).astype(int)]
+        )
+    data.check(splits)
+
+
+def test_class_weights_are_scikit_learns_balanced_ones():
+    labels = np.random.default_rng(0).choice(4, 500, p=[0.7, 0.2, 0.07, 0.03])
+    expected = compute_class_weight("balanced", classes=np.arange(4), y=labels)
+    weights = data.class_weights(labels)
+    np.testing.assert_allclose(weights, expected, rtol=1e-6)
+    assert weights[labels].mean() == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([0, 2, 2], r"no example of the classes \[1\]"),
+        ([0.0, 1.0], r"labels float64\[2\]; expected integers"),
+        ([-1, 0], "expected integers from 0"),
+        (np.zeros(0, int), "no example"),
+    ],
+)
+def test_labels_without_class_weights_are_refused(labels, message):
+    with pytest.raises(data.DataError, match=message):
+        data.class_weights(labels)
 
 
 def test_what_is_no_splits_of_arrays_is_refused():

@@ -85,6 +85,15 @@ def test_a_large_model_is_checked_at_some_coordinates_of_each_leaf(digits):
     assert finding.healthy and "1,000 a leaf of 30,010 coordinates" in finding.text
 
 
+def test_sets_that_differ_are_a_finding(recipe, hp, digits):
+    inputs = np.array(digits.test.inputs)
+    inputs[:, 20] += 1
+    moved = digits._replace(test=digits.test._replace(inputs=inputs))
+    found = examine(recipe, hp, moved, key=KEY)
+    faults = [f.text for f in found if not f.healthy]
+    assert "dev and test differ in the features (20,)" in faults[0]
+
+
 def test_data_that_cannot_be_trained_on_are_refused(recipe, hp, digits):
     labels = np.array(digits.train.labels)
     labels[5] = 10

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
+import jaxdl as dl
 from jaxdl import train
+from jaxdl.data import DataError
 
 rng = np.random.default_rng(0)
 LABELS = rng.integers(0, 5, 300)
@@ -67,6 +69,18 @@ def test_the_top_k_error_is_scikit_learns(k):
     assert error.shape == (300,)
     expected = metrics.top_k_accuracy_score(LABELS, LOGITS, k=k, labels=range(5))
     assert float(error.mean()) == pytest.approx(1 - expected, abs=1e-6)
+
+
+def test_a_member_counts_its_own_confusions(recipe, hp, digits):
+    member = dl.fit(recipe, hp, digits, key=jax.random.key(0), epochs=2, progress=False)
+    predicted = member.predict(digits.dev.inputs).argmax(1)
+    expected = metrics.confusion_matrix(digits.dev.labels, predicted)
+    ours = member.confusion_matrix(digits.dev)
+    np.testing.assert_array_equal(ours, expected)
+    error = member.evaluate(digits.dev)["error"]
+    assert float(train.accuracy(ours)) == pytest.approx(1 - error)
+    with pytest.raises(DataError, match="label 10 in row 0"):
+        member.confusion_matrix(digits.dev._replace(labels=digits.dev.labels + 10))
 
 
 @pytest.mark.parametrize("k", [0, 6])
