@@ -1,0 +1,142 @@
+"""NumPy's `.npz` format: a zip archive with a `.npy` file an array."""
+
+import io
+import math
+import os
+import tokenize
+import warnings
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from jaxdl.data import files
+from jaxdl.data.dataset import DataError
+
+MAX_MEMBERS = 2**16
+MAX_HEADER = 2**12  # bytes; a header with 64 axes of 20 digits needs less than half
+HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+# What zipfile and numpy.lib.format raise for content that is not theirs: a header is a
+# Python literal, which the parser may refuse in any of these ways.
+MALFORMED = (
+    zipfile.BadZipFile, zlib.error, EOFError, tokenize.TokenError, SyntaxError,
+    ValueError, TypeError, LookupError, OverflowError, RuntimeError, MemoryError,
+    Warning,
+)  # fmt: skip
+
+
+def read_npz(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
+    """Returns the arrays of numbers in a NumPy `.npz` file, by name.
+
+    Nothing is unpickled, and a header is believed only where it fits the size that the
+    archive gives for it.
+
+    Args:
+        path: a file as `numpy.savez` and `numpy.savez_compressed` write it.
+
+    Raises:
+        DataError: not such a file, damaged, arrays of other things than numbers or
+            truth values, two arrays of one name, more than 65,536 arrays, or over
+            2 GiB before or after decompression.
+        OSError: the file cannot be read.
+    """
+    with files.opened(path) as file:
+        content = _content(file)
+        with _refusing("the archive"):
+            archive = zipfile.ZipFile(content)
+        return _arrays(archive)
+
+
+@contextmanager
+def _refusing(name: str) -> Iterator[None]:
+    """Makes whatever is raised within a DataError about `name`."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{name}: {error}") from error
+    except MALFORMED as error:
+        raise DataError(
+            f"{name}: got content that cannot be read ({type(error).__name__}: {error})"
+            "; expected what numpy.savez writes"
+        ) from error
+
+
+def _content(file: io.BufferedIOBase) -> io.BytesIO:
+    content = files.read(file, files.MAX_BYTES + 1)
+    if len(content) > files.MAX_BYTES:
+        raise DataError(f"got more than the {files.MAX_BYTES} bytes allowed")
+    # These four bytes open every entry of the directory, all of which zipfile lists.
+    if content.count(b"PK\1\2") > MAX_MEMBERS:
+        raise DataError(f"got more than the {MAX_MEMBERS} arrays allowed")
+    return io.BytesIO(content)
+
+
+def _arrays(archive: zipfile.ZipFile) -> dict[str, NDArray[Any]]:
+    members = archive.infolist()
+    # Members may overlap in a file that means harm, so both sizes are added up.
+    size = sum(max(member.file_size, member.compress_size) for member in members)
+    if size > files.MAX_BYTES:
+        raise DataError(
+            f"got arrays that take {size} bytes; expected at most {files.MAX_BYTES}"
+        )
+    arrays = {}
+    for member in members:
+        name = member.filename.removesuffix(".npy")
+        if name == member.filename or name in arrays:
+            raise DataError(
+                f"got a member named {name[:100]!r}; expected names that differ and "
+                "end in .npy"
+            )
+        with _refusing(f"array {name[:100]!r}"):
+            arrays[name] = _array(archive, member)
+    return arrays
+
+
+def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
+    # Other methods decompress without a bound, and encrypted members need a password.
+    stored = member.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+    if not stored or member.flag_bits & 1:
+        raise DataError(
+            f"got it encrypted or compressed by method {member.compress_type}; "
+            "expected it stored or deflated"
+        )
+    with archive.open(member) as file:
+        start, shape, order, dtype = _header(file.read(MAX_HEADER))
+        if dtype.kind not in "biuf" or min(shape, default=0) < 0:
+            raise DataError(
+                f"got type {dtype} and shape {shape}; expected real numbers or truth "
+                "values"
+            )
+        size = start + math.prod(shape) * dtype.itemsize
+        if size != member.file_size:
+            raise DataError(
+                f"got {member.file_size} bytes; expected {size} for {dtype} and the "
+                f"shape {shape}"
+            )
+        file.seek(0)
+        content = files.read(file, size)
+    array = np.frombuffer(content, dtype, offset=start).reshape(shape, order=order)
+    # NumPy counts truth values by adding their bytes, so that any others than 0 and 1
+    # would let a mask reach outside of its array.
+    if dtype.kind == "b" and array.size and array.view(np.uint8).max() > 1:
+        raise DataError("got truth values with bytes other than 0 and 1")
+    return array
+
+
+def _header(
+    content: bytes,
+) -> tuple[int, tuple[int, ...], Literal["C", "F"], np.dtype[Any]]:
+    """Returns where the data starts, its shape, order and type."""
+    file = io.BytesIO(content)
+    version = npy.read_magic(file)
+    if version not in HEADERS:
+        raise DataError(f"got .npy version {version}; expected one of {list(HEADERS)}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # numpy gives one for what Python 2 wrote
+        shape, fortran, dtype = HEADERS[version](file)
+    return file.tell(), shape, "F" if fortran else "C", dtype
