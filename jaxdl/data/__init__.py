@@ -1,4 +1,4 @@
-"""What a model learns from: sources, splits, normalization, checks of the data."""
+"""What a model learns from: sources, files, splits, normalization, checks."""
 
 from jaxdl.data.dataset import (
     DataError,
@@ -11,8 +11,10 @@ from jaxdl.data.dataset import (
 )
 from jaxdl.data.idx import read_idx
 from jaxdl.data.mismatch import Comparison, Difference, Mismatch, mismatch
+from jaxdl.data.npz import read_npz
 from jaxdl.data.sources import load
 from jaxdl.data.split import normalize, split
+from jaxdl.data.tables import read_csv
 
 __all__ = [
     "Comparison",
@@ -28,6 +30,8 @@ __all__ = [
     "load",
     "mismatch",
     "normalize",
+    "read_csv",
     "read_idx",
+    "read_npz",
     "split",
 ]

@@ -1,0 +1,179 @@
+"""Tables as text: a line a row, numbers, and one column of labels."""
+
+import csv
+import os
+from array import array
+from collections.abc import Iterator
+from io import BufferedIOBase
+from itertools import count
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxdl.data import files
+from jaxdl.data.dataset import DataError, Dataset, from_arrays
+
+MAX_LINE = 2**20  # bytes
+MAX_CELL = 1000  # characters
+MAX_CLASSES = 2**16  # that are named by text
+LARGEST = float(np.finfo(np.float32).max)
+
+
+def read_csv(path: str | os.PathLike[str], *, label: str) -> Dataset:
+    """Returns the rows of a CSV file as examples `[m, columns - 1]` with labels `[m]`.
+
+    The first line names the columns; every further line is one example, and no cell
+    holds a line end. All columns but the label's are features, kept as float64. Labels
+    become
+
+    - classes as they are, if all are integers, written without a point or exponent;
+    - float targets, if all are numbers;
+    - classes counted from 0 in sorted order of the distinct texts, if none is a number.
+
+    Args:
+        path: the file, in UTF-8; a name that ends in `.gz` is decompressed.
+        label: name of the column that holds the labels.
+
+    Raises:
+        DataError: no such column, columns without a name or with one name, no rows,
+            rows of different lengths, cells that are no numbers finite in float32,
+            labels of which some are numbers and some are not, more than 65,536
+            classes, what `from_arrays` refuses, text that is not CSV in UTF-8, a cell
+            over 1,000 characters, a line over 1 MiB, or over 2 GiB of text or numbers.
+        OSError: the file cannot be read.
+    """
+    with files.opened(path) as file:
+        rows = _rows(file)
+        names = next(rows, [])
+        _check_names(names, label)
+        return _dataset(rows, names, names.index(label))
+
+
+def _rows(file: BufferedIOBase) -> Iterator[list[str]]:
+    size = 0
+    for line in count(1):
+        content = file.readline(MAX_LINE + 1)
+        if not content:
+            return
+        size += len(content)
+        if size > files.MAX_BYTES:
+            raise DataError(f"line {line}: got over {files.MAX_BYTES} bytes of text")
+        yield _cells(content, line)
+
+
+def _cells(content: bytes, line: int) -> list[str]:
+    if len(content) > MAX_LINE or b"\0" in content:
+        raise DataError(
+            f"line {line}: got a NUL byte or a line over {MAX_LINE} bytes; expected "
+            "text with a line end after each row"
+        )
+    try:
+        # Spreadsheets start UTF-8 with a mark, which is not part of the first name.
+        text = content.decode("utf-8-sig" if line == 1 else "utf-8")
+        cells = next(csv.reader([text], strict=True))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(
+            f"line {line}: got text that is not CSV in UTF-8 ({error}); expected cells "
+            "with commas between them"
+        ) from error
+    if max(map(len, cells), default=0) > MAX_CELL:
+        raise DataError(
+            f"line {line}: got a cell over {MAX_CELL} characters; expected numbers and "
+            "short labels"
+        )
+    return cells
+
+
+def _check_names(names: list[str], label: str) -> None:
+    listed = str(names)[:1000]
+    if len(set(names)) < len(names) or not all(names):
+        raise DataError(
+            f"line 1: got the columns {listed}; expected names that differ, none empty"
+        )
+    if label not in names or len(names) < 2:
+        raise DataError(
+            f"line 1: got the columns {listed}; expected {label!r}, which is to be the "
+            "label, and at least one feature"
+        )
+
+
+def _dataset(rows: Iterator[list[str]], names: list[str], at: int) -> Dataset:
+    """Returns the rows as a dataset, the labels from column `at`."""
+    inputs, labels = array("d"), array("d")
+    classes: dict[str, int] = {}  # labels that are texts, numbered as they come
+    whole = True
+    features = names[:at] + names[at + 1 :]
+    for line, cells in enumerate(rows, start=2):
+        if len(cells) != len(names):
+            raise DataError(
+                f"line {line}: got {len(cells)} cells; expected {len(names)} as in "
+                "line 1"
+            )
+        if len(inputs) * inputs.itemsize > files.MAX_BYTES:
+            raise DataError(f"line {line}: got over {files.MAX_BYTES} bytes of numbers")
+        text = cells.pop(at)
+        whole = whole and text.strip().lstrip("+-").isdecimal()
+        labels.append(_label(text, classes, line))
+        inputs.extend(_numbers(cells, features, line))
+    if not labels:
+        raise DataError("got a line of names and no rows; expected at least one row")
+    return from_arrays(
+        np.asarray(inputs).reshape(len(labels), -1),
+        _targets(np.asarray(labels), classes, whole),
+    )
+
+
+def _numbers(cells: list[str], names: list[str], line: int) -> Iterator[float]:
+    for name, cell in zip(names, cells, strict=True):
+        number = _number(cell)
+        if number is None:
+            raise DataError(
+                f"line {line}, column {name!r}: got {cell!r}; expected a number that "
+                "is finite in float32: drop the row or fill it in"
+            )
+        yield number
+
+
+def _number(cell: str) -> float | None:
+    try:
+        number = float(cell)
+    except ValueError:
+        return None
+    # float() takes 2020_05 for a number; in a table it is a name.
+    return number if abs(number) <= LARGEST and "_" not in cell else None
+
+
+def _label(text: str, classes: dict[str, int], line: int) -> float:
+    """Returns a label's number, or its place in `classes`."""
+    number = _number(text)
+    if not text.strip() or (line > 2 and (number is None) != bool(classes)):
+        raise DataError(
+            f"line {line}: got the label {text!r}; expected numbers in every row, or "
+            "text in every row: drop the row or rename the label"
+        )
+    if number is not None:
+        return number
+    if len(classes) == MAX_CLASSES and text not in classes:
+        raise DataError(
+            f"line {line}: got label {text!r} after {MAX_CLASSES} others; expected "
+            "fewer classes: name the column that holds them"
+        )
+    return classes.setdefault(text, len(classes))
+
+
+def _targets(
+    labels: NDArray[np.float64], classes: dict[str, int], whole: bool
+) -> NDArray[Any]:
+    if classes:
+        ranks = {text: rank for rank, text in enumerate(sorted(classes))}
+        return np.array([ranks[text] for text in classes])[labels.astype(int)]
+    if not whole:
+        return labels
+    bad = np.flatnonzero((labels < 0) | (labels >= 2**31))
+    if bad.size:
+        raise DataError(
+            f"line {2 + bad[0]}: got label {labels[bad[0]]:.0f}; expected classes "
+            "counted from 0: renumber them, or write targets with a decimal point"
+        )
+    return labels.astype(np.int64)
