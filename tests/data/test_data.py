@@ -1,4 +1,4 @@
-"""Data: checks, files, real sources."""
+"""Data: checks, weights, real sources."""
 
 import gzip
 import hashlib
@@ -11,7 +11,6 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from jaxdl import data
 from jaxdl.data import sources
-from jaxdl.data.idx import read_idx
 
 
 def dataset(m=100, features=3):
@@ -140,52 +139,6 @@ def test_number_of_classes_and_steps():
         _ = data.Splits(regression, regression, regression).num_classes
 
 
-# IDX files
-
-
-def idx(array):
-    header = struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
-    return header + array.tobytes()
-
-
-ARRAY = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
-
-
-def test_idx_files_are_read_plain_and_gzipped(tmp_path):
-    (tmp_path / "a").write_bytes(idx(ARRAY))
-    (tmp_path / "a.gz").write_bytes(gzip.compress(idx(ARRAY)))
-    digest = hashlib.sha256(idx(ARRAY)).hexdigest()
-    for name in ("a", "a.gz"):
-        np.testing.assert_array_equal(read_idx(tmp_path / name, sha256=digest), ARRAY)
-    with pytest.raises(data.DataError, match="another SHA-256"):
-        read_idx(tmp_path / "a", sha256="0" * 64)
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", "starts with b''"),
-        (b"\x89PNG and so on", "expected an IDX file"),
-        (b"\0\0\x0d\x01\0\0\0\1\0\0\0\0", "expected an IDX file of unsigned"),
-        (b"\0\0\x08\x03\0\0\0\x01", "ends within its header"),
-        (idx(ARRAY)[:-1], r"holds 23 bytes after its header; expected 24"),
-        (idx(ARRAY) + b"x", "holds 25 bytes"),
-        (struct.pack(">4B2I", 0, 0, 8, 2, 2**31, 2**31), "holds 0 bytes"),
-    ],
-)
-def test_files_that_are_not_idx_are_refused(tmp_path, content, message):
-    (tmp_path / "file").write_bytes(content)
-    with pytest.raises(data.DataError, match=message):
-        read_idx(tmp_path / "file")
-
-
-@pytest.mark.parametrize("cut", [slice(0, 20), slice(5, None)])
-def test_damaged_gzip_files_are_refused(tmp_path, cut):
-    (tmp_path / "file.gz").write_bytes(gzip.compress(idx(ARRAY))[cut])
-    with pytest.raises(data.DataError, match="not a whole gzip file"):
-        read_idx(tmp_path / "file.gz")
-
-
 # sources
 
 
@@ -203,6 +156,11 @@ def test_digits_are_real_split_and_normalized(digits):
 def test_an_unknown_data_set_is_refused():
     with pytest.raises(data.DataError, match=r"got data set 'mnist'; expected one of"):
         data.load("mnist")
+
+
+def idx(array):
+    header = struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
+    return header + array.tobytes()
 
 
 @pytest.fixture
