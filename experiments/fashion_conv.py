@@ -3,9 +3,9 @@
     jaxdl sweep experiments/fashion_conv.py --members 8 --epochs 4
 
 Two convolutions of 3x3 pixels with 8 and 16 channels, each with batch normalization and
-a pool, on Fashion-MNIST: 50,000 pictures of 28x28 pixels to train on, in batches of 128.
-Pictures are mirrored and moved at random while training, by a strength that is searched
-with the rest; labels are smoothed by another.
+a pool, on Fashion-MNIST: 50,000 pictures to train on, in batches of 128. Pictures are
+mirrored and moved at random while training, by a strength that is searched with the
+rest; labels are smoothed by another.
 """
 
 from typing import NamedTuple

@@ -85,7 +85,7 @@ def summary(result: dl.SweepResult, init: str) -> list[Any]:
     """Returns dev errors, and the largest weight and difference of units in layer 1."""
     ids = np.flatnonzero(result.hparams.init == init)
     error = np.nan_to_num(result.metrics["dev_error"][ids, -1], nan=1.0)  # diverged
-    first = np.stack([result.member(int(i)).params[0][0][0]["kernel"] for i in ids])
+    first = np.stack([result.member(i).params[0][0][0]["kernel"] for i in ids])
     return [
         *(init, len(ids), float(error.min()), mean(error)),
         *(float(np.abs(first).max()), float(np.ptp(first, axis=2).max())),

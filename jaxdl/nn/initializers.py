@@ -42,7 +42,10 @@ def glorot(fan_in: int, fan_out: int) -> float:
 
 
 def zeros(fan_in: int, fan_out: int) -> float:
-    """Returns 0: all units of a layer stay equal for ever, as symmetry never breaks."""
+    """Returns 0: symmetry never breaks, and the units of a layer stay equal.
+
+    Only what treats them differently, such as dropout, tells them apart.
+    """
     del fan_in, fan_out
     return 0.0
 

@@ -1,7 +1,8 @@
 """What a sweep returns: every member's hyperparameters, curves, fate and weights."""
 
 import dataclasses
-from typing import Any
+import operator
+from typing import Any, SupportsIndex
 
 import jax
 import numpy as np
@@ -62,13 +63,13 @@ class SweepResult:
             )
         return self.member(winner)
 
-    def member(self, i: int) -> Member:
+    def member(self, i: SupportsIndex) -> Member:
         """Returns member i.
 
         Raises:
             IndexError: there is no such member.
         """
-        members = len(self.status)
+        i, members = operator.index(i), len(self.status)
         if not 0 <= i < members:
             raise IndexError(f"got member {i}; expected 0..{members - 1}")
         block = next(block for block in self.blocks if i in block.members)

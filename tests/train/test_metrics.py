@@ -79,7 +79,7 @@ def test_a_member_counts_its_own_confusions(recipe, hp, digits):
     np.testing.assert_array_equal(ours, expected)
     error = member.evaluate(digits.dev)["error"]
     assert float(train.accuracy(ours)) == pytest.approx(1 - error)
-    with pytest.raises(DataError, match="label 10 in row 0"):
+    with pytest.raises(DataError, match="label 1[0-9] in row 0"):
         member.confusion_matrix(digits.dev._replace(labels=digits.dev.labels + 10))
 
 
