@@ -11,7 +11,9 @@ import jax
 import numpy as np
 import pytest
 
+import jaxdl as dl
 from jaxdl import cli
+from jaxdl.experiment import hyperparameters
 
 ROOT = Path(__file__).parent.parent
 DIGITS = str(ROOT / "experiments" / "digits.py")
@@ -181,6 +183,88 @@ def test_mistakes_in_a_recipe_are_told_with_their_line(
     file.write_text(text.replace(old, new))
     status, _, error = main(capsys, "sweep", str(file))
     assert status == 2 and "experiment.py, line" in error and message in error
+
+
+WRONG = """
+import jax
+import jaxdl as dl
+from jaxdl import nn, optim
+data = dl.data.load("digits")
+space = {"rate": dl.LogUniform(1e-3, 1e-1), "act": dl.Static(["wrong", "tanh"])}
+@jax.custom_jvp
+def wrong(x):
+    return x
+wrong.defjvps(lambda t, y, x: 1.1 * t)
+def recipe(hp):
+    act = {"wrong": wrong, "tanh": nn.tanh}[hp["act"]]
+    model = nn.serial(nn.dense(8), act, nn.dense(10))
+    return dl.Recipe(model, optim.adam(hp["rate"]), nn.softmax_cross_entropy)
+"""
+
+
+def test_check_finds_nothing_wrong_with_the_digits(capsys):
+    status, output, _ = main(capsys, "check", DIGITS, "units=16")
+    assert status == 0
+    assert output.count("\nok  ") + output.startswith("ok  ") == 6
+    assert "1,078 train, 360 dev, 359 test" in output
+    assert "signal: neither explodes nor vanishes" in output
+    assert output.count("correct, score") == 2
+
+
+@pytest.mark.parametrize(("act", "status"), [("wrong", 1), ("tanh", 0)])
+def test_check_tells_a_wrong_gradient_from_a_right_one(capsys, tmp_path, act, status):
+    file = tmp_path / "experiment.py"
+    file.write_text(WRONG)
+    found, output, _ = main(capsys, "check", str(file), f"act={act}")
+    assert found == status
+    assert output.count("LOOK  gradient") == 2 * status
+    assert ("wrong, score" in output) == ("worst at 0." in output) == bool(status)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("act=relu",), "got act=relu; expected one of"),
+        (("rte=1",), "unknown ['rte']"),
+        (("rate=fast",), "got rate=fast; expected a number"),
+    ],
+)
+def test_check_refuses_hyperparameters_as_fit_does(
+    capsys, tmp_path, arguments, message
+):
+    file = tmp_path / "experiment.py"
+    file.write_text(WRONG)
+    status, _, error = main(capsys, "check", str(file), *arguments)
+    assert status == 2 and message in error
+
+
+def test_what_check_is_not_told_is_the_middle_of_its_range():
+    space = {
+        "rate": dl.LogUniform(1e-4, 1.0), "units": dl.IntUniform(1, 3), "depth": 2,
+        "act": dl.Static(["a", "b", "c"]), "given": np.array([0.5, 0.7]), "none": None,
+    }  # fmt: skip
+    hp = hyperparameters(space, ["depth=5"], middle=True)
+    assert float(hp["rate"]) == pytest.approx(1e-2)
+    assert (int(hp["units"]), hp["depth"], hp["act"], hp["none"]) == (2, 5, "b", None)
+    assert float(hp["given"]) == 0.5
+
+
+def test_patience_stops_a_fit_and_members_of_a_sweep(capsys):
+    status, output, progress = main(
+        capsys, "fit", DIGITS, *GOOD, "units=16", "--epochs", "30", "--patience", "1"
+    )
+    assert status == 0
+    assert 2 <= progress.count("epoch ") < 30
+    errors = [
+        float(line.split("dev_error ")[1].split()[0])
+        for line in progress.splitlines() if "dev_error" in line
+    ]  # fmt: skip
+    kept = float(output.split("dev error ")[1].split("%")[0])
+    assert kept == pytest.approx(100 * min(errors), abs=0.01)
+    status, output, _ = main(
+        capsys, "sweep", DIGITS, "--members", "4", "--epochs", "30", "--patience", "1"
+    )
+    assert status == 0 and output.count("stopped at step") == 4
 
 
 def test_an_experiment_may_import_what_lies_beside_it(capsys, tmp_path):

@@ -17,6 +17,9 @@ def batch_norm(decay: ArrayLike = 0.9, eps: ArrayLike = 1e-5) -> Layer:
     averages divided by `weight = 1 - decay^t`, so that they are right after few steps
     too; before the first step they are 0 and 1.
 
+    It comes before the activation as a rule, and after it where it is put there; for
+    images the features are channels. Leave the bias out of the layer before it.
+
     Parameters: `gamma` and `beta`, `[n]`, 1 and 0 at the start. State: `mean` and
     `variance`, `[n]`, uncorrected, and the scalar `weight`.
 
