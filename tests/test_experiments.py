@@ -13,6 +13,7 @@ import jaxdl as dl
 from jaxdl import optim
 
 FOLDER = Path(__file__).parent.parent / "experiments"
+PICTURES = Path("/usr/share/datasets/fashion-mnist")
 KEYS = jax.random.split(jax.random.key(0), 3)
 
 
@@ -107,6 +108,32 @@ def test_inputs_of_the_last_layer_shift_less_with_normalization(batch_norm):
     without = shift(False)
     assert without[0] == 0  # nothing is learned
     assert np.all(shift(True)[1:] < without[1:] / 2)
+
+
+# fashion_conv
+
+
+@pytest.mark.skipif(not PICTURES.is_dir(), reason="needs dataset-fashion-mnist")
+def test_a_convolutional_network_learns_clothes_and_its_bits_know_no_neighbours(train):
+    script = experiment("fashion_conv")
+    sizes = {"train": 1000, "dev": 250, "test": 250}
+    few = dl.data.Splits(
+        *(
+            jax.tree.map(lambda x, n=sizes[name]: x[:n], dataset)
+            for name, dataset in script.data.sets.items()
+        )
+    )
+    script.data = few
+    five, three = (
+        train(script, script.space, members=members, epochs=3, plan=dl.Plan(2))
+        for members in (5, 3)
+    )
+    assert five.best().evaluate(few.test)["error"] < 0.4
+    for i in range(3):
+        pair = (
+            (m.params, m.state, m.metrics) for m in (five.member(i), three.member(i))
+        )
+        jax.tree.map(np.testing.assert_array_equal, *pair)
 
 
 # initialization
