@@ -10,30 +10,15 @@ from jaxdl.search import (
     Static,
     SweepResult,
     Uniform,
+    grid,
+    refine,
     sample,
     sweep,
 )
 from jaxdl.train import Member, Recipe, fit
 
 __all__ = [
-    "Choice",
-    "IntUniform",
-    "LogUniform",
-    "Member",
-    "OneMinusLogUniform",
-    "Plan",
-    "Recipe",
-    "Static",
-    "SweepResult",
-    "Uniform",
-    "data",
-    "diagnose",
-    "fit",
-    "nn",
-    "optim",
-    "runs",
-    "sample",
-    "search",
-    "sweep",
-    "train",
-]
+    "Choice", "IntUniform", "LogUniform", "Member", "OneMinusLogUniform", "Plan",
+    "Recipe", "Static", "SweepResult", "Uniform", "data", "diagnose", "fit", "grid",
+    "nn", "optim", "refine", "runs", "sample", "search", "sweep", "train",
+]  # fmt: skip

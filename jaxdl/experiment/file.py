@@ -106,6 +106,8 @@ def _middle(leaf: Any) -> Any:
 
 def _value(name: str, text: str, leaf: Any) -> Any:
     """Returns the text as a Python literal, or as it is where a str is expected."""
+    if is_static(leaf) and isinstance(leaf, np.ndarray):
+        leaf = Static(leaf.tolist())
     if isinstance(leaf, Static):
         chosen = [option for option in leaf.options if str(option) == text]
         if not chosen:

@@ -10,6 +10,7 @@ from jaxdl.search.distributions import (
     Uniform,
 )
 from jaxdl.search.plan import Plan, make_plan
+from jaxdl.search.refine import grid, refine
 from jaxdl.search.result import SweepResult
 from jaxdl.search.space import sample
 from jaxdl.search.sweep import sweep
@@ -24,7 +25,9 @@ __all__ = [
     "Static",
     "SweepResult",
     "Uniform",
+    "grid",
     "make_plan",
+    "refine",
     "sample",
     "sweep",
 ]

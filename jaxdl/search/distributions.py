@@ -41,8 +41,12 @@ class Uniform(_TypedAny):
         _check_range(self)
 
     def quantile(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Returns `low + u (high - low)` for u in (0, 1)."""
+        """Returns `low + u (high - low)` for u in [0, 1]."""
         return self.low + u * (self.high - self.low)
+
+    def fraction(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Returns the u whose quantile is x."""
+        return (x - self.low) / (self.high - self.low)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,8 +64,12 @@ class LogUniform(_TypedAny):
         _check_range(self, above=0)
 
     def quantile(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Returns `low (high / low)^u` for u in (0, 1)."""
+        """Returns `low (high / low)^u` for u in [0, 1]."""
         return self.low * (self.high / self.low) ** u
+
+    def fraction(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Returns the u whose quantile is x."""
+        return np.log(x / self.low) / np.log(self.high / self.low)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,8 +89,14 @@ class OneMinusLogUniform(_TypedAny):
         _check_range(self, below=1)
 
     def quantile(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Returns `1 - (1 - low) ((1 - high) / (1 - low))^u` for u in (0, 1)."""
+        """Returns `1 - (1 - low) ((1 - high) / (1 - low))^u` for u in [0, 1]."""
         return 1 - (1 - self.low) * ((1 - self.high) / (1 - self.low)) ** u
+
+    def fraction(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Returns the u whose quantile is x."""
+        return np.log((1 - x) / (1 - self.low)) / np.log(
+            (1 - self.high) / (1 - self.low)
+        )
 
 
 @dataclasses.dataclass(frozen=True)

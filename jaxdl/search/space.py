@@ -1,6 +1,7 @@
 """Spaces: pytrees of the shape of the hyperparameters, and draws from them.
 
-A leaf is a distribution, a constant, or an array `[members]` that is used as given.
+A leaf is a distribution, a constant, or an array `[members]` that is used as given: of
+numbers, which are traced, or of texts or Python objects, which are static.
 """
 
 import itertools
@@ -92,32 +93,44 @@ def structures(space: Any, most: int) -> list[Structure]:
 
 def is_static(leaf: Any) -> bool:
     """Returns whether a leaf of a space reaches the recipe as a plain value."""
-    return isinstance(leaf, Static) or leaf is None or isinstance(leaf, str | int)
+    plain = leaf is None or isinstance(leaf, Static | str | int)
+    return plain or (isinstance(leaf, np.ndarray) and leaf.dtype.kind in "OU")
 
 
 def _static_options(leaf: Any) -> Sequence[Any]:
-    if isinstance(leaf, Static):
-        return tuple({(type(o), o): o for o in leaf.options}.values())
-    return (leaf,) if is_static(leaf) else (TRACED,)
+    if not is_static(leaf):
+        return (TRACED,)
+    options = leaf.options if isinstance(leaf, Static) else np.ravel(leaf).tolist()
+    return tuple({(type(o), o): o for o in options}.values())
 
 
 def _column(name: str, leaf: Any, members: int, key: jax.Array) -> NDArray[Any]:
     if isinstance(leaf, DISTRIBUTIONS):
         return _default_type(leaf.quantile(_uniforms(key, name, members)))
     if is_static(leaf):
-        column = np.empty(members, object)
-        column[:] = leaf
-        return column
+        values = np.asarray(leaf, object)
+        Static(values.ravel().tolist())  # which refuses what is no plain value
+        _check_length(name, leaf, values, members)
+        return np.broadcast_to(values, members).copy()
     try:
         values = np.asarray(leaf)
     except Exception as error:
         raise SpaceError(f"the space has {name}={leaf!r}: {error}") from error
-    if values.dtype.kind not in "biuf" or values.shape not in ((), (members,)):
+    if values.dtype.kind not in "biuf":
         raise SpaceError(
             f"the space has {name}={leaf!r}; expected a distribution, a number, str, "
-            f"bool or None, or an array of {members} numbers, one a member"
+            f"bool or None, or an array of them"
         )
+    _check_length(name, leaf, values, members)
     return _default_type(np.broadcast_to(values, members))
+
+
+def _check_length(name: str, leaf: Any, values: NDArray[Any], members: int) -> None:
+    if values.shape not in ((), (members,)):
+        raise SpaceError(
+            f"the space has {name}={leaf!r}; expected one value for all, or an array "
+            f"of {members}, one a member"
+        )
 
 
 def _uniforms(key: jax.Array, name: str, members: int) -> NDArray[np.float64]:

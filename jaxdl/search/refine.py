@@ -1,0 +1,147 @@
+"""Search by hand, without chance or with less of it: grids, and coarse to fine."""
+
+import dataclasses
+import itertools
+from typing import Any
+
+import jax
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from jaxdl.search.distributions import (
+    DISTRIBUTIONS,
+    Choice,
+    IntUniform,
+    SpaceError,
+    Static,
+)
+from jaxdl.train import flatten
+
+
+def grid(space: Any, points: int) -> Any:
+    """Returns every combination of values on a grid: the space's tree with arrays.
+
+    Ranges give `points` values, evenly spaced on their own scale with both ends; ranges
+    of integers at most as many; choices and static values all of theirs; what else is
+    in the space stays as it is. The arrays have one entry a member and are a space
+    themselves: `sweep(recipe, grid(space, 5), data, members=...)`.
+
+    Random search covers each range more densely with as many models; a grid is for a
+    few discrete values.
+
+    Args:
+        space: as for `sample`, without arrays.
+        points: at least 2.
+
+    Raises:
+        SpaceError: `points` is below 2, or the space holds an array or no distribution.
+
+    Source: Bergstra and Bengio, Random Search for Hyper-Parameter Optimization, 2012.
+    """
+    if isinstance(points, bool) or not isinstance(points, int) or points < 2:
+        raise SpaceError(f"got points={points!r}; expected an int of at least 2")
+    _, leaves, treedef = flatten(space)
+    if any(
+        np.ndim(leaf) for leaf in leaves if isinstance(leaf, np.ndarray | jax.Array)
+    ):
+        raise SpaceError("got a space with an array; expected no values a member yet")
+    varied = [isinstance(leaf, DISTRIBUTIONS) for leaf in leaves]
+    axes = [_axis(leaf, points) for leaf in leaves if isinstance(leaf, DISTRIBUTIONS)]
+    if not axes:
+        raise SpaceError("got a space without a distribution; expected one to vary")
+    columns = iter(zip(*itertools.product(*axes), strict=True))
+    filled = [
+        _array(next(columns), leaf) if vary else leaf
+        for leaf, vary in zip(leaves, varied, strict=True)
+    ]
+    return jax.tree.unflatten(treedef, filled)
+
+
+def refine(space: Any, hparams: Any, scores: ArrayLike, keep: int) -> Any:
+    """Returns the space narrowed to the region of the best members: coarse to fine.
+
+    On its own scale, each range shrinks to that from the lowest to the highest value
+    among the `keep` best, widened at both ends by their mean distance, and never beyond
+    the old ends. Choices and static values keep what occurs among the best. What is no
+    distribution stays as it is.
+
+    Args:
+        space: that the members were drawn from.
+        hparams: theirs, such as `SweepResult.hparams`; arrays `[members]`.
+        scores: `[members]`, lower is better, such as `result.final()["dev_error"]`; NaN
+            for members that do not count.
+        keep: how many members are the best, at least 2.
+
+    Raises:
+        SpaceError: fewer than `keep` scores are finite, `keep` is below 2, or the
+            hyperparameters have another tree than the space.
+    """
+    scores = np.asarray(scores, float)
+    finite = int(np.isfinite(scores).sum())
+    if isinstance(keep, bool) or not isinstance(keep, int) or not 2 <= keep <= finite:
+        raise SpaceError(
+            f"got keep={keep!r} with {finite} finite scores; expected an int of at "
+            "least 2 and at most as many"
+        )
+    names, leaves, treedef = flatten(space)
+    if flatten(hparams)[0] != names:
+        raise SpaceError(
+            f"got hyperparameters {list(flatten(hparams)[0])}; expected those of the "
+            f"space, {list(names)}"
+        )
+    best = np.argsort(np.where(np.isfinite(scores), scores, np.inf), kind="stable")
+    narrowed = [
+        _narrowed(leaf, np.asarray(column)[best[:keep]])
+        if isinstance(leaf, DISTRIBUTIONS)
+        else leaf
+        for leaf, column in zip(leaves, flatten(hparams)[1], strict=True)
+    ]
+    return jax.tree.unflatten(treedef, narrowed)
+
+
+def _axis(dist: Any, points: int) -> list[Any]:
+    """Returns a distribution's values on a grid."""
+    if isinstance(dist, Choice | Static):
+        return list(dist.options)
+    if isinstance(dist, IntUniform):
+        values = np.linspace(dist.low, dist.high, points)
+        return np.unique(np.round(values).astype(int)).tolist()
+    return dist.quantile(np.linspace(0, 1, points)).tolist()
+
+
+def _array(values: tuple[Any, ...], dist: Any) -> NDArray[Any]:
+    """Returns one value a member; static ones as the plain values they are."""
+    column = np.empty(len(values), object)
+    column[:] = values
+    return column if isinstance(dist, Static) else np.asarray(values)
+
+
+def _narrowed(dist: Any, values: NDArray[Any]) -> Any:
+    """Returns the distribution without what is far from the values of the best."""
+    if isinstance(dist, Static):
+        found = {(type(value), value) for value in values}
+        return Static([o for o in dist.options if (type(o), o) in found])
+    if isinstance(dist, Choice):
+        rounded = np.asarray(dist.options, values.dtype)  # as the programs have them
+        kept = np.isin(rounded, values)
+        return Choice([o for o, k in zip(dist.options, kept, strict=True) if k])
+    low, high = _widened(dist, values.astype(float))
+    return (
+        dataclasses.replace(dist, low=low, high=high) if low < high else Choice([low])
+    )
+
+
+def _widened(dist: Any, values: NDArray[np.float64]) -> tuple[Any, Any]:
+    """Returns the ends of the values, widened by their mean distance, within the old.
+
+    The highest of n draws from a range lies that far below its end on average.
+    """
+    if isinstance(dist, IntUniform):
+        margin = np.ptp(values) / (len(values) - 1)
+        low = max(dist.low, int(np.floor(values.min() - margin)))
+        return low, min(dist.high, int(np.ceil(values.max() + margin)))
+    u = np.clip(dist.fraction(values), 0, 1)  # float32 may lie beyond an end
+    margin = np.ptp(u) / (len(u) - 1)
+    ends = np.clip([u.min() - margin, u.max() + margin], 0, 1)
+    low, high = dist.quantile(ends).tolist()
+    return low, high
