@@ -10,11 +10,12 @@ from pathlib import Path
 
 import jax
 
-from jaxdl import runs
+from jaxdl import nn, runs
 from jaxdl.data import DataError, Splits
+from jaxdl.diagnose import bias_variance
 from jaxdl.experiment import ExperimentError, examine, hyperparameters, load
 from jaxdl.search import SpaceError, sweep
-from jaxdl.train import Member, RecipeError, fit
+from jaxdl.train import Member, RecipeError, build, fit, plain_loss
 
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
 
@@ -117,7 +118,7 @@ def _sweep(options: argparse.Namespace) -> int:
         print(f"\nall {options.members} members diverged: lower the learning rates")
         return 1
     winner = int(result.ranking()[0])
-    _print_test_error(f"member {winner}", result.best(), experiment.data)
+    _print_errors(f"member {winner}", result.best(), experiment.data)
     if options.out is not None and runs.is_finished(options.out):
         print(f"results in {options.out}")
     return 0
@@ -137,7 +138,7 @@ def _fit(options: argparse.Namespace) -> int:
     if member.status == "diverged":
         print(f"diverged at step {member.stopped_at}: lower the learning rate")
         return 1
-    _print_test_error("the model", member, experiment.data)
+    _print_errors("the model", member, experiment.data)
     return 0
 
 
@@ -151,13 +152,25 @@ def _check(options: argparse.Namespace) -> int:
     return 0 if healthy else 1
 
 
-def _print_test_error(name: str, member: Member, data: Splits) -> None:
-    dev = member.metrics["dev_error"][member.kept_epoch]
-    test = member.evaluate(data.test)
+def _print_errors(name: str, member: Member, data: Splits) -> None:
+    train, test = (member.evaluate(d)["error"] for d in (data.train, data.test))
+    dev = float(member.metrics["dev_error"][member.kept_epoch])
     print(
-        f"\n{name}: dev error {dev:.2%}, test error {test['error']:.2%} on "
-        f"{len(data.test.inputs)} examples"
+        f"\n{name}: train error {train:.2%}, dev error {dev:.2%}, test error "
+        f"{test:.2%} on {len(data.test.inputs)} examples"
     )
+    loss = plain_loss(build(member.recipe, member.hparams).loss)
+    if loss not in (nn.softmax_cross_entropy, nn.sigmoid_cross_entropy):
+        return  # another error is no rate
+    diagnosis = bias_variance(train, dev)
+    for high, what, size in (
+        (diagnosis.high_bias, "bias", diagnosis.bias),
+        (diagnosis.high_variance, "variance", diagnosis.variance),
+    ):
+        if high:
+            print(f"high {what} of {size:.2%}")
+    for advice in diagnosis.advice:
+        print(f"- {advice}")
 
 
 def _seed(text: str) -> int:

@@ -93,6 +93,25 @@ def test_fit_trains_the_model_that_is_asked_for(capsys):
     assert progress.count("epoch ") == 4 and "dev_error" in progress
 
 
+def test_a_fit_is_diagnosed_with_advice(capsys):
+    _, output, _ = main(capsys, "fit", DIGITS, *GOOD, "units=2", "--epochs", "2")
+    lines = output.splitlines()
+    train = float(output.split("train error ")[1].split("%")[0])
+    assert f"high bias of {train:.2f}%" in lines
+    assert "- train a bigger network: more hidden units or layers" in lines
+
+
+def test_regression_has_no_rates_to_diagnose(capsys, tmp_path):
+    file = tmp_path / "experiment.py"
+    file.write_text(
+        BRANCHING.replace("dl.IntUniform(1, 3)", "2")
+        .replace("nn.softmax_cross_entropy", "nn.squared_error")
+        .replace("nn.dense(10)", "nn.dense(1)")
+    )
+    status, output, _ = main(capsys, "fit", str(file), "rate=0.01", "--epochs", "1")
+    assert status == 0 and "test error" in output and "bias" not in output
+
+
 def test_options_may_come_before_hyperparameters(capsys):
     status, _, progress = main(capsys, "fit", "--epochs", "1", DIGITS, *GOOD[:2],
                                "--seed", "7", *GOOD[2:])  # fmt: skip

@@ -126,9 +126,9 @@ def _narrowed(dist: Any, values: NDArray[Any]) -> Any:
         kept = np.isin(rounded, values)
         return Choice([o for o, k in zip(dist.options, kept, strict=True) if k])
     low, high = _widened(dist, values.astype(float))
-    return (
-        dataclasses.replace(dist, low=low, high=high) if low < high else Choice([low])
-    )
+    if low == high:
+        return Choice([low])
+    return dataclasses.replace(dist, low=low, high=high)
 
 
 def _widened(dist: Any, values: NDArray[np.float64]) -> tuple[Any, Any]:

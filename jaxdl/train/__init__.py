@@ -28,7 +28,7 @@ from jaxdl.train.metrics import (
     top_k_error,
 )
 from jaxdl.train.progress import FATES, RUNNING, Progress, begin, kept
-from jaxdl.train.recipe import Recipe, RecipeFunction, build
+from jaxdl.train.recipe import Recipe, RecipeFunction, build, plain_loss
 from jaxdl.train.state import (
     HPARAMS,
     TrainState,
@@ -76,6 +76,7 @@ __all__ = [
     "member_key",
     "on_device",
     "partition",
+    "plain_loss",
     "precision",
     "recall",
     "top_k_error",
