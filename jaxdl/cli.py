@@ -15,7 +15,7 @@ from jaxdl.data import DataError, Splits
 from jaxdl.diagnose import bias_variance
 from jaxdl.experiment import ExperimentError, examine, hyperparameters, load
 from jaxdl.search import SpaceError, sweep
-from jaxdl.train import Member, RecipeError, build, fit, plain_loss
+from jaxdl.train import Member, RecipeError, build, fit
 
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
 
@@ -138,6 +138,12 @@ def _fit(options: argparse.Namespace) -> int:
     if member.status == "diverged":
         print(f"diverged at step {member.stopped_at}: lower the learning rate")
         return 1
+    if options.patience is not None:
+        at = f" at step {member.stopped_at}" if member.status == "stopped" else ""
+        print(
+            f"{member.status}{at}; the weights are those of epoch "
+            f"{member.kept_epoch + 1}"
+        )
     _print_errors("the model", member, experiment.data)
     return 0
 
@@ -159,7 +165,7 @@ def _print_errors(name: str, member: Member, data: Splits) -> None:
         f"\n{name}: train error {train:.2%}, dev error {dev:.2%}, test error "
         f"{test:.2%} on {len(data.test.inputs)} examples"
     )
-    loss = plain_loss(build(member.recipe, member.hparams).loss)
+    loss = nn.plain_loss(build(member.recipe, member.hparams).loss)
     if loss not in (nn.softmax_cross_entropy, nn.sigmoid_cross_entropy):
         return  # another error is no rate
     diagnosis = bias_variance(train, dev)

@@ -53,12 +53,12 @@ class Splits(NamedTuple):
             DataError: the labels are not classes.
         """
         labels = self.train.labels
+        if labels.ndim == 2:
+            return labels.shape[1]
         if np.issubdtype(labels.dtype, np.integer):
             return 1 + max(
                 int(np.max(dataset.labels)) for dataset in self.sets.values()
             )
-        if labels.ndim == 2:
-            return labels.shape[1]
         raise DataError(
             f"got labels {labels.dtype}{list(labels.shape)}, which have no number of "
             "classes; expected integers [m] or one-hot targets [m, C]"
@@ -78,7 +78,8 @@ def from_arrays(
     learning rate its scale; a metric of a set is `sum_i w_i v_i / sum_i w_i`.
 
     Args:
-        inputs: `[m, ...]` numbers, all finite; kept as float32 (float64 stays).
+        inputs: `[m, ...]` numbers, all finite; kept as float32, or as float64 if they
+            come so or are integers that float32 would round.
         labels: `[m]` integers from 0, or `[m, ...]` finite float targets.
         weights: `[m]` finite numbers of at least 0, not all 0; None for 1 each.
 
@@ -88,8 +89,12 @@ def from_arrays(
     """
     inputs, labels = np.asarray(inputs), np.asarray(labels)
     weights = None if weights is None else np.asarray(weights)
+    inputs, labels = (x.astype(x.dtype.newbyteorder("=")) for x in (inputs, labels))
     check_dataset(Dataset(inputs, labels, weights), "the data")
-    inputs = inputs if inputs.dtype == np.float64 else inputs.astype(np.float32)
+    single = inputs.astype(np.float32)
+    wide = inputs.dtype.itemsize > 4 if inputs.dtype.kind == "f" else False
+    rounded = inputs.dtype.kind in "iu" and (single != inputs).any()
+    inputs = inputs.astype(np.float64) if wide or rounded else single
     labels = labels.astype(np.float32 if labels.dtype.kind == "f" else np.int32)
     weights = None if weights is None else weights.astype(np.float32)
     return Dataset(inputs, labels, weights)
@@ -114,12 +119,12 @@ def class_weights(labels: ArrayLike) -> NDArray[np.float32]:
         raise DataError(
             f"got labels {labels.dtype}{list(labels.shape)}; expected integers from 0"
         )
-    counts = np.bincount(labels)
-    if len(counts) == 0 or counts.min() == 0:
+    classes, counts = np.unique(labels, return_counts=True)
+    if not len(classes) or classes[-1] >= len(classes):
         raise DataError(
-            f"got no example of the classes {np.flatnonzero(counts == 0).tolist()}; "
-            f"expected each of 0..{len(counts) - 1}: renumber the labels, for example "
-            "with numpy.unique"
+            f"got {len(classes)} classes up to {labels.max(initial=-1)}; expected an "
+            "example of each class from 0: renumber the labels, for example with "
+            "numpy.unique"
         )
     return (len(labels) / (len(counts) * counts)).astype(np.float32)
 
@@ -163,6 +168,11 @@ def check_dataset(dataset: Dataset, name: str) -> None:
         raise DataError(
             f"got inputs of type {inputs.dtype} and labels of type {labels.dtype} in "
             f"{name}; expected real numbers"
+        )
+    if not (inputs.dtype.isnative and labels.dtype.isnative):
+        raise DataError(
+            f"got inputs {inputs.dtype} and labels {labels.dtype} in {name}; expected "
+            "this machine's byte order: use data.from_arrays"
         )
     if inputs.ndim < 2 or labels.ndim < 1:
         raise DataError(

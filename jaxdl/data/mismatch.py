@@ -55,7 +55,7 @@ def mismatch(splits: Splits, *, level: float = 0.01) -> Mismatch:
     anything at all is named at `level` where the three sets are from one distribution.
     That a large set differs does not say that it differs by much: see the statistic.
     Examples that depend on each other, such as several of one person, differ by more
-    than chance where `split` kept them together.
+    than chance where `split` kept them together. Weights are not looked at.
 
     Args:
         splits: raw or normalized: the statistics are the same, but for rounding.
@@ -69,7 +69,7 @@ def mismatch(splits: Splits, *, level: float = 0.01) -> Mismatch:
     1979; Cochran, Some methods for strengthening the common chi-square tests, 1954.
     """
     check(splits)
-    if not 0 < level < 1:
+    if not isinstance(level, float) or not 0 < level < 1:
         raise DataError(
             f"got level={level}; expected a chance between 0 and 1, such as 0.01"
         )
@@ -118,7 +118,11 @@ def _chi_square(a: NDArray, b: NDArray) -> tuple[float, float]:
     table = table[:, ~rare]  # [2, classes]
     if fewer * others.sum() >= FEWEST:
         table = np.hstack([table, others])
-    return chi2_contingency(table)[:2] if table.shape[1] > 1 else (0.0, 1.0)
+    return (
+        chi2_contingency(table, correction=False)[:2]
+        if table.shape[1] > 1
+        else (0.0, 1.0)
+    )
 
 
 def _holm(p: NDArray) -> NDArray[np.float64]:
@@ -175,7 +179,8 @@ def _advice(
 
 def _where(comparison: Comparison) -> str:
     count = len(comparison.features)
-    some = ", ".join(str(index) for index in list(comparison.features)[:3])
+    indices = list(comparison.features)[:3]
+    some = ", ".join(str(i[0] if len(i) == 1 else i) for i in indices)
     more = f" and {count - 3} more" * (count > 3)
     features, labels = f"the features {some}{more}", "the labels"
     return " and ".join([features] * (count > 0) + [labels] * bool(comparison.labels))

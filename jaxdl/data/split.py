@@ -89,8 +89,9 @@ def _shares(fractions: str | Sequence[float]) -> NDArray[np.float64]:
             shares = np.asarray(fractions, float)
     except (TypeError, ValueError):
         shares = np.empty(0)
-    whole = abs(shares.sum() - 1) <= 1e-9
-    if shares.shape not in ((2,), (3,)) or not (shares > 0).all() or not whole:
+    positive = np.isfinite(shares).all() and (shares > 0).all()
+    whole = positive and abs(shares.sum() - 1) <= 1e-9
+    if shares.shape not in ((2,), (3,)) or not whole:
         raise DataError(
             f"got fractions {fractions!r}; expected three numbers above 0 (or two, for "
             'no dev set) that add up to 1, such as (0.6, 0.2, 0.2), or "60:20:20"'
@@ -199,7 +200,10 @@ def _warn_of_missing_classes(labels: NDArray, splits: Splits) -> None:
     classes = np.unique(labels)
     if not are_classes(labels) or len(classes) == len(labels):
         return  # numbers to predict, or to tell the examples apart by
-    for name, dataset in splits.sets.items():
+    sets = {name: d for name, d in splits.sets.items() if name != "dev"}
+    if splits.dev is not splits.test:
+        sets["dev"] = splits.dev
+    for name, dataset in sets.items():
         missing = np.setdiff1d(classes, dataset.labels)
         if len(missing):
             some = ", ".join(map(str, missing[:5])) + ", ..." * (len(missing) > 5)
@@ -216,7 +220,8 @@ def normalize(splits: Splits) -> Splits:
 
     Each feature has its own μ and σ over the train examples, computed in float64, and
     the same ones serve all three sets and later raw inputs (`splits.moments`). A
-    feature that is constant in the train set is only shifted.
+    feature that is constant in the train set is only shifted. Each example counts
+    once, whatever its weight.
 
     Args:
         splits: raw inputs `[m, ...]`.
@@ -228,9 +233,7 @@ def normalize(splits: Splits) -> Splits:
     raw = splits.train.inputs
     mean = np.asarray(np.mean(raw, axis=0, dtype=np.float64))
     scale = np.asarray(np.std(raw, axis=0, dtype=np.float64))
-    constant = np.ptp(raw, axis=0) == 0
-    # A deviation below what float32 can hold would divide by zero all the same.
-    constant |= scale.astype(np.float32) == 0
+    constant = np.max(raw, axis=0) == np.min(raw, axis=0)
     moments = Moments(mean, np.where(constant, 1, scale))
     train, dev, test = (
         d._replace(inputs=moments.normalize(d.inputs)) for d in splits.sets.values()

@@ -23,9 +23,9 @@ LARGEST = float(np.finfo(np.float32).max)
 def read_csv(path: str | os.PathLike[str], *, label: str) -> Dataset:
     """Returns the rows of a CSV file as examples `[m, columns - 1]` with labels `[m]`.
 
-    The first line names the columns; every further line is one example, and no cell
-    holds a line end. All columns but the label's are features, kept as float64. Labels
-    become
+    The first line names the columns; every further line that is not blank is one
+    example, and no cell holds a line end. All columns but the label's are features,
+    kept as float64. Labels become
 
     - classes as they are, if all are integers, written without a point or exponent;
     - float targets, if all are numbers;
@@ -45,12 +45,13 @@ def read_csv(path: str | os.PathLike[str], *, label: str) -> Dataset:
     """
     with files.opened(path) as file:
         rows = _rows(file)
-        names = next(rows, [])
+        _, names = next(rows, (1, []))
         _check_names(names, label)
         return _dataset(rows, names, names.index(label))
 
 
-def _rows(file: BufferedIOBase) -> Iterator[list[str]]:
+def _rows(file: BufferedIOBase) -> Iterator[tuple[int, list[str]]]:
+    """Yields the number and the cells of each line that is not blank."""
     size = 0
     for line in count(1):
         content = file.readline(MAX_LINE + 1)
@@ -59,7 +60,9 @@ def _rows(file: BufferedIOBase) -> Iterator[list[str]]:
         size += len(content)
         if size > files.MAX_BYTES:
             raise DataError(f"line {line}: got over {files.MAX_BYTES} bytes of text")
-        yield _cells(content, line)
+        cells = _cells(content, line)
+        if cells:
+            yield line, cells
 
 
 def _cells(content: bytes, line: int) -> list[str]:
@@ -71,7 +74,7 @@ def _cells(content: bytes, line: int) -> list[str]:
     try:
         # Spreadsheets start UTF-8 with a mark, which is not part of the first name.
         text = content.decode("utf-8-sig" if line == 1 else "utf-8")
-        cells = next(csv.reader([text], strict=True))
+        cells = next(csv.reader([text], strict=True, skipinitialspace=True), [])
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(
             f"line {line}: got text that is not CSV in UTF-8 ({error}); expected cells "
@@ -90,6 +93,7 @@ def _check_names(names: list[str], label: str) -> None:
     if len(set(names)) < len(names) or not all(names):
         raise DataError(
             f"line 1: got the columns {listed}; expected names that differ, none empty"
+            ": name them, or write the table without its index"
         )
     if label not in names or len(names) < 2:
         raise DataError(
@@ -98,13 +102,15 @@ def _check_names(names: list[str], label: str) -> None:
         )
 
 
-def _dataset(rows: Iterator[list[str]], names: list[str], at: int) -> Dataset:
+def _dataset(
+    rows: Iterator[tuple[int, list[str]]], names: list[str], at: int
+) -> Dataset:
     """Returns the rows as a dataset, the labels from column `at`."""
     inputs, labels = array("d"), array("d")
     classes: dict[str, int] = {}  # labels that are texts, numbered as they come
     whole = True
     features = names[:at] + names[at + 1 :]
-    for line, cells in enumerate(rows, start=2):
+    for line, cells in rows:
         if len(cells) != len(names):
             raise DataError(
                 f"line {line}: got {len(cells)} cells; expected {len(names)} as in "
@@ -112,9 +118,9 @@ def _dataset(rows: Iterator[list[str]], names: list[str], at: int) -> Dataset:
             )
         if len(inputs) * inputs.itemsize > files.MAX_BYTES:
             raise DataError(f"line {line}: got over {files.MAX_BYTES} bytes of numbers")
-        text = cells.pop(at)
-        whole = whole and text.strip().lstrip("+-").isdecimal()
-        labels.append(_label(text, classes, line))
+        text = cells.pop(at).strip()
+        whole = whole and text.lstrip("+-").isdecimal()
+        labels.append(_label(text, classes, line, first=not labels))
         inputs.extend(_numbers(cells, features, line))
     if not labels:
         raise DataError("got a line of names and no rows; expected at least one row")
@@ -136,21 +142,30 @@ def _numbers(cells: list[str], names: list[str], line: int) -> Iterator[float]:
 
 
 def _number(cell: str) -> float | None:
-    try:
-        number = float(cell)
-    except ValueError:
+    if not _is_spelled_as_number(cell):
         return None
-    # float() takes 2020_05 for a number; in a table it is a name.
-    return number if abs(number) <= LARGEST and "_" not in cell else None
+    number = float(cell)
+    return number if abs(number) <= LARGEST else None
 
 
-def _label(text: str, classes: dict[str, int], line: int) -> float:
+def _is_spelled_as_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return (
+        "_" not in cell
+    )  # float() takes 2020_05 for a number; in a table it is a name
+
+
+def _label(text: str, classes: dict[str, int], line: int, *, first: bool) -> float:
     """Returns a label's number, or its place in `classes`."""
     number = _number(text)
-    if not text.strip() or (line > 2 and (number is None) != bool(classes)):
+    mixed = not first and (number is None) != bool(classes)
+    if not text or mixed or (number is None and _is_spelled_as_number(text)):
         raise DataError(
-            f"line {line}: got the label {text!r}; expected numbers in every row, or "
-            "text in every row: drop the row or rename the label"
+            f"line {line}: got the label {text!r}; expected numbers finite in float32 "
+            "in every row, or text in every row: drop the row or rename the label"
         )
     if number is not None:
         return number
@@ -173,7 +188,7 @@ def _targets(
     bad = np.flatnonzero((labels < 0) | (labels >= 2**31))
     if bad.size:
         raise DataError(
-            f"line {2 + bad[0]}: got label {labels[bad[0]]:.0f}; expected classes "
+            f"row {bad[0]}: got label {labels[bad[0]]:.0f}; expected classes "
             "counted from 0: renumber them, or write targets with a decimal point"
         )
     return labels.astype(np.int64)

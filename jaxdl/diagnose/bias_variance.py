@@ -17,6 +17,7 @@ VARIANCE_ADVICE = (
     "regularize: a larger L2 strength, a smaller keep_prob, early stopping",
     "try another architecture",
 )
+DIVERGED_ADVICE = ("lower the learning rate: the training diverged",)
 
 
 class Diagnosis(NamedTuple):
@@ -38,18 +39,19 @@ def bias_variance(
     advice is the course's basic recipe: first mend the bias, then the variance.
 
     Args:
-        train_error: error rates in [0, 1] on the train set, of any shape.
+        train_error: error rates in [0, 1] on the train set, of any shape; NaN for
+            models that diverged, of which nothing is high.
         dev_error: the same on the dev set.
         human_error: human-level error, which stands for the best that is possible.
 
     Raises:
-        ValueError: a rate is not in [0, 1], or the shapes do not fit.
+        ValueError: a rate is outside [0, 1], or the shapes do not fit.
     """
     rates = np.broadcast_arrays(
         *(np.asarray(e, float) for e in (train_error, dev_error, human_error))
     )
     for name, rate in zip(("train", "dev", "human"), rates, strict=True):
-        if not ((rate >= 0) & (rate <= 1)).all():
+        if not (((rate >= 0) & (rate <= 1)) | np.isnan(rate)).all():
             raise ValueError(
                 f"got {name}_error={rate}; expected rates between 0 and 1, such as "
                 "0.15 for 15 %"
@@ -59,7 +61,9 @@ def bias_variance(
     high_bias, high_variance = bias > HIGH, variance > HIGH
     advice = np.empty(bias.shape, object)
     for i in np.ndindex(bias.shape):
-        advice[i] = _advice(bool(high_bias[i]), bool(high_variance[i]))
+        known = np.isfinite(bias[i]) and np.isfinite(variance[i])
+        verdict = bool(high_bias[i]), bool(high_variance[i])
+        advice[i] = _advice(*verdict) if known else DIVERGED_ADVICE
     whole = (bias, variance, high_bias, high_variance, advice)
     return Diagnosis(*(entry[()] for entry in whole))
 

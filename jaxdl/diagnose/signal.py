@@ -17,6 +17,7 @@ FAR = 100.0  # times larger or smaller than where it started: exploding or vanis
 class Signal(NamedTuple):
     """Norms by layer, named by its place in the model: `2.0` is the first of `2`."""
 
+    inputs: Any  # root mean square of the batch's inputs
     activations: dict[str, Any]  # root mean square of the layer's output
     gradients: dict[str, Any]  # norm of the loss's gradient by the layer's output
 
@@ -24,7 +25,7 @@ class Signal(NamedTuple):
     def exploding(self) -> tuple[str, ...]:
         """The layers whose norms are over 100 times what the signal started with.
 
-        Activations start at the first layer, gradients at the last.
+        Activations start from the inputs, gradients from the last layer.
         """
         return _far(self, lambda ratio: ~(ratio <= FAR))  # NaN as well
 
@@ -46,9 +47,9 @@ def signal(
     """Returns the norms of activations and gradients at every layer, in training mode.
 
     For a layer's output `a: [B, ...]` of n entries these are `||a|| / sqrt(n)`, which
-    does not depend on the layer's width, and `||dJ/da||`, J the mean loss. A layer
-    made of others is looked into. It is pure, so it may be jitted and vmapped over
-    models.
+    does not depend on the layer's width, and `||dJ/da||`, J the mean loss, in which
+    each example counts once. A layer made of others is looked into. It is pure, so it
+    may be jitted and vmapped over models.
 
     Args:
         model: a layer, such as `nn.serial(...)`.
@@ -78,6 +79,7 @@ def signal(
     nudges = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), shapes)
     gradients, outputs = jax.grad(cost, has_aux=True)(nudges)
     return Signal(
+        jnp.sqrt(jnp.mean(jnp.square(batch.inputs))),
         {name: jnp.sqrt(jnp.mean(outputs[name] ** 2)) for name in _in_order(outputs)},
         {name: jnp.linalg.norm(gradients[name].ravel()) for name in _in_order(outputs)},
     )
@@ -99,7 +101,8 @@ def _probed(
 
     def apply(params, state, x, *, key=None, train=False):
         y, state = layer.apply(params, state, x, key=key, train=train)
-        y = outputs[name] = y + nudges.get(name, 0)
+        if jnp.issubdtype(y.dtype, jnp.inexact):  # others have no gradient
+            y = outputs[name] = y + nudges.get(name, 0)
         return y, state
 
     return layer._replace(apply=apply)
@@ -115,10 +118,11 @@ def _far(norms: Signal, is_far: Callable[[Any], Any]) -> tuple[str, ...]:
     names = _in_order(norms.activations)
     forward = [np.asarray(norms.activations[name]) for name in names]
     back = [np.asarray(norms.gradients[name]) for name in names]
+    start = np.asarray(norms.inputs)
     return tuple(
         name
         for name, a, g in zip(names, forward, back, strict=True)
-        if np.any(is_far(_ratio(a, forward[0])) | is_far(_ratio(g, back[-1])))
+        if np.any(is_far(_ratio(a, start)) | is_far(_ratio(g, back[-1])))
     )
 
 

@@ -1,6 +1,6 @@
 """What is worth knowing of an experiment before hours are spent on it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -23,10 +23,9 @@ from jaxdl.train import (
     partition,
 )
 
-EXAMPLES = 16  # that the gradient is checked on
-EVERY = 20_000  # parameters up to which every coordinate is checked
-PER_LEAF = 1_000  # coordinates of a leaf that are checked in larger models
+EXAMPLES = 16  # that the signal and the gradient are looked at on
 NOISE = 0.01  # standard deviation that moves initial zeros off the kink of a ReLU
+WORK = 2e10  # floating-point operations that one gradient check may cost, about
 
 
 class Finding(NamedTuple):
@@ -42,10 +41,10 @@ def examine(
     """Yields what is found in the data, the signal and the gradient of one model.
 
     The data are checked as training would, and the sets compared. The signal is
-    followed through the layers at random initialization. The gradient of the very cost
-    that training descends, with its penalty and one fixed dropout mask, is checked
-    there and again after one epoch: in models of up to 20,000 parameters at every
-    coordinate, in larger ones at 1,000 of each leaf, drawn at random.
+    followed through the layers at random initialization. One epoch is trained. The
+    gradient of the very cost that training descends, with its penalty and one fixed
+    dropout mask, is checked before and after it: at every coordinate, or in costly
+    models at as many of each leaf, drawn at random, as take seconds.
 
     Args:
         recipe: function from hyperparameters to a `Recipe`.
@@ -61,27 +60,39 @@ def examine(
     traced, structure = partition(hp)
     inspect(recipe, traced, structure, data)
     yield from _data(data)
-    whole = combine(traced, structure)
-    batch = jax.tree.map(lambda x: jnp.asarray(x[:EXAMPLES]), data.train)
+    whole, batch = combine(traced, structure), _some(data.train, key)
     start = init(recipe, whole, member_key(key, 0), batch.inputs.shape[1:])
     yield _signal(recipe, whole, start, batch)
     moved = start._replace(params=_moved(start.params, key))
     yield _gradient("at random initialization", recipe, whole, moved, batch)
     member = fit(recipe, hp, data, key=key, epochs=1, progress=False)
+    if member.status == "diverged":
+        yield Finding(False, f"training: diverged at step {member.stopped_at}")
+        return
     trained = start._replace(params=member.params, state=member.state)
     yield _gradient("after one epoch", recipe, whole, trained, batch)
+
+
+def _some(dataset: Dataset, key: jax.Array) -> Dataset:
+    """Returns a few examples, each of weight 1."""
+    rows = np.asarray(jax.random.permutation(key, len(dataset.inputs))[:EXAMPLES])
+    unweighted = dataset._replace(weights=None)
+    return jax.tree.map(lambda x: jnp.asarray(x[rows]), unweighted)
 
 
 def _data(data: Splits) -> Iterator[Finding]:
     sizes = ", ".join(f"{len(d.inputs):,} {name}" for name, d in data.sets.items())
     shape = list(np.shape(data.train.inputs)[1:])
     yield Finding(True, f"data: {sizes} examples of shape {shape}, all finite")
-    constant = int(np.sum(np.ptp(data.train.inputs, axis=0) == 0))
+    inputs = np.asarray(data.train.inputs)
+    constant = int(np.sum(np.max(inputs, axis=0) == np.min(inputs, axis=0)))
     if constant:
         yield Finding(True, f"data: {constant} features are constant in the train set")
     found = mismatch(data)
+    fault = any(found.dev_test)  # the first advice; that train differs is none
     for advice in found.advice or ("no two sets differ in a feature or the labels",):
-        yield Finding(not any(found.dev_test), f"data: {advice}")
+        yield Finding(not fault, f"data: {advice}")
+        fault = False
 
 
 def _signal(
@@ -111,22 +122,38 @@ def _signal(
 def _gradient(
     when: str, recipe: RecipeFunction, hp: Any, train_state: TrainState, batch: Dataset
 ) -> Finding:
-    size = sum(np.size(leaf) for leaf in jax.tree.leaves(train_state.params))
-    cost = make_cost(recipe)
-    found = check_gradients(
-        lambda params: cost(params, hp, train_state, batch)[0],
-        train_state.params,
-        per_leaf=None if size <= EVERY else PER_LEAF,
+    def cost(params):
+        return make_cost(recipe)(params, hp, train_state, batch)[0]
+
+    params = train_state.params
+    if not jax.tree.leaves(params):
+        return Finding(True, f"gradient {when}: the model has no parameters")
+    per_leaf = _affordable(cost, params)
+    try:
+        found = check_gradients(cost, params, per_leaf=per_leaf)
+    except ValueError as error:
+        return Finding(False, f"gradient {when}: {error}")
+    size = sum(np.size(leaf) for leaf in jax.tree.leaves(params))
+    coordinates = (
+        f"{size:,}" if per_leaf is None else f"{per_leaf:,} a leaf of {size:,}"
     )
-    coordinates = f"{size:,}" if size <= EVERY else f"{PER_LEAF:,} a leaf of {size:,}"
     text = (
         f"gradient {when}: {found.verdict}, score {found.score:.1e} over {coordinates} "
         "coordinates"
     )
     if found.verdict != "correct":
-        worst = max(found.per_leaf, key=found.per_leaf.__getitem__)
-        text += f"; worst at {worst} ({found.per_leaf[worst]:.1e})"
+        known = {name: s for name, s in found.per_leaf.items() if not np.isnan(s)}
+        worst = max(known, key=known.__getitem__, default=None)
+        text += f"; worst at {worst} ({known[worst]:.1e})" if worst else ""
     return Finding(found.verdict == "correct", text)
+
+
+def _affordable(cost: Callable[[Any], jax.Array], params: Any) -> int | None:
+    """Returns how many coordinates of a leaf to check; None for every one."""
+    sizes = [np.size(leaf) for leaf in jax.tree.leaves(params)]
+    analysis = jax.jit(cost).lower(params).cost_analysis() or {}
+    affordable = WORK / (2 * max(analysis.get("flops", 0.0), 1.0))
+    return None if sum(sizes) <= affordable else max(5, int(affordable / len(sizes)))
 
 
 def _moved(params: Any, key: jax.Array) -> Any:
@@ -134,7 +161,7 @@ def _moved(params: Any, key: jax.Array) -> Any:
     leaves, treedef = jax.tree.flatten(params)
     keys = jax.random.split(key, len(leaves))
     moved = [
-        leaf + NOISE * jax.random.normal(k, leaf.shape, leaf.dtype)
+        leaf + NOISE * jax.random.normal(k, jnp.shape(leaf))
         for leaf, k in zip(leaves, keys, strict=True)
     ]
     return jax.tree.unflatten(treedef, moved)

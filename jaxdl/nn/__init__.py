@@ -19,7 +19,9 @@ from jaxdl.nn.initializers import glorot, he, normal, xavier, zeros
 from jaxdl.nn.layer import Layer, as_layer, flatten, repeat, residual, serial
 from jaxdl.nn.losses import (
     class_weighted,
+    hardmax,
     label_smoothing,
+    plain_loss,
     sigmoid_cross_entropy,
     sigmoid_error,
     softmax_cross_entropy,
@@ -40,6 +42,7 @@ __all__ = [
     "flatten",
     "gelu",
     "glorot",
+    "hardmax",
     "he",
     "keep_mask",
     "l1",
@@ -49,6 +52,7 @@ __all__ = [
     "mean_pool",
     "none",
     "normal",
+    "plain_loss",
     "random_affine",
     "random_crop",
     "random_flip",

@@ -38,14 +38,15 @@ def random_crop(padding: ArrayLike) -> Layer:
     That is a move by whole pixels, uniform on -padding..padding along either axis.
 
     Args:
-        padding: pixels, an integer of at least 0; may be traced.
+        padding: pixels, at least 0, rounded down; may be traced.
 
     Raises:
         ValueError: as `random_flip`.
     """
 
     def transform(draws, x):
-        return warp(x, jnp.eye(2), jnp.floor(draws * (2 * padding + 1)) - padding)
+        whole = jnp.floor(padding)
+        return warp(x, jnp.eye(2), jnp.floor(draws * (2 * whole + 1)) - whole)
 
     return _augmentation("random_crop", 2, transform)
 

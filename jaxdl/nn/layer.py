@@ -55,6 +55,11 @@ def as_layer(layer: Layer | Callable[[jax.Array], jax.Array]) -> Layer:
         out = jax.eval_shape(
             function, jax.ShapeDtypeStruct((1, *in_shape), jnp.result_type(float))
         )
+        if not hasattr(out, "shape"):
+            raise TypeError(
+                f"got {function!r} as a layer, which returns {type(out).__name__}; "
+                "expected a function from an array to an array"
+            )
         return (), (), out.shape[1:]
 
     def apply(params, state, x, *, key=None, train=False):

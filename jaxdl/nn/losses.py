@@ -4,6 +4,7 @@
 """
 
 import functools
+import inspect
 from collections.abc import Callable
 
 import jax
@@ -87,17 +88,29 @@ def sigmoid_error(outputs: jax.Array, labels: jax.Array) -> jax.Array:
 
 
 def label_smoothing(loss: PerExample, smoothing: ArrayLike) -> PerExample:
-    """Returns the loss of the labels `y ← (1 - smoothing) y + smoothing / C`.
+    """Returns the loss of labels moved towards chance.
+
+    `y ← (1 - smoothing) y + smoothing / C` for the C classes of a softmax, and
+    `y ← (1 - smoothing) y + smoothing / 2` for each yes/no label of a sigmoid.
 
     Args:
-        loss: a loss of `[B, C]` targets, such as `softmax_cross_entropy`.
-        smoothing: in [0, 1); 0 switches it off; may be traced.
+        loss: `softmax_cross_entropy` or `sigmoid_cross_entropy`.
+        smoothing: in [0, 1]; 0 switches it off; may be traced.
+
+    Raises:
+        ValueError: another loss, or a plain number outside [0, 1].
 
     Source: Szegedy et al., Rethinking the Inception Architecture, 2016.
     """
+    binary = _is_sigmoid("label_smoothing", loss)
+    if isinstance(smoothing, int | float) and not 0 <= smoothing <= 1:
+        raise ValueError(f"label_smoothing got smoothing={smoothing}; expected 0 to 1")
 
     @functools.wraps(loss)
     def smoothed(outputs, labels):
+        if binary:
+            sharp = _same_shape(outputs, labels)
+            return loss(outputs, sharp + smoothing * (0.5 - sharp))
         return loss(outputs, optax.smooth_labels(targets(outputs, labels), smoothing))
 
     return smoothed
@@ -106,35 +119,77 @@ def label_smoothing(loss: PerExample, smoothing: ArrayLike) -> PerExample:
 def class_weighted(loss: PerExample, weights: ArrayLike) -> PerExample:
     """Returns the loss `(sum_j y_j w_j) L`: an example counts as its class does.
 
+    With `label_smoothing` it goes outside, so that the class is that of the label.
+
     Args:
-        loss: a loss of classes, such as `softmax_cross_entropy`.
-        weights: `[C]`, each at least 0; may be traced. With a mean of 1 over the
-            examples, as `data.class_weights` has it, the learning rate keeps its scale.
+        loss: `softmax_cross_entropy`, or `sigmoid_cross_entropy` of one output.
+        weights: `[C]`, each at least 0, C = 2 for one output; may be traced. With a
+            mean of 1 over the examples, as `data.class_weights` has it, the learning
+            rate keeps its scale.
 
     Raises:
-        ValueError: when called, for another number of classes.
+        ValueError: another loss, or, when called, another number of classes.
     """
+    binary = _is_sigmoid("class_weighted", loss)
 
     @functools.wraps(loss)
     def weighted(outputs, labels):
         per_class = jnp.asarray(weights, outputs.dtype)
-        if per_class.shape != outputs.shape[-1:]:
+        classes = 2 if binary else outputs.shape[-1]
+        if per_class.shape != (classes,) or (binary and outputs.shape[-1] != 1):
             raise ValueError(
                 f"got class weights {list(per_class.shape)} for outputs "
-                f"{list(outputs.shape)}; expected one weight for each output"
+                f"{list(outputs.shape)}; expected one weight for each class, which are "
+                "two for a sigmoid of one output"
             )
-        return (targets(outputs, labels) @ per_class) * loss(outputs, labels)
+        if binary:
+            yes = _same_shape(outputs, labels)[:, 0]
+            weight = (1 - yes) * per_class[0] + yes * per_class[1]
+        else:
+            weight = targets(outputs, labels) @ per_class
+        return weight * loss(outputs, labels)
 
     return weighted
+
+
+def hardmax(outputs: jax.Array) -> jax.Array:
+    """Returns 1 at the largest of each row and 0 elsewhere, `[..., C]`.
+
+    Args:
+        outputs: `[..., C]`; of equal ones the first is the largest.
+    """
+    largest = jnp.argmax(outputs, axis=-1)
+    return jax.nn.one_hot(largest, outputs.shape[-1], dtype=outputs.dtype)
+
+
+def plain_loss(loss: PerExample) -> PerExample:
+    """Returns the loss itself, without wrappers such as `label_smoothing`."""
+    return inspect.unwrap(loss)
+
+
+def _is_sigmoid(wrapper: str, loss: PerExample) -> bool:
+    plain = plain_loss(loss)
+    if plain not in (softmax_cross_entropy, sigmoid_cross_entropy):
+        raise ValueError(
+            f"{wrapper} got the loss {getattr(plain, '__name__', plain)}; expected "
+            "softmax_cross_entropy or sigmoid_cross_entropy, whose labels are classes"
+        )
+    return plain is sigmoid_cross_entropy
 
 
 def targets(outputs: jax.Array, labels: jax.Array) -> jax.Array:
     """Returns labels as `[B, C]` targets: integers become one-hot rows.
 
     Raises:
-        ValueError: the shapes do not fit, or `[B]` labels are not integers.
+        ValueError: the shapes do not fit, `[B]` labels are not integers, or there is
+            but one class.
     """
     _check_rows(outputs)
+    if outputs.shape[-1] == 1:
+        raise ValueError(
+            f"got outputs {list(outputs.shape)} for classes; expected one output each, "
+            "two at least: one output goes with sigmoid_cross_entropy"
+        )
     if labels.shape == outputs.shape:
         return labels.astype(outputs.dtype)
     integers = jnp.issubdtype(labels.dtype, jnp.integer)

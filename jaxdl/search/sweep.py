@@ -29,6 +29,7 @@ from jaxdl.search.record import write_run
 from jaxdl.search.result import SweepResult
 from jaxdl.search.space import Group, groups, is_static, sample, structures
 from jaxdl.train import (
+    DIVERGED,
     FATES,
     RUNNING,
     Outline,
@@ -74,7 +75,8 @@ def sweep(
         epochs: at least 1.
         patience: how many epochs in a row a member may pass without a lower dev error
             (ties by dev loss) before it stops; the weights of its best epoch are kept.
-            None: no early stopping, the last epoch's weights are kept.
+            None: no early stopping, the last epoch's weights are kept. A block ends
+            when all its members have; one that diverges ranks last all the same.
         run_dir: a folder for the results, made if need be; it must not hold a run.
         plan: how members are laid out; by default what `make_plan` says.
         progress: whether to show progress.
@@ -194,18 +196,18 @@ def _reporter(
     stop: threading.Event,
 ) -> Report:
     """Returns what a block calls after each of its epochs of `steps` steps."""
-    alive, left = len(block.members), epochs
+    died, left = 0, epochs
 
     def report(fate, metrics):
-        nonlocal alive, left
+        nonlocal died, left
         if stop.is_set():
             raise concurrent.futures.CancelledError
-        before, alive = alive, int(np.sum(fate == RUNNING))
-        done = 1 if alive else left  # a block without a living member ends here
+        before, died = died, int(np.sum(fate == DIVERGED))
+        done = 1 if np.any(fate == RUNNING) else left  # else the block ends here
         left -= done
         error = metrics["dev_error"]
         best = np.min(error, initial=np.inf, where=np.isfinite(error))
-        show(len(block.members) * steps * done, before - alive, float(best))
+        show(len(block.members) * steps * done, died - before, float(best))
 
     return report
 

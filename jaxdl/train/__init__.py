@@ -23,12 +23,13 @@ from jaxdl.train.metrics import (
     accuracy,
     confusion_matrix,
     f1,
+    multilabel_confusion,
     precision,
     recall,
     top_k_error,
 )
-from jaxdl.train.progress import FATES, RUNNING, Progress, begin, kept
-from jaxdl.train.recipe import Recipe, RecipeFunction, build, plain_loss
+from jaxdl.train.progress import DIVERGED, FATES, RUNNING, Progress, begin, kept
+from jaxdl.train.recipe import Recipe, RecipeFunction, build
 from jaxdl.train.state import (
     HPARAMS,
     TrainState,
@@ -40,6 +41,7 @@ from jaxdl.train.state import (
 from jaxdl.train.step import make_cost, make_eval, make_predict, make_step
 
 __all__ = [
+    "DIVERGED",
     "FATES",
     "HPARAMS",
     "RUNNING",
@@ -74,9 +76,9 @@ __all__ = [
     "make_predict",
     "make_step",
     "member_key",
+    "multilabel_confusion",
     "on_device",
     "partition",
-    "plain_loss",
     "precision",
     "recall",
     "top_k_error",

@@ -14,7 +14,7 @@ from jaxdl import nn
 from jaxdl.data import DataError, Dataset, Splits
 from jaxdl.nn.losses import PerExample
 from jaxdl.train.hyperparameters import RecipeError, Structure, combine, default_type
-from jaxdl.train.recipe import Recipe, RecipeFunction, build, plain_loss
+from jaxdl.train.recipe import Recipe, RecipeFunction, build
 from jaxdl.train.state import TrainState, init
 from jaxdl.train.step import make_eval, make_step
 
@@ -126,7 +126,7 @@ def check_training(recipe: Recipe, data: Splits, out_shape: tuple[int, ...]) -> 
 def check_labels(
     loss: PerExample, dataset: Dataset, out_shape: tuple[int, ...], name: str
 ) -> None:
-    """Checks that integer labels are classes that the outputs have a place for.
+    """Checks that labels are classes or targets that the loss can have.
 
     Args:
         loss: the recipe's.
@@ -135,26 +135,30 @@ def check_labels(
         name: what errors call the dataset.
 
     Raises:
-        DataError: `[m]` integers outside 0..C-1 for C outputs, or integers beside 0
-            and 1 for the sigmoid cross-entropy.
+        DataError: `[m]` integers outside 0..C-1 for C outputs; for the sigmoid
+            cross-entropy integers beside 0 and 1 or targets outside [0, 1]; for the
+            softmax cross-entropy targets that are not probabilities adding up to 1.
     """
-    labels = np.asarray(dataset.labels)
-    if not np.issubdtype(labels.dtype, np.integer):
-        return
-    if plain_loss(loss) is nn.sigmoid_cross_entropy:
-        classes = 2
-    elif labels.ndim == 1 and out_shape[-1:] > (1,):
-        classes = out_shape[-1]
+    labels, plain = np.asarray(dataset.labels), nn.plain_loss(loss)
+    integers = np.issubdtype(labels.dtype, np.integer)
+    rows, each = labels.reshape(len(labels), -1), "0..1 for this loss"
+    if plain is nn.sigmoid_cross_entropy:
+        bad = ((rows < 0) | (rows > 1)).any(axis=1)
+    elif integers and labels.ndim == 1 and out_shape[-1:] > (1,):
+        bad = (labels < 0) | (labels >= out_shape[-1])
+        each = (
+            f"0..{out_shape[-1] - 1} for this model and loss: renumber the labels, or "
+            "give the last layer as many units as there are classes"
+        )
+    elif plain is nn.softmax_cross_entropy and labels.ndim == 2:
+        bad = (rows < 0).any(axis=1) | (np.abs(rows.sum(axis=1) - 1) > 1e-3)
+        each = "probabilities that add up to 1 for this loss"
     else:
         return
-    rows = np.flatnonzero(
-        ((labels < 0) | (labels >= classes)).reshape(len(labels), -1).any(axis=1)
-    )
-    if len(rows):
+    if bad.any():
+        row = int(np.argmax(bad))
         raise DataError(
-            f"got label {labels[rows[0]]} in row {rows[0]} of {name}; expected "
-            f"0..{classes - 1} for this model and loss: renumber the labels, or give "
-            "the last layer as many units as there are classes"
+            f"got label {labels[row]} in row {row} of {name}; expected {each}"
         )
 
 

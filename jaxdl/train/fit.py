@@ -114,18 +114,20 @@ def train_epochs(
         train_state: before the first epoch.
         progress: likewise.
         epochs: at least 1.
-        report: called with an epoch's number, the fates `[...]` after it and metrics.
+        report: called with an epoch's number, the fates `[...]` after it and metrics,
+            for each epoch in which something ran.
     """
     pending: list[tuple[int, jax.Array, dict[str, jax.Array]]] = []
     history: list[dict[str, NDArray[Any]]] = []
+    running = True
 
     def read() -> bool:
         number, fate, metrics = jax.device_get(pending.pop(0))
         history.append(metrics)
-        report(number, fate, metrics)
-        return bool(np.any(fate == RUNNING))
+        if running:
+            report(number, fate, metrics)
+        return running and bool(np.any(fate == RUNNING))
 
-    running = True
     for number in range(epochs):
         train_state, progress, metrics = advance(train_state, progress, number)
         pending.append((number, progress.fate, metrics))
@@ -133,7 +135,7 @@ def train_epochs(
         if not running:
             break
     while pending:
-        read()
+        running = read()
     missing = jax.tree.map(lambda x: np.full_like(x, np.nan), history[0])
     history += [missing] * (epochs - len(history))
     stacked = jax.tree.map(lambda *rows: np.stack(rows), *history)

@@ -9,11 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from jaxdl import nn
 from jaxdl.data import Dataset
 from jaxdl.data.dataset import check_dataset
 from jaxdl.train.check import check_labels
 from jaxdl.train.hyperparameters import TRACED, Structure, canonical, combine, flatten
-from jaxdl.train.metrics import confusion_matrix
+from jaxdl.train.metrics import confusion_matrix, multilabel_confusion
 from jaxdl.train.recipe import RecipeFunction, build
 from jaxdl.train.state import TrainState
 from jaxdl.train.step import make_eval, make_predict
@@ -60,6 +61,7 @@ class Member:
     def confusion_matrix(self, dataset: Dataset) -> NDArray[np.int32]:
         """Returns how many examples of class i were taken for class j, `[C, C]`.
 
+        For several yes/no labels it is one such matrix each, `[K, 2, 2]`.
         `train.precision`, `recall`, `f1` and `accuracy` follow from it.
 
         Args:
@@ -67,12 +69,19 @@ class Member:
 
         Raises:
             DataError: as `evaluate`.
+            ValueError: the recipe's loss is not one of classes.
         """
         self._check(dataset)
+        loss = nn.plain_loss(build(self.recipe, self.hparams).loss)
+        if loss not in (nn.softmax_cross_entropy, nn.sigmoid_cross_entropy):
+            raise ValueError(
+                f"got a recipe with the loss {getattr(loss, '__name__', loss)}; "
+                "expected a cross-entropy, whose labels are classes"
+            )
         outputs = self.predict(dataset.inputs)
-        return np.asarray(
-            confusion_matrix(jnp.asarray(outputs), canonical(dataset.labels))
-        )
+        labelled = loss is nn.sigmoid_cross_entropy and outputs.shape[-1] > 1
+        count = multilabel_confusion if labelled else confusion_matrix
+        return np.asarray(count(jnp.asarray(outputs), canonical(dataset.labels)))
 
     def _check(self, dataset: Dataset) -> None:
         check_dataset(dataset, "the dataset")

@@ -1,12 +1,14 @@
 """How well a classifier does, class by class, counted on the device.
 
 Counts of several batches add up, so a set may be counted in chunks; what is divided
-comes last. C classes; a single output is the logit of class 1 of two.
+comes last. Each example counts once, whatever its weight. C classes; a single output is
+the logit of class 1 of two.
 """
 
 import jax
 import jax.numpy as jnp
 
+from jaxdl.nn.layer import check_count
 from jaxdl.nn.losses import PerExample, targets
 
 
@@ -27,6 +29,17 @@ def confusion_matrix(outputs: jax.Array, labels: jax.Array) -> jax.Array:
     truth = jnp.argmax(targets(outputs, labels), axis=-1)
     counts = jnp.zeros((classes, classes), jnp.int32)
     return counts.at[truth, jnp.argmax(outputs, axis=-1)].add(1)
+
+
+def multilabel_confusion(outputs: jax.Array, labels: jax.Array) -> jax.Array:
+    """Returns the confusion matrix of each of K yes/no labels, `[K, 2, 2]` integers.
+
+    Args:
+        outputs: `[B, K]` logits.
+        labels: `[B, K]` targets in [0, 1].
+    """
+    one = jax.vmap(lambda z, y: confusion_matrix(z[:, None], y), (1, 1))
+    return one(outputs, labels)
 
 
 def accuracy(confusion: jax.Array) -> jax.Array:
@@ -76,14 +89,16 @@ def top_k_error(k: int) -> PerExample:
         k: from 1 to the number of classes, a plain int.
 
     Raises:
-        ValueError: when called, for fewer classes than k.
+        TypeError: k is not a plain int.
+        ValueError: k is below 1, or, when called, there are fewer classes.
     """
+    check_count("top_k_error", "k", k, least=1)
 
     def error(outputs, labels):
-        if not 1 <= k <= outputs.shape[-1]:
+        if k > outputs.shape[-1]:
             raise ValueError(
-                f"got k={k} for outputs {list(outputs.shape)}; expected at least 1 and "
-                "at most the number of classes"
+                f"got k={k} for outputs {list(outputs.shape)}; expected at most "
+                "the number of classes"
             )
         truth = jnp.argmax(targets(outputs, labels), axis=-1)
         _, largest = jax.lax.top_k(outputs, k)

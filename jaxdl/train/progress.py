@@ -63,7 +63,8 @@ def advance(
     best = progress.best
     tired = jnp.zeros((), bool)
     if best is not None:
-        now = Best(progress.epochs, on_dev["error"], on_dev["loss"], *train_state[1:3])
+        error, loss = (_worst_if_nan(on_dev[name]) for name in ("error", "loss"))
+        now = Best(progress.epochs, error, loss, train_state.params, train_state.state)
         best = select(alive & _better(now, best), now, best)
         tired = alive & (progress.epochs - best.epoch >= patience)
     fate = jnp.where(tired, STOPPED, jnp.where(alive, RUNNING, DIVERGED))
@@ -94,6 +95,10 @@ def select(condition: jax.Array, yes: Any, no: Any) -> Any:
         yes,
         no,
     )
+
+
+def _worst_if_nan(value: jax.Array) -> jax.Array:
+    return jnp.where(jnp.isnan(value), jnp.inf, value).astype(jnp.result_type(float))
 
 
 def _better(now: Best, best: Best) -> jax.Array:

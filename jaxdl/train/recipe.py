@@ -1,6 +1,5 @@
 """A recipe: a pure function from hyperparameters to one model's training."""
 
-import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -40,15 +39,10 @@ def error_of(recipe: Recipe) -> PerExample:
     """
     if recipe.error is not None:
         return recipe.error
-    plain = plain_loss(recipe.loss)
+    plain = nn.plain_loss(recipe.loss)
     if plain is nn.softmax_cross_entropy:
         return nn.zero_one_error
     return nn.sigmoid_error if plain is nn.sigmoid_cross_entropy else recipe.loss
-
-
-def plain_loss(loss: PerExample) -> PerExample:
-    """Returns the loss itself, without wrappers such as `nn.label_smoothing`."""
-    return inspect.unwrap(loss)
 
 
 def build(recipe: RecipeFunction, hp: Any) -> Recipe:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxdl.data import Dataset
+from jaxdl.nn import plain_loss
 from jaxdl.train.hyperparameters import RecipeError
 from jaxdl.train.recipe import PerExample, Recipe, RecipeFunction, build, error_of
 from jaxdl.train.state import TrainState
@@ -74,7 +75,8 @@ def make_eval(
     """Returns `evaluate(hp, train_state, dataset) -> metrics`, pure.
 
     The metrics are `loss` and `error`, means over all examples, by their weights where
-    they have any, in evaluation mode: running moments, no dropout, no penalty.
+    they have any, in evaluation mode: running moments, no dropout, no penalty, and the
+    loss without wrappers such as label smoothing, so that models can be compared.
     """
 
     def evaluate(hp, train_state, dataset):
@@ -83,7 +85,7 @@ def make_eval(
         def per_example(batch):
             outputs = _outputs(built, train_state.params, train_state.state, batch)
             return {
-                "loss": _per_example(built.loss, outputs, batch),
+                "loss": _per_example(plain_loss(built.loss), outputs, batch),
                 "error": _per_example(error_of(built), outputs, batch),
             }
 
