@@ -174,8 +174,10 @@ def test_batch_norm_with_gamma_sigma_and_beta_mu_is_the_identity():
     z = jnp.asarray(batches(1, (16, 5))[0], jnp.float32)
     params = {"gamma": jnp.sqrt(z.var(0) + 1e-5), "beta": z.mean(0)}
     layer = nn.batch_norm()
-    y, _ = layer.apply(params, init(layer, (5,))[1], z, train=True)
+    y, state = layer.apply(params, init(layer, (5,))[1], z, train=True)
     np.testing.assert_allclose(y, z, rtol=1e-5, atol=1e-5)
+    # By default a step weighs a tenth.
+    np.testing.assert_allclose(state["weight"], 0.1, rtol=1e-6)
 
 
 @pytest.mark.parametrize("batch", [jnp.full((8, 3), 7.0), jnp.ones((1, 3))])
@@ -256,6 +258,28 @@ def test_masks_of_neighbouring_rows_units_steps_and_layers_are_independent(keep_
     off = ~np.eye(n, dtype=bool)
     a, b = pairs[-1]
     assert abs(correlation(a[off], b[off], keep_prob)) < 4.5 * np.sqrt(2)
+
+
+def published_hash(x):
+    """The scrambling as Wellons lists it, [16 21f0aaad 15 d35a2d97 15], in integers."""
+    for shift, factor in ((16, 0x21F0AAAD), (15, 0xD35A2D97)):
+        x = (x ^ x >> shift) * factor % 2**32
+    return x ^ x >> 15
+
+
+def test_a_mask_is_the_published_hash_of_key_row_and_unit():
+    high, low = 4_000_000_000, 7
+    key = jax.random.wrap_key_data(jnp.array([high, low], jnp.uint32))
+    words = np.zeros((6, 10), int)
+    for row, unit in np.ndindex(words.shape):
+        of_row = published_hash((row * 0x9E3779B9 + high) % 2**32)
+        of_unit = (unit * 0x85EBCA6B + low) % 2**32
+        words[row, unit] = published_hash(of_row ^ of_unit) >> 8
+    # Kept are the words below the threshold: the median is not, until it grows by one.
+    median = int(np.sort(words, axis=None)[30])
+    for threshold in (median, median + 1):
+        ours = nn.keep_mask(key, (6, 2, 5), threshold / 2**24)
+        np.testing.assert_array_equal(ours.reshape(6, 10), words < threshold)
 
 
 def test_a_mask_does_not_depend_on_how_many_rows_or_units_there_are():

@@ -136,6 +136,14 @@ def test_two_classes_equal_logistic_regression():
         np.testing.assert_array_equal(nn.zero_one_error(two, y), nn.sigmoid_error(z, y))
 
 
+def test_a_tie_is_a_no_as_the_first_of_two_classes():
+    for z, y in ((0.0, 0.0), (0.0, 1.0), (1.0, 0.5), (-1.0, 0.5)):
+        two = nn.zero_one_error(jnp.array([[0, z]]), jnp.array([[1 - y, y]]))
+        ours = nn.sigmoid_error(jnp.array([[z]]), jnp.array([[y]]))
+        np.testing.assert_array_equal(ours, two)
+        np.testing.assert_array_equal(ours, [z > 0 or y > 0.5])
+
+
 @pytest.mark.parametrize("size", [1e4, -1e4])
 def test_extreme_logits_stay_finite(size):
     z = jnp.array([[size, 0.0, -size]])
@@ -173,6 +181,12 @@ def test_errors_and_squares_by_hand():
 def test_labels_of_another_shape_are_refused(loss, labels):
     with pytest.raises(ValueError, match=r"got labels .* for outputs \[2, 3\]"):
         loss(jnp.ones((2, 3)), labels)
+
+
+@pytest.mark.parametrize("loss", [nn.softmax_cross_entropy, nn.squared_error])
+def test_outputs_without_rows_are_refused(loss):
+    with pytest.raises(ValueError, match=r"outputs \[3\]; expected a row for each"):
+        loss(jnp.ones(3), jnp.ones(3))
 
 
 # penalties

@@ -142,10 +142,16 @@ def test_piecewise_refuses_numbers_that_do_not_fit():
 
 def test_roots_count_from_one():
     """k / √t for epochs 1, 4 and 9 of 5 steps, and for steps 1, 4 and 9."""
-    for steps in (5, 1):
-        schedule = optim.inverse_sqrt_decay(0.6, steps)
+    by_epoch, by_step = optim.inverse_sqrt_decay(0.6, 5), optim.inverse_sqrt_decay(0.6)
+    for steps, schedule in ((5, by_epoch), (1, by_step)):
         values = [schedule((t - 1) * steps) for t in (1, 4, 9)]
         np.testing.assert_allclose(values, [0.6, 0.3, 0.2], rtol=1e-6)
+
+
+@pytest.mark.parametrize("warmup_steps", [0, 1])
+def test_a_warmup_of_one_or_no_step_is_none_for_plain_numbers_too(warmup_steps):
+    schedule = optim.warmup(optim.constant(0.5), warmup_steps)
+    assert [schedule(step) for step in range(3)] == [0.5, 0.5, 0.5]
 
 
 def test_ewma_by_hand_and_corrected_on_reading_only():
