@@ -144,7 +144,7 @@ def warmup(schedule: Schedule, warmup_steps: ArrayLike) -> Schedule:
     """
 
     def warmed(step):
-        # Dividing by at least 1 keeps 0 / 0 out; a warm-up of 1 or 0 steps is none.
+        # Dividing by at least 1 keeps 1 / 0 out; a warm-up of 1 or 0 steps is none.
         risen = jnp.minimum(1, (step + 1) / jnp.maximum(1, warmup_steps))
         return risen * schedule(step)
 

@@ -36,8 +36,8 @@ def clip_by_norm(
 
     def clip(grads):
         norm = jnp.sqrt(sum(jnp.sum(g**2) for g in jax.tree.leaves(grads)))
-        # A norm of 0 divides by 1 instead, and stays 0.
-        scale = jnp.minimum(1, max_norm / jnp.where(norm > 0, norm, 1))
+        # A norm of 0 makes the quotient infinite, and the scale 1.
+        scale = jnp.minimum(1, max_norm / norm)
         scale = jnp.where(jnp.asarray(max_norm) > 0, scale, 1)
         return jax.tree.map(lambda g: scale * g, grads)
 
