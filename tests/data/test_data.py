@@ -64,6 +64,29 @@ def test_the_sets_must_fit_each_other():
     data.check(data.Splits(good, good, good))
 
 
+def test_integers_that_float32_would_round_stay_apart():
+    times = 1_700_000_000 + np.arange(5)[:, None]
+    kept = data.from_arrays(times, np.zeros(5, int)).inputs
+    assert kept.dtype == np.float64
+    np.testing.assert_array_equal(kept, times)
+    assert data.from_arrays(times % 7, np.zeros(5, int)).inputs.dtype == np.float32
+
+
+def test_another_byte_order_is_turned_round_or_refused():
+    swapped = np.arange(6.0).reshape(3, 2).astype(">f8")
+    kept = data.from_arrays(swapped, np.zeros(3, ">i4"))
+    assert kept.inputs.dtype == np.float64 and kept.labels.dtype.isnative
+    np.testing.assert_array_equal(kept.inputs, swapped)
+    raw = data.Dataset(swapped, np.zeros(3, int))
+    with pytest.raises(data.DataError, match="byte order: use data.from_arrays"):
+        data.check(data.Splits(raw, raw, raw))
+
+
+def test_integer_one_hot_labels_have_as_many_classes_as_columns():
+    one_hot = data.Dataset(np.ones((6, 2)), np.eye(6, 3, dtype=int))
+    assert data.Splits(one_hot, one_hot, one_hot).num_classes == 3
+
+
 WEIGHTS = np.linspace(0, 2, 100)
 
 
@@ -109,10 +132,11 @@ def test_class_weights_are_scikit_learns_balanced_ones():
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        ([0, 2, 2], r"no example of the classes \[1\]"),
+        ([0, 2, 2], "got 2 classes up to 2"),
+        ([0, 2**40], "got 2 classes up to 1099511627776"),
         ([0.0, 1.0], r"labels float64\[2\]; expected integers"),
         ([-1, 0], "expected integers from 0"),
-        (np.zeros(0, int), "no example"),
+        (np.zeros(0, int), "got 0 classes"),
     ],
 )
 def test_labels_without_class_weights_are_refused(labels, message):

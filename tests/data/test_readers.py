@@ -335,11 +335,18 @@ def test_a_large_csv_file_is_read_as_numpy_reads_it(tmp_path):
     np.testing.assert_array_equal(labels, table[:, 3].astype(np.float32), strict=True)
 
 
+def test_blank_lines_and_spaces_after_commas_mean_nothing(tmp_path):
+    content = b"\nx, kind\n\n1, cat\n2,cat \n\r\n3,  dog\n\n"
+    read = data.read_csv(written(tmp_path, content), label="kind")
+    assert read.inputs.tolist() == [[1], [2], [3]]
+    assert read.labels.tolist() == [0, 0, 1]
+
+
 LONG = b"1" * 1001
 
 MALFORMED_CSV = {
     "empty": (b"", r"line 1: got the columns \[\]"),
-    "a blank line": (b"\n1,2\n", r"line 1: got the columns \[\]"),
+    "only blank lines": (b"\n\r\n", r"line 1: got the columns \[\]"),
     "only names": (b"x,y\n", "no rows"),
     "no such label": (b"x,z\n1,2\n", r"got the columns \['x', 'z'\]; expected 'y'"),
     "no features": (b"y\n1\n", "at least one feature"),
@@ -347,7 +354,7 @@ MALFORMED_CSV = {
     "no name": (b",x,y\n1,2,3\n", "none empty"),
     "too few cells": (b"x,y\n1,2\n3\n", "line 3: got 1 cells; expected 2"),
     "too many cells": (b"x,y\n1,2\n3,4,5\n", "line 3: got 3 cells; expected 2"),
-    "a blank line within": (b"x,y\n1,2\n\n3,4\n", "line 3: got 0 cells"),
+    "a blank line before": (b"x,y\n\n1,2\n3\n", "line 4: got 1 cells"),
     "text": (b"x,z,y\n1,2,3\n1,a,3\n", "line 3, column 'z': got 'a'"),
     "an empty cell": (b"x,z,y\n1,2,3\n,2,3\n", "line 3, column 'x': got ''"),
     "nan": (b"y,x,z\n3,1,nan\n", "line 2, column 'z': got 'nan'"),
@@ -357,13 +364,15 @@ MALFORMED_CSV = {
     "a date": (b"x,y\n2020_05,2\n", "got '2020_05'"),
     "hexadecimal": (b"x,y\n0x10,2\n", "got '0x10'"),
     "a decimal comma": (b'x,y\n"1,5",2\n', "got '1,5'"),
-    "no label": (b"x,y\n1,a\n2, \n", "line 3: got the label ' '"),
+    "no label": (b"x,y\n1,a\n2, \n", "line 3: got the label ''"),
     "text after numbers": (b"x,y\n1,2\n2,?\n", r"line 3: got the label '\?'"),
     "numbers after text": (b"x,y\n1,?\n2,2\n", "line 3: got the label '2'"),
     "nan among labels": (b"x,y\n1,2\n2,nan\n", "line 3: got the label 'nan'"),
-    "a negative class": (b"x,y\n1,2\n2,-1\n", "line 3: got label -1; expected classes"),
-    "a class too large": (b"x,y\n1,2147483648\n", "line 2: got label 2147483648"),
-    "a huge class": (b"x,y\n1,9" + b"0" * 30 + b"\n", "line 2: got label 8999"),
+    "only nan for labels": (b"x,y\n1,nan\n2,nan\n", "line 2: got the label 'nan'"),
+    "labels too large": (b"x,y\n1,4e38\n", "line 2: got the label '4e38'"),
+    "a negative class": (b"x,y\n1,2\n2,-1\n", "row 1: got label -1; expected classes"),
+    "a class too large": (b"x,y\n1,2147483648\n", "row 0: got label 2147483648"),
+    "a huge class": (b"x,y\n1,9" + b"0" * 30 + b"\n", "row 0: got label 8999"),
     "not UTF-8": (b"x,y\n1,2\n1,\xe9\n", "line 3: got text that is not CSV in UTF-8"),
     "UTF-16": ("x,y\n1,2\n".encode("utf-16"), "line 1: got a NUL byte"),
     "a NUL byte": (b"x,y\n1,2\0\n", "line 2: got a NUL byte"),

@@ -31,7 +31,14 @@ def test_bias_is_what_people_could_avoid():
     assert not diagnosis.high_bias and not diagnosis.high_variance
 
 
-@pytest.mark.parametrize("errors", [(15, 16), (-0.1, 0.2), (0.1, np.nan)])
+@pytest.mark.parametrize("errors", [(15, 16), (-0.1, 0.2), (np.inf, 0.1)])
 def test_rates_are_between_zero_and_one(errors):
     with pytest.raises(ValueError, match="expected rates between 0 and 1"):
         bias_variance(*errors)
+
+
+def test_members_that_diverged_are_told_apart_in_a_population():
+    diagnosis = bias_variance([0.01, np.nan], [0.11, np.nan])
+    assert diagnosis.high_variance.tolist() == [True, False]
+    assert diagnosis.high_bias.tolist() == [False, False]
+    assert "diverged" in diagnosis.advice[1][0]

@@ -35,9 +35,9 @@ def test_a_linear_chain_grows_and_shrinks_as_the_power_of_its_depth(scale):
     np.testing.assert_allclose(
         back / back[-1], scale ** np.arange(depth - 1.0, -1, -1), rtol=1e-5
     )
-    # 1.5^12 > 100 from layer 12 on, back from layer 19 - 12 on; 0.5^7 < 1/100 likewise
+    # 1.5^12 > 100 and 0.5^7 < 1/100, forward from the inputs, back from the last layer
     far = 12 if scale > 1 else 7
-    named = [str(i) for i in range(depth) if i >= far or i <= depth - 1 - far]
+    named = [str(i) for i in range(depth) if i + 1 >= far or i <= depth - 1 - far]
     assert found.exploding == (tuple(named) if scale > 1 else ())
     assert found.vanishing == (() if scale > 1 else tuple(named))
 
@@ -117,6 +117,21 @@ def test_zeros_vanish_and_what_is_not_finite_explodes():
     infinite = jax.tree.map(lambda w: w + jnp.inf, params)
     found = signal(model, infinite, state, BATCH, nn.softmax_cross_entropy)
     assert "2" in found.exploding
+
+
+def test_an_explosion_in_the_first_layer_is_seen():
+    model = nn.serial(nn.dense(6, init=nn.normal(1e6)), nn.dense(4))
+    params, state, _ = model.init(jax.random.key(0), (6,))
+    found = signal(model, params, state, BATCH, nn.softmax_cross_entropy)
+    assert "0" in found.exploding
+    assert float(found.inputs) == 1
+
+
+def test_outputs_without_a_gradient_are_left_out():
+    model = nn.serial(nn.dense(6), lambda x: x > 0, lambda x: 1.0 * x, nn.dense(4))
+    params, state, _ = model.init(jax.random.key(0), (6,))
+    found = signal(model, params, state, BATCH, nn.softmax_cross_entropy)
+    assert list(found.activations) == ["0", "2", "3"]
 
 
 def test_a_single_layer_is_a_model_too():

@@ -112,6 +112,7 @@ def test_a_shift_moves_by_up_to_a_fraction_of_height_and_width():
     assert (np.abs(moved) <= [4, 2]).all()
     np.testing.assert_allclose(moved.std(0), [4 / 3**0.5, 2 / 3**0.5], rtol=0.1)
     np.testing.assert_allclose(np.abs(moved).max(0), [4, 2], rtol=0.05)
+    assert abs(np.corrcoef(moved.T)[0, 1]) < 4 / np.sqrt(500)
 
 
 def test_a_rotation_turns_about_the_center_by_up_to_its_degrees():
@@ -143,6 +144,12 @@ def test_cutout_clears_one_square(size):
     np.testing.assert_array_equal(cut.sum((1, 2)), heights * widths)
     assert heights.max() == widths.max() == size
     assert cut.any(0).all()  # every pixel is hit
+
+
+def test_the_center_of_cutout_is_any_pixel_alike():
+    cut = augmented(nn.cutout(1), np.ones((5000, 4, 5, 1), np.float32))[..., 0] == 0
+    z = (cut.mean(0) - 1 / 20) / np.sqrt(1 / 20 * 19 / 20 / 5000)
+    assert np.abs(z).max() < 4.5
 
 
 @layers

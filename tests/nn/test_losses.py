@@ -307,3 +307,46 @@ def test_another_number_of_class_weights_is_refused():
     loss = nn.class_weighted(nn.softmax_cross_entropy, np.ones(4))
     with pytest.raises(ValueError, match=r"class weights \[4\].*outputs \[20, 5\]"):
         loss(jnp.asarray(LOGITS), jnp.asarray(CLASSES))
+
+
+def test_wrappers_know_the_labels_of_a_sigmoid():
+    z, y = jnp.array([[5.0], [-5.0]]), jnp.array([1, 0])
+    plain = nn.sigmoid_cross_entropy(z, y)
+    same = nn.label_smoothing(nn.sigmoid_cross_entropy, 0.0)(z, y)
+    np.testing.assert_allclose(same, plain)
+    smooth = nn.label_smoothing(nn.sigmoid_cross_entropy, 0.2)
+    expected = nn.sigmoid_cross_entropy(z, jnp.array([0.9, 0.1]))
+    np.testing.assert_allclose(smooth(z, y), expected, rtol=1e-6)
+    several, labels = jnp.asarray(LOGITS), jnp.asarray(YES_NO)
+    expected = nn.sigmoid_cross_entropy(several, 0.8 * labels + 0.1)
+    np.testing.assert_allclose(smooth(several, labels), expected, rtol=1e-5)
+    weighted = nn.class_weighted(nn.sigmoid_cross_entropy, [2.0, 3.0])(z, y)
+    np.testing.assert_allclose(weighted, plain * np.array([3, 2]), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: nn.label_smoothing(nn.squared_error, 0.1), "the loss squared_error"),
+        (lambda: nn.class_weighted(nn.squared_error, [1.0]), "the loss squared_error"),
+        (lambda: nn.label_smoothing(nn.softmax_cross_entropy, 1.5), "smoothing=1.5"),
+        (
+            lambda: nn.class_weighted(nn.sigmoid_cross_entropy, np.ones(5))(
+                jnp.asarray(LOGITS), jnp.asarray(YES_NO)
+            ),
+            "two for a sigmoid of one output",
+        ),
+        (
+            lambda: nn.softmax_cross_entropy(jnp.ones((3, 1)), jnp.array([0, 1, 0])),
+            "one output goes with sigmoid_cross_entropy",
+        ),
+    ],
+)
+def test_losses_and_wrappers_that_cannot_be_are_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_hardmax_takes_the_first_of_equal_ones():
+    z = jnp.array([[1.0, 3.0, 3.0], [2.0, 1.0, 0.0]])
+    np.testing.assert_array_equal(nn.hardmax(z), [[0, 1, 0], [1, 0, 0]])

@@ -7,7 +7,7 @@ import pytest
 from sklearn import metrics
 
 import jaxdl as dl
-from jaxdl import train
+from jaxdl import nn, optim, train
 from jaxdl.data import DataError
 
 rng = np.random.default_rng(0)
@@ -83,9 +83,9 @@ def test_a_member_counts_its_own_confusions(recipe, hp, digits):
         member.confusion_matrix(digits.dev._replace(labels=digits.dev.labels + 10))
 
 
-@pytest.mark.parametrize("k", [0, 6])
-def test_a_k_that_cannot_be_is_refused(k):
-    with pytest.raises(ValueError, match=f"got k={k} for outputs"):
+@pytest.mark.parametrize(("k", "message"), [(0, "got k=0"), (6, "got k=6 for outputs")])
+def test_a_k_that_cannot_be_is_refused(k, message):
+    with pytest.raises(ValueError, match=message):
         train.top_k_error(k)(jnp.asarray(LOGITS), jnp.asarray(LABELS))
 
 
@@ -94,3 +94,37 @@ def test_a_class_without_examples_has_recall_and_f1_zero():
     assert np.isfinite(train.recall(counts)).all()
     assert train.recall(counts)[1:].tolist() == [0.0] * 4
     assert train.f1(counts)[1:].tolist() == [0.0] * 4
+
+
+def test_several_yes_no_labels_have_a_matrix_each():
+    logits, labels = rng.normal(size=(300, 4)), rng.integers(0, 2, (300, 4))
+    ours = train.multilabel_confusion(jnp.asarray(logits), jnp.asarray(labels))
+    expected = metrics.multilabel_confusion_matrix(labels, logits > 0)
+    np.testing.assert_array_equal(ours, expected)
+    f1 = metrics.f1_score(labels, logits > 0, average=None)
+    np.testing.assert_allclose(train.f1(ours)[:, 1], f1, rtol=1e-6)
+
+
+def member_of(loss, labels, units):
+    inputs = np.random.default_rng(0).normal(size=(30, 3))
+    one = dl.data.from_arrays(inputs, labels)
+
+    def recipe(hp):
+        return dl.Recipe(nn.dense(units), optim.adam(hp["rate"]), loss, batch_size=10)
+
+    data = dl.data.Splits(one, one, one)
+    hp = {"rate": 0.01}
+    key = jax.random.key(0)
+    return dl.fit(recipe, hp, data, key=key, epochs=1, progress=False), one
+
+
+def test_a_member_with_several_labels_counts_each_and_one_without_classes_none():
+    labels = np.random.default_rng(1).integers(0, 2, (30, 4))
+    member, data = member_of(nn.sigmoid_cross_entropy, labels, 4)
+    expected = metrics.multilabel_confusion_matrix(
+        labels, member.predict(data.inputs) > 0
+    )
+    np.testing.assert_array_equal(member.confusion_matrix(data), expected)
+    member, data = member_of(nn.squared_error, np.linspace(0, 1, 30), 1)
+    with pytest.raises(ValueError, match="the loss squared_error; expected a cross"):
+        member.confusion_matrix(data)

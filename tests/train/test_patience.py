@@ -1,10 +1,12 @@
 """Early stopping, against the rule applied by hand to the curves of a full training."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import jaxdl as dl
+from jaxdl import nn
 from jaxdl.train import progress
 
 KEY = jax.random.key(0)
@@ -119,6 +121,35 @@ def test_a_member_that_diverges_keeps_its_best_epoch(make_recipe, hp, digits):
     )
 
 
+def test_a_first_epoch_that_is_not_a_number_does_not_stay_the_best(hp, digits):
+    def recipe(hp):
+        def error(outputs, labels):
+            wrong = nn.zero_one_error(outputs, labels)
+            return jnp.where(wrong.mean() > 0.2, jnp.nan, wrong)
+
+        model = nn.serial(nn.dense(32), nn.relu, nn.dense(10))
+        loss = nn.softmax_cross_entropy
+        return dl.Recipe(model, dl.optim.adam(0.002), loss, error=error)
+
+    member = fit(recipe, hp, digits, epochs=6, patience=6)
+    errors = member.metrics["dev_error"]
+    assert np.isnan(errors[0]) and member.kept_epoch == np.nanargmin(errors)
+
+
+def test_bits_with_patience_know_no_neighbours(recipe, space, digits):
+    several, few = (
+        dl.sweep(recipe, space, digits, key=KEY, members=members, epochs=6, patience=1,
+                 plan=dl.Plan(4), progress=False)
+        for members in (9, 3)
+    )  # fmt: skip
+    for i in range(3):
+        pair = (several.member(i), few.member(i))
+        jax.tree.map(
+            np.testing.assert_array_equal,
+            *((m.params, m.state, m.metrics, m.kept_epoch) for m in pair),
+        )
+
+
 def test_ties_of_the_error_are_broken_by_the_loss():
     def best(error, loss, epoch=3):
         return progress.Best(
@@ -130,7 +161,7 @@ def test_ties_of_the_error_are_broken_by_the_loss():
     assert better(best(0.2, 0.9), best(0.2, 1.0))
     assert not better(best(0.2, 1.0), best(0.2, 1.0))
     assert not better(best(np.nan, 0.1), best(0.2, 1.0))
-    assert better(best(np.nan, 0.1), best(np.inf, np.inf, epoch=-1))
+    assert better(best(np.inf, np.inf, epoch=0), best(np.inf, np.inf, epoch=-1))
 
 
 @pytest.mark.parametrize("patience", [0, -1, 1.5, True])

@@ -485,3 +485,59 @@ def test_only_one_threefry_key_will_do(key, recipe, hp, digits):
 def test_epochs_are_at_least_one(epochs, recipe, hp, digits):
     with pytest.raises(ValueError, match="got epochs="):
         fit(recipe, hp, digits, epochs=epochs)
+
+
+@pytest.mark.parametrize(
+    ("loss", "labels", "message"),
+    [
+        (nn.sigmoid_cross_entropy, np.where(np.arange(40) % 2, 1.0, -1), "-1.0 in row 0"),
+        (nn.softmax_cross_entropy, np.full((40, 3), 0.5), "add up to 1"),
+        (nn.softmax_cross_entropy, np.tile([1.5, -0.5, 0], (40, 1)), "add up to 1"),
+    ],
+)  # fmt: skip
+def test_targets_that_the_loss_cannot_have_are_refused(loss, labels, message):
+    one = dl.data.from_arrays(np.ones((40, 2)), labels)
+
+    def recipe(hp):
+        units = 1 if labels.ndim == 1 else 3
+        return dl.Recipe(nn.dense(units), optim.adam(0.1), loss, batch_size=8)
+
+    with pytest.raises(DataError, match=message):
+        fit(recipe, {}, dl.data.Splits(one, one, one))
+
+
+def test_train_metrics_are_means_by_weight(digits):
+    weights = np.linspace(0, 3, len(digits.train.inputs)).astype(np.float32)
+    data = digits._replace(train=digits.train._replace(weights=weights))
+
+    def recipe(hp):
+        model = nn.serial(nn.dense(10))
+        return dl.Recipe(
+            model, optim.gradient_descent(0.0), nn.softmax_cross_entropy,
+            batch_size=len(weights),
+        )  # fmt: skip
+
+    member = fit(recipe, {}, data, epochs=1)
+    outputs = jnp.asarray(member.predict(digits.train.inputs))
+    labels = jnp.asarray(digits.train.labels)
+    for name, loss in (
+        ("loss", nn.softmax_cross_entropy),
+        ("error", nn.zero_one_error),
+    ):
+        expected = np.average(loss(outputs, labels), weights=weights)
+        assert member.metrics[f"train_{name}"][0] == pytest.approx(expected, rel=1e-4)
+        assert member.evaluate(data.train)[name] == pytest.approx(expected, rel=1e-4)
+
+
+def test_models_with_other_smoothing_are_compared_by_the_plain_loss(digits):
+    def recipe(hp):
+        loss = nn.label_smoothing(nn.softmax_cross_entropy, hp["smoothing"])
+        return dl.Recipe(nn.dense(10), optim.gradient_descent(0.0), loss)
+
+    plain, smooth = (
+        fit(recipe, {"smoothing": s}, digits, epochs=1) for s in (0.0, 0.3)
+    )
+    np.testing.assert_allclose(
+        plain.metrics["dev_loss"], smooth.metrics["dev_loss"], rtol=1e-5
+    )
+    assert plain.metrics["train_loss"] != pytest.approx(smooth.metrics["train_loss"])
