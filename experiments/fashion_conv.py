@@ -6,6 +6,9 @@ Two convolutions of 3x3 pixels with 8 and 16 channels, each with batch normaliza
 a pool, on Fashion-MNIST: 50,000 pictures to train on, in batches of 128. Pictures are
 mirrored and moved at random while training, by a strength that is searched with the
 rest; labels are smoothed by another.
+
+Result on 2 cores of an AMD EPYC (Zen 5), jax 0.10.1, 8 members, 4 epochs, seed 0: test
+error of the best on dev 11.6 % (n = 1), 75 member-steps a second, 3 minutes.
 """
 
 from typing import NamedTuple
