@@ -165,8 +165,7 @@ def _print_errors(name: str, member: Member, data: Splits) -> None:
         f"\n{name}: train error {train:.2%}, dev error {dev:.2%}, test error "
         f"{test:.2%} on {len(data.test.inputs)} examples"
     )
-    loss = nn.plain_loss(build(member.recipe, member.hparams).loss)
-    if loss not in (nn.softmax_cross_entropy, nn.sigmoid_cross_entropy):
+    if not nn.has_classes(build(member.recipe, member.hparams).loss):
         return  # another error is no rate
     diagnosis = bias_variance(train, dev)
     for high, what, size in (

@@ -92,7 +92,7 @@ def from_arrays(
     inputs, labels = (x.astype(x.dtype.newbyteorder("=")) for x in (inputs, labels))
     check_dataset(Dataset(inputs, labels, weights), "the data")
     single = inputs.astype(np.float32)
-    wide = inputs.dtype.itemsize > 4 if inputs.dtype.kind == "f" else False
+    wide = inputs.dtype.kind == "f" and inputs.dtype.itemsize > 4
     rounded = inputs.dtype.kind in "iu" and (single != inputs).any()
     inputs = inputs.astype(np.float64) if wide or rounded else single
     labels = labels.astype(np.float32 if labels.dtype.kind == "f" else np.int32)

@@ -20,6 +20,7 @@ from jaxdl.nn.layer import Layer, as_layer, flatten, repeat, residual, serial
 from jaxdl.nn.losses import (
     class_weighted,
     hardmax,
+    has_classes,
     label_smoothing,
     plain_loss,
     sigmoid_cross_entropy,
@@ -43,6 +44,7 @@ __all__ = [
     "gelu",
     "glorot",
     "hardmax",
+    "has_classes",
     "he",
     "keep_mask",
     "l1",

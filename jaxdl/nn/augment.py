@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax.scipy.ndimage import map_coordinates
 from jax.typing import ArrayLike
 
-from jaxdl.nn.layer import Layer
+from jaxdl.nn.layer import Layer, given_key
 
 
 def random_flip(prob: ArrayLike = 0.5) -> Layer:
@@ -188,9 +188,8 @@ def _augmentation(
         del params
         if not train:
             return x, state
-        if key is None:
-            raise ValueError(f"{name} got key=None in training; give apply a key")
-        keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(len(x)))
+        rows = jnp.arange(len(x))
+        keys = jax.vmap(jax.random.fold_in, (None, 0))(given_key(name, key), rows)
         draws = jax.vmap(lambda k: jax.random.uniform(k, (count,), x.dtype))(keys)
         return transform(draws, x), state
 

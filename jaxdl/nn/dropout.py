@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxdl.nn.layer import Layer
+from jaxdl.nn.layer import Layer, given_key
 
 
 def dropout(keep_prob: ArrayLike) -> Layer:
@@ -39,9 +39,8 @@ def dropout(keep_prob: ArrayLike) -> Layer:
         del params
         if not train:
             return x, state
-        if key is None:
-            raise ValueError("dropout got key=None in training; give apply a key")
-        return jnp.where(keep_mask(key, x.shape, keep_prob), x / keep_prob, 0), state
+        kept = keep_mask(given_key("dropout", key), x.shape, keep_prob)
+        return jnp.where(kept, x / keep_prob, 0), state
 
     return Layer(init, apply)
 

@@ -165,6 +165,17 @@ def check_count(layer: str, name: str, count: int, *, least: int) -> None:
         raise ValueError(f"{layer} got {name}={count}; expected at least {least}")
 
 
+def given_key(layer: str, key: jax.Array | None) -> jax.Array:
+    """Returns the key that a layer needs to draw from in training.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if key is None:
+        raise ValueError(f"{layer} got key=None in training; give apply a key")
+    return key
+
+
 def flatten(x: jax.Array) -> jax.Array:
     """Returns each example as one row, channels first: `[B, H, W, C] -> [B, C*H*W]`.
 

@@ -167,14 +167,18 @@ def plain_loss(loss: PerExample) -> PerExample:
     return inspect.unwrap(loss)
 
 
+def has_classes(loss: PerExample) -> bool:
+    """Returns whether the loss, wrapped or not, is a cross-entropy of classes."""
+    return plain_loss(loss) in (softmax_cross_entropy, sigmoid_cross_entropy)
+
+
 def _is_sigmoid(wrapper: str, loss: PerExample) -> bool:
-    plain = plain_loss(loss)
-    if plain not in (softmax_cross_entropy, sigmoid_cross_entropy):
+    if not has_classes(loss):
         raise ValueError(
-            f"{wrapper} got the loss {getattr(plain, '__name__', plain)}; expected "
+            f"{wrapper} got the loss {getattr(loss, '__name__', loss)}; expected "
             "softmax_cross_entropy or sigmoid_cross_entropy, whose labels are classes"
         )
-    return plain is sigmoid_cross_entropy
+    return plain_loss(loss) is sigmoid_cross_entropy
 
 
 def targets(outputs: jax.Array, labels: jax.Array) -> jax.Array:

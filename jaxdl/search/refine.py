@@ -41,18 +41,15 @@ def grid(space: Any, points: int) -> Any:
     if isinstance(points, bool) or not isinstance(points, int) or points < 2:
         raise SpaceError(f"got points={points!r}; expected an int of at least 2")
     _, leaves, treedef = flatten(space)
-    if any(
-        np.ndim(leaf) for leaf in leaves if isinstance(leaf, np.ndarray | jax.Array)
-    ):
+    if any(np.ndim(x) for x in leaves if isinstance(x, np.ndarray | jax.Array)):
         raise SpaceError("got a space with an array; expected no values a member yet")
-    varied = [isinstance(leaf, DISTRIBUTIONS) for leaf in leaves]
     axes = [_axis(leaf, points) for leaf in leaves if isinstance(leaf, DISTRIBUTIONS)]
     if not axes:
         raise SpaceError("got a space without a distribution; expected one to vary")
     columns = iter(zip(*itertools.product(*axes), strict=True))
     filled = [
-        _array(next(columns), leaf) if vary else leaf
-        for leaf, vary in zip(leaves, varied, strict=True)
+        _array(next(columns), leaf) if isinstance(leaf, DISTRIBUTIONS) else leaf
+        for leaf in leaves
     ]
     return jax.tree.unflatten(treedef, filled)
 

@@ -73,7 +73,7 @@ class Member:
         """
         self._check(dataset)
         loss = nn.plain_loss(build(self.recipe, self.hparams).loss)
-        if loss not in (nn.softmax_cross_entropy, nn.sigmoid_cross_entropy):
+        if not nn.has_classes(loss):
             raise ValueError(
                 f"got a recipe with the loss {getattr(loss, '__name__', loss)}; "
                 "expected a cross-entropy, whose labels are classes"
