@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from jaxdl.nn.initializers import Initializer, he, normal_per_unit
 from jaxdl.nn.layer import Layer, Shape, as_layer, check_count
+from jaxdl.nn.product import product
 
 Padding = Literal["SAME", "VALID"]
 
@@ -71,7 +72,7 @@ def conv2d(
     def apply(params, state, x, *, key=None, train=False):
         del key, train
         kernel = params["kernel"].reshape(-1, channels)
-        z = patches(x, window, strides, padding) @ kernel
+        z = product(patches(x, window, strides, padding), kernel)
         return (z + params["bias"][None, None, None] if use_bias else z), state
 
     return Layer(init_params, apply)

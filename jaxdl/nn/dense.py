@@ -4,6 +4,7 @@ import jax.numpy as jnp
 
 from jaxdl.nn.initializers import Initializer, he, normal_per_unit
 from jaxdl.nn.layer import Layer, check_count
+from jaxdl.nn.product import product
 
 
 def dense(units: int, *, use_bias: bool = True, init: Initializer = he) -> Layer:
@@ -41,7 +42,7 @@ def dense(units: int, *, use_bias: bool = True, init: Initializer = he) -> Layer
 
     def apply(params, state, x, *, key=None, train=False):
         del key, train
-        z = x @ params["kernel"]
+        z = product(x, params["kernel"])
         return (z + params["bias"][None] if use_bias else z), state
 
     return Layer(init_params, apply)

@@ -1,0 +1,46 @@
+"""The matrix product of a layer with its weights."""
+
+import jax
+import jax.numpy as jnp
+
+NARROW = 16  # columns: one vector of float32
+
+
+@jax.custom_vjp
+def product(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """Returns `z = x W`, `[..., n_in] [n_in, n_out] -> [..., n_out]`.
+
+    Under `jax.default_matmul_precision("bfloat16")` both factors are rounded to
+    bfloat16 and summed in float32, on every kind of device; the other precisions are
+    JAX's own. Derivatives are for reverse mode.
+
+    The gradient `dW = xᵀ dz` is computed in the order in which W lies in memory. JAX's
+    own rule computes its transpose, which the optimizer then has to read across the
+    rows: for 512 by 512 weights that costs more than the product.
+    """
+    return _dot(x, kernel)
+
+
+def _forward(x, kernel):
+    return _dot(x, kernel), (x, kernel)
+
+
+def _backward(factors, dz):
+    x, kernel = factors
+    rows, dz_rows = x.reshape(-1, x.shape[-1]), dz.reshape(-1, dz.shape[-1])
+    # A product with few columns leaves most of a vector idle.
+    narrow = dz.shape[-1] < NARROW
+    d_kernel = _dot(dz_rows.T, rows).T if narrow else _dot(rows.T, dz_rows)
+    return _dot(dz, kernel.T), d_kernel
+
+
+product.defvjp(_forward, _backward)
+
+
+def _dot(a: jax.Array, b: jax.Array) -> jax.Array:
+    precision = jax.config.jax_default_matmul_precision  # pyrefly: ignore
+    if precision != "bfloat16":
+        return a @ b
+    dtype = jnp.result_type(a, b)
+    a, b = a.astype(jnp.bfloat16), b.astype(jnp.bfloat16)
+    return jnp.matmul(a, b, preferred_element_type=dtype)
