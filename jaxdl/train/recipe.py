@@ -27,7 +27,12 @@ class Recipe(NamedTuple):
     penalty: Penalty = nn.none  # penalty(params, num_examples) -> scalar
     batch_size: int = 64
     error: PerExample | None = None  # None: the 0-1 error of the loss, else the loss
+    precision: str = "float32"  # of matrix products, one of PRECISIONS
 
+
+# JAX's names: what the factors of a matrix product keep of their bits. Sums are kept in
+# float32. Where a device has no tensorfloat32 it computes in float32.
+PRECISIONS = ("float32", "tensorfloat32", "bfloat16")
 
 RecipeFunction = Callable[[Any], Recipe]
 
@@ -50,7 +55,7 @@ def build(recipe: RecipeFunction, hp: Any) -> Recipe:
 
     Raises:
         RecipeError: it is not a `Recipe`, or its batch size is not a plain int of at
-            least 1.
+            least 1, or its precision is unknown.
     """
     built = recipe(hp)
     if not isinstance(built, Recipe):
@@ -67,5 +72,10 @@ def build(recipe: RecipeFunction, hp: Any) -> Recipe:
         raise RecipeError(
             f"the recipe has optimizer={built.optimizer!r}; expected an optax "
             "GradientTransformation, such as optim.adam(hp.learning_rate)"
+        )
+    if built.precision not in PRECISIONS:
+        raise RecipeError(
+            f"the recipe has precision={built.precision!r}; expected one of "
+            f"{', '.join(PRECISIONS)}"
         )
     return built._replace(model=nn.as_layer(built.model), batch_size=int(size))

@@ -24,7 +24,8 @@ def make_cost(
 
     `J = mean(weight loss) + penalty`, in training mode, as one step descends it; the
     parameters are those given, not those of the train state. Examples without weights
-    have 1. `loss` is the mean without the penalty, `state` the layers' new state.
+    have 1. `loss` is the mean without the penalty, `state` the layers' new state. The
+    recipe's precision is left to the caller, who differentiates.
     """
 
     def cost(params, hp, train_state, batch):
@@ -52,9 +53,10 @@ def make_step(
 
     def step(hp, train_state, batch):
         built = build(recipe, hp)
-        grads, (loss, outputs, state) = descend(
-            train_state.params, hp, train_state, batch
-        )
+        with jax.default_matmul_precision(built.precision):
+            grads, (loss, outputs, state) = descend(
+                train_state.params, hp, train_state, batch
+            )
         updates, opt_state = built.optimizer.update(
             grads, train_state.opt_state, train_state.params
         )
@@ -144,4 +146,5 @@ def _per_example(function: PerExample, outputs: jax.Array, batch: Dataset) -> ja
 
 
 def _outputs(recipe: Recipe, params: Any, state: Any, batch: Dataset) -> jax.Array:
-    return recipe.model.apply(params, state, batch.inputs)[0]
+    with jax.default_matmul_precision(recipe.precision):
+        return recipe.model.apply(params, state, batch.inputs)[0]

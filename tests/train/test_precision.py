@@ -1,0 +1,71 @@
+"""The precision of matrix products: a recipe's own, in training and ever after."""
+
+import jax
+import numpy as np
+import pytest
+
+import jaxdl as dl
+from jaxdl import nn, optim
+from jaxdl.train import RecipeError
+
+KEY = jax.random.key(0)
+
+
+def recipe(hp):
+    return dl.Recipe(
+        nn.serial(nn.dense(10)),
+        optim.gradient_descent(hp["learning_rate"]),
+        nn.softmax_cross_entropy,
+        precision=hp["precision"],
+    )
+
+
+def fit(digits, precision):
+    hp = {"learning_rate": 0.1, "precision": precision}
+    return dl.fit(recipe, hp, digits, key=KEY, epochs=2, progress=False)
+
+
+def rounded(x):
+    """Returns x with the 8 significant bits of bfloat16, by the bits of float32."""
+    bits = np.asarray(x, np.float32).view(np.uint32)
+    return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16 << 16).view(np.float32)
+
+
+def test_a_model_predicts_in_the_precision_it_was_trained_in(digits):
+    member, x = fit(digits, "bfloat16"), digits.test.inputs
+    kernel, bias = member.params[0]["kernel"], member.params[0]["bias"]
+    expected = np.float64(rounded(x)) @ rounded(kernel) + bias
+    np.testing.assert_allclose(member.predict(x), expected, atol=1e-5)
+    assert np.abs(member.predict(x) - (x @ kernel + bias)).max() > 1e-3
+
+
+def test_training_in_bfloat16_is_another_training_and_nearly_as_good(digits):
+    coarse, fine = fit(digits, "bfloat16"), fit(digits, "float32")
+    assert not np.array_equal(coarse.params[0]["kernel"], fine.params[0]["kernel"])
+    for name, curve in fine.metrics.items():
+        np.testing.assert_allclose(coarse.metrics[name], curve, atol=0.02)
+
+
+def test_the_callers_setting_does_not_reach_a_recipe(digits):
+    with jax.default_matmul_precision("bfloat16"):
+        within = fit(digits, "float32")
+    same = fit(digits, "float32")
+    jax.tree.map(np.testing.assert_array_equal, within.params, same.params)
+
+
+def test_a_sweep_mixes_precisions_and_each_is_that_of_a_single_run(digits):
+    space = {"learning_rate": 0.1, "precision": dl.Static(["float32", "bfloat16"])}
+    result = dl.sweep(
+        recipe, space, digits, key=KEY, members=6, epochs=2, progress=False
+    )
+    seen = set(result.hparams["precision"].tolist())
+    assert seen == {"float32", "bfloat16"}
+    alone = fit(digits, result.hparams["precision"][0])
+    np.testing.assert_allclose(
+        result.member(0).params[0]["kernel"], alone.params[0]["kernel"], atol=1e-5
+    )
+
+
+def test_an_unknown_precision_is_refused(digits):
+    with pytest.raises(RecipeError, match="precision='fp8'; expected one of float32"):
+        fit(digits, "fp8")
