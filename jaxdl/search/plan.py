@@ -13,7 +13,7 @@ from jaxdl.train import Outline
 
 MAX_PROGRAMS = 64
 COMPILE_SECONDS = 3.0  # for one program of a small network, measured on one core
-CPU_BLOCK_BYTES = 2**20  # about a core's second-level cache
+CPU_BLOCK_BYTES = 2**23  # a core's share of the caches
 CPU_MAX_WIDTH = 16
 ACCELERATOR_BLOCK_BYTES = 2**30
 ACCELERATOR_MAX_WIDTH = 256
@@ -28,9 +28,9 @@ class Plan(NamedTuple):
 def make_plan(outlines: Iterable[Outline], platform: str) -> Plan:
     """Returns the plan for trainings of these outlines.
 
-    A block is as wide as keeps the parameters and the optimizer's state of its members
-    within a budget: on a CPU a core's cache and at most 16 members, on an accelerator
-    1 GiB and at most 256. The width is a power of two.
+    A block is as wide as keeps what its members carry from step to step, and what they
+    keep of a step's forward pass, within a budget: on a CPU 8 MiB and at most 16
+    members, on an accelerator 1 GiB and at most 256. The width is a power of two.
 
     Args:
         outlines: one for every combination of static values in the space.
@@ -41,7 +41,7 @@ def make_plan(outlines: Iterable[Outline], platform: str) -> Plan:
         if platform == "cpu"
         else (ACCELERATOR_BLOCK_BYTES, ACCELERATOR_MAX_WIDTH)
     )
-    largest = max(_bytes(outline) for outline in outlines)
+    largest = max(member_bytes(outline) for outline in outlines)
     fitting = max(1, budget // max(1, largest))
     return Plan(min(most, 2 ** (fitting.bit_length() - 1)))
 
@@ -58,6 +58,9 @@ def check_plan(plan: Plan) -> None:
         raise ValueError(f"got {plan}; expected a block_width of at least 1")
 
 
-def _bytes(outline: Outline) -> int:
+def member_bytes(outline: Outline) -> int:
+    """Returns what one member carries and keeps of a step's forward pass, in bytes."""
     carried = outline.train_state._replace(key=())
-    return sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(carried))
+    return outline.saved_bytes + sum(
+        x.size * x.dtype.itemsize for x in jax.tree.leaves(carried)
+    )

@@ -17,17 +17,24 @@ from jaxdl.search.blocks import (
     Report,
     Shared,
     Trained,
-    compile_all,
+    compiling,
     lower,
     make_blocks,
-    place,
     train_block,
-    worker_devices,
 )
-from jaxdl.search.plan import COMPILE_SECONDS, MAX_PROGRAMS, Plan, check_plan, make_plan
+from jaxdl.search.memory import fitting
+from jaxdl.search.plan import (
+    COMPILE_SECONDS,
+    MAX_PROGRAMS,
+    Plan,
+    check_plan,
+    make_plan,
+    member_bytes,
+)
 from jaxdl.search.record import write_run
 from jaxdl.search.result import SweepResult
 from jaxdl.search.space import Group, groups, is_static, sample, structures
+from jaxdl.search.workers import place, worker_devices
 from jaxdl.train import (
     DIVERGED,
     FATES,
@@ -83,6 +90,7 @@ def sweep(
 
     Raises:
         DataError: the data cannot be trained on.
+        MemoryError: a device has no room for one block.
         OSError: `run_dir` cannot be written, or holds a run; a disk that fails at the
             end is a warning, and the result is returned.
         RecipeError: the recipe cannot be traced.
@@ -101,22 +109,30 @@ def sweep(
     devices = worker_devices()
     plan = plan or make_plan(outlines.values(), devices[0].platform)
     check_plan(plan)
-    blocks = make_blocks(groups(space, hparams, members), plan.block_width)
+    width = plan.block_width
+    # The largest model comes first, so that its program tells how many blocks fit.
+    blocks = sorted(
+        make_blocks(groups(space, hparams, members), width),
+        key=lambda block: -member_bytes(outlines[block.structure]),
+    )
     placed = {d: _share(d, data, key, patience) for d in dict.fromkeys(devices)}
-    compiled = _compile(recipe, blocks, plan, placed, progress)
+    lowered = _lower(recipe, blocks, width, placed, progress)
     steps = {s: outline.steps_per_epoch for s, outline in outlines.items()}
     total = epochs * sum(len(b.members) * steps[b.structure] for b in blocks)
 
-    with terminal.sweep_progress(members, total, enabled=progress) as show:
+    with compiling(lowered) as compiled:
+        largest = compiled[blocks[0].structure, devices[0]].result().epoch
+        devices = fitting(devices, largest, placed[devices[0]], width)
+        with terminal.sweep_progress(members, total, enabled=progress) as show:
 
-        def work(block, device, stop):
-            report = _reporter(block, epochs, steps[block.structure], show, stop)
-            programs = compiled[block.structure, device]
-            return train_block(
-                programs, block, plan.block_width, placed[device], epochs, report
-            )
+            def work(block, device, stop):
+                report = _reporter(block, epochs, steps[block.structure], show, stop)
+                programs = compiled[block.structure, device].result()
+                return train_block(
+                    programs, block, width, placed[device], epochs, report
+                )
 
-        trained = place(work, blocks, devices)
+            trained = place(work, blocks, devices)
     result = _gather(recipe, hparams, plan, trained)
     if run_dir is not None:
         try:
@@ -160,32 +176,31 @@ def _share(
     return jax.device_put(shared, device)
 
 
-def _compile(
+def _lower(
     recipe: RecipeFunction,
     blocks: list[Group],
-    plan: Plan,
+    width: int,
     placed: dict[jax.Device, Shared],
     progress: bool,
 ) -> dict[tuple[Structure, jax.Device], Programs]:
-    """Returns the programs of every structure and device, having told what to expect.
+    """Returns the lowered programs of every structure and device, in the blocks' order.
 
-    All are traced before the first is compiled, so that a recipe's errors come early.
+    It tells what to expect. All are traced before the first is compiled, so that a
+    recipe's errors come early.
     """
-    first = {block.structure: block for block in reversed(blocks)}
+    first = {block.structure: block for block in blocks}
     programs = len(first) * len(placed)
     terminal.say(
         f"{sum(len(b.members) for b in blocks)} members in {len(blocks)} blocks of "
-        f"{plan.block_width}; compiling {programs} "
+        f"{width}; compiling {programs} "
         f"program{'s' * (programs > 1)}, about {COMPILE_SECONDS:g} s each",
         enabled=progress,
     )
-    lowered = {
-        (structure, device): lower(recipe, block, plan.block_width, shared)
+    return {
+        (structure, device): lower(recipe, block, width, shared)
         for structure, block in first.items()
         for device, shared in placed.items()
     }
-    compiled = compile_all(list(lowered.values()))
-    return dict(zip(lowered, compiled, strict=True))
 
 
 def _reporter(

@@ -16,7 +16,7 @@ from jaxdl.nn.losses import PerExample
 from jaxdl.train.hyperparameters import RecipeError, Structure, combine, default_type
 from jaxdl.train.recipe import Recipe, RecipeFunction, build
 from jaxdl.train.state import TrainState, init
-from jaxdl.train.step import make_eval, make_step
+from jaxdl.train.step import make_cost, make_eval, make_step
 
 
 class Outline(NamedTuple):
@@ -25,6 +25,7 @@ class Outline(NamedTuple):
     batch_size: int
     steps_per_epoch: int
     train_state: TrainState  # of jax.ShapeDtypeStruct
+    saved_bytes: int  # what a step's forward pass leaves for its backward pass
 
 
 def inspect(
@@ -63,6 +64,15 @@ def inspect(
         train_state, metrics = make_step(recipe)(hp, train_state, batch)
         return metrics, make_eval(recipe)(hp, train_state, batch)
 
+    def saved(traced, train_state, batch):
+        hp, cost = combine(traced, structure), make_cost(recipe)
+        _, pull_back, _ = jax.vjp(
+            lambda params: cost(params, hp, train_state, batch),
+            train_state.params,
+            has_aux=True,
+        )
+        return pull_back
+
     with tracing_errors_explained():
         train_state = jax.eval_shape(begin, traced, jax.random.key(0))
     size = built[0].batch_size
@@ -73,7 +83,9 @@ def inspect(
     )
     with tracing_errors_explained():
         jax.eval_shape(go_on, traced, train_state, batch)
-    return Outline(size, data.steps_per_epoch(size), train_state)
+        residuals = jax.eval_shape(saved, traced, train_state, batch)
+    saved_bytes = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(residuals))
+    return Outline(size, data.steps_per_epoch(size), train_state, saved_bytes)
 
 
 def check_epochs(epochs: int) -> None:

@@ -172,18 +172,20 @@ def test_blocks_hold_a_group_each_and_all_members_once():
     np.testing.assert_array_equal(ids, np.arange(50))
 
 
-def outline(floats):
+def outline(floats, saved_bytes=0):
     shape = jax.ShapeDtypeStruct((floats,), np.float32)
-    return Outline(64, 10, TrainState(shape, (), (), (), shape))
+    return Outline(64, 10, TrainState(shape, (), (), (), shape), saved_bytes)
 
 
 @pytest.mark.parametrize(
     ("floats", "platform", "width"),
     [
-        (10, "cpu", 16), (2**14, "cpu", 16), (2**14 + 1, "cpu", 8), (2**18, "cpu", 1),
+        (10, "cpu", 16), (2**17, "cpu", 16), (2**17 + 1, "cpu", 8), (2**21, "cpu", 1),
         (2**25, "cpu", 1), (10, "gpu", 256), (10, "tpu", 256), (2**22, "gpu", 64),
         (2**29, "gpu", 1),
     ],
 )  # fmt: skip
 def test_a_block_fits_the_devices_budget(floats, platform, width):
     assert make_plan([outline(5), outline(floats)], platform).block_width == width
+    saved = [outline(5), outline(2**4, saved_bytes=4 * (floats - 2**4))]
+    assert make_plan(saved, platform).block_width == width

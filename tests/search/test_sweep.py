@@ -14,18 +14,18 @@ from jaxdl.data import DataError
 from jaxdl.search import SpaceError
 from jaxdl.search.blocks import (
     Shared,
-    compile_all,
+    compiling,
     lower,
     make_blocks,
-    place,
     train_block,
 )
 from jaxdl.search.space import Group, groups
+from jaxdl.search.workers import place
 from jaxdl.train.progress import DIVERGED, RUNNING, STOPPED
 
 KEY = jax.random.key(0)
 MEMBERS = 256
-CHECKS = 5  # calls of a recipe by the checks before compilation
+CHECKS = 6  # calls of a recipe by the checks before compilation
 
 
 def sweep(recipe, space, data, **changes):
@@ -91,7 +91,8 @@ def train_in_this_order(ids, recipe, space, hparams, data, width, epochs):
     )
     shared = Shared(train.on_device(data.train), train.on_device(data.dev), KEY, None)
     blocks = make_blocks([shuffled], width)
-    (programs,) = compile_all([lower(recipe, blocks[0], width, shared)])
+    with compiling({0: lower(recipe, blocks[0], width, shared)}) as compiled:
+        programs = compiled[0].result()
     return [
         train_block(programs, block, width, shared, epochs, lambda *_: None)
         for block in blocks
@@ -362,7 +363,7 @@ def nothing_compiles(monkeypatch):
     def refuse(*_):
         raise AssertionError("compiled before the error")
 
-    monkeypatch.setattr(sys.modules["jaxdl.search.sweep"], "compile_all", refuse)
+    monkeypatch.setattr(sys.modules["jaxdl.search.sweep"], "compiling", refuse)
 
 
 @pytest.mark.usefixtures("nothing_compiles")
