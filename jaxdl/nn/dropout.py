@@ -59,7 +59,8 @@ def keep_mask(
         shape: `[B, ...]`; the axes after the first together number the units.
         keep_prob: in (0, 1]; may be traced.
     """
-    high, low = jax.random.key_data(key)
+    # Scrambled, since words that differ in one bit would give correlated masks.
+    high, low = _mix(jax.random.key_data(key))
     rows = jnp.arange(shape[0], dtype=jnp.uint32) * jnp.uint32(0x9E3779B9)
     units = jnp.arange(math.prod(shape[1:]), dtype=jnp.uint32) * jnp.uint32(0x85EBCA6B)
     bits = _mix(_mix(rows + high)[:, None] ^ (units + low)[None])

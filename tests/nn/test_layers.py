@@ -272,8 +272,8 @@ def test_a_mask_is_the_published_hash_of_key_row_and_unit():
     key = jax.random.wrap_key_data(jnp.array([high, low], jnp.uint32))
     words = np.zeros((6, 10), int)
     for row, unit in np.ndindex(words.shape):
-        of_row = published_hash((row * 0x9E3779B9 + high) % 2**32)
-        of_unit = (unit * 0x85EBCA6B + low) % 2**32
+        of_row = published_hash((row * 0x9E3779B9 + published_hash(high)) % 2**32)
+        of_unit = (unit * 0x85EBCA6B + published_hash(low)) % 2**32
         words[row, unit] = published_hash(of_row ^ of_unit) >> 8
     # Kept are the words below the threshold: the median is not, until it grows by one.
     median = int(np.sort(words, axis=None)[30])
