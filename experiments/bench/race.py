@@ -1,0 +1,186 @@
+"""The comparison: every peer in turn, again and again, each in processes of its own.
+
+Peers are set up one after another and then wait; in each repeat each trains once. What
+disturbs the machine for a while so disturbs all of them.
+"""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from experiments.bench import counts
+from experiments.bench.peers import PEERS
+from experiments.bench.workloads import WORKLOADS, Case
+
+LIMIT = 300.0  # seconds for an answer
+EPOCH_LIMIT = 60.0  # seconds that the shortest measurement may take
+MEMORY_SHARE = 0.8  # of the machine's, that a peer may need
+ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "MKL", "OPENBLAS")}
+
+Answer = dict[str, Any]
+
+
+class Failed(Exception):
+    """A peer cannot be measured; the message says why."""
+
+
+def race(
+    case: Case, peers: Iterable[str], folder: Path, repeats: int, seconds: float
+) -> dict[str, Answer]:
+    """Returns what was measured of each peer, or why it was left out.
+
+    Args:
+        case: what all of them train.
+        peers: names in `PEERS`.
+        folder: where the arrays of the case lie.
+        repeats: how often each is measured, at least once.
+        seconds: how long one measurement is to take, about.
+    """
+    results: dict[str, Answer] = {}
+    with contextlib.ExitStack() as stack:
+        teams: dict[str, Team] = {}
+        for name in peers:
+            say(f"{case.workload} {case.members}: setting up {name}")
+            try:
+                check_memory(case, name)
+                team = stack.enter_context(processes(case, name, folder, seconds))
+                results[name] = team.ready() | {"repeats": []}
+                teams[name] = team
+            except Failed as reason:
+                results[name] = {"left_out": str(reason)}
+        for repeat in range(repeats):
+            say(f"{case.workload} {case.members}: repeat {repeat + 1} of {repeats}")
+            for name in teams:
+                measure(teams, name, results)
+    return results
+
+
+def measure(teams: dict[str, "Team"], name: str, results: dict[str, Answer]) -> None:
+    result = results[name]
+    if "left_out" in result:
+        return
+    try:
+        answer = teams[name].run(result["epochs"])
+    except Failed as reason:
+        result["left_out"] = str(reason)
+        return
+    result["repeats"].append({k: answer.pop(k) for k in ("work", "seconds")})
+    result |= answer
+
+
+class Team:
+    """The processes of one peer, which train their shares of the members together."""
+
+    def __init__(self, workers: list[subprocess.Popen[str]]):
+        self.workers = workers
+
+    def ready(self) -> Answer:
+        """Returns what the peer is, and how many epochs to measure, once it waits."""
+        answers = self._answers()
+        longest = max(answer.pop("epoch_seconds") for answer in answers)
+        if longest > EPOCH_LIMIT:
+            raise Failed(f"one epoch of all members takes {longest:.0f} s")
+        epochs = min(answer["epochs"] for answer in answers)
+        first = max(answer["compile_seconds"] for answer in answers)
+        together = {"epochs": epochs, "compile_seconds": first}
+        return answers[0] | together | {"processes": len(answers)}
+
+    def run(self, epochs: int) -> Answer:
+        """Returns one measurement, from the first start to the last end."""
+        for worker in self.workers:
+            print(json.dumps({"epochs": epochs}), file=worker.stdin, flush=True)
+        answers = self._answers()
+        began = min(answer["began"] for answer in answers)
+        seconds = max(answer["ended"] for answer in answers) - began
+        device = [a["device_peak_bytes"] for a in answers if a["device_peak_bytes"]]
+        return {
+            "work": sum(answer["work"] for answer in answers),
+            "seconds": seconds,
+            "losses": weighted_curve(answers),
+            "peak_bytes": sum(answer["peak_bytes"] for answer in answers),
+            "device_peak_bytes": sum(device) or None,
+        }
+
+    def _answers(self) -> list[Answer]:
+        """Returns a line of each, having ended those that take too long."""
+        timer = threading.Timer(LIMIT, self.kill)
+        timer.start()
+        lines = [worker.stdout.readline() for worker in self.workers if worker.stdout]
+        timer.cancel()
+        if not all(lines):
+            self.kill()
+            raise Failed("did not answer in time, or its process died")
+        answers = [json.loads(line) for line in lines]
+        for answer in answers:
+            if "left_out" in answer:
+                raise Failed(answer["left_out"])
+        return answers
+
+    def kill(self) -> None:
+        for worker in self.workers:
+            worker.kill()
+
+
+@contextlib.contextmanager
+def processes(case: Case, name: str, folder: Path, seconds: float) -> Iterator[Team]:
+    """Yields the started processes of a peer; they end with the context."""
+    per_core = PEERS[name].per_core
+    shares = min(cores(), case.members) if per_core else 1
+    # Several processes share an accelerator's memory, so that none may take it all.
+    environment = os.environ | {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+    environment |= {"JAX_ENABLE_COMPILATION_CACHE": "false"}
+    team = Team([])
+    for share in range(shares):
+        arguments = {"peer": name, "case": case, "folder": str(folder)}
+        arguments |= {"share": (share, shares), "seconds": seconds}
+        team.workers.append(
+            subprocess.Popen(
+                [sys.executable, "-m", f"{__package__}.worker", json.dumps(arguments)],
+                env=environment | (ONE_THREAD if per_core else {}),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        )
+    try:
+        yield team
+    finally:
+        for worker in team.workers:
+            with worker:
+                worker.kill()
+
+
+def weighted_curve(answers: list[Answer]) -> list[float]:
+    """Returns the mean train loss of each epoch over the members of all processes."""
+    work = sum(answer["work"] for answer in answers)
+    curves = zip(*(answer["losses"] for answer in answers), strict=True)
+    weights = [answer["work"] / work for answer in answers]
+    return [sum(w * x for w, x in zip(weights, xs, strict=True)) for xs in curves]
+
+
+def check_memory(case: Case, name: str) -> None:
+    """Checks that a peer fits into the machine's memory, as far as is known."""
+    workload = WORKLOADS[case.workload]
+    needed = counts.resident_bytes(workload, case.plain, case.members)
+    if PEERS[name].at_once and needed > MEMORY_SHARE * machine_memory():
+        raise Failed(f"needs at least {needed / 2**30:.0f} GiB of memory")
+
+
+def machine_memory() -> int:
+    """Returns the machine's memory in bytes."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def cores() -> int:
+    """Returns how many cores this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,54 @@
+"""On what and of what a comparison was measured; nothing that names the machine."""
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from experiments.bench.race import cores, machine_memory
+
+PACKAGES = (
+    "jax", "jaxlib", "optax", "numpy", "torch", "scikit-learn", "flax", "turbanet",
+)  # fmt: skip
+
+
+def surroundings() -> dict[str, Any]:
+    """Returns the processor, the memory, the versions and the code's commit."""
+    return {
+        "processor": processor(),
+        "cores": cores(),
+        "memory_bytes": machine_memory(),
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in PACKAGES},
+        "commit": git("rev-parse", "HEAD"),
+        "changed": bool(git("status", "--porcelain")),
+        "flags": {n: os.environ[n] for n in ("XLA_FLAGS",) if n in os.environ},
+    }
+
+
+def processor() -> str:
+    """Returns the processor's name for itself."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().splitlines() if path.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if "model name" in line]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def version(package: str) -> str | None:
+    """Returns the installed version, None for none."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def git(*arguments: str) -> str | None:
+    """Returns what git says, None where it does not know."""
+    command = ["git", *arguments]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return answer.stdout.strip()

@@ -1,0 +1,134 @@
+"""A record as a text that a person reads."""
+
+import statistics
+from collections.abc import Callable
+from typing import Any
+
+from experiments.bench.peers import CEILINGS, PEERS
+
+COLUMNS = (
+    "peer",
+    "member-steps/s",
+    "jaxdl is times as fast",
+    "% of GEMM peak",
+    "% of bandwidth",
+    "train loss",
+    "first result s",
+    "peak MiB",
+)
+NOTES = """\
+Medians (least to most) of repeats; in each repeat every peer trained in turn, and
+ratios and shares are of the same repeat. The train loss is the mean over members in the
+last epoch that all peers reached, whose number follows. The first result is counted
+from after the imports to the end of the first epoch. The peak is of all processes of a
+peer, and after the + of the accelerator. Shares count matrix products only, and bytes
+as if nothing stayed in a cache: one whose members do may be above 100 %.
+"""
+
+
+def markdown(record: dict[str, Any]) -> str:
+    """Returns the record as Markdown: the machine, then a table for each case."""
+    where, settings = record["surroundings"], record["settings"]
+    packages = [f"{n} {v}" for n, v in where["packages"].items() if v]
+    lines = [
+        f"# {record['name']}",
+        "",
+        f"{where['processor']}, {where['cores']} cores, "
+        f"{where['memory_bytes'] / 2**30:.0f} GiB; Python {where['python']}, "
+        f"{', '.join(packages)}; commit {str(where['commit'])[:12]}"
+        f"{' with changes' if where['changed'] else ''}; {settings['repeats']} repeats "
+        f"of about {settings['seconds']:g} s.",
+        "",
+        NOTES,
+    ]
+    for case in record["cases"]:
+        lines += [section(case), ""]
+    return "\n".join(lines)
+
+
+def section(case: dict[str, Any]) -> str:
+    """Returns the heading and the table of one case."""
+    plain = ", plain" if case["plain"] else ""
+    heading = f"## {case['workload']}, {case['members']} members{plain}"
+    lines = [heading, "", ceilings(case), "", row(COLUMNS), row(["---"] * len(COLUMNS))]
+    epochs = common_epochs(case)
+    for name in case["peers"]:
+        if name not in CEILINGS:
+            lines.append(row(cells(case, name, epochs)))
+    return "\n".join(lines)
+
+
+def ceilings(case: dict[str, Any]) -> str:
+    """Returns what the machine can do and what a step needs of it."""
+    units = {"gemm": "GFLOP/s", "bandwidth": "GB/s"}
+    parts = []
+    for name, unit in units.items():
+        rate = rates(case["peers"].get(name, {}))
+        if rate:
+            parts.append(f"{spread([r / 1e9 for r in rate])} {unit}")
+    needs = f"{case['flops'] / 1e6:.3g} MFLOP and {case['bytes'] / 1e6:.3g} MB"
+    return "; ".join([*parts, f"a member-step needs {needs}"])
+
+
+def cells(case: dict[str, Any], name: str, epochs: int) -> list[str]:
+    """Returns the row of a peer."""
+    peer = case["peers"][name]
+    if "left_out" in peer:
+        return [PEERS[name].label, peer["left_out"], *[""] * (len(COLUMNS) - 2)]
+    label, rate = PEERS[name].label, rates(peer)
+    machine = {p.get("device") for p in case["peers"].values()} - {None, "cpu"}
+    on_cpu = " (processor only)" if machine and peer["device"] == "cpu" else ""
+
+    def against(other: str, form: Callable[[list[float]], str], scale: float) -> str:
+        theirs = rates(case["peers"].get(other, {}))
+        pairs = zip(rate, theirs, strict=False)
+        return form([scale * mine / limit for mine, limit in pairs]) if theirs else ""
+
+    ours = rates(case["peers"].get("jaxdl_sweep", {}))
+    ratios = [mine / other for mine, other in zip(ours, rate, strict=False)]
+    return [
+        label + on_cpu,
+        spread(rate),
+        spread(ratios) if ratios and name != "jaxdl_sweep" else "",
+        against("gemm", median, 100 * case["flops"]),
+        against("bandwidth", median, 100 * case["bytes"]),
+        f"{peer['losses'][epochs - 1]:.3f} ({epochs})",
+        f"{peer['compile_seconds']:.1f}",
+        mebibytes(peer),
+    ]
+
+
+def rates(peer: dict[str, Any]) -> list[float]:
+    """Returns the work per second of each repeat; none for a peer that was left out."""
+    if "left_out" in peer:
+        return []
+    return [repeat["work"] / repeat["seconds"] for repeat in peer.get("repeats", [])]
+
+
+def common_epochs(case: dict[str, Any]) -> int:
+    """Returns how many epochs all peers trained in a measurement."""
+    counts = (len(p["losses"]) for p in case["peers"].values() if p.get("losses"))
+    return min(counts, default=0)
+
+
+def spread(values: list[float]) -> str:
+    """Returns the median, and the least to the most in brackets."""
+    return f"{median(values)} ({number(min(values))} to {number(max(values))})"
+
+
+def median(values: list[float]) -> str:
+    return number(statistics.median(values))
+
+
+def number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def mebibytes(peer: dict[str, Any]) -> str:
+    on_device = peer["device_peak_bytes"]
+    more = f" + {on_device / 2**20:,.0f}" if on_device else ""
+    return f"{peer['peak_bytes'] / 2**20:,.0f}{more}"
+
+
+def row(cells: Any) -> str:
+    return f"| {' | '.join(cells)} |"

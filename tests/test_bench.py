@@ -1,0 +1,113 @@
+"""The benchmark: counts by hand, a table from a small record, and one tiny run."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from experiments.bench import counts
+from experiments.bench.peers import PEERS
+from experiments.bench.table import markdown
+from experiments.bench.workloads import WORKLOADS
+
+ROOT = Path(__file__).parent.parent
+HIDDEN = 64 * 64 + 64 * 64 + 64 * 10  # multiplications of S: 8,832
+
+
+def peer(*rates, **fields):
+    repeats = [{"work": 10 * rate, "seconds": 10.0} for rate in rates]
+    usual = {"device": "cpu", "compile_seconds": 1.5, "peak_bytes": 2**20}
+    usual |= {"device_peak_bytes": None, "losses": [2.0, 1.0]}
+    return usual | {"repeats": repeats} | fields
+
+
+@pytest.fixture
+def record():
+    peers = {
+        "gemm": peer(2e6, 4e6, 4e6, losses=[]),
+        "bandwidth": peer(1e4, 1e4, 1e4, losses=[]),
+        "jaxdl_sweep": peer(100.0, 300.0, 200.0, losses=[1.9, 1.25, 0.5]),
+        "torch_processes": peer(50.0, 50.0, 50.0),
+        "turbanet_swarm": {"left_out": "turbanet is not installed"},
+    }
+    case = {"workload": "S", "members": 4, "plain": False, "flops": 1000, "bytes": 10}
+    where = {"processor": "Abacus", "cores": 2, "memory_bytes": 2**30, "python": "3.11"}
+    where |= {"packages": {"jax": "1.0", "torch": None}, "commit": "0" * 40}
+    return {
+        "name": "small",
+        "surroundings": where | {"changed": False},
+        "settings": {"repeats": 3, "seconds": 10.0},
+        "cases": [case | {"peers": peers}],
+    }
+
+
+def cells(text, label):
+    (line,) = (line for line in text.splitlines() if line.startswith(f"| {label} |"))
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_operations_are_those_of_the_matrix_products():
+    assert counts.flops(WORKLOADS["S"]) == 2 * 64 * (3 * HIDDEN - 64 * 64)
+    products = (784 * 9 * 8, 196 * 72 * 16, 7 * 7 * 16 * 10)  # two convolutions, dense
+    assert counts.flops(WORKLOADS["V"]) == 2 * 64 * (3 * sum(products) - products[0])
+
+
+def test_parameters_are_kernels_with_biases_or_scales_and_shifts():
+    assert counts.parameters(WORKLOADS["S"], plain=True) == HIDDEN + 64 + 64 + 10
+    assert counts.parameters(WORKLOADS["S"], plain=False) == HIDDEN + 2 * 128 + 10
+    assert counts.parameters(WORKLOADS["V"], plain=False) == 80 + 1168 + 7850
+
+
+def test_bytes_are_weights_activations_and_a_share_of_the_batch():
+    weights = 40 * (HIDDEN + 138) - 4 * 64 * 64
+    activations = 28 * 64 * (64 + 64 + 10)
+    batch = 8 * 64 * 64 / 16
+    found = counts.bytes_moved(WORKLOADS["S"], plain=True, members=16)
+    assert found == weights + activations + batch
+    few, many = (
+        counts.bytes_moved(WORKLOADS["V"], plain=False, members=m) for m in (1, 2)
+    )
+    assert few - many == 8 * 64 * 784 / 2
+
+
+def test_ratios_and_shares_are_medians_over_the_same_repeat(record):
+    text = markdown(record)
+    assert cells(text, "jaxdl") == [
+        *("jaxdl", "200 (100 to 300)", ""),
+        "5",  # of 1000 * (100/2e6, 300/4e6, 200/4e6): 5 %, 7.5 %, 5 %
+        "20",  # 10 * 200 / 1e4
+        *("1.250 (2)", "1.5", "1"),  # the second epoch is the last of the other
+    ]
+    other = PEERS["torch_processes"].label
+    assert cells(text, other)[1:3] == ["50 (50 to 50)", "4 (2 to 6)"]
+
+
+def test_a_peer_that_was_left_out_says_why(record):
+    text = markdown(record)
+    assert cells(text, "TurbaNet")[1] == "turbanet is not installed"
+
+
+def test_a_processor_only_peer_is_marked_beside_an_accelerator(record):
+    record["cases"][0]["peers"]["jaxdl_sweep"]["device"] = "Abacus X"
+    text = markdown(record)
+    cells(text, f"{PEERS['torch_processes'].label} (processor only)")
+    cells(text, "jaxdl")
+
+
+def test_two_peers_are_compared_and_recorded(tmp_path):
+    command = [sys.executable, "-m", "experiments.bench", "--workloads", "S"]
+    command += ["--members", "4", "--peers", "jaxdl_sweep,textbook_jax"]
+    command += ["--repeats", "1", "--seconds", "0.2", "--out", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (written,) = tmp_path.glob("*.json")
+    assert written.with_suffix(".md").read_text() == done.stdout[:-1]
+    assert str(ROOT) not in written.read_text()
+    (case,) = json.loads(written.read_text())["cases"]
+    assert set(case["peers"]) == {"jaxdl_sweep", "textbook_jax"}
+    for measured in case["peers"].values():
+        (repeat,) = measured["repeats"]
+        assert repeat["work"] == 4 * 25 * measured["epochs"]
+        assert 0 < measured["losses"][-1] < 3
