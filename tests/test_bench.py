@@ -78,10 +78,11 @@ def test_ratios_and_shares_are_medians_over_the_same_repeat(record):
         *("jaxdl", "200 (100 to 300)", ""),
         "5",  # of 1000 * (100/2e6, 300/4e6, 200/4e6): 5 %, 7.5 %, 5 %
         "20",  # 10 * 200 / 1e4
-        *("1.250 (2)", "1.5", "1"),  # the second epoch is the last of the other
+        *("0.500 (3)", "1.5", "1"),
     ]
     other = PEERS["torch_processes"].label
     assert cells(text, other)[1:3] == ["50 (50 to 50)", "4 (2 to 6)"]
+    assert cells(text, other)[5] == "1.000 / 1.250 (2)"  # its last is our second
 
 
 def test_a_peer_that_was_left_out_says_why(record):

@@ -6,6 +6,8 @@ python -m experiments.bench [--workloads S,M,L,V] [--members 16,256] [--out FOLD
 import argparse
 import json
 import os
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -30,7 +32,7 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         for case, peers in comparisons(options):
-            write_arrays(case, Path(folder))
+            write_arrays(case, folder)
             measured = race(case, peers, Path(folder), options.repeats, options.seconds)
             record["cases"].append(case._asdict() | needs(case) | {"peers": measured})
             # After every case, so that an interrupted comparison keeps what it has.
@@ -50,8 +52,13 @@ def parser() -> argparse.ArgumentParser:
 
         return split
 
+    def count(text: str) -> int:
+        if int(text) < 1:
+            raise argparse.ArgumentTypeError(f"got {text}; expected at least 1")
+        return int(text)
+
     def numbers(text: str) -> list[int]:
-        return [int(part) for part in text.split(",")]
+        return [count(part) for part in text.split(",")]
 
     options = argparse.ArgumentParser(
         "python -m experiments.bench", description=__doc__
@@ -61,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
     add("--members", type=numbers, help="how many models, for every workload")
     add("--peers", type=names(PEERS), default=list(PEERS))
     add("--plain", action="store_true", help="S, M, L as scikit-learn can train them")
-    add("--repeats", type=int, default=5)
+    add("--repeats", type=count, default=5)
     add("--seconds", type=float, default=3.0, help="of one measurement, about")
     add("--out", type=Path, default=Path("runs/bench"))
     return options
@@ -100,15 +107,14 @@ def needs(case: Case) -> dict[str, float]:
     }
 
 
-def write_arrays(case: Case, folder: Path) -> None:
-    """Writes what the workers read, without taking part of an accelerator."""
-    before = os.environ.copy()
-    os.environ["JAX_PLATFORMS"] = "cpu"
-    from experiments.bench import material
-
-    material.write(case, folder)
-    os.environ.clear()
-    os.environ.update(before)
+def write_arrays(case: Case, folder: str) -> None:
+    """Writes what the workers read, from a process that takes no accelerator."""
+    command = [sys.executable, "-m", f"{__package__}.material"]
+    subprocess.run(
+        [*command, case.workload, str(case.members), folder],
+        env=os.environ | {"JAX_PLATFORMS": "cpu"},
+        check=True,
+    )
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Where the data and the hyperparameters of all peers come from: jaxdl's own draws."""
 
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -7,7 +8,7 @@ import jax
 import numpy as np
 
 import jaxdl as dl
-from experiments.bench.workloads import WORKLOADS, Case, Workload
+from experiments.bench.workloads import WORKLOADS, Workload
 
 SEED = 0
 
@@ -25,13 +26,13 @@ SPACE = Hparams(
 )
 
 
-def write(case: Case, folder: Path) -> None:
+def write(workload: str, members: int, folder: Path) -> None:
     """Writes what `workloads.read_task` reads, unless it is there."""
-    data, drawn = folder / f"{case.workload}.npz", folder / f"{case.members}.npz"
+    data, drawn = folder / f"{workload}.npz", folder / f"{members}.npz"
     if not data.exists():
-        np.savez(data, allow_pickle=False, **arrays(WORKLOADS[case.workload]))
+        np.savez(data, allow_pickle=False, **arrays(WORKLOADS[workload]))
     if not drawn.exists():
-        hparams = dl.sample(jax.random.key(SEED), SPACE, case.members)
+        hparams = dl.sample(jax.random.key(SEED), SPACE, members)
         np.savez(drawn, allow_pickle=False, **hparams._asdict())
 
 
@@ -47,3 +48,7 @@ def arrays(workload: Workload) -> dict[str, np.ndarray]:
         "dev_inputs": inputs[workload.train : end],
         "dev_labels": labels[workload.train : end],
     }
+
+
+if __name__ == "__main__":
+    write(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]))

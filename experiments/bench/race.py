@@ -85,6 +85,7 @@ class Team:
         answers = self._answers()
         longest = max(answer.pop("epoch_seconds") for answer in answers)
         if longest > EPOCH_LIMIT:
+            self.kill()
             raise Failed(f"one epoch of all members takes {longest:.0f} s")
         epochs = min(answer["epochs"] for answer in answers)
         first = max(answer["compile_seconds"] for answer in answers)

@@ -19,10 +19,11 @@ COLUMNS = (
 NOTES = """\
 Medians (least to most) of repeats; in each repeat every peer trained in turn, and
 ratios and shares are of the same repeat. The train loss is the mean over members in the
-last epoch that all peers reached, whose number follows. The first result is counted
-from after the imports to the end of the first epoch. The peak is of all processes of a
-peer, and after the + of the accelerator. Shares count matrix products only, and bytes
-as if nothing stayed in a cache: one whose members do may be above 100 %.
+last epoch that both the peer and jaxdl trained, whose number follows: the peer's /
+jaxdl's. The first result is counted from after the imports to the end of the first
+epoch. The peak is of all processes of a peer, and after the + of the accelerator.
+Shares count matrix products only, and bytes as if nothing stayed in a cache: one whose
+members do may be above 100 %.
 """
 
 
@@ -51,10 +52,9 @@ def section(case: dict[str, Any]) -> str:
     plain = ", plain" if case["plain"] else ""
     heading = f"## {case['workload']}, {case['members']} members{plain}"
     lines = [heading, "", ceilings(case), "", row(COLUMNS), row(["---"] * len(COLUMNS))]
-    epochs = common_epochs(case)
     for name in case["peers"]:
         if name not in CEILINGS:
-            lines.append(row(cells(case, name, epochs)))
+            lines.append(row(cells(case, name)))
     return "\n".join(lines)
 
 
@@ -70,7 +70,7 @@ def ceilings(case: dict[str, Any]) -> str:
     return "; ".join([*parts, f"a member-step needs {needs}"])
 
 
-def cells(case: dict[str, Any], name: str, epochs: int) -> list[str]:
+def cells(case: dict[str, Any], name: str) -> list[str]:
     """Returns the row of a peer."""
     peer = case["peers"][name]
     if "left_out" in peer:
@@ -84,15 +84,15 @@ def cells(case: dict[str, Any], name: str, epochs: int) -> list[str]:
         pairs = zip(rate, theirs, strict=False)
         return form([scale * mine / limit for mine, limit in pairs]) if theirs else ""
 
-    ours = rates(case["peers"].get("jaxdl_sweep", {}))
-    ratios = [mine / other for mine, other in zip(ours, rate, strict=False)]
+    ours = case["peers"].get("jaxdl_sweep", {}) if name != "jaxdl_sweep" else {}
+    ratios = [mine / other for mine, other in zip(rates(ours), rate, strict=False)]
     return [
         label + on_cpu,
         spread(rate),
-        spread(ratios) if ratios and name != "jaxdl_sweep" else "",
+        spread(ratios) if ratios else "",
         against("gemm", median, 100 * case["flops"]),
         against("bandwidth", median, 100 * case["bytes"]),
-        f"{peer['losses'][epochs - 1]:.3f} ({epochs})",
+        loss(peer, ours),
         f"{peer['compile_seconds']:.1f}",
         mebibytes(peer),
     ]
@@ -105,10 +105,12 @@ def rates(peer: dict[str, Any]) -> list[float]:
     return [repeat["work"] / repeat["seconds"] for repeat in peer.get("repeats", [])]
 
 
-def common_epochs(case: dict[str, Any]) -> int:
-    """Returns how many epochs all peers trained in a measurement."""
-    counts = (len(p["losses"]) for p in case["peers"].values() if p.get("losses"))
-    return min(counts, default=0)
+def loss(peer: dict[str, Any], ours: dict[str, Any]) -> str:
+    """Returns a peer's train loss after the epochs that jaxdl trained too, and ours."""
+    curves = [p["losses"] for p in (peer, ours) if p.get("losses")]
+    epochs = min(len(curve) for curve in curves)
+    values = (f"{curve[epochs - 1]:.3f}" for curve in curves)
+    return f"{' / '.join(values)} ({epochs})"
 
 
 def spread(values: list[float]) -> str:
