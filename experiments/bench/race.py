@@ -94,8 +94,9 @@ class Team:
 
     def run(self, epochs: int) -> Answer:
         """Returns one measurement, from the first start to the last end."""
-        for worker in self.workers:
-            print(json.dumps({"epochs": epochs}), file=worker.stdin, flush=True)
+        with contextlib.suppress(BrokenPipeError):  # one that died does not answer
+            for worker in self.workers:
+                print(json.dumps({"epochs": epochs}), file=worker.stdin, flush=True)
         answers = self._answers()
         began = min(answer["began"] for answer in answers)
         seconds = max(answer["ended"] for answer in answers) - began
@@ -113,10 +114,11 @@ class Team:
         timer = threading.Timer(LIMIT, self.kill)
         timer.start()
         lines = [worker.stdout.readline() for worker in self.workers if worker.stdout]
+        late = timer.finished.is_set()
         timer.cancel()
         if not all(lines):
             self.kill()
-            raise Failed("did not answer in time, or its process died")
+            raise Failed(f"takes over {LIMIT:g} s" if late else "its process died")
         answers = [json.loads(line) for line in lines]
         for answer in answers:
             if "left_out" in answer:
@@ -153,8 +155,9 @@ def processes(case: Case, name: str, folder: Path, seconds: float) -> Iterator[T
         yield team
     finally:
         for worker in team.workers:
-            with worker:
-                worker.kill()
+            worker.kill()
+            with contextlib.suppress(BrokenPipeError), worker:
+                pass
 
 
 def weighted_curve(answers: list[Answer]) -> list[float]:
