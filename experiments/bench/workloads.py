@@ -47,7 +47,7 @@ WORKLOADS = {
         headline=16,
     ),
     "V": Workload(
-        *(*PICTURES, (8, 16), (), 64, 1280, 100),  # a step takes long
+        *(*PICTURES, (8, 16), (), 64, 640, 64),  # a step takes long
         members=(1, 16, 32),
         headline=32,
     ),
