@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from jaxdl import nn
+from jaxdl.nn.initializers import normal_per_unit
 
 
 def init(layer, in_shape, seed=0):
@@ -45,6 +46,13 @@ def test_a_units_weights_do_not_depend_on_how_many_units_or_inputs_there_are():
         for units, fan_in in ((3, 5), (30, 50))
     )
     np.testing.assert_array_equal(small, large[:5, :3])
+
+
+def test_a_units_weights_are_jaxs_normal_draws_from_its_own_key():
+    key = jax.random.key(2)
+    draws = [jax.random.normal(jax.random.fold_in(key, j), (50,)) for j in range(7)]
+    drawn = normal_per_unit(key, 50, 7)
+    np.testing.assert_allclose(drawn, np.stack(draws, axis=1), rtol=1e-6)
 
 
 @pytest.mark.parametrize("units", [0, -1])
