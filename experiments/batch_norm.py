@@ -119,4 +119,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    dl.enable_compilation_cache()
     main()

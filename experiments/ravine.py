@@ -24,6 +24,7 @@ import numpy as np
 import optax
 from numpy.typing import NDArray
 
+import jaxdl as dl
 from jaxdl import optim, terminal
 
 CONDITION = 1000  # of the ravine's curvatures
@@ -117,4 +118,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    dl.enable_compilation_cache()
     main()

@@ -1,6 +1,7 @@
 """jaxdl: one model's training as a function, hundreds of models at once."""
 
 from jaxdl import data, diagnose, experiment, nn, optim, runs, search, train
+from jaxdl.compilation_cache import enable_compilation_cache
 from jaxdl.search import (
     Choice,
     IntUniform,
@@ -19,7 +20,7 @@ from jaxdl.train import Member, Recipe, fit
 
 __all__ = [
     "Choice", "IntUniform", "LogUniform", "Member", "OneMinusLogUniform", "Plan",
-    "Recipe", "Static", "SweepResult", "Uniform", "data", "diagnose", "experiment",
-    "fit", "grid", "nn", "optim", "refine", "runs", "sample", "search", "sweep",
-    "train",
+    "Recipe", "Static", "SweepResult", "Uniform", "data", "diagnose",
+    "enable_compilation_cache", "experiment", "fit", "grid", "nn", "optim", "refine",
+    "runs", "sample", "search", "sweep", "train",
 ]  # fmt: skip

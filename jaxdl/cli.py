@@ -11,6 +11,7 @@ from pathlib import Path
 import jax
 
 from jaxdl import nn, runs
+from jaxdl.compilation_cache import enable_compilation_cache
 from jaxdl.data import DataError, Splits
 from jaxdl.diagnose import bias_variance
 from jaxdl.experiment import ExperimentError, examine, hyperparameters, load
@@ -36,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if hparams:
             options.hparams += hparams
+        enable_compilation_cache()
         return options.run(options)
     except KeyboardInterrupt:
         print("jaxdl: interrupted", file=sys.stderr)

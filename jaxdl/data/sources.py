@@ -99,7 +99,7 @@ def _pictures(pixels: np.ndarray, labels: np.ndarray) -> Dataset:
 def _fashion_mnist_file(name: str) -> Path:
     """Returns the path of an IDX file, downloading it where no folder has it."""
     named = os.environ.get("JAXDL_FASHION_MNIST")
-    cache = _cache_folder() / "fashion-mnist"
+    cache = cache_folder() / "fashion-mnist"
     folders = (Path(named),) if named else (*FASHION_MNIST_FOLDERS, cache)
     for folder in folders:
         for path in (folder / name, folder / f"{name}.gz"):
@@ -117,7 +117,8 @@ def _fashion_mnist_file(name: str) -> Path:
     )
 
 
-def _cache_folder() -> Path:
+def cache_folder() -> Path:
+    """Returns where the user keeps what this package could get again."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "jaxdl"
 

@@ -1,0 +1,93 @@
+"""JAX's compilation cache on disk: what one process compiled the next one loads.
+
+The machine code itself is kept, so results are the same to the bit. JAX knows a program
+by its operations, compiler options and versions and by the processor's instructions, so
+machines of several kinds may share a folder.
+"""
+
+import os
+import shutil
+import stat
+import sys
+import warnings
+from pathlib import Path
+
+import jax
+
+from jaxdl.data.sources import cache_folder
+
+MOST_BYTES = 2**30
+
+
+def enable_compilation_cache() -> None:
+    """Keeps what this process compiles in the user's cache, and looks there first.
+
+    The folder is `jaxdl/compiled` in `$XDG_CACHE_HOME` or `~/.cache`. It must belong to
+    the user alone, since what is loaded from it is run: where it does not, or cannot be
+    made, a line says so and all goes on without. It is cut to 1 GiB, or half of what
+    the disk has left for it, by removing the programs that were not used for longest.
+
+    A cache that JAX was told of already, or told not to use, stays as it is. These are
+    settings of the whole process, so it is for programs to call, not for libraries.
+    """
+    config = jax.config
+    if config.jax_compilation_cache_dir or not config.jax_enable_compilation_cache:
+        return
+    try:
+        folder = cache_folder() / "compiled"
+        _claim(folder)
+        _remove_oldest(folder)
+    except (OSError, RuntimeError) as error:  # RuntimeError: there is no home
+        print(f"jaxdl: compiled programs are not kept: {error}", file=sys.stderr)
+        return
+    config.update("jax_compilation_cache_dir", str(folder))
+    config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    # What cannot be read or written is compiled as if there were no cache.
+    warnings.filterwarnings("ignore", "Error (read|writ)ing persistent compilation")
+    if jax.__version_info__ < (0, 12):
+        _silence_loader()
+
+
+def _claim(folder: Path) -> None:
+    """Makes a folder that is the user's alone.
+
+    Raises:
+        OSError: it cannot be made, or is one that others made or can change.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = folder.lstat()
+    if os.name == "posix" and (
+        not stat.S_ISDIR(found.st_mode)  # but a link
+        or found.st_uid != os.geteuid()
+        or found.st_mode & 0o077
+    ):
+        raise PermissionError(
+            f"got {folder}, which is a link or open to other users; expected a folder "
+            f"of one's own: remove it, or run chmod 700 {folder}"
+        )
+
+
+def _remove_oldest(folder: Path) -> None:
+    """Removes the files that were not used for longest, as many as are too many."""
+    found = [(path, path.stat()) for path in folder.rglob("*") if path.is_file()]
+    found.sort(key=lambda entry: max(entry[1].st_atime, entry[1].st_mtime))
+    size = sum(status.st_size for _, status in found)
+    most = min(MOST_BYTES, (size + shutil.disk_usage(folder).free) // 2)
+    for path, status in found:
+        if size <= most:
+            break
+        path.unlink(missing_ok=True)
+        size -= status.st_size
+
+
+def _silence_loader() -> None:
+    """Stops XLA's C++ log, but for what ends the process.
+
+    Loading a program for the CPU, XLA takes two of LLVM's preferences (prefer-no-gather
+    and prefer-no-scatter) for instructions that the processor lacks, and says so in
+    kilobytes a program (openxla/xla#44565). Python's loggers are left as they were.
+    """
+    level = jax.config.jax_logging_level
+    if level == "NOTSET":  # else somebody wants to see the log
+        jax.config.update("jax_logging_level", "CRITICAL")
+        jax.config.update("jax_logging_level", level)
