@@ -11,6 +11,7 @@ import stat
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import jax
 
@@ -30,7 +31,7 @@ def enable_compilation_cache() -> None:
     A cache that JAX was told of already, or told not to use, stays as it is. These are
     settings of the whole process, so it is for programs to call, not for libraries.
     """
-    config = jax.config
+    config: Any = jax.config  # whose attributes JAX makes at run time
     if config.jax_compilation_cache_dir or not config.jax_enable_compilation_cache:
         return
     try:
@@ -45,7 +46,7 @@ def enable_compilation_cache() -> None:
     # What cannot be read or written is compiled as if there were no cache.
     warnings.filterwarnings("ignore", "Error (read|writ)ing persistent compilation")
     if jax.__version_info__ < (0, 12):
-        _silence_loader()
+        _silence_loader(config)
 
 
 def _claim(folder: Path) -> None:
@@ -80,14 +81,13 @@ def _remove_oldest(folder: Path) -> None:
         size -= status.st_size
 
 
-def _silence_loader() -> None:
+def _silence_loader(config: Any) -> None:
     """Stops XLA's C++ log, but for what ends the process.
 
     Loading a program for the CPU, XLA takes two of LLVM's preferences (prefer-no-gather
     and prefer-no-scatter) for instructions that the processor lacks, and says so in
     kilobytes a program (openxla/xla#44565). Python's loggers are left as they were.
     """
-    level = jax.config.jax_logging_level
-    if level == "NOTSET":  # else somebody wants to see the log
-        jax.config.update("jax_logging_level", "CRITICAL")
-        jax.config.update("jax_logging_level", level)
+    if config.jax_logging_level == "NOTSET":  # else somebody wants to see the log
+        for level in ("CRITICAL", "NOTSET"):
+            config.update("jax_logging_level", level)

@@ -11,7 +11,8 @@ import jaxdl
 ROOT = Path(jaxdl.__file__).parent
 FLOORS = {
     "nn": 1, "optim": 1, "data": 1, "runs": 1, "terminal": 1, "train": 2,
-    "compilation_cache": 2, "diagnose": 2, "search": 3, "report": 4, "interop": 4, "experiment": 4, "cli": 5,
+    "compilation_cache": 2, "diagnose": 2, "search": 3, "report": 4, "interop": 4,
+    "experiment": 4, "cli": 5,
 }  # fmt: skip
 FILES = sorted(ROOT.rglob("*.py"))
 NAMES = [str(file.relative_to(ROOT)) for file in FILES]

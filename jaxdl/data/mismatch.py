@@ -5,8 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import kolmogorov
-from scipy.stats import chi2_contingency
 
 from jaxdl.data.dataset import DataError, Dataset, Splits, check
 from jaxdl.data.split import are_classes
@@ -95,6 +93,8 @@ def _tests(a: Dataset, b: Dataset) -> list[tuple[float, float]]:
 
 def _smirnov(a: NDArray, b: NDArray) -> list[tuple[float, float]]:
     """Returns D and its p-value of each feature of two arrays `[m, ...]`."""
+    from scipy.special import kolmogorov  # here, since it takes 0.4 s
+
     a, b = np.asarray(a), np.asarray(b)
     m, n = len(a), len(b)
     results = []
@@ -109,6 +109,8 @@ def _smirnov(a: NDArray, b: NDArray) -> list[tuple[float, float]]:
 
 def _chi_square(a: NDArray, b: NDArray) -> tuple[float, float]:
     """Returns chi-square and its p-value of the classes in two arrays `[m]`."""
+    from scipy.stats import chi2_contingency  # here, since it takes 0.7 s
+
     _, classes = np.unique(np.concatenate([a, b]), return_inverse=True)
     parts = np.split(classes, [len(a)])
     table = np.stack([np.bincount(x, minlength=classes.max() + 1) for x in parts])

@@ -4,6 +4,7 @@ A leaf is a distribution, a constant, or an array `[members]` that is used as gi
 numbers, which are traced, or of texts or Python objects, which are static.
 """
 
+import functools
 import itertools
 import zlib
 from collections.abc import Sequence
@@ -135,12 +136,16 @@ def _check_length(name: str, leaf: Any, values: NDArray[Any], members: int) -> N
 
 def _uniforms(key: jax.Array, name: str, members: int) -> NDArray[np.float64]:
     """Returns uniform draws in (0, 1), `[members]`, of 32 random bits each."""
-    leaf_key = jax.random.fold_in(
-        jax.random.fold_in(key, HPARAMS), zlib.crc32(name.encode())
-    )
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(leaf_key, jnp.arange(members))
-    bits = jax.vmap(lambda k: jax.random.bits(k, (), jnp.uint32))(keys)
+    bits = _bits(key, np.uint32(zlib.crc32(name.encode())), members)
     return (np.asarray(bits, np.float64) + 0.5) / 2**32
+
+
+@functools.partial(jax.jit, static_argnames="members")
+def _bits(key: jax.Array, leaf: NDArray[np.uint32], members: int) -> jax.Array:
+    """Returns 32 random bits a member for a leaf of the space."""
+    leaf_key = jax.random.fold_in(jax.random.fold_in(key, HPARAMS), leaf)
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(leaf_key, jnp.arange(members))
+    return jax.vmap(lambda k: jax.random.bits(k, (), jnp.uint32))(keys)
 
 
 def _default_type(values: NDArray[Any]) -> NDArray[Any]:
