@@ -1,8 +1,14 @@
-"""Two imitated devices, no silent rank promotion, real digits, one recipe."""
+"""Two imitated devices, no silent rank promotion, real digits, one recipe.
 
+No process that a test starts keeps its programs, unless the test says so.
+"""
+
+import os
 from typing import NamedTuple
 
-import jax
+os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
+
+import jax  # noqa: E402
 
 jax.config.update("jax_num_cpu_devices", 2)
 jax.config.update("jax_numpy_rank_promotion", "raise")

@@ -1,0 +1,170 @@
+"""Programs on disk: the same bits, a private folder, and no harm from a bad one."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import jax
+import pytest
+
+from jaxdl import cli, compilation_cache
+
+EXPERIMENT = """
+from typing import NamedTuple
+import jaxdl as dl
+from jaxdl import nn, optim
+
+class Hparams(NamedTuple):
+    learning_rate: float
+    keep_prob: float
+
+data = dl.data.load("digits")
+space = Hparams(dl.LogUniform(1e-3, 1e-1), dl.Uniform(0.5, 1.0))
+
+def recipe(hp):
+    hidden = (nn.dense(16, use_bias=False), nn.batch_norm(), nn.relu)
+    return dl.Recipe(
+        model=nn.serial(*hidden, nn.dropout(hp.keep_prob), nn.dense(10)),
+        optimizer=optim.adam(hp.learning_rate),
+        loss=nn.softmax_cross_entropy,
+        batch_size=64,
+    )
+"""
+SWEEP = "import sys; from jaxdl import cli; sys.exit(cli.main(sys.argv[1:]))"
+SETTINGS = """
+import jax
+before = dict(jax.config.values)
+import jaxdl.cli
+assert dict(jax.config.values) == before
+"""
+PROGRAM = """
+import jax, jaxdl
+jaxdl.enable_compilation_cache()
+print(jax.jit(lambda x: 3 * x + 1)(2.0), jax.config.jax_compilation_cache_dir)
+"""
+
+
+def run(code, *arguments, **environment):
+    """Returns output and messages of a process that may keep its programs."""
+    inherited = dict(os.environ)
+    del inherited["JAX_ENABLE_COMPILATION_CACHE"]
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code, *map(str, arguments)],
+        env=inherited | {name: str(value) for name, value in environment.items()},
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parent.parent,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout, done.stderr
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_sweep_has_the_same_bits_without_with_an_empty_and_with_a_full_cache(
+    tmp_path, monkeypatch
+):
+    module = sys.modules["jaxdl.search.sweep"]
+    monkeypatch.setattr(module, "worker_devices", lambda: jax.devices()[:1])
+    file = tmp_path / "experiment.py"
+    file.write_text(EXPERIMENT)
+    sweep = ("sweep", file, "--members", "12", "--epochs", "2", "--out")
+    assert cli.main([str(word) for word in (*sweep, tmp_path / "none")]) == 0
+    compiled = tmp_path / "jaxdl" / "compiled"
+    assert not compiled.exists()
+
+    run(SWEEP, *sweep, tmp_path / "cold", XDG_CACHE_HOME=tmp_path)
+    kept = contents(compiled)
+    assert any(name.startswith("jit_epoch_one") for name in kept)
+    assert any(name.startswith("jit_start_one") for name in kept)
+    assert compiled.stat().st_mode & 0o777 == 0o700
+
+    _, messages = run(SWEEP, *sweep, tmp_path / "warm", XDG_CACHE_HOME=tmp_path)
+    assert contents(compiled) == kept
+    assert "cpu_aot_loader" not in messages and len(messages) < 1000
+    none, cold, warm = (contents(tmp_path / name) for name in ("none", "cold", "warm"))
+    assert set(none) == {"run.json", "members.csv", "curves.npz", "best.npz"}
+    assert none == cold == warm
+
+
+def test_importing_changes_no_setting_of_jax():
+    run(SETTINGS)
+
+
+def test_a_damaged_program_is_compiled_again_without_a_word(tmp_path):
+    compiled = tmp_path / "jaxdl" / "compiled"
+    whole = run(PROGRAM, XDG_CACHE_HOME=tmp_path)
+    assert whole == (f"7.0 {compiled}\n", "")
+    paths = list(compiled.iterdir())
+    assert paths
+    for path in paths:
+        path.write_bytes(path.read_bytes()[:100])
+    assert run(PROGRAM, XDG_CACHE_HOME=tmp_path) == whole
+
+
+def test_without_a_folder_programs_run_and_a_line_says_why(tmp_path):
+    (tmp_path / "file").touch()
+    output, messages = run(PROGRAM, XDG_CACHE_HOME=tmp_path / "file")
+    assert output == "7.0 None\n"
+    assert messages.count("\n") == 1
+    assert messages.startswith("jaxdl: compiled programs are not kept: ")
+    assert str(tmp_path / "file") in messages
+
+
+def test_a_cache_that_jax_was_told_of_stays(tmp_path):
+    named = tmp_path / "named"
+    output, _ = run(PROGRAM, XDG_CACHE_HOME=tmp_path, JAX_COMPILATION_CACHE_DIR=named)
+    assert output == f"7.0 {named}\n"
+    assert not (tmp_path / "jaxdl").exists()
+
+
+def test_a_folder_is_made_for_the_user_alone(tmp_path):
+    before = os.umask(0)
+    try:
+        compilation_cache._claim(tmp_path / "a" / "b")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a" / "b").stat().st_mode & 0o777 == 0o700
+    compilation_cache._claim(tmp_path / "a" / "b")
+
+
+@pytest.mark.parametrize("mode", [0o701, 0o710, 0o720, 0o777])
+def test_a_folder_that_is_open_to_others_is_refused(tmp_path, mode):
+    tmp_path.chmod(mode)
+    with pytest.raises(PermissionError, match="chmod 700"):
+        compilation_cache._claim(tmp_path)
+
+
+def test_a_link_or_another_users_folder_is_refused(tmp_path, monkeypatch):
+    mine, link = tmp_path / "mine", tmp_path / "link"
+    mine.mkdir(mode=0o700)
+    link.symlink_to(mine)
+    compilation_cache._claim(mine)
+    with pytest.raises(PermissionError, match="a link"):
+        compilation_cache._claim(link)
+    another = os.geteuid() + 1
+    monkeypatch.setattr(os, "geteuid", lambda: another)
+    with pytest.raises(PermissionError, match="other users"):
+        compilation_cache._claim(mine)
+
+
+@pytest.mark.parametrize(("free", "left"), [(2**40, "bcd"), (0, "cd")])
+def test_programs_that_were_not_used_for_longest_are_removed(
+    tmp_path, monkeypatch, free, left
+):
+    """Four files of 10 bytes: at most 35, and at most half of 40 and what is free."""
+    for name, written, read in (("a", 1, 3), ("c", 2, 9), ("d", 10, 4), ("b", 5, 1)):
+        path = tmp_path / ("folder" if name == "c" else ".") / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(bytes(10))
+        os.utime(path, (read, written))
+    monkeypatch.setattr(compilation_cache, "MOST_BYTES", 35)
+    disk = SimpleNamespace(free=free)
+    monkeypatch.setattr(compilation_cache.shutil, "disk_usage", lambda _: disk)
+    compilation_cache._remove_oldest(tmp_path)
+    assert "".join(sorted(p.name for p in tmp_path.rglob("?"))) == left
