@@ -28,8 +28,8 @@ def _forward(x, kernel):
 def _backward(factors, dz):
     x, kernel = factors
     rows, dz_rows = x.reshape(-1, x.shape[-1]), dz.reshape(-1, dz.shape[-1])
-    # A product with few columns leaves most of a vector idle.
-    narrow = dz.shape[-1] < NARROW
+    # A product with few columns leaves most of a vector idle, if its rows would not.
+    narrow = dz.shape[-1] < NARROW <= x.shape[-1]
     d_kernel = _dot(dz_rows.T, rows).T if narrow else _dot(rows.T, dz_rows)
     return _dot(dz, kernel.T), d_kernel
 
