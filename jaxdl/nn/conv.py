@@ -1,5 +1,6 @@
 """Convolution and pooling of images `[B, H, W, C]`."""
 
+import itertools
 from typing import Literal
 
 import jax
@@ -10,6 +11,7 @@ from jaxdl.nn.layer import Layer, Shape, as_layer, check_count
 from jaxdl.nn.product import product
 
 Padding = Literal["SAME", "VALID"]
+FEW = 16  # channels: one vector of float32
 
 
 def conv2d(
@@ -29,7 +31,9 @@ def conv2d(
     key of its own. Leave the bias out before a `batch_norm`.
 
     It is computed as one product of all patches with the kernel: under vmap over models
-    that stays a batched matrix product, where a convolution becomes a grouped one.
+    that stays a batched matrix product, where a convolution becomes a grouped one. With
+    up to 16 channels on both sides the channels are moved to the front, so that vectors
+    run along the pixels.
 
     Args:
         channels: of the output, a plain int of at least 1.
@@ -66,43 +70,58 @@ def conv2d(
         if use_bias:
             params["bias"] = jnp.zeros(channels, kernel.dtype)
         one = jax.ShapeDtypeStruct((1, *in_shape), kernel.dtype)
-        out = jax.eval_shape(lambda x: patches(x, window, strides, padding), one)
-        return params, (), (*out.shape[1:3], channels)
+        out = jax.eval_shape(lambda x: apply(params, (), x)[0], one)
+        return params, (), out.shape[1:]
 
     def apply(params, state, x, *, key=None, train=False):
         del key, train
         kernel = params["kernel"].reshape(-1, channels)
-        z = product(patches(x, window, strides, padding), kernel)
+        if max(x.shape[3], channels) <= FEW:
+            front = jnp.moveaxis(x, 3, 0)
+            seen = patches(front, window, strides, padding, channel_axis=0)
+            z = product(kernel.T, seen.reshape(len(seen), -1))
+            # Added behind the move, the bias would bring the move into being.
+            z = z + params["bias"][:, None] if use_bias else z
+            return jnp.moveaxis(z.reshape(channels, *seen.shape[1:]), 0, 3), state
+        z = product(patches(x, window, strides, padding, channel_axis=3), kernel)
         return (z + params["bias"][None, None, None] if use_bias else z), state
 
     return Layer(init_params, apply)
 
 
 def patches(
-    x: jax.Array, window: tuple[int, int], strides: int, padding: Padding
+    x: jax.Array,
+    window: tuple[int, int],
+    strides: int,
+    padding: Padding,
+    *,
+    channel_axis: Literal[0, 3],
 ) -> jax.Array:
-    """Returns what the window sees at each place, `[B, H', W', h*w*C]`.
+    """Returns what the window sees at each place, `h*w*C` on the channel axis.
 
     Args:
-        x: `[B, H, W, C]`.
+        x: `[B, H, W, C]`, or `[C, B, H, W]` with channel axis 0.
         window: h and w.
         strides: step of the window along both axes.
         padding: `SAME` or `VALID`.
+        channel_axis: 0 or 3; the images' axes are the two after the batch.
     """
-    pads = jax.lax.padtype_to_pads(x.shape[1:3], window, (strides, strides), padding)
-    x = jnp.pad(x, ((0, 0), *pads, (0, 0)))
-    rows, columns = (
-        range(0, length - side + 1, strides)
-        for length, side in zip(x.shape[1:3], window, strict=True)
+    axes = (2, 3) if channel_axis == 0 else (1, 2)
+    sides = [x.shape[axis] for axis in axes]
+    pads = jax.lax.padtype_to_pads(sides, window, (strides, strides), padding)
+    x = jnp.pad(
+        x, [dict(zip(axes, pads, strict=True)).get(i, (0, 0)) for i in range(4)]
     )
-    return jnp.concatenate(
-        [
-            x[:, u : u + rows[-1] + 1 : strides, v : v + columns[-1] + 1 : strides]
-            for u in range(window[0])
-            for v in range(window[1])
-        ],
-        axis=-1,
-    )
+
+    def seen(*offsets):
+        starts, ends, steps = [0] * 4, list(x.shape), [1] * 4
+        for axis, side, offset in zip(axes, window, offsets, strict=True):
+            starts[axis], steps[axis] = offset, strides
+            ends[axis] += offset + 1 - side
+        return jax.lax.slice(x, starts, ends, steps)
+
+    offsets = itertools.product(range(window[0]), range(window[1]))
+    return jnp.concatenate([seen(u, v) for u, v in offsets], axis=channel_axis)
 
 
 def max_pool(size: int | tuple[int, int] = 2) -> Layer:
@@ -146,8 +165,11 @@ def _pool(name, reduce, size) -> Layer:
         _check_images(name, x.shape[1:], window)
         batch, height, width, channels = x.shape
         x = x[:, : height // h * h, : width // w * w]
-        x = x.reshape(batch, height // h, h, width // w, w, channels)
-        return reduce(x, axis=(2, 4))
+        windows = batch, height // h, h, width // w, w
+        if channels <= FEW:  # as in conv2d
+            front = jnp.moveaxis(x, 3, 0).reshape(channels, *windows)
+            return jnp.moveaxis(reduce(front, axis=(3, 5)), 0, 3)
+        return reduce(x.reshape(*windows, channels), axis=(2, 4))
 
     return as_layer(pool)
 
