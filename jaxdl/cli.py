@@ -15,7 +15,7 @@ from jaxdl.compilation_cache import enable_compilation_cache
 from jaxdl.data import DataError, Splits
 from jaxdl.diagnose import bias_variance
 from jaxdl.experiment import ExperimentError, examine, hyperparameters, load
-from jaxdl.search import SpaceError, sweep
+from jaxdl.search import Plan, SpaceError, sweep
 from jaxdl.train import Member, RecipeError, build, fit
 
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
@@ -46,11 +46,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         DataError,
         ExperimentError,
         ImportError,
+        MemoryError,
         OSError,
         RecipeError,
         SpaceError,
     ) as error:
-        print(f"jaxdl: error: {error}", file=sys.stderr)
+        print(f"jaxdl: error: {error or type(error).__name__}", file=sys.stderr)
         return 2
 
 
@@ -80,6 +81,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     many.add_argument(
         "--out", type=Path, metavar="DIR", help="new folder for the results"
+    )
+    many.add_argument(
+        "--block-width",
+        type=_count,
+        metavar="K",
+        help="models in one program; by default as many as suit the device",
     )
     many.set_defaults(run=_sweep)
     one = commands.add_parser("fit", parents=[given, trained], help="train one model")
@@ -114,6 +121,7 @@ def _sweep(options: argparse.Namespace) -> int:
         epochs=options.epochs,
         patience=options.patience,
         run_dir=options.out,
+        plan=options.block_width and Plan(options.block_width),
     )
     print(result.table(10))
     if (result.status == "diverged").all():

@@ -36,7 +36,7 @@ def test_a_sweep_on_digits_from_end_to_end(tmp_path):
     out = tmp_path / "deep" / "run"
     status, output, progress = run(
         "sweep", DIGITS, "--members", "24", "--epochs", "12", "--seed", "3",
-        "--out", str(out),
+        "--out", str(out), "--block-width", "8",
     )  # fmt: skip
     assert status == 0, progress
     lines = output.splitlines()
@@ -57,6 +57,8 @@ def test_a_sweep_on_digits_from_end_to_end(tmp_path):
     run_json = json.loads((out / "run.json").read_text())
     assert run_json["members"] == 24 and run_json["epochs"] == 12
     assert run_json["key"] == [0, 3]
+    assert run_json["plan"] == {"block_width": 8}
+    assert run_json["precision"] == ["float32"]
     assert run_json["space"]["learning_rate"] == "LogUniform(low=0.001, high=0.1)"
     with np.load(out / "curves.npz", allow_pickle=False) as curves:
         assert curves["dev_error"].shape == (24, 12)

@@ -7,10 +7,9 @@ on devices, so a member's bits depend neither on its neighbours nor on the devic
 """
 
 import concurrent.futures
-import contextlib
 import functools
-from collections.abc import Callable, Hashable, Iterator, Mapping
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -42,8 +41,7 @@ from jaxdl.train import (
 # the processor has them: XLA's default of 256 made steps of small networks 10 % slower.
 CPU_OPTIONS = {"xla_cpu_multi_thread_eigen": False, "xla_cpu_prefer_vector_width": 512}
 
-Key = TypeVar("Key", bound=Hashable)
-Report = Callable[[NDArray[Any], dict[str, NDArray[Any]]], None]
+Report = Callable[[int, NDArray[Any], dict[str, NDArray[Any]]], None]
 
 
 class Shared(NamedTuple):
@@ -125,23 +123,14 @@ def lower(recipe: RecipeFunction, block: Group, width: int, shared: Shared) -> P
     return Programs(start, epoch)
 
 
-@contextlib.contextmanager
-def compiling(
-    lowered: Mapping[Key, Programs],
-) -> Iterator[dict[Key, concurrent.futures.Future[Programs]]]:
-    """Yields the programs as futures, compiled in their order while others train.
-
-    One of them is compiled a core; those known to JAX are there at once.
-    """
+def compile_all(lowered: Sequence[Programs]) -> list[Programs]:
+    """Returns the programs compiled, side by side; those known to JAX at once."""
 
     def compile_both(programs: Programs) -> Programs:
         return Programs(programs.start.compile(), programs.epoch.compile())
 
-    pool = concurrent.futures.ThreadPoolExecutor(cores())
-    try:
-        yield {key: pool.submit(compile_both, p) for key, p in lowered.items()}
-    finally:
-        pool.shutdown(cancel_futures=True)
+    with concurrent.futures.ThreadPoolExecutor(cores()) as pool:
+        return list(pool.map(compile_both, lowered))
 
 
 def train_block(
@@ -160,7 +149,7 @@ def train_block(
         width: K.
         shared: data and key.
         epochs: at least 1.
-        report: called after each epoch with the fates and metrics, `[n]`.
+        report: called after each epoch with its number, the fates and metrics, `[n]`.
     """
     n = len(block.members)
     (device,) = shared.key.devices()
@@ -177,8 +166,8 @@ def train_block(
         ),
         *begun,
         epochs,
-        lambda _, fate, metrics: report(
-            fate[:n], {name: value[:n] for name, value in metrics.items()}
+        lambda number, fate, metrics: report(
+            number, fate[:n], {name: value[:n] for name, value in metrics.items()}
         ),
     )
     params, state, kept_epoch = jax.device_get(kept(train_state, progress))

@@ -1,6 +1,5 @@
 """Memory: how many blocks a device holds at once, planned from the compiled program."""
 
-from collections import Counter
 from typing import Any
 
 import jax
@@ -8,33 +7,38 @@ import jax
 MEMINFO = "/proc/meminfo"  # Linux only
 
 
-def fitting(
-    devices: list[jax.Device], epoch: Any, shared: Any, width: int
-) -> list[jax.Device]:
+def fitting(devices: list[jax.Device], needed: int, width: int) -> list[jax.Device]:
     """Returns those of the workers' devices whose blocks fit into memory together.
 
     Args:
         devices: one entry a worker; a device may come more than once.
-        epoch: the compiled program of the largest block, as it lies on a device.
-        shared: what all blocks read, `[...]` leaves; already on every device.
+        needed: bytes that a block takes beside what all blocks share.
         width: members in a block.
 
     Raises:
-        MemoryError: not even one block fits on a device.
+        MemoryError: not even one block fits.
     """
-    needed = max(1, block_bytes(epoch) - _bytes(shared))
-    chosen = []
-    for device, workers in Counter(devices).items():
-        free = free_bytes(device)
-        blocks = workers if free is None else min(workers, free // needed)
-        if blocks == 0:
-            raise MemoryError(_advice(device, needed, free or 0, width))
-        chosen += [device] * blocks
+    chosen: list[jax.Device] = []
+    left: dict[Any, int | None] = {}
+    for device in devices:
+        memory = "host" if device.platform == "cpu" else device
+        free = left.setdefault(memory, free_bytes(device))
+        if free is None or free >= needed:
+            chosen.append(device)
+            left[memory] = None if free is None else free - needed
+    if not chosen:
+        free = free_bytes(devices[0]) or 0
+        raise MemoryError(_advice(devices[0], needed, free, width))
     return chosen
 
 
-def block_bytes(epoch: Any) -> int:
-    """Returns the bytes that a compiled program takes while it runs; 0 if unknown."""
+def block_bytes(epoch: Any, shared: Any) -> int:
+    """Returns what a block's compiled program takes while it runs; 0 if unknown.
+
+    Args:
+        epoch: the program.
+        shared: what all blocks read, which is not counted.
+    """
     analysis = epoch.memory_analysis()
     if analysis is None:
         return 0
@@ -43,11 +47,15 @@ def block_bytes(epoch: Any) -> int:
         + analysis.output_size_in_bytes
         - analysis.alias_size_in_bytes
         + analysis.temp_size_in_bytes
+        - sum(x.nbytes for x in jax.tree.leaves(shared))
     )
 
 
 def free_bytes(device: jax.Device) -> int | None:
-    """Returns how much memory a device has left; None if unknown."""
+    """Returns how much memory a device has left; None if unknown.
+
+    The host's is what the system could still give; a container's limit is not seen.
+    """
     if device.platform == "cpu":
         return _available_on_host()
     stats = device.memory_stats() or {}
@@ -69,7 +77,8 @@ def _advice(device: jax.Device, needed: int, free: int, width: int) -> str:
     fits = free * width // needed
     narrower = 2 ** (fits.bit_length() - 1) if fits else 0
     what = (
-        f"a narrower block, plan=jaxdl.Plan(block_width={narrower})"
+        f"a narrower block: plan=jaxdl.Plan(block_width={narrower}), or --block-width "
+        f"{narrower}"
         if narrower
         else "a smaller model or batch: not even one member fits"
     )
@@ -77,7 +86,3 @@ def _advice(device: jax.Device, needed: int, free: int, width: int) -> str:
         f"a block of {width} members needs {needed / 2**20:,.0f} MiB on {device}, "
         f"which has {free / 2**20:,.0f} MiB left; expected {what}"
     )
-
-
-def _bytes(tree: Any) -> int:
-    return sum(x.nbytes for x in jax.tree.leaves(tree))

@@ -52,7 +52,7 @@ def check_plan(plan: Plan) -> None:
     Raises:
         ValueError: the width is not an int of at least 1.
     """
-    if not isinstance(plan, Plan) or not isinstance(plan.block_width, int):
+    if not isinstance(plan, Plan) or type(plan.block_width) is not int:
         raise ValueError(f"got plan={plan!r}; expected jaxdl.Plan(block_width=8)")
     if plan.block_width < 1:
         raise ValueError(f"got {plan}; expected a block_width of at least 1")

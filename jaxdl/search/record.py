@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxdl import runs
 from jaxdl.search.result import SweepResult
-from jaxdl.train import build, flatten
+from jaxdl.train import flatten
 
 
 def write_run(
@@ -34,7 +34,7 @@ def write_run(
         "patience": patience,
         "key": np.asarray(jax.random.key_data(key)).tolist(),
         "plan": result.plan._asdict(),
-        "precision": _precisions(result),
+        "precision": list(result.precisions),
         "device": jax.devices()[0].device_kind,
         "versions": {
             "python": platform.python_version(),
@@ -45,15 +45,6 @@ def write_run(
     ends = {"stopped_at": result.stopped_at, "kept_epoch": result.kept_epoch}
     curves = result.metrics | ends
     runs.write(run_dir, specification, result.rows(), curves, _best(result))
-
-
-def _precisions(result: SweepResult) -> list[str]:
-    """Returns the precisions of matrix products that the members were trained in."""
-    of_each_program = {block.structure: block.members[0] for block in result.blocks}
-    members = map(result.member, of_each_program.values())
-    return sorted(
-        {build(result.recipe, member.hparams).precision for member in members}
-    )
 
 
 def _best(result: SweepResult) -> dict[str, Any]:

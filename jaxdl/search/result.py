@@ -26,6 +26,7 @@ class SweepResult:
     stopped_at: NDArray[np.int32]  # [members] step at which it did, or -1
     kept_epoch: NDArray[np.int32]  # [members] epoch that the weights are from, or -1
     plan: Plan
+    precisions: tuple[str, ...]  # of matrix products, in any of the space's programs
     blocks: tuple[Trained, ...]  # parameters and layer state, as they were trained
 
     def ranking(self) -> NDArray[np.int64]:

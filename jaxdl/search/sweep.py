@@ -1,8 +1,8 @@
 """Training many models at once."""
 
 import concurrent.futures
+import functools
 import os
-import threading
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -14,22 +14,20 @@ from jaxdl import runs, terminal
 from jaxdl.data import Splits, check
 from jaxdl.search.blocks import (
     Programs,
-    Report,
     Shared,
     Trained,
-    compiling,
+    compile_all,
     lower,
     make_blocks,
     train_block,
 )
-from jaxdl.search.memory import fitting
+from jaxdl.search.memory import block_bytes, fitting
 from jaxdl.search.plan import (
     COMPILE_SECONDS,
     MAX_PROGRAMS,
     Plan,
     check_plan,
     make_plan,
-    member_bytes,
 )
 from jaxdl.search.record import write_run
 from jaxdl.search.result import SweepResult
@@ -48,6 +46,10 @@ from jaxdl.train import (
     flatten,
     inspect,
     on_device,
+)
+
+NOT_WRITTEN = (
+    "the results could not be written to {} ({}); they are in what sweep returns"
 )
 
 
@@ -101,48 +103,46 @@ def sweep(
     check_key(key)
     check_epochs(epochs)
     check_patience(patience)
+    if plan is not None:
+        check_plan(plan)
     check(data)
     hparams = sample(key, space, members)
     if run_dir is not None:
         runs.claim(run_dir)
     outlines = _outlines(recipe, space, hparams, data)
     devices = worker_devices()
-    plan = plan or make_plan(outlines.values(), devices[0].platform)
-    check_plan(plan)
+    if plan is None:
+        plan = make_plan(outlines.values(), devices[0].platform)
     width = plan.block_width
-    # The largest model comes first, so that its program tells how many blocks fit.
-    blocks = sorted(
-        make_blocks(groups(space, hparams, members), width),
-        key=lambda block: -member_bytes(outlines[block.structure]),
-    )
+    blocks = make_blocks(groups(space, hparams, members), width)
     placed = {d: _share(d, data, key, patience) for d in dict.fromkeys(devices)}
-    lowered = _lower(recipe, blocks, width, placed, progress)
+    compiled = _compile(recipe, blocks, width, placed, progress)
+    needed = max(block_bytes(p.epoch, placed[d]) for (_, d), p in compiled.items())
+    devices = fitting(devices, needed, width)
     steps = {s: outline.steps_per_epoch for s, outline in outlines.items()}
     total = epochs * sum(len(b.members) * steps[b.structure] for b in blocks)
 
-    with compiling(lowered) as compiled:
-        largest = compiled[blocks[0].structure, devices[0]].result().epoch
-        devices = fitting(devices, largest, placed[devices[0]], width)
-        with terminal.sweep_progress(members, total, enabled=progress) as show:
+    with terminal.sweep_progress(members, total, enabled=progress) as show:
+        reports = {
+            int(block.members[0]): _reporter(
+                block, epochs, steps[block.structure], show
+            )
+            for block in blocks
+        }
 
-            def work(block, device, stop):
-                report = _reporter(block, epochs, steps[block.structure], show, stop)
-                programs = compiled[block.structure, device].result()
-                return train_block(
-                    programs, block, width, placed[device], epochs, report
-                )
+        def work(block, device, stop):
+            report = functools.partial(reports[int(block.members[0])], stop)
+            programs = compiled[block.structure, device]
+            return train_block(programs, block, width, placed[device], epochs, report)
 
-            trained = place(work, blocks, devices)
-    result = _gather(recipe, hparams, plan, trained)
+        trained = place(work, blocks, devices)
+    precisions = sorted({outline.precision for outline in outlines.values()})
+    result = _gather(recipe, hparams, plan, tuple(precisions), trained)
     if run_dir is not None:
         try:
             write_run(run_dir, result, space, key, epochs, patience)
         except OSError as error:
-            warnings.warn(
-                f"the results could not be written to {run_dir} ({error}); they are "
-                "in what sweep returns",
-                stacklevel=2,
-            )
+            warnings.warn(NOT_WRITTEN.format(run_dir, error), stacklevel=2)
     return result
 
 
@@ -176,17 +176,17 @@ def _share(
     return jax.device_put(shared, device)
 
 
-def _lower(
+def _compile(
     recipe: RecipeFunction,
     blocks: list[Group],
     width: int,
     placed: dict[jax.Device, Shared],
     progress: bool,
 ) -> dict[tuple[Structure, jax.Device], Programs]:
-    """Returns the lowered programs of every structure and device, in the blocks' order.
+    """Returns the programs of every structure and device, having told what to expect.
 
-    It tells what to expect. All are traced before the first is compiled, so that a
-    recipe's errors come early.
+    All are traced before the first is compiled, and compiled before the first trains,
+    so that errors come early.
     """
     first = {block.structure: block for block in blocks}
     programs = len(first) * len(placed)
@@ -196,11 +196,12 @@ def _lower(
         f"program{'s' * (programs > 1)}, about {COMPILE_SECONDS:g} s each",
         enabled=progress,
     )
-    return {
+    lowered = {
         (structure, device): lower(recipe, block, width, shared)
         for structure, block in first.items()
         for device, shared in placed.items()
     }
+    return dict(zip(lowered, compile_all(list(lowered.values())), strict=True))
 
 
 def _reporter(
@@ -208,15 +209,20 @@ def _reporter(
     epochs: int,
     steps: int,
     show: Callable[[int, int, float], None],
-    stop: threading.Event,
-) -> Report:
-    """Returns what a block calls after each of its epochs of `steps` steps."""
-    died, left = 0, epochs
+) -> Callable[..., None]:
+    """Returns what a block calls after each of its epochs of `steps` steps.
 
-    def report(fate, metrics):
-        nonlocal died, left
+    A block that starts again shows nothing until it is where it was.
+    """
+    died, left, shown = 0, epochs, 0
+
+    def report(stop, number, fate, metrics):
+        nonlocal died, left, shown
         if stop.is_set():
             raise concurrent.futures.CancelledError
+        if number < shown:
+            return
+        shown = number + 1
         before, died = died, int(np.sum(fate == DIVERGED))
         done = 1 if np.any(fate == RUNNING) else left  # else the block ends here
         left -= done
@@ -228,7 +234,11 @@ def _reporter(
 
 
 def _gather(
-    recipe: RecipeFunction, hparams: Any, plan: Plan, trained: list[Trained]
+    recipe: RecipeFunction,
+    hparams: Any,
+    plan: Plan,
+    precisions: tuple[str, ...],
+    trained: list[Trained],
 ) -> SweepResult:
     """Returns the blocks' results in the order of the members' ids."""
     order = np.argsort(np.concatenate([block.members for block in trained]))
@@ -248,5 +258,6 @@ def _gather(
         stopped_at=stopped_at,
         kept_epoch=kept_epoch,
         plan=plan,
+        precisions=precisions,
         blocks=tuple(trained),
     )

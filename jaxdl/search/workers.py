@@ -12,6 +12,10 @@ import jax.numpy as jnp
 
 Block = TypeVar("Block")
 Result = TypeVar("Result")
+ONE_TOO_MANY = (
+    "the device has no memory for one block at a time; expected a narrower one: "
+    "plan=jaxdl.Plan(block_width=...), or --block-width, below the width it told"
+)
 
 
 def worker_devices() -> list[jax.Device]:
@@ -65,17 +69,20 @@ def place(
                 with jax.enable_x64(wide):
                     return work(block, device, stop)
             except BaseException as error:
-                retire = _out_of_memory(error) and dispensable.acquire(blocking=False)
+                short = _out_of_memory(error)
+                retire = short and dispensable.acquire(blocking=False)
                 if not retire:
                     stop.set()
+                    if short:
+                        raise MemoryError(ONE_TOO_MANY) from error
                     raise
             finally:
                 if not retire:
                     free.put(device)
 
     with concurrent.futures.ThreadPoolExecutor(len(devices)) as pool:
-        futures = [pool.submit(run, block) for block in blocks]
         try:
+            futures = [pool.submit(run, block) for block in blocks]
             concurrent.futures.wait(
                 futures, return_when=concurrent.futures.FIRST_EXCEPTION
             )

@@ -23,6 +23,7 @@ class Outline(NamedTuple):
     """What is known of one model's training from its shapes alone."""
 
     batch_size: int
+    precision: str  # of matrix products
     steps_per_epoch: int
     train_state: TrainState  # of jax.ShapeDtypeStruct
     saved_bytes: int  # what a step's forward pass leaves for its backward pass
@@ -85,7 +86,8 @@ def inspect(
         jax.eval_shape(go_on, traced, train_state, batch)
         residuals = jax.eval_shape(saved, traced, train_state, batch)
     saved_bytes = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(residuals))
-    return Outline(size, data.steps_per_epoch(size), train_state, saved_bytes)
+    steps = data.steps_per_epoch(size)
+    return Outline(size, built[0].precision, steps, train_state, saved_bytes)
 
 
 def check_epochs(epochs: int) -> None:

@@ -24,18 +24,19 @@ def make_cost(
 
     `J = mean(weight loss) + penalty`, in training mode, as one step descends it; the
     parameters are those given, not those of the train state. Examples without weights
-    have 1. `loss` is the mean without the penalty, `state` the layers' new state. The
-    recipe's precision is left to the caller, who differentiates.
+    have 1. `loss` is the mean without the penalty, `state` the layers' new state. Who
+    differentiates it sets the recipe's precision for the way back.
     """
 
     def cost(params, hp, train_state, batch):
         built = build(recipe, hp)
         key = jax.random.fold_in(train_state.key, train_state.step)
-        outputs, state = built.model.apply(
-            params, train_state.state, batch.inputs, key=key, train=True
-        )
-        loss = jnp.mean(_per_example(built.loss, outputs, batch))
-        penalty = built.penalty(params, len(batch.inputs))
+        with jax.default_matmul_precision(built.precision):
+            outputs, state = built.model.apply(
+                params, train_state.state, batch.inputs, key=key, train=True
+            )
+            loss = jnp.mean(_per_example(built.loss, outputs, batch))
+            penalty = built.penalty(params, len(batch.inputs))
         return loss + penalty, (loss, outputs, state)
 
     return cost
@@ -54,9 +55,12 @@ def make_step(
     def step(hp, train_state, batch):
         built = build(recipe, hp)
         with jax.default_matmul_precision(built.precision):
-            grads, (loss, outputs, state) = descend(
-                train_state.params, hp, train_state, batch
-            )
+            return _step(built, hp, train_state, batch)
+
+    def _step(built, hp, train_state, batch):
+        grads, (loss, outputs, state) = descend(
+            train_state.params, hp, train_state, batch
+        )
         updates, opt_state = built.optimizer.update(
             grads, train_state.opt_state, train_state.params
         )
@@ -86,10 +90,11 @@ def make_eval(
 
         def per_example(batch):
             outputs = _outputs(built, train_state.params, train_state.state, batch)
-            return {
-                "loss": _per_example(plain_loss(built.loss), outputs, batch),
-                "error": _per_example(error_of(built), outputs, batch),
-            }
+            with jax.default_matmul_precision(built.precision):
+                return {
+                    "loss": _per_example(plain_loss(built.loss), outputs, batch),
+                    "error": _per_example(error_of(built), outputs, batch),
+                }
 
         means = jax.tree.map(jnp.mean, map_batches(per_example, dataset))
         weight = 1.0 if dataset.weights is None else jnp.mean(dataset.weights)

@@ -19,15 +19,15 @@ def pull_back(x, kernel, dz):
     return z, *back(dz)
 
 
-@pytest.mark.parametrize("units", [1, 10, 15, 16, 40])
-@pytest.mark.parametrize("leading", [(7,), (3, 5, 2)])
-def test_product_and_gradients_are_those_of_numpy(units, leading):
-    x, kernel, dz = draws((*leading, 12), (12, units), (*leading, units))
+@pytest.mark.parametrize(("n_in", "units"), [(20, 1), (20, 15), (20, 16), (12, 10)])
+@pytest.mark.parametrize("leading", [(7,), (3, 5, 2), (0,), ()])
+def test_product_and_gradients_are_those_of_numpy(n_in, units, leading):
+    x, kernel, dz = draws((*leading, n_in), (n_in, units), (*leading, units))
     z, dx, d_kernel = pull_back(x, kernel, dz)
     np.testing.assert_allclose(z, np.float64(x) @ kernel, atol=1e-5)
     np.testing.assert_allclose(dx, np.float64(dz) @ kernel.T, atol=1e-5)
     expected = np.einsum(
-        "bi,bo->io", np.float64(x).reshape(-1, 12), dz.reshape(-1, units)
+        "bi,bo->io", np.float64(x).reshape(-1, n_in), dz.reshape(-1, units)
     )
     np.testing.assert_allclose(d_kernel, expected, atol=1e-5)
 
@@ -35,7 +35,7 @@ def test_product_and_gradients_are_those_of_numpy(units, leading):
 @pytest.mark.parametrize("units", [10, 40])
 @pytest.mark.parametrize("shared", [True, False])
 def test_vmap_over_models_is_a_loop_of_single_products(units, shared):
-    x, kernel, dz = draws((4, 7, 12), (4, 12, units), (4, 7, units))
+    x, kernel, dz = draws((4, 7, 20), (4, 20, units), (4, 7, units))
     x, axis = (x[0], None) if shared else (x, 0)
     together = jax.vmap(pull_back, (axis, 0, 0))(x, kernel, dz)
     for i in range(4):
@@ -72,6 +72,37 @@ def test_bfloat16_rounds_the_factors_and_sums_in_float32(units):
     for ours, expected in ((z, x @ kernel), (dx, dz @ kernel.T), (d_kernel, x.T @ dz)):
         assert ours.dtype == np.float32
         np.testing.assert_allclose(ours, expected, rtol=2e-5, atol=2e-5)
+
+
+FLOATS = (jnp.float32, jnp.float16, jnp.bfloat16)
+
+
+@pytest.mark.parametrize("units", [4, 20])
+@pytest.mark.parametrize("of_x", FLOATS)
+@pytest.mark.parametrize("of_kernel", FLOATS)
+def test_values_and_gradients_have_the_types_of_a_plain_product(of_x, of_kernel, units):
+    x, kernel = jnp.ones((3, 20), of_x), jnp.ones((20, units), of_kernel)
+
+    def types(dot):
+        z, back = jax.vjp(dot, x, kernel)
+        return [a.dtype for a in (z, *back(z))]
+
+    assert types(product) == types(jnp.matmul)
+
+
+def test_float64_is_left_alone_in_bfloat16():
+    with jax.enable_x64(True), jax.default_matmul_precision("bfloat16"):
+        x = jnp.asarray(RANDOM.normal(size=(5, 20)))
+        z, dx, d_kernel = pull_back(x, x.T, jnp.ones((5, 5)))
+        np.testing.assert_allclose(z, np.asarray(x) @ np.asarray(x).T, rtol=1e-12)
+        ones = np.ones((5, 5))
+        np.testing.assert_allclose(d_kernel, np.asarray(x).T @ ones, rtol=1e-12)
+
+
+def test_counts_are_taken_as_numbers():
+    x, (kernel,) = jnp.arange(6).reshape(2, 3), draws((3, 20))
+    d_kernel = jax.grad(lambda k: product(x, k).sum())(kernel)
+    np.testing.assert_allclose(d_kernel, np.asarray(x).T @ np.ones((2, 20)))
 
 
 def test_the_gradient_lies_as_the_weights_do():

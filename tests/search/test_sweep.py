@@ -14,7 +14,7 @@ from jaxdl.data import DataError
 from jaxdl.search import SpaceError
 from jaxdl.search.blocks import (
     Shared,
-    compiling,
+    compile_all,
     lower,
     make_blocks,
     train_block,
@@ -91,8 +91,7 @@ def train_in_this_order(ids, recipe, space, hparams, data, width, epochs):
     )
     shared = Shared(train.on_device(data.train), train.on_device(data.dev), KEY, None)
     blocks = make_blocks([shuffled], width)
-    with compiling({0: lower(recipe, blocks[0], width, shared)}) as compiled:
-        programs = compiled[0].result()
+    (programs,) = compile_all([lower(recipe, blocks[0], width, shared)])
     return [
         train_block(programs, block, width, shared, epochs, lambda *_: None)
         for block in blocks
@@ -336,11 +335,16 @@ def test_the_end_of_a_block_without_a_living_member_counts_its_steps(monkeypatch
 
     shown = []
     block = Group(None, np.arange(2), {})
-    report = _reporter(block, 10, 17, lambda *a: shown.append(a), threading.Event())
+    report = _reporter(block, 10, 17, lambda *a: shown.append(a))
+    stop = threading.Event()
     dead = {"dev_error": np.array([np.nan, np.nan])}
-    report(np.array([RUNNING, RUNNING]), {"dev_error": np.array([0.3, 0.2])})
-    report(np.array([DIVERGED, RUNNING]), {"dev_error": np.array([np.nan, 0.1])})
-    report(np.array([DIVERGED, STOPPED]), dead)
+    first = {"dev_error": np.array([0.3, 0.2])}
+    report(stop, 0, np.array([RUNNING, RUNNING]), first)
+    report(stop, 0, np.array([RUNNING, RUNNING]), first)  # the block began again
+    report(
+        stop, 1, np.array([DIVERGED, RUNNING]), {"dev_error": np.array([np.nan, 0.1])}
+    )
+    report(stop, 2, np.array([DIVERGED, STOPPED]), dead)
     assert sum(steps for steps, _, _ in shown) == 2 * 17 * 10
     assert [died for _, died, _ in shown] == [0, 1, 0]  # who stopped early did not die
     assert [best for _, _, best in shown] == [0.2, 0.1, np.inf]
@@ -363,7 +367,7 @@ def nothing_compiles(monkeypatch):
     def refuse(*_):
         raise AssertionError("compiled before the error")
 
-    monkeypatch.setattr(sys.modules["jaxdl.search.sweep"], "compiling", refuse)
+    monkeypatch.setattr(sys.modules["jaxdl.search.sweep"], "compile_all", refuse)
 
 
 @pytest.mark.usefixtures("nothing_compiles")

@@ -46,6 +46,35 @@ def test_training_in_bfloat16_is_another_training_and_nearly_as_good(digits):
         np.testing.assert_allclose(coarse.metrics[name], curve, atol=0.02)
 
 
+def test_loss_error_and_optimizer_see_the_recipes_precision(digits):
+    seen = set()
+
+    def look(*_):
+        seen.add(jax.config.jax_default_matmul_precision)
+
+    def recipe(hp):
+        def loss(outputs, labels):
+            look()
+            return nn.softmax_cross_entropy(outputs, labels)
+
+        def error(outputs, labels):
+            look()
+            return nn.zero_one_error(outputs, labels)
+
+        inner = optim.gradient_descent(hp["learning_rate"])
+        optimizer = inner._replace(update=lambda *a: (look(), inner.update(*a))[1])
+        return dl.Recipe(
+            nn.serial(nn.dense(10)),
+            optimizer,
+            loss,
+            error=error,
+            precision="tensorfloat32",
+        )
+
+    dl.fit(recipe, {"learning_rate": 0.1}, digits, key=KEY, epochs=1, progress=False)
+    assert seen == {"tensorfloat32"}
+
+
 def test_the_callers_setting_does_not_reach_a_recipe(digits):
     with jax.default_matmul_precision("bfloat16"):
         within = fit(digits, "float32")
@@ -58,11 +87,16 @@ def test_a_sweep_mixes_precisions_and_each_is_that_of_a_single_run(digits):
     result = dl.sweep(
         recipe, space, digits, key=KEY, members=6, epochs=2, progress=False
     )
-    seen = set(result.hparams["precision"].tolist())
-    assert seen == {"float32", "bfloat16"}
-    alone = fit(digits, result.hparams["precision"][0])
+    assert result.precisions == ("bfloat16", "float32")
+    kernels = {
+        precision: fit(digits, precision).params[0]["kernel"]
+        for precision in result.precisions
+    }
+    gap = np.abs(kernels["bfloat16"] - kernels["float32"]).max()
+    assert gap > 1e-4
+    of_member_0 = kernels[result.hparams["precision"][0]]
     np.testing.assert_allclose(
-        result.member(0).params[0]["kernel"], alone.params[0]["kernel"], atol=1e-5
+        result.member(0).params[0]["kernel"], of_member_0, atol=gap / 10
     )
 
 
