@@ -5,11 +5,14 @@ by its operations, compiler options and versions and by the processor's instruct
 machines of several kinds may share a folder.
 """
 
+import contextlib
+import logging
 import os
 import shutil
 import stat
 import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,14 +41,16 @@ def enable_compilation_cache() -> None:
         folder = cache_folder() / "compiled"
         _claim(folder)
         _remove_oldest(folder)
+        _remove_broken(folder)
     except (OSError, RuntimeError) as error:  # RuntimeError: there is no home
         print(f"jaxdl: compiled programs are not kept: {error}", file=sys.stderr)
         return
     config.update("jax_compilation_cache_dir", str(folder))
-    config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    if "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS" not in os.environ:
+        config.update("jax_persistent_cache_min_compile_time_secs", 0)
     # What cannot be read or written is compiled as if there were no cache.
     warnings.filterwarnings("ignore", "Error (read|writ)ing persistent compilation")
-    if jax.__version_info__ < (0, 12):
+    if jax.__version_info__ < (0, 12) and "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
         _silence_loader(config)
 
 
@@ -66,12 +71,32 @@ def _claim(folder: Path) -> None:
             f"got {folder}, which is a link or open to other users; expected a folder "
             f"of one's own: remove it, or run chmod 700 {folder}"
         )
+    for parent in folder.absolute().parents if os.name == "posix" else ():
+        _check_parent(parent)
+
+
+def _check_parent(parent: Path) -> None:
+    """Checks that no other user but root can put another folder in a folder's place."""
+    found = parent.stat()
+    for_all = found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX
+    if for_all or found.st_uid not in (0, os.geteuid()):
+        try:
+            owner = parent.owner()
+        except KeyError:  # a number without a name
+            owner = str(found.st_uid)
+        raise PermissionError(
+            f"got {parent} above the cache, which belongs to {owner} or which all may change; "
+            "expected folders of one's own: set XDG_CACHE_HOME to one"
+        )
 
 
 def _remove_oldest(folder: Path) -> None:
     """Removes the files that were not used for longest, as many as are too many."""
-    found = [(path, path.stat()) for path in folder.rglob("*") if path.is_file()]
-    found.sort(key=lambda entry: max(entry[1].st_atime, entry[1].st_mtime))
+
+    def used(entry: tuple[Path, os.stat_result]) -> float:
+        return max(entry[1].st_atime, entry[1].st_mtime)
+
+    found = sorted(_files(folder), key=used)
     size = sum(status.st_size for _, status in found)
     most = min(MOST_BYTES, (size + shutil.disk_usage(folder).free) // 2)
     for path, status in found:
@@ -81,13 +106,46 @@ def _remove_oldest(folder: Path) -> None:
         size -= status.st_size
 
 
+def _files(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """Yields the files that no other process removes meanwhile."""
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            status = path.stat()
+            if stat.S_ISREG(status.st_mode):
+                yield path, status
+
+
+def _remove_broken(folder: Path) -> None:
+    """Removes programs that were not written to their end; JAX never replaces one.
+
+    Each is read once: the time of the file `checked` is that of the last look.
+    """
+    try:
+        from jax._src.compilation_cache import decompress_executable
+    except ImportError:  # it is not of JAX's public interface
+        return
+    mark = folder / "checked"
+    since = mark.stat().st_mtime if mark.exists() else 0.0
+    mark.touch()
+    for path, status in _files(folder):
+        if path.name.endswith("-cache") and status.st_mtime >= since:
+            try:
+                decompress_executable(path.read_bytes())
+            except Exception:  # each library of compression has errors of its own
+                path.unlink(missing_ok=True)
+
+
 def _silence_loader(config: Any) -> None:
     """Stops XLA's C++ log, but for what ends the process.
 
     Loading a program for the CPU, XLA takes two of LLVM's preferences (prefer-no-gather
     and prefer-no-scatter) for instructions that the processor lacks, and says so in
-    kilobytes a program (openxla/xla#44565). Python's loggers are left as they were.
+    kilobytes a program (openxla/xla#44565). Python's loggers keep their levels.
     """
     if config.jax_logging_level == "NOTSET":  # else somebody wants to see the log
+        loggers = [logging.getLogger(name) for name in ("jax", "jaxlib")]
+        levels = [logger.level for logger in loggers]
         for level in ("CRITICAL", "NOTSET"):
             config.update("jax_logging_level", level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

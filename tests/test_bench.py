@@ -1,16 +1,18 @@
 """The benchmark: counts by hand, a table from a small record, and one tiny run."""
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from experiments.bench import counts
-from experiments.bench.peers import PEERS
+from experiments.bench import counts, race
+from experiments.bench.peers import PEERS, trained
 from experiments.bench.table import markdown
-from experiments.bench.workloads import WORKLOADS
+from experiments.bench.workloads import WORKLOADS, Case
+from experiments.bench.worker import first_line
 
 ROOT = Path(__file__).parent.parent
 HIDDEN = 64 * 64 + 64 * 64 + 64 * 10  # multiplications of S: 8,832
@@ -18,7 +20,8 @@ HIDDEN = 64 * 64 + 64 * 64 + 64 * 10  # multiplications of S: 8,832
 
 def peer(*rates, **fields):
     repeats = [{"work": 10 * rate, "seconds": 10.0} for rate in rates]
-    usual = {"device": "cpu", "compile_seconds": 1.5, "peak_bytes": 2**20}
+    usual = {"device": "cpu", "first_seconds": 1.5, "peak_bytes": 2**20, "members": 4}
+    usual |= {"precision": "float32", "epochs": 3, "epoch_seconds": 0.25}
     usual |= {"device_peak_bytes": None, "losses": [2.0, 1.0]}
     return usual | {"repeats": repeats} | fields
 
@@ -78,7 +81,7 @@ def test_ratios_and_shares_are_medians_over_the_same_repeat(record):
         *("jaxdl", "200 (100 to 300)", ""),
         "5",  # of 1000 * (100/2e6, 300/4e6, 200/4e6): 5 %, 7.5 %, 5 %
         "20",  # 10 * 200 / 1e4
-        *("0.500 (3)", "1.5", "1"),
+        *("0.500 (3)", "3", "1.5", "0.25", "1"),
     ]
     other = PEERS["torch_processes"].label
     assert cells(text, other)[1:3] == ["50 (50 to 50)", "4 (2 to 6)"]
@@ -90,11 +93,72 @@ def test_a_peer_that_was_left_out_says_why(record):
     assert cells(text, "TurbaNet")[1] == "turbanet is not installed"
 
 
+def test_a_loss_that_is_no_number_and_an_unknown_commit_are_said(record):
+    record["cases"][0]["peers"]["jaxdl_sweep"]["losses"] = [None]
+    record["surroundings"] |= {"commit": None, "changed": None}
+    text = markdown(record)
+    assert cells(text, "jaxdl")[5] == "nan (1)"
+    assert "commit unknown, changes unknown;" in text
+    assert "Computed on cpu in float32;" in text
+
+
+def test_one_by_one_few_members_are_trained_and_the_table_says_so(record):
+    assert trained("serial_jax", Case("S", 16384, False)) == 256
+    assert trained("serial_jax", Case("S", 16, False)) == 16
+    assert trained("textbook_jax", Case("S", 16384, False)) == 16384
+    record["cases"][0]["members"] = 16384
+    record["cases"][0]["peers"] = {"serial_jax": peer(1.0, members=256)}
+    cells(markdown(record), f"{PEERS['serial_jax'].label} (256 of 16,384 members)")
+
+
 def test_a_processor_only_peer_is_marked_beside_an_accelerator(record):
     record["cases"][0]["peers"]["jaxdl_sweep"]["device"] = "Abacus X"
     text = markdown(record)
     cells(text, f"{PEERS['torch_processes'].label} (processor only)")
     cells(text, "jaxdl")
+
+
+def test_the_loss_of_several_processes_is_weighted_by_their_work():
+    answers = [{"work": 30, "losses": [2.0, 1.0]}, {"work": 10, "losses": [4.0, 3.0]}]
+    assert race.weighted_curve(answers) == [2.5, 1.5]
+
+
+def test_an_error_is_recorded_without_paths():
+    error = ValueError("no file /home/someone/data.npz here\nsecond line")
+    assert first_line(error) == ": no file ... here"
+    assert len(first_line(ValueError("a" * 300))) == 2 + 200
+
+
+READY = {"epochs": 3, "epoch_seconds": 0.1, "first_seconds": 1.0, "device": "cpu"}
+MEASURED = {"began": 1.0, "ended": 3.0, "work": 8, "losses": [2.0, float("nan")]}
+MEASURED |= {"peak_bytes": 5, "device_peak_bytes": None}
+GOOD = f"""
+print({json.dumps(READY)!r}, flush=True)
+while input():
+    print({json.dumps(MEASURED)!r}, flush=True)
+"""
+FAKES = {
+    "textbook_jax": f"print({json.dumps(READY)!r}, flush=True); input()",  # then ends
+    "serial_jax": "import time; time.sleep(60)",
+    "turbanet_swarm": 'print(\'{"left_out": "does not do it"}\', flush=True); input()',
+    "jaxdl_sweep": GOOD,
+}
+
+
+def test_peers_that_die_or_sleep_are_left_out_and_the_race_goes_on(
+    tmp_path, monkeypatch
+):
+    def command(arguments):
+        return [sys.executable, "-c", FAKES[arguments["peer"]]]
+
+    monkeypatch.setattr(race, "command", command)
+    monkeypatch.setattr(race, "LIMIT", 5.0)
+    found = race.race(Case("S", 4, False), FAKES, tmp_path, repeats=2, seconds=1.0)
+    assert found["textbook_jax"]["left_out"] == "its process died"
+    assert found["serial_jax"]["left_out"] == "takes over 5 s"
+    assert found["turbanet_swarm"]["left_out"] == "does not do it"
+    assert found["jaxdl_sweep"]["repeats"] == 2 * [{"work": 8, "seconds": 2.0}]
+    assert found["jaxdl_sweep"]["losses"] == [2.0, None]
 
 
 def test_two_peers_are_compared_and_recorded(tmp_path):
@@ -105,10 +169,12 @@ def test_two_peers_are_compared_and_recorded(tmp_path):
     assert done.returncode == 0, done.stderr
     (written,) = tmp_path.glob("*.json")
     assert written.with_suffix(".md").read_text() == done.stdout[:-1]
-    assert str(ROOT) not in written.read_text()
+    for private in (str(ROOT), str(Path.home()), socket.gethostname()):
+        assert private not in written.read_text()
     (case,) = json.loads(written.read_text())["cases"]
     assert set(case["peers"]) == {"jaxdl_sweep", "textbook_jax"}
     for measured in case["peers"].values():
         (repeat,) = measured["repeats"]
+        assert measured["epochs"] >= 3
         assert repeat["work"] == 4 * 25 * measured["epochs"]
         assert 0 < measured["losses"][-1] < 3

@@ -1,6 +1,8 @@
 """Programs on disk: the same bits, a private folder, and no harm from a bad one."""
 
+import logging
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +52,7 @@ def run(code, *arguments, **environment):
     """Returns output and messages of a process that may keep its programs."""
     inherited = dict(os.environ)
     del inherited["JAX_ENABLE_COMPILATION_CACHE"]
+    inherited.pop("JAX_COMPILATION_CACHE_DIR", None)
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code, *map(str, arguments)],
         env=inherited | {name: str(value) for name, value in environment.items()},
@@ -96,15 +99,49 @@ def test_importing_changes_no_setting_of_jax():
     run(SETTINGS)
 
 
-def test_a_damaged_program_is_compiled_again_without_a_word(tmp_path):
+def test_a_cut_program_is_compiled_and_kept_again_without_a_word(tmp_path):
     compiled = tmp_path / "jaxdl" / "compiled"
     whole = run(PROGRAM, XDG_CACHE_HOME=tmp_path)
     assert whole == (f"7.0 {compiled}\n", "")
-    paths = list(compiled.iterdir())
-    assert paths
-    for path in paths:
+    kept = {name: len(content) for name, content in contents(compiled).items()}
+    assert max(kept.values()) > 100
+    for path in compiled.iterdir():
         path.write_bytes(path.read_bytes()[:100])
     assert run(PROGRAM, XDG_CACHE_HOME=tmp_path) == whole
+    assert set(contents(compiled)) == set(kept)
+    again = contents(compiled)
+    assert all(len(again[name]) > 100 for name in kept if name != "checked")
+    assert run(PROGRAM, XDG_CACHE_HOME=tmp_path) == whole  # from whole files
+    assert contents(compiled) == again
+
+
+def test_a_damaged_program_is_compiled_again_without_a_word(tmp_path):
+    """What was looked at already is not looked at again, but still does no harm."""
+    whole = run(PROGRAM, XDG_CACHE_HOME=tmp_path)
+    for path in (tmp_path / "jaxdl" / "compiled").glob("*-cache"):
+        path.write_bytes(path.read_bytes()[:100])
+        os.utime(path, (0, 0))
+    (tmp_path / "jaxdl" / "compiled" / "checked").touch()
+    assert run(PROGRAM, XDG_CACHE_HOME=tmp_path) == whole
+
+
+def test_the_least_time_that_a_user_asks_for_stays(tmp_path):
+    name = "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"
+    run(PROGRAM, XDG_CACHE_HOME=tmp_path, **{name: 1000})
+    assert list((tmp_path / "jaxdl" / "compiled").glob("*-cache")) == []
+
+
+def test_the_levels_of_loggers_stay():
+    loggers = [logging.getLogger(name) for name in ("jax", "jaxlib")]
+    before = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.INFO)
+        compilation_cache._silence_loader(jax.config)
+        assert [logger.level for logger in loggers] == 2 * [logging.INFO]
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
 
 
 def test_without_a_folder_programs_run_and_a_line_says_why(tmp_path):
@@ -140,6 +177,24 @@ def test_a_folder_that_is_open_to_others_is_refused(tmp_path, mode):
         compilation_cache._claim(tmp_path)
 
 
+@pytest.mark.parametrize(("mode", "refused"), [(0o777, True), (0o1777, False)])
+def test_a_folder_in_one_that_all_may_change_is_refused(tmp_path, mode, refused):
+    tmp_path.chmod(mode)
+    if refused:
+        with pytest.raises(PermissionError, match=f"belongs to {tmp_path.owner()}"):
+            compilation_cache._claim(tmp_path / "mine")
+    else:
+        compilation_cache._claim(tmp_path / "mine")
+
+
+def test_a_folder_in_another_users_is_refused(tmp_path, monkeypatch):
+    another = os.geteuid() + 1
+    status = SimpleNamespace(st_mode=stat.S_IFDIR | 0o755, st_uid=another)
+    monkeypatch.setattr(Path, "stat", lambda path: status)
+    with pytest.raises(PermissionError, match="belongs to"):
+        compilation_cache._check_parent(tmp_path)
+
+
 def test_a_link_or_another_users_folder_is_refused(tmp_path, monkeypatch):
     mine, link = tmp_path / "mine", tmp_path / "link"
     mine.mkdir(mode=0o700)
@@ -168,3 +223,10 @@ def test_programs_that_were_not_used_for_longest_are_removed(
     monkeypatch.setattr(compilation_cache.shutil, "disk_usage", lambda _: disk)
     compilation_cache._remove_oldest(tmp_path)
     assert "".join(sorted(p.name for p in tmp_path.rglob("?"))) == left
+
+
+def test_a_file_that_vanishes_is_none(tmp_path, monkeypatch):
+    (tmp_path / "here").touch()
+    listed = [tmp_path / "gone", tmp_path / "here"]
+    monkeypatch.setattr(Path, "rglob", lambda folder, pattern: listed)
+    assert [path.name for path, _ in compilation_cache._files(tmp_path)] == ["here"]

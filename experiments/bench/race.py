@@ -6,6 +6,7 @@ disturbs the machine for a while so disturbs all of them.
 
 import contextlib
 import json
+import math
 import os
 import subprocess
 import sys
@@ -15,13 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from experiments.bench import counts
-from experiments.bench.peers import PEERS
+from experiments.bench.peers import PEERS, trained
 from experiments.bench.workloads import WORKLOADS, Case
 
-LIMIT = 300.0  # seconds for an answer
-EPOCH_LIMIT = 60.0  # seconds that the shortest measurement may take
-MEMORY_SHARE = 0.8  # of the machine's, that a peer may need
-ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "MKL", "OPENBLAS")}
+LIMIT = 1200.0  # seconds for an answer
+EPOCH_LIMIT = 300.0  # seconds that an epoch may take; a measurement has at least 3
+MEMORY_SHARE = 0.8  # of the machine's, that the peers may need together
 
 Answer = dict[str, Any]
 
@@ -48,15 +48,19 @@ def race(
         for name in peers:
             say(f"{case.workload} {case.members}: setting up {name}")
             try:
-                check_memory(case, name)
+                check_memory(case, [*teams, name])
                 team = stack.enter_context(processes(case, name, folder, seconds))
-                results[name] = team.ready() | {"repeats": []}
+                results[name] = team.ready() | {
+                    "members": trained(name, case),
+                    "repeats": [],
+                }
                 teams[name] = team
             except Failed as reason:
                 results[name] = {"left_out": str(reason)}
         for repeat in range(repeats):
             say(f"{case.workload} {case.members}: repeat {repeat + 1} of {repeats}")
-            for name in teams:
+            # What the peer before leaves behind so is not always the same.
+            for name in reversed(teams) if repeat % 2 else teams:
                 measure(teams, name, results)
     return results
 
@@ -83,13 +87,13 @@ class Team:
     def ready(self) -> Answer:
         """Returns what the peer is, and how many epochs to measure, once it waits."""
         answers = self._answers()
-        longest = max(answer.pop("epoch_seconds") for answer in answers)
+        longest = max(answer["epoch_seconds"] for answer in answers)
         if longest > EPOCH_LIMIT:
             self.kill()
             raise Failed(f"one epoch of all members takes {longest:.0f} s")
         epochs = min(answer["epochs"] for answer in answers)
-        first = max(answer["compile_seconds"] for answer in answers)
-        together = {"epochs": epochs, "compile_seconds": first}
+        first = max(answer["first_seconds"] for answer in answers)
+        together = {"epochs": epochs, "first_seconds": first, "epoch_seconds": longest}
         return answers[0] | together | {"processes": len(answers)}
 
     def run(self, epochs: int) -> Answer:
@@ -104,24 +108,38 @@ class Team:
         return {
             "work": sum(answer["work"] for answer in answers),
             "seconds": seconds,
-            "losses": weighted_curve(answers),
+            "losses": [
+                x if math.isfinite(x) else None for x in weighted_curve(answers)
+            ],
             "peak_bytes": sum(answer["peak_bytes"] for answer in answers),
             "device_peak_bytes": sum(device) or None,
         }
 
     def _answers(self) -> list[Answer]:
         """Returns a line of each, having ended those that take too long."""
-        timer = threading.Timer(LIMIT, self.kill)
-        timer.start()
-        lines = [worker.stdout.readline() for worker in self.workers if worker.stdout]
-        late = timer.finished.is_set()
-        timer.cancel()
-        if not all(lines):
+        late = threading.Event()
+
+        def end():
+            late.set()
             self.kill()
-            raise Failed(f"takes over {LIMIT:g} s" if late else "its process died")
+
+        timer = threading.Timer(LIMIT, end)
+        timer.daemon = True
+        timer.start()
+        try:
+            lines = [
+                worker.stdout.readline() for worker in self.workers if worker.stdout
+            ]
+        finally:
+            timer.cancel()
+        if not all(line.endswith("\n") for line in lines):
+            self.kill()
+            why = f"takes over {LIMIT:g} s" if late.is_set() else "its process died"
+            raise Failed(why)
         answers = [json.loads(line) for line in lines]
         for answer in answers:
             if "left_out" in answer:
+                self.kill()
                 raise Failed(answer["left_out"])
         return answers
 
@@ -133,31 +151,45 @@ class Team:
 @contextlib.contextmanager
 def processes(case: Case, name: str, folder: Path, seconds: float) -> Iterator[Team]:
     """Yields the started processes of a peer; they end with the context."""
-    per_core = PEERS[name].per_core
-    shares = min(cores(), case.members) if per_core else 1
-    # Several processes share an accelerator's memory, so that none may take it all.
-    environment = os.environ | {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
-    environment |= {"JAX_ENABLE_COMPILATION_CACHE": "false"}
+    shares = min(cores(), trained(name, case)) if PEERS[name].per_core else 1
     team = Team([])
-    for share in range(shares):
-        arguments = {"peer": name, "case": case, "folder": str(folder)}
-        arguments |= {"share": (share, shares), "seconds": seconds}
-        team.workers.append(
-            subprocess.Popen(
-                [sys.executable, "-m", f"{__package__}.worker", json.dumps(arguments)],
-                env=environment | (ONE_THREAD if per_core else {}),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-        )
     try:
+        for share in range(shares):
+            arguments = {"peer": name, "case": case, "folder": str(folder)}
+            arguments |= {"share": (share, shares), "seconds": seconds}
+            team.workers.append(
+                subprocess.Popen(
+                    command(arguments),
+                    env=environment(name, shares),
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                    start_new_session=True,  # an interrupt ends the race alone
+                )
+            )
         yield team
     finally:
         for worker in team.workers:
             worker.kill()
             with contextlib.suppress(BrokenPipeError), worker:
                 pass
+
+
+def command(arguments: dict[str, Any]) -> list[str]:
+    return [sys.executable, "-m", f"{__package__}.worker", json.dumps(arguments)]
+
+
+def environment(name: str, shares: int) -> dict[str, str]:
+    """Returns the environment of a peer: float32, and its part of the cores."""
+    kept = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
+    kept |= {"JAX_DEFAULT_MATMUL_PRECISION": "float32"}
+    kept |= {"JAX_ENABLE_COMPILATION_CACHE": "false"}
+    # Several processes share an accelerator's memory, so that none may take it all.
+    kept |= {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+    if PEERS[name].per_core:
+        threads = str(cores() // shares)
+        kept |= {f"{lib}_NUM_THREADS": threads for lib in ("OMP", "MKL", "OPENBLAS")}
+    return kept
 
 
 def weighted_curve(answers: list[Answer]) -> list[float]:
@@ -168,12 +200,14 @@ def weighted_curve(answers: list[Answer]) -> list[float]:
     return [sum(w * x for w, x in zip(weights, xs, strict=True)) for xs in curves]
 
 
-def check_memory(case: Case, name: str) -> None:
-    """Checks that a peer fits into the machine's memory, as far as is known."""
+def check_memory(case: Case, names: list[str]) -> None:
+    """Checks that peers fit into the machine's memory together, as far as is known."""
     workload = WORKLOADS[case.workload]
-    needed = counts.resident_bytes(workload, case.plain, case.members)
-    if PEERS[name].at_once and needed > MEMORY_SHARE * machine_memory():
-        raise Failed(f"needs at least {needed / 2**30:.0f} GiB of memory")
+    each = counts.resident_bytes(workload, case.plain, case.members)
+    needed = each * sum(PEERS[name].at_once for name in names)
+    if PEERS[names[-1]].at_once and needed > MEMORY_SHARE * machine_memory():
+        what = f"needs at least {each / 2**30:.0f} GiB of memory"
+        raise Failed(f"{what}, with the other peers {needed / 2**30:.0f} GiB")
 
 
 def machine_memory() -> int:
@@ -183,7 +217,9 @@ def machine_memory() -> int:
 
 def cores() -> int:
     """Returns how many cores this process may use."""
-    return len(os.sched_getaffinity(0))
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def say(line: str) -> None:

@@ -10,12 +10,17 @@ from typing import Any
 from experiments.bench.race import cores, machine_memory
 
 PACKAGES = (
-    "jax", "jaxlib", "optax", "numpy", "torch", "scikit-learn", "flax", "turbanet",
+    "jax", "jaxlib", "jax-cuda12-plugin", "jax-cuda13-plugin", "optax", "numpy",
+    "torch", "scikit-learn", "flax", "turbanet",
 )  # fmt: skip
 
 
 def surroundings() -> dict[str, Any]:
-    """Returns the processor, the memory, the versions and the code's commit."""
+    """Returns the processor, the memory, the versions and the code's commit.
+
+    Of XLA's flags it has the names alone, since values may be paths.
+    """
+    changes = git("status", "--porcelain")
     return {
         "processor": processor(),
         "cores": cores(),
@@ -23,8 +28,8 @@ def surroundings() -> dict[str, Any]:
         "python": platform.python_version(),
         "packages": {name: version(name) for name in PACKAGES},
         "commit": git("rev-parse", "HEAD"),
-        "changed": bool(git("status", "--porcelain")),
-        "flags": {n: os.environ[n] for n in ("XLA_FLAGS",) if n in os.environ},
+        "changed": None if changes is None else bool(changes),
+        "flags": [f.split("=")[0] for f in os.environ.get("XLA_FLAGS", "").split()],
     }
 
 
@@ -45,8 +50,8 @@ def version(package: str) -> str | None:
 
 
 def git(*arguments: str) -> str | None:
-    """Returns what git says, None where it does not know."""
-    command = ["git", *arguments]
+    """Returns what git says of this code, None where it does not know."""
+    command = ["git", "-C", str(Path(__file__).parent), *arguments]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):

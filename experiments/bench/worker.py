@@ -8,6 +8,7 @@ that run went. Between them it waits and computes nothing.
 import importlib
 import json
 import os
+import re
 import resource
 import sys
 import time
@@ -15,7 +16,7 @@ import traceback
 from pathlib import Path
 from typing import Any, TextIO
 
-from experiments.bench.peers import PEERS, LeftOut, Run
+from experiments.bench.peers import PEERS, LeftOut, Run, trained
 from experiments.bench.workloads import Case, read_task
 
 
@@ -27,13 +28,13 @@ def main(arguments: dict[str, Any], commands: TextIO, answers: TextIO) -> None:
         name, case = arguments["peer"], Case(*arguments["case"])
         peer = importlib.import_module(f"experiments.bench.peers.{name}")
         where = Path(arguments["folder"]), *arguments["share"]
-        task = read_task(case, *where)
+        task = read_task(case, trained(name, case), *where)
         began = time.monotonic()
         run = peer.prepare(task)
         run(1)
         first = time.monotonic() - began
         ready = calibrate(run, arguments["seconds"]) | device(PEERS[name].framework)
-        answer(compile_seconds=first, **ready)
+        answer(first_seconds=first, **ready)
         for line in commands:
             answer(**measure(run, json.loads(line)["epochs"]), **memory())
     except ModuleNotFoundError as error:
@@ -42,15 +43,22 @@ def main(arguments: dict[str, Any], commands: TextIO, answers: TextIO) -> None:
         answer(left_out=str(error))
     except Exception as error:
         traceback.print_exc()
-        answer(left_out=f"failed with {type(error).__name__}")
+        answer(left_out=f"failed with {type(error).__name__}{first_line(error)}")
+
+
+def first_line(error: Exception) -> str:
+    """Returns what an error says first, without paths, 200 characters at most."""
+    lines = str(error).splitlines() or [""]
+    text = re.sub(r"\S*[/\\]\S*", "...", lines[0])[:200].strip()
+    return f": {text}" if text else ""
 
 
 def calibrate(run: Run, seconds: float) -> dict[str, Any]:
-    """Returns how many epochs take about so long, at least one, and what one takes."""
+    """Returns how many epochs take about so long, at least 3, and what one takes."""
     epochs = 1
     while True:
         took = measure(run, epochs)["seconds"]
-        wanted = max(1, round(epochs * seconds / max(took, 1e-6)))
+        wanted = max(3, round(epochs * seconds / max(took, 1e-6)))
         if took > seconds / 4:
             return {"epochs": wanted, "epoch_seconds": took / epochs}
         epochs = min(10 * epochs, max(epochs + 1, wanted))
@@ -87,7 +95,9 @@ def device(framework: str) -> dict[str, str]:
 
         gpu = torch.cuda.is_available()
         name = torch.cuda.get_device_name() if gpu else "cpu"
-        return {"device": name, "precision": torch.get_float32_matmul_precision()}
+        rounded = torch.backends.cudnn.allow_tf32 and gpu
+        exact = torch.get_float32_matmul_precision() == "highest" and not rounded
+        return {"device": name, "precision": "float32" if exact else "less"}
     if framework == "jax":
         import jax
 

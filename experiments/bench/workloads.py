@@ -23,7 +23,7 @@ class Workload(NamedTuple):
     train: int  # examples, a multiple of the batch size: no batch is partial
     dev: int
     members: tuple[int, ...]  # how many models, by default
-    headline: int  # how many in the short set
+    headline: int  # how many in the short comparison
 
 
 DIGITS = ("digits", (64,))
@@ -90,9 +90,9 @@ class Task(NamedTuple):
         return bool(self.workload.units) and not self.plain
 
 
-def read_task(case: Case, folder: Path, share: int, shares: int) -> Task:
-    """Returns the task of process `share` of `shares`: every so many-th member."""
+def read_task(case: Case, members: int, folder: Path, share: int, shares: int) -> Task:
+    """Returns the task of a process: every `shares`-th of the first `members`."""
     arrays: dict[str, Any] = dict(np.load(folder / f"{case.workload}.npz"))
     drawn = np.load(folder / f"{case.members}.npz")
-    arrays |= {name: drawn[name][share::shares] for name in drawn}
+    arrays |= {name: drawn[name][share:members:shares] for name in drawn}
     return Task(WORKLOADS[case.workload], case.plain, **arrays)

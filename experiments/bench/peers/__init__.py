@@ -8,6 +8,8 @@ but measure what the machine can do: their work is in operations and in bytes.
 from collections.abc import Callable
 from typing import NamedTuple
 
+from experiments.bench.workloads import WORKLOADS, Case
+
 Run = Callable[[int], tuple[float, list[float]]]
 
 
@@ -18,8 +20,9 @@ class LeftOut(Exception):
 class Peer(NamedTuple):
     label: str
     framework: str  # what it computes with: jax, torch or numpy
-    per_core: bool = False  # one single-threaded process a core, members divided
+    per_core: bool = False  # one process a core, members divided
     at_once: bool = False  # all members in memory at once
+    one_by_one: bool = False  # members in turn, so that few tell the rate
     trains: bool = True
 
 
@@ -28,11 +31,21 @@ PEERS = {
     "bandwidth": Peer("memory", "jax", trains=False),
     "jaxdl_sweep": Peer("jaxdl", "jax"),
     "textbook_jax": Peer("JAX, vmap of a scan", "jax", at_once=True),
-    "serial_jax": Peer("JAX, one by one", "jax"),
-    "torch_processes": Peer("PyTorch, a process a core", "torch", per_core=True),
+    "serial_jax": Peer("JAX, one by one", "jax", one_by_one=True),
+    "torch_processes": Peer(
+        "PyTorch, a process a core", "torch", per_core=True, one_by_one=True
+    ),
     "torch_func": Peer("torch.func, vmap", "torch", at_once=True),
-    "scikit_learn": Peer("scikit-learn, a process a core", "numpy", per_core=True),
+    "scikit_learn": Peer(
+        "scikit-learn, a process a core", "numpy", per_core=True, one_by_one=True
+    ),
     "turbanet_swarm": Peer("TurbaNet", "jax", at_once=True),
 }
 PLAIN_ONLY = ("scikit_learn", "turbanet_swarm")  # no batch normalization, no dropout
 CEILINGS = tuple(name for name, peer in PEERS.items() if not peer.trains)
+
+
+def trained(name: str, case: Case) -> int:
+    """Returns how many of the case's members a peer trains: the first of them."""
+    most = WORKLOADS[case.workload].headline
+    return min(case.members, most) if PEERS[name].one_by_one else case.members

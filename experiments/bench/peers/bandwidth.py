@@ -3,7 +3,6 @@
 Work is in bytes, those read and those written.
 """
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 
 import jax
@@ -11,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.bench.peers import Run
+from experiments.bench.race import cores
 from experiments.bench.workloads import Task
 
 BYTES = 2**29
@@ -19,7 +19,7 @@ BYTES = 2**29
 def prepare(task: Task) -> Run:
     del task
     if jax.devices()[0].platform == "cpu":
-        return copy_with_threads(len(os.sched_getaffinity(0)))
+        return copy_with_threads(cores())
     x = jnp.zeros(BYTES // 4)
     triad = jax.jit(lambda x: 2 * x + 1)
 

@@ -1,7 +1,6 @@
 """What the machine can compute at most: the fastest matrix product found on it.
 
-Square float32 matrices, at the precision that the library has by default; work is in
-operations.
+Square matrices of random normals in float32; work is in operations.
 """
 
 import importlib.util
@@ -39,15 +38,15 @@ def prepare(task: Task) -> Run:
 
 def products(n: int, *, on_cpu: bool) -> Iterator[Callable[[], object]]:
     """Yields functions that multiply two matrices `[n, n]` with all cores."""
-    ones = np.ones((n, n), np.float32)
-    square, x = jax.jit(lambda x: x @ x), jnp.asarray(ones)
+    normals = np.random.default_rng(0).standard_normal((n, n), np.float32)
+    square, x = jax.jit(lambda x: x @ x), jnp.asarray(normals)
     yield lambda: jax.block_until_ready(square(x))
     if on_cpu:
-        yield lambda: ones @ ones
+        yield lambda: normals @ normals
         if importlib.util.find_spec("torch"):
             import torch
 
-            tensor = torch.from_numpy(ones)
+            tensor = torch.from_numpy(normals)
             yield lambda: tensor @ tensor
 
 

@@ -1,4 +1,4 @@
-"""scikit-learn's `MLPClassifier`, single-threaded, in a process a core."""
+"""scikit-learn's `MLPClassifier`, in a process a core."""
 
 import warnings
 

@@ -7,6 +7,7 @@ from experiments.bench.workloads import Task
 
 def on_device(task: Task) -> tuple[torch.Tensor, torch.Tensor]:
     """Returns train inputs `[m, features]` or `[m, C, H, W]`, and labels `[m]`."""
+    torch.backends.cudnn.allow_tf32 = False  # float32, as all peers
     device = "cuda" if torch.cuda.is_available() else "cpu"
     inputs = torch.from_numpy(task.train_inputs)
     if task.workload.channels:

@@ -41,6 +41,8 @@ def prepare(task: Task) -> Run:
     def run(epochs):
         models = [member(task, float(p)).to(inputs.device) for p in task.keep_prob]
         params, buffers = stack_module_state(models)
+        # Else autograd would record what vmap differentiates already.
+        params = {name: p.detach() for name, p in params.items()}
         step, losses = adam(task, params), []
         for _ in range(epochs):
             total = torch.zeros((), device=inputs.device)

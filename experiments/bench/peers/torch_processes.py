@@ -1,4 +1,4 @@
-"""PyTorch as its tutorials have it, single-threaded, in a process a core.
+"""PyTorch as its tutorials have it, in a process a core.
 
 The data are tensors in memory already, and a batch is taken by index: no DataLoader.
 """
@@ -13,7 +13,6 @@ from experiments.bench.workloads import CLASSES, Task
 
 
 def prepare(task: Task) -> Run:
-    torch.set_num_threads(1)
     torch.manual_seed(0)
     inputs, labels = on_device(task)
 
@@ -47,8 +46,7 @@ def train(task, inputs, labels, member, epochs) -> list[float]:
 def network(task: Task, keep_prob: float) -> nn.Sequential:
     layers, shape = [], task.workload.shape
     for channels in task.workload.channels:
-        before = 1 if not layers else task.workload.channels[0]
-        layers += [nn.Conv2d(before, channels, 3, padding="same"), nn.ReLU()]
+        layers += [nn.Conv2d(shape[2], channels, 3, padding=1), nn.ReLU()]
         layers += [nn.MaxPool2d(2)]
         shape = (shape[0] // 2, shape[1] // 2, channels)
     features = int(np.prod(shape))
@@ -57,7 +55,8 @@ def network(task: Task, keep_prob: float) -> nn.Sequential:
         layers += [nn.BatchNorm1d(units)] * (not task.plain) + [nn.ReLU()]
         layers += [nn.Dropout(1 - keep_prob)] * (not task.plain)
         features = units
-    model = nn.Sequential(*layers, nn.Flatten(), nn.Linear(features, CLASSES))
+    flat = [nn.Flatten()] * bool(task.workload.channels)
+    model = nn.Sequential(*layers, *flat, nn.Linear(features, CLASSES))
     return model.apply(start)
 
 

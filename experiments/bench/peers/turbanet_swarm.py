@@ -36,13 +36,16 @@ def prepare(task: Task) -> Run:
     inputs = jnp.asarray(task.train_inputs)
     labels = jax.nn.one_hot(task.train_labels, CLASSES)
 
+    # Once, since a swarm compiles its step anew.
+    first = make_swarm(task).set_loss_fn(softmax_cross_entropy)
+
     @jax.jit
     def batch(index):  # of every member, [members, B, ...]
         one = inputs[index], labels[index]
         return [jnp.broadcast_to(x, (task.members, *x.shape)) for x in one]
 
     def run(epochs):
-        swarm, losses = make_swarm(task).set_loss_fn(softmax_cross_entropy), []
+        swarm, losses = first, []
         for key in jax.random.split(jax.random.key(1), epochs):
             steps = []
             for index in order(task, key):
