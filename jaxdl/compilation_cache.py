@@ -50,7 +50,9 @@ def enable_compilation_cache() -> None:
         config.update("jax_persistent_cache_min_compile_time_secs", 0)
     # What cannot be read or written is compiled as if there were no cache.
     warnings.filterwarnings("ignore", "Error (read|writ)ing persistent compilation")
-    if jax.__version_info__ < (0, 12) and "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
+    # JAX sets the variable to 1 itself; another value is of somebody with a wish.
+    wish = os.environ.get("TF_CPP_MIN_LOG_LEVEL", "1") != "1"
+    if jax.__version_info__ < (0, 12) and not wish:
         _silence_loader(config)
 
 
@@ -60,7 +62,8 @@ def _claim(folder: Path) -> None:
     Raises:
         OSError: it cannot be made, or is one that others made or can change.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for path in reversed((folder, *folder.parents)):
+        path.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()
     if os.name == "posix" and (
         not stat.S_ISDIR(found.st_mode)  # but a link
@@ -85,8 +88,9 @@ def _check_parent(parent: Path) -> None:
         except KeyError:  # a number without a name
             owner = str(found.st_uid)
         raise PermissionError(
-            f"got {parent} above the cache, which belongs to {owner} or which all may change; "
-            "expected folders of one's own: set XDG_CACHE_HOME to one"
+            f"got {parent} above the cache, of {owner} and with mode "
+            f"{stat.S_IMODE(found.st_mode):o}; expected folders that only oneself or "
+            "root can change: set XDG_CACHE_HOME to one"
         )
 
 

@@ -11,8 +11,8 @@ import pytest
 from experiments.bench import counts, race
 from experiments.bench.peers import PEERS, trained
 from experiments.bench.table import markdown
-from experiments.bench.workloads import WORKLOADS, Case
 from experiments.bench.worker import first_line
+from experiments.bench.workloads import WORKLOADS, Case
 
 ROOT = Path(__file__).parent.parent
 HIDDEN = 64 * 64 + 64 * 64 + 64 * 10  # multiplications of S: 8,832
