@@ -41,7 +41,6 @@ def enable_compilation_cache() -> None:
         folder = cache_folder() / "compiled"
         _claim(folder)
         _remove_oldest(folder)
-        _remove_broken(folder)
     except (OSError, RuntimeError) as error:  # RuntimeError: there is no home
         print(f"jaxdl: compiled programs are not kept: {error}", file=sys.stderr)
         return
@@ -117,26 +116,6 @@ def _files(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
             status = path.stat()
             if stat.S_ISREG(status.st_mode):
                 yield path, status
-
-
-def _remove_broken(folder: Path) -> None:
-    """Removes programs that were not written to their end; JAX never replaces one.
-
-    Each is read once: the time of the file `checked` is that of the last look.
-    """
-    try:
-        from jax._src.compilation_cache import decompress_executable
-    except ImportError:  # it is not of JAX's public interface
-        return
-    mark = folder / "checked"
-    since = mark.stat().st_mtime if mark.exists() else 0.0
-    mark.touch()
-    for path, status in _files(folder):
-        if path.name.endswith("-cache") and status.st_mtime >= since:
-            try:
-                decompress_executable(path.read_bytes())
-            except Exception:  # each library of compression has errors of its own
-                path.unlink(missing_ok=True)
 
 
 def _silence_loader(config: Any) -> None:

@@ -99,29 +99,12 @@ def test_importing_changes_no_setting_of_jax():
     run(SETTINGS)
 
 
-def test_a_cut_program_is_compiled_and_kept_again_without_a_word(tmp_path):
-    compiled = tmp_path / "jaxdl" / "compiled"
-    whole = run(PROGRAM, XDG_CACHE_HOME=tmp_path)
-    assert whole == (f"7.0 {compiled}\n", "")
-    kept = {name: len(content) for name, content in contents(compiled).items()}
-    assert max(kept.values()) > 100
-    for path in compiled.iterdir():
-        path.write_bytes(path.read_bytes()[:100])
-    assert run(PROGRAM, XDG_CACHE_HOME=tmp_path) == whole
-    assert set(contents(compiled)) == set(kept)
-    again = contents(compiled)
-    assert all(len(again[name]) > 100 for name in kept if name != "checked")
-    assert run(PROGRAM, XDG_CACHE_HOME=tmp_path) == whole  # from whole files
-    assert contents(compiled) == again
-
-
 def test_a_damaged_program_is_compiled_again_without_a_word(tmp_path):
     """What was looked at already is not looked at again, but still does no harm."""
     whole = run(PROGRAM, XDG_CACHE_HOME=tmp_path)
     for path in (tmp_path / "jaxdl" / "compiled").glob("*-cache"):
         path.write_bytes(path.read_bytes()[:100])
         os.utime(path, (0, 0))
-    (tmp_path / "jaxdl" / "compiled" / "checked").touch()
     assert run(PROGRAM, XDG_CACHE_HOME=tmp_path) == whole
 
 
