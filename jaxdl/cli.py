@@ -16,7 +16,7 @@ from jaxdl.data import DataError, Splits
 from jaxdl.diagnose import bias_variance
 from jaxdl.experiment import ExperimentError, examine, hyperparameters, load
 from jaxdl.search import Plan, SpaceError, sweep
-from jaxdl.train import Member, RecipeError, build, fit
+from jaxdl.train import Member, RecipeError, fit
 
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
 
@@ -175,7 +175,7 @@ def _print_errors(name: str, member: Member, data: Splits) -> None:
         f"\n{name}: train error {train:.2%}, dev error {dev:.2%}, test error "
         f"{test:.2%} on {len(data.test.inputs)} examples"
     )
-    if not nn.has_classes(build(member.recipe, member.hparams).loss):
+    if not nn.has_classes(member.loss):
         return  # another error is no rate
     diagnosis = bias_variance(train, dev)
     for high, what, size in (

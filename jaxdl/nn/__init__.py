@@ -30,9 +30,11 @@ from jaxdl.nn.losses import (
     zero_one_error,
 )
 from jaxdl.nn.penalties import l1, l2, none
+from jaxdl.nn.size import Size
 
 __all__ = [
     "Layer",
+    "Size",
     "as_layer",
     "batch_norm",
     "class_weighted",

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxdl.nn.layer import Layer
+from jaxdl.nn.size import bound, live_state, only_live
 
 
 def batch_norm(decay: ArrayLike = 0.9, eps: ArrayLike = 1e-5) -> Layer:
@@ -20,7 +21,8 @@ def batch_norm(decay: ArrayLike = 0.9, eps: ArrayLike = 1e-5) -> Layer:
     It comes before the activation as a rule, and after it where it is put there; for
     images the features are channels. Leave the bias out of the layer before it.
 
-    Parameters: `gamma` and `beta`, `[n]`, 1 and 0 at the start. State: `mean` and
+    Features beyond a live `Size` are masked, and their gamma is 0 too. Parameters:
+    `gamma` and `beta`, `[n]`, 1 and 0 at the start. State: `mean` and
     `variance`, `[n]`, uncorrected, and the scalar `weight`.
 
     Args:
@@ -33,9 +35,11 @@ def batch_norm(decay: ArrayLike = 0.9, eps: ArrayLike = 1e-5) -> Layer:
 
     def init(key, in_shape):
         del key
-        features = in_shape[-1:]
-        params = {"gamma": jnp.ones(features), "beta": jnp.zeros(features)}
-        state = {
+        size = in_shape[-1]
+        features = bound(size)
+        gamma = only_live(jnp.ones(features), size)
+        params = {"gamma": gamma, "beta": jnp.zeros(features)}
+        state = live_state(size) | {
             "mean": jnp.zeros(features),
             "variance": jnp.zeros(features),
             "weight": jnp.zeros(()),
@@ -44,9 +48,10 @@ def batch_norm(decay: ArrayLike = 0.9, eps: ArrayLike = 1e-5) -> Layer:
 
     def apply(params, state, z, *, key=None, train=False):
         del key
+        z = only_live(z, state["live"]) if "live" in state else z
         mean, variance = batch_moments(z) if train else running_moments(state)
         if train:
-            state = {
+            state = state | {
                 "mean": decay * state["mean"] + (1 - decay) * mean,
                 "variance": decay * state["variance"] + (1 - decay) * variance,
                 "weight": decay * state["weight"] + (1 - decay),

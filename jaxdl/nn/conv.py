@@ -7,15 +7,16 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl.nn.initializers import Initializer, he, normal_per_unit
-from jaxdl.nn.layer import Layer, Shape, as_layer, check_count
+from jaxdl.nn.layer import Layer, as_layer, check_count, check_size
 from jaxdl.nn.product import product
+from jaxdl.nn.size import Shape, Size, bound, live, live_state, only_live
 
 Padding = Literal["SAME", "VALID"]
 FEW = 16  # channels: one vector of float32
 
 
 def conv2d(
-    channels: int,
+    channels: int | Size,
     size: int | tuple[int, int] = 3,
     *,
     strides: int = 1,
@@ -36,7 +37,8 @@ def conv2d(
     run along the pixels.
 
     Args:
-        channels: of the output, a plain int of at least 1.
+        channels: of the output, a plain int of at least 1 or a `Size`, for which the
+            same holds as in `dense`.
         size: of the window, `h = w` or `(h, w)`, plain ints of at least 1.
         strides: s, the step of the window along both axes, at least 1.
         padding: `SAME` adds zeros around, so that `H' = ceil(H / s)`; `VALID` adds
@@ -53,36 +55,40 @@ def conv2d(
     as a matrix product, Chellapilla et al., High Performance Convolutional Neural
     Networks for Document Processing, 2006.
     """
-    check_count("conv2d", "channels", channels, least=1)
+    check_size("conv2d", "channels", channels, least=1)
     check_count("conv2d", "strides", strides, least=1)
     window = _window("conv2d", size)
     if padding not in ("SAME", "VALID"):
         raise ValueError(f"conv2d got padding={padding!r}; expected SAME or VALID")
-    stddev = init
+    stddev, width = init, bound(channels)
 
     def init_params(key, in_shape):
         _check_images("conv2d", in_shape, window if padding == "VALID" else (1, 1))
         (h, w), in_channels = window, in_shape[2]
         fan_in, fan_out = h * w * in_channels, h * w * channels
-        weights = stddev(fan_in, fan_out) * normal_per_unit(key, fan_in, channels)
-        kernel = weights.reshape(in_channels, h, w, channels).transpose(1, 2, 0, 3)
-        params = {"kernel": kernel}
+        # Input channel by input channel, so that a draw does not depend on their bound.
+        draws = normal_per_unit(key, bound(fan_in), width)
+        weights = stddev(live(fan_in), live(fan_out)) * draws
+        kernel = weights.reshape(-1, h, w, width).transpose(1, 2, 0, 3)
+        params = {"kernel": only_live(only_live(kernel, in_channels, 2), channels, 3)}
         if use_bias:
-            params["bias"] = jnp.zeros(channels, kernel.dtype)
-        one = jax.ShapeDtypeStruct((1, *in_shape), kernel.dtype)
+            params["bias"] = jnp.zeros(width, kernel.dtype)
+        bounds = (*in_shape[:2], bound(in_channels))
+        one = jax.ShapeDtypeStruct((1, *bounds), kernel.dtype)
         out = jax.eval_shape(lambda x: apply(params, (), x)[0], one)
-        return params, (), out.shape[1:]
+        return params, live_state(in_channels), (*out.shape[1:3], channels)
 
     def apply(params, state, x, *, key=None, train=False):
         del key, train
-        kernel = params["kernel"].reshape(-1, channels)
-        if max(x.shape[3], channels) <= FEW:
+        x = only_live(x, state["live"]) if state else x
+        kernel = params["kernel"].reshape(-1, width)
+        if max(x.shape[3], width) <= FEW:
             front = jnp.moveaxis(x, 3, 0)
             seen = patches(front, window, strides, padding, channel_axis=0)
             z = product(kernel.T, seen.reshape(len(seen), -1))
             # Added behind the move, the bias would bring the move into being.
             z = z + params["bias"][:, None] if use_bias else z
-            return jnp.moveaxis(z.reshape(channels, *seen.shape[1:]), 0, 3), state
+            return jnp.moveaxis(z.reshape(width, *seen.shape[1:]), 0, 3), state
         z = product(patches(x, window, strides, padding, channel_axis=3), kernel)
         return (z + params["bias"][None, None, None] if use_bias else z), state
 

@@ -56,13 +56,17 @@ def keep_mask(
 
     Args:
         key: a threefry key.
-        shape: `[B, ...]`; the axes after the first together number the units.
+        shape: `[B, ...]`; the axes after the first number the units, the last of them
+            first, so that the number of one does not depend on how many channels or
+            units there are.
         keep_prob: in (0, 1]; may be traced.
     """
     # Scrambled, since words that differ in one bit would give correlated masks.
     high, low = _mix(jax.random.key_data(key))
     rows = jnp.arange(shape[0], dtype=jnp.uint32) * jnp.uint32(0x9E3779B9)
     units = jnp.arange(math.prod(shape[1:]), dtype=jnp.uint32) * jnp.uint32(0x85EBCA6B)
+    if len(shape) > 2:
+        units = units.reshape(shape[-1], -1).T.ravel()
     bits = _mix(_mix(rows + high)[:, None] ^ (units + low)[None])
     threshold = jnp.asarray(keep_prob * 2.0**24).astype(jnp.int32)
     return ((bits >> 8).astype(jnp.int32) < threshold).reshape(shape)

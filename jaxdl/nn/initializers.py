@@ -6,42 +6,44 @@ how wide: it holds no key and no shape, and its scale may be a traced hyperparam
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-Initializer = Callable[[int, int], ArrayLike]
+Fan = int | jax.Array  # traced where a size is a hyperparameter: the live count
+Initializer = Callable[[Any, Any], ArrayLike]
 
 
-def he(fan_in: int, fan_out: int) -> float:
+def he(fan_in: Fan, fan_out: Fan) -> ArrayLike:
     """Returns `sqrt(2 / fan_in)`, which keeps the signal's size through ReLU layers.
 
     Source: He et al., Delving Deep into Rectifiers, 2015.
     """
     del fan_out
-    return math.sqrt(2 / fan_in)
+    return _sqrt(2 / fan_in)
 
 
-def xavier(fan_in: int, fan_out: int) -> float:
+def xavier(fan_in: Fan, fan_out: Fan) -> ArrayLike:
     """Returns `sqrt(1 / fan_in)`, which keeps the signal's size through tanh layers.
 
     Source: LeCun et al., Efficient BackProp, 1998.
     """
     del fan_out
-    return math.sqrt(1 / fan_in)
+    return _sqrt(1 / fan_in)
 
 
-def glorot(fan_in: int, fan_out: int) -> float:
+def glorot(fan_in: Fan, fan_out: Fan) -> ArrayLike:
     """Returns `sqrt(2 / (fan_in + fan_out))`, between forward and backward signal.
 
     Source: Glorot and Bengio, Understanding the difficulty of training deep
     feedforward neural networks, 2010.
     """
-    return math.sqrt(2 / (fan_in + fan_out))
+    return _sqrt(2 / (fan_in + fan_out))
 
 
-def zeros(fan_in: int, fan_out: int) -> float:
+def zeros(fan_in: Fan, fan_out: Fan) -> float:
     """Returns 0: symmetry never breaks, and the units of a layer stay equal.
 
     Only what treats them differently, such as dropout, tells them apart.
@@ -73,3 +75,7 @@ def normal_per_unit(key: jax.Array, fan_in: int, units: int) -> jax.Array:
     # A loop, since all units at once take XLA twice as long to compile or longer.
     u = jax.lax.map(unit, jnp.arange(units)).T
     return math.sqrt(2) * jax.lax.erf_inv(u)
+
+
+def _sqrt(x: ArrayLike) -> ArrayLike:
+    return math.sqrt(x) if isinstance(x, float) else jnp.sqrt(x)

@@ -10,13 +10,14 @@ A plain function of an array, such as `relu`, is a layer too. Every number given
 layer may be a tracer: a model is built inside the traced function of a training.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-Shape = tuple[int, ...]
+from jaxdl.nn.size import Shape, Size, bound, is_size, only_live
 
 
 class Layer(NamedTuple):
@@ -52,21 +53,44 @@ def as_layer(layer: Layer | Callable[[jax.Array], jax.Array]) -> Layer:
 
     def init(key, in_shape):
         del key
+        bounds = tuple(bound(size) for size in in_shape)
         out = jax.eval_shape(
-            function, jax.ShapeDtypeStruct((1, *in_shape), jnp.result_type(float))
+            function, jax.ShapeDtypeStruct((1, *bounds), jnp.result_type(float))
         )
         if not hasattr(out, "shape"):
             raise TypeError(
                 f"got {function!r} as a layer, which returns {type(out).__name__}; "
                 "expected a function from an array to an array"
             )
-        return (), (), out.shape[1:]
+        return (), (), _out_shape(function, in_shape, out.shape[1:])
 
     def apply(params, state, x, *, key=None, train=False):
         del params, key, train
         return function(x), state
 
     return Layer(init, apply)
+
+
+def _out_shape(function: Callable, in_shape: Shape, out: tuple[int, ...]) -> Shape:
+    """Returns the shape that a plain function gives, with the sizes of its input.
+
+    It may keep the shape, or all of it but the sides of images, or be `flatten`.
+    """
+    if not any(is_size(size) for size in in_shape):
+        return out
+    if out == tuple(bound(size) for size in in_shape):
+        return in_shape
+    *sides, features = in_shape
+    if not any(is_size(size) for size in sides):
+        if function is flatten:
+            return (features * math.prod(sides),)
+        if len(out) == len(in_shape) and out[-1] == bound(features):
+            return (*out[:-1], features)
+    raise ValueError(
+        f"{getattr(function, '__name__', function)} made shape {out} of {in_shape}, "
+        "which has a Size; expected a function that keeps the shape, or that of the "
+        "last axis, or nn.flatten"
+    )
 
 
 def serial(*layers: Layer | Callable[[jax.Array], jax.Array]) -> Layer:
@@ -119,7 +143,7 @@ def residual(*layers: Layer | Callable[[jax.Array], jax.Array]) -> Layer:
 
     def init(key, in_shape):
         params, state, out_shape = inner.init(key, in_shape)
-        if out_shape != in_shape:
+        if not _same_shape(out_shape, in_shape):
             raise ValueError(
                 f"residual got layers from shape {in_shape} to {out_shape}; expected "
                 "the same shape, since both are added"
@@ -133,22 +157,83 @@ def residual(*layers: Layer | Callable[[jax.Array], jax.Array]) -> Layer:
     return Layer(init, apply, inner.parts, residual)
 
 
-def repeat(layer: Layer | Callable[[jax.Array], jax.Array], times: int) -> Layer:
+def repeat(layer: Layer | Callable[[jax.Array], jax.Array], times: int | Size) -> Layer:
     """Returns `serial(layer, ..., layer)`, each with parameters of its own.
+
+    With a `Size`, parameters and state have a leading axis, `[bound, ...]`; what is not
+    live is zero and passed by.
 
     Args:
         layer: what is repeated.
-        times: how often, a plain int of at least 0; 0 is the identity.
+        times: how often, a plain int of at least 0, where 0 is the identity, or a
+            `Size`.
 
     Raises:
-        TypeError: `times` is not a plain int, for example a traced hyperparameter.
-        ValueError: `times` is below 0.
+        TypeError: `times` is neither, for example a traced hyperparameter.
+        ValueError: `times` is below 0, or a `Size` while the layer changes the shape.
     """
-    check_count("repeat", "times", times, least=0)
+    check_size("repeat", "times", times, least=0)
+    if isinstance(times, Size):
+        return _repeat_live(as_layer(layer), times)
     return serial(*[layer] * times)
 
 
-def check_count(layer: str, name: str, count: int, *, least: int) -> None:
+def _repeat_live(layer: Layer, times: Size) -> Layer:
+    def init(key, in_shape):
+        out_shapes = []
+
+        def one(i):
+            params, state, out_shape = layer.init(jax.random.fold_in(key, i), in_shape)
+            out_shapes.append(out_shape)
+            return params, state
+
+        stacked = jax.vmap(one)(jnp.arange(times.bound))
+        if not _same_shape(out_shapes[0], in_shape):
+            raise ValueError(
+                f"repeat got layers from shape {in_shape} to {out_shapes[0]}; expected "
+                "the same shape, since how often they are applied is a Size"
+            )
+        params, state = jax.tree.map(lambda x: only_live(x, times, 0), stacked)
+        live = jnp.asarray(times.live, jnp.int32)
+        return params, {"live": live, "layers": state}, in_shape
+
+    def apply(params, state, x, *, key=None, train=False):
+        def one(x, layer_i):
+            i, params, state = layer_i
+            layer_key = None if key is None else jax.random.fold_in(key, i)
+            y, new = layer.apply(params, state, x, key=layer_key, train=train)
+            live = i < times_live
+            kept = jax.tree.map(lambda a, b: jnp.where(live, a, b), new, state)
+            return jnp.where(live, y, x), kept
+
+        times_live = state["live"]
+        layers = jnp.arange(times.bound), params, state["layers"]
+        x, new = jax.lax.scan(one, x, layers)
+        return x, {"live": times_live, "layers": new}
+
+    return Layer(init, apply)
+
+
+def _same_shape(a: Shape, b: Shape) -> bool:
+    """Returns whether two shapes are alike; sizes are by their identity."""
+    return len(a) == len(b) and all(
+        x is y or (not is_size(x) and x == y) for x, y in zip(a, b, strict=True)
+    )
+
+
+def check_size(layer: str, name: str, size: int | Size, *, least: int) -> None:
+    """Checks a number that may be a `Size`.
+
+    Raises:
+        TypeError: it is neither that nor a plain int.
+        ValueError: a plain int, or a bound, is below `least`.
+    """
+    check_count(layer, name, bound(size), least=least, way=" or AsSize(...)")
+
+
+def check_count(
+    layer: str, name: str, count: int, *, least: int, way: str = ""
+) -> None:
     """Checks a number that shapes the program.
 
     Raises:
@@ -158,8 +243,8 @@ def check_count(layer: str, name: str, count: int, *, least: int) -> None:
     if not isinstance(count, int) or isinstance(count, bool):
         raise TypeError(
             f"{layer} got {name}={count!r} ({type(count).__name__}); expected a plain "
-            "int, since it shapes the program: give the hyperparameter as a constant "
-            "or as Static([...]) in the space"
+            "int, since it shapes the program: give the hyperparameter as a constant, "
+            f"as Static([...]){way} in the space"
         )
     if count < least:
         raise ValueError(f"{layer} got {name}={count}; expected at least {least}")

@@ -178,7 +178,67 @@ class Static(_TypedAny):
         return options[_index(u, len(self.options))]
 
 
-DISTRIBUTIONS = (Uniform, LogUniform, OneMinusLogUniform, IntUniform, Choice, Static)
+@dataclasses.dataclass(frozen=True)
+class AsSize(_TypedAny):
+    """A number of units, channels or layers, which reaches the recipe as `nn.Size`.
+
+    Members whose sizes lie below the same bound share a program. The bounds follow from
+    what is given here, never from the draw: as few as leave at most a quarter more
+    units computed than live ones, and at most 8.
+
+    Args:
+        values: `IntUniform`, a `Choice` of ints, or ints `[members]` used as given.
+
+    Raises:
+        SpaceError: anything else, no value at all, or a size below 0.
+    """
+
+    values: Any
+
+    def __post_init__(self):
+        if not isinstance(self.values, IntUniform | Choice):
+            object.__setattr__(self, "values", np.asarray(self.values))
+        sizes = self._quantiles()
+        if sizes.dtype.kind not in "iu" or sizes.size == 0 or sizes.min() < 0:
+            raise SpaceError(
+                f"got {self}; expected IntUniform, a Choice of ints, or ints, one a "
+                "member, all at least 0"
+            )
+
+    def quantile(self, u: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Returns those of the distribution."""
+        return self.values.quantile(u)
+
+    def bounds(self) -> tuple[int, ...]:
+        """Returns the bounds in rising order; a size belongs to the least not below."""
+        sizes = self._quantiles()
+        for count in range(1, MOST_BOUNDS + 1):
+            parts = np.array_split(sizes, count)
+            bounds = [int(part[-1]) for part in parts if len(part)]
+            computed = sum(len(part) * int(part[-1]) for part in parts if len(part))
+            if computed <= MOST_PADDING * sizes.sum():
+                break
+        return tuple(sorted(set(bounds)))
+
+    def _quantiles(self) -> NDArray[Any]:
+        """Returns sizes that stand for all, each as often as it is to be expected."""
+        if isinstance(self.values, IntUniform):
+            return np.arange(self.values.low, self.values.high + 1)
+        given = self.values
+        sizes = given.options if isinstance(given, Choice) else np.ravel(given)
+        return np.sort(np.asarray(sizes))
+
+
+SCALES = (Uniform, LogUniform, OneMinusLogUniform)  # of floats
+DISTRIBUTIONS = (*SCALES, IntUniform, Choice, Static)
+MOST_BOUNDS = 8
+MOST_PADDING = 1.25  # times the live units
+
+
+def is_distribution(leaf: Any) -> bool:
+    """Returns whether a leaf of a space is drawn from."""
+    inner = leaf.values if isinstance(leaf, AsSize) else leaf
+    return isinstance(inner, DISTRIBUTIONS)
 
 
 def _index(u: NDArray[np.float64], options: int) -> NDArray[np.int64]:

@@ -11,6 +11,7 @@ from jaxdl.train.epoch import make_epoch
 from jaxdl.train.fit import fit, train_epochs
 from jaxdl.train.hyperparameters import (
     TRACED,
+    Bound,
     RecipeError,
     Structure,
     canonical,
@@ -41,6 +42,7 @@ from jaxdl.train.state import (
 from jaxdl.train.step import make_cost, make_eval, make_predict, make_step
 
 __all__ = [
+    "Bound",
     "DIVERGED",
     "FATES",
     "HPARAMS",

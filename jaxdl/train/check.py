@@ -77,6 +77,11 @@ def inspect(
     with tracing_errors_explained():
         train_state = jax.eval_shape(begin, traced, jax.random.key(0))
     size = built[0].batch_size
+    if any(isinstance(side, nn.Size) for side in out_shapes[0]):
+        raise RecipeError(
+            f"the model's outputs have shape {out_shapes[0]}; expected plain sizes: "
+            "give the last layer as many units as the labels ask for"
+        )
     check_training(built[0], data, out_shapes[0])
     batch = jax.tree.map(
         lambda x: jax.ShapeDtypeStruct((size, *x.shape[1:]), default_type(x.dtype)),

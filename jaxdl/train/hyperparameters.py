@@ -1,20 +1,28 @@
 """Which hyperparameters are traced, and which reach the recipe as plain values.
 
-Sampled numbers and every float are traced; every other plain value (`str`, `int`,
+Sampled numbers and every float are traced; of a `Size` the live count is; every other plain value (`str`, `int`,
 `bool`, `None`) is static: it shapes the program and reaches the recipe unchanged, from
 outside `jit`. A hyperparameter's name is its path, such as `optimizer.learning_rate`.
 """
 
 import dataclasses
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import PyTreeDef
 
+from jaxdl.nn import Size
+
 PlainValue = str | int | float | bool | None
 TRACED = object()  # stands in a Structure where a traced number goes
+
+
+class Bound(NamedTuple):
+    """Stands in a Structure where a `Size` goes, whose live count is traced."""
+
+    bound: int
 
 
 class RecipeError(TypeError):
@@ -30,7 +38,7 @@ class Structure:
 
     treedef: PyTreeDef
     names: tuple[str, ...]  # of all leaves, in the tree's order
-    values: tuple[Any, ...]  # a plain value, or TRACED
+    values: tuple[Any, ...]  # a plain value, TRACED or a Bound
     kinds: tuple[type, ...] = dataclasses.field(init=False)  # 1 == True == 1.0
 
     def __post_init__(self):
@@ -57,7 +65,7 @@ def partition(hp: Any) -> tuple[dict[str, jax.Array], Structure]:
     """Returns the traced numbers by name, and the structure with the static values.
 
     Args:
-        hp: a pytree of floats, scalar arrays and plain values.
+        hp: a pytree of floats, scalar arrays, sizes and plain values.
 
     Raises:
         RecipeError: a leaf is neither a number nor `str`, `int`, `bool` or `None`.
@@ -65,7 +73,10 @@ def partition(hp: Any) -> tuple[dict[str, jax.Array], Structure]:
     names, leaves, treedef = flatten(hp)
     traced, values = {}, []
     for name, leaf in zip(names, leaves, strict=True):
-        if isinstance(leaf, float | np.generic | np.ndarray | jax.Array):
+        if isinstance(leaf, Size):
+            traced[name] = canonical(leaf.live)
+            values.append(Bound(leaf.bound))
+        elif isinstance(leaf, float | np.generic | np.ndarray | jax.Array):
             traced[name] = canonical(leaf)
             values.append(TRACED)
         elif leaf is None or isinstance(leaf, str | int | bool):
@@ -82,10 +93,21 @@ def partition(hp: Any) -> tuple[dict[str, jax.Array], Structure]:
 def combine(traced: dict[str, jax.Array], structure: Structure) -> Any:
     """Returns the hyperparameters that `partition` took apart."""
     leaves = (
-        traced[name] if value is TRACED else value
+        _combined(traced.get(name), value)
         for name, value in zip(structure.names, structure.values, strict=True)
     )
     return jax.tree.unflatten(structure.treedef, leaves)
+
+
+def is_traced(value: Any) -> bool:
+    """Returns whether an entry of a Structure stands for a traced number."""
+    return value is TRACED or isinstance(value, Bound)
+
+
+def _combined(number: Any, value: Any) -> Any:
+    if isinstance(value, Bound):
+        return Size(number, value.bound)
+    return number if value is TRACED else value
 
 
 def canonical(value: Any) -> jax.Array:

@@ -12,8 +12,15 @@ from numpy.typing import ArrayLike, NDArray
 from jaxdl import nn
 from jaxdl.data import Dataset
 from jaxdl.data.dataset import check_dataset
+from jaxdl.nn.losses import PerExample
 from jaxdl.train.check import check_labels
-from jaxdl.train.hyperparameters import TRACED, Structure, canonical, combine, flatten
+from jaxdl.train.hyperparameters import (
+    Structure,
+    canonical,
+    combine,
+    flatten,
+    is_traced,
+)
 from jaxdl.train.metrics import confusion_matrix, multilabel_confusion
 from jaxdl.train.recipe import RecipeFunction, build
 from jaxdl.train.state import TrainState
@@ -72,7 +79,7 @@ class Member:
             ValueError: the recipe's loss is not one of classes.
         """
         self._check(dataset)
-        loss = nn.plain_loss(build(self.recipe, self.hparams).loss)
+        loss = nn.plain_loss(self.loss)
         if not nn.has_classes(loss):
             raise ValueError(
                 f"got a recipe with the loss {getattr(loss, '__name__', loss)}; "
@@ -88,17 +95,21 @@ class Member:
         predict, _ = _programs(self.recipe, self.structure)
         arguments = self._traced(), self.params, self.state
         outputs = predict.eval_shape(*arguments, canonical(dataset.inputs))
-        loss = build(self.recipe, self.hparams).loss
-        check_labels(loss, dataset, outputs.shape[1:], "the dataset")
+        check_labels(self.loss, dataset, outputs.shape[1:], "the dataset")
+
+    @property
+    def loss(self) -> PerExample:
+        """Returns the recipe's loss for these hyperparameters."""
+        return build(self.recipe, combine(self._traced(), self.structure)).loss
 
     def _traced(self) -> dict[str, jax.Array]:
         names, leaves, _ = flatten(self.hparams)
         return {
-            name: canonical(leaf)
+            name: canonical(nn.size.live(leaf))
             for name, leaf, value in zip(
                 names, leaves, self.structure.values, strict=True
             )
-            if value is TRACED
+            if is_traced(value)
         }
 
 

@@ -1,0 +1,101 @@
+"""A size that is a hyperparameter: how much of an array counts.
+
+A program has fixed shapes. A layer given a `Size` allocates its bound and keeps what is
+not live exactly zero, so that it computes what it would at the live size alone.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+Shape = tuple[Any, ...]  # of an example; entries int or Size
+
+
+@dataclasses.dataclass(frozen=True)
+class Size:
+    """The first `live` of `bound` units, channels or layers.
+
+    It can be added to, multiplied with and floor-divided by a plain int, which does so
+    with both. The recipe gets one for each `AsSize` of the space, its `live` traced.
+
+    Raises:
+        TypeError: the bound, or the int in an operation, is not a plain int; a `Size`
+            is used as a plain number.
+        ValueError: a plain `live` is below 0 or above the bound.
+    """
+
+    live: Any  # [] int32, 0..bound
+    bound: int
+
+    def __post_init__(self):
+        if isinstance(self.bound, bool) or not isinstance(self.bound, int):
+            raise TypeError(f"got Size with bound={self.bound!r}; expected a plain int")
+        if isinstance(self.live, int | np.integer) and not 0 <= self.live <= self.bound:
+            raise ValueError(
+                f"got Size(live={self.live}, bound={self.bound}); expected a live size "
+                "from 0 to the bound"
+            )
+
+    def __add__(self, n: int) -> "Size":
+        return self._map(lambda x: x + n, n)
+
+    def __mul__(self, n: int) -> "Size":
+        return self._map(lambda x: x * n, n)
+
+    def __floordiv__(self, n: int) -> "Size":
+        return self._map(lambda x: x // n, n)
+
+    __radd__, __rmul__ = __add__, __mul__
+
+    def __index__(self) -> int:
+        raise TypeError(
+            "got a Size where a plain number is wanted: it is another one for each "
+            "model. Give it to layers, compute with + * // and plain ints, or make the "
+            "hyperparameter Static([...]) in the space"
+        )
+
+    __float__ = __bool__ = __index__
+
+    def _map(self, function: Callable[[Any], Any], n: Any) -> "Size":
+        if isinstance(n, bool) or not isinstance(n, int):
+            raise TypeError(f"got a Size with {n!r}; expected a plain int beside it")
+        return Size(function(self.live), function(self.bound))
+
+
+def bound(size: Any) -> int:
+    """Returns how long an axis of this size is in the program."""
+    return size.bound if isinstance(size, Size) else size
+
+
+def live(size: Any) -> Any:
+    """Returns how much of it counts, a plain int or a traced one."""
+    return size.live if isinstance(size, Size) else size
+
+
+def live_state(size: Any) -> dict[str, jax.Array]:
+    """Returns what a layer keeps of its input's size, to mask it by; empty if plain."""
+    return {"live": jnp.asarray(size.live, jnp.int32)} if is_size(size) else {}
+
+
+def is_size(size: Any) -> bool:
+    return isinstance(size, Size)
+
+
+def only_live(x: jax.Array, size: Any, axis: int = -1) -> jax.Array:
+    """Returns x with zeros where an axis is beyond a live size.
+
+    Args:
+        x: an array whose axis is as long as the size's bound.
+        size: a `Size`, its live count alone, or a plain int, which masks nothing.
+        axis: the axis.
+    """
+    if isinstance(size, int):
+        return x
+    shape = [1] * x.ndim
+    shape[axis] = x.shape[axis]
+    counts = (jnp.arange(x.shape[axis]) < live(size)).reshape(shape)
+    return jnp.where(counts, x, 0)
