@@ -11,16 +11,23 @@ from jaxdl.search import (
     Static,
     SweepResult,
     Uniform,
+    coarse_to_fine,
     grid,
+    gridded,
+    halving,
+    hyperband,
+    pbt,
     refine,
     sample,
+    sobol,
     sweep,
 )
 from jaxdl.train import Member, Recipe, fit
 
 __all__ = [
     "Choice", "IntUniform", "LogUniform", "Member", "OneMinusLogUniform", "Plan",
-    "Recipe", "Static", "SweepResult", "Uniform", "data", "diagnose",
-    "enable_compilation_cache", "experiment", "fit", "grid", "nn", "optim", "refine",
-    "runs", "sample", "search", "sweep", "train",
+    "Recipe", "Static", "SweepResult", "Uniform", "coarse_to_fine", "data", "diagnose",
+    "enable_compilation_cache", "experiment", "fit", "grid", "gridded", "halving",
+    "hyperband", "nn", "optim", "pbt", "refine", "runs", "sample", "search", "sobol",
+    "sweep", "train",
 ]  # fmt: skip

@@ -94,6 +94,8 @@ def sweep_progress(
 
     with bar:
         yield show
+        # Members that stopped or diverged leave steps that nobody takes.
+        bar.update(task, completed=member_steps)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

@@ -9,9 +9,13 @@ from jaxdl.search.distributions import (
     Static,
     Uniform,
 )
+from jaxdl.search.draws import coarse_to_fine, gridded, random, sobol
+from jaxdl.search.halving import halving, hyperband
+from jaxdl.search.pbt import pbt
 from jaxdl.search.plan import Plan, make_plan
 from jaxdl.search.refine import grid, refine
 from jaxdl.search.result import SweepResult
+from jaxdl.search.rungs import Rung, Search, Standing, ranking
 from jaxdl.search.space import sample
 from jaxdl.search.sweep import sweep
 
@@ -21,13 +25,24 @@ __all__ = [
     "LogUniform",
     "OneMinusLogUniform",
     "Plan",
+    "Rung",
+    "Search",
     "SpaceError",
+    "Standing",
     "Static",
     "SweepResult",
     "Uniform",
+    "coarse_to_fine",
     "grid",
+    "gridded",
+    "halving",
+    "hyperband",
     "make_plan",
+    "pbt",
+    "random",
+    "ranking",
     "refine",
     "sample",
+    "sobol",
     "sweep",
 ]

@@ -53,17 +53,21 @@ class Shared(NamedTuple):
     patience: Any  # [] epochs; None: no early stopping
 
 
+Carried = tuple[TrainState, Progress]
+
+
 class Trained(NamedTuple):
     """A block after its training, on the host."""
 
-    structure: Structure
-    members: NDArray[np.int64]  # [n] ids
+    group: Group  # its n members
     params: Any  # [K, ...]
     state: Any  # [K, ...]
     fate: NDArray[np.int32]  # [n] index into FATES
-    stopped_at: NDArray[np.int32]  # [n] step; -1 for the finished
+    stopped_at: NDArray[np.int32]  # [n] step; -1 for the running
+    steps: NDArray[np.int32]  # [n] that each has taken
     kept_epoch: NDArray[np.int32]  # [n] epoch of params and state
     metrics: dict[str, NDArray[Any]]  # [epochs, n]
+    carried: Carried | None  # [K, ...] what it goes on from; None: it will not
 
 
 class Programs(NamedTuple):
@@ -76,10 +80,9 @@ class Programs(NamedTuple):
 def make_blocks(groups: list[Group], width: int) -> list[Group]:
     """Returns the groups cut into blocks of at most `width` members."""
     return [
-        Group(
-            group.structure,
-            group.members[i : i + width],
-            {name: column[i : i + width] for name, column in group.traced.items()},
+        group._replace(
+            members=group.members[i : i + width],
+            traced={name: c[i : i + width] for name, c in group.traced.items()},
         )
         for group in groups
         for i in range(0, len(group.members), width)
@@ -138,50 +141,73 @@ def train_block(
     block: Group,
     width: int,
     shared: Shared,
-    epochs: int,
+    carried: Carried | None,
     report: Report,
+    *,
+    last: bool,
 ) -> Trained:
-    """Returns the block after `epochs` epochs, trained where what is shared lies.
+    """Returns the block after its epochs, trained where what is shared lies.
 
     Args:
         programs: compiled for the block and the device.
         block: whom to train.
         width: K.
         shared: data and key.
-        epochs: at least 1.
+        carried: what its members go on from, `[n, ...]`; None: they begin.
         report: called after each epoch with its number, the fates and metrics, `[n]`.
+        last: whether its members never go on.
     """
     n = len(block.members)
     (device,) = shared.key.devices()
 
     def padded(column):
-        return jax.device_put(np.pad(column, (0, width - n), mode="edge"), device)
+        widths = [(0, width - n)] + [(0, 0)] * (np.ndim(column) - 1)
+        return jax.device_put(np.pad(column, widths, mode="edge"), device)
 
     traced = {name: padded(column) for name, column in block.traced.items()}
-    ids = padded(block.members.astype(np.int32))
-    begun: tuple[TrainState, Progress] = programs.start(traced, ids, shared.key)
+    if carried is None:
+        ids = padded(block.members.astype(np.int32))
+        begun: Carried = programs.start(traced, ids, shared.key)
+    else:
+        begun = _typed_key(jax.tree.map(padded, carried))
     train_state, progress, metrics = train_epochs(
         lambda train_state, progress, number: programs.epoch(
             traced, train_state, progress, np.int32(number), *shared
         ),
         *begun,
-        epochs,
+        range(block.first, block.until),
         lambda number, fate, metrics: report(
             number, fate[:n], {name: value[:n] for name, value in metrics.items()}
         ),
     )
     params, state, kept_epoch = jax.device_get(kept(train_state, progress))
-    fate, stopped_at = jax.device_get((progress.fate, progress.stopped_at))
+    fate, stopped_at, steps = jax.device_get(
+        (progress.fate, progress.stopped_at, train_state.step)
+    )
     return Trained(
-        block.structure,
-        block.members,
+        block,
         params,
         state,
         fate[:n],
         stopped_at[:n],
+        steps[:n],
         kept_epoch[:n],
         {name: value[:, :n] for name, value in metrics.items()},
+        None if last else jax.device_get(_plain_key((train_state, progress))),
     )
+
+
+def _plain_key(carried: Carried) -> Carried:
+    """Returns what is carried with its keys as numbers, which the host can hold."""
+    train_state, progress = carried
+    key = jax.random.key_data(train_state.key)
+    return train_state._replace(key=key), progress
+
+
+def _typed_key(carried: Carried) -> Carried:
+    train_state, progress = carried
+    key = jax.random.wrap_key_data(train_state.key, impl="threefry2x32")
+    return train_state._replace(key=key), progress
 
 
 @functools.lru_cache(maxsize=32)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from jaxdl import terminal
 from jaxdl.search.blocks import Trained
 from jaxdl.search.plan import Plan
+from jaxdl.search.rungs import Rung, ranking
 from jaxdl.train import Member, RecipeFunction, flatten
 
 
@@ -27,16 +28,18 @@ class SweepResult:
     kept_epoch: NDArray[np.int32]  # [members] epoch that the weights are from, or -1
     plan: Plan
     precisions: tuple[str, ...]  # of matrix products, in any of the space's programs
-    blocks: tuple[Trained, ...]  # parameters and layer state, as they were trained
+    rungs: tuple[Rung, ...]  # what the search asked for, one after another
+    blocks: tuple[
+        Trained | None, ...
+    ]  # parameters and layer state, as they were trained
+    places: NDArray[np.int64]  # [members, 2] block and slot of each
 
     def ranking(self) -> NDArray[np.int64]:
         """Returns member ids, lowest dev error of the kept epoch first, ties by loss.
 
         Members that diverged, or whose dev loss is not finite, come last.
         """
-        final = self.final()
-        error, loss = final["dev_error"], final["dev_loss"]
-        return np.lexsort((loss, error, ~np.isfinite(loss)))
+        return ranking(self.final())
 
     def final(self) -> dict[str, NDArray[Any]]:
         """Returns the metrics of each member's kept epoch, `[members]`.
@@ -69,17 +72,20 @@ class SweepResult:
 
         Raises:
             IndexError: there is no such member.
+            ValueError: the search never trained it.
         """
         i, members = operator.index(i), len(self.status)
         if not 0 <= i < members:
             raise IndexError(f"got member {i}; expected 0..{members - 1}")
-        block = next(block for block in self.blocks if i in block.members)
-        slot = int(np.flatnonzero(block.members == i)[0])
+        index, slot = self.places[i]
+        block = self.blocks[index] if index >= 0 else None
+        if block is None:
+            raise ValueError(f"member {i} never trained: the search did not ask for it")
         params, state = jax.tree.map(lambda x: x[slot], (block.params, block.state))
         stopped_at = int(self.stopped_at[i])
         return Member(
             self.recipe,
-            block.structure,
+            block.group.structure,
             jax.tree.map(lambda column: column[i], self.hparams),
             {name: curve[i] for name, curve in self.metrics.items()},
             str(self.status[i]),

@@ -7,7 +7,7 @@ numbers, which are traced, or of texts or Python objects, which are static.
 import functools
 import itertools
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -20,11 +20,16 @@ from jaxdl.train import HPARAMS, TRACED, Structure, canonical, flatten
 
 
 class Group(NamedTuple):
-    """The members that agree on all static values, and so share one program."""
+    """Members that agree on all static values, and so share one program.
+
+    They train side by side through the same epochs, and so on the same batches.
+    """
 
     structure: Structure
     members: NDArray[np.int64]  # [n] their ids
     traced: dict[str, NDArray[Any]]  # [n] by name
+    first: int  # epoch that they train next
+    until: int  # epochs that they will have trained
 
 
 def sample(key: jax.Array, space: Any, members: int) -> Any:
@@ -44,34 +49,61 @@ def sample(key: jax.Array, space: Any, members: int) -> Any:
     """
     if isinstance(members, bool) or not isinstance(members, int) or members < 1:
         raise SpaceError(f"got members={members!r}; expected an int of at least 1")
+    return fill(space, members, lambda name: _uniforms(key, name, members))
+
+
+def fill(
+    space: Any, members: int, uniforms: Callable[[str], NDArray[np.float64]]
+) -> Any:
+    """Returns the space's tree with arrays `[members]`.
+
+    Args:
+        space: as for `sample`.
+        members: at least 1.
+        uniforms: the fractions in (0, 1), `[members]`, at whose quantiles a named
+            distribution is read.
+
+    Raises:
+        SpaceError: as `sample`.
+    """
     names, leaves, treedef = flatten(space)
     columns = [
-        _column(name, leaf, members, key)
+        _default_type(leaf.quantile(uniforms(name)))
+        if isinstance(leaf, DISTRIBUTIONS)
+        else _column(name, leaf, members)
         for name, leaf in zip(names, leaves, strict=True)
     ]
     return jax.tree.unflatten(treedef, columns)
 
 
-def groups(space: Any, hparams: Any, count: int) -> list[Group]:
-    """Returns the members by static values, in the order of their first members.
+def groups(
+    space: Any,
+    hparams: Any,
+    members: NDArray[np.int64],
+    first: NDArray[np.int64],
+    until: NDArray[np.int64],
+) -> list[Group]:
+    """Returns members by static values and epochs, in the order of their first ones.
 
     Args:
         space: as for `sample`.
-        hparams: what `sample` returned.
-        count: how many members, also where the space has no leaf to tell.
+        hparams: of the members, `[n]`.
+        members: their ids, `[n]`.
+        first: the epoch that each trains next, `[n]`.
+        until: how many epochs each will have trained, `[n]`.
     """
     names, leaves, treedef = flatten(space)
     columns = treedef.flatten_up_to(hparams)
     static = [is_static(leaf) for leaf in leaves]
-    members: dict[Structure, list[int]] = {}
-    for i in range(count):
+    slots: dict[tuple[Structure, int, int], list[int]] = {}
+    for i, span in enumerate(zip(first.tolist(), until.tolist(), strict=True)):
         values = (c[i] if s else TRACED for c, s in zip(columns, static, strict=True))
         structure = Structure(treedef, names, tuple(values))
-        members.setdefault(structure, []).append(i)
+        slots.setdefault((structure, *span), []).append(i)
     traced = [(n, c) for n, c, s in zip(names, columns, static, strict=True) if not s]
     return [
-        Group(structure, np.array(ids), {name: c[ids] for name, c in traced})
-        for structure, ids in members.items()
+        Group(structure, members[own], {n: c[own] for n, c in traced}, *span)
+        for (structure, *span), own in slots.items()
     ]
 
 
@@ -105,9 +137,8 @@ def _static_options(leaf: Any) -> Sequence[Any]:
     return tuple({(type(o), o): o for o in options}.values())
 
 
-def _column(name: str, leaf: Any, members: int, key: jax.Array) -> NDArray[Any]:
-    if isinstance(leaf, DISTRIBUTIONS):
-        return _default_type(leaf.quantile(_uniforms(key, name, members)))
+def _column(name: str, leaf: Any, members: int) -> NDArray[Any]:
+    """Returns the values, one a member, of a leaf that is no distribution."""
     if is_static(leaf):
         values = np.asarray(leaf, object)
         Static(values.ravel().tolist())  # which refuses what is no plain value

@@ -1,40 +1,25 @@
 """Training many models at once."""
 
-import concurrent.futures
-import functools
 import os
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import jax
 import numpy as np
 
-from jaxdl import runs, terminal
+from jaxdl import runs
 from jaxdl.data import Splits, check
-from jaxdl.search.blocks import (
-    Programs,
-    Shared,
-    Trained,
-    compile_all,
-    lower,
-    make_blocks,
-    train_block,
-)
-from jaxdl.search.memory import block_bytes, fitting
-from jaxdl.search.plan import (
-    COMPILE_SECONDS,
-    MAX_PROGRAMS,
-    Plan,
-    check_plan,
-    make_plan,
-)
+from jaxdl.search.blocks import Shared
+from jaxdl.search.draws import random
+from jaxdl.search.engine import Engine
+from jaxdl.search.plan import MAX_PROGRAMS, Plan, check_plan, make_plan
+from jaxdl.search.population import Population
 from jaxdl.search.record import write_run
 from jaxdl.search.result import SweepResult
-from jaxdl.search.space import Group, groups, is_static, sample, structures
-from jaxdl.search.workers import place, worker_devices
+from jaxdl.search.rungs import Asking, Rung, Search, Standing
+from jaxdl.search.space import is_static, structures
+from jaxdl.search.workers import worker_devices
 from jaxdl.train import (
-    DIVERGED,
     FATES,
     RUNNING,
     Outline,
@@ -61,6 +46,7 @@ def sweep(
     key: jax.Array,
     members: int,
     epochs: int,
+    search: Search | None = None,
     patience: int | None = None,
     run_dir: str | os.PathLike[str] | None = None,
     plan: Plan | None = None,
@@ -81,7 +67,10 @@ def sweep(
         data: normalized train, dev and test sets; test is not looked at.
         key: a threefry key, `jax.random.key(seed)`.
         members: how many models, at least 1.
-        epochs: at least 1.
+        epochs: at least 1; that no member exceeds.
+        search: who trains with which hyperparameters and how long, such as
+            `halving()`; by default `random`: every member is drawn by itself and
+            trains to the end.
         patience: how many epochs in a row a member may pass without a lower dev error
             (ties by dev loss) before it stops; the weights of its best epoch are kept.
             None: no early stopping, the last epoch's weights are kept. A block ends
@@ -106,38 +95,29 @@ def sweep(
     if plan is not None:
         check_plan(plan)
     check(data)
-    hparams = sample(key, space, members)
+    asking = (search or random)(key, space, members, epochs)
+    rung = next(asking)
     if run_dir is not None:
         runs.claim(run_dir)
-    outlines = _outlines(recipe, space, hparams, data)
+    outlines = _outlines(recipe, space, rung.hparams, data)
     devices = worker_devices()
     if plan is None:
         plan = make_plan(outlines.values(), devices[0].platform)
-    width = plan.block_width
-    blocks = make_blocks(groups(space, hparams, members), width)
-    placed = {d: _share(d, data, key, patience) for d in dict.fromkeys(devices)}
-    compiled = _compile(recipe, blocks, width, placed, progress)
-    needed = max(block_bytes(p.epoch, placed[d]) for (_, d), p in compiled.items())
-    devices = fitting(devices, needed, width)
-    steps = {s: outline.steps_per_epoch for s, outline in outlines.items()}
-    total = epochs * sum(len(b.members) * steps[b.structure] for b in blocks)
-
-    with terminal.sweep_progress(members, total, enabled=progress) as show:
-        reports = {
-            int(block.members[0]): _reporter(
-                block, epochs, steps[block.structure], show
-            )
-            for block in blocks
-        }
-
-        def work(block, device, stop):
-            report = functools.partial(reports[int(block.members[0])], stop)
-            programs = compiled[block.structure, device]
-            return train_block(programs, block, width, placed[device], epochs, report)
-
-        trained = place(work, blocks, devices)
+    engine = Engine(
+        recipe,
+        space,
+        plan.block_width,
+        steps={s: outline.steps_per_epoch for s, outline in outlines.items()},
+        placed={d: _share(d, data, key, patience) for d in dict.fromkeys(devices)},
+        devices=devices,
+        progress=progress,
+    )
+    population = Population(members, epochs)
+    while rung is not None:
+        engine.train(population, rung)
+        rung = _answer(asking, population.standing(rung.members))
     precisions = sorted({outline.precision for outline in outlines.values()})
-    result = _gather(recipe, hparams, plan, tuple(precisions), trained)
+    result = _result(recipe, plan, tuple(precisions), population)
     if run_dir is not None:
         try:
             write_run(run_dir, result, space, key, epochs, patience)
@@ -176,88 +156,29 @@ def _share(
     return jax.device_put(shared, device)
 
 
-def _compile(
-    recipe: RecipeFunction,
-    blocks: list[Group],
-    width: int,
-    placed: dict[jax.Device, Shared],
-    progress: bool,
-) -> dict[tuple[Structure, jax.Device], Programs]:
-    """Returns the programs of every structure and device, having told what to expect.
-
-    All are traced before the first is compiled, and compiled before the first trains,
-    so that errors come early.
-    """
-    first = {block.structure: block for block in blocks}
-    programs = len(first) * len(placed)
-    terminal.say(
-        f"{sum(len(b.members) for b in blocks)} members in {len(blocks)} blocks of "
-        f"{width}; compiling {programs} "
-        f"program{'s' * (programs > 1)}, about {COMPILE_SECONDS:g} s each",
-        enabled=progress,
-    )
-    lowered = {
-        (structure, device): lower(recipe, block, width, shared)
-        for structure, block in first.items()
-        for device, shared in placed.items()
-    }
-    return dict(zip(lowered, compile_all(list(lowered.values())), strict=True))
+def _answer(asking: Asking, standing: Standing) -> Rung | None:
+    """Returns the rung that a search asks for next; None if it has ended."""
+    try:
+        return asking.send(standing)
+    except StopIteration:
+        return None
 
 
-def _reporter(
-    block: Group,
-    epochs: int,
-    steps: int,
-    show: Callable[[int, int, float], None],
-) -> Callable[..., None]:
-    """Returns what a block calls after each of its epochs of `steps` steps.
-
-    A block that starts again shows nothing until it is where it was.
-    """
-    died, left, shown = 0, epochs, 0
-
-    def report(stop, number, fate, metrics):
-        nonlocal died, left, shown
-        if stop.is_set():
-            raise concurrent.futures.CancelledError
-        if number < shown:
-            return
-        shown = number + 1
-        before, died = died, int(np.sum(fate == DIVERGED))
-        done = 1 if np.any(fate == RUNNING) else left  # else the block ends here
-        left -= done
-        error = metrics["dev_error"]
-        best = np.min(error, initial=np.inf, where=np.isfinite(error))
-        show(len(block.members) * steps * done, died - before, float(best))
-
-    return report
-
-
-def _gather(
-    recipe: RecipeFunction,
-    hparams: Any,
-    plan: Plan,
-    precisions: tuple[str, ...],
-    trained: list[Trained],
+def _result(
+    recipe: RecipeFunction, plan: Plan, precisions: tuple[str, ...], end: Population
 ) -> SweepResult:
-    """Returns the blocks' results in the order of the members' ids."""
-    order = np.argsort(np.concatenate([block.members for block in trained]))
-    fate, stopped_at, kept_epoch = (
-        np.concatenate([getattr(block, name) for block in trained])[order]
-        for name in ("fate", "stopped_at", "kept_epoch")
-    )
-    curves = [block.metrics for block in trained]
+    cut_short = (end.fate == RUNNING) & (end.epochs < end.most)  # by the search
+    status = np.where(cut_short, "stopped", np.array(FATES)[end.fate])
     return SweepResult(
         recipe=recipe,
-        hparams=hparams,
-        metrics={
-            name: np.concatenate([c[name] for c in curves], axis=1).T[order]
-            for name in curves[0]
-        },
-        status=np.array(FATES)[fate],
-        stopped_at=stopped_at,
-        kept_epoch=kept_epoch,
+        hparams=end.hparams(),
+        metrics=end.metrics,
+        status=status,
+        stopped_at=np.where(cut_short, end.steps, end.stopped_at),
+        kept_epoch=end.kept_epoch,
         plan=plan,
         precisions=precisions,
-        blocks=tuple(trained),
+        rungs=tuple(end.rungs),
+        blocks=tuple(end.blocks),
+        places=end.places,
     )

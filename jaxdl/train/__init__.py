@@ -32,7 +32,9 @@ from jaxdl.train.metrics import (
 from jaxdl.train.progress import DIVERGED, FATES, RUNNING, Progress, begin, kept
 from jaxdl.train.recipe import Recipe, RecipeFunction, build
 from jaxdl.train.state import (
+    EXPLORE,
     HPARAMS,
+    ROUND,
     TrainState,
     check_key,
     epoch_order,
@@ -44,8 +46,10 @@ from jaxdl.train.step import make_cost, make_eval, make_predict, make_step
 __all__ = [
     "Bound",
     "DIVERGED",
+    "EXPLORE",
     "FATES",
     "HPARAMS",
+    "ROUND",
     "RUNNING",
     "TRACED",
     "Member",

@@ -77,7 +77,7 @@ def fit(
             train_state, end, metrics = train_epochs(
                 advance,
                 *begun,
-                epochs,
+                range(epochs),
                 lambda number, _, metrics: show(number + 1, epochs, metrics),
             )
     params, state, kept_epoch = jax.device_get(kept(train_state, end))
@@ -99,7 +99,7 @@ def train_epochs(
     advance: Callable[..., tuple[TrainState, Progress, dict[str, jax.Array]]],
     train_state: TrainState,
     progress: Progress,
-    epochs: int,
+    epochs: range,
     report: Callable[[int, NDArray[Any], dict[str, NDArray[Any]]], None],
 ) -> tuple[TrainState, Progress, dict[str, NDArray[Any]]]:
     """Returns state, progress and metrics `[epochs, ...]` after the last epoch.
@@ -113,7 +113,7 @@ def train_epochs(
             metrics)`, the program of one epoch; may overwrite the state it is given.
         train_state: before the first epoch.
         progress: likewise.
-        epochs: at least 1.
+        epochs: numbers of the epochs, at least one.
         report: called with an epoch's number, the fates `[...]` after it and metrics,
             for each epoch in which something ran.
     """
@@ -128,16 +128,16 @@ def train_epochs(
             report(number, fate, metrics)
         return running and bool(np.any(fate == RUNNING))
 
-    for number in range(epochs):
+    for number in epochs:
         train_state, progress, metrics = advance(train_state, progress, number)
         pending.append((number, progress.fate, metrics))
-        running = read() if number > 0 else running
+        running = read() if number > epochs[0] else running
         if not running:
             break
     while pending:
         running = read()
     missing = jax.tree.map(lambda x: np.full_like(x, np.nan), history[0])
-    history += [missing] * (epochs - len(history))
+    history += [missing] * (len(epochs) - len(history))
     stacked = jax.tree.map(lambda *rows: np.stack(rows), *history)
     return train_state, progress, stacked
 

@@ -84,7 +84,7 @@ def test_a_sweep_without_room_is_refused_before_it_trains(
         raise AssertionError("trained")
 
     monkeypatch.setattr(memory, "free_bytes", lambda device: 1000)
-    monkeypatch.setattr(sys.modules["jaxdl.search.sweep"], "train_block", refuse)
+    monkeypatch.setattr(sys.modules["jaxdl.search.engine"], "train_block", refuse)
     with pytest.raises(MemoryError, match="block_width=|not even one"):
         sweep(recipe, space, digits)
 
@@ -105,17 +105,17 @@ def sweep(recipe, space, data):
 def test_a_block_that_runs_out_of_memory_ends_with_the_same_bits(
     recipe, space, digits, monkeypatch
 ):
-    module, failed = sys.modules["jaxdl.search.sweep"], []
+    module, failed = sys.modules["jaxdl.search.engine"], []
     expected, train_block = sweep(recipe, space, digits), module.train_block
 
-    def short(programs, block, width, shared, epochs, report):
+    def short(programs, block, width, shared, carried, report, *, last):
         def once(number, *rest):
             report(number, *rest)
             if number == 1 and not failed:
                 failed.append(block.members[0])
                 raise no_memory()
 
-        return train_block(programs, block, width, shared, epochs, once)
+        return train_block(programs, block, width, shared, carried, once, last=last)
 
     monkeypatch.setattr(module, "train_block", short)
     result = sweep(recipe, space, digits)

@@ -134,10 +134,23 @@ def test_members_are_at_least_one(members):
         draw(0.5, members)
 
 
+def grouped(space, hparams, until=3):
+    return groups(space, hparams, np.arange(50), np.zeros(50, int), np.full(50, until))
+
+
+def test_members_that_train_different_epochs_are_different_groups():
+    space = {"x": dl.Uniform(0, 1)}
+    first, until = np.arange(50) % 2, np.arange(50) % 5 + 2
+    parts = groups(space, dl.sample(KEY, space, 50), 100 + np.arange(50), first, until)
+    assert [(g.first, g.until) for g in parts[:3]] == [(0, 2), (1, 3), (0, 4)]
+    assert len(parts) == 10
+    assert parts[0].members.tolist() == [100, 110, 120, 130, 140]
+
+
 def test_members_that_agree_on_static_values_are_a_group():
     space = {"batch": dl.Static([32, 64]), "f": dl.Static([0.1]), "x": dl.Uniform(0, 1)}
     drawn = dl.sample(KEY, space, 50)
-    parts = groups(space, drawn, 50)
+    parts = grouped(space, drawn)
     assert len(parts) == 2
     ids = np.sort(np.concatenate([g.members for g in parts]))
     np.testing.assert_array_equal(ids, np.arange(50))
@@ -154,7 +167,7 @@ def test_equal_options_of_different_types_are_different_programs():
     space = {"n": dl.Static([1, True, 1])}
     kinds = {s.kinds for s in structures(space, 64)}
     assert kinds == {(int,), (bool,)}
-    parts = groups(space, dl.sample(KEY, space, 50), 50)
+    parts = grouped(space, dl.sample(KEY, space, 50))
     assert {g.structure for g in parts} == set(structures(space, 64))
 
 
@@ -166,7 +179,7 @@ def test_too_many_programs_are_refused():
 
 def test_blocks_hold_a_group_each_and_all_members_once():
     space = {"batch": dl.Static([32, 64]), "x": dl.Uniform(0, 1)}
-    blocks = make_blocks(groups(space, dl.sample(KEY, space, 50), 50), 8)
+    blocks = make_blocks(grouped(space, dl.sample(KEY, space, 50)), 8)
     assert max(len(b.members) for b in blocks) == 8
     ids = np.sort(np.concatenate([b.members for b in blocks]))
     np.testing.assert_array_equal(ids, np.arange(50))

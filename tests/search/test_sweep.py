@@ -12,6 +12,7 @@ import jaxdl as dl
 from jaxdl import nn, optim, train
 from jaxdl.data import DataError
 from jaxdl.search import SpaceError
+from jaxdl.search.engine import _reporter
 from jaxdl.search.blocks import (
     Shared,
     compile_all,
@@ -85,15 +86,14 @@ def test_a_member_is_the_same_on_one_device_or_thread(
 
 def train_in_this_order(ids, recipe, space, hparams, data, width, epochs):
     """Returns blocks of the members `ids`, slot by slot in this order."""
-    (group,) = groups(space, hparams, MEMBERS)
-    shuffled = Group(
-        group.structure, np.array(ids), {n: c[ids] for n, c in group.traced.items()}
-    )
+    ids, zeros = np.array(ids), np.zeros(len(ids), int)
+    hparams = jax.tree.map(lambda column: column[ids], hparams)
+    (shuffled,) = groups(space, hparams, ids, zeros, zeros + epochs)
     shared = Shared(train.on_device(data.train), train.on_device(data.dev), KEY, None)
     blocks = make_blocks([shuffled], width)
     (programs,) = compile_all([lower(recipe, blocks[0], width, shared)])
     return [
-        train_block(programs, block, width, shared, epochs, lambda *_: None)
+        train_block(programs, block, width, shared, None, lambda *_: None, last=True)
         for block in blocks
     ]
 
@@ -104,11 +104,11 @@ def test_a_member_is_the_same_in_another_slot_among_other_neighbours(
     ids = np.random.default_rng(0).permutation(MEMBERS)[:20].tolist()
     width = full.plan.block_width
     blocks = train_in_this_order(ids, recipe, space, full.hparams, digits, width, 20)
-    assert [len(b.members) for b in blocks] == [16, 4]
+    assert [len(b.group.members) for b in blocks] == [16, 4]
     moved = [i % width != slot % width for slot, i in enumerate(ids)]
     assert sum(moved) > 15
     for block in blocks:
-        for slot, i in enumerate(block.members):
+        for slot, i in enumerate(block.group.members):
             expected = full.member(int(i))
             ours = jax.tree.map(lambda x, s=slot: x[s], (block.params, block.state))
             jax.tree.map(
@@ -330,12 +330,10 @@ def test_a_worker_that_fails_stops_the_others(bad):
     assert len(begun) <= 3
 
 
-def test_the_end_of_a_block_without_a_living_member_counts_its_steps(monkeypatch):
-    from jaxdl.search.sweep import _reporter
-
+def test_a_block_reports_each_of_its_epochs_once():
     shown = []
-    block = Group(None, np.arange(2), {})
-    report = _reporter(block, 10, 17, lambda *a: shown.append(a))
+    block = Group(None, np.arange(2), {}, 0, 10)
+    report = _reporter(block, 17, lambda *a: shown.append(a))
     stop = threading.Event()
     dead = {"dev_error": np.array([np.nan, np.nan])}
     first = {"dev_error": np.array([0.3, 0.2])}
@@ -345,7 +343,7 @@ def test_the_end_of_a_block_without_a_living_member_counts_its_steps(monkeypatch
         stop, 1, np.array([DIVERGED, RUNNING]), {"dev_error": np.array([np.nan, 0.1])}
     )
     report(stop, 2, np.array([DIVERGED, STOPPED]), dead)
-    assert sum(steps for steps, _, _ in shown) == 2 * 17 * 10
+    assert [steps for steps, _, _ in shown] == [2 * 17] * 3
     assert [died for _, died, _ in shown] == [0, 1, 0]  # who stopped early did not die
     assert [best for _, _, best in shown] == [0.2, 0.1, np.inf]
 
@@ -367,7 +365,7 @@ def nothing_compiles(monkeypatch):
     def refuse(*_):
         raise AssertionError("compiled before the error")
 
-    monkeypatch.setattr(sys.modules["jaxdl.search.sweep"], "compile_all", refuse)
+    monkeypatch.setattr(sys.modules["jaxdl.search.engine"], "compile_all", refuse)
 
 
 @pytest.mark.usefixtures("nothing_compiles")

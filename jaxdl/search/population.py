@@ -1,0 +1,101 @@
+"""All members of a sweep while it goes on: how far, how well, and their arrays."""
+
+from typing import Any
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxdl.search.blocks import Carried, Trained
+from jaxdl.search.rungs import Rung, Standing
+from jaxdl.train import DIVERGED, RUNNING
+
+
+class Population:
+    """What is known of each member, in arrays `[members]`, between two rungs."""
+
+    def __init__(self, members: int, epochs: int):
+        self.most = epochs  # that anyone may train
+        self.rungs: list[Rung] = []
+        self.metrics: dict[str, NDArray[Any]] = {}  # [members, epochs]
+        self.epochs = np.zeros(members, np.int64)  # that each was trained
+        self.fate = np.full(members, RUNNING, np.int32)
+        self.stopped_at = np.full(members, -1, np.int32)
+        self.kept_epoch = np.full(members, -1, np.int32)
+        self.blocks: list[Trained | None] = []
+        self.steps = np.zeros(members, np.int32)  # likewise
+        self.places = np.full(
+            (members, 2), -1
+        )  # block and slot of its arrays; -1: none
+        self.keys = np.zeros((members, 2), np.uint32)
+
+    def enter(self, rung: Rung) -> None:
+        """Begins a rung: who has a parent takes over what that has become.
+
+        Its random numbers alone stay its own.
+        """
+        self.rungs.append(rung)
+        if rung.parents is None:
+            return
+        taken = (self.epochs, self.steps, self.fate, self.stopped_at, self.kept_epoch)
+        for column in (*taken, self.places, *self.metrics.values()):
+            column[rung.members] = column[rung.parents]
+
+    def going(self, rung: Rung) -> NDArray[np.int64]:
+        """Returns positions in the rung of those that still have to train in it."""
+        ids = rung.members
+        unfinished = self.epochs[ids] < rung.until
+        return np.flatnonzero(unfinished & (self.fate[ids] == RUNNING))
+
+    def carried(self, members: NDArray[np.int64]) -> Carried | None:
+        """Returns what members go on from, `[n, ...]`; None if they begin."""
+        if self.epochs[members[0]] == 0:
+            return None
+        rows = [
+            jax.tree.map(lambda x, s=slot: x[s], self.blocks[block].carried)
+            for block, slot in self.places[members]
+        ]
+        train_state, progress = jax.tree.map(lambda *x: np.stack(x), *rows)
+        return train_state._replace(key=self.keys[members]), progress
+
+    def record(self, trained: list[Trained]) -> None:
+        """Takes in what blocks have become, and forgets what nobody needs any more."""
+        for block in trained:
+            ids, span = block.group.members, slice(block.group.first, block.group.until)
+            for name, curve in block.metrics.items():
+                rows = self.metrics.setdefault(
+                    name, np.full((len(self.fate), self.most), np.nan, curve.dtype)
+                )
+                rows[ids, span] = curve.T
+            self.epochs[ids] = block.group.until
+            self.fate[ids], self.stopped_at[ids] = block.fate, block.stopped_at
+            self.kept_epoch[ids] = block.kept_epoch
+            self.steps[ids] = block.steps
+            self.places[ids] = [(len(self.blocks), slot) for slot in range(len(ids))]
+            if block.carried is not None:
+                self.keys[ids] = block.carried[0].key[: len(ids)]
+            self.blocks.append(block)
+        needed = set(self.places[:, 0])
+        for i in range(len(self.blocks)):
+            if i not in needed:
+                self.blocks[i] = None
+
+    def hparams(self) -> Any:
+        """Returns the hyperparameters that each member had last, `[members]`."""
+
+        def latest(*columns):
+            merged = np.zeros(len(self.fate), columns[0].dtype)
+            for rung, column in zip(self.rungs, columns, strict=True):
+                merged[rung.members] = column
+            return merged
+
+        return jax.tree.map(latest, *(rung.hparams for rung in self.rungs))
+
+    def standing(self, members: NDArray[np.int64]) -> Standing:
+        """Returns the metrics of the members' kept epochs."""
+        kept = np.maximum(self.kept_epoch[members], 0)
+        diverged = self.fate[members] == DIVERGED
+        return {
+            name: np.where(diverged, np.nan, curve[members, kept])
+            for name, curve in self.metrics.items()
+        }
