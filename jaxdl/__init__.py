@@ -3,6 +3,7 @@
 from jaxdl import data, diagnose, experiment, nn, optim, runs, search, train
 from jaxdl.compilation_cache import enable_compilation_cache
 from jaxdl.search import (
+    AsSize,
     Choice,
     IntUniform,
     LogUniform,
@@ -25,9 +26,9 @@ from jaxdl.search import (
 from jaxdl.train import Member, Recipe, fit
 
 __all__ = [
-    "Choice", "IntUniform", "LogUniform", "Member", "OneMinusLogUniform", "Plan",
-    "Recipe", "Static", "SweepResult", "Uniform", "coarse_to_fine", "data", "diagnose",
-    "enable_compilation_cache", "experiment", "fit", "grid", "gridded", "halving",
-    "hyperband", "nn", "optim", "pbt", "refine", "runs", "sample", "search", "sobol",
-    "sweep", "train",
+    "AsSize", "Choice", "IntUniform", "LogUniform", "Member", "OneMinusLogUniform",
+    "Plan", "Recipe", "Static", "SweepResult", "Uniform", "coarse_to_fine", "data",
+    "diagnose", "enable_compilation_cache", "experiment", "fit", "grid", "gridded",
+    "halving", "hyperband", "nn", "optim", "pbt", "refine", "runs", "sample",
+    "search", "sobol", "sweep", "train",
 ]  # fmt: skip

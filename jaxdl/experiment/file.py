@@ -15,7 +15,7 @@ import numpy as np
 
 from jaxdl.data import Splits
 from jaxdl.search import Static
-from jaxdl.search.distributions import DISTRIBUTIONS
+from jaxdl.search.distributions import DISTRIBUTIONS, AsSize
 from jaxdl.search.space import is_static
 from jaxdl.train import RecipeFunction, flatten
 
@@ -98,6 +98,8 @@ def hyperparameters(
 
 def _middle(leaf: Any) -> Any:
     """Returns a distribution's median, an array's first number, a constant itself."""
+    if isinstance(leaf, AsSize):
+        return int(_middle(leaf.values))
     if isinstance(leaf, DISTRIBUTIONS):
         value = leaf.quantile(np.asarray(0.5))
         return value if isinstance(leaf, Static) else np.asarray(value)
@@ -122,6 +124,8 @@ def _value(name: str, text: str, leaf: Any) -> Any:
             raise ExperimentError(
                 f"got {name}={text}; expected {type(leaf).__name__}, such as {leaf!r}"
             )
+        return value
+    if isinstance(leaf, AsSize) and type(value) is int:
         return value
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ExperimentError(f"got {name}={text}; expected a number")

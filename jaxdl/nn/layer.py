@@ -215,10 +215,8 @@ def _repeat_live(layer: Layer, times: Size) -> Layer:
 
 
 def _same_shape(a: Shape, b: Shape) -> bool:
-    """Returns whether two shapes are alike; sizes are by their identity."""
-    return len(a) == len(b) and all(
-        x is y or (not is_size(x) and x == y) for x, y in zip(a, b, strict=True)
-    )
+    """Returns whether two shapes are alike; of sizes only the bounds are known."""
+    return [(is_size(n), bound(n)) for n in a] == [(is_size(n), bound(n)) for n in b]
 
 
 def check_size(layer: str, name: str, size: int | Size, *, least: int) -> None:

@@ -46,5 +46,17 @@ def _dot(a: jax.Array, b: jax.Array) -> jax.Array:
     precision = jax.config.jax_default_matmul_precision  # pyrefly: ignore
     if precision != "bfloat16" or jnp.result_type(a, b) != jnp.float32:
         return a @ b
+    return jax.lax.platform_dependent(a, b, cpu=_rounded_dot, default=_bfloat16_dot)
+
+
+def _rounded_dot(a: jax.Array, b: jax.Array) -> jax.Array:
+    # XLA for CPU has no product of bfloat16 into float32 in all of its forms.
+    a, b = (
+        jax.lax.reduce_precision(x, exponent_bits=8, mantissa_bits=7) for x in (a, b)
+    )
+    return a @ b
+
+
+def _bfloat16_dot(a: jax.Array, b: jax.Array) -> jax.Array:
     a, b = a.astype(jnp.bfloat16), b.astype(jnp.bfloat16)
     return jnp.matmul(a, b, preferred_element_type=jnp.float32)

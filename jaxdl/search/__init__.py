@@ -1,6 +1,7 @@
 """Many models: spaces, draws from them, blocks, and the sweep."""
 
 from jaxdl.search.distributions import (
+    AsSize,
     Choice,
     IntUniform,
     LogUniform,
@@ -20,6 +21,7 @@ from jaxdl.search.space import sample
 from jaxdl.search.sweep import sweep
 
 __all__ = [
+    "AsSize",
     "Choice",
     "IntUniform",
     "LogUniform",

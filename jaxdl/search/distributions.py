@@ -199,7 +199,8 @@ class AsSize(_TypedAny):
         if not isinstance(self.values, IntUniform | Choice):
             object.__setattr__(self, "values", np.asarray(self.values))
         sizes = self._quantiles()
-        if sizes.dtype.kind not in "iu" or sizes.size == 0 or sizes.min() < 0:
+        whole = sizes.dtype.kind in "iu" or isinstance(self.values, IntUniform)
+        if not whole or sizes.size == 0 or sizes.min() < 0:
             raise SpaceError(
                 f"got {self}; expected IntUniform, a Choice of ints, or ints, one a "
                 "member, all at least 0"
@@ -223,7 +224,8 @@ class AsSize(_TypedAny):
     def _quantiles(self) -> NDArray[Any]:
         """Returns sizes that stand for all, each as often as it is to be expected."""
         if isinstance(self.values, IntUniform):
-            return np.arange(self.values.low, self.values.high + 1)
+            low, high = self.values.low, self.values.high
+            return np.unique(np.linspace(low, high, min(high - low + 1, 4096)).round())
         given = self.values
         sizes = given.options if isinstance(given, Choice) else np.ravel(given)
         return np.sort(np.asarray(sizes))

@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxdl.search.distributions import DISTRIBUTIONS, SpaceError
+from jaxdl.search.distributions import SpaceError, is_distribution
 from jaxdl.search.refine import grid, refine
 from jaxdl.search.rungs import Asking, Rung, Search, check_number
 from jaxdl.search.space import fill, sample
@@ -58,9 +58,7 @@ def sobol(key: jax.Array, space: Any, members: int, epochs: int) -> Asking:
 
     check_number("sobol", "members", members, least=1)
     names, leaves, _ = flatten(space)
-    drawn = [
-        n for n, x in zip(names, leaves, strict=True) if isinstance(x, DISTRIBUTIONS)
-    ]
+    drawn = [n for n, x in zip(names, leaves, strict=True) if is_distribution(x)]
     words = np.asarray(jax.random.key_data(jax.random.fold_in(key, HPARAMS)))
     points = np.empty((members, 0))
     if drawn:

@@ -8,18 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxdl.search.distributions import (
+    SCALES,
     Choice,
     IntUniform,
-    LogUniform,
-    OneMinusLogUniform,
     SpaceError,
-    Uniform,
 )
 from jaxdl.search.rungs import Asking, Rung, Search, check_number, ranking
 from jaxdl.search.space import sample
 from jaxdl.train import EXPLORE, flatten
-
-RANGES = (Uniform, LogUniform, OneMinusLogUniform)
 
 
 def pbt(every: int, *, share: float = 0.25, step: float = 0.1) -> Search:
@@ -27,9 +23,9 @@ def pbt(every: int, *, share: float = 0.25, step: float = 0.1) -> Search:
 
     After every `every` epochs each of the worst `share` of the members goes on from a
     random one of the best `share`: with its weights, its optimizer's state and its
-    hyperparameters (exploit), of which the traced ones are changed (explore). The value
-    of a range moves up or down by `step` of the range, on the range's own scale and at
-    most to its ends; a choice is drawn anew with probability `step`. A member that
+    hyperparameters (exploit), of which the traced numbers are changed (explore). A
+    range's value moves up or down by `step` of the range, on the range's own scale and
+    at most to its ends; a choice is drawn anew with probability `step`. A member that
     diverged is one of the worst. A member keeps its own random numbers.
 
     Args:
@@ -89,7 +85,7 @@ def _moved(
 ) -> NDArray[Any]:
     """Returns values near the given ones; the same for what is no traced number."""
     signs = draws.choice([-1, 1], len(values))
-    if isinstance(dist, RANGES):
+    if isinstance(dist, SCALES):
         u = dist.fraction(values.astype(float)) + step * signs
         return dist.quantile(np.clip(u, 0, 1))
     if isinstance(dist, IntUniform):

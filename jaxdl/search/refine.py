@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from jaxdl.search.distributions import (
-    DISTRIBUTIONS,
+    AsSize,
     Choice,
     IntUniform,
     SpaceError,
     Static,
+    is_distribution,
 )
 from jaxdl.train import flatten
 
@@ -41,14 +42,14 @@ def grid(space: Any, points: int) -> Any:
     if isinstance(points, bool) or not isinstance(points, int) or points < 2:
         raise SpaceError(f"got points={points!r}; expected an int of at least 2")
     _, leaves, treedef = flatten(space)
-    if any(np.ndim(x) for x in leaves if isinstance(x, np.ndarray | jax.Array)):
+    if any(_is_given(leaf) for leaf in leaves):
         raise SpaceError("got a space with an array; expected no values a member yet")
-    axes = [_axis(leaf, points) for leaf in leaves if isinstance(leaf, DISTRIBUTIONS)]
+    axes = [_axis(leaf, points) for leaf in leaves if is_distribution(leaf)]
     if not axes:
         raise SpaceError("got a space without a distribution; expected one to vary")
     columns = iter(zip(*itertools.product(*axes), strict=True))
     filled = [
-        _array(next(columns), leaf) if isinstance(leaf, DISTRIBUTIONS) else leaf
+        _array(next(columns), leaf) if is_distribution(leaf) else leaf
         for leaf in leaves
     ]
     return jax.tree.unflatten(treedef, filled)
@@ -89,15 +90,23 @@ def refine(space: Any, hparams: Any, scores: ArrayLike, keep: int) -> Any:
     best = np.argsort(np.where(np.isfinite(scores), scores, np.inf), kind="stable")
     narrowed = [
         _narrowed(leaf, np.asarray(column)[best[:keep]])
-        if isinstance(leaf, DISTRIBUTIONS)
+        if is_distribution(leaf)
         else leaf
         for leaf, column in zip(leaves, flatten(hparams)[1], strict=True)
     ]
     return jax.tree.unflatten(treedef, narrowed)
 
 
+def _is_given(leaf: Any) -> bool:
+    """Returns whether a leaf holds a value a member."""
+    leaf = leaf.values if isinstance(leaf, AsSize) else leaf
+    return isinstance(leaf, np.ndarray | jax.Array) and np.ndim(leaf) > 0
+
+
 def _axis(dist: Any, points: int) -> list[Any]:
     """Returns a distribution's values on a grid."""
+    if isinstance(dist, AsSize):
+        return _axis(dist.values, points)
     if isinstance(dist, Choice | Static):
         return list(dist.options)
     if isinstance(dist, IntUniform):
@@ -108,6 +117,8 @@ def _axis(dist: Any, points: int) -> list[Any]:
 
 def _array(values: tuple[Any, ...], dist: Any) -> NDArray[Any]:
     """Returns one value a member; static ones as the plain values they are."""
+    if isinstance(dist, AsSize):
+        return AsSize(np.asarray(values))
     column = np.empty(len(values), object)
     column[:] = values
     return column if isinstance(dist, Static) else np.asarray(values)
@@ -115,6 +126,8 @@ def _array(values: tuple[Any, ...], dist: Any) -> NDArray[Any]:
 
 def _narrowed(dist: Any, values: NDArray[Any]) -> Any:
     """Returns the distribution without what is far from the values of the best."""
+    if isinstance(dist, AsSize):
+        return AsSize(_narrowed(dist.values, values))
     if isinstance(dist, Static):
         found = {(type(value), value) for value in values}
         return Static([o for o in dist.options if (type(o), o) in found])

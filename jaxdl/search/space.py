@@ -15,8 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxdl.search.distributions import DISTRIBUTIONS, SpaceError, Static
-from jaxdl.train import HPARAMS, TRACED, Structure, canonical, flatten
+from jaxdl.search.distributions import AsSize, SpaceError, Static, is_distribution
+from jaxdl.train import HPARAMS, TRACED, Bound, Structure, canonical, flatten
 
 
 class Group(NamedTuple):
@@ -69,7 +69,7 @@ def fill(
     names, leaves, treedef = flatten(space)
     columns = [
         _default_type(leaf.quantile(uniforms(name)))
-        if isinstance(leaf, DISTRIBUTIONS)
+        if is_distribution(leaf)
         else _column(name, leaf, members)
         for name, leaf in zip(names, leaves, strict=True)
     ]
@@ -95,10 +95,10 @@ def groups(
     names, leaves, treedef = flatten(space)
     columns = treedef.flatten_up_to(hparams)
     static = [is_static(leaf) for leaf in leaves]
+    fixed = [_fixed_values(*pair) for pair in zip(leaves, columns, strict=True)]
     slots: dict[tuple[Structure, int, int], list[int]] = {}
     for i, span in enumerate(zip(first.tolist(), until.tolist(), strict=True)):
-        values = (c[i] if s else TRACED for c, s in zip(columns, static, strict=True))
-        structure = Structure(treedef, names, tuple(values))
+        structure = Structure(treedef, names, tuple(values[i] for values in fixed))
         slots.setdefault((structure, *span), []).append(i)
     traced = [(n, c) for n, c, s in zip(names, columns, static, strict=True) if not s]
     return [
@@ -130,7 +130,18 @@ def is_static(leaf: Any) -> bool:
     return plain or (isinstance(leaf, np.ndarray) and leaf.dtype.kind in "OU")
 
 
+def _fixed_values(leaf: Any, column: NDArray[Any]) -> Sequence[Any]:
+    """Returns what a leaf's values have in a Structure, one a member."""
+    if isinstance(leaf, AsSize):
+        bounds = np.array(leaf.bounds())
+        found = bounds[np.searchsorted(bounds, column)]
+        return [Bound(bound) for bound in found.tolist()]
+    return column if is_static(leaf) else [TRACED] * len(column)
+
+
 def _static_options(leaf: Any) -> Sequence[Any]:
+    if isinstance(leaf, AsSize):
+        return tuple(Bound(bound) for bound in leaf.bounds())
     if not is_static(leaf):
         return (TRACED,)
     options = leaf.options if isinstance(leaf, Static) else np.ravel(leaf).tolist()
@@ -139,6 +150,8 @@ def _static_options(leaf: Any) -> Sequence[Any]:
 
 def _column(name: str, leaf: Any, members: int) -> NDArray[Any]:
     """Returns the values, one a member, of a leaf that is no distribution."""
+    if isinstance(leaf, AsSize):
+        leaf = leaf.values
     if is_static(leaf):
         values = np.asarray(leaf, object)
         Static(values.ravel().tolist())  # which refuses what is no plain value

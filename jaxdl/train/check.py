@@ -1,6 +1,7 @@
 """What is refused before anything is compiled."""
 
 import contextlib
+import functools
 import re
 import traceback
 from collections.abc import Hashable, Iterator
@@ -8,11 +9,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxdl import nn
 from jaxdl.data import DataError, Dataset, Splits
 from jaxdl.nn.losses import PerExample
+from jaxdl.nn.size import Shape
 from jaxdl.train.hyperparameters import RecipeError, Structure, combine, default_type
 from jaxdl.train.recipe import Recipe, RecipeFunction, build
 from jaxdl.train.state import TrainState, init
@@ -50,9 +53,41 @@ def inspect(
         raise RecipeError(
             f"got recipe={recipe!r}; expected a function of the hyperparameters"
         )
-    in_shape = np.shape(data.train.inputs)[1:]
+    types = tuple((name, jnp.result_type(x)) for name, x in traced.items())
+    data_types = jax.tree.map(lambda x: (x.shape[1:], str(x.dtype)), data.train)
+    wide = jnp.result_type(float) == jnp.float64
+    outline, loss, out_shape = _trace(recipe, types, structure, data_types, wide)
+    if any(isinstance(side, nn.Size) for side in out_shape):
+        raise RecipeError(
+            f"the model's outputs have shape {out_shape}; expected plain sizes: give "
+            "the last layer as many units as the labels ask for"
+        )
+    check_training(outline.batch_size, loss, data, out_shape)
+    return outline._replace(steps_per_epoch=data.steps_per_epoch(outline.batch_size))
+
+
+@functools.lru_cache(maxsize=256)
+def _trace(
+    recipe: RecipeFunction,
+    types: tuple[tuple[str, Any], ...],
+    structure: Structure,
+    data_types: Dataset,
+    wide: bool,
+) -> tuple[Outline, PerExample, Shape]:
+    """Returns the outline without steps, the loss and the model's output shape.
+
+    Args:
+        recipe: function from hyperparameters to a `Recipe`.
+        types: of the traced hyperparameters, by name.
+        structure: the other hyperparameters.
+        data_types: shape of an example and type, of inputs and labels.
+        wide: whether floats are of 64 bits, on which the answer depends too.
+    """
+    del wide
+    in_shape, _ = data_types.inputs
+    traced = {name: jax.ShapeDtypeStruct((), dtype) for name, dtype in types}
     built: list[Recipe] = []
-    out_shapes: list[tuple[int, ...]] = []
+    out_shapes: list[Shape] = []
 
     def begin(traced, key):
         hp = combine(traced, structure)
@@ -77,22 +112,18 @@ def inspect(
     with tracing_errors_explained():
         train_state = jax.eval_shape(begin, traced, jax.random.key(0))
     size = built[0].batch_size
-    if any(isinstance(side, nn.Size) for side in out_shapes[0]):
-        raise RecipeError(
-            f"the model's outputs have shape {out_shapes[0]}; expected plain sizes: "
-            "give the last layer as many units as the labels ask for"
+    batch = Dataset(
+        *(
+            x and jax.ShapeDtypeStruct((size, *x[0]), default_type(np.dtype(x[1])))
+            for x in data_types
         )
-    check_training(built[0], data, out_shapes[0])
-    batch = jax.tree.map(
-        lambda x: jax.ShapeDtypeStruct((size, *x.shape[1:]), default_type(x.dtype)),
-        data.train,
     )
     with tracing_errors_explained():
         jax.eval_shape(go_on, traced, train_state, batch)
         residuals = jax.eval_shape(saved, traced, train_state, batch)
     saved_bytes = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(residuals))
-    steps = data.steps_per_epoch(size)
-    return Outline(size, built[0].precision, steps, train_state, saved_bytes)
+    outline = Outline(size, built[0].precision, 0, train_state, saved_bytes)
+    return outline, built[0].loss, out_shapes[0]
 
 
 def check_epochs(epochs: int) -> None:
@@ -120,11 +151,14 @@ def check_patience(patience: int | None) -> None:
         )
 
 
-def check_training(recipe: Recipe, data: Splits, out_shape: tuple[int, ...]) -> None:
+def check_training(
+    batch_size: int, loss: PerExample, data: Splits, out_shape: Shape
+) -> None:
     """Checks a recipe against the data, before anything is compiled.
 
     Args:
-        recipe: as `build` returns it.
+        batch_size: the recipe's.
+        loss: the recipe's.
         data: the three sets.
         out_shape: shape of the model's outputs for one example.
 
@@ -133,13 +167,13 @@ def check_training(recipe: Recipe, data: Splits, out_shape: tuple[int, ...]) -> 
             outputs have no place for.
     """
     m = len(data.train.inputs)
-    if recipe.batch_size > m:
+    if batch_size > m:
         raise DataError(
-            f"got batch_size={recipe.batch_size} for {m} training examples; expected "
+            f"got batch_size={batch_size} for {m} training examples; expected "
             "at most as many as there are"
         )
     for name, dataset in data.sets.items():
-        check_labels(recipe.loss, dataset, out_shape, f"the {name} set")
+        check_labels(loss, dataset, out_shape, f"the {name} set")
 
 
 def check_labels(

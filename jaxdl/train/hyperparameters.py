@@ -1,8 +1,9 @@
 """Which hyperparameters are traced, and which reach the recipe as plain values.
 
-Sampled numbers and every float are traced; of a `Size` the live count is; every other plain value (`str`, `int`,
-`bool`, `None`) is static: it shapes the program and reaches the recipe unchanged, from
-outside `jit`. A hyperparameter's name is its path, such as `optimizer.learning_rate`.
+Sampled numbers, every float and the live count of a `Size` are traced; every other
+plain value (`str`, `int`, `bool`, `None`) is static: it shapes the program and reaches
+the recipe unchanged, from outside `jit`. A hyperparameter's name is its path, such as
+`optimizer.learning_rate`.
 """
 
 import dataclasses

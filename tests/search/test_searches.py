@@ -189,7 +189,9 @@ def sweep(recipe, space, data, **changes):
 
 
 def same_bits(a, b):
-    jax.tree.map(np.testing.assert_array_equal, (a.params, a.state), (b.params, b.state))
+    jax.tree.map(
+        np.testing.assert_array_equal, (a.params, a.state), (b.params, b.state)
+    )
 
 
 @pytest.fixture(scope="module")

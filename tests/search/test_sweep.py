@@ -12,7 +12,6 @@ import jaxdl as dl
 from jaxdl import nn, optim, train
 from jaxdl.data import DataError
 from jaxdl.search import SpaceError
-from jaxdl.search.engine import _reporter
 from jaxdl.search.blocks import (
     Shared,
     compile_all,
@@ -20,6 +19,7 @@ from jaxdl.search.blocks import (
     make_blocks,
     train_block,
 )
+from jaxdl.search.engine import _reporter
 from jaxdl.search.space import Group, groups
 from jaxdl.search.workers import place
 from jaxdl.train.progress import DIVERGED, RUNNING, STOPPED

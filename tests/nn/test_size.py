@@ -1,0 +1,199 @@
+"""Sizes: what is not live stays zero, and the rest does what it would do alone."""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxdl as dl
+from jaxdl import nn, optim, train
+from jaxdl.data import Dataset
+from jaxdl.nn import Size
+
+KEY = jax.random.key(0)
+ACTIVATIONS = (nn.relu, nn.tanh, nn.sigmoid, nn.gelu, nn.softplus)
+OPTIMIZERS = (
+    optim.gradient_descent, optim.momentum, optim.rmsprop, optim.adam, optim.adamw,
+)  # fmt: skip
+PENALTIES = {"none": nn.none, "l1": nn.l1(0.1), "l2": nn.l2(0.1)}
+LIVE, DEPTH = 5, 2
+
+
+@pytest.fixture
+def wide():
+    with jax.enable_x64(True):
+        yield
+
+
+def batches(shape, steps=20, size=8):
+    draws = np.random.default_rng(0)
+    for _ in range(steps):
+        inputs = draws.normal(size=(size, *shape))
+        yield Dataset(jnp.asarray(inputs), jnp.asarray(draws.integers(0, 3, size)))
+
+
+def trained(recipe, hp, shape):
+    """Returns the first state and that after 20 steps."""
+    first = state = train.init(recipe, hp, KEY, shape)
+    step = jax.jit(train.make_step(recipe))
+    for batch in batches(shape):
+        state, _ = step(hp, state, batch)
+    return first, state
+
+
+def live_part(leaf, like):
+    """Returns the corner of an array that has another's shape."""
+    return leaf[tuple(slice(n) for n in like.shape)]
+
+
+def check_dead_are_zero(leaf, like):
+    dead = np.asarray(leaf).copy()
+    dead[tuple(slice(n) for n in like.shape)] = 0
+    assert not dead.any()
+
+
+def perceptron(activation, optimizer, penalty):
+    """A network whose width and depth are the hyperparameters."""
+
+    def recipe(hp):
+        units, depth = hp
+        hidden = nn.serial(
+            nn.dense(units, use_bias=False),
+            nn.batch_norm(),
+            activation,
+            nn.dropout(0.8),
+        )
+        return dl.Recipe(
+            model=nn.serial(
+                nn.dense(units), activation, nn.repeat(hidden, depth), nn.dense(3)
+            ),
+            optimizer=optimizer(0.02),
+            loss=nn.softmax_cross_entropy,
+            penalty=penalty,
+            batch_size=8,
+        )
+
+    return recipe
+
+
+def stacked(state):
+    """Returns a plain network's state as `repeat` with a `Size` has it."""
+
+    def stack(layers):
+        return jax.tree.map(lambda *x: jnp.stack(x), *layers)
+
+    first, activation, repeated, last = state
+    return first, activation, stack(repeated), last
+
+
+@pytest.mark.parametrize(
+    ("activation", "optimizer", "penalty"),
+    itertools.product(ACTIVATIONS, OPTIMIZERS, PENALTIES),
+)
+def test_a_size_within_bounds_is_trained_as_the_size_alone(
+    activation, optimizer, penalty, wide
+):
+    recipe = perceptron(activation, optimizer, PENALTIES[penalty])
+    sizes = Size(jnp.asarray(LIVE), 4 * LIVE), Size(jnp.asarray(DEPTH), 2 * DEPTH)
+    for padded, plain in zip(
+        trained(recipe, sizes, (6,)), trained(recipe, (LIVE, DEPTH), (6,)), strict=True
+    ):
+        expected = stacked(plain.params)
+        for leaf, like in zip(
+            jax.tree.leaves(padded.params), jax.tree.leaves(expected), strict=True
+        ):
+            np.testing.assert_allclose(live_part(leaf, like), like, rtol=0, atol=1e-9)
+            check_dead_are_zero(leaf, like)
+    first = train.init(recipe, sizes, KEY, (6,)).params
+    alone = stacked(train.init(recipe, (LIVE, DEPTH), KEY, (6,)).params)
+    for leaf, like in zip(jax.tree.leaves(first), jax.tree.leaves(alone), strict=True):
+        np.testing.assert_array_equal(live_part(leaf, like), like)
+
+
+def images(channels):
+    return dl.Recipe(
+        model=nn.serial(
+            nn.conv2d(channels), nn.batch_norm(), nn.sigmoid, nn.dropout(0.7),
+            nn.max_pool(), nn.residual(nn.conv2d(channels), nn.tanh),
+            nn.conv2d(channels * 2 + 1), nn.softplus, nn.flatten, nn.dropout(0.8),
+            nn.dense(channels // 2 + 3), nn.relu, nn.dense(3),
+        ),
+        optimizer=optim.adam(0.02),
+        loss=nn.softmax_cross_entropy,
+        batch_size=8,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("live", "bound"), [(3, 12), (7, 7), (1, 20)])
+def test_channels_within_a_bound_are_trained_as_alone(live, bound, wide):
+    shape = (6, 6, 1)
+    padded = trained(images, Size(jnp.asarray(live), bound), shape)[1].params
+    alone = trained(images, live, shape)[1].params
+    for leaf, like in zip(jax.tree.leaves(padded), jax.tree.leaves(alone), strict=True):
+        np.testing.assert_allclose(live_part(leaf, like), like, rtol=0, atol=1e-9)
+        check_dead_are_zero(leaf, like)
+
+
+def test_many_sizes_side_by_side_are_each_alone(wide):
+    """vmap over live sizes, in evaluation as in training."""
+    recipe = perceptron(nn.sigmoid, optim.adam, nn.none)
+    widths, depths = jnp.array([1, 4, 7]), jnp.array([3, 0, 2])
+    x = jnp.asarray(np.random.default_rng(1).normal(size=(8, 6)))
+
+    def outputs(sizes):
+        model = recipe(sizes).model
+        params, state, _ = model.init(KEY, (6,))
+        return model.apply(params, state, x)[0]
+
+    together = jax.vmap(lambda w, d: outputs((Size(w, 7), Size(d, 3))))(widths, depths)
+    for row, w, d in zip(together, widths.tolist(), depths.tolist(), strict=True):
+        np.testing.assert_allclose(row, outputs((w, d)), rtol=0, atol=1e-12)
+
+
+def test_a_depth_of_0_is_the_identity():
+    layer = nn.repeat(nn.serial(nn.dense(4), nn.relu), Size(0, 3))
+    params, state, shape = layer.init(KEY, (4,))
+    x = jnp.ones((2, 4))
+    np.testing.assert_array_equal(layer.apply(params, state, x)[0], x)
+    assert shape == (4,)
+    assert not any(leaf.any() for leaf in jax.tree.leaves(params))
+
+
+def test_arithmetic_with_ints_does_so_with_both():
+    size = Size(5, 9)
+    assert size + 1 == 1 + size == Size(6, 10)
+    assert size * 2 == 2 * size == Size(10, 18)
+    assert size // 2 == Size(2, 4)
+
+
+@pytest.mark.parametrize(
+    ("use", "message"),
+    [
+        (lambda s: Size(10, 9), "live=10, bound=9"),
+        (lambda s: Size(-1, 9), "live=-1"),
+        (lambda s: Size(1, 9.0), "bound=9.0"),
+        (lambda s: s * 1.5, "got a Size with 1.5"),
+        (lambda s: s + s, "expected a plain int beside it"),
+        (lambda s: list(range(s)), "got a Size where a plain number is wanted"),
+        (lambda s: float(s), "got a Size where a plain number is wanted"),
+        (lambda s: 1 if s else 2, "got a Size where a plain number is wanted"),
+        (lambda s: nn.max_pool(s), "expected a plain int"),
+        (lambda s: nn.dense(Size(0, 0)), "units=0"),
+    ],
+)
+def test_a_size_is_no_plain_number(use, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        use(Size(5, 9))
+
+
+def test_a_function_that_loses_track_of_a_size_is_refused():
+    layer = nn.serial(nn.dense(Size(5, 9)), lambda x: x.reshape(-1, 3, 3))
+    with pytest.raises(ValueError, match="expected a function that keeps the shape"):
+        layer.init(KEY, (4,))
+
+
+def test_repeating_a_layer_that_changes_the_size_is_refused():
+    with pytest.raises(ValueError, match="how often they are applied is a Size"):
+        nn.repeat(nn.dense(5), Size(2, 3)).init(KEY, (4,))
