@@ -38,29 +38,31 @@ CHANGES = {True: " with changes", False: "", None: ", changes unknown"}
 
 def markdown(record: dict[str, Any]) -> str:
     """Returns the record as Markdown: the machine, then a table for each case."""
-    where, settings = record["surroundings"], record["settings"]
-    packages = [f"{n} {v}" for n, v in where["packages"].items() if v]
-    lines = [
-        f"# {record['name']}",
-        "",
-        f"{where['processor']}, {where['cores']} cores, "
-        f"{where['memory_bytes'] / 2**30:.0f} GiB; Python {where['python']}, "
-        f"{', '.join(packages)}; commit {(where['commit'] or 'unknown')[:12]}"
-        f"{CHANGES[where['changed']]}; {settings['repeats']} repeats "
-        f"of about {settings['seconds']:g} s.",
-        "",
-        NOTES,
-    ]
+    lines = [heading(record), NOTES]
     for case in record["cases"]:
         lines += [section(case), ""]
     return "\n".join(lines)
 
 
+def heading(record: dict[str, Any]) -> str:
+    """Returns the name of a record and what it was measured on, as two paragraphs."""
+    where, settings = record["surroundings"], record["settings"]
+    packages = [f"{n} {v}" for n, v in where["packages"].items() if v]
+    return (
+        f"# {record['name']}\n\n"
+        f"{where['processor']}, {where['cores']} cores, "
+        f"{where['memory_bytes'] / 2**30:.0f} GiB; Python {where['python']}, "
+        f"{', '.join(packages)}; commit {(where['commit'] or 'unknown')[:12]}"
+        f"{CHANGES[where['changed']]}; {settings['repeats']} repeats "
+        f"of about {settings['seconds']:g} s.\n"
+    )
+
+
 def section(case: dict[str, Any]) -> str:
     """Returns the heading and the table of one case."""
     plain = ", plain" if case["plain"] else ""
-    heading = f"## {case['workload']}, {case['members']} members{plain}"
-    lines = [heading, "", computed(case), ceilings(case), ""]
+    title = f"## {case['workload']}, {case['members']} members{plain}"
+    lines = [title, "", computed(case), ceilings(case), ""]
     lines += [row(COLUMNS), row(["---"] * len(COLUMNS))]
     for name in case["peers"]:
         if name not in CEILINGS:

@@ -1,5 +1,8 @@
 """jaxdl: `sweep`, all of it, with its evaluation and its results."""
 
+import functools
+from collections.abc import Callable
+
 import jax
 import numpy as np
 
@@ -10,7 +13,19 @@ from experiments.bench.workloads import CLASSES, Task
 from jaxdl import nn, optim
 
 
-def prepare(task: Task) -> Run:
+def prepare(task: Task, plan: dl.Plan | None = None) -> Run:
+    sweep = sweeper(task, plan)
+
+    def run(epochs):
+        result = sweep(members=task.members, epochs=epochs)
+        losses = np.nanmean(result.metrics["train_loss"], axis=0)
+        return task.members * task.steps * epochs, losses.tolist()
+
+    return run
+
+
+def sweeper(task: Task, plan: dl.Plan | None = None) -> Callable[..., dl.SweepResult]:
+    """Returns `sweep` with the task's recipe and data."""
     dev = dl.data.Dataset(task.dev_inputs, task.dev_labels)
     train = dl.data.Dataset(task.train_inputs, task.train_labels)
     data, key = dl.data.Splits(train, dev, dev), jax.random.key(SEED)
@@ -23,13 +38,8 @@ def prepare(task: Task) -> Run:
             batch_size=task.workload.batch_size,
         )
 
-    def run(epochs):
-        size = {"members": task.members, "epochs": epochs}
-        result = dl.sweep(recipe, SPACE, data, key=key, **size, progress=False)
-        losses = np.nanmean(result.metrics["train_loss"], axis=0)
-        return task.members * task.steps * epochs, losses.tolist()
-
-    return run
+    settings = {"key": key, "plan": plan, "progress": False}
+    return functools.partial(dl.sweep, recipe, SPACE, data, **settings)
 
 
 def network(task: Task, keep_prob: float) -> nn.Layer:

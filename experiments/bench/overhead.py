@@ -1,0 +1,129 @@
+"""What does a sweep cost beside its training? Starting up, and the host's own work.
+
+python -m experiments.bench.overhead [--repeats 5] [--out FOLDER]
+
+Start: seconds from the end of the imports until a sweep of one epoch over one block of
+S returns, each in a fresh process, with an empty and with a filled cache of compiled
+programs. Host: of the workers' time in the digits sweep, 256 members, 20 epochs and the
+table, the share in which none of a block's compiled programs was running; another sweep
+came before, so that nothing is compiled.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import jax
+
+import jaxdl as dl
+from experiments import digits
+from experiments.bench import material
+from experiments.bench.peers import jaxdl_sweep
+from experiments.bench.race import cores
+from experiments.bench.record import surroundings
+from experiments.bench.table import heading, row, spread
+from experiments.bench.workloads import Case, read_task
+
+MEMBERS, EPOCHS = 256, 20
+
+
+def main() -> None:
+    options = parser().parse_args()
+    name = f"{time.strftime('%Y-%m-%d-%H%M%S')}-overhead"
+    record = {"name": name, "surroundings": surroundings()}
+    record["settings"] = {"repeats": options.repeats, "seconds": 3.0}
+    record["start"] = {"cold": [], "warm": []}
+    for _ in range(options.repeats):
+        with tempfile.TemporaryDirectory() as cache:
+            for kind in record["start"]:
+                record["start"][kind].append(first_result(cache))
+    record["host"] = host_shares(options.repeats)
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / f"{name}.json").write_text(json.dumps(record, indent=1))
+    (options.out / f"{name}.md").write_text(markdown(record))
+    print(markdown(record))
+
+
+def parser() -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser("python -m experiments.bench.overhead")
+    options.add_argument("--repeats", type=int, default=5)
+    options.add_argument("--out", type=Path, default=Path("runs/bench"))
+    return options
+
+
+def first_result(cache: str) -> float:
+    """Returns what a fresh process took, in seconds, with such a cache."""
+    code = "from experiments.bench.overhead import report; report()"
+    environment = os.environ | {"XDG_CACHE_HOME": cache}
+    environment.pop("JAX_COMPILATION_CACHE_DIR", None)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
+    return float(done.stdout.split()[-1])
+
+
+def report() -> None:
+    """Prints how long the first block of S takes in this process."""
+    began = time.monotonic()
+    dl.enable_compilation_cache()
+    with tempfile.TemporaryDirectory() as folder:
+        material.write("S", 16, Path(folder))
+        task = read_task(Case("S", 16, False), 16, Path(folder), 0, 1)
+    jaxdl_sweep.sweeper(task)(members=16, epochs=1)
+    print(time.monotonic() - began)
+
+
+def host_shares(repeats: int) -> list[float]:
+    """Returns the host's share of each of several digits sweeps, in percent."""
+    module: Any = sys.modules["jaxdl.search.sweep"]
+    compile_all, inside, lock = module.compile_all, [0.0], threading.Lock()
+
+    def timed(program):
+        def run(*arguments):
+            began = time.monotonic()
+            answer = jax.block_until_ready(program(*arguments))
+            with lock:
+                inside[0] += time.monotonic() - began
+            return answer
+
+        run.memory_analysis = program.memory_analysis
+        return run
+
+    module.compile_all = lambda lowered: [
+        programs._make(timed(program) for program in programs)
+        for programs in compile_all(lowered)
+    ]
+    shares = []
+    for repeat in range(1 + repeats):
+        began, inside[0] = time.monotonic(), 0.0
+        size = {"members": MEMBERS, "epochs": EPOCHS, "key": jax.random.key(repeat)}
+        result = dl.sweep(
+            digits.recipe, digits.space, digits.data, **size, progress=False
+        )
+        result.table(10)
+        available = (time.monotonic() - began) * cores()
+        shares.append(100 * (1 - inside[0] / available))
+    module.compile_all = compile_all
+    return shares[1:]
+
+
+def markdown(record: dict[str, Any]) -> str:
+    """Returns the record as Markdown: the machine, then a table."""
+    lines = [heading(record), row(["what", "median (least to most)"])]
+    lines.append(row(["---", "---"]))
+    for kind, seconds in record["start"].items():
+        label = f"first results of S after the imports, {kind} cache, seconds"
+        lines.append(row([label, spread(seconds)]))
+    label = f"outside compiled programs, digits, {MEMBERS} members, {EPOCHS} epochs, %"
+    lines.append(row([label, spread(record["host"])]))
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
