@@ -82,12 +82,16 @@ def computed(case: dict[str, Any]) -> str:
 
 def ceilings(case: dict[str, Any]) -> str:
     """Returns what the machine can do and what a step needs of it."""
-    units = {"gemm": "GFLOP/s", "bandwidth": "GB/s"}
+    units = {
+        "gemm": (1e9, "GFLOP/s"),
+        "bandwidth": (1e9, "GB/s"),
+        "products": (1, "member-steps/s of its matrix products alone"),
+    }
     parts = []
-    for name, unit in units.items():
+    for name, (scale, unit) in units.items():
         rate = rates(case["peers"].get(name, {}))
         if rate:
-            parts.append(f"{spread([r / 1e9 for r in rate])} {unit}")
+            parts.append(f"{spread([r / scale for r in rate])} {unit}")
     needs = f"{case['flops'] / 1e6:.3g} MFLOP and {case['bytes'] / 1e6:.3g} MB"
     return "; ".join([*parts, f"a member-step needs {needs}"])
 

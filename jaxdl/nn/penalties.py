@@ -46,7 +46,7 @@ def l2(strength: ArrayLike, *, where: Where = is_kernel) -> Penalty:
 
 
 def l1(strength: ArrayLike, *, where: Where = is_kernel) -> Penalty:
-    """Returns the penalty `(strength / m) sum |w|`.
+    """Returns the penalty `(strength / m) sum |w|`, with derivative 0 where w is 0.
 
     Args:
         strength: λ, at least 0, which switches it off; may be traced.
@@ -54,7 +54,11 @@ def l1(strength: ArrayLike, *, where: Where = is_kernel) -> Penalty:
     """
 
     def penalty(params, num_examples):
-        sizes = (jnp.sum(jnp.abs(w)) for w in _weights(params, where))
+        # JAX's derivative of abs at 0 is 1, which would bring dead weights to life.
+        sizes = (
+            jnp.sum(jnp.sign(jax.lax.stop_gradient(w)) * w)
+            for w in _weights(params, where)
+        )
         return strength / num_examples * sum(sizes)
 
     return penalty

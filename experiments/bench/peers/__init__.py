@@ -1,8 +1,9 @@
 """The peers: each a file with `prepare(task)`, which returns `run(epochs)`.
 
 `run(epochs)` trains every member from its first weights and returns how many
-member-steps it took and the mean train loss of each epoch. Two of them train nothing,
-but measure what the machine can do: their work is in operations and in bytes.
+member-steps it took and the mean train loss of each epoch. Three of them train
+nothing, but measure what the machine can do: their work is in operations, in bytes, and
+in member-steps of matrix products alone.
 """
 
 from collections.abc import Callable
@@ -29,6 +30,7 @@ class Peer(NamedTuple):
 PEERS = {
     "gemm": Peer("matrix product", "jax", trains=False),
     "bandwidth": Peer("memory", "jax", trains=False),
+    "products": Peer("its matrix products alone", "jax", trains=False),
     "jaxdl_sweep": Peer("jaxdl", "jax"),
     "textbook_jax": Peer("JAX, vmap of a scan", "jax", at_once=True),
     "serial_jax": Peer("JAX, one by one", "jax", one_by_one=True),
