@@ -287,7 +287,8 @@ def test_a_mask_is_the_published_hash_of_key_row_and_unit():
     median = int(np.sort(words, axis=None)[30])
     for threshold in (median, median + 1):
         ours = nn.keep_mask(key, (6, 2, 5), threshold / 2**24)
-        np.testing.assert_array_equal(ours.reshape(6, 10), words < threshold)
+        channels_first = np.moveaxis(ours, -1, 1).reshape(6, 10)
+        np.testing.assert_array_equal(channels_first, words < threshold)
 
 
 def test_a_mask_does_not_depend_on_how_many_rows_or_units_there_are():
