@@ -7,6 +7,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import jax
 
@@ -15,7 +16,7 @@ from jaxdl.compilation_cache import enable_compilation_cache
 from jaxdl.data import DataError, Splits
 from jaxdl.diagnose import bias_variance
 from jaxdl.experiment import ExperimentError, examine, hyperparameters, load
-from jaxdl.search import Plan, SpaceError, sweep
+from jaxdl.search import Plan, SpaceError, SweepResult, sweep, variant
 from jaxdl.train import Member, RecipeError, fit
 
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
@@ -71,24 +72,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="stop after N epochs without a lower dev error and keep the best weights",
     )
-    many = commands.add_parser(
-        "sweep",
-        parents=[given, trained],
-        help="train many models with random hyperparameters",
-    )
-    many.add_argument(
-        "--members", type=_count, default=256, metavar="N", help="default: 256"
-    )
-    many.add_argument(
-        "--out", type=Path, metavar="DIR", help="new folder for the results"
-    )
-    many.add_argument(
-        "--block-width",
-        type=_count,
-        metavar="K",
-        help="models in one program; by default as many as suit the device",
-    )
-    many.set_defaults(run=_sweep)
+    _add_sweep(commands, [given, trained])
     one = commands.add_parser("fit", parents=[given, trained], help="train one model")
     one.set_defaults(run=_fit)
     look = commands.add_parser(
@@ -110,6 +94,40 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_sweep(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
+    many = commands.add_parser(
+        "sweep",
+        parents=parents,
+        help="train many models with random hyperparameters",
+    )
+    many.add_argument(
+        "--members", type=_count, default=256, metavar="N", help="default: 256"
+    )
+    many.add_argument(
+        "--repeats",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="train each N times, each time with other random numbers; default: 1",
+    )
+    many.add_argument(
+        "--folds",
+        type=_count,
+        metavar="K",
+        help="train each K times, each time with another part as the dev set",
+    )
+    many.add_argument(
+        "--out", type=Path, metavar="DIR", help="new folder for the results"
+    )
+    many.add_argument(
+        "--block-width",
+        type=_count,
+        metavar="K",
+        help="models in one program; by default as many as suit the device",
+    )
+    many.set_defaults(run=_sweep)
+
+
 def _sweep(options: argparse.Namespace) -> int:
     if options.out is not None:
         runs.claim(options.out)
@@ -120,15 +138,22 @@ def _sweep(options: argparse.Namespace) -> int:
         members=options.members,
         epochs=options.epochs,
         patience=options.patience,
+        repeats=options.repeats,
+        folds=options.folds,
         run_dir=options.out,
         plan=options.block_width and Plan(options.block_width),
     )
     print(result.table(10))
-    if (result.status == "diverged").all():
-        print(f"\nall {options.members} members diverged: lower the learning rates")
+    name = "member" if result.variants == 1 else "configuration"
+    if result.diverged().all():
+        print(f"\nall {options.members} {name}s diverged: lower the learning rates")
         return 1
-    winner = int(result.ranking()[0])
-    _print_errors(f"member {winner}", result.best(), experiment.data)
+    name = f"{name} {result.ranking()[0]}"
+    if result.variants > 1:
+        _print_noise(name, result)
+        name = "its first model"
+    data, _ = variant(experiment.data, _key(options), folds=options.folds)
+    _print_errors(name, result.best(), data)
     if options.out is not None and runs.is_finished(options.out):
         print(f"results in {options.out}")
     return 0
@@ -166,6 +191,18 @@ def _check(options: argparse.Namespace) -> int:
         print(f"{'ok  ' if finding.healthy else 'LOOK'}  {finding.text}", flush=True)
         healthy &= finding.healthy
     return 0 if healthy else 1
+
+
+def _print_noise(name: str, result: SweepResult) -> None:
+    """Prints how well the best configuration did, and whom noise may hide behind it."""
+    winner, others = result.ranking()[0], len(result.diverged()) - 1
+    error = result.mean()["dev_error"][winner]
+    noise = result.standard_error()["dev_error"][winner]
+    print(
+        f"\n{name}: dev error {error:.2%}, standard error {noise:.2%}, over "
+        f"{result.variants} models; not told apart from it: "
+        f"{len(result.not_worse()) - 1} of {others} others"
+    )
 
 
 def _print_errors(name: str, member: Member, data: Splits) -> None:

@@ -9,6 +9,7 @@ from jaxdl.data.dataset import (
     class_weights,
     from_arrays,
 )
+from jaxdl.data.folds import fold_rows, pool
 from jaxdl.data.idx import read_idx
 from jaxdl.data.mismatch import Comparison, Difference, Mismatch, mismatch
 from jaxdl.data.npz import read_npz
@@ -26,10 +27,12 @@ __all__ = [
     "Splits",
     "check",
     "class_weights",
+    "fold_rows",
     "from_arrays",
     "load",
     "mismatch",
     "normalize",
+    "pool",
     "read_csv",
     "read_idx",
     "read_npz",

@@ -15,6 +15,7 @@ from jaxdl.search.halving import halving, hyperband
 from jaxdl.search.pbt import pbt
 from jaxdl.search.plan import Plan, make_plan
 from jaxdl.search.refine import grid, refine
+from jaxdl.search.repeats import variant
 from jaxdl.search.result import SweepResult
 from jaxdl.search.rungs import Rung, Search, Standing, ranking
 from jaxdl.search.space import sample
@@ -47,4 +48,5 @@ __all__ = [
     "sample",
     "sobol",
     "sweep",
+    "variant",
 ]

@@ -22,6 +22,7 @@ from jaxdl.nn.layer import Shape
 from jaxdl.search.space import Group
 from jaxdl.search.workers import cores
 from jaxdl.train import (
+    Part,
     Progress,
     RecipeFunction,
     Structure,
@@ -34,6 +35,7 @@ from jaxdl.train import (
     member_key,
     tracing_errors_explained,
     train_epochs,
+    whole,
 )
 
 # One thread within a block: the workers keep every core busy already, and sums that one
@@ -45,10 +47,10 @@ Report = Callable[[int, NDArray[Any], dict[str, NDArray[Any]]], None]
 
 
 class Shared(NamedTuple):
-    """What all members are trained with, on one device."""
+    """What all members of a variant are trained with, on one device."""
 
-    train: Dataset
-    dev: Dataset
+    train: Dataset | Part
+    dev: Dataset | Part
     key: jax.Array  # the run's
     patience: Any  # [] epochs; None: no early stopping
 
@@ -73,7 +75,7 @@ class Trained(NamedTuple):
 class Programs(NamedTuple):
     """The two programs of a block: jitted, lowered for a device, or compiled."""
 
-    start: Any  # (traced [K], members [K], key) -> (train_state, progress) [K, ...]
+    start: Any  # (traced [K], ids [K], key) -> (train_state, progress) [K, ...]
     epoch: Any  # see `make_epoch`, with hyperparameters and state of K members
 
 
@@ -112,7 +114,7 @@ def lower(recipe: RecipeFunction, block: Group, width: int, shared: Shared) -> P
     programs = _jitted(
         recipe,
         block.structure,
-        in_shape=shared.train.inputs.shape[1:],
+        in_shape=whole(shared.train).inputs.shape[1:],
         early_stopping=shared.patience is not None,
         on_cpu=on_cpu,
     )
@@ -166,7 +168,7 @@ def train_block(
 
     traced = {name: padded(column) for name, column in block.traced.items()}
     if carried is None:
-        ids = padded(block.members.astype(np.int32))
+        ids = padded(block.configurations.astype(np.int32))
         begun: Carried = programs.start(traced, ids, shared.key)
     else:
         begun = _typed_key(jax.tree.map(padded, carried))

@@ -40,13 +40,13 @@ class Engine:
         space: Any,
         width: int,
         steps: dict[Structure, int],
-        placed: dict[jax.Device, Shared],
+        placed: dict[jax.Device, list[Shared]],
         devices: list[jax.Device],
         progress: bool,
     ):
         self.recipe, self.space, self.width = recipe, space, width
         self.steps = steps  # in an epoch
-        self.placed = placed  # what members are trained with, on each device
+        self.placed = placed  # what each variant is trained with, on each device
         self.devices = devices  # of the workers
         self.progress = progress
         self.compiled: dict[tuple[Structure, jax.Device], Programs] = {}
@@ -67,7 +67,7 @@ class Engine:
         self._compile(blocks)
         members = sum(len(b.members) for b in blocks)
         steps = sum(self._steps(b) for b in blocks)
-        patience = next(iter(self.placed.values())).patience
+        patience = self._variants()[0].patience
         with terminal.sweep_progress(members, steps, enabled=self.progress) as show:
             while blocks:
                 if patience is not None:
@@ -81,8 +81,12 @@ class Engine:
         members, until = rung.members[going], rung.until[going]
         hparams = pick(rung.hparams, going)
         first = population.epochs[members]
-        found = groups(self.space, hparams, members, first, until)
+        variants = len(self._variants())
+        found = groups(self.space, hparams, members, first, until, variants)
         return make_blocks(found, self.width)
+
+    def _variants(self) -> list[Shared]:
+        return next(iter(self.placed.values()))
 
     def _steps(self, block: Group) -> int:
         """Returns how many steps the members of a block will take together."""
@@ -110,12 +114,12 @@ class Engine:
             enabled=self.progress,
         )
         lowered = [
-            lower(self.recipe, block, self.width, self.placed[device])
+            lower(self.recipe, block, self.width, self.placed[device][0])
             for (_, device), block in missing.items()
         ]
         self.compiled |= zip(missing, compile_all(lowered), strict=True)
         needed = max(
-            block_bytes(self.compiled[k].epoch, self.placed[k[1]]) for k in missing
+            block_bytes(self.compiled[k].epoch, self.placed[k[1]][0]) for k in missing
         )
         self.devices = fitting(self.devices, needed, self.width)
 
@@ -132,7 +136,7 @@ class Engine:
                 self.compiled[block.structure, device],
                 block,
                 self.width,
-                self.placed[device],
+                self.placed[device][block.variant],
                 population.carried(block.members),
                 functools.partial(reports[int(block.members[0])], stop),
                 last=block.until == population.most,

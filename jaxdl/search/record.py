@@ -29,7 +29,9 @@ def write_run(
     names, leaves, _ = flatten(space)
     specification = {
         "space": {name: repr(leaf) for name, leaf in zip(names, leaves, strict=True)},
-        "members": len(result.status),
+        "members": len(result.diverged()),
+        "repeats": result.repeats,
+        "folds": result.folds,
         "epochs": epochs,
         "patience": patience,
         "key": np.asarray(jax.random.key_data(key)).tolist(),
@@ -44,12 +46,12 @@ def write_run(
     }
     ends = {"stopped_at": result.stopped_at, "kept_epoch": result.kept_epoch}
     curves = result.metrics | ends
-    runs.write(run_dir, specification, result.rows(), curves, _best(result))
+    runs.write(run_dir, specification, result.member_rows(), curves, _best(result))
 
 
 def _best(result: SweepResult) -> dict[str, Any]:
-    """Returns the winner's arrays by path; none if every member diverged."""
-    if (result.status == "diverged").all():
+    """Returns the winner's arrays by path; none if all diverged."""
+    if result.diverged().all():
         return {}
     best = result.best()
     names, leaves, _ = flatten({"params": best.params, "state": best.state})

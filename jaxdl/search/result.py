@@ -11,13 +11,19 @@ from numpy.typing import NDArray
 from jaxdl import terminal
 from jaxdl.search.blocks import Trained
 from jaxdl.search.plan import Plan
+from jaxdl.search.repeats import mean, members_of, not_worse, standard_error
 from jaxdl.search.rungs import Rung, ranking
 from jaxdl.train import Member, RecipeFunction, flatten
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class SweepResult:
-    """All members of a sweep. Arrays are NumPy, `[members]` first."""
+    """All members of a sweep. Arrays are NumPy, `[members]` first.
+
+    With V = repeats times folds above 1, members `c V` to `c V + V - 1` are what became
+    of configuration c, fold after fold and repeat after repeat; rankings and tables are
+    of configurations, by means over their members. Else the two are the same.
+    """
 
     recipe: RecipeFunction
     hparams: Any  # the space's tree with [members] leaves
@@ -33,13 +39,68 @@ class SweepResult:
         Trained | None, ...
     ]  # parameters and layer state, as they were trained
     places: NDArray[np.int64]  # [members, 2] block and slot of each
+    repeats: int = 1
+    folds: int | None = None
+
+    @property
+    def variants(self) -> int:
+        """V: how many members each configuration has."""
+        return self.repeats * (self.folds or 1)
 
     def ranking(self) -> NDArray[np.int64]:
-        """Returns member ids, lowest dev error of the kept epoch first, ties by loss.
+        """Returns configurations, lowest mean dev error first, ties by dev loss.
 
-        Members that diverged, or whose dev loss is not finite, come last.
+        The metrics are those of each member's kept epoch. Configurations with a member
+        that diverged, or whose dev loss is not finite, come last.
         """
-        return ranking(self.final())
+        return ranking(self.mean())
+
+    def mean(self) -> dict[str, NDArray[np.float64]]:
+        """Returns the means of the final metrics, `[configurations]`.
+
+        They are NaN where a member diverged.
+        """
+        return mean(self.final(), self.variants)
+
+    def standard_error(self) -> dict[str, NDArray[np.float64]]:
+        """Returns the standard error of each mean, `s / sqrt(V)`, `[configurations]`.
+
+        It is NaN where a member diverged, and everywhere if V is 1. Members of several
+        folds share most of their examples, so that it is rather too small.
+
+        Source: Bengio and Grandvalet, No Unbiased Estimator of the Variance of K-Fold
+        Cross-Validation, 2004.
+        """
+        return {
+            name: standard_error(values.reshape(-1, self.variants))
+            for name, values in self.final().items()
+        }
+
+    def not_worse(self) -> NDArray[np.int64]:
+        """Returns the configurations that noise alone may have put behind the best.
+
+        In the order of the ranking, the best first: those whose dev error exceeds that
+        of the best, on average over the same repeats and folds, by no more than one
+        standard error of this difference.
+
+        Raises:
+            ValueError: V is 1, which tells nothing of the noise.
+
+        Source: Breiman, Friedman, Olshen and Stone, Classification and Regression
+        Trees, 1984, for the rule of one standard error.
+        """
+        if self.variants == 1:
+            raise ValueError(
+                "got one model a configuration, which tells nothing of the noise; "
+                "expected several: sweep with repeats=3 or folds=5"
+            )
+        errors = self.final()["dev_error"].reshape(-1, self.variants)
+        order = self.ranking()
+        return order[not_worse(errors, int(order[0]))[order]]
+
+    def diverged(self) -> NDArray[np.bool_]:
+        """Returns which configurations have a member that diverged."""
+        return (self.status == "diverged").reshape(-1, self.variants).any(axis=1)
 
     def final(self) -> dict[str, NDArray[Any]]:
         """Returns the metrics of each member's kept epoch, `[members]`.
@@ -54,18 +115,21 @@ class SweepResult:
         }
 
     def best(self) -> Member:
-        """Returns the member with the lowest dev error, of those that did not diverge.
+        """Returns the first member of the configuration with the lowest dev error.
+
+        With repeats or folds, `not_worse` says which others noise may hide.
 
         Raises:
-            ValueError: every member diverged.
+            ValueError: every configuration diverged.
         """
-        winner = int(self.ranking()[0])
-        if self.status[winner] == "diverged":
+        winner, diverged = int(self.ranking()[0]), self.diverged()
+        if diverged[winner]:
+            what = "members" if self.variants == 1 else "configurations"
             raise ValueError(
-                f"all {len(self.status)} members diverged; expected one that did not: "
+                f"all {len(diverged)} {what} diverged; expected one that did not: "
                 "lower the range of the learning rate"
             )
-        return self.member(winner)
+        return self.member(winner * self.variants)
 
     def member(self, i: SupportsIndex) -> Member:
         """Returns member i.
@@ -96,28 +160,66 @@ class SweepResult:
         )
 
     def rows(self, n: int | None = None) -> tuple[list[str], list[list[Any]]]:
-        """Returns column names and a row of plain values for each of the n best."""
+        """Returns column names and a row of plain values for each of the n best.
+
+        Those are configurations; with V above 1 the standard error of the dev error
+        follows its mean, and the status says how many members ended how.
+        """
+        v, values = self.variants, self.mean()
+        if v == 1:
+            return self.member_rows(n)
+        values["standard_error"] = self.standard_error()["dev_error"]
         names, columns, _ = flatten(self.hparams)
-        final = self.final()
-        header = ["member", *self.metrics, "status", *names]
         rows = [
             [
                 int(i),
+                *(float(column[i]) for column in values.values()),
+                _count(self.status[i * v : (i + 1) * v]),
+                *(_plain(column[i * v]) for column in columns),
+            ]
+            for i in self.ranking()[:n]
+        ]
+        return ["configuration", *values, "status", *names], rows
+
+    def member_rows(self, n: int | None = None) -> tuple[list[str], list[list[Any]]]:
+        """Returns the same for each member of the n best configurations."""
+        names, columns, _ = flatten(self.hparams)
+        final = self.final()
+        origin = ["configuration", "repeat", "fold"] if self.variants > 1 else []
+        rows = [
+            [
+                int(i),
+                *self._origin(int(i)),
                 *(float(values[i]) for values in final.values()),
                 self._fate(i),
                 *(_plain(column[i]) for column in columns),
             ]
-            for i in self.ranking()[:n]
+            for i in members_of(self.ranking()[:n], self.variants)
         ]
-        return header, rows
+        return ["member", *origin, *final, "status", *names], rows
 
     def table(self, n: int = 10) -> str:
-        """Returns the n best members as text: metrics and hyperparameters."""
+        """Returns the n best configurations as text: metrics and hyperparameters."""
         return terminal.table(*self.rows(n))
+
+    def _origin(self, i: int) -> list[int]:
+        """Returns configuration, repeat and fold of member i; nothing if V is 1."""
+        if self.variants == 1:
+            return []
+        configuration, variant = divmod(i, self.variants)
+        return [configuration, *divmod(variant, self.folds or 1)]
 
     def _fate(self, i: int) -> str:
         at = f" at step {self.stopped_at[i]}" if self.stopped_at[i] >= 0 else ""
         return f"{self.status[i]}{at}"
+
+
+def _count(status: NDArray[np.str_]) -> str:
+    """Returns such as `finished`, or `4 finished, 1 diverged`."""
+    words, counts = np.unique(status, return_counts=True)
+    if len(words) == 1:
+        return str(words[0])
+    return ", ".join(f"{n} {word}" for word, n in zip(words, counts, strict=True))
 
 
 def _plain(value: Any) -> Any:

@@ -22,7 +22,8 @@ from jaxdl.train import HPARAMS, TRACED, Bound, Structure, canonical, flatten
 class Group(NamedTuple):
     """Members that agree on all static values, and so share one program.
 
-    They train side by side through the same epochs, and so on the same batches.
+    They train side by side through the same epochs, and so on the same batches: all are
+    of one variant of their configurations, see `repeats`.
     """
 
     structure: Structure
@@ -30,6 +31,17 @@ class Group(NamedTuple):
     traced: dict[str, NDArray[Any]]  # [n] by name
     first: int  # epoch that they train next
     until: int  # epochs that they will have trained
+    variants: int = 1  # that each configuration has
+
+    @property
+    def variant(self) -> int:
+        """Which one they are of."""
+        return int(self.members[0]) % self.variants
+
+    @property
+    def configurations(self) -> NDArray[np.int64]:
+        """Their ids `[n]` among the members of their variant."""
+        return self.members // self.variants
 
 
 def sample(key: jax.Array, space: Any, members: int) -> Any:
@@ -82,8 +94,9 @@ def groups(
     members: NDArray[np.int64],
     first: NDArray[np.int64],
     until: NDArray[np.int64],
+    variants: int = 1,
 ) -> list[Group]:
-    """Returns members by static values and epochs, in the order of their first ones.
+    """Returns members by static values, epochs and variant, in order of first ones.
 
     Args:
         space: as for `sample`.
@@ -91,19 +104,21 @@ def groups(
         members: their ids, `[n]`.
         first: the epoch that each trains next, `[n]`.
         until: how many epochs each will have trained, `[n]`.
+        variants: that each configuration has.
     """
     names, leaves, treedef = flatten(space)
     columns = treedef.flatten_up_to(hparams)
     static = [is_static(leaf) for leaf in leaves]
     fixed = [_fixed_values(*pair) for pair in zip(leaves, columns, strict=True)]
-    slots: dict[tuple[Structure, int, int], list[int]] = {}
-    for i, span in enumerate(zip(first.tolist(), until.tolist(), strict=True)):
+    slots: dict[tuple[Structure, int, int, int], list[int]] = {}
+    spans = zip(*(x.tolist() for x in (first, until, members % variants)), strict=True)
+    for i, (start, end, variant) in enumerate(spans):
         structure = Structure(treedef, names, tuple(values[i] for values in fixed))
-        slots.setdefault((structure, *span), []).append(i)
+        slots.setdefault((structure, start, end, variant), []).append(i)
     traced = [(n, c) for n, c, s in zip(names, columns, static, strict=True) if not s]
     return [
-        Group(structure, members[own], {n: c[own] for n, c in traced}, *span)
-        for (structure, *span), own in slots.items()
+        Group(s, members[own], {n: c[own] for n, c in traced}, start, end, variants)
+        for (s, start, end, _), own in slots.items()
     ]
 
 

@@ -15,6 +15,7 @@ from jaxdl.search.engine import Engine
 from jaxdl.search.plan import MAX_PROGRAMS, Plan, check_plan, make_plan
 from jaxdl.search.population import Population
 from jaxdl.search.record import write_run
+from jaxdl.search.repeats import Variant, data_of, expand, make_variants, mean
 from jaxdl.search.result import SweepResult
 from jaxdl.search.rungs import Asking, Rung, Search, Standing
 from jaxdl.search.space import is_static, structures
@@ -23,6 +24,7 @@ from jaxdl.train import (
     FATES,
     RUNNING,
     Outline,
+    Part,
     RecipeFunction,
     Structure,
     check_epochs,
@@ -48,6 +50,8 @@ def sweep(
     epochs: int,
     search: Search | None = None,
     patience: int | None = None,
+    repeats: int = 1,
+    folds: int | None = None,
     run_dir: str | os.PathLike[str] | None = None,
     plan: Plan | None = None,
     progress: bool = True,
@@ -60,13 +64,17 @@ def sweep(
     order. A member that turns non-finite is stopped and put back to its last finite
     state; the others do not notice.
 
+    With repeats or folds, hyperparameters are a configuration, trained once for each
+    repeat and fold; what is said of a member here holds within a repeat and fold.
+    Searches and rankings go by means over them. See `variant` to train one by itself.
+
     Args:
         recipe: function from hyperparameters to a `Recipe`, written for one model.
         space: pytree of the shape of the hyperparameters: distributions, constants,
             and arrays `[members]` that are used as given.
         data: normalized train, dev and test sets; test is not looked at.
         key: a threefry key, `jax.random.key(seed)`.
-        members: how many models, at least 1.
+        members: how many models, or configurations, at least 1.
         epochs: at least 1; that no member exceeds.
         search: who trains with which hyperparameters and how long, such as
             `halving()`; by default `random`: every member is drawn by itself and
@@ -75,19 +83,25 @@ def sweep(
             (ties by dev loss) before it stops; the weights of its best epoch are kept.
             None: no early stopping, the last epoch's weights are kept. A block ends
             when all its members have; one that diverges ranks last all the same.
+        repeats: how often each configuration is trained, with other initial weights,
+            masks, folds and order of the data each time; at least 1.
+        folds: into how many parts the train and dev sets together are divided, to be
+            the dev set in turn while the rest trains, see `data.fold_rows`; the data
+            stay normalized as they are. None: the sets as they are.
         run_dir: a folder for the results, made if need be; it must not hold a run.
         plan: how members are laid out; by default what `make_plan` says.
         progress: whether to show progress.
 
     Raises:
-        DataError: the data cannot be trained on.
+        DataError: the data cannot be trained on, or not be divided into such folds.
         MemoryError: a device has no room for one block.
         OSError: `run_dir` cannot be written, or holds a run; a disk that fails at the
             end is a warning, and the result is returned.
         RecipeError: the recipe cannot be traced.
         SpaceError: the space makes no sense.
         TypeError: another kind of key.
-        ValueError: `epochs` or `patience` is below 1, or a plan that cannot be.
+        ValueError: `epochs`, `patience` or `repeats` is below 1, or a plan that cannot
+            be.
     """
     check_key(key)
     check_epochs(epochs)
@@ -95,11 +109,12 @@ def sweep(
     if plan is not None:
         check_plan(plan)
     check(data)
+    data, variants = make_variants(data, key, repeats, folds)
     asking = (search or random)(key, space, members, epochs)
     rung = next(asking)
     if run_dir is not None:
         runs.claim(run_dir)
-    outlines = _outlines(recipe, space, rung.hparams, data)
+    outlines = _outlines(recipe, space, rung.hparams, data_of(variants[0], data))
     devices = worker_devices()
     if plan is None:
         plan = make_plan(outlines.values(), devices[0].platform)
@@ -108,16 +123,18 @@ def sweep(
         space,
         plan.block_width,
         steps={s: outline.steps_per_epoch for s, outline in outlines.items()},
-        placed={d: _share(d, data, key, patience) for d in dict.fromkeys(devices)},
+        placed={d: _share(d, data, variants, patience) for d in dict.fromkeys(devices)},
         devices=devices,
         progress=progress,
     )
-    population = Population(members, epochs)
+    population = Population(members * len(variants), epochs)
     while rung is not None:
-        engine.train(population, rung)
-        rung = _answer(asking, population.standing(rung.members))
+        expanded = expand(rung, len(variants))
+        engine.train(population, expanded)
+        standing = population.standing(expanded.members)
+        rung = _answer(asking, mean(standing, len(variants)))
     precisions = sorted({outline.precision for outline in outlines.values()})
-    result = _result(recipe, plan, tuple(precisions), population)
+    result = _result(recipe, plan, tuple(precisions), population, repeats, folds)
     if run_dir is not None:
         try:
             write_run(run_dir, result, space, key, epochs, patience)
@@ -145,15 +162,25 @@ def _outlines(
 
 
 def _share(
-    device: jax.Device, data: Splits, key: jax.Array, patience: int | None
-) -> Shared:
-    shared = Shared(
-        on_device(data.train),
-        on_device(data.dev),
-        key,
-        None if patience is None else np.int32(patience),
-    )
-    return jax.device_put(shared, device)
+    device: jax.Device, data: Splits, variants: list[Variant], patience: int | None
+) -> list[Shared]:
+    """Returns what each variant is trained with; examples are there once."""
+
+    def put(x):
+        return jax.device_put(x, device)
+
+    train = put(on_device(data.train))
+    dev = train if data.dev is data.train else put(on_device(data.dev))
+    patient = None if patience is None else put(np.int32(patience))
+    return [
+        Shared(
+            train if v.train is None else Part(train, put(v.train)),
+            dev if v.dev is None else Part(dev, put(v.dev)),
+            put(v.key),
+            patient,
+        )
+        for v in variants
+    ]
 
 
 def _answer(asking: Asking, standing: Standing) -> Rung | None:
@@ -165,7 +192,12 @@ def _answer(asking: Asking, standing: Standing) -> Rung | None:
 
 
 def _result(
-    recipe: RecipeFunction, plan: Plan, precisions: tuple[str, ...], end: Population
+    recipe: RecipeFunction,
+    plan: Plan,
+    precisions: tuple[str, ...],
+    end: Population,
+    repeats: int,
+    folds: int | None,
 ) -> SweepResult:
     cut_short = (end.fate == RUNNING) & (end.epochs < end.most)  # by the search
     status = np.where(cut_short, "stopped", np.array(FATES)[end.fate])
@@ -181,4 +213,6 @@ def _result(
         rungs=tuple(end.rungs),
         blocks=tuple(end.blocks),
         places=end.places,
+        repeats=repeats,
+        folds=folds,
     )

@@ -29,11 +29,14 @@ from jaxdl.train.metrics import (
     recall,
     top_k_error,
 )
+from jaxdl.train.part import Part, whole
 from jaxdl.train.progress import DIVERGED, FATES, RUNNING, Progress, begin, kept
 from jaxdl.train.recipe import Recipe, RecipeFunction, build
 from jaxdl.train.state import (
     EXPLORE,
+    FOLD,
     HPARAMS,
+    REPEAT,
     ROUND,
     TrainState,
     check_key,
@@ -48,12 +51,15 @@ __all__ = [
     "DIVERGED",
     "EXPLORE",
     "FATES",
+    "FOLD",
     "HPARAMS",
+    "REPEAT",
     "ROUND",
     "RUNNING",
     "TRACED",
     "Member",
     "Outline",
+    "Part",
     "Progress",
     "Recipe",
     "RecipeError",
@@ -90,4 +96,5 @@ __all__ = [
     "top_k_error",
     "tracing_errors_explained",
     "train_epochs",
+    "whole",
 ]

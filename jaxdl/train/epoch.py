@@ -6,10 +6,11 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl.data import Dataset
+from jaxdl.train.part import Part, size, take, weights
 from jaxdl.train.progress import RUNNING, Progress, advance, select
 from jaxdl.train.recipe import RecipeFunction, build
 from jaxdl.train.state import TrainState, epoch_order
-from jaxdl.train.step import Metrics, make_eval, make_step, take
+from jaxdl.train.step import Metrics, make_eval, make_step
 
 
 def make_epoch(
@@ -22,7 +23,7 @@ def make_epoch(
 
     It trains on every batch of epoch `number` of the run's `key`, then evaluates on
     `dev`. The metrics are `train_loss` and `train_error`, means over the steps, and
-    `dev_loss` and `dev_error`.
+    `dev_loss` and `dev_error`. `train` and `dev` are datasets, or parts of them.
 
     A training whose loss, parameters or state turn non-finite has diverged: it is put
     back to its state at the start of the epoch, at the first step whose loss is not
@@ -33,7 +34,7 @@ def make_epoch(
 
     def epoch(hp, train_state, progress, number, train, dev, key, patience):
         batch_size = build(recipe, hp).batch_size
-        order = epoch_order(key, number, len(train.inputs), batch_size)
+        order = epoch_order(key, number, size(train), batch_size)
 
         def body(carry, index):
             return step(hp, carry, take(train, index))
@@ -81,6 +82,7 @@ def _all_finite(train_state: TrainState) -> jax.Array:
     return jnp.array([jnp.isfinite(x).all() for x in floats], bool).all()
 
 
-def _mean_weight(train: Dataset, order: jax.Array) -> jax.Array | float:
+def _mean_weight(train: Dataset | Part, order: jax.Array) -> jax.Array | float:
     """Returns the mean weight of an example in an epoch; 1 where none has any."""
-    return 1.0 if train.weights is None else jnp.mean(train.weights[order])
+    each = weights(train)
+    return 1.0 if each is None else jnp.mean(each[order])

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from jaxdl.train.recipe import RecipeFunction, build
 
-MEMBER, ORDER, HPARAMS, EXPLORE, ROUND = range(5)  # purposes of a run's key
+MEMBER, ORDER, HPARAMS, EXPLORE, ROUND, REPEAT, FOLD = range(7)  # of a run's key
 INIT, STEP = range(2)  # purposes of a member's key
 
 

@@ -10,6 +10,7 @@ import optax
 from jaxdl.data import Dataset
 from jaxdl.nn import plain_loss
 from jaxdl.train.hyperparameters import RecipeError
+from jaxdl.train.part import Part, size, take, weights
 from jaxdl.train.recipe import PerExample, Recipe, RecipeFunction, build, error_of
 from jaxdl.train.state import TrainState
 
@@ -77,7 +78,7 @@ def make_step(
 
 def make_eval(
     recipe: RecipeFunction,
-) -> Callable[[Any, TrainState, Dataset], Metrics]:
+) -> Callable[[Any, TrainState, Dataset | Part], Metrics]:
     """Returns `evaluate(hp, train_state, dataset) -> metrics`, pure.
 
     The metrics are `loss` and `error`, means over all examples, by their weights where
@@ -97,7 +98,8 @@ def make_eval(
                 }
 
         means = jax.tree.map(jnp.mean, map_batches(per_example, dataset))
-        weight = 1.0 if dataset.weights is None else jnp.mean(dataset.weights)
+        each = weights(dataset)
+        weight = 1.0 if each is None else jnp.mean(each)
         return jax.tree.map(lambda mean: mean / weight, means)
 
     return evaluate
@@ -117,22 +119,17 @@ def make_predict(recipe: RecipeFunction) -> Callable[[Any, Any, Any, Any], jax.A
     return predict
 
 
-def take(dataset: Dataset, index: jax.Array) -> Dataset:
-    """Returns the examples at `index`, `[B]` integers within the dataset."""
-    return jax.tree.map(lambda x: jnp.take(x, index, axis=0, mode="clip"), dataset)
-
-
-def map_batches(function: Callable[[Dataset], Any], dataset: Dataset) -> Any:
+def map_batches(function: Callable[[Dataset], Any], dataset: Dataset | Part) -> Any:
     """Returns `function(dataset)`, `[m, ...]` leaves, computed in batches one by one.
 
     Args:
         function: from a batch to a pytree of `[B, ...]`, each example on its own.
         dataset: `[m, ...]` examples; any number of them.
     """
-    m = len(dataset.inputs)
-    size = min(m, EVAL_BATCH)
-    batches = -(-m // size)
-    index = jnp.minimum(jnp.arange(batches * size), m - 1).reshape(batches, size)
+    m = size(dataset)
+    width = min(m, EVAL_BATCH)
+    batches = -(-m // width)
+    index = jnp.minimum(jnp.arange(batches * width), m - 1).reshape(batches, width)
     mapped = jax.lax.map(lambda i: function(take(dataset, i)), index)
     return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:m], mapped)
 
