@@ -10,12 +10,12 @@ from pathlib import Path
 
 import jax
 
-from jaxdl import nn, runs
+from jaxdl import nn, runs, terminal
 from jaxdl.compilation_cache import enable_compilation_cache
 from jaxdl.data import DataError, Splits
-from jaxdl.diagnose import bias_variance
+from jaxdl.diagnose import bias_variance, expected_rank, importance
 from jaxdl.experiment import ExperimentError, examine, hyperparameters, load
-from jaxdl.search import Plan, SpaceError, sweep
+from jaxdl.search import Plan, SpaceError, SweepResult, sweep
 from jaxdl.train import Member, RecipeError, fit
 
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
@@ -127,6 +127,7 @@ def _sweep(options: argparse.Namespace) -> int:
     if (result.status == "diverged").all():
         print(f"\nall {options.members} members diverged: lower the learning rates")
         return 1
+    _print_importance(result)
     winner = int(result.ranking()[0])
     _print_errors(f"member {winner}", result.best(), experiment.data)
     if options.out is not None and runs.is_finished(options.out):
@@ -166,6 +167,22 @@ def _check(options: argparse.Namespace) -> int:
         print(f"{'ok  ' if finding.healthy else 'LOOK'}  {finding.text}", flush=True)
         healthy &= finding.healthy
     return 0 if healthy else 1
+
+
+def _print_importance(result: SweepResult) -> None:
+    try:
+        found = importance(result.hparams, result.final()["dev_error"])
+    except (ImportError, ValueError):  # no scikit-learn, or too few members to tell
+        return
+    rows = [
+        (name, f"{share:.0%}", expected_rank(name) or "-")
+        for name, share in found.shares.items()
+    ]
+    print(
+        "\nwhat the dev error depended on (expected: 1 is tuned first, 4 rarely), as "
+        f"far as its variance is explained, {max(found.explained, 0):.0%}:"
+    )
+    print(terminal.table(("hyperparameter", "share", "expected"), rows))
 
 
 def _print_errors(name: str, member: Member, data: Splits) -> None:
