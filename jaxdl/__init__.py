@@ -1,6 +1,6 @@
 """jaxdl: one model's training as a function, hundreds of models at once."""
 
-from jaxdl import data, diagnose, experiment, nn, optim, runs, search, train
+from jaxdl import data, diagnose, experiment, interop, nn, optim, runs, search, train
 from jaxdl.compilation_cache import enable_compilation_cache
 from jaxdl.search import (
     AsSize,
@@ -29,6 +29,6 @@ __all__ = [
     "AsSize", "Choice", "IntUniform", "LogUniform", "Member", "OneMinusLogUniform",
     "Plan", "Recipe", "Static", "SweepResult", "Uniform", "coarse_to_fine", "data",
     "diagnose", "enable_compilation_cache", "experiment", "fit", "grid", "gridded",
-    "halving", "hyperband", "nn", "optim", "pbt", "refine", "runs", "sample",
-    "search", "sobol", "sweep", "train",
+    "halving", "hyperband", "interop", "nn", "optim", "pbt", "refine", "runs",
+    "sample", "search", "sobol", "sweep", "train",
 ]  # fmt: skip

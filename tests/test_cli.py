@@ -35,7 +35,7 @@ def run(*arguments):
 def test_a_sweep_on_digits_from_end_to_end(tmp_path):
     out = tmp_path / "deep" / "run"
     status, output, progress = run(
-        "sweep", DIGITS, "--members", "24", "--epochs", "12", "--seed", "3",
+        "sweep", DIGITS, "--members", "32", "--epochs", "12", "--seed", "3",
         "--out", str(out), "--block-width", "8",
     )  # fmt: skip
     assert status == 0, progress
@@ -45,23 +45,26 @@ def test_a_sweep_on_digits_from_end_to_end(tmp_path):
     last = next(line for line in lines if "test error" in line)
     test_error = float(last.split("test error ")[1].split("%")[0])
     assert 0 < test_error < 5
-    assert "24/24 alive" in progress and "member-steps/s" in progress
+    first = lines[lines.index(next(x for x in lines if "depended on" in x)) + 3].split()
+    assert first[0] == "learning_rate" and first[2] == "1"
+    assert 40 < int(first[1].removesuffix("%")) <= 100
+    assert "32/32 alive" in progress and "member-steps/s" in progress
     assert "best dev error" in progress and "left" in progress
 
     rows = list(csv.DictReader((out / "members.csv").read_text().splitlines()))
-    assert len(rows) == 24
+    assert len(rows) == 32
     errors = [float(row["dev_error"]) for row in rows]
     assert errors == sorted(errors)
     assert last.startswith(f"member {rows[0]['member']}:")
     assert f"dev error {errors[0]:.2%}" in last
     run_json = json.loads((out / "run.json").read_text())
-    assert run_json["members"] == 24 and run_json["epochs"] == 12
+    assert run_json["members"] == 32 and run_json["epochs"] == 12
     assert run_json["key"] == [0, 3]
     assert run_json["plan"] == {"block_width": 8}
     assert run_json["precision"] == ["float32"]
     assert run_json["space"]["learning_rate"] == "LogUniform(low=0.001, high=0.1)"
     with np.load(out / "curves.npz", allow_pickle=False) as curves:
-        assert curves["dev_error"].shape == (24, 12)
+        assert curves["dev_error"].shape == (32, 12)
         best = int(rows[0]["member"])
         assert curves["dev_error"][best, -1] == pytest.approx(errors[0])
     with np.load(out / "best.npz", allow_pickle=False) as arrays:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -41,16 +42,12 @@ def grid(space: Any, points: int) -> Any:
     """
     if isinstance(points, bool) or not isinstance(points, int) or points < 2:
         raise SpaceError(f"got points={points!r}; expected an int of at least 2")
+    check_varies(space)
     _, leaves, treedef = flatten(space)
-    if any(_is_given(leaf) for leaf in leaves):
-        raise SpaceError("got a space with an array; expected no values a member yet")
     axes = [_axis(leaf, points) for leaf in leaves if is_distribution(leaf)]
-    if not axes:
-        raise SpaceError("got a space without a distribution; expected one to vary")
     columns = iter(zip(*itertools.product(*axes), strict=True))
     filled = [
-        _array(next(columns), leaf) if is_distribution(leaf) else leaf
-        for leaf in leaves
+        given(next(columns), leaf) if is_distribution(leaf) else leaf for leaf in leaves
     ]
     return jax.tree.unflatten(treedef, filled)
 
@@ -97,6 +94,31 @@ def refine(space: Any, hparams: Any, scores: ArrayLike, keep: int) -> Any:
     return jax.tree.unflatten(treedef, narrowed)
 
 
+def check_varies(space: Any) -> None:
+    """Checks that a space has something to choose, and nothing chosen a member yet.
+
+    Raises:
+        SpaceError: it holds an array or no distribution.
+    """
+    leaves = flatten(space)[1]
+    if any(_is_given(leaf) for leaf in leaves):
+        raise SpaceError("got a space with an array; expected no values a member yet")
+    if not any(map(is_distribution, leaves)):
+        raise SpaceError("got a space without a distribution; expected one to vary")
+
+
+def given(values: Sequence[Any], dist: Any) -> Any:
+    """Returns one value a member of a distribution, as a leaf of a space.
+
+    Static ones are the plain values they are.
+    """
+    if isinstance(dist, AsSize):
+        return AsSize(np.asarray(values))
+    column = np.empty(len(values), object)
+    column[:] = values
+    return column if isinstance(dist, Static) else np.asarray(values)
+
+
 def _is_given(leaf: Any) -> bool:
     """Returns whether a leaf holds a value a member."""
     leaf = leaf.values if isinstance(leaf, AsSize) else leaf
@@ -113,15 +135,6 @@ def _axis(dist: Any, points: int) -> list[Any]:
         values = np.linspace(dist.low, dist.high, points)
         return np.unique(np.round(values).astype(int)).tolist()
     return dist.quantile(np.linspace(0, 1, points)).tolist()
-
-
-def _array(values: tuple[Any, ...], dist: Any) -> NDArray[Any]:
-    """Returns one value a member; static ones as the plain values they are."""
-    if isinstance(dist, AsSize):
-        return AsSize(np.asarray(values))
-    column = np.empty(len(values), object)
-    column[:] = values
-    return column if isinstance(dist, Static) else np.asarray(values)
 
 
 def _narrowed(dist: Any, values: NDArray[Any]) -> Any:

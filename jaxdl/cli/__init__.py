@@ -1,0 +1,50 @@
+"""The command line: `jaxdl check FILE`, `jaxdl fit FILE` and `jaxdl sweep FILE`.
+
+FILE is a Python file that defines `recipe`, `space` and `data`; see `jaxdl.experiment`.
+"""
+
+import sys
+from collections.abc import Sequence
+
+from jaxdl.cli.parser import make_parser
+from jaxdl.compilation_cache import enable_compilation_cache
+from jaxdl.data import DataError
+from jaxdl.experiment import ExperimentError
+from jaxdl.search import SpaceError
+from jaxdl.train import RecipeError
+
+INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line and returns its exit status.
+
+    0 when a model was trained, or nothing wrong found in it; 1 when every model
+    diverged, or something was found; 2 when the file, its data or the arguments cannot
+    be used.
+    """
+    parser = make_parser()
+    options, rest = parser.parse_known_args(arguments)
+    # argparse takes NAME=VALUE only before the options of a command.
+    hparams = [word for word in rest if "=" in word and not word.startswith("-")]
+    if len(hparams) < len(rest) or (hparams and "hparams" not in options):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    try:
+        if hparams:
+            options.hparams += hparams
+        enable_compilation_cache()
+        return options.run(options)
+    except KeyboardInterrupt:
+        print("jaxdl: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except (
+        DataError,
+        ExperimentError,
+        ImportError,
+        MemoryError,
+        OSError,
+        RecipeError,
+        SpaceError,
+    ) as error:
+        print(f"jaxdl: error: {error or type(error).__name__}", file=sys.stderr)
+        return 2

@@ -1,0 +1,140 @@
+"""Which hyperparameters mattered: what the errors of a sweep's members depend on."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from jaxdl.train import flatten
+
+LEAST = 30  # members; shares of fewer are chance
+FOLDS, TREES, SHUFFLES = 5, 50, 5
+
+# What the course tunes first, second, third and rarely, by the usual names.
+EXPECTED = (
+    ("learning_rate", "rate", "lr", "alpha"),
+    ("momentum", "beta", "hidden_units", "units", "width", "batch_size"),
+    ("layers", "num_layers", "depth", "decay_rate", "rate_decay"),
+    ("beta1", "beta2", "b1", "b2", "eps", "epsilon"),
+)
+
+
+class Importance(NamedTuple):
+    """How much of the scores each hyperparameter accounts for."""
+
+    shares: dict[str, float]  # by name, the largest first; they add up to 1
+    explained: float  # R² on members held out: below 0.5 the shares say little
+
+
+def importance(hparams: Any, scores: ArrayLike) -> Importance:
+    """Returns how much of the members' scores each hyperparameter accounts for.
+
+    Extremely randomized trees learn the scores from the hyperparameters. The importance
+    of one is how much larger the squared error of held-out members becomes when its
+    values are shuffled among them, 0 at least; shares are importances over their sum.
+    For `score = Σ f_j(x_j)` that is `Var f_j / Σ Var f`; hyperparameters that act
+    together count for each of them. Numbers count by their rank, so that a range is
+    seen on the scale it was drawn on. What all members agree on has no share.
+
+    Args:
+        hparams: of the members, such as `SweepResult.hparams`; arrays `[members]`.
+        scores: `[members]`, lower is better, such as `result.final()["dev_error"]`;
+            what is not finite counts as the worst that is.
+
+    Raises:
+        ImportError: scikit-learn is missing.
+        ValueError: fewer than 30 finite scores, another number of them than members,
+            or scores or hyperparameters that are all the same.
+
+    Sources: Breiman, Random Forests, 2001; Geurts et al., Extremely Randomized Trees,
+    2006.
+    """
+    sklearn = _sklearn()
+    scores = np.asarray(scores, float)
+    features = _features(hparams, scores)
+    finite = np.isfinite(scores)
+    scores = np.where(finite, scores, scores.max(initial=-np.inf, where=finite))
+    table = np.stack([*features.values()], axis=1)
+    increase, error = np.zeros(len(features)), 0.0
+    folds = sklearn.model_selection.KFold(FOLDS, shuffle=True, random_state=0)
+    for seen, held_out in folds.split(table):
+        trees = sklearn.ensemble.ExtraTreesRegressor(TREES, random_state=0)
+        trees.fit(table[seen], scores[seen])
+        part = len(held_out) / len(scores)
+        found = sklearn.inspection.permutation_importance(
+            trees,
+            table[held_out],
+            scores[held_out],
+            scoring="neg_mean_squared_error",
+            n_repeats=SHUFFLES,
+            random_state=0,
+        )
+        increase += part * found.importances_mean
+        wrong = trees.predict(table[held_out]) - scores[held_out]
+        error += part * float(np.mean(wrong**2))
+    return Importance(_shares([*features], increase), 1 - error / scores.var())
+
+
+def expected_rank(name: str) -> int | None:
+    """Returns where the course tunes a hyperparameter of this name, 1 first, 4 last.
+
+    The learning rate comes first; then momentum, hidden units and batch size; then
+    layers and the decay of the rate; Adam's averages and ε rarely. None: the course
+    says nothing of it. Of a path the last part counts.
+    """
+    last = name.rpartition(".")[2].lower()
+    ranks = (rank for rank, names in enumerate(EXPECTED, 1) if last in names)
+    return next(ranks, None)
+
+
+def _sklearn() -> Any:
+    try:
+        import sklearn.ensemble
+        import sklearn.inspection
+        import sklearn.model_selection
+    except ImportError as error:
+        raise ImportError(
+            "importance needs scikit-learn: pip install 'jaxdl-sweep[sklearn]'"
+        ) from error
+    return sklearn
+
+
+def _features(hparams: Any, scores: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
+    """Returns the hyperparameters that differ between members, as numbers by name."""
+    names, columns, _ = flatten(hparams)
+    lengths = {len(column) for column in columns}
+    if lengths != {len(scores)}:
+        raise ValueError(
+            f"got {len(scores)} scores for hyperparameters of {sorted(lengths)} "
+            "members; expected one score each"
+        )
+    finite = scores[np.isfinite(scores)]
+    if len(finite) < LEAST:
+        raise ValueError(
+            f"got {len(finite)} finite scores; expected at least {LEAST}: what fewer "
+            "members say of importance is chance"
+        )
+    codes = {n: _codes(column) for n, column in zip(names, columns, strict=True)}
+    varied = {n: code for n, code in codes.items() if np.nanmax(code) > 0}
+    if not varied or np.ptp(finite) == 0:
+        what = "hyperparameters" if not varied else "scores"
+        raise ValueError(f"got {what} that are all the same; expected some that differ")
+    return varied
+
+
+def _codes(column: NDArray[Any]) -> NDArray[np.float64]:
+    """Returns the rank of each value among the different ones; NaN stays NaN."""
+    values = column.tolist()
+    absent = np.array([isinstance(v, float) and np.isnan(v) for v in values])
+    numbers = all(isinstance(v, int | float) for v in values)
+    keys = np.array(values, float) if numbers else np.array([*map(repr, values)])
+    codes = np.full(len(values), np.nan)
+    codes[~absent] = np.unique(keys[~absent], return_inverse=True)[1]
+    return codes
+
+
+def _shares(names: list[str], increase: NDArray[np.float64]) -> dict[str, float]:
+    importances = np.maximum(increase, 0)
+    shares = importances / max(importances.sum(), np.finfo(float).tiny)
+    order = np.argsort(-shares, kind="stable")
+    return {names[i]: float(shares[i]) for i in order}

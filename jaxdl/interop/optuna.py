@@ -1,0 +1,203 @@
+"""Optuna: its samplers propose members, and its storage keeps the finished study."""
+
+import contextlib
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxdl.search import (
+    AsSize,
+    IntUniform,
+    LogUniform,
+    OneMinusLogUniform,
+    Rung,
+    Search,
+    SpaceError,
+    Standing,
+    Uniform,
+)
+from jaxdl.search.distributions import is_distribution
+from jaxdl.search.refine import check_varies, given
+from jaxdl.search.rungs import Asking, check_number
+from jaxdl.search.space import sample
+from jaxdl.train import HPARAMS, flatten
+
+NOT_WRITTEN = "the study could not be written to Optuna's storage ({}: {})"
+
+
+def optuna_search(
+    sampler: Callable[..., Any] | str | None = None,
+    *,
+    batch: int = 64,
+    storage: Any = None,
+    study_name: str | None = None,
+) -> Search:
+    """Returns the search in which a sampler of Optuna proposes the members.
+
+    It proposes `batch` members at once, which train to the end side by side; it is told
+    their dev errors, proposes the next, and so on. Trial i of the study is member i.
+    One that diverged is a failed trial.
+
+    Ranges, choices and static values become parameters of the same names and scales. An
+    average's β, of `OneMinusLogUniform`, becomes `one_minus_β` on a log scale.
+
+    Args:
+        sampler: called as `sampler(seed=...)`, with a seed of the run's key, returns
+            one: a class such as `optuna.samplers.CmaEsSampler`, its name, or a function
+            of yours. None: Optuna's TPE, with members of the same batch kept apart.
+        batch: members proposed at once, at least 1. With fewer the sampler knows more
+            of each, with more they train faster.
+        storage: where Optuna keeps the finished study: a URL such as
+            `sqlite:///study.db`, or one of its storages. A storage that fails at the
+            end is a warning. None: nowhere.
+        study_name: its name there, which no other study may have; by default Optuna's.
+
+    Raises:
+        ImportError: Optuna is missing.
+        SpaceError: `batch` is below 1; or, when the search begins, the space holds an
+            array or no distribution, or the storage has a study of that name.
+        TypeError: `sampler` is a sampler itself.
+        ValueError: Optuna has no sampler of that name.
+
+    Source: Akiba et al., Optuna: A Next-generation Hyperparameter Optimization
+    Framework, 2019.
+    """
+    optuna = _optuna()
+    check_number("optuna_search", "batch", batch, least=1)
+    if isinstance(sampler, optuna.samplers.BaseSampler):
+        raise TypeError(
+            f"got the sampler {type(sampler).__name__} itself; expected what makes one "
+            "for a seed, so that a run can be repeated: its class, or a function such "
+            "as lambda seed: optuna.samplers.TPESampler(seed=seed)"
+        )
+    if isinstance(sampler, str):
+        sampler = _named(sampler)
+    make_sampler = sampler or _tpe
+
+    def search(key: jax.Array, space: Any, members: int, epochs: int) -> Asking:
+        check_varies(space)
+        with _quiet():
+            _check_storage(storage, study_name)
+            study = optuna.create_study(sampler=make_sampler(seed=_seed(key)))
+        for first in range(0, members, batch):
+            ids = np.arange(first, min(first + batch, members))
+            with _quiet():
+                trials = [study.ask() for _ in ids]
+                proposed = _proposed(space, trials)
+            hparams = sample(key, proposed, len(ids))
+            standing = yield Rung(ids, hparams, np.full(len(ids), epochs))
+            with _quiet():
+                _tell(study, trials, standing)
+        if storage is not None:
+            _write(study, storage, study_name)
+
+    return search
+
+
+def _optuna() -> Any:
+    try:
+        import optuna
+    except ImportError as error:
+        raise ImportError(
+            "optuna_search needs Optuna: pip install 'jaxdl-sweep[optuna]'"
+        ) from error
+    return optuna
+
+
+def _named(name: str) -> Any:
+    samplers = _optuna().samplers
+    known = [n for n in samplers.__all__ if n.endswith("Sampler")]
+    if name not in known:
+        raise ValueError(f"got sampler={name!r}; expected one of {', '.join(known)}")
+    return getattr(samplers, name)
+
+
+def _tpe(seed: int) -> Any:
+    return _optuna().samplers.TPESampler(seed=seed, constant_liar=True)
+
+
+def _seed(key: jax.Array) -> int:
+    words = np.asarray(jax.random.key_data(jax.random.fold_in(key, HPARAMS)))
+    return int(np.random.default_rng(words).integers(2**32))
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps what Optuna logs and warns of from the terminal, but for its errors."""
+    logging = _optuna().logging
+    before = logging.get_verbosity()
+    logging.set_verbosity(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.set_verbosity(before)
+
+
+def _check_storage(storage: Any, study_name: str | None) -> None:
+    if storage is None:
+        return
+    names = _optuna().get_all_study_names(storage)
+    if study_name in names:
+        raise SpaceError(
+            f"the storage has a study {study_name!r} already; expected another name: "
+            f"it has {', '.join(sorted(names))}"
+        )
+
+
+def _proposed(space: Any, trials: list[Any]) -> Any:
+    """Returns the space with what the trials have for its distributions, `[n]`."""
+    names, leaves, treedef = flatten(space)
+    rows = [
+        [
+            _suggested(trial, name, leaf) if is_distribution(leaf) else None
+            for name, leaf in zip(names, leaves, strict=True)
+        ]
+        for trial in trials
+    ]
+    filled = [
+        given(values, leaf) if is_distribution(leaf) else leaf
+        for values, leaf in zip(zip(*rows, strict=True), leaves, strict=True)
+    ]
+    return jax.tree.unflatten(treedef, filled)
+
+
+def _suggested(trial: Any, name: str, dist: Any) -> Any:
+    """Returns a trial's value of a named distribution."""
+    if isinstance(dist, AsSize):
+        return _suggested(trial, name, dist.values)
+    if isinstance(dist, OneMinusLogUniform):
+        above, dot, last = name.rpartition(".")
+        name, ends = f"{above}{dot}one_minus_{last}", (1 - dist.high, 1 - dist.low)
+        return 1 - trial.suggest_float(name, *map(float, ends), log=True)
+    if isinstance(dist, Uniform | LogUniform):
+        log = isinstance(dist, LogUniform)
+        return trial.suggest_float(name, float(dist.low), float(dist.high), log=log)
+    if isinstance(dist, IntUniform):
+        return trial.suggest_int(name, int(dist.low), int(dist.high))
+    return trial.suggest_categorical(name, dist.options)
+
+
+def _tell(study: Any, trials: list[Any], standing: Standing) -> None:
+    # Failed rather than pruned: TPE shuns where trials were pruned, and the best rates
+    # lie close to where training diverges.
+    failed = _optuna().trial.TrialState.FAIL
+    for trial, error in zip(trials, standing["dev_error"].tolist(), strict=True):
+        if np.isfinite(error):
+            study.tell(trial, error)
+        else:
+            study.tell(trial, state=failed)
+
+
+def _write(study: Any, storage: Any, study_name: str | None) -> None:
+    try:
+        with _quiet():
+            kept = _optuna().create_study(storage=storage, study_name=study_name)
+            kept.add_trials(study.get_trials(deepcopy=False))
+    except Exception as error:  # of whatever a storage is made of
+        message = NOT_WRITTEN.format(type(error).__name__, error)
+        warnings.warn(message, stacklevel=2)

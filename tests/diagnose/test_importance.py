@@ -1,0 +1,133 @@
+"""Importances against functions whose shares of the variance are known."""
+
+import sys
+
+import jax
+import numpy as np
+import pytest
+
+import jaxdl as dl
+from jaxdl.diagnose import expected_rank, importance
+
+SPACE = {
+    "rate": dl.LogUniform(1e-4, 1.0),
+    "beta": dl.OneMinusLogUniform(0.9, 0.999),
+    "keep": dl.Uniform(0.0, 1.0),
+    "act": dl.Static(["relu", "tanh", None, 3]),
+    "units": dl.IntUniform(1, 40),
+    "constant": 0.5,
+}
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    return dl.sample(jax.random.key(0), SPACE, 512)
+
+
+def parts(drawn):
+    """Returns terms of variance 1/12 each, about."""
+    return {
+        "rate": np.log10(drawn["rate"]) / 4,
+        "beta": np.log10(1 - drawn["beta"]) / 2,
+        "keep": drawn["keep"],
+        "act": np.where(drawn["act"] == "tanh", 2 / 3, 0),  # 4/9 · 1/4 · 3/4
+        "units": drawn["units"] / 40,
+    }
+
+
+def score(drawn, weights):
+    terms = parts(drawn)
+    return sum(weight * terms[name] for name, weight in weights.items())
+
+
+@pytest.mark.parametrize(
+    ("weights", "expected"),
+    [
+        ({"rate": 3, "keep": -1}, {"rate": 0.9, "keep": 0.1}),
+        ({"beta": 1, "act": 1}, {"beta": 0.5, "act": 0.5}),
+        ({"units": 2, "rate": 2, "keep": 1}, {"units": 4 / 9, "rate": 4 / 9,
+                                              "keep": 1 / 9}),
+        ({"act": -1}, {"act": 1}),
+    ],
+)  # fmt: skip
+def test_shares_are_those_of_the_variance(drawn, weights, expected):
+    found = importance(drawn, score(drawn, weights))
+    assert set(found.shares) == set(SPACE) - {"constant"}
+    assert list(found.shares.values()) == sorted(found.shares.values(), reverse=True)
+    assert sum(found.shares.values()) == pytest.approx(1)
+    for name, share in found.shares.items():
+        assert share == pytest.approx(expected.get(name, 0), abs=0.05)
+    assert 0.9 < found.explained <= 1
+
+
+def test_what_acts_together_counts_for_each(drawn):
+    terms = parts(drawn)
+    found = importance(drawn, (terms["keep"] - 0.5) * (terms["rate"] + 0.5))
+    assert found.shares["keep"] == pytest.approx(0.5, abs=0.1)
+    assert found.shares["rate"] == pytest.approx(0.5, abs=0.1)
+
+
+def test_noise_explains_nothing_and_half_noise_half(drawn):
+    noise = np.random.default_rng(0).normal(size=512) / np.sqrt(12)
+    assert importance(drawn, noise).explained < 0.1
+    half = importance(drawn, score(drawn, {"rate": 1}) + noise)
+    assert 0.3 < half.explained < 0.6
+    assert half.shares["rate"] > 0.9
+
+
+def test_who_diverged_is_as_bad_as_the_worst(drawn):
+    scores = np.where(drawn["rate"] > 0.1, 1, 0.1 * drawn["keep"])
+    diverged = np.where(drawn["rate"] > 0.1, np.nan, scores)
+    diverged[np.flatnonzero(np.isnan(diverged))[0]] = 1
+    assert importance(drawn, diverged) == importance(drawn, scores)
+    assert importance(drawn, scores).shares["rate"] > 0.9
+
+
+def test_the_scale_of_a_range_does_not_matter(drawn):
+    scores = score(drawn, {"rate": 1, "keep": 1})
+    moved = drawn | {"rate": np.log10(drawn["rate"])}
+    assert importance(moved, scores) == importance(drawn, scores)
+
+
+def test_a_hyperparameter_that_does_not_always_apply_counts_where_it_does(drawn):
+    relu = drawn["act"] == "relu"
+    inner = np.where(relu, drawn["keep"], np.nan)
+    found = importance(drawn | {"keep": inner}, np.where(relu, drawn["keep"], 0.5))
+    assert found.shares["keep"] > 0.8
+    size = drawn["units"].astype(object)
+    size[~relu] = np.nan
+    whole = importance({"units": size, "keep": drawn["keep"]}, drawn["keep"])
+    assert whole.shares["keep"] > 0.95
+
+
+@pytest.mark.parametrize(
+    ("hparams", "scores", "message"),
+    [
+        ({"x": np.arange(29.0)}, np.arange(29.0), "29 finite scores; expected at lea"),
+        ({"x": np.arange(40.0)}, np.append(np.ones(29), [np.nan] * 11), "29 finite"),
+        ({"x": np.arange(40.0)}, np.arange(41.0), "41 scores for hyperparameters of"),
+        ({"x": np.ones(40)}, np.arange(40.0), "hyperparameters that are all the same"),
+        ({"x": np.arange(40.0)}, np.ones(40), "scores that are all the same"),
+    ],
+)
+def test_what_tells_nothing_is_refused(hparams, scores, message):
+    with pytest.raises(ValueError, match=message):
+        importance(hparams, scores)
+
+
+def test_a_missing_scikit_learn_is_told(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn.ensemble", None)
+    with pytest.raises(ImportError, match=r"pip install 'jaxdl-sweep\[sklearn\]'"):
+        importance({"x": np.arange(40.0)}, np.arange(40.0))
+
+
+@pytest.mark.parametrize(
+    ("name", "rank"),
+    [
+        ("learning_rate", 1), ("optimizer.adam.learning_rate", 1), ("momentum", 2),
+        ("units", 2), ("batch_size", 2), ("layers", 3), ("decay_rate", 3),
+        ("beta1", 4), ("eps", 4), ("keep_prob", None), ("l2", None),
+    ],
+)  # fmt: skip
+def test_the_courses_order(name, rank):
+    assert expected_rank(name) == rank
