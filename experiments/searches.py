@@ -1,0 +1,111 @@
+"""Which search finds the better model for the same, or for less, training?
+
+    python experiments/searches.py [seeds]
+
+A network with 32 hidden units on 10,000 pictures of clothes; 128 configurations, at
+most 16 epochs each; momentum with a rate that stays as it is unless the search changes
+it. Every search is repeated with the same seeds. Halving asks a quarter to go on at 1
+and 4 epochs; population based training exchanges every 2 epochs; TPE is Optuna's, and
+proposes 64 at once.
+"""
+
+import sys
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+import jaxdl as dl
+from jaxdl import nn, optim, terminal
+
+MEMBERS, EPOCHS, EXAMPLES = 128, 16, 10_000
+
+
+class Hparams(NamedTuple):
+    learning_rate: float
+    beta: float
+    keep_prob: float
+    l2: float
+
+
+SPACE = Hparams(
+    learning_rate=dl.LogUniform(1e-4, 10.0),
+    beta=dl.OneMinusLogUniform(0.5, 0.99),
+    keep_prob=dl.Uniform(0.4, 1.0),
+    l2=dl.LogUniform(1e-3, 10.0),
+)
+
+
+def recipe(hp: Hparams) -> dl.Recipe:
+    hidden = (nn.dense(32, use_bias=False), nn.batch_norm(), nn.relu)
+    return dl.Recipe(
+        model=nn.serial(nn.flatten, *hidden, nn.dropout(hp.keep_prob), nn.dense(10)),
+        optimizer=optim.momentum(hp.learning_rate, beta=hp.beta),
+        loss=nn.softmax_cross_entropy,
+        penalty=nn.l2(hp.l2),
+        batch_size=128,
+    )
+
+
+def searches() -> dict[str, Any]:
+    """Returns the searches by name; Optuna's where it is installed."""
+    found = {
+        "random": dl.search.random,
+        "Sobol": dl.sobol,
+        "coarse to fine": dl.coarse_to_fine(4),
+        "halving": dl.halving(4),
+        "Hyperband": dl.hyperband(4),
+        "population based": dl.pbt(2),
+    }
+    try:
+        return found | {"TPE": dl.interop.optuna_search(batch=64)}
+    except ImportError:
+        return found
+
+
+def outcome(search: Any, data: dl.data.Splits, seed: int) -> tuple[float, float, float]:
+    """Returns the winner's dev and test error in percent, and the epochs all trained."""
+    result = dl.sweep(
+        recipe, SPACE, data, key=jax.random.key(seed), members=MEMBERS, epochs=EPOCHS,
+        search=search, progress=False,
+    )  # fmt: skip
+    best = result.best()
+    errors = [best.metrics["dev_error"][best.kept_epoch]]
+    errors += [best.evaluate(data.test)["error"]]
+    return *(100 * float(e) for e in errors), float(trained_epochs(result))
+
+
+def trained_epochs(result: dl.SweepResult) -> int:
+    """Returns how many epochs the members trained together."""
+    return int(np.isfinite(result.metrics["dev_loss"]).sum())
+
+
+def mean_and_error(values: NDArray) -> str:
+    error = values.std(ddof=1) / len(values) ** 0.5
+    return f"{values.mean():.2f} ± {error:.2f}"
+
+
+def main(seeds: int) -> None:
+    clothes = dl.data.load("fashion_mnist")
+    train = jax.tree.map(lambda x: x[:EXAMPLES], clothes.train)
+    data = clothes._replace(train=train)
+    found = {  # [seeds, 3]
+        name: np.array([outcome(search, data, seed) for seed in range(seeds)])
+        for name, search in searches().items()
+    }
+    random = found["random"]
+    rows = [
+        [
+            *(name, mean_and_error(x[:, 0]), mean_and_error(x[:, 0] - random[:, 0])),
+            *(mean_and_error(x[:, 1]), f"{x[:, 2].mean() / random[:, 2].mean():.2f}"),
+        ]
+        for name, x in found.items()
+    ]
+    names = ["search", "dev error %", "less random's", "test error %", "cost"]
+    print(terminal.table(names, rows))
+
+
+if __name__ == "__main__":
+    dl.enable_compilation_cache()
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 20)
