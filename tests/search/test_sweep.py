@@ -26,7 +26,6 @@ from jaxdl.train.progress import DIVERGED, RUNNING, STOPPED
 
 KEY = jax.random.key(0)
 MEMBERS = 256
-CHECKS = 6  # calls of a recipe by the checks before compilation
 
 
 def sweep(recipe, space, data, **changes):
@@ -238,7 +237,7 @@ def test_rounds_and_repeats_trace_and_compile_nothing(make_recipe, space, digits
     sweep(recipe, space, digits)
     first = len(traces)
     sweep(recipe, space, digits, members=40, key=jax.random.key(5))
-    assert len(traces) == first + CHECKS
+    assert len(traces) == first > 0
 
 
 # the result
