@@ -34,7 +34,7 @@ class SweepResult:
     kept_epoch: NDArray[np.int32]  # [members] epoch that the weights are from, or -1
     plan: Plan
     precisions: tuple[str, ...]  # of matrix products, in any of the space's programs
-    rungs: tuple[Rung, ...]  # what the search asked for, one after another
+    rungs: tuple[Rung, ...]  # of members, as the search asked for them
     blocks: tuple[
         Trained | None, ...
     ]  # parameters and layer state, as they were trained

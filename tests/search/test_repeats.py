@@ -92,6 +92,7 @@ def test_a_fold_is_a_sweep_over_its_part_of_the_examples(space, digits):
     result = sweep(recipe, space, data, folds=3, repeats=2)
     everything = dl.data.pool(data)
     assert len(everything.labels) == 1438
+    np.testing.assert_array_equal(everything.weights, [*np.ones(1078), *weights])
     for number in (0, 1):
         key = jax.random.fold_in(jax.random.fold_in(KEY, REPEAT), number)
         key = KEY if number == 0 else key
@@ -349,13 +350,17 @@ def test_the_command_tells_the_noise(capsys, tmp_path):
     lines = output.splitlines()
     assert {"configuration", "standard_error"} <= set(lines[0].split())
     told = next(line for line in lines if "not told apart" in line)
-    assert "over 4 models" in told and told.endswith("of 2 others")
+    assert "over 4 models" in told
     assert told.startswith(f"configuration {lines[2].split()[0]}: dev error")
     assert any(line.startswith("its first model: train error") for line in lines)
     run = json.loads((out / "run.json").read_text())
     assert (run["members"], run["repeats"], run["folds"]) == (3, 2, 2)
     table = list(csv.DictReader((out / "members.csv").read_text().splitlines()))
     assert len(table) == 12
+    best, *others = np.array([float(r["dev_error"]) for r in table]).reshape(3, 4)
+    behind = [np.mean(o - best) <= np.std(o - best, ddof=1) / 2 for o in others]
+    assert told.endswith(f"not told apart from it: {sum(behind)} of 2 others")
+    assert f"dev error {best.mean():.2%}" in told
     assert [(r["repeat"], r["fold"]) for r in table[:4]] == [
         ("0", "0"), ("0", "1"), ("1", "0"), ("1", "1")
     ]  # fmt: skip
