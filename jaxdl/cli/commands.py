@@ -96,7 +96,7 @@ def _print_noise(name: str, result: SweepResult) -> None:
 
 def _print_importance(result: SweepResult) -> None:
     try:
-        found = importance(result.hparams, result.final()["dev_error"])
+        found = importance(result.configurations(), result.mean()["dev_error"])
     except (ImportError, ValueError):  # no scikit-learn, or too few members to tell
         return
     rows = [

@@ -55,6 +55,10 @@ class SweepResult:
         """
         return ranking(self.mean())
 
+    def configurations(self) -> Any:
+        """Returns the hyperparameters of each configuration, `[configurations]`."""
+        return jax.tree.map(lambda column: column[:: self.variants], self.hparams)
+
     def mean(self) -> dict[str, NDArray[np.float64]]:
         """Returns the means of the final metrics, `[configurations]`.
 

@@ -47,11 +47,6 @@ def same_bits(a, b):
     jax.tree.map(np.testing.assert_array_equal, left, right)
 
 
-def configurations(result):
-    """Returns the hyperparameters as a space for a plain sweep."""
-    return jax.tree.map(lambda x: x[:: result.variants], result.hparams)
-
-
 def rows(dataset, index):
     return jax.tree.map(lambda x: x[index], dataset)
 
@@ -73,7 +68,9 @@ def test_repeat_0_is_the_sweep_without_repeats(plain, repeated):
     assert repeated.status.shape == (15,)
     for c in range(5):
         same_bits(repeated.member(3 * c), plain.member(c))
-    jax.tree.map(np.testing.assert_array_equal, configurations(repeated), plain.hparams)
+    jax.tree.map(
+        np.testing.assert_array_equal, repeated.configurations(), plain.hparams
+    )
 
 
 def test_a_further_repeat_is_a_sweep_with_a_key_of_its_own(repeated, plain, digits):
@@ -101,7 +98,7 @@ def test_a_fold_is_a_sweep_over_its_part_of_the_examples(space, digits):
             cut = data._replace(
                 train=rows(everything, train), dev=rows(everything, dev)
             )
-            alone = sweep(recipe, configurations(result), cut, key=key)
+            alone = sweep(recipe, result.configurations(), cut, key=key)
             for c in range(5):
                 same_bits(result.member(6 * c + 3 * number + fold), alone.member(c))
 
@@ -118,7 +115,7 @@ def test_a_variant_is_trained_by_itself_from_its_data_and_key(space, digits):
     result = sweep(sized, both, digits, repeats=2, folds=2, **settings)
     data, key = variant(digits, KEY, repeat=1, fold=1, folds=2)
     assert len(data.train.labels) == len(data.dev.labels) == 719
-    given = configurations(result) | {"units": dl.AsSize(units)}
+    given = result.configurations() | {"units": dl.AsSize(units)}
     alone = sweep(sized, given, data, key=key, **settings)
     assert len(set(alone.kept_epoch)) > 1
     for c in range(6):
@@ -342,7 +339,7 @@ def test_the_command_tells_the_noise(capsys, tmp_path):
     digits = Path(__file__).parent.parent.parent / "experiments" / "digits.py"
     out = tmp_path / "run"
     status = cli.main(
-        ["sweep", str(digits), "--members", "3", "--epochs", "2", "--repeats", "2",
+        ["sweep", str(digits), "--members", "8", "--epochs", "2", "--repeats", "2",
          "--folds", "2", "--out", str(out)]
     )  # fmt: skip
     output, _ = capsys.readouterr()
@@ -351,15 +348,16 @@ def test_the_command_tells_the_noise(capsys, tmp_path):
     assert {"configuration", "standard_error"} <= set(lines[0].split())
     told = next(line for line in lines if "not told apart" in line)
     assert "over 4 models" in told
+    assert "depended on" not in output  # of 8 configurations, though of 32 members
     assert told.startswith(f"configuration {lines[2].split()[0]}: dev error")
     assert any(line.startswith("its first model: train error") for line in lines)
     run = json.loads((out / "run.json").read_text())
-    assert (run["members"], run["repeats"], run["folds"]) == (3, 2, 2)
+    assert (run["members"], run["repeats"], run["folds"]) == (8, 2, 2)
     table = list(csv.DictReader((out / "members.csv").read_text().splitlines()))
-    assert len(table) == 12
-    best, *others = np.array([float(r["dev_error"]) for r in table]).reshape(3, 4)
+    assert len(table) == 32
+    best, *others = np.array([float(r["dev_error"]) for r in table]).reshape(8, 4)
     behind = [np.mean(o - best) <= np.std(o - best, ddof=1) / 2 for o in others]
-    assert told.endswith(f"not told apart from it: {sum(behind)} of 2 others")
+    assert told.endswith(f"not told apart from it: {sum(behind)} of 7 others")
     assert f"dev error {best.mean():.2%}" in told
     assert [(r["repeat"], r["fold"]) for r in table[:4]] == [
         ("0", "0"), ("0", "1"), ("1", "0"), ("1", "1")
