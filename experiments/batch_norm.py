@@ -108,7 +108,7 @@ def main() -> None:
     names = ["batch size", "norm", "members", "learned", "rates", "epochs"]
     rows = [summary(result, b, norm) for b in BATCH_SIZES for norm in (False, True)]
     print(terminal.table([*names, "lowest dev error"], rows))
-    keys, he = jax.random.split(key, 16), nn.he(64, 64)
+    keys, he = jax.random.split(key, 16), (2 / 64) ** 0.5
     for b in BATCH_SIZES:
         one = partial(noise, hp=Hparams(True, b, 0.1, he))
         print(f"noise in batches of {b}: {mean(jax.vmap(one)(keys))}")

@@ -13,7 +13,7 @@ bfloat16 less by 0.10 ± 0.10; clothes 18.3 ± 0.9 % in float32, with bfloat16 m
 0.31 ± 0.25. The best members differ by as much. Of tensorfloat32 nothing is known here.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 from numpy.typing import NDArray
@@ -59,7 +59,7 @@ def recipe(hp: Hparams) -> dl.Recipe:
     )
 
 
-def final_errors(data: dl.data.Splits, precision: str, **size: int) -> NDArray:
+def final_errors(data: dl.data.Splits, precision: str, **size: Any) -> NDArray:
     """Returns the dev error of every member at the end, in percent, `[members]`."""
     space = SPACE._replace(precision=precision)
     key = jax.random.key(0)

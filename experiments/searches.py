@@ -64,8 +64,8 @@ def searches() -> dict[str, Any]:
         return found
 
 
-def outcome(search: Any, data: dl.data.Splits, seed: int) -> tuple[float, float, float]:
-    """Returns the winner's dev and test error in percent, and the epochs all trained."""
+def outcome(search: Any, data: dl.data.Splits, seed: int) -> list[float]:
+    """Returns the winner's dev and test error in percent, and all epochs trained."""
     result = dl.sweep(
         recipe, SPACE, data, key=jax.random.key(seed), members=MEMBERS, epochs=EPOCHS,
         search=search, progress=False,
@@ -73,7 +73,7 @@ def outcome(search: Any, data: dl.data.Splits, seed: int) -> tuple[float, float,
     best = result.best()
     errors = [best.metrics["dev_error"][best.kept_epoch]]
     errors += [best.evaluate(data.test)["error"]]
-    return *(100 * float(e) for e in errors), float(trained_epochs(result))
+    return [*(100 * float(e) for e in errors), float(trained_epochs(result))]
 
 
 def trained_epochs(result: dl.SweepResult) -> int:

@@ -37,7 +37,7 @@ MEMBERS, EPOCHS = 256, 20
 def main() -> None:
     options = parser().parse_args()
     name = f"{time.strftime('%Y-%m-%d-%H%M%S')}-overhead"
-    record = {"name": name, "surroundings": surroundings()}
+    record: dict[str, Any] = {"name": name, "surroundings": surroundings()}
     record["settings"] = {"repeats": options.repeats, "seconds": 3.0}
     record["start"] = {"cold": [], "warm": []}
     for _ in range(options.repeats):
@@ -79,36 +79,49 @@ def report() -> None:
     print(time.monotonic() - began)
 
 
+class Stopwatch:
+    """Seconds that several threads spent in programs together."""
+
+    def __init__(self):
+        self.seconds, self._lock = 0.0, threading.Lock()
+
+    def add(self, seconds: float) -> None:
+        with self._lock:
+            self.seconds += seconds
+
+
+class Timed:
+    """A compiled program that notes how long each of its calls takes."""
+
+    def __init__(self, program: Any, stopwatch: Stopwatch):
+        self.program, self.stopwatch = program, stopwatch
+        self.memory_analysis = program.memory_analysis
+
+    def __call__(self, *arguments: Any) -> Any:
+        began = time.monotonic()
+        answer = jax.block_until_ready(self.program(*arguments))
+        self.stopwatch.add(time.monotonic() - began)
+        return answer
+
+
 def host_shares(repeats: int) -> list[float]:
     """Returns the host's share of each of several digits sweeps, in percent."""
-    module: Any = sys.modules["jaxdl.search.sweep"]
-    compile_all, inside, lock = module.compile_all, [0.0], threading.Lock()
-
-    def timed(program):
-        def run(*arguments):
-            began = time.monotonic()
-            answer = jax.block_until_ready(program(*arguments))
-            with lock:
-                inside[0] += time.monotonic() - began
-            return answer
-
-        run.memory_analysis = program.memory_analysis
-        return run
-
+    module: Any = sys.modules["jaxdl.search.engine"]
+    compile_all, inside = module.compile_all, Stopwatch()
     module.compile_all = lambda lowered: [
-        programs._make(timed(program) for program in programs)
+        programs._make(Timed(program, inside) for program in programs)
         for programs in compile_all(lowered)
     ]
     shares = []
     for repeat in range(1 + repeats):
-        began, inside[0] = time.monotonic(), 0.0
+        began, inside.seconds = time.monotonic(), 0.0
         size = {"members": MEMBERS, "epochs": EPOCHS, "key": jax.random.key(repeat)}
         result = dl.sweep(
             digits.recipe, digits.space, digits.data, **size, progress=False
         )
         result.table(10)
         available = (time.monotonic() - began) * cores()
-        shares.append(100 * (1 - inside[0] / available))
+        shares.append(100 * (1 - inside.seconds / available))
     module.compile_all = compile_all
     return shares[1:]
 

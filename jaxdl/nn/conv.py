@@ -68,7 +68,7 @@ def conv2d(
         fan_in, fan_out = h * w * in_channels, h * w * channels
         # Input channel by input channel, so that a draw does not depend on their bound.
         draws = normal_per_unit(key, bound(fan_in), width)
-        weights = stddev(live(fan_in), live(fan_out)) * draws
+        weights = jnp.asarray(stddev(live(fan_in), live(fan_out)) * draws)
         kernel = weights.reshape(-1, h, w, width).transpose(1, 2, 0, 3)
         params = {"kernel": only_live(only_live(kernel, in_channels, 2), channels, 3)}
         if use_bias:

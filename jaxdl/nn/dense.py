@@ -40,7 +40,7 @@ def dense(units: int | Size, *, use_bias: bool = True, init: Initializer = he) -
             )
         fan_in = in_shape[0]
         draws = normal_per_unit(key, bound(fan_in), bound(units))
-        kernel = stddev(live(fan_in), live(units)) * draws
+        kernel = jnp.asarray(stddev(live(fan_in), live(units)) * draws)
         params = {"kernel": only_live(only_live(kernel, fan_in, 0), units, 1)}
         if use_bias:
             params["bias"] = jnp.zeros(bound(units), kernel.dtype)

@@ -145,13 +145,13 @@ def is_static(leaf: Any) -> bool:
     return plain or (isinstance(leaf, np.ndarray) and leaf.dtype.kind in "OU")
 
 
-def _fixed_values(leaf: Any, column: NDArray[Any]) -> Sequence[Any]:
+def _fixed_values(leaf: Any, column: NDArray[Any]) -> list[Any]:
     """Returns what a leaf's values have in a Structure, one a member."""
     if isinstance(leaf, AsSize):
         bounds = np.array(leaf.bounds())
         found = bounds[np.searchsorted(bounds, column)]
         return [Bound(bound) for bound in found.tolist()]
-    return column if is_static(leaf) else [TRACED] * len(column)
+    return [*column] if is_static(leaf) else [TRACED] * len(column)
 
 
 def _static_options(leaf: Any) -> Sequence[Any]:

@@ -6,6 +6,7 @@ no product can be left out. Work is in member-steps.
 """
 
 import concurrent.futures
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +17,10 @@ from experiments.bench.peers import LeftOut, Run
 from experiments.bench.race import cores
 from experiments.bench.workloads import Task
 
-OPTIONS = {"xla_cpu_multi_thread_eigen": False, "xla_cpu_prefer_vector_width": 512}
+OPTIONS: dict[str, Any] = {
+    "xla_cpu_multi_thread_eigen": False,
+    "xla_cpu_prefer_vector_width": 512,
+}
 
 
 def prepare(task: Task) -> Run:
