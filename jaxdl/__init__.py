@@ -5,6 +5,8 @@ from jaxdl.compilation_cache import enable_compilation_cache
 from jaxdl.search import (
     AsSize,
     Choice,
+    Chosen,
+    Either,
     IntUniform,
     LogUniform,
     OneMinusLogUniform,
@@ -26,9 +28,9 @@ from jaxdl.search import (
 from jaxdl.train import Member, Recipe, fit
 
 __all__ = [
-    "AsSize", "Choice", "IntUniform", "LogUniform", "Member", "OneMinusLogUniform",
-    "Plan", "Recipe", "Static", "SweepResult", "Uniform", "coarse_to_fine", "data",
-    "diagnose", "enable_compilation_cache", "experiment", "fit", "grid", "gridded",
-    "halving", "hyperband", "interop", "nn", "optim", "pbt", "refine", "runs",
-    "sample", "search", "sobol", "sweep", "train",
+    "AsSize", "Choice", "Chosen", "Either", "IntUniform", "LogUniform", "Member",
+    "OneMinusLogUniform", "Plan", "Recipe", "Static", "SweepResult", "Uniform",
+    "coarse_to_fine", "data", "diagnose", "enable_compilation_cache", "experiment",
+    "fit", "grid", "gridded", "halving", "hyperband", "interop", "nn", "optim", "pbt",
+    "refine", "runs", "sample", "search", "sobol", "sweep", "train",
 ]  # fmt: skip

@@ -2,10 +2,9 @@
 
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-
-from jaxdl.train import flatten
 
 LEAST = 30  # members; shares of fewer are chance
 FOLDS, TREES, SHUFFLES = 5, 50, 5
@@ -101,8 +100,11 @@ def _sklearn() -> Any:
 
 def _features(hparams: Any, scores: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
     """Returns the hyperparameters that differ between members, as numbers by name."""
-    names, columns, _ = flatten(hparams)
-    lengths = {len(column) for column in columns}
+    columns = {
+        jax.tree_util.keystr(path, simple=True, separator="."): np.asarray(column)
+        for path, column in jax.tree.leaves_with_path(hparams)
+    }
+    lengths = {len(column) for column in columns.values()}
     if lengths != {len(scores)}:
         raise ValueError(
             f"got {len(scores)} scores for hyperparameters of {sorted(lengths)} "
@@ -114,7 +116,7 @@ def _features(hparams: Any, scores: NDArray[np.float64]) -> dict[str, NDArray[An
             f"got {len(finite)} finite scores; expected at least {LEAST}: what fewer "
             "members say of importance is chance"
         )
-    codes = {n: _codes(column) for n, column in zip(names, columns, strict=True)}
+    codes = {name: _codes(column) for name, column in columns.items()}
     varied = {n: code for n, code in codes.items() if np.nanmax(code) > 0}
     if not varied or np.ptp(finite) == 0:
         what = "hyperparameters" if not varied else "scores"

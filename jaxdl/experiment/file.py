@@ -16,6 +16,7 @@ import numpy as np
 from jaxdl.data import Splits
 from jaxdl.search import Static
 from jaxdl.search.distributions import DISTRIBUTIONS, AsSize
+from jaxdl.search.either import applies, choose, needs
 from jaxdl.search.space import is_static
 from jaxdl.train import RecipeFunction, flatten
 
@@ -63,6 +64,8 @@ def hyperparameters(
 ) -> Any:
     """Returns the space with its distributions replaced by the values given.
 
+    Of options, only what belongs to the chosen one is asked for.
+
     Args:
         space: as for `sample`.
         arguments: texts `NAME=VALUE`.
@@ -73,13 +76,19 @@ def hyperparameters(
     """
     given = {name: value for name, _, value in (a.partition("=") for a in arguments)}
     names, leaves, treedef = flatten(space)
-    unknown = sorted(set(given) - set(names))
-    # What is no constant must be given: distributions, and arrays [members].
-    sampled = [
-        name
-        for name, leaf in zip(names, leaves, strict=True)
-        if not (leaf is None or isinstance(leaf, str | int | float))
-    ]
+    values: list[Any] = []
+    known, sampled = [], []
+    for name, leaf, need in zip(names, leaves, needs(space), strict=True):
+        if not applies(need, values):
+            values.append(None)
+            continue
+        known.append(name)
+        # What is no constant must be given: distributions, and arrays [members].
+        if not (leaf is None or isinstance(leaf, str | int | float)):
+            sampled.append(name)
+        value = _value(name, given[name], leaf) if name in given else _middle(leaf)
+        values.append(value)
+    unknown = sorted(set(given) - set(known))
     missing = [name for name in sampled if name not in given]
     if unknown or (missing and not middle):
         raise ExperimentError(
@@ -87,13 +96,9 @@ def hyperparameters(
             + (f"unknown {unknown}, " if unknown else "")
             + (f"missing {missing}, " if missing else "")
             + f"expected NAME=VALUE for each of {sampled} and, if wanted, for "
-            f"{sorted(set(names) - set(sampled))}"
+            f"{sorted(set(known) - set(sampled))}"
         )
-    values = (
-        _value(name, given[name], leaf) if name in given else _middle(leaf)
-        for name, leaf in zip(names, leaves, strict=True)
-    )
-    return jax.tree.unflatten(treedef, values)
+    return choose(jax.tree.unflatten(treedef, values))
 
 
 def _middle(leaf: Any) -> Any:

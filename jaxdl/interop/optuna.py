@@ -20,6 +20,7 @@ from jaxdl.search import (
     Uniform,
 )
 from jaxdl.search.distributions import is_distribution
+from jaxdl.search.either import applies, needs
 from jaxdl.search.refine import check_varies, given
 from jaxdl.search.rungs import Asking, check_number
 from jaxdl.search.space import sample
@@ -152,13 +153,18 @@ def _check_storage(storage: Any, study_name: str | None) -> None:
 def _proposed(space: Any, trials: list[Any]) -> Any:
     """Returns the space with what the trials have for its distributions, `[n]`."""
     names, leaves, treedef = flatten(space)
-    rows = [
-        [
-            _suggested(trial, name, leaf) if is_distribution(leaf) else None
-            for name, leaf in zip(names, leaves, strict=True)
-        ]
-        for trial in trials
-    ]
+    need = needs(space)
+    rows: list[list[Any]] = []
+    for trial in trials:
+        rows.append([])
+        for name, leaf, own in zip(names, leaves, need, strict=True):
+            if not is_distribution(leaf):
+                value = leaf
+            elif applies(own, rows[-1]):
+                value = _suggested(trial, name, leaf)
+            else:
+                value = leaf.quantile(np.asarray(0.5))  # of which nothing is made
+            rows[-1].append(value)
     filled = [
         given(values, leaf) if is_distribution(leaf) else leaf
         for values, leaf in zip(zip(*rows, strict=True), leaves, strict=True)

@@ -11,6 +11,7 @@ from jaxdl.search.distributions import (
     Uniform,
 )
 from jaxdl.search.draws import coarse_to_fine, gridded, random, sobol
+from jaxdl.search.either import Chosen, Either
 from jaxdl.search.halving import halving, hyperband
 from jaxdl.search.pbt import pbt
 from jaxdl.search.plan import Plan, make_plan
@@ -24,6 +25,8 @@ from jaxdl.search.sweep import sweep
 __all__ = [
     "AsSize",
     "Choice",
+    "Chosen",
+    "Either",
     "IntUniform",
     "LogUniform",
     "OneMinusLogUniform",

@@ -19,7 +19,7 @@ class SpaceError(ValueError):
     """A space of hyperparameters, or a draw from it, makes no sense."""
 
 
-class _TypedAny:
+class TypedAny:
     """Makes type checkers take a call of the class for Any; nothing at run time."""
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -27,7 +27,7 @@ class _TypedAny:
 
 
 @dataclasses.dataclass(frozen=True)
-class Uniform(_TypedAny):
+class Uniform(TypedAny):
     """A float, uniform on [low, high].
 
     Raises:
@@ -50,7 +50,7 @@ class Uniform(_TypedAny):
 
 
 @dataclasses.dataclass(frozen=True)
-class LogUniform(_TypedAny):
+class LogUniform(TypedAny):
     """A float `10^r`, r uniform: each decade of [low, high] gets as many draws.
 
     Raises:
@@ -73,7 +73,7 @@ class LogUniform(_TypedAny):
 
 
 @dataclasses.dataclass(frozen=True)
-class OneMinusLogUniform(_TypedAny):
+class OneMinusLogUniform(TypedAny):
     """A float `1 - 10^r`, r uniform: the scale of averages, whose memory is 1/(1 - β).
 
     On [0.9, 0.999] half of the draws lie above 0.99.
@@ -100,7 +100,7 @@ class OneMinusLogUniform(_TypedAny):
 
 
 @dataclasses.dataclass(frozen=True)
-class IntUniform(_TypedAny):
+class IntUniform(TypedAny):
     """An int, each of low, low + 1, ..., high alike; a traced number.
 
     Raises:
@@ -124,7 +124,7 @@ class IntUniform(_TypedAny):
 
 
 @dataclasses.dataclass(frozen=True)
-class Choice(_TypedAny):
+class Choice(TypedAny):
     """One of several numbers, each alike; a traced number.
 
     Raises:
@@ -148,7 +148,7 @@ class Choice(_TypedAny):
 
 
 @dataclasses.dataclass(frozen=True)
-class Static(_TypedAny):
+class Static(TypedAny):
     """One of several plain values, each alike, that reach the recipe as they are.
 
     Members that agree on all static values share one compiled program, so a recipe may
@@ -179,7 +179,7 @@ class Static(_TypedAny):
 
 
 @dataclasses.dataclass(frozen=True)
-class AsSize(_TypedAny):
+class AsSize(TypedAny):
     """A number of units, channels or layers, which reaches the recipe as `nn.Size`.
 
     Members whose sizes lie below the same bound share a program. The bounds follow from

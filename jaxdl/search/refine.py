@@ -1,7 +1,6 @@
 """Search by hand, without chance or with less of it: grids, and coarse to fine."""
 
 import dataclasses
-import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +16,7 @@ from jaxdl.search.distributions import (
     Static,
     is_distribution,
 )
+from jaxdl.search.either import combinations, needs
 from jaxdl.train import flatten
 
 
@@ -44,10 +44,11 @@ def grid(space: Any, points: int) -> Any:
         raise SpaceError(f"got points={points!r}; expected an int of at least 2")
     check_varies(space)
     _, leaves, treedef = flatten(space)
-    axes = [_axis(leaf, points) for leaf in leaves if is_distribution(leaf)]
-    columns = iter(zip(*itertools.product(*axes), strict=True))
+    axes = [_axis(x, points) if is_distribution(x) else [x] for x in leaves]
+    rows = combinations(axes, [()] * len(axes))
     filled = [
-        given(next(columns), leaf) if is_distribution(leaf) else leaf for leaf in leaves
+        given(column, leaf) if is_distribution(leaf) else leaf
+        for column, leaf in zip(zip(*rows, strict=True), leaves, strict=True)
     ]
     return jax.tree.unflatten(treedef, filled)
 
@@ -58,7 +59,7 @@ def refine(space: Any, hparams: Any, scores: ArrayLike, keep: int) -> Any:
     On its own scale, each range shrinks to that from the lowest to the highest value
     among the `keep` best, widened at both ends by their mean distance, and never beyond
     the old ends. Choices and static values keep what occurs among the best. What is no
-    distribution stays as it is.
+    distribution, or applies to fewer than 2 of the best, stays as it is.
 
     Args:
         space: that the members were drawn from.
@@ -85,12 +86,13 @@ def refine(space: Any, hparams: Any, scores: ArrayLike, keep: int) -> Any:
             f"space, {list(names)}"
         )
     best = np.argsort(np.where(np.isfinite(scores), scores, np.inf), kind="stable")
-    narrowed = [
-        _narrowed(leaf, np.asarray(column)[best[:keep]])
-        if is_distribution(leaf)
-        else leaf
-        for leaf, column in zip(leaves, flatten(hparams)[1], strict=True)
-    ]
+    columns = [np.asarray(column)[best[:keep]] for column in flatten(hparams)[1]]
+    narrowed = []
+    for leaf, column, need in zip(leaves, columns, needs(space), strict=True):
+        counts = [columns[place] == option for place, option in need]
+        values = column[np.all(counts, axis=0)] if need else column
+        tells = is_distribution(leaf) and len(values) >= 2
+        narrowed.append(_narrowed(leaf, values) if tells else leaf)
     return jax.tree.unflatten(treedef, narrowed)
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from jaxdl import terminal
 from jaxdl.search.blocks import Trained
+from jaxdl.search.either import choose
 from jaxdl.search.plan import Plan
 from jaxdl.search.repeats import mean, members_of, not_worse, standard_error
 from jaxdl.search.rungs import Rung, ranking
@@ -26,7 +27,7 @@ class SweepResult:
     """
 
     recipe: RecipeFunction
-    hparams: Any  # the space's tree with [members] leaves
+    hparams: Any  # the space's tree with [members] leaves; NaN: does not apply
     metrics: dict[str, NDArray[Any]]  # train_loss train_error dev_loss dev_error,
     # [members, epochs], NaN where a member did not run
     status: NDArray[np.str_]  # [members] finished, stopped (early) or diverged
@@ -154,7 +155,7 @@ class SweepResult:
         return Member(
             self.recipe,
             block.group.structure,
-            jax.tree.map(lambda column: column[i], self.hparams),
+            choose(jax.tree.map(lambda column: column[i], self.hparams)),
             {name: curve[i] for name, curve in self.metrics.items()},
             str(self.status[i]),
             None if stopped_at < 0 else stopped_at,

@@ -5,7 +5,7 @@ numbers, which are traced, or of texts or Python objects, which are static.
 """
 
 import functools
-import itertools
+import math
 import zlib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxdl.search.distributions import AsSize, SpaceError, Static, is_distribution
+from jaxdl.search.either import Either, Needs, applies, choose, combinations, needs
 from jaxdl.train import HPARAMS, TRACED, Bound, Structure, canonical, flatten
 
 
@@ -48,7 +49,8 @@ def sample(key: jax.Array, space: Any, members: int) -> Any:
     """Returns random hyperparameters: the space's tree with arrays `[members]`.
 
     Member i's value of a leaf is a pure function of the key, the leaf's name and i: it
-    moves neither with the number of members nor with other leaves.
+    moves neither with the number of members nor with other leaves. Options that were
+    not chosen are drawn too.
 
     Args:
         key: the run's key.
@@ -110,16 +112,24 @@ def groups(
     columns = treedef.flatten_up_to(hparams)
     static = [is_static(leaf) for leaf in leaves]
     fixed = [_fixed_values(*pair) for pair in zip(leaves, columns, strict=True)]
+    need = needs(space)
     slots: dict[tuple[Structure, int, int, int], list[int]] = {}
     spans = zip(*(x.tolist() for x in (first, until, members % variants)), strict=True)
     for i, (start, end, variant) in enumerate(spans):
-        structure = Structure(treedef, names, tuple(values[i] for values in fixed))
+        values = [column[i] for column in fixed]
+        counted = tuple(
+            value if applies(own, values) else None
+            for value, own in zip(values, need, strict=True)
+        )
+        structure = Structure(treedef, names, counted)
         slots.setdefault((structure, start, end, variant), []).append(i)
     traced = [(n, c) for n, c, s in zip(names, columns, static, strict=True) if not s]
-    return [
-        Group(s, members[own], {n: c[own] for n, c in traced}, start, end, variants)
-        for (s, start, end, _), own in slots.items()
-    ]
+    found = []
+    for (complete, start, end, _), own in slots.items():
+        structure = _received(complete, need)
+        kept = {n: c[own] for n, c in traced if n in structure.names}
+        found.append(Group(structure, members[own], kept, start, end, variants))
+    return found
 
 
 def structures(space: Any, most: int) -> list[Structure]:
@@ -129,14 +139,15 @@ def structures(space: Any, most: int) -> list[Structure]:
         SpaceError: there are more than `most`, each of which is a program to compile.
     """
     names, leaves, treedef = flatten(space)
-    options = [_static_options(leaf) for leaf in leaves]
-    count = int(np.prod([len(o) for o in options], dtype=object))
+    count = _count(space)
     if count > most:
         raise SpaceError(
             f"the space has {count} combinations of static values, each a program to "
             f"compile; expected at most {most}: fewer options, or traced numbers"
         )
-    return [Structure(treedef, names, v) for v in itertools.product(*options)]
+    need = needs(space)
+    rows = combinations([_static_options(leaf) for leaf in leaves], need)
+    return [_received(Structure(treedef, names, tuple(row)), need) for row in rows]
 
 
 def is_static(leaf: Any) -> bool:
@@ -145,13 +156,45 @@ def is_static(leaf: Any) -> bool:
     return plain or (isinstance(leaf, np.ndarray) and leaf.dtype.kind in "OU")
 
 
+def _received(complete: Structure, need: list[Needs]) -> Structure:
+    """Returns the structure of what a recipe receives: of the chosen options alone.
+
+    Args:
+        complete: the structure of the space's tree, with all options.
+        need: what has to be chosen for each of its leaves.
+    """
+    kept = [i for i, own in enumerate(need) if applies(own, complete.values)]
+    marked = [v if isinstance(v, str) else TRACED for v in complete.values]
+    chosen = choose(jax.tree.unflatten(complete.treedef, marked))
+    return Structure(
+        flatten(chosen)[2],
+        tuple(complete.names[i] for i in kept),
+        tuple(complete.values[i] for i in kept),
+    )
+
+
+def _count(space: Any) -> int:
+    """Returns how many combinations of static values the space can give."""
+    nodes = jax.tree.leaves(space, is_leaf=lambda x: x is None or _is_either(x))
+    return math.prod(
+        sum(_count(node.options[name]) for name in _static_options(node.name))
+        if _is_either(node)
+        else len(_static_options(node))
+        for node in nodes
+    )
+
+
+def _is_either(node: Any) -> bool:
+    return isinstance(node, Either)
+
+
 def _fixed_values(leaf: Any, column: NDArray[Any]) -> list[Any]:
     """Returns what a leaf's values have in a Structure, one a member."""
     if isinstance(leaf, AsSize):
         bounds = np.array(leaf.bounds())
         found = bounds[np.searchsorted(bounds, column)]
         return [Bound(bound) for bound in found.tolist()]
-    return [*column] if is_static(leaf) else [TRACED] * len(column)
+    return column.tolist() if is_static(leaf) else [TRACED] * len(column)
 
 
 def _static_options(leaf: Any) -> Sequence[Any]:

@@ -11,6 +11,7 @@ from jaxdl import runs
 from jaxdl.data import Splits, check
 from jaxdl.search.blocks import Shared
 from jaxdl.search.draws import random
+from jaxdl.search.either import blanked
 from jaxdl.search.engine import Engine
 from jaxdl.search.plan import MAX_PROGRAMS, Plan, check_plan, make_plan
 from jaxdl.search.population import Population
@@ -203,7 +204,7 @@ def _result(
     status = np.where(cut_short, "stopped", np.array(FATES)[end.fate])
     return SweepResult(
         recipe=recipe,
-        hparams=end.hparams(),
+        hparams=blanked(end.hparams()),
         metrics=end.metrics,
         status=status,
         stopped_at=np.where(cut_short, end.steps, end.stopped_at),

@@ -213,3 +213,20 @@ def test_a_sweep_on_digits(recipe, space, digits, url):
     assert study.best_params["one_minus_beta1"] == pytest.approx(
         1 - result.hparams.beta1[study.best_trial.number], rel=1e-4
     )
+
+
+def test_only_the_chosen_option_is_proposed(url):
+    either = dl.Either({"adam": {"rate": dl.LogUniform(1e-3, 1)}, "sgd": {}})
+
+    def error(hparams):
+        chosen = hparams["e"].name == "adam"
+        return np.where(chosen, hparams["e"].options["adam"]["rate"], 0.5)
+
+    search = optuna_search(batch=8, storage=url, study_name="either")
+    rungs, errors = play(search, 24, error, space={"e": either})
+    names = np.concatenate([rung.hparams["e"].name for rung in rungs])
+    trials = optuna.load_study(storage=url, study_name="either").get_trials()
+    for trial, name, value in zip(trials, names, errors, strict=True):
+        assert trial.params["e.name"] == name
+        assert ("e.adam.rate" in trial.params) == (name == "adam")
+        assert trial.value == value
