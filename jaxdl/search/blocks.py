@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from jaxdl.data import Dataset
 from jaxdl.nn.layer import Shape
-from jaxdl.search.space import Group
+from jaxdl.search.groups import Group
 from jaxdl.search.workers import cores
 from jaxdl.train import (
     Part,

@@ -17,11 +17,11 @@ from jaxdl.search.blocks import (
     make_blocks,
     train_block,
 )
+from jaxdl.search.groups import Group, groups
 from jaxdl.search.memory import block_bytes, fitting
 from jaxdl.search.plan import COMPILE_SECONDS
 from jaxdl.search.population import Population
 from jaxdl.search.rungs import Rung, pick
-from jaxdl.search.space import Group, groups
 from jaxdl.search.workers import place
 from jaxdl.train import DIVERGED, RecipeFunction, Structure
 

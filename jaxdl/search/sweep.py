@@ -13,13 +13,14 @@ from jaxdl.search.blocks import Shared
 from jaxdl.search.draws import random
 from jaxdl.search.either import blanked
 from jaxdl.search.engine import Engine
+from jaxdl.search.groups import structures
 from jaxdl.search.plan import MAX_PROGRAMS, Plan, check_plan, make_plan
 from jaxdl.search.population import Population
 from jaxdl.search.record import write_run
 from jaxdl.search.repeats import Variant, data_of, expand, make_variants, mean
 from jaxdl.search.result import SweepResult
 from jaxdl.search.rungs import Asking, Rung, Search, Standing
-from jaxdl.search.space import is_static, structures
+from jaxdl.search.space import is_static
 from jaxdl.search.workers import worker_devices
 from jaxdl.train import (
     FATES,

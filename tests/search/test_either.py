@@ -10,7 +10,7 @@ import jaxdl as dl
 from jaxdl import nn, optim, train
 from jaxdl.experiment import ExperimentError, hyperparameters
 from jaxdl.search import SpaceError
-from jaxdl.search.space import groups, structures
+from jaxdl.search.groups import groups, structures
 
 KEY = jax.random.key(0)
 

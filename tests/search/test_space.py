@@ -11,8 +11,8 @@ from scipy import stats
 import jaxdl as dl
 from jaxdl.search import SpaceError
 from jaxdl.search.blocks import make_blocks
+from jaxdl.search.groups import groups, structures
 from jaxdl.search.plan import make_plan
-from jaxdl.search.space import groups, structures
 from jaxdl.train import Outline, TrainState
 
 KEY = jax.random.key(0)

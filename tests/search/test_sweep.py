@@ -20,7 +20,7 @@ from jaxdl.search.blocks import (
     train_block,
 )
 from jaxdl.search.engine import _reporter
-from jaxdl.search.space import Group, groups
+from jaxdl.search.groups import Group, groups
 from jaxdl.search.workers import place
 from jaxdl.train.progress import DIVERGED, RUNNING, STOPPED
 

@@ -1,0 +1,149 @@
+"""Groups: the members of a sweep that share a program, and the programs of a space."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxdl.search.distributions import AsSize, SpaceError, Static
+from jaxdl.search.either import Either, Needs, applies, choose, combinations, needs
+from jaxdl.search.space import is_static
+from jaxdl.train import TRACED, Bound, Structure, flatten
+
+
+class Group(NamedTuple):
+    """Members that agree on all static values, and so share one program.
+
+    They train side by side through the same epochs, and so on the same batches: all are
+    of one variant of their configurations, see `repeats`.
+    """
+
+    structure: Structure
+    members: NDArray[np.int64]  # [n] their ids
+    traced: dict[str, NDArray[Any]]  # [n] by name
+    first: int  # epoch that they train next
+    until: int  # epochs that they will have trained
+    variants: int = 1  # that each configuration has
+
+    @property
+    def variant(self) -> int:
+        """Which one they are of."""
+        return int(self.members[0]) % self.variants
+
+    @property
+    def configurations(self) -> NDArray[np.int64]:
+        """Their ids `[n]` among the members of their variant."""
+        return self.members // self.variants
+
+
+def groups(
+    space: Any,
+    hparams: Any,
+    members: NDArray[np.int64],
+    first: NDArray[np.int64],
+    until: NDArray[np.int64],
+    variants: int = 1,
+) -> list[Group]:
+    """Returns members by static values, epochs and variant, in order of first ones.
+
+    Args:
+        space: as for `sample`.
+        hparams: of the members, `[n]`.
+        members: their ids, `[n]`.
+        first: the epoch that each trains next, `[n]`.
+        until: how many epochs each will have trained, `[n]`.
+        variants: that each configuration has.
+    """
+    names, leaves, treedef = flatten(space)
+    columns = treedef.flatten_up_to(hparams)
+    static = [is_static(leaf) for leaf in leaves]
+    fixed = [_fixed_values(*pair) for pair in zip(leaves, columns, strict=True)]
+    need = needs(space)
+    slots: dict[tuple[Structure, int, int, int], list[int]] = {}
+    spans = zip(*(x.tolist() for x in (first, until, members % variants)), strict=True)
+    for i, (start, end, variant) in enumerate(spans):
+        values = [column[i] for column in fixed]
+        counted = tuple(
+            value if applies(own, values) else None
+            for value, own in zip(values, need, strict=True)
+        )
+        structure = Structure(treedef, names, counted)
+        slots.setdefault((structure, start, end, variant), []).append(i)
+    traced = [(n, c) for n, c, s in zip(names, columns, static, strict=True) if not s]
+    found = []
+    for (complete, start, end, _), own in slots.items():
+        structure = _received(complete, need)
+        kept = {n: c[own] for n, c in traced if n in structure.names}
+        found.append(Group(structure, members[own], kept, start, end, variants))
+    return found
+
+
+def structures(space: Any, most: int) -> list[Structure]:
+    """Returns every combination of static values that the space can give.
+
+    Raises:
+        SpaceError: there are more than `most`, each of which is a program to compile.
+    """
+    names, leaves, treedef = flatten(space)
+    count = _count(space)
+    if count > most:
+        raise SpaceError(
+            f"the space has {count} combinations of static values, each a program to "
+            f"compile; expected at most {most}: fewer options, or traced numbers"
+        )
+    need = needs(space)
+    rows = combinations([_static_options(leaf) for leaf in leaves], need)
+    return [_received(Structure(treedef, names, tuple(row)), need) for row in rows]
+
+
+def _received(complete: Structure, need: list[Needs]) -> Structure:
+    """Returns the structure of what a recipe receives: of the chosen options alone.
+
+    Args:
+        complete: the structure of the space's tree, with all options.
+        need: what has to be chosen for each of its leaves.
+    """
+    kept = [i for i, own in enumerate(need) if applies(own, complete.values)]
+    marked = [v if isinstance(v, str) else TRACED for v in complete.values]
+    chosen = choose(jax.tree.unflatten(complete.treedef, marked))
+    return Structure(
+        flatten(chosen)[2],
+        tuple(complete.names[i] for i in kept),
+        tuple(complete.values[i] for i in kept),
+    )
+
+
+def _count(space: Any) -> int:
+    """Returns how many combinations of static values the space can give."""
+    nodes = jax.tree.leaves(space, is_leaf=lambda x: x is None or _is_either(x))
+    return math.prod(
+        sum(_count(node.options[name]) for name in _static_options(node.name))
+        if _is_either(node)
+        else len(_static_options(node))
+        for node in nodes
+    )
+
+
+def _is_either(node: Any) -> bool:
+    return isinstance(node, Either)
+
+
+def _fixed_values(leaf: Any, column: NDArray[Any]) -> list[Any]:
+    """Returns what a leaf's values have in a Structure, one a member."""
+    if isinstance(leaf, AsSize):
+        bounds = np.array(leaf.bounds())
+        found = bounds[np.searchsorted(bounds, column)]
+        return [Bound(bound) for bound in found.tolist()]
+    return column.tolist() if is_static(leaf) else [TRACED] * len(column)
+
+
+def _static_options(leaf: Any) -> Sequence[Any]:
+    if isinstance(leaf, AsSize):
+        return tuple(Bound(bound) for bound in leaf.bounds())
+    if not is_static(leaf):
+        return (TRACED,)
+    options = leaf.options if isinstance(leaf, Static) else np.ravel(leaf).tolist()
+    return tuple({(type(o), o): o for o in options}.values())
