@@ -1,4 +1,4 @@
-"""What does a sweep cost beside its training? Starting up, and the host's own work.
+"""What does a sweep cost beside its training? Starting, the host's own work, rungs.
 
 python -m experiments.bench.overhead [--repeats 5] [--out FOLDER]
 
@@ -6,7 +6,8 @@ Start: seconds from the end of the imports until a sweep of one epoch over one b
 S returns, each in a fresh process, with an empty and with a filled cache of compiled
 programs. Host: of the workers' time in the digits sweep, 256 members, 20 epochs and the
 table, the share in which none of a block's compiled programs was running; another sweep
-came before, so that nothing is compiled.
+came before, so that nothing is compiled. Rungs: successive halving of 729 members to
+27 in 27 epochs, against as many epochs of as many members without it.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
 import jaxdl as dl
 from experiments import digits
@@ -38,13 +40,14 @@ def main() -> None:
     options = parser().parse_args()
     name = f"{time.strftime('%Y-%m-%d-%H%M%S')}-overhead"
     record: dict[str, Any] = {"name": name, "surroundings": surroundings()}
-    record["settings"] = {"repeats": options.repeats, "seconds": 3.0}
+    record["settings"] = {"repeats": options.repeats}
     record["start"] = {"cold": [], "warm": []}
     for _ in range(options.repeats):
         with tempfile.TemporaryDirectory() as cache:
             for kind in record["start"]:
                 record["start"][kind].append(first_result(cache))
     record["host"] = host_shares(options.repeats)
+    record["rungs"] = rung_costs(options.repeats)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / f"{name}.json").write_text(json.dumps(record, indent=1))
     (options.out / f"{name}.md").write_text(markdown(record))
@@ -115,15 +118,31 @@ def host_shares(repeats: int) -> list[float]:
     shares = []
     for repeat in range(1 + repeats):
         began, inside.seconds = time.monotonic(), 0.0
-        size = {"members": MEMBERS, "epochs": EPOCHS, "key": jax.random.key(repeat)}
-        result = dl.sweep(
-            digits.recipe, digits.space, digits.data, **size, progress=False
-        )
-        result.table(10)
+        train_digits(repeat, members=MEMBERS, epochs=EPOCHS).table(10)
         available = (time.monotonic() - began) * cores()
         shares.append(100 * (1 - inside.seconds / available))
     module.compile_all = compile_all
     return shares[1:]
+
+
+def rung_costs(repeats: int) -> list[float]:
+    """Returns how many times as long the same member-steps take in rungs as at once."""
+    halving = {"epochs": 27, "search": dl.halving(3, survivors=27)}
+    costs = []
+    for repeat in range(1 + repeats):
+        seconds = []  # an epoch of a member
+        for settings in (halving, {"epochs": 3}):
+            began = time.monotonic()
+            result = train_digits(repeat, members=729, **settings)
+            took = time.monotonic() - began
+            seconds.append(took / np.isfinite(result.metrics["dev_loss"]).sum())
+        costs.append(seconds[0] / seconds[1])
+    return costs[1:]
+
+
+def train_digits(seed: int, **settings: Any) -> dl.SweepResult:
+    settings |= {"key": jax.random.key(seed), "progress": False}
+    return dl.sweep(digits.recipe, digits.space, digits.data, **settings)
 
 
 def markdown(record: dict[str, Any]) -> str:
@@ -135,6 +154,8 @@ def markdown(record: dict[str, Any]) -> str:
         lines.append(row([label, spread(seconds)]))
     label = f"outside compiled programs, digits, {MEMBERS} members, {EPOCHS} epochs, %"
     lines.append(row([label, spread(record["host"])]))
+    label = "halving of 729 members to 27, times as long as without rungs"
+    lines.append(row([label, spread(record["rungs"])]))
     return "\n".join(lines)
 
 

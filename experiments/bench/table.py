@@ -48,13 +48,13 @@ def heading(record: dict[str, Any]) -> str:
     """Returns the name of a record and what it was measured on, as two paragraphs."""
     where, settings = record["surroundings"], record["settings"]
     packages = [f"{n} {v}" for n, v in where["packages"].items() if v]
+    each = f" of about {settings['seconds']:g} s" if "seconds" in settings else ""
     return (
         f"# {record['name']}\n\n"
         f"{where['processor']}, {where['cores']} cores, "
         f"{where['memory_bytes'] / 2**30:.0f} GiB; Python {where['python']}, "
         f"{', '.join(packages)}; commit {(where['commit'] or 'unknown')[:12]}"
-        f"{CHANGES[where['changed']]}; {settings['repeats']} repeats "
-        f"of about {settings['seconds']:g} s.\n"
+        f"{CHANGES[where['changed']]}; {settings['repeats']} repeats{each}.\n"
     )
 
 

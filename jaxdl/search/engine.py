@@ -19,7 +19,7 @@ from jaxdl.search.blocks import (
 )
 from jaxdl.search.groups import Group, groups
 from jaxdl.search.memory import block_bytes, fitting
-from jaxdl.search.plan import COMPILE_SECONDS
+from jaxdl.search.plan import describe
 from jaxdl.search.population import Population
 from jaxdl.search.rungs import Rung, pick
 from jaxdl.search.workers import place
@@ -107,12 +107,8 @@ class Engine:
         }
         if not missing:
             return
-        terminal.say(
-            f"{sum(len(b.members) for b in blocks)} members in {len(blocks)} blocks of "
-            f"{self.width}; compiling {len(missing)} "
-            f"program{'s' * (len(missing) > 1)}, about {COMPILE_SECONDS:g} s each",
-            enabled=self.progress,
-        )
+        plan = describe(blocks, self.width, len(missing))
+        terminal.say(plan, enabled=self.progress)
         lowered = [
             lower(self.recipe, block, self.width, self.placed[device][0])
             for (_, device), block in missing.items()
@@ -122,6 +118,8 @@ class Engine:
             block_bytes(self.compiled[k].epoch, self.placed[k[1]][0]) for k in missing
         )
         self.devices = fitting(self.devices, needed, self.width)
+        memory = f"a block takes {needed / 2**20:,.0f} MiB, {len(self.devices)} at once"
+        terminal.say(memory, enabled=self.progress)
 
     def _train_blocks(
         self, population: Population, blocks: list[Group], show: Show
