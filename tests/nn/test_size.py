@@ -169,6 +169,7 @@ def test_a_depth_of_0_is_the_identity():
 def test_arithmetic_with_ints_does_so_with_both():
     size = Size(5, 9)
     assert size + 1 == 1 + size == Size(6, 10)
+    assert size - 1 == Size(4, 8)
     assert size * 2 == 2 * size == Size(10, 18)
     assert size // 2 == Size(2, 4)
 

@@ -1,0 +1,58 @@
+"""Which network, which optimizer and which batches? All of them in one sweep.
+
+    jaxdl sweep experiments/architectures.py --members 512 --epochs 10
+
+One to four hidden layers of 16 to 256 units, Adam or momentum with rates of their own,
+three batch sizes, on scikit-learn's 1,797 scans of digits. Sizes share a few bounds, so
+that 36 programs train every network.
+"""
+
+from typing import Any, NamedTuple
+
+import jaxdl as dl
+from jaxdl import nn, optim
+
+
+class Hparams(NamedTuple):
+    optimizer: Any  # a name with hyperparameters of its own
+    batch_size: int
+    units: int
+    layers: int
+    keep_prob: float
+
+
+data = dl.data.load("digits")
+
+space = Hparams(
+    optimizer=dl.Either(
+        {
+            "adam": {"learning_rate": dl.LogUniform(1e-3, 1e-1)},
+            "momentum": {
+                "learning_rate": dl.LogUniform(1e-2, 1.0),
+                "beta": dl.OneMinusLogUniform(0.8, 0.99),
+            },
+        }
+    ),
+    batch_size=dl.Static([32, 64, 128]),
+    units=dl.AsSize(dl.IntUniform(16, 256)),
+    layers=dl.AsSize(dl.IntUniform(1, 4)),
+    keep_prob=dl.Uniform(0.6, 1.0),
+)
+
+
+def recipe(hp: Hparams) -> dl.Recipe:
+    def hidden():
+        return nn.serial(
+            nn.dense(hp.units, use_bias=False),
+            nn.batch_norm(),
+            nn.relu,
+            nn.dropout(hp.keep_prob),
+        )
+
+    make = {"adam": optim.adam, "momentum": optim.momentum}[hp.optimizer.name]
+    return dl.Recipe(
+        model=nn.serial(hidden(), nn.repeat(hidden(), hp.layers - 1), nn.dense(10)),
+        optimizer=make(**hp.optimizer.values),
+        loss=nn.softmax_cross_entropy,
+        batch_size=hp.batch_size,
+    )
