@@ -19,8 +19,8 @@ Shape = tuple[Any, ...]  # of an example; entries int or Size
 class Size:
     """The first `live` of `bound` units, channels or layers.
 
-    It can be added to, lessened, multiplied and floor-divided by a plain int, which does
-    so with both. The recipe gets one for each `AsSize` of the space, its `live` traced.
+    With a plain int, + - * and // do so with both. The recipe gets one for each
+    `AsSize` of the space, its `live` traced.
 
     Raises:
         TypeError: the bound, or the int in an operation, is not a plain int; a `Size`
@@ -57,8 +57,8 @@ class Size:
     def __index__(self) -> int:
         raise TypeError(
             "got a Size where a plain number is wanted: it is another one for each "
-            "model. Give it to layers, compute with + - * // and plain ints, or make the "
-            "hyperparameter Static([...]) in the space"
+            "model. Give it to layers, compute with + - * // and plain ints, or make "
+            "the hyperparameter Static([...]) in the space"
         )
 
     __float__ = __bool__ = __index__
