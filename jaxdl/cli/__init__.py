@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from jaxdl.cli.parser import make_parser
+from jaxdl.cli.supervise import supervise
 from jaxdl.compilation_cache import enable_compilation_cache
 from jaxdl.data import DataError
 from jaxdl.experiment import ExperimentError
@@ -33,7 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if hparams:
             options.hparams += hparams
         enable_compilation_cache()
-        return options.run(options)
+        kept = getattr(options, "out", None) is not None
+        return supervise(lambda: options.run(options), resumable=kept)
     except KeyboardInterrupt:
         print("jaxdl: interrupted", file=sys.stderr)
         return INTERRUPTED

@@ -17,9 +17,11 @@ from jaxdl.search.pbt import pbt
 from jaxdl.search.plan import Plan, make_plan
 from jaxdl.search.refine import grid, refine
 from jaxdl.search.repeats import variant
+from jaxdl.search.replay import replay
 from jaxdl.search.result import SweepResult
 from jaxdl.search.rungs import Rung, Search, Standing, ranking
 from jaxdl.search.space import sample
+from jaxdl.search.stored import load_member, read_result
 from jaxdl.search.sweep import sweep
 
 __all__ = [
@@ -43,11 +45,14 @@ __all__ = [
     "gridded",
     "halving",
     "hyperband",
+    "load_member",
     "make_plan",
     "pbt",
     "random",
     "ranking",
+    "read_result",
     "refine",
+    "replay",
     "sample",
     "sobol",
     "sweep",

@@ -70,6 +70,7 @@ class Trained(NamedTuple):
     kept_epoch: NDArray[np.int32]  # [n] epoch of params and state
     metrics: dict[str, NDArray[Any]]  # [epochs, n]
     carried: Carried | None  # [K, ...] what it goes on from; None: it will not
+    record: int = -1  # its number in the run's store
 
 
 class Programs(NamedTuple):

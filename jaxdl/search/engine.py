@@ -2,7 +2,8 @@
 
 import concurrent.futures
 import functools
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -11,19 +12,24 @@ import numpy as np
 from jaxdl import terminal
 from jaxdl.search.blocks import (
     Programs,
+    Report,
     Shared,
+    Trained,
     compile_all,
     lower,
     make_blocks,
     train_block,
 )
 from jaxdl.search.groups import Group, groups
+from jaxdl.search.keep import Keeper
 from jaxdl.search.memory import block_bytes, fitting
 from jaxdl.search.plan import describe
 from jaxdl.search.population import Population
 from jaxdl.search.rungs import Rung, pick
 from jaxdl.search.workers import place
-from jaxdl.train import DIVERGED, RecipeFunction, Structure
+from jaxdl.train import DIVERGED, RUNNING, RecipeFunction, Structure
+
+KEEP_SECONDS = 30.0  # of training, at most about, that a crash undoes
 
 Show = Callable[[int, int, float], None]  # see terminal.sweep_progress
 
@@ -42,13 +48,16 @@ class Engine:
         steps: dict[Structure, int],
         placed: dict[jax.Device, list[Shared]],
         devices: list[jax.Device],
+        keeper: Keeper | None,
         progress: bool,
     ):
         self.recipe, self.space, self.width = recipe, space, width
         self.steps = steps  # in an epoch
         self.placed = placed  # what each variant is trained with, on each device
         self.devices = devices  # of the workers
+        self.keeper = keeper  # None: nothing is kept on disk
         self.progress = progress
+        self.pace: dict[Structure, float] = {}  # seconds an epoch of a block
         self.compiled: dict[tuple[Structure, jax.Device], Programs] = {}
 
     def train(self, population: Population, rung: Rung) -> None:
@@ -61,6 +70,9 @@ class Engine:
             MemoryError: a device has no room for one block.
         """
         population.enter(rung)
+        if self.keeper is not None:
+            self._record(population, self.keeper.restore(population.number, rung))
+            population.start_over(rung)
         blocks = self._blocks(population, rung)
         if not blocks:
             return
@@ -130,17 +142,48 @@ class Engine:
         }
 
         def work(block, device, stop):
-            return train_block(
+            report = functools.partial(reports[int(block.members[0])], stop)
+            return [*self._train_block(population, block, device, report)]
+
+        parts = place(work, blocks, self.devices)
+        self._record(population, [part for block in parts for part in block])
+
+    def _train_block(
+        self, population: Population, block: Group, device: jax.Device, report: Report
+    ) -> Iterator[Trained]:
+        """Yields the block as it is after some epochs each, every part kept on disk."""
+        carried, epochs = population.carried(block.members), range(block.first)
+        while epochs.stop < block.until:
+            epochs = range(epochs.stop, min(block.until, self._pause(block, epochs)))
+            began = time.monotonic()
+            part = train_block(
                 self.compiled[block.structure, device],
-                block,
+                block._replace(first=epochs.start, until=epochs.stop),
                 self.width,
                 self.placed[device][block.variant],
-                population.carried(block.members),
-                functools.partial(reports[int(block.members[0])], stop),
-                last=block.until == population.most,
+                carried,
+                report,
+                last=self.keeper is None and block.until == population.most,
             )
+            self.pace[block.structure] = (time.monotonic() - began) / len(epochs)
+            if self.keeper is not None:
+                part = self.keeper.keep(population.number, part)
+                carried = jax.tree.map(lambda x: x[: len(block.members)], part.carried)
+            yield part
+            if not np.any(part.fate == RUNNING):
+                return
 
-        population.record(place(work, blocks, self.devices))
+    def _pause(self, block: Group, epochs: range) -> int:
+        """Returns how many epochs a block will have when it is next put on disk."""
+        if self.keeper is None:
+            return block.until
+        pace = self.pace.get(block.structure, KEEP_SECONDS)
+        return epochs.stop + max(1, int(KEEP_SECONDS / pace))
+
+    def _record(self, population: Population, trained: list[Trained]) -> None:
+        forgotten = population.record(trained)
+        if self.keeper is not None:
+            self.keeper.forget(forgotten)
 
 
 def _reporter(block: Group, steps: int, show: Show) -> Callable[..., None]:

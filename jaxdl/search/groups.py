@@ -95,8 +95,29 @@ def structures(space: Any, most: int) -> list[Structure]:
             f"compile; expected at most {most}: fewer options, or traced numbers"
         )
     need = needs(space)
-    rows = combinations([_static_options(leaf) for leaf in leaves], need)
+    rows = combinations([static_options(leaf) for leaf in leaves], need)
     return [_received(Structure(treedef, names, tuple(row)), need) for row in rows]
+
+
+def label(structure: Structure) -> str:
+    """Returns what tells a program from others of its space, in words."""
+    return ", ".join(
+        f"{name}={value.bound if isinstance(value, Bound) else repr(value)}"
+        for name, value in zip(structure.names, structure.values, strict=True)
+        if value is not TRACED
+    )
+
+
+def choices(space: Any, prefix: str = "") -> dict[str, list[str]]:
+    """Returns the options of each `Either` in a space, by name."""
+    found = {}
+    for path, node in jax.tree.leaves_with_path(space, is_leaf=_is_either):
+        if _is_either(node):
+            name = prefix + jax.tree_util.keystr(path, simple=True, separator=".")
+            found[name] = list(node.options)
+            for option, inner in node.options.items():
+                found |= choices(inner, f"{name}.{option}.")
+    return found
 
 
 def _received(complete: Structure, need: list[Needs]) -> Structure:
@@ -120,9 +141,9 @@ def _count(space: Any) -> int:
     """Returns how many combinations of static values the space can give."""
     nodes = jax.tree.leaves(space, is_leaf=lambda x: x is None or _is_either(x))
     return math.prod(
-        sum(_count(node.options[name]) for name in _static_options(node.name))
+        sum(_count(node.options[name]) for name in static_options(node.name))
         if _is_either(node)
-        else len(_static_options(node))
+        else len(static_options(node))
         for node in nodes
     )
 
@@ -140,7 +161,8 @@ def _fixed_values(leaf: Any, column: NDArray[Any]) -> list[Any]:
     return column.tolist() if is_static(leaf) else [TRACED] * len(column)
 
 
-def _static_options(leaf: Any) -> Sequence[Any]:
+def static_options(leaf: Any) -> Sequence[Any]:
+    """Returns what a leaf's values can have in a Structure."""
     if isinstance(leaf, AsSize):
         return tuple(Bound(bound) for bound in leaf.bounds())
     if not is_static(leaf):

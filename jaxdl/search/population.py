@@ -6,6 +6,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxdl import runs
 from jaxdl.search.blocks import Carried, Trained
 from jaxdl.search.rungs import Rung, Standing
 from jaxdl.train import DIVERGED, RUNNING
@@ -41,11 +42,45 @@ class Population:
         for column in (*taken, self.places, *self.metrics.values()):
             column[rung.members] = column[rung.parents]
 
+    @property
+    def number(self) -> int:
+        """The number of the rung that was entered last."""
+        return len(self.rungs) - 1
+
+    def start_over(self, rung: Rung) -> None:
+        """Puts back to where they begin those that cannot go on, their arrays lost.
+
+        Raises:
+            DamagedError: the search has moved weights between members, which a member
+                cannot get back by itself.
+        """
+        lost = [
+            int(i)
+            for i in rung.members[self.going(rung)]
+            if self.places[i, 0] >= 0 and self._block(i).params is None
+        ]
+        if not lost:
+            return
+        if any(rung.parents is not None for rung in self.rungs):
+            raise runs.DamagedError(
+                f"the weights of members {lost} are lost with damaged files, and they "
+                "come from other members; expected a run that can be gone on with: "
+                "start it anew in another folder"
+            )
+        self.epochs[lost], self.steps[lost], self.fate[lost] = 0, 0, RUNNING
+        self.stopped_at[lost] = self.kept_epoch[lost] = self.places[lost] = -1
+
     def going(self, rung: Rung) -> NDArray[np.int64]:
         """Returns positions in the rung of those that still have to train in it."""
         ids = rung.members
         unfinished = self.epochs[ids] < rung.until
         return np.flatnonzero(unfinished & (self.fate[ids] == RUNNING))
+
+    def _block(self, member: int) -> Trained:
+        """Returns the block that holds what a member has become."""
+        block = self.blocks[self.places[member, 0]]
+        assert block is not None
+        return block
 
     def carried(self, members: NDArray[np.int64]) -> Carried | None:
         """Returns what members go on from, `[n, ...]`; None if they begin."""
@@ -58,8 +93,8 @@ class Population:
         train_state, progress = jax.tree.map(lambda *x: np.stack(x), *rows)
         return train_state._replace(key=self.keys[members]), progress
 
-    def record(self, trained: list[Trained]) -> None:
-        """Takes in what blocks have become, and forgets what nobody needs any more."""
+    def record(self, trained: list[Trained]) -> list[Trained]:
+        """Takes in what blocks have become; returns those that nobody needs now."""
         for block in trained:
             ids, span = block.group.members, slice(block.group.first, block.group.until)
             for name, curve in block.metrics.items():
@@ -74,11 +109,17 @@ class Population:
             self.places[ids] = [(len(self.blocks), slot) for slot in range(len(ids))]
             if block.carried is not None:
                 self.keys[ids] = block.carried[0].key[: len(ids)]
-            self.blocks.append(block)
+            ended = block.group.until == self.most
+            self.blocks.append(block._replace(carried=None) if ended else block)
         needed = set(self.places[:, 0])
-        for i in range(len(self.blocks)):
-            if i not in needed:
-                self.blocks[i] = None
+        forgotten = [
+            (i, block)
+            for i, block in enumerate(self.blocks)
+            if block is not None and i not in needed
+        ]
+        for i, _ in forgotten:
+            self.blocks[i] = None
+        return [block for _, block in forgotten]
 
     def hparams(self) -> Any:
         """Returns the hyperparameters that each member had last, `[members]`."""

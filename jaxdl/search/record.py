@@ -1,7 +1,6 @@
-"""A finished sweep as the plain files of a run's folder."""
+"""What a sweep is, as plain values, and its results as the plain files of a folder."""
 
 import os
-import platform
 from typing import Any
 
 import jax
@@ -9,44 +8,102 @@ import jaxlib
 import numpy as np
 
 from jaxdl import runs
+from jaxdl.data import Splits
+from jaxdl.search.distributions import AsSize
+from jaxdl.search.groups import choices, label, static_options
+from jaxdl.search.plan import Plan
 from jaxdl.search.result import SweepResult
-from jaxdl.train import flatten
+from jaxdl.train import (
+    Outline,
+    RecipeFunction,
+    Structure,
+    data_digest,
+    flatten,
+    program_digest,
+)
 
 
-def write_run(
-    run_dir: str | os.PathLike[str],
-    result: SweepResult,
+def specify(
+    recipe: RecipeFunction,
     space: Any,
+    traced: dict[str, Any],
+    outlines: dict[Structure, Outline],
+    data: Splits,
     key: jax.Array,
-    epochs: int,
-    patience: int | None,
+    plan: Plan,
+    **settings: Any,
+) -> dict[str, Any]:
+    """Returns all that a sweep's bits depend on, in values that JSON can hold.
+
+    Args:
+        recipe: function from hyperparameters to a `Recipe`.
+        space: of the sweep.
+        traced: shapes and types of the traced hyperparameters, by name.
+        outlines: of every program that the space can ask for.
+        data: as it is trained on.
+        key: of the sweep.
+        plan: of the sweep.
+        settings: of the sweep, plain values.
+    """
+    names, leaves, _ = flatten(space)
+    by_name = dict(zip(names, leaves, strict=True))
+    programs = {
+        label(structure): program_digest(
+            recipe, {n: traced[n] for n in structure.names if n in traced}, structure,
+            data,
+        )
+        for structure in outlines
+    }  # fmt: skip
+    return settings | {
+        "space": {name: _words(leaf) for name, leaf in by_name.items()},
+        "leaves": {
+            name: _kind(leaf, traced.get(name)) for name, leaf in by_name.items()
+        },
+        "choices": choices(space),
+        "key": np.asarray(jax.random.key_data(key)).tolist(),
+        "plan": plan._asdict(),
+        "precision": sorted({outline.precision for outline in outlines.values()}),
+        "programs": programs,
+        "data": data_digest(data),
+        "shapes": [
+            None if x is None else [list(x.shape), str(x.dtype)]
+            for dataset in (data.train, data.dev)
+            for x in dataset
+        ],
+        "device": jax.devices()[0].device_kind,
+        "versions": {"jax": jax.__version__, "jaxlib": jaxlib.__version__},
+    }
+
+
+def write_results(
+    run_dir: str | os.PathLike[str], specification: dict[str, Any], result: SweepResult
 ) -> None:
-    """Writes the results of a sweep into a folder that was claimed.
+    """Writes the results of a finished sweep into its folder, for any tool to read.
 
     Raises:
         OSError: a file cannot be written.
     """
-    names, leaves, _ = flatten(space)
-    specification = {
-        "space": {name: repr(leaf) for name, leaf in zip(names, leaves, strict=True)},
-        "members": len(result.diverged()),
-        "repeats": result.repeats,
-        "folds": result.folds,
-        "epochs": epochs,
-        "patience": patience,
-        "key": np.asarray(jax.random.key_data(key)).tolist(),
-        "plan": result.plan._asdict(),
-        "precision": list(result.precisions),
-        "device": jax.devices()[0].device_kind,
-        "versions": {
-            "python": platform.python_version(),
-            "jax": jax.__version__,
-            "jaxlib": jaxlib.__version__,
-        },
-    }
     ends = {"stopped_at": result.stopped_at, "kept_epoch": result.kept_epoch}
     curves = result.metrics | ends
     runs.write(run_dir, specification, result.member_rows(), curves, _best(result))
+
+
+def _kind(leaf: Any, traced: jax.ShapeDtypeStruct | None) -> dict[str, Any]:
+    """Returns how a leaf of a space reaches the recipe."""
+    options = static_options(leaf)
+    if isinstance(leaf, AsSize):
+        return {"bounds": [x.bound for x in options], "traced": str(traced.dtype)}
+    if traced is not None:
+        return {"traced": str(traced.dtype)}
+    return {"static": list(options)}
+
+
+def _words(leaf: Any) -> Any:
+    """Returns a leaf of a space in words, or its values where it is an array."""
+    values = getattr(leaf, "values", leaf)  # of a size
+    if isinstance(values, np.ndarray | jax.Array | list):
+        return np.asarray(values).tolist()
+    return repr(leaf)
 
 
 def _best(result: SweepResult) -> dict[str, Any]:

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from jaxdl import terminal
 from jaxdl.search.blocks import Trained
-from jaxdl.search.either import choose
+from jaxdl.search.either import blanked, choose
 from jaxdl.search.plan import Plan
+from jaxdl.search.population import Population
 from jaxdl.search.repeats import mean, members_of, not_worse, standard_error
 from jaxdl.search.rungs import Rung, ranking
-from jaxdl.train import Member, RecipeFunction, flatten
+from jaxdl.train import FATES, RUNNING, Member, RecipeFunction, flatten
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -33,6 +34,9 @@ class SweepResult:
     status: NDArray[np.str_]  # [members] finished, stopped (early) or diverged
     stopped_at: NDArray[np.int32]  # [members] step at which it did, or -1
     kept_epoch: NDArray[np.int32]  # [members] epoch that the weights are from, or -1
+    space: Any  # that the hyperparameters are from
+    key: jax.Array  # of the sweep
+    patience: int | None  # likewise
     plan: Plan
     precisions: tuple[str, ...]  # of matrix products, in any of the space's programs
     rungs: tuple[Rung, ...]  # of members, as the search asked for them
@@ -217,6 +221,41 @@ class SweepResult:
     def _fate(self, i: int) -> str:
         at = f" at step {self.stopped_at[i]}" if self.stopped_at[i] >= 0 else ""
         return f"{self.status[i]}{at}"
+
+
+def make_result(
+    recipe: RecipeFunction,
+    space: Any,
+    key: jax.Array,
+    plan: Plan,
+    precisions: tuple[str, ...],
+    end: Population,
+    *,
+    patience: int | None,
+    repeats: int,
+    folds: int | None,
+) -> SweepResult:
+    """Returns what a population has become, as a result."""
+    cut_short = (end.fate == RUNNING) & (end.epochs < end.most)  # by the search
+    status = np.where(cut_short, "stopped", np.array(FATES)[end.fate])
+    return SweepResult(
+        recipe=recipe,
+        hparams=blanked(end.hparams()),
+        metrics=end.metrics,
+        status=status,
+        stopped_at=np.where(cut_short, end.steps, end.stopped_at),
+        kept_epoch=end.kept_epoch,
+        space=space,
+        key=key,
+        patience=patience,
+        plan=plan,
+        precisions=precisions,
+        rungs=tuple(end.rungs),
+        blocks=tuple(end.blocks),
+        places=end.places,
+        repeats=repeats,
+        folds=folds,
+    )
 
 
 def _count(status: NDArray[np.str_]) -> str:

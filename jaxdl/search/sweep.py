@@ -1,5 +1,6 @@
 """Training many models at once."""
 
+import contextlib
 import os
 import warnings
 from typing import Any
@@ -11,20 +12,18 @@ from jaxdl import runs
 from jaxdl.data import Splits, check
 from jaxdl.search.blocks import Shared
 from jaxdl.search.draws import random
-from jaxdl.search.either import blanked
 from jaxdl.search.engine import Engine
 from jaxdl.search.groups import structures
+from jaxdl.search.keep import Keeper
 from jaxdl.search.plan import MAX_PROGRAMS, Plan, check_plan, make_plan
 from jaxdl.search.population import Population
-from jaxdl.search.record import write_run
+from jaxdl.search.record import specify, write_results
 from jaxdl.search.repeats import Variant, data_of, expand, make_variants, mean
-from jaxdl.search.result import SweepResult
+from jaxdl.search.result import SweepResult, make_result
 from jaxdl.search.rungs import Asking, Rung, Search, Standing
 from jaxdl.search.space import is_static
 from jaxdl.search.workers import worker_devices
 from jaxdl.train import (
-    FATES,
-    RUNNING,
     Outline,
     Part,
     RecipeFunction,
@@ -90,16 +89,18 @@ def sweep(
         folds: into how many parts the train and dev sets together are divided, to be
             the dev set in turn while the rest trains, see `data.fold_rows`; the data
             stay normalized as they are. None: the sets as they are.
-        run_dir: a folder for the results, made if need be; it must not hold a run.
+        run_dir: a folder that keeps the run, made if need be. The same call goes on
+            with a run that was cut short, and returns what a finished one had.
         plan: how members are laid out; by default what `make_plan` says.
         progress: whether to show progress.
 
     Raises:
         DataError: the data cannot be trained on, or not be divided into such folds.
         MemoryError: a device has no room for one block.
-        OSError: `run_dir` cannot be written, or holds a run; a disk that fails at the
-            end is a warning, and the result is returned.
+        OSError: `run_dir` cannot be written, is damaged, or another process trains
+            there; when the results fail to be written at the end, that is a warning.
         RecipeError: the recipe cannot be traced.
+        RunMismatchError: `run_dir` holds a run of another sweep.
         SpaceError: the space makes no sense.
         TypeError: another kind of key.
         ValueError: `epochs`, `patience` or `repeats` is below 1, or a plan that cannot
@@ -116,47 +117,72 @@ def sweep(
     rung = next(asking)
     if run_dir is not None:
         runs.claim(run_dir)
-    outlines = _outlines(recipe, space, rung.hparams, data_of(variants[0], data))
+    one = data_of(variants[0], data)
+    traced = _traced(space, rung.hparams)
+    outlines = _outlines(recipe, space, traced, one)
     devices = worker_devices()
     if plan is None:
         plan = make_plan(outlines.values(), devices[0].platform)
-    engine = Engine(
-        recipe,
-        space,
-        plan.block_width,
-        steps={s: outline.steps_per_epoch for s, outline in outlines.items()},
-        placed={d: _share(d, data, variants, patience) for d in dict.fromkeys(devices)},
-        devices=devices,
-        progress=progress,
-    )
+    settings = {"patience": patience, "repeats": repeats, "folds": folds}
+    said = specify(
+        *(recipe, space, traced, outlines, one, key, plan),
+        **{"members": members, "epochs": epochs, **settings},
+    ) if run_dir is not None else {}  # fmt: skip
     population = Population(members * len(variants), epochs)
-    while rung is not None:
-        expanded = expand(rung, len(variants))
-        engine.train(population, expanded)
-        standing = population.standing(expanded.members)
-        rung = _answer(asking, mean(standing, len(variants)))
-    precisions = sorted({outline.precision for outline in outlines.values()})
-    result = _result(recipe, plan, tuple(precisions), population, repeats, folds)
+    with _opened(run_dir, said) as store:
+        states = {s: outline.train_state for s, outline in outlines.items()}
+        engine = Engine(
+            recipe,
+            space,
+            plan.block_width,
+            steps={s: outline.steps_per_epoch for s, outline in outlines.items()},
+            placed={
+                d: _share(d, data, variants, patience) for d in dict.fromkeys(devices)
+            },
+            devices=devices,
+            keeper=store
+            and Keeper(store, space, states, len(variants), patience is not None),
+            progress=progress,
+        )
+        while rung is not None:
+            expanded = expand(rung, len(variants))
+            engine.train(population, expanded)
+            standing = population.standing(expanded.members)
+            rung = _answer(asking, mean(standing, len(variants)))
+    precisions = tuple(sorted({outline.precision for outline in outlines.values()}))
+    result = make_result(recipe, space, key, plan, precisions, population, **settings)
     if run_dir is not None:
         try:
-            write_run(run_dir, result, space, key, epochs, patience)
+            write_results(run_dir, said, result)
         except OSError as error:
             warnings.warn(NOT_WRITTEN.format(run_dir, error), stacklevel=2)
     return result
 
 
-def _outlines(
-    recipe: RecipeFunction, space: Any, hparams: Any, data: Splits
-) -> dict[Structure, Outline]:
-    """Returns the outline of every program the space can ask for, having checked it."""
+def _opened(
+    run_dir: str | os.PathLike[str] | None, said: dict[str, Any]
+) -> contextlib.AbstractContextManager[runs.Store | None]:
+    if run_dir is None:
+        return contextlib.nullcontext()
+    return runs.open_run(run_dir, said)
+
+
+def _traced(space: Any, hparams: Any) -> dict[str, jax.ShapeDtypeStruct]:
+    """Returns the shapes and types of the traced hyperparameters, by name."""
     names, leaves, treedef = flatten(space)
-    traced = {
+    return {
         name: jax.ShapeDtypeStruct((), column.dtype)
         for name, leaf, column in zip(
             names, leaves, treedef.flatten_up_to(hparams), strict=True
         )
         if not is_static(leaf)
     }
+
+
+def _outlines(
+    recipe: RecipeFunction, space: Any, traced: dict[str, Any], data: Splits
+) -> dict[Structure, Outline]:
+    """Returns the outline of every program the space can ask for, having checked it."""
     return {
         structure: inspect(recipe, traced, structure, data)
         for structure in structures(space, MAX_PROGRAMS)
@@ -191,30 +217,3 @@ def _answer(asking: Asking, standing: Standing) -> Rung | None:
         return asking.send(standing)
     except StopIteration:
         return None
-
-
-def _result(
-    recipe: RecipeFunction,
-    plan: Plan,
-    precisions: tuple[str, ...],
-    end: Population,
-    repeats: int,
-    folds: int | None,
-) -> SweepResult:
-    cut_short = (end.fate == RUNNING) & (end.epochs < end.most)  # by the search
-    status = np.where(cut_short, "stopped", np.array(FATES)[end.fate])
-    return SweepResult(
-        recipe=recipe,
-        hparams=blanked(end.hparams()),
-        metrics=end.metrics,
-        status=status,
-        stopped_at=np.where(cut_short, end.steps, end.stopped_at),
-        kept_epoch=end.kept_epoch,
-        plan=plan,
-        precisions=precisions,
-        rungs=tuple(end.rungs),
-        blocks=tuple(end.blocks),
-        places=end.places,
-        repeats=repeats,
-        folds=folds,
-    )

@@ -19,6 +19,7 @@ from jaxdl.train.hyperparameters import (
     flatten,
     partition,
 )
+from jaxdl.train.identity import data_digest, program_digest, traced_state
 from jaxdl.train.member import Member, on_device
 from jaxdl.train.metrics import (
     accuracy,
@@ -75,6 +76,7 @@ __all__ = [
     "check_patience",
     "combine",
     "confusion_matrix",
+    "data_digest",
     "epoch_order",
     "f1",
     "fit",
@@ -92,8 +94,10 @@ __all__ = [
     "on_device",
     "partition",
     "precision",
+    "program_digest",
     "recall",
     "top_k_error",
+    "traced_state",
     "tracing_errors_explained",
     "train_epochs",
     "whole",

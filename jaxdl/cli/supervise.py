@@ -1,0 +1,63 @@
+"""Work beside a main thread that listens, so that signals are answered at any moment.
+
+Python handles signals between two steps of its main thread, and a compilation or an
+epoch is one such step.
+"""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+TEMPORARY = 75  # exit status of what the same command can go on with; sysexits.h
+
+
+def supervise(work: Callable[[], int], *, resumable: bool) -> int:
+    """Returns what the work does, or raises what it raises.
+
+    SIGINT and SIGTERM end the process at once. What it has on disk is whole at every
+    instant, so there is nothing to wait for.
+
+    Args:
+        work: runs in a thread of its own.
+        resumable: whether the same command goes on where it was ended; the exit status
+            is 75 then, and 128 and the signal's number otherwise.
+    """
+
+    def leave(number: int, _: Any) -> None:
+        name = signal.Signals(number).name
+        again = "; the same command goes on from what is kept" if resumable else ""
+        show_cursor = "\x1b[?25h" if sys.stderr.isatty() else ""
+        # Not through sys.stderr, which a thread may hold that waits for a reader.
+        os.write(2, f"{show_cursor}\njaxdl: ended by {name}{again}\n".encode())
+        os._exit(TEMPORARY if resumable else 128 + number)
+
+    if threading.current_thread() is not threading.main_thread():
+        return work()
+    before = {s: signal.signal(s, leave) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        return _beside(work)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _beside(work: Callable[[], int]) -> int:
+    outcome: list[int] = []
+    failure: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            outcome.append(work())
+        except BaseException as error:
+            failure.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(1.0)  # without a limit it would not be interrupted on Windows
+    if failure:
+        raise failure[0]
+    return outcome[0]

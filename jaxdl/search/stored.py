@@ -1,0 +1,198 @@
+"""A run's folder as the result of a sweep, for those who bring the recipe.
+
+The folder says what hyperparameters are called and what values they have, not of which
+class they are: here they can be had as attributes and by key. Nothing in the folder is
+executed.
+"""
+
+import itertools
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from jax.tree_util import GetAttrKey
+from numpy.typing import NDArray
+
+from jaxdl import runs
+from jaxdl.data import Dataset, Splits
+from jaxdl.search.distributions import AsSize, Static
+from jaxdl.search.either import Either
+from jaxdl.search.groups import label, structures
+from jaxdl.search.keep import Keeper
+from jaxdl.search.plan import MAX_PROGRAMS, Plan
+from jaxdl.search.population import Population
+from jaxdl.search.result import SweepResult, make_result
+from jaxdl.search.rungs import Rung
+from jaxdl.train import (
+    Member,
+    RecipeFunction,
+    Structure,
+    TrainState,
+    canonical,
+    program_digest,
+    traced_state,
+)
+
+
+@jax.tree_util.register_pytree_with_keys_class
+class Named(dict):
+    """Hyperparameters by name, as keys and as attributes, in the order they came."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(f"expected one of {list(self)}; got {name}") from None
+
+    def tree_flatten_with_keys(self):
+        return [(GetAttrKey(name), x) for name, x in self.items()], tuple(self)
+
+    @classmethod
+    def tree_unflatten(cls, names, values):
+        return cls(zip(names, values, strict=True))
+
+
+class Bounded(AsSize):
+    """A size whose bounds are known already."""
+
+    def bounds(self) -> tuple[int, ...]:
+        """Returns the values themselves."""
+        return tuple(np.unique(self.values).tolist())
+
+
+def read_result(run_dir: str | os.PathLike[str], recipe: RecipeFunction) -> SweepResult:
+    """Returns what is on record of a sweep, which may still be going on.
+
+    Args:
+        run_dir: the folder of a run.
+        recipe: the run's own.
+
+    Raises:
+        DamagedError: the folder's database is damaged.
+        OSError: the folder holds no run that can be read.
+        RunMismatchError: the recipe is not the run's own.
+    """
+    with runs.read_run(run_dir) as store:
+        said = store.specification
+        space = _space(said)
+        rungs = [_rung(said, *stored) for stored in store.rungs()]
+        states = _states(recipe, said, space)
+        variants = said["repeats"] * (said["folds"] or 1)
+        population = Population(said["members"] * variants, said["epochs"])
+        keeper = Keeper(store, space, states, variants, said["patience"] is not None)
+        for number, rung in enumerate(rungs):
+            population.enter(rung)
+            population.record(keeper.restored(number, rung))
+    key = jax.random.wrap_key_data(np.array(said["key"], np.uint32))
+    settings = {n: said[n] for n in ("patience", "repeats", "folds")}
+    precisions = tuple(said["precision"])
+    return make_result(
+        recipe, space, key, Plan(**said["plan"]), precisions, population, **settings
+    )
+
+
+def load_member(
+    run_dir: str | os.PathLike[str], recipe: RecipeFunction, member: int
+) -> Member:
+    """Returns a trained member of a run.
+
+    Args:
+        run_dir: the folder of the run.
+        recipe: the run's own.
+        member: its number.
+
+    Raises:
+        IndexError: there is no such member.
+        OSError, RunMismatchError: as `read_result`.
+        ValueError: it has not trained.
+    """
+    return read_result(run_dir, recipe).member(member)
+
+
+def _space(said: Mapping[str, Any]) -> Any:
+    """Returns a space that can give the groups of the run's, and draws nothing."""
+    leaves = {}
+    for name, kind in said["leaves"].items():
+        if "bounds" in kind:
+            leaves[name] = Bounded(np.array(kind["bounds"]))
+        else:
+            leaves[name] = Static(kind["static"]) if "static" in kind else 0.0
+    return _tree(leaves, said["choices"])
+
+
+def _rung(
+    said: Mapping[str, Any],
+    members: Any,
+    hparams: Mapping[str, Sequence[Any]],
+    until: Any,
+    parents: Any,
+) -> Rung:
+    columns = {
+        name: _column(values, static="static" in said["leaves"][name])
+        for name, values in hparams.items()
+    }
+    return Rung(members, _tree(columns, said["choices"]), until, parents)
+
+
+def _states(
+    recipe: RecipeFunction, said: Mapping[str, Any], space: Any
+) -> dict[Structure, TrainState]:
+    """Returns the shapes of what each program of the run carries, having checked it."""
+    leaf, states = said["leaves"], {}
+    shapes = iter(said["shapes"])
+    train, dev = (
+        Dataset(*(x and jax.ShapeDtypeStruct(*x) for x in itertools.islice(shapes, 3)))
+        for _ in range(2)
+    )
+    for structure in structures(space, MAX_PROGRAMS):
+        traced = {
+            name: jax.ShapeDtypeStruct((), leaf[name]["traced"])
+            for name in structure.names
+            if "traced" in leaf[name]
+        }
+        digest = program_digest(recipe, traced, structure, Splits(train, dev, dev))
+        if digest != said["programs"].get(label(structure)):
+            raise runs.RunMismatchError(
+                f"got a recipe whose program for {label(structure) or 'all members'} "
+                "is not the run's; expected the recipe that the run was trained with, "
+                "and the same version of jax"
+            )
+        states[structure] = traced_state(
+            recipe, traced, structure, train.inputs.shape[1:]
+        )
+    return states
+
+
+def _column(values: Sequence[Any], *, static: bool) -> NDArray[Any]:
+    """Returns values of members as the sweep had them."""
+    if static:
+        column = np.empty(len(values), object)
+        column[:] = values
+        return column
+    return np.asarray(canonical(np.asarray(values)))
+
+
+def _tree(leaves: Mapping[str, Any], choices: Mapping[str, Sequence[str]]) -> Any:
+    """Returns leaves by name as the tree that these names are of."""
+    nested: dict[str, Any] = {}
+    for name, leaf in leaves.items():
+        node, (*levels, last) = nested, name.split(".")
+        for level in levels:
+            node = node.setdefault(level, {})
+        node[last] = leaf
+
+    def build(node: Any, path: str) -> Any:
+        if not isinstance(node, dict):
+            return node
+        inner = {
+            key: build(x, f"{path}.{key}" if path else key) for key, x in node.items()
+        }
+        if path not in choices:
+            return Named(inner)
+        options = choices[path]
+        values = [inner.get(option, Named()) for option in options]
+        return Either.tree_unflatten(tuple(options), [inner["name"], *values])
+
+    return build(nested, "")
