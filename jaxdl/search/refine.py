@@ -45,7 +45,7 @@ def grid(space: Any, points: int) -> Any:
     check_varies(space)
     _, leaves, treedef = flatten(space)
     axes = [_axis(x, points) if is_distribution(x) else [x] for x in leaves]
-    rows = combinations(axes, [()] * len(axes))
+    rows = combinations(axes, needs(space))
     filled = [
         given(column, leaf) if is_distribution(leaf) else leaf
         for column, leaf in zip(zip(*rows, strict=True), leaves, strict=True)

@@ -196,7 +196,7 @@ def test_a_grid_has_the_combinations_of_each_option():
 
 def test_options_may_hold_options(digits):
     inner = dl.Either({"low": {"rate": dl.Uniform(0.01, 0.1)}, "high": {"rate": 0.5}})
-    space = {"outer": dl.Either({"a": inner, "b": {}}), "n": dl.Static([16, 32])}
+    space = {"outer": dl.Either({"a": inner, "b": {}}), "n": 32}
 
     def nested(hp):
         rate = 0.1
