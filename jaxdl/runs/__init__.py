@@ -9,6 +9,6 @@ from jaxdl.runs.rungs import Rung
 from jaxdl.runs.store import Store
 
 __all__ = [
-    "DamagedError", "Findings", "Record", "RunMismatchError", "RunOwnedError", "Rung", "Store",
-    "claim", "examine", "is_finished", "open_run", "read_run", "write",
+    "DamagedError", "Findings", "Record", "RunMismatchError", "RunOwnedError", "Rung",
+    "Store", "claim", "examine", "is_finished", "open_run", "read_run", "write",
 ]  # fmt: skip

@@ -120,6 +120,12 @@ def check_replaced(connection: sqlite3.Connection, old: int, rows: Rows) -> None
         )
 
 
+def has_file(connection: sqlite3.Connection, number: int) -> bool:
+    """Returns whether a record's file is one that a row speaks of."""
+    query = "SELECT 1 FROM records WHERE id = ? AND kept"
+    return connection.execute(query, (number,)).fetchone() is not None
+
+
 def delete(connection: sqlite3.Connection, number: int) -> None:
     """Deletes a record with its status and the metrics that are its own."""
     connection.execute("DELETE FROM records WHERE id = ?", (number,))

@@ -67,7 +67,7 @@ def read(connection: sqlite3.Connection, number: int) -> Rung | None:
     """Returns a rung, or None if it has not been entered.
 
     Raises:
-        DamagedError: a hyperparameter has another type than was written.
+        DamagedError, ValueError, TypeError: the rows are no rung.
     """
     found = connection.execute(
         "SELECT member, until, parent FROM rungs WHERE rung = ? ORDER BY position",
@@ -86,9 +86,10 @@ def read(connection: sqlite3.Connection, number: int) -> Rung | None:
     return rung_of(members, columns, until, None if None in parents else parents)
 
 
-def count(connection: sqlite3.Connection) -> int:
-    """Returns how many rungs have been entered."""
-    return connection.execute("SELECT COUNT(DISTINCT rung) FROM rungs").fetchone()[0]
+def numbers(connection: sqlite3.Connection) -> list[int]:
+    """Returns which rungs have been entered."""
+    rows = connection.execute("SELECT DISTINCT rung FROM rungs ORDER BY rung")
+    return [number for (number,) in rows]
 
 
 def check_same(number: int, recorded: Rung, asked: Rung) -> None:

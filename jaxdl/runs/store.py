@@ -8,6 +8,7 @@ nothing. So a crash or an error at any moment leaves what was before or what is 
 import io
 import itertools
 import os
+import sqlite3
 import threading
 import warnings
 from collections.abc import Iterable, Mapping
@@ -18,9 +19,10 @@ from typing import Any, Self
 from numpy.typing import ArrayLike
 
 from jaxdl.runs import arrays, database, record, records, rungs
-from jaxdl.runs.errors import DamagedError, plain
+from jaxdl.runs.errors import DamagedError, damaged, plain
 from jaxdl.runs.record import Record
 from jaxdl.runs.records import Head
+from jaxdl.runs.rungs import Rung
 
 CHECKPOINTS, ASIDE = "checkpoints", "damaged"
 LEFT_OUT = (
@@ -39,7 +41,7 @@ class Store:
         self.folder = folder
         self._owner = lock
         self._lock = threading.RLock()  # one transaction at a time
-        self._litter: list[Path] = []  # files of commits that failed
+        self._litter: list[int] = []  # ids of commits that failed
         with plain(folder):
             self._connection = database.open_database(folder, writes=lock is not None)
             self.specification = database.specification(folder, self._connection)
@@ -83,12 +85,10 @@ class Store:
             OSError: it cannot be written.
         """
         self._check_writes()
-        asked, connection = (
-            rungs.rung_of(members, hparams, until, parents),
-            self._connection,
-        )
+        asked = rungs.rung_of(members, hparams, until, parents)
+        connection = self._connection
         with self._lock, plain(self.folder), database.transaction(connection):
-            count, there = rungs.count(connection), rungs.read(connection, rung)
+            count, there = len(rungs.numbers(connection)), self._rung(rung)
             if there is not None:
                 rungs.check_same(rung, there, asked)
             elif rung == count:
@@ -96,16 +96,15 @@ class Store:
             else:
                 raise ValueError(f"got rung {rung}; expected {count}, the next one")
 
-    def rungs(self) -> list[rungs.Rung]:
+    def rungs(self) -> list[Rung]:
         """Returns the rungs: members, hparams, until and parents of each."""
         connection = self._connection
-        with (
-            self._lock,
-            plain(self.folder),
-            database.transaction(connection, writes=False),
-        ):
-            numbers = range(rungs.count(connection))
-            found = [rungs.read(connection, number) for number in numbers]
+        reading = database.transaction(connection, writes=False)
+        with self._lock, plain(self.folder), reading:
+            numbers = rungs.numbers(connection)
+            found = [self._rung(number) for number in numbers]
+        if numbers != list(range(len(numbers))):
+            raise damaged(self.folder, f"it has the rungs {numbers}")
         return [rung for rung in found if rung is not None]
 
     def records(self, rung: int) -> list[Record]:
@@ -152,17 +151,17 @@ class Store:
             index, path = None, self._path(number)
             if done.arrays is not None:
                 index = arrays.write(path, done.arrays)
+            rows = record.rows(done, index)
             with self._lock:
                 # A failed transaction may yet be on the disk until the next one is.
-                self._litter.append(path)
+                self._litter.append(number)
                 with database.transaction(self._connection):
-                    rows = record.rows(done, index)
                     if replaces is not None:
                         records.check_replaced(self._connection, replaces, rows)
                     records.insert(self._connection, number, rows, index is not None)
                     if replaces is not None:
                         records.delete(self._connection, replaces)
-                self._litter.remove(path)
+                self._litter.remove(number)
                 self._remove([] if replaces is None else [replaces])
         return number
 
@@ -186,6 +185,10 @@ class Store:
         with self._lock, plain(self.folder):
             found = database.problems(self._connection)
             numbers = records.rungs(self._connection)
+        try:
+            self.rungs()
+        except DamagedError as error:
+            found.append(str(error))
         for head in itertools.chain.from_iterable(map(self._heads, numbers)):
             try:
                 self._record(head)
@@ -206,6 +209,12 @@ class Store:
                 f"the run in {self.folder} is open for reading only; expected to "
                 "write: use jaxdl.runs.open_run"
             )
+
+    def _rung(self, number: int) -> Rung | None:
+        try:
+            return rungs.read(self._connection, number)
+        except (DamagedError, ValueError, TypeError, OverflowError) as error:
+            raise damaged(self.folder, f"rung {number}: {error}") from error
 
     def _heads(self, rung: int) -> list[Head]:
         with self._lock, plain(self.folder):
@@ -252,11 +261,12 @@ class Store:
                 records.delete(self._connection, number)
 
     def _remove(self, ids: list[int]) -> None:
-        """Removes files that no row speaks of; else the next opening does."""
-        for path in (*self._litter, *map(self._path, ids)):
-            with suppress(OSError):
-                path.unlink(missing_ok=True)
-        self._litter.clear()
+        """Removes files that no row speaks of, or leaves that to the next opening."""
+        with suppress(OSError, sqlite3.Error):
+            for number in (*self._litter, *ids):
+                if not records.has_file(self._connection, number):
+                    self._path(number).unlink(missing_ok=True)
+            self._litter.clear()
 
     def _path(self, number: int) -> Path:
         return self.folder / CHECKPOINTS / f"{number}.bin"
