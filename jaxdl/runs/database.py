@@ -50,12 +50,10 @@ CREATE TABLE status (
     PRIMARY KEY (record, position),
     FOREIGN KEY (rung, member) REFERENCES rungs (rung, member)
 ) STRICT;
+CREATE INDEX status_of_member ON status (member);
 CREATE TABLE metrics (
-    member INTEGER, epoch INTEGER,
-    record INTEGER NOT NULL REFERENCES records (id) ON DELETE CASCADE,
-    PRIMARY KEY (member, epoch)
-) STRICT;
-CREATE INDEX metrics_of_record ON metrics (record);
+    member INTEGER, epoch INTEGER, PRIMARY KEY (member, epoch)
+) STRICT, WITHOUT ROWID;
 """
 
 
@@ -106,18 +104,21 @@ def open_database(folder: Path, *, writes: bool) -> sqlite3.Connection:
         DamagedError: it is not.
         RunMismatchError: another version of this package wrote it.
     """
-    path = folder / NAME
-    if path.is_symlink():
+    if (folder / NAME).is_symlink():
         raise damaged(folder, "a link is in its place")
-    connection = connect(path, mode="mode=rw" if writes else "mode=ro")
     try:
-        _check(folder, connection)
+        return _checked(folder, "mode=rw" if writes else "mode=ro")
     except sqlite3.OperationalError as error:
-        connection.close()
-        if writes or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN:
+        code, log = error.sqlite_errorcode & 0xFF, folder / f"{NAME}-wal"
+        if writes or code != sqlite3.SQLITE_CANTOPEN or log.exists():
             raise
-        # A folder that nobody can write: nor can its log come to be.
-        connection = connect(path, mode="mode=ro&immutable=1")
+    # A folder that nobody can write: its log cannot come to be.
+    return _checked(folder, "mode=ro&immutable=1")
+
+
+def _checked(folder: Path, mode: str) -> sqlite3.Connection:
+    connection = connect(folder / NAME, mode=mode)
+    try:
         _check(folder, connection)
     except BaseException:
         connection.close()

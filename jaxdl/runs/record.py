@@ -77,8 +77,12 @@ def check(record: Record) -> None:
             )
 
 
-def rows(record: Record, index: Index | None) -> Rows:
-    """Returns the rows of a record with an index of its arrays."""
+def rows(record: Record) -> Rows:
+    """Returns the rows of a record, without an index of its arrays yet.
+
+    Raises:
+        ValueError: an integer of more than 64 bits with sign.
+    """
     columns = {name: np.asarray(x) for name, x in record.columns.items()}
     metrics = {name: np.asarray(x).reshape(-1) for name, x in record.metrics.items()}
     dtypes = {
@@ -88,9 +92,14 @@ def rows(record: Record, index: Index | None) -> Rows:
     n = len(record.members)
     return Rows(
         int(record.rung), int(record.first), int(record.until), text.dumps(dtypes),
-        text.dumps(index), _table([np.asarray(record.members), *columns.values()], n),
+        text.dumps(None), _table([np.asarray(record.members), *columns.values()], n),
         _table(list(metrics.values()), (record.until - record.first) * n),
     )  # fmt: skip
+
+
+def with_index(stored: Rows, index: Index) -> Rows:
+    """Returns the rows with the index of the arrays that were written."""
+    return stored._replace(arrays=text.dumps(index))
 
 
 def digest(stored: Rows) -> str:

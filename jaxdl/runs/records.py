@@ -14,6 +14,19 @@ FROM status JOIN metrics ON metrics.member = status.member
     AND metrics.epoch >= ? AND metrics.epoch < ?
 WHERE status.record = ? ORDER BY metrics.epoch, status.position
 """
+ALONE = """
+DELETE FROM metrics WHERE (member, epoch) IN (
+    SELECT m.member, m.epoch FROM records AS r
+    JOIN status AS s ON s.record = r.id
+    JOIN metrics AS m ON m.member = s.member
+        AND m.epoch >= r.first AND m.epoch < r.until
+    WHERE r.id = ?1 AND NOT EXISTS (
+        SELECT 1 FROM status AS s2 JOIN records AS r2 ON r2.id = s2.record
+        WHERE s2.member = m.member AND r2.id != ?1
+            AND m.epoch >= r2.first AND m.epoch < r2.until
+    )
+)
+"""
 
 
 class Head(NamedTuple):
@@ -96,8 +109,8 @@ def insert(connection: sqlite3.Connection, number: int, rows: Rows, kept: bool) 
     metrics = record.names(rows.dtypes, "metrics")
     places = itertools.product(range(rows.first, rows.until), members)
     database.insert(
-        connection, "metrics", ["epoch", "member", "record", *metrics],
-        [(*place, number, *row)
+        connection, "metrics", ["epoch", "member", *metrics],
+        [(*place, *row)
          for place, row in zip(places, rows.metrics, strict=True)],
     )  # fmt: skip
 
@@ -127,7 +140,8 @@ def has_file(connection: sqlite3.Connection, number: int) -> bool:
 
 
 def delete(connection: sqlite3.Connection, number: int) -> None:
-    """Deletes a record with its status and the metrics that are its own."""
+    """Deletes a record with its status, and the metrics that no other one covers."""
+    connection.execute(ALONE, (number,))
     connection.execute("DELETE FROM records WHERE id = ?", (number,))
 
 

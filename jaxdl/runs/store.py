@@ -145,20 +145,20 @@ class Store:
         """
         self._check_writes()
         record.check(done)
+        rows, kept = record.rows(done), done.arrays is not None
         with plain(self.folder):
             with self._lock:
                 number = next(self._ids)
-            index, path = None, self._path(number)
             if done.arrays is not None:
-                index = arrays.write(path, done.arrays)
-            rows = record.rows(done, index)
+                index = arrays.write(self._path(number), done.arrays)
+                rows = record.with_index(rows, index)
             with self._lock:
                 # A failed transaction may yet be on the disk until the next one is.
                 self._litter.append(number)
                 with database.transaction(self._connection):
                     if replaces is not None:
                         records.check_replaced(self._connection, replaces, rows)
-                    records.insert(self._connection, number, rows, index is not None)
+                    records.insert(self._connection, number, rows, kept)
                     if replaces is not None:
                         records.delete(self._connection, replaces)
                 self._litter.remove(number)

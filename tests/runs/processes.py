@@ -62,7 +62,7 @@ def same(one, other):
         arrays = [[x.tobytes() for x in leaves] for leaves in arrays]
     numbers = [
         (r.rung, r.members.tolist(), r.first, r.until,
-         {k: (v.dtype, v.tolist()) for k, v in r.columns.items()},
+         {k: (v.dtype, str(v.tolist())) for k, v in r.columns.items()},
          {k: (v.dtype, v.tobytes()) for k, v in r.metrics.items()})
         for r in (one, other)
     ]  # fmt: skip
