@@ -104,7 +104,7 @@ def with_index(stored: Rows, index: Index) -> Rows:
 
 def digest(stored: Rows) -> str:
     """Returns the SHA-256 of all that the rows say."""
-    return hashlib.sha256(json.dumps(stored).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(stored, default=repr).encode()).hexdigest()
 
 
 def names(dtypes: str, kind: str) -> list[str]:
@@ -124,8 +124,8 @@ def from_rows(stored: Rows, expected: str) -> tuple[Record, Any]:
     """
     if digest(stored) != expected:
         raise DamagedError("got other rows in the database; expected those written")
-    n, epochs = len(stored.status), stored.until - stored.first
     try:
+        n, epochs = len(stored.status), stored.until - stored.first
         members, *columns = _arrays(stored.status, [np.dtype(np.int64), *
             _dtypes(stored.dtypes, "columns").values()])  # fmt: skip
         kinds = _dtypes(stored.dtypes, "metrics")

@@ -139,6 +139,11 @@ def has_file(connection: sqlite3.Connection, number: int) -> bool:
     return connection.execute(query, (number,)).fetchone() is not None
 
 
+def drop(connection: sqlite3.Connection, number: int) -> None:
+    """Makes a record one whose arrays are not kept any more."""
+    connection.execute("UPDATE records SET kept = 0 WHERE id = ?", (number,))
+
+
 def delete(connection: sqlite3.Connection, number: int) -> None:
     """Deletes a record with its status, and the metrics that no other one covers."""
     connection.execute(ALONE, (number,))

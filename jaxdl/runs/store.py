@@ -41,7 +41,7 @@ class Store:
         self.folder = folder
         self._owner = lock
         self._lock = threading.RLock()  # one transaction at a time
-        self._litter: list[int] = []  # ids of commits that failed
+        self._litter: set[int] = set()  # ids whose files may be of no row
         with plain(folder):
             self._connection = database.open_database(folder, writes=lock is not None)
             self.specification = database.specification(folder, self._connection)
@@ -154,15 +154,14 @@ class Store:
                 rows = record.with_index(rows, index)
             with self._lock:
                 # A failed transaction may yet be on the disk until the next one is.
-                self._litter.append(number)
+                self._litter |= {number} if replaces is None else {number, replaces}
                 with database.transaction(self._connection):
                     if replaces is not None:
                         records.check_replaced(self._connection, replaces, rows)
                     records.insert(self._connection, number, rows, kept)
                     if replaces is not None:
                         records.delete(self._connection, replaces)
-                self._litter.remove(number)
-                self._remove([] if replaces is None else [replaces])
+                self._sweep()
         return number
 
     def drop(self, ids: Iterable[int]) -> None:
@@ -172,13 +171,12 @@ class Store:
             OSError: the database cannot be written.
         """
         self._check_writes()
-        ids = [int(number) for number in ids]
         with self._lock, plain(self.folder):
             with database.transaction(self._connection):
-                self._connection.executemany(
-                    "UPDATE records SET kept = 0 WHERE id = ?", [(i,) for i in ids]
-                )
-            self._remove(ids)
+                for number in filter(self._has_file, map(int, ids)):
+                    self._litter.add(number)
+                    records.drop(self._connection, number)
+            self._sweep()
 
     def problems(self) -> list[str]:
         """Returns what is damaged, in plain words, and changes nothing."""
@@ -260,13 +258,16 @@ class Store:
             with database.transaction(self._connection):
                 records.delete(self._connection, number)
 
-    def _remove(self, ids: list[int]) -> None:
-        """Removes files that no row speaks of, or leaves that to the next opening."""
+    def _sweep(self) -> None:
+        """Removes files that no row speaks of; what it cannot, a later call does."""
         with suppress(OSError, sqlite3.Error):
-            for number in (*self._litter, *ids):
-                if not records.has_file(self._connection, number):
+            for number in self._litter:
+                if not self._has_file(number):
                     self._path(number).unlink(missing_ok=True)
             self._litter.clear()
+
+    def _has_file(self, number: int) -> bool:
+        return records.has_file(self._connection, number)
 
     def _path(self, number: int) -> Path:
         return self.folder / CHECKPOINTS / f"{number}.bin"

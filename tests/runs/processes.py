@@ -39,11 +39,10 @@ SEEDS = range(1, 40)
 
 def record(until=2, *, rung=0, members=(0, 1), seed=0):
     """A record whose numbers all follow from its arguments."""
-    draws = np.random.default_rng([until, rung, seed])
-    n = len(members)
+    n, draws = len(members), np.random.default_rng([rung, seed])
+    metrics = {"dev_error": draws.random((until, n), np.float32)}
     return runs.Record(
-        rung, np.array(members), 0, until, {"steps": np.full(n, 10 * until)},
-        {"dev_error": draws.random((until, n), np.float32)},
+        rung, np.array(members), 0, until, {"steps": np.full(n, 10 * until)}, metrics,
         [draws.random((n, 3, 5)), draws.integers(0, 9, n), draws.random((n, 200))],
     )  # fmt: skip
 
