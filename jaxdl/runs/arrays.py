@@ -1,0 +1,195 @@
+"""Arrays in a file that can hold nothing else.
+
+A file is the little-endian bytes of its arrays in C order, one after another. What they
+mean stands elsewhere, in an index of a dict an array:
+
+    {"dtype": name, "shape": [...], "sha256": of dtype, shape and bytes}
+"""
+
+import errno
+import hashlib
+import importlib
+import io
+import math
+import os
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxdl.runs.errors import DamagedError
+
+Index = list[dict[str, Any]]
+
+NAMES = (
+    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
+    "float16", "float32", "float64",
+)  # fmt: skip
+MOST_BYTES = 2**63 - 1  # what NumPy can address
+# Neither a link nor a pipe that waits for a writer is opened as a file of ours.
+READ = (
+    os.O_RDONLY
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+WRITE = (
+    os.O_WRONLY
+    | os.O_CREAT
+    | os.O_EXCL
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+
+
+def _dtypes() -> dict[str, np.dtype[Any]]:
+    dtypes = {name: np.dtype(name).newbyteorder("<") for name in NAMES}
+    try:
+        bfloat16 = importlib.import_module("ml_dtypes").bfloat16
+    except ImportError:
+        return dtypes
+    return dtypes | {"bfloat16": np.dtype(bfloat16)}
+
+
+DTYPES = _dtypes()
+
+
+def write(path: Path, arrays: Sequence[Any]) -> Index:
+    """Writes a file of arrays, whole and on the disk when it returns, and its index.
+
+    Raises:
+        TypeError: an array of something else than numbers; nothing is written.
+        OSError: the file cannot be written; nothing is left of it.
+    """
+    ready = [_little_endian(array) for array in arrays]
+    part = path.with_name(path.name + ".part")
+    try:
+        file = os.open(part, WRITE, 0o600)
+        try:
+            for array in ready:
+                _write_all(file, _bytes(array))
+            os.fsync(file)
+        finally:
+            os.close(file)
+        os.replace(part, path)
+        sync_folder(path.parent)
+    except OSError:
+        part.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
+        raise
+    return [_entry(array) for array in ready]
+
+
+def read(path: Path, index: Any) -> list[NDArray[Any]]:
+    """Returns the arrays of a file, each seen to be the one that was written.
+
+    Sizes are compared before memory is taken.
+
+    Raises:
+        DamagedError: the file is missing, no plain file, or not what the index says;
+            or the index is none.
+        OSError: the file cannot be read for another reason.
+    """
+    kinds = [_kind(entry) for entry in _list(index)]
+    sizes = [math.prod(shape) * dtype.itemsize for dtype, shape in kinds]
+    with open(_open(path), "rb", buffering=0) as file:
+        found = os.fstat(file.fileno()).st_size
+        if found != sum(sizes):
+            raise _wrong(path, f"{found} bytes", f"{sum(sizes)}")
+        arrays = [
+            _read_all(path, file, size).view(dtype).reshape(shape)
+            for (dtype, shape), size in zip(kinds, sizes, strict=True)
+        ]
+    for number, (array, entry) in enumerate(zip(arrays, index, strict=True)):
+        if _entry(array) != entry:
+            raise _wrong(path, f"another array {number}", "the one that was written")
+    return arrays
+
+
+def sync_folder(folder: Path) -> None:
+    """Puts the names in a folder on the disk, where the system can."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _little_endian(array: Any) -> NDArray[Any]:
+    array = np.asarray(array)
+    if array.dtype.name not in DTYPES:
+        raise TypeError(
+            f"got an array of dtype {array.dtype}; expected one of {', '.join(DTYPES)}"
+        )
+    return array.astype(DTYPES[array.dtype.name], order="C", copy=False)
+
+
+def _bytes(array: NDArray[Any]) -> memoryview:
+    return array.reshape(-1).view(np.uint8).data
+
+
+def _entry(array: NDArray[Any]) -> dict[str, Any]:
+    dtype, shape = array.dtype.name, list(array.shape)
+    digest = hashlib.sha256(f"{dtype} {shape} ".encode())
+    digest.update(_bytes(array))
+    return {"dtype": dtype, "shape": shape, "sha256": digest.hexdigest()}
+
+
+def _list(index: Any) -> Index:
+    if not isinstance(index, list):
+        raise DamagedError(f"got an index of arrays {index!r:.80}; expected a list")
+    return index
+
+
+def _kind(entry: Any) -> tuple[np.dtype[Any], tuple[int, ...]]:
+    """Returns dtype and shape of an entry that can be believed."""
+    match entry:
+        case {"dtype": str(name), "shape": list(shape)} if name in DTYPES:
+            sides = [side for side in shape if type(side) is int and side >= 0]
+            size = math.prod(max(side, 1) for side in sides) * DTYPES[name].itemsize
+            if len(sides) == len(shape) <= 32 and size <= MOST_BYTES:
+                return DTYPES[name], tuple(shape)
+    raise DamagedError(
+        f"got {entry!r:.80} in an index of arrays; expected a dtype of numbers, a "
+        "shape and a digest"
+    )
+
+
+def _wrong(path: Path, found: str, expected: str) -> DamagedError:
+    return DamagedError(f"got {found} at {path}; expected {expected}")
+
+
+def _write_all(file: int, rest: memoryview) -> None:
+    """Writes all bytes; one call may write fewer than it is given."""
+    while rest:
+        rest = rest[os.write(file, rest) :]
+
+
+def _open(path: Path) -> int:
+    """Returns the file at a path if it is a plain one."""
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise _wrong(path, "a link, folder or device", "a plain file")
+        return os.open(path, READ)
+    except FileNotFoundError as error:
+        raise _wrong(path, "nothing", "a file of arrays") from error
+    except OSError as error:
+        if error.errno == errno.ELOOP:  # a link that came since
+            raise _wrong(path, "a link", "a plain file") from error
+        raise
+
+
+def _read_all(path: Path, file: io.FileIO, size: int) -> NDArray[np.uint8]:
+    array = np.empty(size, np.uint8)
+    rest = array.data
+    while rest:
+        count = file.readinto(rest)
+        if not count:
+            raise _wrong(path, "an early end", f"{size} bytes of an array")
+        rest = rest[count:]
+    return array

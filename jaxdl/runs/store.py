@@ -1,0 +1,273 @@
+"""The durable store of a run: a database of results, and a file of arrays a record.
+
+A folder holds `run.sqlite`, `checkpoints/<id>.bin` and `owner`. A record's file is on
+the disk, whole, before one transaction makes the record true; a file without a row is
+nothing. So a crash or an error at any moment leaves what was before or what is new.
+"""
+
+import io
+import itertools
+import os
+import sqlite3
+import threading
+import warnings
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Self
+
+from numpy.typing import ArrayLike
+
+from jaxdl.runs import arrays, database, record, records, rungs
+from jaxdl.runs.errors import DamagedError, damaged, plain
+from jaxdl.runs.record import Record
+from jaxdl.runs.records import Head
+from jaxdl.runs.rungs import Rung
+
+CHECKPOINTS, ASIDE = "checkpoints", "damaged"
+LEFT_OUT = (
+    "record {} of the run in {} is left out, so that its members are trained again: {}"
+)
+
+
+class Store:
+    """A run's folder while it is open; `open_run` and `read_run` make it.
+
+    Its methods may be called from several threads.
+    """
+
+    def __init__(self, folder: Path, lock: int | None):
+        """Opens the database of a folder, whose lock is held if it is to be written."""
+        self.folder = folder
+        self._owner = lock
+        self._lock = threading.RLock()  # one transaction at a time
+        self._litter: set[int] = set()  # ids whose files may be of no row
+        with plain(folder):
+            self._connection = database.open_database(folder, writes=lock is not None)
+            self.specification = database.specification(folder, self._connection)
+            # No id is ever used twice, so that a file never changes its meaning.
+            self._ids = itertools.count(database.last_id(self._connection) + 1)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the use of the folder, and gives its lock free."""
+        with self._lock, plain(self.folder):
+            self._connection.close()
+            if self._owner is not None:
+                os.close(self._owner)
+                self._owner = None
+
+    def enter(
+        self,
+        rung: int,
+        members: ArrayLike,
+        hparams: Mapping[str, Any],
+        until: ArrayLike,
+        parents: ArrayLike | None = None,
+    ) -> None:
+        """Records who trains in a rung, or checks that it is what was recorded.
+
+        Args:
+            rung: 0, 1, ... in turn.
+            members: `[n]` ids.
+            hparams: `[n]` numbers, texts, True, False or None by name.
+            until: `[n]` epochs, or one for all.
+            parents: `[n]` ids whose weights each takes over, or None.
+
+        Raises:
+            RunMismatchError: it was recorded with other members or hyperparameters.
+            ValueError: arguments that do not fit, or a rung before its turn.
+            OSError: it cannot be written.
+        """
+        self._check_writes()
+        asked = rungs.rung_of(members, hparams, until, parents)
+        connection = self._connection
+        with self._lock, plain(self.folder), database.transaction(connection):
+            count, there = len(rungs.numbers(connection)), self._rung(rung)
+            if there is not None:
+                rungs.check_same(rung, there, asked)
+            elif rung == count:
+                rungs.write(connection, rung, asked)
+            else:
+                raise ValueError(f"got rung {rung}; expected {count}, the next one")
+
+    def rungs(self) -> list[Rung]:
+        """Returns the rungs: members, hparams, until and parents of each."""
+        connection = self._connection
+        reading = database.transaction(connection, writes=False)
+        with self._lock, plain(self.folder), reading:
+            numbers = rungs.numbers(connection)
+            found = [self._rung(number) for number in numbers]
+        if numbers != list(range(len(numbers))):
+            raise damaged(self.folder, f"it has the rungs {numbers}")
+        return [rung for rung in found if rung is not None]
+
+    def records(self, rung: int) -> list[Record]:
+        """Returns the records of a rung in the order of their ids, each verified.
+
+        One that is not what was written is left out with a warning. The owner puts its
+        file into the folder `damaged` and takes it out of the database, so that its
+        members can be trained again.
+
+        Raises:
+            DamagedError: the database itself is damaged.
+            OSError: a file cannot be read.
+        """
+        while True:
+            heads, found, wrong = self._heads(rung), [], {}
+            for head in heads:
+                try:
+                    found.append(self._record(head))
+                except DamagedError as error:
+                    wrong[head.id] = error
+            if not wrong or self._set_aside(heads, wrong):
+                return found
+
+    def commit(self, done: Record, replaces: int | None = None) -> int:
+        """Keeps a record: when this returns, no crash takes it away.
+
+        Args:
+            done: the record; NaN is kept, the sign of a metric's zero is not.
+            replaces: id of an earlier record of the same members and rung from the same
+                first epoch, which this one makes superfluous.
+
+        Returns:
+            Its id.
+
+        Raises:
+            ValueError, TypeError: a record that does not fit the run.
+            OSError: it cannot be written; what was before is still there.
+        """
+        self._check_writes()
+        record.check(done)
+        rows, kept = record.rows(done), done.arrays is not None
+        with plain(self.folder):
+            with self._lock:
+                number = next(self._ids)
+            if done.arrays is not None:
+                index = arrays.write(self._path(number), done.arrays)
+                rows = record.with_index(rows, index)
+            with self._lock:
+                # A failed transaction may yet be on the disk until the next one is.
+                self._litter |= {number} if replaces is None else {number, replaces}
+                with database.transaction(self._connection):
+                    if replaces is not None:
+                        records.check_replaced(self._connection, replaces, rows)
+                    records.insert(self._connection, number, rows, kept)
+                    if replaces is not None:
+                        records.delete(self._connection, replaces)
+                self._sweep()
+        return number
+
+    def drop(self, ids: Iterable[int]) -> None:
+        """Removes the arrays of records that are not needed any more; rows stay.
+
+        Raises:
+            OSError: the database cannot be written.
+        """
+        self._check_writes()
+        with self._lock, plain(self.folder):
+            with database.transaction(self._connection):
+                for number in filter(self._has_file, map(int, ids)):
+                    self._litter.add(number)
+                    records.drop(self._connection, number)
+            self._sweep()
+
+    def problems(self) -> list[str]:
+        """Returns what is damaged, in plain words, and changes nothing."""
+        with self._lock, plain(self.folder):
+            found = database.problems(self._connection)
+            numbers = records.rungs(self._connection)
+        try:
+            self.rungs()
+        except DamagedError as error:
+            found.append(str(error))
+        for head in itertools.chain.from_iterable(map(self._heads, numbers)):
+            try:
+                self._record(head)
+            except DamagedError as error:
+                if head in self._heads(head.rung):  # it is no other one by now
+                    found.append(f"record {head.id} of rung {head.rung}: {error}")
+        return found
+
+    def files(self) -> set[str]:
+        """Returns the names of the files in `checkpoints` that a row speaks of."""
+        with self._lock, plain(self.folder):
+            rows = self._connection.execute("SELECT id FROM records WHERE kept")
+            return {f"{number}.bin" for (number,) in rows}
+
+    def _check_writes(self) -> None:
+        if self._owner is None:
+            raise io.UnsupportedOperation(
+                f"the run in {self.folder} is open for reading only; expected to "
+                "write: use jaxdl.runs.open_run"
+            )
+
+    def _rung(self, number: int) -> Rung | None:
+        try:
+            return rungs.read(self._connection, number)
+        except (DamagedError, ValueError, TypeError, OverflowError) as error:
+            raise damaged(self.folder, f"rung {number}: {error}") from error
+
+    def _heads(self, rung: int) -> list[Head]:
+        with self._lock, plain(self.folder):
+            return records.heads(self._connection, rung)
+
+    def _record(self, head: Head) -> Record:
+        """Returns a record, verified.
+
+        Raises:
+            DamagedError: something of it is not what was written.
+        """
+        with plain(self.folder):
+            with self._lock:
+                rows = records.read(self._connection, head)
+            found, index = record.from_rows(rows, head.sha256)
+            path = self._path(head.id)
+            content = arrays.read(path, index) if head.kept else None
+        return found._replace(id=head.id, arrays=content)
+
+    def _set_aside(self, heads: list[Head], wrong: dict[int, DamagedError]) -> bool:
+        """Takes damaged records out; False if the records are others by now.
+
+        A reader leaves them, and so does an owner whose thread has just replaced one.
+        """
+        with self._lock:
+            if self._heads(heads[0].rung) != heads:
+                return False
+            for number, error in wrong.items():
+                if self._owner is not None:
+                    self._take_out(number)
+                warnings.warn(LEFT_OUT.format(number, self.folder, error), stacklevel=3)
+        return True
+
+    def _take_out(self, number: int) -> None:
+        """Moves a file away, then deletes its row: a file without row would be lost."""
+        path, aside = self._path(number), self.folder / ASIDE
+        with plain(self.folder):
+            if os.path.lexists(path):
+                aside.mkdir(mode=0o700, exist_ok=True)
+                names = (aside / f"{number}.{k}.bin" for k in itertools.count())
+                os.replace(path, next(x for x in names if not os.path.lexists(x)))
+                arrays.sync_folder(aside)
+            with database.transaction(self._connection):
+                records.delete(self._connection, number)
+
+    def _sweep(self) -> None:
+        """Removes files that no row speaks of; what it cannot, a later call does."""
+        with suppress(OSError, sqlite3.Error):
+            for number in self._litter:
+                if not self._has_file(number):
+                    self._path(number).unlink(missing_ok=True)
+            self._litter.clear()
+
+    def _has_file(self, number: int) -> bool:
+        return records.has_file(self._connection, number)
+
+    def _path(self, number: int) -> Path:
+        return self.folder / CHECKPOINTS / f"{number}.bin"

@@ -1,0 +1,33 @@
+"""Folders in memory, where a write costs nothing, and a small disk to fill."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+MEMORY = Path("/dev/shm")
+
+
+@pytest.fixture
+def tmp_path():
+    """An empty folder; in memory where there is such a disk, or 30 seconds are 60."""
+    fast = MEMORY if os.access(MEMORY, os.W_OK) else None
+    with tempfile.TemporaryDirectory(dir=fast) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def tmpfs(tmp_path):
+    """A folder that is a disk of 4 MiB."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        pytest.skip("only root can mount a disk")
+    folder = tmp_path / "disk"
+    folder.mkdir(mode=0o700)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m,mode=700", "none", folder]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("this system does not let root mount a disk")
+    yield folder
+    subprocess.run(["umount", folder], check=True)

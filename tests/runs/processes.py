@@ -1,0 +1,218 @@
+"""A small run, and what tests do to it in processes of their own.
+
+    python processes.py TASK FOLDER
+
+loads `jaxdl.runs` alone: no JAX, so that a process starts and forks quickly, and is
+seen to need nothing of the other floors.
+"""
+
+import functools
+import itertools
+import os
+import shutil
+import signal
+import sqlite3
+import sys
+import time
+import types
+import warnings
+from pathlib import Path
+
+if __name__ == "__main__":
+    ROOT = Path(__file__).parents[2]
+    package = types.ModuleType("jaxdl")
+    package.__path__ = [str(ROOT / "jaxdl")]
+    sys.modules["jaxdl"] = package
+    warnings.simplefilter("error")
+
+import numpy as np
+
+from jaxdl import runs
+
+SPECIFICATION = {"space": {"learning_rate": "LogUniform(0.0001, 1.0)"}, "epochs": 4}
+MEMBERS = [0, 1, 2]
+HPARAMS = {"learning_rate": [0.1, 0.2, 0.3]}
+CALLS = ("open", "write", "fsync", "replace", "unlink", "mkdir", "ftruncate")
+LOG = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+SEEDS = range(1, 40)
+
+
+def record(until=2, *, rung=0, members=(0, 1), seed=0):
+    """A record whose numbers all follow from its arguments."""
+    n, draws = len(members), np.random.default_rng([rung, seed])
+    metrics = {"dev_error": draws.random((until, n), np.float32)}
+    return runs.Record(
+        rung, np.array(members), 0, until, {"steps": np.full(n, 10 * until)}, metrics,
+        [draws.random((n, 3, 5)), draws.integers(0, 9, n), draws.random((n, 200))],
+    )  # fmt: skip
+
+
+def begin(folder):
+    """A run of one rung with one record, whose id is 1."""
+    with runs.open_run(folder, SPECIFICATION) as store:
+        store.enter(0, MEMBERS, HPARAMS, 4)
+        store.commit(record())
+
+
+def same(one, other):
+    """Whether two records say the same, ids aside."""
+    arrays = [one.arrays, other.arrays]
+    if None not in arrays:
+        arrays = [[x.tobytes() for x in leaves] for leaves in arrays]
+    numbers = [
+        (r.rung, r.members.tolist(), r.first, r.until,
+         {k: (v.dtype, str(v.tolist())) for k, v in r.columns.items()},
+         {k: (v.dtype, v.tobytes()) for k, v in r.metrics.items()})
+        for r in (one, other)
+    ]  # fmt: skip
+    return numbers[0] == numbers[1] and arrays[0] == arrays[1]
+
+
+def cycle(folder, acknowledge):
+    """Everything that writes, once: four steps, each acknowledged."""
+    with runs.open_run(folder, SPECIFICATION) as store:
+        acknowledge()
+        new = store.commit(record(4), replaces=1)
+        acknowledge()
+        store.enter(1, MEMBERS[:2], {"learning_rate": [0.1, 0.2]}, 8)
+        acknowledge()
+        store.drop([new])
+        acknowledge()
+
+
+def state(folder):
+    """How many steps of `cycle` a run has made; the run is whole and goes on."""
+    with runs.open_run(folder, SPECIFICATION) as store:
+        (found,), rungs = store.records(0), len(store.rungs())
+        steps = {(2, True, 1): 1, (4, True, 1): 2, (4, True, 2): 3, (4, False, 2): 4}
+        made = steps[found.until, found.arrays is not None, rungs]
+        expected = record(found.until)
+        assert same(found, expected if made < 4 else expected._replace(arrays=None))
+        assert set(os.listdir(folder / "checkpoints")) == store.files()
+        store.commit(record(members=(2,)))
+        assert same(store.records(0)[-1], record(members=(2,)))
+    assert not runs.examine(folder).problems
+    return made
+
+
+class Fault:
+    """Does something before, or after, the n-th call to the disk or the database."""
+
+    def __init__(self, n, act, *, after=False):
+        self.left, self.act, self.after = n, act, after
+
+    def __call__(self, function, *args, **options):
+        self.left -= 1
+        now = self.left == 0
+        if now and not self.after:
+            self.act(function)
+        result = function(*args, **options)
+        if now and self.after:
+            self.act(function)
+        return result
+
+    def install(self, patch):
+        """Comes between the store and what it calls; `patch` is like `setattr`."""
+        for name in CALLS:
+            patch(os, name, functools.partial(self, getattr(os, name)))
+        fault, connect = self, sqlite3.connect
+
+        class Connection(sqlite3.Connection):
+            def execute(self, *args):
+                return fault(super().execute, *args)
+
+            def executemany(self, *args):
+                return fault(super().executemany, *args)
+
+        patch(sqlite3, "connect", functools.partial(connect, factory=Connection))
+
+
+def forked(function):
+    """Runs a function in a fork of this process and returns how that ended."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            function()
+            os._exit(0)
+        except BaseException as error:
+            print(repr(error), file=sys.stderr)
+            os._exit(1)
+    return pid
+
+
+def killed_everywhere(folder, task):
+    """Kills `task` at its first, second, ... call, each time on a copy of the folder.
+
+    Yields the copy and how many steps were acknowledged, until the task ends alive.
+    """
+    for n in itertools.count(1):
+        copy, log = folder.with_name(f"{n}"), os.open(folder.with_name("log"), LOG)
+        if folder.exists():
+            shutil.copytree(folder, copy)
+
+        def run(copy=copy, log=log, n=n, write=os.write):
+            kill = Fault(n, lambda _: os.kill(os.getpid(), signal.SIGKILL))
+            kill.install(setattr)
+            task(copy, lambda: write(log, b"."))
+
+        end = os.waitpid(forked(run), 0)[1]
+        if end == 0:
+            assert n > 40, "there are fewer calls than the task must make"
+            return
+        assert end == signal.SIGKILL, end
+        yield copy, os.fstat(log).st_size
+        os.close(log)
+        shutil.rmtree(copy)
+
+
+def kill_cycle(folder):
+    """A step of `cycle` that was acknowledged is there; the next one may be."""
+    begin(folder)
+    for copy, steps in killed_everywhere(folder, cycle):
+        assert state(copy) in {max(steps, 1), min(steps + 1, 4)}, copy
+
+
+def kill_begin(folder):
+    """A run that was being made is made anew, or goes on."""
+    for copy, _ in killed_everywhere(folder, lambda folder, _: begin(folder)):
+        with runs.open_run(copy, SPECIFICATION) as store:
+            assert [same(r, record()) for r in store.records(0)] in ([], [True])
+            store.enter(0, MEMBERS, HPARAMS, 4)
+            store.commit(record(members=(2,)))
+        assert not runs.examine(copy).problems
+
+
+def own(folder):
+    """Holds a run until it is killed."""
+    with runs.open_run(folder, SPECIFICATION):
+        print("owned", flush=True)
+        time.sleep(60)
+
+
+def poll(folder):
+    """Eight processes read while this one replaces a record, then adds rungs."""
+    begin(folder)
+    pids = [forked(lambda: follow(folder)) for _ in range(8)]
+    with runs.open_run(folder, SPECIFICATION) as store:
+        old = 1
+        for seed in SEEDS:
+            old = store.commit(record(seed=seed), replaces=old)
+        for rung in range(1, 20):
+            store.enter(rung, MEMBERS, HPARAMS, 4)
+    assert [os.waitpid(pid, 0)[1] for pid in pids] == [0] * len(pids)
+
+
+def follow(folder):
+    """Reads until the last rung; at any time one whole record is there, none older."""
+    rungs, seed, records = 0, 0, [record(seed=seed) for seed in (0, *SEEDS)]
+    while rungs < 20:
+        with runs.read_run(folder) as store:
+            for _ in range(3):
+                (found,) = store.records(0)
+                (now,) = [k for k, valid in enumerate(records) if same(found, valid)]
+                assert now >= seed and len(store.rungs()) >= rungs
+                seed, rungs = now, len(store.rungs())
+
+
+if __name__ == "__main__":
+    globals()[sys.argv[1]](Path(sys.argv[2]))

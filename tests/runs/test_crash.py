@@ -1,0 +1,196 @@
+"""Whatever happens while a run is written, it is as it was or as it was to be."""
+
+import errno
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import suppress
+
+import numpy as np
+import pytest
+
+from jaxdl import runs
+from tests.runs import processes
+from tests.runs.processes import (
+    HPARAMS,
+    MEMBERS,
+    SPECIFICATION,
+    Fault,
+    begin,
+    cycle,
+    record,
+    same,
+    state,
+)
+
+FULL = (errno.ENOSPC, sqlite3.SQLITE_FULL, "database or disk is full")
+BROKEN = (errno.EIO, sqlite3.SQLITE_IOERR, "disk I/O error")
+LINUX = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+
+
+def alone(task, folder):
+    done = subprocess.run(
+        [sys.executable, processes.__file__, task, folder],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@LINUX
+@pytest.mark.parametrize("task", ["kill_cycle", "kill_begin"])
+def test_a_process_killed_at_any_call_leaves_old_or_new(tmp_path, task):
+    alone(task, tmp_path / "run")
+
+
+@LINUX
+def test_eight_processes_read_while_one_writes(tmp_path):
+    alone("poll", tmp_path / "run")
+
+
+def raising(kind):
+    """What a full or broken disk makes of a call to the system or to SQLite."""
+    number, code, text = kind
+
+    def act(function):
+        if getattr(function, "__module__", None) in ("posix", "nt"):
+            raise OSError(number, os.strerror(number))
+        error = sqlite3.OperationalError(text)
+        error.sqlite_errorcode = code
+        raise error
+
+    return act
+
+
+def faults(monkeypatch, folder, task, kind, after):
+    """Does `task` on copies, of which the n-th call fails, until none does."""
+    for n in range(1, 200):
+        copy, fault = folder.with_name(f"copy{n}"), Fault(n, raising(kind), after=after)
+        if folder.exists():
+            shutil.copytree(folder, copy)
+        error = None
+        with monkeypatch.context() as patch:
+            fault.install(patch.setattr)
+            try:
+                task(copy)
+            except OSError as caught:
+                error = caught
+        yield copy, error
+        shutil.rmtree(copy, ignore_errors=True)
+        if fault.left > 0:
+            assert n > 40
+            return
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("kind", [FULL, BROKEN], ids=["full", "broken"])
+def test_an_error_at_any_call_leaves_old_or_new(tmp_path, monkeypatch, kind, after):
+    run, steps = tmp_path / "run", []
+    begin(run)
+
+    def task(folder):
+        steps.clear()
+        cycle(folder, lambda: steps.append(1))
+
+    for copy, error in faults(monkeypatch, run, task, kind, after):
+        assert error is None or str(copy) in str(error), error
+        assert error is not None or len(steps) == 4
+        assert state(copy) in {max(len(steps), 1), min(len(steps) + 1, 4)}
+
+
+@pytest.mark.parametrize("kind", [FULL, BROKEN], ids=["full", "broken"])
+def test_a_run_whose_making_failed_is_made_anew(tmp_path, monkeypatch, kind):
+    for copy, _ in faults(monkeypatch, tmp_path / "run", begin, kind, False):
+        with runs.open_run(copy, SPECIFICATION) as store:
+            store.enter(0, MEMBERS, HPARAMS, 4)
+            store.commit(record(4))
+        assert not runs.examine(copy).problems
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_the_same_store_goes_on_after_an_error_at_any_call(
+    tmp_path, monkeypatch, after
+):
+    begin(tmp_path)
+    with runs.open_run(tmp_path, SPECIFICATION) as store:
+        connection, old = store._connection, 1
+        for n in range(1, 60):
+            fault = Fault(n, raising(FULL), after=after)
+            with monkeypatch.context() as patch:
+                fault.install(patch.setattr)
+                patch.setattr(store, "_connection", Fragile(connection, fault))
+                with suppress(OSError):
+                    store.commit(record(seed=n), replaces=old)
+            (found,) = store.records(0)
+            assert same(found, record(seed=n)) or found.id == old
+            old = store.commit(record(seed=100 + n), replaces=found.id)
+            (found,) = store.records(0)
+            assert same(found, record(seed=100 + n))
+            assert os.listdir(tmp_path / "checkpoints") == [f"{old}.bin"]
+            if fault.left > 0:
+                break
+        assert n > 15
+
+
+class Fragile:
+    """A connection whose calls may fail."""
+
+    def __init__(self, connection, fault):
+        self._connection, self._fault = connection, fault
+
+    def __getattr__(self, name):
+        return getattr(self._connection, name)
+
+    def execute(self, *args):
+        return self._fault(self._connection.execute, *args)
+
+    def executemany(self, *args):
+        return self._fault(self._connection.executemany, *args)
+
+
+@pytest.mark.parametrize("size", [0, 30_000], ids=["rows", "arrays"])
+def test_a_full_disk_keeps_what_was_acknowledged_and_goes_on_when_freed(tmpfs, size):
+    store = runs.open_run(tmpfs / "run", SPECIFICATION)
+    store.enter(0, range(1000), {}, 500)
+
+    def done(k):
+        members = range(10 * k, 10 * k + 10)
+        leaves = np.random.default_rng(k).random((10, max(size // 80, 0)))
+        return record(500, members=members, seed=k)._replace(arrays=[leaves])
+
+    filler = tmpfs / "filler"
+    filler.write_bytes(bytes(2_000_000))
+    kept = []
+    with store, pytest.raises(OSError, match="full|No space left"):
+        for k in range(100):
+            store.commit(done(k))
+            kept.append(k)
+    with pytest.raises(OSError, match="bytes are free"):
+        runs.open_run(tmpfs / "run", SPECIFICATION)
+    with runs.read_run(tmpfs / "run") as reader:
+        for k, found in zip(kept, reader.records(0), strict=True):
+            assert same(found, done(k))
+    filler.unlink()
+    with runs.open_run(tmpfs / "run", SPECIFICATION) as store:
+        store.commit(done(len(kept)))
+        assert len(store.records(0)) == len(kept) + 1
+        assert set(os.listdir(tmpfs / "run" / "checkpoints")) == store.files()
+    assert not runs.examine(tmpfs / "run").problems
+
+
+def test_the_same_store_goes_on_when_a_full_disk_is_freed(tmpfs):
+    with runs.open_run(tmpfs / "run", SPECIFICATION) as store:
+        store.enter(0, MEMBERS, HPARAMS, 4)
+        old = store.commit(record())
+        for seed in range(1, 20):
+            filler, left = tmpfs / "filler", 4096 * seed
+            filler.write_bytes(bytes(shutil.disk_usage(tmpfs).free - left))
+            with suppress(OSError):
+                old = store.commit(record(seed=seed), replaces=old)
+            (found,) = store.records(0)
+            assert found.id == old
+            filler.unlink()
+            old = store.commit(record(seed=-seed % 97), replaces=old)
+            assert os.listdir(store.folder / "checkpoints") == [f"{old}.bin"]

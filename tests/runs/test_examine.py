@@ -1,0 +1,76 @@
+"""What is wrong with a run's folder is said, and nothing of it is changed."""
+
+import os
+
+import pytest
+
+from jaxdl import runs
+from tests.runs.processes import SPECIFICATION, begin
+
+
+@pytest.fixture
+def folder(tmp_path):
+    begin(tmp_path)
+    return tmp_path
+
+
+def contents(folder):
+    return {p: p.read_bytes() for p in folder.rglob("*.bin")}
+
+
+def test_a_whole_run_has_no_problems(folder):
+    found = runs.examine(folder)
+    assert found.problems == []
+    assert any(f"last written by process {os.getpid()}" in note for note in found.notes)
+
+
+def test_a_run_that_goes_on_is_told(folder):
+    with runs.open_run(folder, SPECIFICATION):
+        found = runs.examine(folder)
+        assert found.problems == []
+        assert any("is written now by process" in note for note in found.notes)
+
+
+def test_damaged_arrays_are_a_problem_and_stay(folder):
+    (folder / "checkpoints" / "1.bin").write_bytes(b"short")
+    before = contents(folder)
+    (problem,) = runs.examine(folder).problems
+    assert problem.startswith("record 1 of rung 0: got 5 bytes at")
+    assert contents(folder) == before and not (folder / "damaged").exists()
+
+
+def test_files_of_no_record_and_files_set_aside_are_noted(folder):
+    (folder / "checkpoints" / "9.bin").write_bytes(b"")
+    (folder / "damaged").mkdir()
+    (folder / "damaged" / "3.0.bin").write_bytes(b"")
+    found = runs.examine(folder)
+    assert found.problems == []
+    assert any("checkpoints/9.bin belongs to no record" in n for n in found.notes)
+    assert any("damaged/3.0.bin was set aside" in n for n in found.notes)
+    assert (folder / "checkpoints" / "9.bin").exists()
+
+
+def test_a_version_of_sqlite_is_noted_where_it_matters(folder, monkeypatch):
+    monkeypatch.setattr("sqlite3.sqlite_version_info", (3, 51, 2))
+    assert any(note.startswith("SQLite is") for note in runs.examine(folder).notes)
+    monkeypatch.setattr("sqlite3.sqlite_version_info", (3, 51, 3))
+    assert not any("SQLite" in note for note in runs.examine(folder).notes)
+
+
+def test_a_damaged_database_is_a_problem(folder):
+    (folder / "run.sqlite").write_bytes(b"no database" * 1000)
+    (problem,) = runs.examine(folder).problems
+    assert "is damaged (file is not a database)" in problem
+
+
+@pytest.mark.parametrize("name", ["nowhere", "empty"])
+def test_a_folder_without_run_is_a_problem(tmp_path, name):
+    (tmp_path / "empty").mkdir()
+    (problem,) = runs.examine(tmp_path / name).problems
+    assert "has no run.sqlite" in problem
+
+
+def test_a_folder_without_checkpoints_is_a_problem_of_its_records(folder):
+    (folder / "checkpoints" / "1.bin").unlink()
+    (folder / "checkpoints").rmdir()
+    assert any("record 1 of rung 0" in p for p in runs.examine(folder).problems)

@@ -1,0 +1,176 @@
+"""How a run's folder is begun and gone on with."""
+
+import errno
+import os
+import shutil
+import sqlite3
+import subprocess
+import time
+
+import pytest
+
+from jaxdl import runs
+from jaxdl.runs import text
+from tests.runs.processes import SPECIFICATION, begin, record, same
+
+NESTED = {
+    "space": {"lr": ["LogUniform", 1e-4, 0.1 + 0.2], "layers": None},
+    "epochs": 20, "exact": [1, 1.0, True, 5e-324, 2**70, -0.0], "key": "é\n\"'", "": {},
+}  # fmt: skip
+
+
+def contents(folder):
+    names = [p for p in folder.rglob("*") if p.is_file() and p.name != "owner"]
+    return {p: p.read_bytes() for p in names}
+
+
+def test_a_specification_is_remembered_exactly(tmp_path):
+    for _ in range(2):
+        with runs.open_run(tmp_path / "new" / "run", NESTED) as store:
+            assert text.dumps(store.specification) == text.dumps(NESTED)
+    assert (tmp_path / "new" / "run").stat().st_mode & 0o777 == 0o700
+    with runs.read_run(tmp_path / "new" / "run") as store:
+        assert store.specification == NESTED and store.rungs() == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"epochs": 30}, "epochs: got 30, recorded 20"),
+        ({"epochs": 20.0}, "epochs: got 20.0, recorded 20"),
+        ({"more": [1]}, r"more: got \[1\], recorded nothing"),
+        ({"epochs": 1, "key": "k"}, 'epochs: got 1, recorded 20; key: got "k"'),
+        ({"exact": [1, 1.0, 1, 5e-324, 2**70, -0.0]}, r"exact: got \[1, 1.0, 1,"),
+    ],
+)
+def test_another_specification_is_refused_naming_each_part(tmp_path, change, said):
+    runs.open_run(tmp_path, NESTED).close()
+    before = contents(tmp_path)
+    with pytest.raises(runs.RunMismatchError, match=said):
+        runs.open_run(tmp_path, NESTED | change)
+    assert contents(tmp_path) == before
+
+
+def test_a_part_that_is_gone_is_named(tmp_path):
+    runs.open_run(tmp_path, {"a": 1, "b": 2}).close()
+    with pytest.raises(runs.RunMismatchError, match="b: got nothing, recorded 2"):
+        runs.open_run(tmp_path, {"a": 1})
+
+
+def test_long_parts_are_shown_where_they_differ(tmp_path):
+    runs.open_run(tmp_path, {"a": "x" * 500 + "old"}).close()
+    with pytest.raises(runs.RunMismatchError, match="xnew.*xold") as caught:
+        runs.open_run(tmp_path, {"a": "x" * 500 + "new"})
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), [{"x": -float("inf")}]])
+def test_a_specification_that_is_not_finite_is_refused(tmp_path, value):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        runs.open_run(tmp_path / "run", {"part": value})
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("value", [{1, 2}, object(), b"", 1j])
+def test_a_specification_that_is_no_json_is_refused(tmp_path, value):
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        runs.open_run(tmp_path / "run", {"part": value})
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("value", ["NaN", "-Infinity", "1e999", "{", "[" * 10_000, "x"])
+def test_a_specification_that_became_no_json_is_damage(tmp_path, value):
+    runs.open_run(tmp_path, {"part": 1}).close()
+    with sqlite3.connect(tmp_path / "run.sqlite") as connection:
+        connection.execute("UPDATE specification SET value = ?", (value,))
+    connection.close()
+    for opened in (lambda: runs.open_run(tmp_path, {"part": 1}),
+                   lambda: runs.read_run(tmp_path)):  # fmt: skip
+        with pytest.raises(runs.DamagedError, match="the specification"):
+            opened()
+
+
+def test_what_an_interrupted_owner_left_is_removed_and_nothing_else(tmp_path):
+    begin(tmp_path)
+    (tmp_path / "checkpoints" / "2.bin").write_bytes(b"no row")
+    (tmp_path / "checkpoints" / "3.bin.part").write_bytes(b"half")
+    (tmp_path / "checkpoints" / "notes.txt").write_text("mine")
+    (tmp_path / "mine").mkdir()
+    with runs.open_run(tmp_path, SPECIFICATION) as store:
+        assert sorted(os.listdir(tmp_path / "checkpoints")) == ["1.bin", "notes.txt"]
+        assert same(store.records(0)[0], record())
+    assert (tmp_path / "mine").is_dir()
+
+
+def test_a_database_that_is_gone_takes_no_checkpoints_with_it(tmp_path):
+    begin(tmp_path)
+    (tmp_path / "run.sqlite").unlink()
+    with pytest.raises(runs.DamagedError, match="it is missing, though"):
+        runs.open_run(tmp_path, SPECIFICATION)
+    assert (tmp_path / "checkpoints" / "1.bin").exists()
+    shutil.rmtree(tmp_path / "checkpoints")
+    (tmp_path / "run.sqlite-wal").write_bytes(b"")
+    with pytest.raises(runs.DamagedError, match="it is missing, though"):
+        runs.open_run(tmp_path, SPECIFICATION)
+
+
+@pytest.mark.parametrize("name", ["run.sqlite", "checkpoints"])
+def test_links_in_the_folder_are_not_followed(tmp_path, name):
+    begin(tmp_path / "run")
+    (tmp_path / "run" / name).rename(tmp_path / "elsewhere")
+    (tmp_path / "run" / name).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(runs.DamagedError, match="a link is in"):
+        runs.open_run(tmp_path / "run", SPECIFICATION)
+
+
+def test_a_folder_without_run_is_not_read(tmp_path):
+    for folder in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(FileNotFoundError, match=r"has no run\.sqlite"):
+            runs.read_run(folder)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_of_another_format_is_refused(tmp_path):
+    begin(tmp_path)
+    connection = sqlite3.connect(tmp_path / "run.sqlite")
+    connection.execute("PRAGMA user_version = 2")
+    connection.close()
+    with pytest.raises(runs.RunMismatchError, match="has format 2; expected 1"):
+        runs.read_run(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["file", "under a file", "read-only"])
+def test_a_folder_that_cannot_be_made_or_written_is_refused(
+    tmp_path, kind, monkeypatch
+):
+    (tmp_path / "file").write_text("mine")
+    folder = {"file": tmp_path / "file", "under a file": tmp_path / "file" / "run"}
+    if kind == "read-only":  # to root as well
+
+        def refused(path, *_, **__):
+            raise OSError(errno.EROFS, "Read-only file system", path)
+
+        monkeypatch.setattr(os, "open", refused)
+    with pytest.raises(OSError, match="cannot use the run's folder"):
+        runs.open_run(folder.get(kind, tmp_path / "run"), SPECIFICATION)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_disk_that_is_nearly_full_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(9, 9, 0)
+    )
+    with pytest.raises(OSError, match="0 bytes are free; expected 1048576"):
+        runs.open_run(tmp_path / "run", SPECIFICATION)
+
+
+def test_a_run_on_a_disk_that_cannot_be_written_is_read(tmpfs):
+    begin(tmpfs)
+    subprocess.run(["mount", "-o", "remount,ro", tmpfs], check=True)
+    with runs.read_run(tmpfs) as store:
+        assert same(store.records(0)[0], record())
+    assert not runs.examine(tmpfs).problems
+    start = time.monotonic()
+    with pytest.raises(OSError, match="cannot use the run's folder"):
+        runs.open_run(tmpfs, SPECIFICATION)
+    assert time.monotonic() - start < 1
