@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-FINISHED = "run.json"
+DATABASE, FINISHED = "run.sqlite", "run.json"
 FILES = ("members.csv", "curves.npz", "best.npz", FINISHED)
 
 
@@ -23,14 +23,16 @@ def claim(path: str | os.PathLike[str]) -> Path:
     """Returns the folder, made and seen to be writable.
 
     Raises:
-        FileExistsError: it holds a run, or part of one, which is not overwritten.
+        FileExistsError: it holds results without the run that they are of.
         OSError: it cannot be made or written.
     """
     folder = Path(path)
-    if any((folder / name).exists() for name in FILES):
+    known = (folder / DATABASE).exists()
+    if not known and any((folder / name).exists() for name in FILES):
         raise FileExistsError(
-            f"the folder {folder} holds a run already; expected a new or empty one: "
-            "name another, or move that run away"
+            f"the folder {folder} holds the results of a run, but not what it would go "
+            "on from; expected a run or an empty folder: name another, or move those "
+            "files away"
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import functools
+import math
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -71,7 +72,10 @@ class Engine:
         """
         population.enter(rung)
         if self.keeper is not None:
-            self._record(population, self.keeper.restore(population.number, rung))
+            for block in self.keeper.restore(population.number, rung):
+                # What follows something damaged cannot be gone on from.
+                if (population.epochs[block.group.members] == block.group.first).all():
+                    self._record(population, [block])
             population.start_over(rung)
         blocks = self._blocks(population, rung)
         if not blocks:
@@ -177,7 +181,7 @@ class Engine:
         """Returns how many epochs a block will have when it is next put on disk."""
         if self.keeper is None:
             return block.until
-        pace = self.pace.get(block.structure, KEEP_SECONDS)
+        pace = self.pace.get(block.structure, math.inf)
         return epochs.stop + max(1, int(KEEP_SECONDS / pace))
 
     def _record(self, population: Population, trained: list[Trained]) -> None:

@@ -83,9 +83,9 @@ class Keeper:
     def _trained(self, rung: Rung, record: runs.Record) -> Trained:
         place = {int(member): i for i, member in enumerate(rung.members)}
         at = np.array([place.get(int(member), -1) for member in record.members])
-        spans = (np.full(len(at), x) for x in (record.first, record.until))
+        first, until = (np.full(len(at), x) for x in (record.first, record.until))
         hparams = pick(rung.hparams, at)
-        found = groups(self.space, hparams, record.members, *spans, self.variants)
+        found = groups(self.space, hparams, record.members, first, until, self.variants)
         if at.min() < 0 or len(found) != 1 or set(record.columns) != set(COLUMNS):
             raise runs.DamagedError(
                 f"record {record.id} of the run is of members {record.members.tolist()}"

@@ -15,7 +15,9 @@ from jaxdl.train import DIVERGED, RUNNING
 class Population:
     """What is known of each member, in arrays `[members]`, between two rungs."""
 
-    def __init__(self, members: int, epochs: int):
+    def __init__(self, keys: NDArray[np.uint32], epochs: int):
+        members = len(keys)
+        self.keys = keys  # [members, 2] that each carries from step to step
         self.most = epochs  # that anyone may train
         self.rungs: list[Rung] = []
         self.metrics: dict[str, NDArray[Any]] = {}  # [members, epochs]
@@ -28,7 +30,6 @@ class Population:
         self.places = np.full(
             (members, 2), -1
         )  # block and slot of its arrays; -1: none
-        self.keys = np.zeros((members, 2), np.uint32)
 
     def enter(self, rung: Rung) -> None:
         """Begins a rung: who has a parent takes over what that has become.
@@ -107,8 +108,6 @@ class Population:
             self.kept_epoch[ids] = block.kept_epoch
             self.steps[ids] = block.steps
             self.places[ids] = [(len(self.blocks), slot) for slot in range(len(ids))]
-            if block.carried is not None:
-                self.keys[ids] = block.carried[0].key[: len(ids)]
             ended = block.group.until == self.most
             self.blocks.append(block._replace(carried=None) if ended else block)
         needed = set(self.places[:, 0])

@@ -56,9 +56,9 @@ def specify(
     }  # fmt: skip
     return settings | {
         "space": {name: _words(leaf) for name, leaf in by_name.items()},
-        "leaves": {
-            name: _kind(leaf, traced.get(name)) for name, leaf in by_name.items()
-        },
+        "leaves": [  # in the tree's order, which an object would lose
+            [name, _kind(leaf, traced.get(name))] for name, leaf in by_name.items()
+        ],
         "choices": choices(space),
         "key": np.asarray(jax.random.key_data(key)).tolist(),
         "plan": plan._asdict(),
@@ -90,12 +90,10 @@ def write_results(
 
 def _kind(leaf: Any, traced: jax.ShapeDtypeStruct | None) -> dict[str, Any]:
     """Returns how a leaf of a space reaches the recipe."""
-    options = static_options(leaf)
-    if isinstance(leaf, AsSize):
-        return {"bounds": [x.bound for x in options], "traced": str(traced.dtype)}
-    if traced is not None:
-        return {"traced": str(traced.dtype)}
-    return {"static": list(options)}
+    if traced is None:
+        return {"static": list(static_options(leaf))}
+    bounds = {"bounds": list(leaf.bounds())} if isinstance(leaf, AsSize) else {}
+    return {"traced": str(traced.dtype), **bounds}
 
 
 def _words(leaf: Any) -> Any:

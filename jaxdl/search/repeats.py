@@ -9,13 +9,14 @@ both; configurations are compared on the same variants.
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
 from jaxdl.data import Dataset, Splits, fold_rows, pool
 from jaxdl.data.folds import Rows
 from jaxdl.search.rungs import Rung, Standing
-from jaxdl.train import FOLD, REPEAT
+from jaxdl.train import FOLD, REPEAT, member_key, step_key
 
 
 class Variant(NamedTuple):
@@ -90,6 +91,17 @@ def data_of(variant: Variant, data: Splits) -> Splits:
     return data._replace(
         train=cut(data.train, variant.train), dev=cut(data.dev, variant.dev)
     )
+
+
+def step_keys(variants: list[Variant], configurations: int) -> NDArray[np.uint32]:
+    """Returns the keys that members carry from step to step, `[members, 2]`."""
+
+    def of(key, configuration):
+        return jax.random.key_data(step_key(member_key(key, configuration)))
+
+    keys = jnp.stack([variant.key for variant in variants])
+    of_all = jax.vmap(jax.vmap(of, (0, None)), (None, 0))
+    return np.asarray(of_all(keys, jnp.arange(configurations))).reshape(-1, 2)
 
 
 def members_of(configurations: NDArray[Any], variants: int) -> NDArray[np.int64]:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import GetAttrKey
 from numpy.typing import NDArray
@@ -80,12 +81,13 @@ def read_result(run_dir: str | os.PathLike[str], recipe: RecipeFunction) -> Swee
         rungs = [_rung(said, *stored) for stored in store.rungs()]
         states = _states(recipe, said, space)
         variants = said["repeats"] * (said["folds"] or 1)
-        population = Population(said["members"] * variants, said["epochs"])
+        unused = np.zeros((said["members"] * variants, 2), np.uint32)  # keys
+        population = Population(unused, said["epochs"])
         keeper = Keeper(store, space, states, variants, said["patience"] is not None)
         for number, rung in enumerate(rungs):
             population.enter(rung)
             population.record(keeper.restored(number, rung))
-    key = jax.random.wrap_key_data(np.array(said["key"], np.uint32))
+    key = jax.random.wrap_key_data(jnp.array(said["key"], jnp.uint32))
     settings = {n: said[n] for n in ("patience", "repeats", "folds")}
     precisions = tuple(said["precision"])
     return make_result(
@@ -113,8 +115,8 @@ def load_member(
 
 def _space(said: Mapping[str, Any]) -> Any:
     """Returns a space that can give the groups of the run's, and draws nothing."""
-    leaves = {}
-    for name, kind in said["leaves"].items():
+    leaves: dict[str, Any] = {}
+    for name, kind in said["leaves"]:
         if "bounds" in kind:
             leaves[name] = Bounded(np.array(kind["bounds"]))
         else:
@@ -130,8 +132,8 @@ def _rung(
     parents: Any,
 ) -> Rung:
     columns = {
-        name: _column(values, static="static" in said["leaves"][name])
-        for name, values in hparams.items()
+        name: _column(hparams[name], static="static" in kind)
+        for name, kind in said["leaves"]
     }
     return Rung(members, _tree(columns, said["choices"]), until, parents)
 
@@ -140,7 +142,7 @@ def _states(
     recipe: RecipeFunction, said: Mapping[str, Any], space: Any
 ) -> dict[Structure, TrainState]:
     """Returns the shapes of what each program of the run carries, having checked it."""
-    leaf, states = said["leaves"], {}
+    kinds, states = dict(said["leaves"]), {}
     shapes = iter(said["shapes"])
     train, dev = (
         Dataset(*(x and jax.ShapeDtypeStruct(*x) for x in itertools.islice(shapes, 3)))
@@ -148,9 +150,9 @@ def _states(
     )
     for structure in structures(space, MAX_PROGRAMS):
         traced = {
-            name: jax.ShapeDtypeStruct((), leaf[name]["traced"])
+            name: jax.ShapeDtypeStruct((), kinds[name]["traced"])
             for name in structure.names
-            if "traced" in leaf[name]
+            if "traced" in kinds[name]
         }
         digest = program_digest(recipe, traced, structure, Splits(train, dev, dev))
         if digest != said["programs"].get(label(structure)):

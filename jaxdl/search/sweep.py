@@ -18,9 +18,16 @@ from jaxdl.search.keep import Keeper
 from jaxdl.search.plan import MAX_PROGRAMS, Plan, check_plan, make_plan
 from jaxdl.search.population import Population
 from jaxdl.search.record import specify, write_results
-from jaxdl.search.repeats import Variant, data_of, expand, make_variants, mean
+from jaxdl.search.repeats import (
+    Variant,
+    data_of,
+    expand,
+    make_variants,
+    mean,
+    step_keys,
+)
 from jaxdl.search.result import SweepResult, make_result
-from jaxdl.search.rungs import Asking, Rung, Search, Standing
+from jaxdl.search.rungs import Asking, Rung, Search
 from jaxdl.search.space import is_static
 from jaxdl.search.workers import worker_devices
 from jaxdl.train import (
@@ -106,12 +113,7 @@ def sweep(
         ValueError: `epochs`, `patience` or `repeats` is below 1, or a plan that cannot
             be.
     """
-    check_key(key)
-    check_epochs(epochs)
-    check_patience(patience)
-    if plan is not None:
-        check_plan(plan)
-    check(data)
+    _check(data, key, epochs, patience, plan)
     data, variants = make_variants(data, key, repeats, folds)
     asking = (search or random)(key, space, members, epochs)
     rung = next(asking)
@@ -128,9 +130,10 @@ def sweep(
         *(recipe, space, traced, outlines, one, key, plan),
         **{"members": members, "epochs": epochs, **settings},
     ) if run_dir is not None else {}  # fmt: skip
-    population = Population(members * len(variants), epochs)
+    population = Population(step_keys(variants, members), epochs)
     with _opened(run_dir, said) as store:
         states = {s: outline.train_state for s, outline in outlines.items()}
+        early = patience is not None
         engine = Engine(
             recipe,
             space,
@@ -140,15 +143,10 @@ def sweep(
                 d: _share(d, data, variants, patience) for d in dict.fromkeys(devices)
             },
             devices=devices,
-            keeper=store
-            and Keeper(store, space, states, len(variants), patience is not None),
+            keeper=store and Keeper(store, space, states, len(variants), early),
             progress=progress,
         )
-        while rung is not None:
-            expanded = expand(rung, len(variants))
-            engine.train(population, expanded)
-            standing = population.standing(expanded.members)
-            rung = _answer(asking, mean(standing, len(variants)))
+        _train(engine, population, asking, rung, len(variants))
     precisions = tuple(sorted({outline.precision for outline in outlines.values()}))
     result = make_result(recipe, space, key, plan, precisions, population, **settings)
     if run_dir is not None:
@@ -157,6 +155,35 @@ def sweep(
         except OSError as error:
             warnings.warn(NOT_WRITTEN.format(run_dir, error), stacklevel=2)
     return result
+
+
+def _check(
+    data: Splits,
+    key: jax.Array,
+    epochs: int,
+    patience: int | None,
+    plan: Plan | None,
+) -> None:
+    check_key(key)
+    check_epochs(epochs)
+    check_patience(patience)
+    if plan is not None:
+        check_plan(plan)
+    check(data)
+
+
+def _train(
+    engine: Engine, population: Population, asking: Asking, rung: Rung, variants: int
+) -> None:
+    """Trains the rungs that a search asks for, from the first to the last."""
+    while True:
+        expanded = expand(rung, variants)
+        engine.train(population, expanded)
+        standing = population.standing(expanded.members)
+        try:
+            rung = asking.send(mean(standing, variants))
+        except StopIteration:
+            return
 
 
 def _opened(
@@ -209,11 +236,3 @@ def _share(
         )
         for v in variants
     ]
-
-
-def _answer(asking: Asking, standing: Standing) -> Rung | None:
-    """Returns the rung that a search asks for next; None if it has ended."""
-    try:
-        return asking.send(standing)
-    except StopIteration:
-        return None

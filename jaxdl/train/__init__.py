@@ -44,6 +44,7 @@ from jaxdl.train.state import (
     epoch_order,
     init,
     member_key,
+    step_key,
 )
 from jaxdl.train.step import make_cost, make_eval, make_predict, make_step
 
@@ -96,6 +97,7 @@ __all__ = [
     "precision",
     "program_digest",
     "recall",
+    "step_key",
     "top_k_error",
     "traced_state",
     "tracing_errors_explained",

@@ -40,14 +40,17 @@ def init(
     model, optimizer, *_ = build(recipe, hp)
     params, state, _ = model.init(jax.random.fold_in(key, INIT), in_shape)
     step = jnp.zeros((), jnp.int32)
-    return TrainState(
-        step, params, state, optimizer.init(params), jax.random.fold_in(key, STEP)
-    )
+    return TrainState(step, params, state, optimizer.init(params), step_key(key))
 
 
 def member_key(key: jax.Array, member: int | jax.Array) -> jax.Array:
     """Returns the key of one member of a run with `key`; `fit` trains member 0."""
     return jax.random.fold_in(jax.random.fold_in(key, MEMBER), member)
+
+
+def step_key(key: jax.Array) -> jax.Array:
+    """Returns the key that a member with such a key carries from step to step."""
+    return jax.random.fold_in(key, STEP)
 
 
 def epoch_order(

@@ -1,0 +1,161 @@
+"""Runs that are cut short, gone on with, read again and replayed to the bit."""
+
+import contextlib
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+import jaxdl as dl
+from jaxdl import runs
+from jaxdl.search import engine, read_result
+from jaxdl.search.keep import Keeper
+
+KEY = jax.random.key(0)
+
+
+class Cut(Exception):
+    """Stands for the end of a process."""
+
+
+def sweep(recipe, space, data, **settings):
+    defaults = {"key": KEY, "members": 6, "epochs": 4, "plan": dl.Plan(2)}
+    return dl.sweep(recipe, space, data, progress=False, **defaults | settings)
+
+
+def same(a, b):
+    """Checks that two results are equal to the bit."""
+    for name, curve in a.metrics.items():
+        np.testing.assert_array_equal(curve, b.metrics[name], strict=True)
+    for what in ("status", "stopped_at", "kept_epoch"):
+        np.testing.assert_array_equal(getattr(a, what), getattr(b, what))
+    for i in range(len(a.status)):
+        for x, y in zip(*(jax.tree.leaves((r.member(i).params, r.member(i).state))
+                          for r in (a, b)), strict=True):  # fmt: skip
+            np.testing.assert_array_equal(x, y, strict=True)
+
+
+@pytest.fixture
+def cut_after(monkeypatch):
+    """Makes the n-th record from now on the last that a process makes."""
+
+    def set_cut(n):
+        left, keep = [n], Keeper.keep
+
+        def limited(self, number, trained):
+            kept = keep(self, number, trained)
+            left[0] -= 1
+            if left[0] < 0:
+                raise Cut
+            return kept
+
+        monkeypatch.setattr(Keeper, "keep", limited)
+
+    yield set_cut
+    monkeypatch.undo()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"search": dl.halving(2)}, {"search": dl.pbt(1)}, {"patience": 1},
+     {"repeats": 2, "members": 3}],
+    ids=["random", "halving", "pbt", "patience", "repeats"],
+)  # fmt: skip
+def test_a_run_goes_on_to_the_same_bits(
+    settings, recipe, space, digits, tmp_path, cut_after, monkeypatch
+):
+    monkeypatch.setattr(engine, "KEEP_SECONDS", 0.0)  # every epoch is put on record
+    whole = sweep(recipe, space, digits, **settings)
+    folder = tmp_path / "run"
+    for cut in (0, 2, 3):
+        cut_after(cut)
+        with pytest.raises(Cut) if cut == 0 else contextlib.suppress(Cut):
+            sweep(recipe, space, digits, run_dir=folder, **settings)
+        monkeypatch.undo()
+        monkeypatch.setattr(engine, "KEEP_SECONDS", 0.0)
+    again = sweep(recipe, space, digits, run_dir=folder, **settings)
+    same(whole, again)
+
+
+def trained_blocks(monkeypatch):
+    """Returns a list that every block trained from now on is added to."""
+    blocks, train_block = [], engine.train_block
+
+    def noted(programs, block, *rest, **settings):
+        blocks.append(block)
+        return train_block(programs, block, *rest, **settings)
+
+    monkeypatch.setattr(engine, "train_block", noted)
+    return blocks
+
+
+def test_a_finished_run_is_returned_and_trains_nothing(
+    recipe, space, digits, tmp_path, monkeypatch
+):
+    first = sweep(recipe, space, digits, run_dir=tmp_path)
+    blocks = trained_blocks(monkeypatch)
+    again = sweep(recipe, space, digits, run_dir=tmp_path)
+    assert not blocks
+    same(first, again)
+    read = read_result(tmp_path, recipe)
+    same(first, read)
+    member = dl.load_member(tmp_path, recipe, 3)
+    assert member.evaluate(digits.test) == first.member(3).evaluate(digits.test)
+    assert float(member.hparams.learning_rate) == first.hparams.learning_rate[3]
+
+
+@pytest.mark.parametrize("search", [None, dl.pbt(1)], ids=["random", "pbt"])
+def test_a_member_is_replayed_to_the_bit(search, recipe, space, digits, tmp_path):
+    result = sweep(recipe, space, digits, run_dir=tmp_path, search=search)
+    again = dl.replay(tmp_path, recipe, digits, member=4, progress=False)
+    once_more = dl.replay(result, recipe, digits, member=4, progress=False)
+    for member in (again, once_more):
+        for x, y in zip(
+            jax.tree.leaves(member.params),
+            jax.tree.leaves(result.member(4).params),
+            strict=True,
+        ):
+            np.testing.assert_array_equal(x, y)
+
+
+def test_another_sweep_is_refused_and_the_difference_named(
+    recipe, make_recipe, space, digits, tmp_path
+):
+    sweep(recipe, space, digits, run_dir=tmp_path, members=2, epochs=1)
+    before = {p: p.read_bytes() for p in tmp_path.rglob("*.bin")}
+    for changes, name in (
+        ({"key": jax.random.key(1)}, "key"),
+        ({"epochs": 2}, "epochs"),
+        ({"plan": dl.Plan(4)}, "plan"),
+        ({"patience": 3}, "patience"),
+    ):
+        with pytest.raises(runs.RunMismatchError, match=name):
+            settings = {"members": 2, "epochs": 1, "run_dir": tmp_path} | changes
+            sweep(recipe, space, digits, **settings)
+    settings = {"members": 2, "epochs": 1, "run_dir": tmp_path}
+    fewer = digits._replace(train=jax.tree.map(lambda x: x[:500], digits.train))
+    with pytest.raises(runs.RunMismatchError, match="data"):
+        sweep(recipe, space, fewer, **settings)
+    with pytest.raises(runs.RunMismatchError, match="programs"):
+        sweep(make_recipe(batch_size=32), space, digits, **settings)
+    with pytest.raises(runs.RunMismatchError, match="not the run's"):
+        dl.load_member(tmp_path, make_recipe(batch_size=32), 0)
+    assert before == {p: p.read_bytes() for p in tmp_path.rglob("*.bin")}
+
+
+def test_damaged_arrays_are_trained_again(recipe, space, digits, tmp_path, monkeypatch):
+    first = sweep(recipe, space, digits, run_dir=tmp_path)
+    files = sorted((tmp_path / "checkpoints").glob("*.bin"))
+    damage(files[0])
+    blocks = trained_blocks(monkeypatch)
+    with pytest.warns(UserWarning, match="left out"):
+        again = sweep(recipe, space, digits, run_dir=tmp_path)
+    same(first, again)
+    assert len({int(i) for b in blocks for i in b.members}) == 2
+
+
+def damage(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
