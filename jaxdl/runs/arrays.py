@@ -126,7 +126,7 @@ def _little_endian(array: Any) -> NDArray[Any]:
         raise TypeError(
             f"got an array of dtype {array.dtype}; expected one of {', '.join(DTYPES)}"
         )
-    return array.astype(DTYPES[array.dtype.name], order="C", copy=False)
+    return array.astype(DTYPES[array.dtype.name], copy=False)
 
 
 def _bytes(array: NDArray[Any]) -> memoryview:

@@ -13,7 +13,7 @@ MEMORY = Path("/dev/shm")
 
 @pytest.fixture
 def tmp_path():
-    """An empty folder; in memory where there is such a disk, or 30 seconds are 60."""
+    """An empty folder, in memory where it can be: tests wait for many writes."""
     fast = MEMORY if os.access(MEMORY, os.W_OK) else None
     with tempfile.TemporaryDirectory(dir=fast) as folder:
         yield Path(folder)

@@ -146,6 +146,13 @@ def test_what_is_no_index_is_refused(tmp_path, index):
         arrays.read(path, index)
 
 
+@pytest.mark.parametrize("shape", [[0, 2**62], [2**40, 2**40, 0]])
+def test_a_shape_of_no_bytes_is_small_in_its_other_sides_as_well(tmp_path, shape):
+    path, index = written(tmp_path, np.ones(0, np.float32))
+    with pytest.raises(DamagedError, match="in an index of arrays"):
+        arrays.read(path, [index[0] | {"shape": shape}])
+
+
 def test_writing_that_is_done_in_pieces_is_whole(tmp_path, monkeypatch):
     write = os.write
     monkeypatch.setattr(os, "write", lambda file, rest: write(file, rest[:7]))

@@ -50,6 +50,50 @@ def test_eight_processes_read_while_one_writes(tmp_path):
     alone("poll", tmp_path / "run")
 
 
+class Journal(Fault):
+    """No fault: the names of calls that make things lasting, and what they are of."""
+
+    def __init__(self):
+        super().__init__(0, None)
+        self.calls = []
+
+    def __call__(self, function, *args, **options):
+        name, about = function.__name__, args[0]
+        if name == "fsync":
+            about = os.readlink(f"/proc/self/fd/{about}")
+        if name in {"fsync", "replace", "unlink"} or about in {
+            "BEGIN IMMEDIATE",
+            "COMMIT",
+        }:
+            self.calls.append((name, os.path.basename(about)))
+        return function(*args, **options)
+
+
+LINKS = pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs /proc")
+
+
+@LINKS
+def test_a_file_is_on_the_disk_before_its_row_and_goes_after_it(tmp_path, monkeypatch):
+    begin(tmp_path)
+    journal = Journal()
+    journal.install(monkeypatch.setattr)
+    with runs.open_run(tmp_path, SPECIFICATION) as store:
+        store.commit(record(4), replaces=1)
+    assert journal.calls[-6:] == [
+        ("fsync", "2.bin.part"), ("replace", "2.bin.part"), ("fsync", "checkpoints"),
+        ("execute", "BEGIN IMMEDIATE"), ("execute", "COMMIT"), ("unlink", "1.bin"),
+    ]  # fmt: skip
+
+
+@LINKS
+def test_the_database_of_a_new_run_is_on_the_disk_with_its_name(tmp_path, monkeypatch):
+    journal = Journal()
+    journal.install(monkeypatch.setattr)
+    runs.open_run(tmp_path, SPECIFICATION).close()
+    place = journal.calls.index(("replace", "run.sqlite.part"))
+    assert journal.calls[place + 1] == ("fsync", tmp_path.name)
+
+
 def raising(kind):
     """What a full or broken disk makes of a call to the system or to SQLite."""
     number, code, text = kind

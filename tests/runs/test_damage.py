@@ -218,6 +218,7 @@ def test_hostile_values_whose_digest_fits_are_refused_as_well(folder, field, val
     [
         ("UPDATE hyperparameters SET value = ? WHERE member = 1", "text"),
         ("UPDATE hyperparameters SET type = ? WHERE member = 1", "object"),
+        ("UPDATE hyperparameters SET type = ? WHERE member = 1", "bool"),
         ("DELETE FROM hyperparameters WHERE member = ?", 1),
         ("UPDATE rungs SET until = ? WHERE member = 1", "late"),
         ("UPDATE rungs SET until = ? WHERE member = 1", None),
@@ -252,6 +253,28 @@ def test_a_file_that_is_no_database_is_refused_with_advice(folder, content):
             opened(folder)
     assert (folder / "run.sqlite").read_bytes() == content
     assert os.listdir(folder / "checkpoints")
+
+
+def test_a_page_of_the_database_that_is_lost_is_seen_at_opening(folder):
+    connection = sqlite3.connect(folder / "run.sqlite")
+    (page,) = connection.execute(
+        "SELECT rootpage FROM sqlite_schema WHERE name = 'metrics'"
+    ).fetchone()
+    connection.close()
+    content = bytearray((folder / "run.sqlite").read_bytes())
+    content[4096 * (page - 1) : 4096 * page] = bytes(4096)
+    (folder / "run.sqlite").write_bytes(content)
+    for opened in (runs.read_run, lambda path: runs.open_run(path, SPECIFICATION)):
+        with pytest.raises(runs.DamagedError, match="copy the folder first"):
+            opened(folder)
+
+
+def test_a_count_of_free_pages_that_is_wrong_is_seen_at_opening(folder):
+    with open(folder / "run.sqlite", "r+b") as file:
+        file.seek(36)  # of the header; no query reads it
+        file.write((5).to_bytes(4, "big"))
+    with pytest.raises(runs.DamagedError, match="copy the folder first"):
+        runs.read_run(folder)
 
 
 def test_flipped_bits_in_the_database_are_never_believed(folder):

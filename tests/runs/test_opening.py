@@ -45,6 +45,7 @@ def test_a_specification_is_remembered_exactly(tmp_path):
 )
 def test_another_specification_is_refused_naming_each_part(tmp_path, change, said):
     runs.open_run(tmp_path, NESTED).close()
+    (tmp_path / "checkpoints" / "7.bin").write_bytes(b"no row")
     before = contents(tmp_path)
     with pytest.raises(runs.RunMismatchError, match=said):
         runs.open_run(tmp_path, NESTED | change)
@@ -174,3 +175,15 @@ def test_a_run_on_a_disk_that_cannot_be_written_is_read(tmpfs):
     with pytest.raises(OSError, match="cannot use the run's folder"):
         runs.open_run(tmpfs, SPECIFICATION)
     assert time.monotonic() - start < 1
+
+
+def test_a_log_that_cannot_be_read_is_not_passed_over(tmpfs):
+    with runs.open_run(tmpfs / "live", SPECIFICATION) as store:
+        store.enter(0, [0, 1], {}, 4)
+        store.commit(record())
+        (tmpfs / "copy").mkdir()
+        for name in ("run.sqlite", "run.sqlite-wal"):
+            shutil.copy(tmpfs / "live" / name, tmpfs / "copy")
+    subprocess.run(["mount", "-o", "remount,ro", tmpfs], check=True)
+    with pytest.raises(OSError, match="unable to open database file"):
+        runs.read_run(tmpfs / "copy")

