@@ -71,14 +71,22 @@ def test_a_sweep_on_digits_from_end_to_end(tmp_path):
         assert arrays["params.0.0.kernel"].shape == (64, 64)
         assert arrays["state.0.1.weight"] > 0
 
-    before = sorted((path, path.stat().st_mtime_ns) for path in out.iterdir())
+    results = [out / n for n in ("members.csv", "curves.npz", "best.npz", "run.json")]
+    before = [path.read_bytes() for path in results]
     status, output, progress = run("sweep", DIGITS, "--out", str(out))
-    assert (
-        status == 2
-        and "holds a run already" in progress
-        and "Traceback" not in progress
-    )
-    assert sorted((path, path.stat().st_mtime_ns) for path in out.iterdir()) == before
+    assert status == 2 and "Traceback" not in progress
+    assert "members" in progress and "32" in progress and "256" in progress
+    assert [path.read_bytes() for path in results] == before
+
+    status, again, _ = run("replay", str(out), DIGITS)
+    assert status == 0
+    assert again.startswith(f"member {best} is what it was, bit for bit: dev error")
+    status, printed, _ = run("export", str(out), DIGITS, "--member", str(best))
+    weights, about = map(Path, printed.split())
+    assert status == 0 and weights.name == f"member_{best}.safetensors"
+    assert json.loads(about.read_text())["metrics"]["dev_error"][-1] == errors[0]
+    status, printed, _ = run("doctor", str(out))
+    assert status == 0 and "all that was acknowledged is there" in printed
 
 
 GOOD = ("learning_rate=0.01", "decay_rate=0.9", "beta1=0.9", "keep_prob=1", "l2=0.01")

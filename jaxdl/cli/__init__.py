@@ -1,16 +1,19 @@
-"""The command line: `jaxdl check FILE`, `jaxdl fit FILE` and `jaxdl sweep FILE`.
+"""The command line: `jaxdl check`, `fit`, `sweep`, `replay`, `export` and `doctor`.
 
-FILE is a Python file that defines `recipe`, `space` and `data`; see `jaxdl.experiment`.
+Most take a Python file that defines `recipe`, `space` and `data`; see
+`jaxdl.experiment`.
 """
 
 import sys
 from collections.abc import Sequence
 
+from jaxdl.cli.commands import run_sweep
 from jaxdl.cli.parser import make_parser
 from jaxdl.cli.supervise import supervise
 from jaxdl.compilation_cache import enable_compilation_cache
 from jaxdl.data import DataError
 from jaxdl.experiment import ExperimentError
+from jaxdl.runs import RunMismatchError
 from jaxdl.search import SpaceError
 from jaxdl.train import RecipeError
 
@@ -34,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if hparams:
             options.hparams += hparams
         enable_compilation_cache()
-        kept = getattr(options, "out", None) is not None
+        kept = options.run is run_sweep and options.out is not None
         return supervise(lambda: options.run(options), resumable=kept)
     except KeyboardInterrupt:
         print("jaxdl: interrupted", file=sys.stderr)
@@ -46,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         MemoryError,
         OSError,
         RecipeError,
+        RunMismatchError,
         SpaceError,
     ) as error:
         print(f"jaxdl: error: {error or type(error).__name__}", file=sys.stderr)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxdl.cli.commands import run_check, run_fit, run_sweep
+from jaxdl.cli.run_commands import run_doctor, run_export, run_replay
 from jaxdl.interop import optuna_search
 from jaxdl.search import (
     Search,
@@ -68,7 +69,35 @@ def make_parser() -> argparse.ArgumentParser:
             metavar="NAME=VALUE",
             help=f"a hyperparameter; {left_out}",
         )
+    _add_runs(commands)
     return parser
+
+
+def _add_runs(commands: Any) -> None:
+    run = argparse.ArgumentParser(add_help=False)
+    run.add_argument(
+        "run_dir", type=Path, metavar="RUN", help="the folder of a sweep, its --out"
+    )
+    one = argparse.ArgumentParser(add_help=False, parents=[run])
+    one.add_argument("file", type=Path, metavar="FILE", help="the experiment file")
+    one.add_argument(
+        "--member", type=_member, default="best", metavar="N", help="default: best"
+    )
+    again = commands.add_parser(
+        "replay", parents=[one], help="train one model of a run again, to the bit"
+    )
+    again.set_defaults(run=run_replay)
+    out = commands.add_parser(
+        "export", parents=[one], help="write one as safetensors and JSON"
+    )
+    out.add_argument(
+        "--out", type=Path, metavar="PATH", help="without ending; default: in RUN"
+    )
+    out.set_defaults(run=run_export)
+    look = commands.add_parser(
+        "doctor", parents=[run], help="say what is wrong with a run's folder"
+    )
+    look.set_defaults(run=run_doctor)
 
 
 def _add_sweep(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
@@ -101,7 +130,10 @@ def _add_sweep(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
         help="train each K times, each time with another part as the dev set",
     )
     many.add_argument(
-        "--out", type=Path, metavar="DIR", help="new folder for the results"
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="a folder that keeps the run; the same command goes on with it",
     )
     many.add_argument(
         "--block-width",
@@ -133,6 +165,12 @@ def _seed(text: str) -> int:
             f"got {text}; expected an int from 0 to 2^63-1"
         )
     return int(text)
+
+
+def _member(text: str) -> str:
+    if text != "best" and not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"got {text}; expected best or a number")
+    return text
 
 
 def _count(text: str) -> int:

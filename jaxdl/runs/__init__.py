@@ -1,6 +1,6 @@
 """What is kept of a run: its folder of plain files, and its durable store."""
 
-from jaxdl.runs.directory import claim, is_finished, write
+from jaxdl.runs.directory import claim, is_finished, write, write_file
 from jaxdl.runs.errors import DamagedError, RunMismatchError, RunOwnedError
 from jaxdl.runs.examine import Findings, examine
 from jaxdl.runs.opening import open_run, read_run
@@ -11,4 +11,5 @@ from jaxdl.runs.store import Store
 __all__ = [
     "DamagedError", "Findings", "Record", "RunMismatchError", "RunOwnedError", "Rung",
     "Store", "claim", "examine", "is_finished", "open_run", "read_run", "write",
+    "write_file",
 ]  # fmt: skip

@@ -36,7 +36,7 @@ def claim(path: str | os.PathLike[str]) -> Path:
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / ".writable", b"")
+        write_file(folder / ".writable", b"")
         (folder / ".writable").unlink()
     except OSError as error:
         raise OSError(
@@ -73,11 +73,11 @@ def write(
     folder = Path(path)
     text = io.StringIO()
     csv.writer(text).writerows([table[0], *table[1]])
-    _write(folder / "members.csv", text.getvalue().encode())
-    _write(folder / "curves.npz", _npz(curves))
+    write_file(folder / "members.csv", text.getvalue().encode())
+    write_file(folder / "curves.npz", _npz(curves))
     if best:
-        _write(folder / "best.npz", _npz(best))
-    _write(folder / FINISHED, json.dumps(specification, indent=2).encode() + b"\n")
+        write_file(folder / "best.npz", _npz(best))
+    write_file(folder / FINISHED, json.dumps(specification, indent=2).encode() + b"\n")
 
 
 def _npz(arrays: Mapping[str, Any]) -> bytes:
@@ -86,7 +86,8 @@ def _npz(arrays: Mapping[str, Any]) -> bytes:
     return content.getvalue()
 
 
-def _write(path: Path, content: bytes) -> None:
+def write_file(path: Path, content: bytes) -> None:
+    """Writes a file, which is there whole or not at all, in place of any before it."""
     part = path.with_name(path.name + ".part")
     with open(part, "wb") as file:
         file.write(content)

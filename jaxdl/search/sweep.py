@@ -126,14 +126,17 @@ def sweep(
     if plan is None:
         plan = make_plan(outlines.values(), devices[0].platform)
     settings = {"patience": patience, "repeats": repeats, "folds": folds}
-    said = specify(
-        *(recipe, space, traced, outlines, one, key, plan),
-        **{"members": members, "epochs": epochs, **settings},
-    ) if run_dir is not None else {}  # fmt: skip
     population = Population(step_keys(variants, members), epochs)
-    with _opened(run_dir, said) as store:
-        states = {s: outline.train_state for s, outline in outlines.items()}
-        early = patience is not None
+    with contextlib.ExitStack() as stack:
+        keeper = None
+        if run_dir is not None:
+            sizes = {"members": members, "epochs": epochs}
+            said = specify(
+                *(recipe, space, traced, outlines, one, key, plan), **sizes, **settings
+            )
+            store = stack.enter_context(runs.open_run(run_dir, said))
+            states = {s: outline.train_state for s, outline in outlines.items()}
+            keeper = Keeper(store, space, states, len(variants), patience is not None)
         engine = Engine(
             recipe,
             space,
@@ -143,18 +146,27 @@ def sweep(
                 d: _share(d, data, variants, patience) for d in dict.fromkeys(devices)
             },
             devices=devices,
-            keeper=store and Keeper(store, space, states, len(variants), early),
+            keeper=keeper,
             progress=progress,
         )
         _train(engine, population, asking, rung, len(variants))
-    precisions = tuple(sorted({outline.precision for outline in outlines.values()}))
-    result = make_result(recipe, space, key, plan, precisions, population, **settings)
-    if run_dir is not None:
-        try:
-            write_results(run_dir, said, result)
-        except OSError as error:
-            warnings.warn(NOT_WRITTEN.format(run_dir, error), stacklevel=2)
-    return result
+        precisions = sorted({outline.precision for outline in outlines.values()})
+        result = make_result(
+            recipe, space, key, plan, tuple(precisions), population, **settings
+        )
+        if run_dir is not None:
+            _write(run_dir, said, result)
+        return result
+
+
+def _write(
+    run_dir: str | os.PathLike[str], said: dict[str, Any], result: SweepResult
+) -> None:
+    """Writes the results, without which the run is still all there."""
+    try:
+        write_results(run_dir, said, result)
+    except OSError as error:
+        warnings.warn(NOT_WRITTEN.format(run_dir, error), stacklevel=3)
 
 
 def _check(

@@ -40,10 +40,10 @@ def test_what_is_written_is_read_back_by_ordinary_tools(tmp_path):
         np.testing.assert_array_equal(best["params.0.kernel"], np.eye(2))
 
 
-def test_a_folder_with_a_run_is_not_overwritten(tmp_path):
+def test_results_without_their_run_are_not_overwritten(tmp_path):
     write(tmp_path)
     before = {p: p.read_bytes() for p in tmp_path.iterdir()}
-    with pytest.raises(FileExistsError, match="holds a run already"):
+    with pytest.raises(FileExistsError, match="not what it would go on from"):
         write(tmp_path, value=2.0)
     assert {p: p.read_bytes() for p in tmp_path.iterdir()} == before
 

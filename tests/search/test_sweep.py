@@ -353,7 +353,7 @@ def test_a_disk_that_fails_at_the_end_loses_no_result(
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(sys.modules["jaxdl.search.sweep"], "write_run", full)
+    monkeypatch.setattr(sys.modules["jaxdl.search.sweep"], "write_results", full)
     with pytest.warns(UserWarning, match="could not be written.*No space left"):
         result = sweep(recipe, space, digits, members=3, epochs=1, run_dir=tmp_path)
     assert result.best().status == "finished"
