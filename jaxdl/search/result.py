@@ -2,6 +2,7 @@
 
 import dataclasses
 import operator
+from collections.abc import Iterable
 from typing import Any, SupportsIndex
 
 import jax
@@ -228,7 +229,7 @@ def make_result(
     space: Any,
     key: jax.Array,
     plan: Plan,
-    precisions: tuple[str, ...],
+    precisions: Iterable[str],
     end: Population,
     *,
     patience: int | None,
@@ -249,7 +250,7 @@ def make_result(
         key=key,
         patience=patience,
         plan=plan,
-        precisions=precisions,
+        precisions=tuple(sorted(precisions)),
         rungs=tuple(end.rungs),
         blocks=tuple(end.blocks),
         places=end.places,

@@ -89,7 +89,7 @@ def read_result(run_dir: str | os.PathLike[str], recipe: RecipeFunction) -> Swee
             population.record(keeper.restored(number, rung))
     key = jax.random.wrap_key_data(jnp.array(said["key"], jnp.uint32))
     settings = {n: said[n] for n in ("patience", "repeats", "folds")}
-    precisions = tuple(said["precision"])
+    precisions = said["precision"]
     return make_result(
         recipe, space, key, Plan(**said["plan"]), precisions, population, **settings
     )

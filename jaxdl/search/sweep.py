@@ -123,16 +123,15 @@ def sweep(
     traced = _traced(space, rung.hparams)
     outlines = _outlines(recipe, space, traced, one)
     devices = worker_devices()
-    if plan is None:
-        plan = make_plan(outlines.values(), devices[0].platform)
+    plan = plan or make_plan(outlines.values(), devices[0].platform)
     settings = {"patience": patience, "repeats": repeats, "folds": folds}
     population = Population(step_keys(variants, members), epochs)
     with contextlib.ExitStack() as stack:
         keeper = None
         if run_dir is not None:
-            sizes = {"members": members, "epochs": epochs}
             said = specify(
-                *(recipe, space, traced, outlines, one, key, plan), **sizes, **settings
+                *(recipe, space, traced, outlines, one, key, plan),
+                **{"members": members, "epochs": epochs, **settings},
             )
             store = stack.enter_context(runs.open_run(run_dir, said))
             states = {s: outline.train_state for s, outline in outlines.items()}
@@ -150,23 +149,21 @@ def sweep(
             progress=progress,
         )
         _train(engine, population, asking, rung, len(variants))
-        precisions = sorted({outline.precision for outline in outlines.values()})
+        precisions = {outline.precision for outline in outlines.values()}
         result = make_result(
-            recipe, space, key, plan, tuple(precisions), population, **settings
+            recipe, space, key, plan, precisions, population, **settings
         )
-        if run_dir is not None:
-            _write(run_dir, said, result)
+        if keeper is not None:
+            _write(keeper.store, result)
         return result
 
 
-def _write(
-    run_dir: str | os.PathLike[str], said: dict[str, Any], result: SweepResult
-) -> None:
+def _write(store: runs.Store, result: SweepResult) -> None:
     """Writes the results, without which the run is still all there."""
     try:
-        write_results(run_dir, said, result)
+        write_results(store.folder, store.specification, result)
     except OSError as error:
-        warnings.warn(NOT_WRITTEN.format(run_dir, error), stacklevel=3)
+        warnings.warn(NOT_WRITTEN.format(store.folder, error), stacklevel=3)
 
 
 def _check(
