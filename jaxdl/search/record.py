@@ -15,16 +15,13 @@ from jaxdl.search.plan import Plan
 from jaxdl.search.result import SweepResult
 from jaxdl.train import (
     Outline,
-    RecipeFunction,
     Structure,
     data_digest,
     flatten,
-    program_digest,
 )
 
 
 def specify(
-    recipe: RecipeFunction,
     space: Any,
     traced: dict[str, Any],
     outlines: dict[Structure, Outline],
@@ -36,7 +33,6 @@ def specify(
     """Returns all that a sweep's bits depend on, in values that JSON can hold.
 
     Args:
-        recipe: function from hyperparameters to a `Recipe`.
         space: of the sweep.
         traced: shapes and types of the traced hyperparameters, by name.
         outlines: of every program that the space can ask for.
@@ -47,13 +43,7 @@ def specify(
     """
     names, leaves, _ = flatten(space)
     by_name = dict(zip(names, leaves, strict=True))
-    programs = {
-        label(structure): program_digest(
-            recipe, {n: traced[n] for n in structure.names if n in traced}, structure,
-            data,
-        )
-        for structure in outlines
-    }  # fmt: skip
+    programs = {label(s): outline.program for s, outline in outlines.items()}
     return settings | {
         "space": {name: _words(leaf) for name, leaf in by_name.items()},
         "leaves": [  # in the tree's order, which an object would lose
@@ -66,9 +56,7 @@ def specify(
         "programs": programs,
         "data": data_digest(data),
         "shapes": [
-            None if x is None else [list(x.shape), str(x.dtype)]
-            for dataset in (data.train, data.dev)
-            for x in dataset
+            None if x is None else [list(x.shape), str(x.dtype)] for x in data.train
         ],
         "device": jax.devices()[0].device_kind,
         "versions": {"jax": jax.__version__, "jaxlib": jaxlib.__version__},

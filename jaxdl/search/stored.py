@@ -5,7 +5,6 @@ class they are: here they can be had as attributes and by key. Nothing in the fo
 executed.
 """
 
-import itertools
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,7 +16,7 @@ from jax.tree_util import GetAttrKey
 from numpy.typing import NDArray
 
 from jaxdl import runs
-from jaxdl.data import Dataset, Splits
+from jaxdl.data import Dataset
 from jaxdl.search.distributions import AsSize, Static
 from jaxdl.search.either import Either
 from jaxdl.search.groups import label, structures
@@ -32,8 +31,7 @@ from jaxdl.train import (
     Structure,
     TrainState,
     canonical,
-    program_digest,
-    traced_state,
+    trace,
 )
 
 
@@ -143,27 +141,21 @@ def _states(
 ) -> dict[Structure, TrainState]:
     """Returns the shapes of what each program of the run carries, having checked it."""
     kinds, states = dict(said["leaves"]), {}
-    shapes = iter(said["shapes"])
-    train, dev = (
-        Dataset(*(x and jax.ShapeDtypeStruct(*x) for x in itertools.islice(shapes, 3)))
-        for _ in range(2)
-    )
+    train = Dataset(*(x and jax.ShapeDtypeStruct(*x) for x in said["shapes"]))
     for structure in structures(space, MAX_PROGRAMS):
         traced = {
             name: jax.ShapeDtypeStruct((), kinds[name]["traced"])
             for name in structure.names
             if "traced" in kinds[name]
         }
-        digest = program_digest(recipe, traced, structure, Splits(train, dev, dev))
-        if digest != said["programs"].get(label(structure)):
+        outline, _, _ = trace(recipe, traced, structure, train)
+        if outline.program != said["programs"].get(label(structure)):
             raise runs.RunMismatchError(
                 f"got a recipe whose program for {label(structure) or 'all members'} "
                 "is not the run's; expected the recipe that the run was trained with, "
                 "and the same version of jax"
             )
-        states[structure] = traced_state(
-            recipe, traced, structure, train.inputs.shape[1:]
-        )
+        states[structure] = outline.train_state
     return states
 
 

@@ -130,7 +130,7 @@ def sweep(
         keeper = None
         if run_dir is not None:
             said = specify(
-                *(recipe, space, traced, outlines, one, key, plan),
+                *(space, traced, outlines, one, key, plan),
                 **{"members": members, "epochs": epochs, **settings},
             )
             store = stack.enter_context(runs.open_run(run_dir, said))

@@ -5,6 +5,7 @@ from jaxdl.train.check import (
     check_epochs,
     check_patience,
     inspect,
+    trace,
     tracing_errors_explained,
 )
 from jaxdl.train.epoch import make_epoch
@@ -19,7 +20,7 @@ from jaxdl.train.hyperparameters import (
     flatten,
     partition,
 )
-from jaxdl.train.identity import data_digest, program_digest, traced_state
+from jaxdl.train.identity import data_digest
 from jaxdl.train.member import Member, on_device
 from jaxdl.train.metrics import (
     accuracy,
@@ -95,11 +96,10 @@ __all__ = [
     "on_device",
     "partition",
     "precision",
-    "program_digest",
     "recall",
     "step_key",
     "top_k_error",
-    "traced_state",
+    "trace",
     "tracing_errors_explained",
     "train_epochs",
     "whole",

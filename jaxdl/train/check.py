@@ -17,6 +17,7 @@ from jaxdl.data import DataError, Dataset, Splits
 from jaxdl.nn.losses import PerExample
 from jaxdl.nn.size import Shape
 from jaxdl.train.hyperparameters import RecipeError, Structure, combine, default_type
+from jaxdl.train.identity import program_digest
 from jaxdl.train.recipe import Recipe, RecipeFunction, build
 from jaxdl.train.state import TrainState, init
 from jaxdl.train.step import make_cost, make_eval, make_step
@@ -30,6 +31,7 @@ class Outline(NamedTuple):
     steps_per_epoch: int
     train_state: TrainState  # of jax.ShapeDtypeStruct
     saved_bytes: int  # what a step's forward pass leaves for its backward pass
+    program: str  # a digest of what is computed, see `program_digest`
 
 
 def inspect(
@@ -53,10 +55,7 @@ def inspect(
         raise RecipeError(
             f"got recipe={recipe!r}; expected a function of the hyperparameters"
         )
-    types = tuple((name, jnp.result_type(x)) for name, x in traced.items())
-    data_types = jax.tree.map(lambda x: (x.shape[1:], str(x.dtype)), data.train)
-    wide = jnp.result_type(float) == jnp.float64
-    outline, loss, out_shape = _trace(recipe, types, structure, data_types, wide)
+    outline, loss, out_shape = trace(recipe, traced, structure, data.train)
     if any(isinstance(side, nn.Size) for side in out_shape):
         raise RecipeError(
             f"the model's outputs have shape {out_shape}; expected plain sizes: give "
@@ -64,6 +63,26 @@ def inspect(
         )
     check_training(outline.batch_size, loss, data, out_shape)
     return outline._replace(steps_per_epoch=data.steps_per_epoch(outline.batch_size))
+
+
+def trace(
+    recipe: RecipeFunction, traced: dict[str, Any], structure: Structure, data: Dataset
+) -> tuple[Outline, PerExample, Shape]:
+    """Returns a training's outline without steps, its loss and its outputs' shape.
+
+    Args:
+        recipe: function from hyperparameters to a `Recipe`.
+        traced: scalars by name, or their shapes and types.
+        structure: the other hyperparameters.
+        data: the train set, or its shapes and types.
+
+    Raises:
+        RecipeError: as `inspect`.
+    """
+    types = tuple((name, jnp.result_type(x)) for name, x in traced.items())
+    data_types = jax.tree.map(lambda x: (tuple(x.shape[1:]), str(x.dtype)), data)
+    wide = jnp.result_type(float) == jnp.float64
+    return _trace(recipe, types, structure, data_types, wide)
 
 
 @functools.lru_cache(maxsize=256)
@@ -110,7 +129,9 @@ def _trace(
         return pull_back
 
     with tracing_errors_explained():
-        train_state = jax.eval_shape(begin, traced, jax.random.key(0))
+        first, train_state = jax.make_jaxpr(begin, return_shape=True)(
+            traced, jax.random.key(0)
+        )
     size = built[0].batch_size
     batch = Dataset(
         *(
@@ -119,10 +140,11 @@ def _trace(
         )
     )
     with tracing_errors_explained():
-        jax.eval_shape(go_on, traced, train_state, batch)
+        later = jax.make_jaxpr(go_on)(traced, train_state, batch)
         residuals = jax.eval_shape(saved, traced, train_state, batch)
     saved_bytes = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(residuals))
-    outline = Outline(size, built[0].precision, 0, train_state, saved_bytes)
+    digest = program_digest([first, later])
+    outline = Outline(size, built[0].precision, 0, train_state, saved_bytes, digest)
     return outline, built[0].loss, out_shapes[0]
 
 

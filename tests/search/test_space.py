@@ -187,7 +187,9 @@ def test_blocks_hold_a_group_each_and_all_members_once():
 
 def outline(floats, saved_bytes=0):
     shape = jax.ShapeDtypeStruct((floats,), np.float32)
-    return Outline(64, "float32", 10, TrainState(shape, (), (), (), shape), saved_bytes)
+    return Outline(
+        64, "float32", 10, TrainState(shape, (), (), (), shape), saved_bytes, ""
+    )
 
 
 @pytest.mark.parametrize(
