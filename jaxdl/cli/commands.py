@@ -27,6 +27,7 @@ def run_sweep(options: argparse.Namespace) -> int:
         repeats=options.repeats,
         folds=options.folds,
         run_dir=options.out,
+        extend=options.extend,
         plan=options.block_width and Plan(options.block_width),
     )
     print(result.table(10))

@@ -136,6 +136,11 @@ def _add_sweep(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
         help="a folder that keeps the run; the same command goes on with it",
     )
     many.add_argument(
+        "--extend",
+        action="store_true",
+        help="add members or epochs to the run in --out",
+    )
+    many.add_argument(
         "--block-width",
         type=_count,
         metavar="K",

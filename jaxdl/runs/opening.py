@@ -3,7 +3,7 @@
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,20 @@ SHOWN = 80  # characters of a value in a message
 OURS = re.compile(r"[0-9]+\.bin(\.part)?")
 
 
-def open_run(path: str | os.PathLike[str], specification: Mapping[str, Any]) -> Store:
+def open_run(
+    path: str | os.PathLike[str],
+    specification: Mapping[str, Any],
+    *,
+    grows: Collection[str] = (),
+) -> Store:
     """Returns the store of a run that begins or goes on, for this process alone.
 
     Args:
         path: the folder; it is made if it is not there, for its owner's eyes only.
         specification: what was asked for, JSON values by the name of a part. The run
             remembers it.
+        grows: parts, ints, that may be above what they were; the run then remembers
+            these, and its first rung may have more members and epochs.
 
     Raises:
         RunMismatchError: the folder holds a run of another specification.
@@ -41,12 +48,13 @@ def open_run(path: str | os.PathLike[str], specification: Mapping[str, Any]) -> 
         lock = owner.acquire(folder)
         try:
             _begin(folder, asked)
-            store = Store(folder, lock)
+            store = Store(folder, lock, grows=bool(grows))
         except BaseException:
             os.close(lock)
             raise
     try:
-        _check_same(store, asked)
+        _check_same(store, asked, grows)
+        store.remember({part: asked[part] for part in grows})
         _tidy(store)
     except BaseException:
         store.close()
@@ -85,10 +93,15 @@ def _begin(folder: Path, asked: dict[str, str]) -> None:
     database.create(folder, asked)
 
 
-def _check_same(store: Store, asked: dict[str, str]) -> None:
+def _check_same(store: Store, asked: dict[str, str], grows: Collection[str]) -> None:
     recorded = {k: text.dumps(value) for k, value in store.specification.items()}
     parts = sorted(recorded.keys() | asked.keys())
-    different = [part for part in parts if recorded.get(part) != asked.get(part)]
+    different = [
+        part
+        for part in parts
+        if recorded.get(part) != asked.get(part)
+        and not (part in grows and int(asked[part]) > int(recorded[part]))
+    ]
     if different:
         said = "; ".join(_said(part, recorded, asked) for part in different)
         raise RunMismatchError(

@@ -43,14 +43,23 @@ def rung_of(
     return Rung(ids, hyperparameters.plain(hparams, ids.size), epochs, from_whom)
 
 
-def write(connection: sqlite3.Connection, number: int, rung: Rung) -> None:
-    """Inserts a rung."""
+def write(
+    connection: sqlite3.Connection, number: int, rung: Rung, first: int = 0
+) -> None:
+    """Inserts a rung, or those of its members from position `first` on."""
     ids, n = rung.members.tolist(), len(rung.members)
     parents = [None] * n if rung.parents is None else rung.parents.tolist()
     connection.executemany(
         "INSERT INTO rungs (rung, position, member, until, parent) "
         "VALUES (?, ?, ?, ?, ?)",
-        zip([number] * n, range(n), ids, rung.until.tolist(), parents, strict=True),
+        zip(
+            [number] * n,
+            range(first, first + n),
+            ids,
+            rung.until.tolist(),
+            parents,
+            strict=True,
+        ),
     )
     connection.executemany(
         "INSERT INTO hyperparameters (rung, member, name, type, value) "
@@ -60,6 +69,38 @@ def write(connection: sqlite3.Connection, number: int, rung: Rung) -> None:
             for name, values in rung.hparams.items()
             for member, value in zip(ids, values, strict=True)
         ],
+    )
+
+
+def grow(
+    connection: sqlite3.Connection, number: int, recorded: Rung, asked: Rung
+) -> None:
+    """Gives a rung more members or epochs.
+
+    Raises:
+        RunMismatchError: what was recorded is not the beginning of what is asked for.
+    """
+    n = len(recorded.members)
+    epochs = np.minimum(asked.until[:n], recorded.until)
+    check_same(number, recorded, _part(asked, slice(n))._replace(until=epochs))
+    connection.executemany(
+        "UPDATE rungs SET until = ? WHERE rung = ? AND member = ?",
+        [
+            (until, number, member)
+            for until, member in zip(
+                asked.until[:n].tolist(), recorded.members.tolist(), strict=True
+            )
+        ],
+    )
+    write(connection, number, _part(asked, slice(n, None)), first=n)
+
+
+def _part(rung: Rung, rows: slice) -> Rung:
+    return Rung(
+        rung.members[rows],
+        {name: values[rows] for name, values in rung.hparams.items()},
+        rung.until[rows],
+        None if rung.parents is None else rung.parents[rows],
     )
 
 

@@ -36,10 +36,11 @@ class Store:
     Its methods may be called from several threads.
     """
 
-    def __init__(self, folder: Path, lock: int | None):
+    def __init__(self, folder: Path, lock: int | None, *, grows: bool = False):
         """Opens the database of a folder, whose lock is held if it is to be written."""
         self.folder = folder
         self._owner = lock
+        self._grows = grows  # whether the first rung may be above what it was
         self._lock = threading.RLock()  # one transaction at a time
         self._litter: set[int] = set()  # ids whose files may be of no row
         with plain(folder):
@@ -61,6 +62,17 @@ class Store:
             if self._owner is not None:
                 os.close(self._owner)
                 self._owner = None
+
+    def remember(self, specification: Mapping[str, str]) -> None:
+        """Takes over parts of the specification, as JSON."""
+        self._check_writes()
+        with self._lock, plain(self.folder):
+            with database.transaction(self._connection):
+                self._connection.executemany(
+                    "UPDATE specification SET value = ? WHERE part = ?",
+                    [(value, part) for part, value in specification.items()],
+                )
+            self.specification = database.specification(self.folder, self._connection)
 
     def enter(
         self,
@@ -89,7 +101,9 @@ class Store:
         connection = self._connection
         with self._lock, plain(self.folder), database.transaction(connection):
             count, there = len(rungs.numbers(connection)), self._rung(rung)
-            if there is not None:
+            if there is not None and self._grows and count == 1:
+                rungs.grow(connection, rung, there, asked)
+            elif there is not None:
                 rungs.check_same(rung, there, asked)
             elif rung == count:
                 rungs.write(connection, rung, asked)

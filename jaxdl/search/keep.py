@@ -16,7 +16,7 @@ from jaxdl import runs
 from jaxdl.search.blocks import Carried, Trained
 from jaxdl.search.groups import groups
 from jaxdl.search.rungs import Rung, pick
-from jaxdl.train import Structure, TrainState, begin, flatten, kept
+from jaxdl.train import Outline, Structure, begin, flatten, kept
 
 COLUMNS = ("fate", "stopped_at", "steps", "kept_epoch")
 
@@ -28,7 +28,7 @@ class Keeper:
         self,
         store: runs.Store,
         space: Any,
-        states: Mapping[Structure, TrainState],
+        outlines: Mapping[Structure, Outline],
         variants: int,
         early_stopping: bool,
     ):
@@ -39,9 +39,9 @@ class Keeper:
                     s._replace(key=jax.random.key_data(s.key)),
                     begin(s, early_stopping=early_stopping),
                 ),
-                train_state,
+                outline.train_state,
             )
-            for structure, train_state in states.items()
+            for structure, outline in outlines.items()
         }
         self.superfluous: list[int] = []  # records whose arrays nobody needs any more
 

@@ -27,9 +27,9 @@ from jaxdl.search.result import SweepResult, make_result
 from jaxdl.search.rungs import Rung
 from jaxdl.train import (
     Member,
+    Outline,
     RecipeFunction,
     Structure,
-    TrainState,
     canonical,
     trace,
 )
@@ -77,11 +77,11 @@ def read_result(run_dir: str | os.PathLike[str], recipe: RecipeFunction) -> Swee
         said = store.specification
         space = _space(said)
         rungs = [_rung(said, *stored) for stored in store.rungs()]
-        states = _states(recipe, said, space)
+        outlines = _outlines(recipe, said, space)
         variants = said["repeats"] * (said["folds"] or 1)
         unused = np.zeros((said["members"] * variants, 2), np.uint32)  # keys
         population = Population(unused, said["epochs"])
-        keeper = Keeper(store, space, states, variants, said["patience"] is not None)
+        keeper = Keeper(store, space, outlines, variants, said["patience"] is not None)
         for number, rung in enumerate(rungs):
             population.enter(rung)
             population.record(keeper.restored(number, rung))
@@ -136,11 +136,11 @@ def _rung(
     return Rung(members, _tree(columns, said["choices"]), until, parents)
 
 
-def _states(
+def _outlines(
     recipe: RecipeFunction, said: Mapping[str, Any], space: Any
-) -> dict[Structure, TrainState]:
-    """Returns the shapes of what each program of the run carries, having checked it."""
-    kinds, states = dict(said["leaves"]), {}
+) -> dict[Structure, Outline]:
+    """Returns the outline of each program of the run, having checked the recipe."""
+    kinds, outlines = dict(said["leaves"]), {}
     train = Dataset(*(x and jax.ShapeDtypeStruct(*x) for x in said["shapes"]))
     for structure in structures(space, MAX_PROGRAMS):
         traced = {
@@ -155,8 +155,8 @@ def _states(
                 "is not the run's; expected the recipe that the run was trained with, "
                 "and the same version of jax"
             )
-        states[structure] = outline.train_state
-    return states
+        outlines[structure] = outline
+    return outlines
 
 
 def _column(values: Sequence[Any], *, static: bool) -> NDArray[Any]:

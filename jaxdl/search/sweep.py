@@ -11,7 +11,7 @@ import numpy as np
 from jaxdl import runs
 from jaxdl.data import Splits, check
 from jaxdl.search.blocks import Shared
-from jaxdl.search.draws import random
+from jaxdl.search.draws import random, sobol
 from jaxdl.search.engine import Engine
 from jaxdl.search.groups import structures
 from jaxdl.search.keep import Keeper
@@ -61,6 +61,7 @@ def sweep(
     repeats: int = 1,
     folds: int | None = None,
     run_dir: str | os.PathLike[str] | None = None,
+    extend: bool = False,
     plan: Plan | None = None,
     progress: bool = True,
 ) -> SweepResult:
@@ -98,6 +99,8 @@ def sweep(
             stay normalized as they are. None: the sets as they are.
         run_dir: a folder that keeps the run, made if need be. The same call goes on
             with a run that was cut short, and returns what a finished one had.
+        extend: whether the run in `run_dir` may have had fewer members or epochs, to
+            which the others are added; with a search of one rung, such as the default.
         plan: how members are laid out; by default what `make_plan` says.
         progress: whether to show progress.
 
@@ -110,15 +113,14 @@ def sweep(
         RunMismatchError: `run_dir` holds a run of another sweep.
         SpaceError: the space makes no sense.
         TypeError: another kind of key.
-        ValueError: `epochs`, `patience` or `repeats` is below 1, or a plan that cannot
-            be.
+        ValueError: `epochs`, `patience` or `repeats` is below 1, a plan that cannot be,
+            or nothing to extend.
     """
     _check(data, key, epochs, patience, plan)
     data, variants = make_variants(data, key, repeats, folds)
     asking = (search or random)(key, space, members, epochs)
     rung = next(asking)
-    if run_dir is not None:
-        runs.claim(run_dir)
+    _claim(run_dir, extend, search)
     one = data_of(variants[0], data)
     traced = _traced(space, rung.hparams)
     outlines = _outlines(recipe, space, traced, one)
@@ -129,13 +131,13 @@ def sweep(
     with contextlib.ExitStack() as stack:
         keeper = None
         if run_dir is not None:
+            sizes = {"members": members, "epochs": epochs}
             said = specify(
-                *(space, traced, outlines, one, key, plan),
-                **{"members": members, "epochs": epochs, **settings},
+                *(space, traced, outlines, one, key, plan), **sizes, **settings
             )
-            store = stack.enter_context(runs.open_run(run_dir, said))
-            states = {s: outline.train_state for s, outline in outlines.items()}
-            keeper = Keeper(store, space, states, len(variants), patience is not None)
+            grows = tuple(sizes) if extend else ()
+            store = stack.enter_context(runs.open_run(run_dir, said, grows=grows))
+            keeper = Keeper(store, space, outlines, len(variants), patience is not None)
         engine = Engine(
             recipe,
             space,
@@ -179,6 +181,16 @@ def _check(
     if plan is not None:
         check_plan(plan)
     check(data)
+
+
+def _claim(run_dir: Any, extend: bool, search: Search | None) -> None:
+    if extend and (run_dir is None or search not in (None, random, sobol)):
+        raise ValueError(
+            "got extend without a run_dir, or with a search that decides by how "
+            "members do; expected the folder of a run, and no search, random or sobol"
+        )
+    if run_dir is not None:
+        runs.claim(run_dir)
 
 
 def _train(

@@ -1,6 +1,8 @@
 """Runs that are cut short, gone on with, read again and replayed to the bit."""
 
 import contextlib
+import os
+import sys
 from pathlib import Path
 
 import jax
@@ -159,3 +161,52 @@ def damage(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
+
+
+def test_members_and_epochs_are_added_to_a_finished_run(
+    recipe, space, digits, tmp_path, monkeypatch
+):
+    sweep(recipe, space, digits, run_dir=tmp_path, members=3, epochs=2)
+    blocks = trained_blocks(monkeypatch)
+    more = sweep(recipe, space, digits, run_dir=tmp_path, extend=True)
+    same(sweep(recipe, space, digits), more)
+    old = [b for b in blocks if 0 in b.members]
+    assert min(b.first for b in old[:1]) == 2  # what was trained is not trained again
+    blocks.clear()
+    same(more, sweep(recipe, space, digits, run_dir=tmp_path))
+    assert not blocks
+    with pytest.raises(runs.RunMismatchError, match="members"):
+        sweep(recipe, space, digits, run_dir=tmp_path, members=3, extend=True)
+    with pytest.raises(runs.RunMismatchError, match="members"):
+        sweep(recipe, space, digits, run_dir=tmp_path, members=8)
+
+
+@pytest.mark.parametrize("settings", [{}, {"search": dl.halving(2), "run_dir": "a"}])
+def test_what_cannot_be_extended_is_refused(settings, recipe, space, digits):
+    with pytest.raises(ValueError, match="expected the folder of a run"):
+        sweep(recipe, space, digits, extend=True, **settings)
+
+
+def test_a_run_goes_on_with_another_number_of_devices_and_blocks(
+    recipe, space, digits, tmp_path, cut_after, monkeypatch
+):
+    whole = sweep(recipe, space, digits)
+    cut_after(1)
+    with pytest.raises(Cut):
+        sweep(recipe, space, digits, run_dir=tmp_path)
+    monkeypatch.undo()
+    module = sys.modules["jaxdl.search.sweep"]
+    monkeypatch.setattr(module, "worker_devices", lambda: jax.devices()[:1])
+    same(whole, sweep(recipe, space, digits, run_dir=tmp_path))
+
+
+def test_a_second_process_is_refused_with_the_first_ones_name(
+    recipe, space, digits, tmp_path
+):
+    sweep(recipe, space, digits, run_dir=tmp_path, members=2, epochs=1)
+    with runs.read_run(tmp_path) as store:
+        said = store.specification
+    with runs.open_run(tmp_path, said):
+        with pytest.raises(runs.RunOwnedError, match=str(os.getpid())):
+            sweep(recipe, space, digits, run_dir=tmp_path, members=2, epochs=1)
+        assert read_result(tmp_path, recipe).member(0).status == "finished"
