@@ -57,6 +57,12 @@ def url(tmp_path):
     return f"sqlite:///{tmp_path}/study.db"
 
 
+def test_batches_keep_the_type_of_options_that_are_floats_and_ints():
+    space = {"x": dl.Choice([1, 2, 0.5])}
+    rungs, _ = play(optuna_search(batch=1), 8, lambda hp: hp["x"], space=space)
+    assert {rung.hparams["x"].dtype for rung in rungs} == {np.dtype(np.float32)}
+
+
 def test_members_come_in_batches_and_train_to_the_end():
     rungs, _ = play(optuna_search(batch=8), 20)
     ids = [rung.members.tolist() for rung in rungs]

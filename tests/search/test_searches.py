@@ -11,6 +11,7 @@ from jaxdl.search.rungs import Rung
 
 KEY = jax.random.key(0)
 SPACE = {"rate": dl.LogUniform(1e-3, 1.0), "kind": dl.Static(["a", "b"]), "l2": 0.5}
+ARRAY = {"x": dl.Uniform(0, 1), "l2": np.ones(24)}
 
 
 def play(search, members, epochs, errors, space=SPACE):
@@ -101,6 +102,15 @@ def test_the_brackets_of_hyperband_cost_the_same_and_climb_together():
     assert max(costs) < 1.7 * min(costs)  # whole members
 
 
+@pytest.mark.parametrize(
+    ("epochs", "firsts"), [(81, [1, 3, 9, 27, 81]), (28, [2, 4, 10, 28]), (2, [2])]
+)
+def test_hyperband_has_no_more_brackets_than_the_epochs_have_powers(epochs, firsts):
+    """With s from 0 to floor(log_3(epochs)), by hand: log_3(28) is 3.03."""
+    first = next(dl.hyperband(3)(KEY, SPACE, 200, epochs))
+    assert np.unique(first.until).tolist() == firsts
+
+
 def test_pbt_replaces_the_worst_by_changed_copies_of_the_best():
     space = SPACE | {"n": dl.IntUniform(1, 100), "c": dl.Choice([1.0, 2.0])}
     errors = np.array([0.7, 0.1, 0.2, 0.3, np.nan, 0.4, 0.5, 0.9])
@@ -140,6 +150,17 @@ def test_later_rounds_lie_where_the_best_before_them_were():
     assert abs(np.mean(rung.hparams["x"]) - 0.3) < 0.05
 
 
+def test_rounds_keep_the_type_of_options_that_are_floats_and_ints():
+    space = {"x": dl.Choice([1, 2, 0.001])}
+
+    asking = dl.coarse_to_fine(2, keep=2)(KEY, space, 30, 1)
+    first = next(asking).hparams["x"]
+    error = np.where(first < 1, 1.0, 0.0)
+    second = asking.send({"dev_error": error, "dev_loss": error}).hparams["x"]
+    assert set(second) <= {1.0, 2.0}
+    assert second.dtype == first.dtype == np.float32
+
+
 def test_sobol_fills_every_cell_and_ids_keep_their_points():
     space = {"x": dl.Uniform(0, 1), "l2": 0.5, "y": dl.Uniform(0, 1)}
     (rung,) = play(dl.sobol, 64, 1, np.zeros(64), space)
@@ -170,6 +191,7 @@ def test_sobol_fills_every_cell_and_ids_keep_their_points():
         (lambda: play(dl.pbt(5), 8, 5, []), "every=5 and epochs=5"),
         (lambda: play(dl.pbt(1), 3, 5, []), "members=3 .* at least 4 members"),
         (lambda: play(dl.coarse_to_fine(3), 20, 5, []), "members=20; .* 24"),
+        (lambda: play(dl.coarse_to_fine(2), 24, 5, [], ARRAY), "with an array"),
         (lambda: play(dl.gridded(3), 5, 5, []), "members=5 .* combinations, 6"),
         (lambda: play(dl.sobol, 0, 5, []), "members=0"),
     ],
