@@ -47,6 +47,40 @@ def check_number(search: str, name: str, value: int, *, least: int) -> None:
         )
 
 
+def check_rung(rung: Rung, trained: NDArray[np.int64], epochs: int) -> None:
+    """Checks what a search asks for.
+
+    Args:
+        rung: the next one.
+        trained: epochs of each member so far, `[members]`.
+        epochs: that no member exceeds.
+
+    Raises:
+        SpaceError: a member that there is not or that comes twice, more epochs than
+            there are, or a parent for one that has no random numbers to keep.
+    """
+    ids, counts = np.unique(rung.members, return_counts=True)
+    wrong = ids[(ids < 0) | (ids >= len(trained)) | (counts > 1)]
+    if len(wrong):
+        raise SpaceError(
+            f"the search asked for member {wrong[0]}; expected ids from 0 to "
+            f"{len(trained) - 1}, each once"
+        )
+    if np.max(rung.until, initial=0) > epochs:
+        raise SpaceError(
+            f"the search asked for {np.max(rung.until)} epochs; expected at most "
+            f"{epochs}"
+        )
+    if rung.parents is None:
+        return
+    early = rung.members[(trained[rung.members] == 0) & (trained[rung.parents] > 0)]
+    if len(early):
+        raise SpaceError(
+            f"the search gave member {early[0]} a parent before it trained; expected "
+            "it to train first, since it keeps its own random numbers"
+        )
+
+
 def ranking(standing: Standing) -> NDArray[np.int64]:
     """Returns positions, lowest dev error first, ties by dev loss.
 

@@ -19,7 +19,7 @@ from jaxdl.search.population import Population
 from jaxdl.search.record import write_run
 from jaxdl.search.repeats import Variant, data_of, expand, make_variants, mean
 from jaxdl.search.result import SweepResult
-from jaxdl.search.rungs import Asking, Rung, Search, Standing
+from jaxdl.search.rungs import Asking, Rung, Search, Standing, check_rung
 from jaxdl.search.space import is_static
 from jaxdl.search.workers import worker_devices
 from jaxdl.train import (
@@ -100,7 +100,7 @@ def sweep(
         OSError: `run_dir` cannot be written, or holds a run; a disk that fails at the
             end is a warning, and the result is returned.
         RecipeError: the recipe cannot be traced.
-        SpaceError: the space makes no sense.
+        SpaceError: the space makes no sense, or what the search asks for.
         TypeError: another kind of key.
         ValueError: `epochs`, `patience` or `repeats` is below 1, or a plan that cannot
             be.
@@ -131,6 +131,7 @@ def sweep(
     )
     population = Population(members * len(variants), epochs)
     while rung is not None:
+        check_rung(rung, population.epochs[:: len(variants)], epochs)
         expanded = expand(rung, len(variants))
         engine.train(population, expanded)
         standing = population.standing(expanded.members)
@@ -213,7 +214,7 @@ def _result(
         plan=plan,
         precisions=precisions,
         rungs=tuple(end.rungs),
-        blocks=tuple(end.blocks),
+        blocks=tuple(b and b._replace(carried=None) for b in end.blocks),
         places=end.places,
         repeats=repeats,
         folds=folds,

@@ -7,7 +7,7 @@ import pytest
 
 import jaxdl as dl
 from jaxdl.search import SpaceError, random, ranking
-from jaxdl.search.rungs import Rung
+from jaxdl.search.rungs import Rung, check_rung
 
 KEY = jax.random.key(0)
 SPACE = {"rate": dl.LogUniform(1e-3, 1.0), "kind": dl.Static(["a", "b"]), "l2": 0.5}
@@ -233,6 +233,7 @@ def test_survivors_have_the_bits_of_a_sweep_without_rungs(
     full = search(KEY, space, 40, 4)
     if next(full).until.min() == 4:
         return
+    assert all(block.carried is None for block in pruned.blocks if block)
     for i in survivors:
         same_bits(pruned.member(i), whole.member(i))
         assert pruned.status[i] == "finished"
@@ -297,6 +298,37 @@ def test_a_member_that_a_search_leaves_out_is_told(recipe, space, digits):
     assert int(result.ranking()[-1]) == 2
     with pytest.raises(ValueError, match="member 2 never trained"):
         result.member(2)
+
+
+@pytest.mark.parametrize(
+    ("rung", "message"),
+    [
+        (
+            Rung([0, 3], {}, np.full(2, 2)),
+            "member 3; expected ids from 0 to 2, each on",
+        ),
+        (Rung([0, -1], {}, np.full(2, 2)), "member -1; expected ids from 0 to 2"),
+        (Rung([1, 1], {}, np.full(2, 2)), "member 1; expected ids .* each once"),
+        (Rung([0, 1], {}, np.array([1, 5])), "5 epochs; expected at most 4"),
+        (
+            Rung([0, 2], {}, np.full(2, 2), np.array([0, 1])),
+            "member 2 .* before it trained",
+        ),
+    ],
+)
+def test_rungs_that_cannot_be_are_refused_before_they_train(rung, message):
+    rung = rung._replace(members=np.array(rung.members))
+    with pytest.raises(SpaceError, match=message):
+        check_rung(rung, np.array([1, 1, 0]), 4)
+
+
+def test_a_sweep_refuses_a_search_that_asks_for_too_much(recipe, space, digits):
+    def greedy(key, space, members, epochs):
+        hparams = dl.sample(key, space, members)
+        yield Rung(np.arange(members), hparams, np.full(members, epochs + 1))
+
+    with pytest.raises(SpaceError, match="5 epochs; expected at most 4"):
+        sweep(recipe, space, digits, members=2, search=greedy)
 
 
 def test_ranking_puts_what_is_not_finite_last():
