@@ -178,6 +178,13 @@ def test_spaces_that_leave_nothing_to_propose_are_refused(space, message):
         play(optuna_search(), 4, space=space)
 
 
+@pytest.mark.parametrize("name", ["BaseSampler", "GridSampler", "PartialFixedSampler"])
+def test_samplers_that_ask_for_more_than_a_seed_are_no_names(name):
+    with pytest.raises(ValueError, match="expected one of .*TPESampler") as refused:
+        optuna_search(name)
+    assert name not in str(refused.value).partition("expected")[2]
+
+
 def test_bad_settings_are_refused_before_anything_trains(url):
     with pytest.raises(SpaceError, match="batch=0"):
         optuna_search(batch=0)
