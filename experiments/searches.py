@@ -2,11 +2,11 @@
 
     python experiments/searches.py [seeds]
 
-A network with 16 hidden units on 10,000 pictures of clothes, 5,000 of the dev set;
-128 configurations, at most 16 epochs each; momentum with a rate that stays as it is unless the search changes
-it. Every search is repeated with the same seeds. Halving asks a quarter to go on at 1
-and 4 epochs; population based training exchanges every 2 epochs; TPE is Optuna's, and
-proposes 64 at once.
+A network with 16 hidden units on 10,000 pictures of clothes, chosen by 5,000 of the dev
+set; 128 configurations, at most 16 epochs each; momentum with a rate that stays as it
+is unless the search changes it. Every search is repeated with the same seeds. Halving
+asks a quarter to go on at 1 and 4 epochs; population based training exchanges every 2
+epochs; TPE is Optuna's, and proposes 64 at once.
 """
 
 import sys
