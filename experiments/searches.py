@@ -2,11 +2,11 @@
 
     python experiments/searches.py [seeds]
 
-A network with 32 hidden units on 10,000 pictures of clothes; 128 configurations, at
-most 16 epochs each; momentum with a rate that stays as it is unless the search changes
-it. Every search is repeated with the same seeds. Halving asks a quarter to go on at 1
-and 4 epochs; population based training exchanges every 2 epochs; TPE is Optuna's, and
-proposes 64 at once.
+A network with 16 hidden units on 10,000 pictures of clothes, chosen by 5,000 of the dev
+set; 128 configurations, at most 16 epochs each; momentum with a rate that stays as it
+is unless the search changes it. Every search is repeated with the same seeds. Halving
+asks a quarter to go on at 1 and 4 epochs; population based training exchanges every 2
+epochs; TPE is Optuna's, and proposes 64 at once.
 """
 
 import sys
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 import jaxdl as dl
 from jaxdl import nn, optim, terminal
 
-MEMBERS, EPOCHS, EXAMPLES = 128, 16, 10_000
+MEMBERS, EPOCHS, TRAIN, DEV = 128, 16, 10_000, 5_000
 
 
 class Hparams(NamedTuple):
@@ -38,7 +38,7 @@ SPACE = Hparams(
 
 
 def recipe(hp: Hparams) -> dl.Recipe:
-    hidden = (nn.dense(32, use_bias=False), nn.batch_norm(), nn.relu)
+    hidden = (nn.dense(16, use_bias=False), nn.batch_norm(), nn.relu)
     return dl.Recipe(
         model=nn.serial(nn.flatten, *hidden, nn.dropout(hp.keep_prob), nn.dense(10)),
         optimizer=optim.momentum(hp.learning_rate, beta=hp.beta),
@@ -88,12 +88,13 @@ def mean_and_error(values: NDArray) -> str:
 
 def main(seeds: int) -> None:
     clothes = dl.data.load("fashion_mnist")
-    train = jax.tree.map(lambda x: x[:EXAMPLES], clothes.train)
-    data = clothes._replace(train=train)
-    found = {  # [seeds, 3]
-        name: np.array([outcome(search, data, seed) for seed in range(seeds)])
-        for name, search in searches().items()
-    }
+    train = jax.tree.map(lambda x: x[:TRAIN], clothes.train)
+    dev = jax.tree.map(lambda x: x[:DEV], clothes.dev)
+    data = clothes._replace(train=train, dev=dev)
+    found = {}  # [seeds, 3]
+    for name, search in searches().items():
+        print(name, file=sys.stderr, flush=True)
+        found[name] = np.array([outcome(search, data, s) for s in range(seeds)])
     random = found["random"]
     rows = [
         [

@@ -117,7 +117,7 @@ def _features(hparams: Any, scores: NDArray[np.float64]) -> dict[str, NDArray[An
             "members say of importance is chance"
         )
     codes = {name: _codes(column) for name, column in columns.items()}
-    varied = {n: code for n, code in codes.items() if np.nanmax(code) > 0}
+    varied = {n: code for n, code in codes.items() if (code > 0).any()}
     if not varied or np.ptp(finite) == 0:
         what = "hyperparameters" if not varied else "scores"
         raise ValueError(f"got {what} that are all the same; expected some that differ")

@@ -1,6 +1,7 @@
 """Optuna: its samplers propose members, and its storage keeps the finished study."""
 
 import contextlib
+import inspect
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -26,6 +27,7 @@ from jaxdl.search.rungs import Asking, check_number
 from jaxdl.search.space import sample
 from jaxdl.train import HPARAMS, flatten
 
+VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 NOT_WRITTEN = "the study could not be written to Optuna's storage ({}: {})"
 
 
@@ -61,7 +63,7 @@ def optuna_search(
         SpaceError: `batch` is below 1; or, when the search begins, the space holds an
             array or no distribution, or the storage has a study of that name.
         TypeError: `sampler` is a sampler itself.
-        ValueError: Optuna has no sampler of that name.
+        ValueError: Optuna has no sampler of that name that needs no more than a seed.
 
     Source: Akiba et al., Optuna: A Next-generation Hyperparameter Optimization
     Framework, 2019.
@@ -110,10 +112,19 @@ def _optuna() -> Any:
 
 def _named(name: str) -> Any:
     samplers = _optuna().samplers
-    known = [n for n in samplers.__all__ if n.endswith("Sampler")]
+    known = {n: getattr(samplers, n) for n in samplers.__all__ if n.endswith("Sampler")}
+    known = {n: sampler for n, sampler in known.items() if _asks_for_a_seed(sampler)}
     if name not in known:
         raise ValueError(f"got sampler={name!r}; expected one of {', '.join(known)}")
-    return getattr(samplers, name)
+    return known[name]
+
+
+def _asks_for_a_seed(sampler: Any) -> bool:
+    """Returns whether a class makes a sampler of a seed and nothing else."""
+    asked = inspect.signature(sampler).parameters.values()
+    needed = [p for p in asked if p.default is p.empty and p.kind not in VARIADIC]
+    seed = any(p.name == "seed" for p in asked)
+    return seed and not needed and not inspect.isabstract(sampler)
 
 
 def _tpe(seed: int) -> Any:

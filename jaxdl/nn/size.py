@@ -6,7 +6,7 @@ not live exactly zero, so that it computes what it would at the live size alone.
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import jax
 import jax.numpy as jnp
@@ -54,14 +54,21 @@ class Size:
 
     __radd__, __rmul__ = __add__, __mul__
 
-    def __index__(self) -> int:
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Size):
+            self._refuse()  # False would take a branch for all models
+        return (self.live, self.bound) == (other.live, other.bound)
+
+    def _refuse(self, *_: Any) -> NoReturn:
         raise TypeError(
             "got a Size where a plain number is wanted: it is another one for each "
-            "model. Give it to layers, compute with + - * // and plain ints, or make "
-            "the hyperparameter Static([...]) in the space"
+            "model. Give it to layers, compute with + - * // and plain ints, or with "
+            "its traced count .live, or make the hyperparameter Static([...]) in the "
+            "space"
         )
 
-    __float__ = __bool__ = __index__
+    __index__ = __float__ = __bool__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
+    __truediv__ = __rtruediv__ = __pow__ = __rpow__ = __rsub__ = _refuse
 
     def _map(self, function: Callable[[Any], Any], n: Any) -> "Size":
         if isinstance(n, bool) or not isinstance(n, int):

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from jaxdl.data import Dataset
 from jaxdl.nn.layer import Shape
 from jaxdl.search.groups import Group
+from jaxdl.search.plan import MAX_PROGRAMS
 from jaxdl.search.workers import cores
 from jaxdl.train import (
     Part,
@@ -213,7 +214,7 @@ def _typed_key(carried: Carried) -> Carried:
     return train_state._replace(key=key), progress
 
 
-@functools.lru_cache(maxsize=32)
+@functools.lru_cache(maxsize=MAX_PROGRAMS)
 def _jitted(
     recipe: RecipeFunction,
     structure: Structure,

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 
 from jaxdl.search.distributions import SpaceError, is_distribution
-from jaxdl.search.refine import grid, refine
+from jaxdl.search.refine import check_varies, grid, refine
 from jaxdl.search.rungs import Asking, Rung, Search, check_number
 from jaxdl.search.space import fill, sample
 from jaxdl.train import HPARAMS, ROUND, flatten
@@ -83,7 +83,8 @@ def coarse_to_fine(rounds: int = 3, *, keep: int = 8) -> Search:
 
     Raises:
         SpaceError: a number is below its least; or, when the search begins, a round
-            would have fewer than `keep` members.
+            would have fewer than `keep` members, or the space holds an array or no
+            distribution.
     """
     check_number("coarse_to_fine", "rounds", rounds, least=2)
     check_number("coarse_to_fine", "keep", keep, least=2)
@@ -94,6 +95,7 @@ def coarse_to_fine(rounds: int = 3, *, keep: int = 8) -> Search:
                 f"coarse_to_fine got members={members}; expected at least {keep} for "
                 f"each of {rounds} rounds, {rounds * keep}"
             )
+        check_varies(space)
         drawn, scores, narrowed = [], [], space
         for number, ids in enumerate(np.array_split(np.arange(members), rounds)):
             round_key = jax.random.fold_in(jax.random.fold_in(key, ROUND), number)

@@ -74,8 +74,8 @@ def hyperband(eta: int = 3) -> Search:
 
     def search(key: jax.Array, space: Any, members: int, epochs: int) -> Asking:
         firsts = [epochs]
-        while firsts[-1] > 1:
-            firsts.append(-(-firsts[-1] // eta))
+        while eta ** len(firsts) <= epochs:
+            firsts.append(-(-epochs // eta ** len(firsts)))
         shares = np.array([eta**s / (s + 1) for s in range(len(firsts))])
         if members < len(firsts):
             raise SpaceError(

@@ -112,10 +112,13 @@ def check_varies(space: Any) -> None:
 def given(values: Sequence[Any], dist: Any) -> Any:
     """Returns one value a member of a distribution, as a leaf of a space.
 
-    Static ones are the plain values they are.
+    Static ones are the plain values they are; those of a choice have the type of its
+    options, whichever of them came.
     """
     if isinstance(dist, AsSize):
         return AsSize(np.asarray(values))
+    if isinstance(dist, Choice):
+        return np.asarray(values, np.asarray(dist.options).dtype)
     column = np.empty(len(values), object)
     column[:] = values
     return column if isinstance(dist, Static) else np.asarray(values)
@@ -147,9 +150,9 @@ def _narrowed(dist: Any, values: NDArray[Any]) -> Any:
         found = {(type(value), value) for value in values}
         return Static([o for o in dist.options if (type(o), o) in found])
     if isinstance(dist, Choice):
-        rounded = np.asarray(dist.options, values.dtype)  # as the programs have them
-        kept = np.isin(rounded, values)
-        return Choice([o for o, k in zip(dist.options, kept, strict=True) if k])
+        options = np.asarray(dist.options)  # floats, if any of them is one
+        rounded = options.astype(values.dtype)  # as the programs have them
+        return Choice(options[np.isin(rounded, values)].tolist())
     low, high = _widened(dist, values.astype(float))
     if low == high:
         return Choice([low])

@@ -76,8 +76,13 @@ def variant(
 
     Raises:
         DataError: as `sweep`.
-        IndexError: there is no such fold.
+        IndexError: there is no such repeat or fold.
     """
+    if repeat < 0:
+        raise IndexError(f"got repeat={repeat}; expected at least 0")
+    if not 0 <= fold < (folds or 1):
+        known = f"0..{folds - 1}" if folds else "0, since there are no folds"
+        raise IndexError(f"got fold={fold}; expected {known}")
     data, variants = make_variants(data, _repeat_key(key, repeat), 1, folds)
     return data_of(variants[fold], data), variants[fold].key
 

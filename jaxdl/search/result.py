@@ -252,7 +252,7 @@ def make_result(
         plan=plan,
         precisions=tuple(sorted(precisions)),
         rungs=tuple(end.rungs),
-        blocks=tuple(end.blocks),
+        blocks=tuple(b and b._replace(carried=None) for b in end.blocks),
         places=end.places,
         repeats=repeats,
         folds=folds,

@@ -47,6 +47,33 @@ def check_number(search: str, name: str, value: int, *, least: int) -> None:
         )
 
 
+def check_rung(rung: Rung, members: int, epochs: int) -> None:
+    """Checks what a search asks for.
+
+    Args:
+        rung: the next one.
+        members: how many there are.
+        epochs: that no member exceeds.
+
+    Raises:
+        SpaceError: a member that there is not or that comes twice, or more epochs than
+            there are.
+    """
+    ids, counts = np.unique(rung.members, return_counts=True)
+    named = ids if rung.parents is None else np.append(ids, rung.parents)
+    wrong = [*ids[counts > 1], *named[(named < 0) | (named >= members)]]
+    if wrong:
+        raise SpaceError(
+            f"the search asked for member {wrong[0]}; expected ids from 0 to "
+            f"{members - 1}, each once"
+        )
+    if np.max(rung.until, initial=0) > epochs:
+        raise SpaceError(
+            f"the search asked for {np.max(rung.until)} epochs; expected at most "
+            f"{epochs}"
+        )
+
+
 def ranking(standing: Standing) -> NDArray[np.int64]:
     """Returns positions, lowest dev error first, ties by dev loss.
 

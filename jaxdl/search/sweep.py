@@ -27,7 +27,7 @@ from jaxdl.search.repeats import (
     step_keys,
 )
 from jaxdl.search.result import SweepResult, make_result
-from jaxdl.search.rungs import Asking, Rung, Search
+from jaxdl.search.rungs import Asking, Rung, Search, check_rung
 from jaxdl.search.space import is_static
 from jaxdl.search.workers import worker_devices
 from jaxdl.train import (
@@ -111,7 +111,7 @@ def sweep(
             there; when the results fail to be written at the end, that is a warning.
         RecipeError: the recipe cannot be traced.
         RunMismatchError: `run_dir` holds a run of another sweep.
-        SpaceError: the space makes no sense.
+        SpaceError: the space makes no sense, or what the search asks for.
         TypeError: another kind of key.
         ValueError: `epochs`, `patience` or `repeats` is below 1, a plan that cannot be,
             or nothing to extend.
@@ -198,6 +198,7 @@ def _train(
 ) -> None:
     """Trains the rungs that a search asks for, from the first to the last."""
     while True:
+        check_rung(rung, len(population.fate) // variants, population.most)
         expanded = expand(rung, variants)
         engine.train(population, expanded)
         standing = population.standing(expanded.members)

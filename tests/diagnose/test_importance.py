@@ -100,6 +100,12 @@ def test_a_hyperparameter_that_does_not_always_apply_counts_where_it_does(drawn)
     assert whole.shares["keep"] > 0.95
 
 
+def test_an_option_that_nobody_chose_has_no_share(drawn):
+    never = np.full(512, np.nan)
+    found = importance({"keep": drawn["keep"], "never": never}, drawn["keep"])
+    assert found.shares == {"keep": 1}
+
+
 @pytest.mark.parametrize(
     ("hparams", "scores", "message"),
     [

@@ -57,6 +57,12 @@ def url(tmp_path):
     return f"sqlite:///{tmp_path}/study.db"
 
 
+def test_batches_keep_the_type_of_options_that_are_floats_and_ints():
+    space = {"x": dl.Choice([1, 2, 0.5])}
+    rungs, _ = play(optuna_search(batch=1), 8, lambda hp: hp["x"], space=space)
+    assert {rung.hparams["x"].dtype for rung in rungs} == {np.dtype(np.float32)}
+
+
 def test_members_come_in_batches_and_train_to_the_end():
     rungs, _ = play(optuna_search(batch=8), 20)
     ids = [rung.members.tolist() for rung in rungs]
@@ -170,6 +176,13 @@ def test_a_search_logs_nothing_and_leaves_the_verbosity_alone(url, monkeypatch):
 def test_spaces_that_leave_nothing_to_propose_are_refused(space, message):
     with pytest.raises(SpaceError, match=message):
         play(optuna_search(), 4, space=space)
+
+
+@pytest.mark.parametrize("name", ["BaseSampler", "GridSampler", "PartialFixedSampler"])
+def test_samplers_that_ask_for_more_than_a_seed_are_no_names(name):
+    with pytest.raises(ValueError, match="expected one of .*TPESampler") as refused:
+        optuna_search(name)
+    assert name not in str(refused.value).partition("expected")[2]
 
 
 def test_bad_settings_are_refused_before_anything_trains(url):

@@ -306,6 +306,20 @@ def test_the_best_is_the_first_member_of_the_best_configuration(repeated):
 
 
 @pytest.mark.parametrize(
+    ("which", "error", "message"),
+    [
+        ({"repeat": -1}, IndexError, "got repeat=-1; expected at least 0"),
+        ({"fold": -1, "folds": 2}, IndexError, "got fold=-1; expected 0..1"),
+        ({"fold": 2, "folds": 2}, IndexError, "got fold=2; expected 0..1"),
+        ({"fold": 1}, IndexError, "got fold=1; expected 0, since there are no folds"),
+    ],
+)
+def test_a_variant_that_there_is_not(which, error, message, digits):
+    with pytest.raises(error, match=message):
+        variant(digits, KEY, **which)
+
+
+@pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"repeats": 0}, "got repeats=0; expected an int of at least 1"),

@@ -7,10 +7,11 @@ import pytest
 
 import jaxdl as dl
 from jaxdl.search import SpaceError, random, ranking
-from jaxdl.search.rungs import Rung
+from jaxdl.search.rungs import Rung, check_rung
 
 KEY = jax.random.key(0)
 SPACE = {"rate": dl.LogUniform(1e-3, 1.0), "kind": dl.Static(["a", "b"]), "l2": 0.5}
+ARRAY = {"x": dl.Uniform(0, 1), "l2": np.ones(24)}
 
 
 def play(search, members, epochs, errors, space=SPACE):
@@ -101,6 +102,15 @@ def test_the_brackets_of_hyperband_cost_the_same_and_climb_together():
     assert max(costs) < 1.7 * min(costs)  # whole members
 
 
+@pytest.mark.parametrize(
+    ("epochs", "firsts"), [(81, [1, 3, 9, 27, 81]), (28, [2, 4, 10, 28]), (2, [2])]
+)
+def test_hyperband_has_no_more_brackets_than_the_epochs_have_powers(epochs, firsts):
+    """With s from 0 to floor(log_3(epochs)), by hand: log_3(28) is 3.03."""
+    first = next(dl.hyperband(3)(KEY, SPACE, 200, epochs))
+    assert np.unique(first.until).tolist() == firsts
+
+
 def test_pbt_replaces_the_worst_by_changed_copies_of_the_best():
     space = SPACE | {"n": dl.IntUniform(1, 100), "c": dl.Choice([1.0, 2.0])}
     errors = np.array([0.7, 0.1, 0.2, 0.3, np.nan, 0.4, 0.5, 0.9])
@@ -140,6 +150,17 @@ def test_later_rounds_lie_where_the_best_before_them_were():
     assert abs(np.mean(rung.hparams["x"]) - 0.3) < 0.05
 
 
+def test_rounds_keep_the_type_of_options_that_are_floats_and_ints():
+    space = {"x": dl.Choice([1, 2, 0.001])}
+
+    asking = dl.coarse_to_fine(2, keep=2)(KEY, space, 30, 1)
+    first = next(asking).hparams["x"]
+    error = np.where(first < 1, 1.0, 0.0)
+    second = asking.send({"dev_error": error, "dev_loss": error}).hparams["x"]
+    assert set(second) <= {1.0, 2.0}
+    assert second.dtype == first.dtype == np.float32
+
+
 def test_sobol_fills_every_cell_and_ids_keep_their_points():
     space = {"x": dl.Uniform(0, 1), "l2": 0.5, "y": dl.Uniform(0, 1)}
     (rung,) = play(dl.sobol, 64, 1, np.zeros(64), space)
@@ -170,6 +191,7 @@ def test_sobol_fills_every_cell_and_ids_keep_their_points():
         (lambda: play(dl.pbt(5), 8, 5, []), "every=5 and epochs=5"),
         (lambda: play(dl.pbt(1), 3, 5, []), "members=3 .* at least 4 members"),
         (lambda: play(dl.coarse_to_fine(3), 20, 5, []), "members=20; .* 24"),
+        (lambda: play(dl.coarse_to_fine(2), 24, 5, [], ARRAY), "with an array"),
         (lambda: play(dl.gridded(3), 5, 5, []), "members=5 .* combinations, 6"),
         (lambda: play(dl.sobol, 0, 5, []), "members=0"),
     ],
@@ -211,6 +233,7 @@ def test_survivors_have_the_bits_of_a_sweep_without_rungs(
     full = search(KEY, space, 40, 4)
     if next(full).until.min() == 4:
         return
+    assert all(block.carried is None for block in pruned.blocks if block)
     for i in survivors:
         same_bits(pruned.member(i), whole.member(i))
         assert pruned.status[i] == "finished"
@@ -275,6 +298,37 @@ def test_a_member_that_a_search_leaves_out_is_told(recipe, space, digits):
     assert int(result.ranking()[-1]) == 2
     with pytest.raises(ValueError, match="member 2 never trained"):
         result.member(2)
+
+
+@pytest.mark.parametrize(
+    ("rung", "message"),
+    [
+        (
+            Rung([0, 3], {}, np.full(2, 2)),
+            "member 3; expected ids from 0 to 2, each on",
+        ),
+        (Rung([0, -1], {}, np.full(2, 2)), "member -1; expected ids from 0 to 2"),
+        (Rung([1, 1], {}, np.full(2, 2)), "member 1; expected ids .* each once"),
+        (Rung([0, 1], {}, np.array([1, 5])), "5 epochs; expected at most 4"),
+        (
+            Rung([0, 2], {}, np.full(2, 2), np.array([0, -1])),
+            "member -1; expected ids from 0 to 2",
+        ),
+    ],
+)
+def test_rungs_that_cannot_be_are_refused_before_they_train(rung, message):
+    rung = rung._replace(members=np.array(rung.members))
+    with pytest.raises(SpaceError, match=message):
+        check_rung(rung, 3, 4)
+
+
+def test_a_sweep_refuses_a_search_that_asks_for_too_much(recipe, space, digits):
+    def greedy(key, space, members, epochs):
+        hparams = dl.sample(key, space, members)
+        yield Rung(np.arange(members), hparams, np.full(members, epochs + 1))
+
+    with pytest.raises(SpaceError, match="5 epochs; expected at most 4"):
+        sweep(recipe, space, digits, members=2, search=greedy)
 
 
 def test_ranking_puts_what_is_not_finite_last():

@@ -14,6 +14,7 @@ from jaxdl.data import DataError
 from jaxdl.search import SpaceError
 from jaxdl.search.blocks import (
     Shared,
+    _jitted,
     compile_all,
     lower,
     make_blocks,
@@ -21,6 +22,7 @@ from jaxdl.search.blocks import (
 )
 from jaxdl.search.engine import _reporter
 from jaxdl.search.groups import Group, groups
+from jaxdl.search.plan import MAX_PROGRAMS
 from jaxdl.search.workers import place
 from jaxdl.train.progress import DIVERGED, RUNNING, STOPPED
 
@@ -238,6 +240,11 @@ def test_rounds_and_repeats_trace_and_compile_nothing(make_recipe, space, digits
     first = len(traces)
     sweep(recipe, space, digits, members=40, key=jax.random.key(5))
     assert len(traces) == first > 0
+
+
+def test_as_many_programs_are_remembered_as_a_space_may_have():
+    remembered = _jitted.cache_parameters()["maxsize"]
+    assert remembered >= MAX_PROGRAMS
 
 
 # the result
