@@ -72,10 +72,8 @@ class Engine:
         """
         population.enter(rung)
         if self.keeper is not None:
-            for block in self.keeper.restore(population.number, rung):
-                # What follows something damaged cannot be gone on from.
-                if (population.epochs[block.group.members] == block.group.first).all():
-                    self._record(population, [block])
+            kept = self.keeper.restore(population.number, rung)
+            self.keeper.forget(population.restore(kept))
             population.start_over(rung)
         blocks = self._blocks(population, rung)
         if not blocks:

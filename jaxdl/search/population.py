@@ -94,6 +94,17 @@ class Population:
         train_state, progress = jax.tree.map(lambda *x: np.stack(x), *rows)
         return train_state._replace(key=self.keys[members]), progress
 
+    def restore(self, kept: list[Trained]) -> list[Trained]:
+        """Takes in what was kept of a rung; returns what nobody needs now.
+
+        What follows something that is lost cannot be gone on from, and is left out.
+        """
+        forgotten = []
+        for block in kept:
+            if (self.epochs[block.group.members] == block.group.first).all():
+                forgotten += self.record([block])
+        return forgotten
+
     def record(self, trained: list[Trained]) -> list[Trained]:
         """Takes in what blocks have become; returns those that nobody needs now."""
         for block in trained:

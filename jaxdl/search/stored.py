@@ -24,15 +24,18 @@ from jaxdl.search.keep import Keeper
 from jaxdl.search.plan import MAX_PROGRAMS, Plan
 from jaxdl.search.population import Population
 from jaxdl.search.result import SweepResult, make_result
-from jaxdl.search.rungs import Rung
+from jaxdl.search.rungs import Rung, check_rung
 from jaxdl.train import (
     Member,
     Outline,
+    RecipeError,
     RecipeFunction,
     Structure,
     canonical,
     trace,
 )
+
+MOST_VALUES = 2**28  # of a metric; what says more is refused
 
 
 @jax.tree_util.register_pytree_with_keys_class
@@ -74,17 +77,32 @@ def read_result(run_dir: str | os.PathLike[str], recipe: RecipeFunction) -> Swee
         RunMismatchError: the recipe is not the run's own.
     """
     with runs.read_run(run_dir) as store:
-        said = store.specification
-        space = _space(said)
-        rungs = [_rung(said, *stored) for stored in store.rungs()]
-        outlines = _outlines(recipe, said, space)
-        variants = said["repeats"] * (said["folds"] or 1)
-        unused = np.zeros((said["members"] * variants, 2), np.uint32)  # keys
-        population = Population(unused, said["epochs"])
-        keeper = Keeper(store, space, outlines, variants, said["patience"] is not None)
-        for number, rung in enumerate(rungs):
-            population.enter(rung)
-            population.record(keeper.restored(number, rung))
+        try:
+            return _result(store, recipe)
+        except (RecipeError, runs.RunMismatchError):
+            raise
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            raise runs.DamagedError(
+                f"the run in {run_dir} says what no sweep says ({error!r:.200}); "
+                "expected one that nothing else has written to"
+            ) from error
+
+
+def _result(store: runs.Store, recipe: RecipeFunction) -> SweepResult:
+    said = store.specification
+    variants = _variants(said)
+    space = _space(said)
+    rungs = [_rung(said, *stored) for stored in store.rungs()]
+    if not rungs:
+        raise FileNotFoundError(f"nothing has trained yet in {store.folder}")
+    outlines = _outlines(recipe, said, space)
+    unused = np.zeros((said["members"] * variants, 2), np.uint32)  # keys
+    population = Population(unused, said["epochs"])
+    keeper = Keeper(store, space, outlines, variants, said["patience"] is not None)
+    for number, rung in enumerate(rungs):
+        check_rung(rung, len(unused), said["epochs"])
+        population.enter(rung)
+        population.restore(keeper.restored(number, rung))
     key = jax.random.wrap_key_data(jnp.array(said["key"], jnp.uint32))
     settings = {n: said[n] for n in ("patience", "repeats", "folds")}
     precisions = said["precision"]
@@ -109,6 +127,15 @@ def load_member(
         ValueError: it has not trained.
     """
     return read_result(run_dir, recipe).member(member)
+
+
+def _variants(said: Mapping[str, Any]) -> int:
+    """Returns V, having checked that all members' metrics fit into memory."""
+    members, epochs, repeats = (said[n] for n in ("members", "epochs", "repeats"))
+    variants = repeats * (said["folds"] or 1)
+    if min(members, epochs, variants) < 1 or members * variants * epochs > MOST_VALUES:
+        raise ValueError(f"{members} members of {variants}, {epochs} epochs")
+    return variants
 
 
 def _space(said: Mapping[str, Any]) -> Any:

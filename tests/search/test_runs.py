@@ -1,7 +1,9 @@
 """Runs that are cut short, gone on with, read again and replayed to the bit."""
 
 import contextlib
+import json
 import os
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -210,3 +212,28 @@ def test_a_second_process_is_refused_with_the_first_ones_name(
         with pytest.raises(runs.RunOwnedError, match=str(os.getpid())):
             sweep(recipe, space, digits, run_dir=tmp_path, members=2, epochs=1)
         assert read_result(tmp_path, recipe).member(0).status == "finished"
+
+
+JUNK = (None, -1, 0, 2**70, 1.5, "x", "", [], [[]], {}, {"x": 1}, True, [1] * 9)
+
+
+def test_a_hostile_specification_is_refused(recipe, space, digits, tmp_path):
+    sweep(recipe, space, digits, run_dir=tmp_path, members=2, epochs=1)
+    path = tmp_path / "run.sqlite"
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        parts = dict(database.execute("SELECT part, value FROM specification"))
+        for part, value in parts.items():
+            for junk in JUNK:
+                database.execute(
+                    "UPDATE specification SET value = ? WHERE part = ?",
+                    (json.dumps(junk), part),
+                )
+                database.commit()
+                # Either nobody reads the part, or it is refused in plain words.
+                with contextlib.suppress(OSError, runs.RunMismatchError):
+                    assert len(read_result(tmp_path, recipe).status) <= 9
+            database.execute(
+                "UPDATE specification SET value = ? WHERE part = ?", (value, part)
+            )
+            database.commit()
+    assert read_result(tmp_path, recipe).status.tolist() == ["finished"] * 2
