@@ -10,6 +10,7 @@ import numpy as np
 from jaxdl import runs
 from jaxdl.data import Splits, check
 from jaxdl.search.blocks import Shared
+from jaxdl.search.distributions import SpaceError
 from jaxdl.search.draws import random
 from jaxdl.search.either import blanked
 from jaxdl.search.engine import Engine
@@ -19,7 +20,14 @@ from jaxdl.search.population import Population
 from jaxdl.search.record import write_run
 from jaxdl.search.repeats import Variant, data_of, expand, make_variants, mean
 from jaxdl.search.result import SweepResult
-from jaxdl.search.rungs import Asking, Rung, Search, Standing, check_rung
+from jaxdl.search.rungs import (
+    Asking,
+    Rung,
+    Search,
+    Standing,
+    check_number,
+    check_rung,
+)
 from jaxdl.search.space import is_static
 from jaxdl.search.workers import worker_devices
 from jaxdl.train import (
@@ -110,6 +118,9 @@ def sweep(
     check_patience(patience)
     if plan is not None:
         check_plan(plan)
+    check_number("sweep", "members", members, least=1)
+    if search is not None and not callable(search):
+        raise SpaceError(f"got search={search!r}; expected such as jaxdl.halving(3)")
     check(data)
     data, variants = make_variants(data, key, repeats, folds)
     asking = (search or random)(key, space, members, epochs)
