@@ -35,7 +35,8 @@ def run_sweep(options: argparse.Namespace) -> int:
     if result.diverged().all():
         print(f"\nall {options.members} {name}s diverged: lower the learning rates")
         return 1
-    _print_importance(result)
+    if all((rung.until == options.epochs).all() for rung in result.rungs):
+        _print_importance(result)  # of dev errors after the same number of epochs
     name = f"{name} {result.ranking()[0]}"
     if result.variants > 1:
         _print_noise(name, result)

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxdl.nn.size import Shape, Size, bound, is_size, only_live
 
@@ -74,10 +75,17 @@ def as_layer(layer: Layer | Callable[[jax.Array], jax.Array]) -> Layer:
 def _out_shape(function: Callable, in_shape: Shape, out: tuple[int, ...]) -> Shape:
     """Returns the shape that a plain function gives, with the sizes of its input.
 
-    It may keep the shape, or all of it but the sides of images, or be `flatten`.
+    It may keep the shape, or all of it but the sides of images, or be `flatten`; a
+    feature must not depend on those behind it, such as by a sum over all of them.
     """
     if not any(is_size(size) for size in in_shape):
         return out
+    if function is not flatten and _looks_behind(function, in_shape):
+        raise ValueError(
+            f"{getattr(function, '__name__', function)} got examples of shape "
+            f"{in_shape}, and a feature of its result depends on one behind it; "
+            "expected each to be by itself, since those beyond a Size are not to count"
+        )
     if out == tuple(bound(size) for size in in_shape):
         return in_shape
     *sides, features = in_shape
@@ -91,6 +99,20 @@ def _out_shape(function: Callable, in_shape: Shape, out: tuple[int, ...]) -> Sha
         "which has a Size; expected a function that keeps the shape, or that of the "
         "last axis, or nn.flatten"
     )
+
+
+def _looks_behind(function: Callable, in_shape: Shape) -> bool:
+    """Returns whether the last feature has a part in the others; False if unknown.
+
+    It is unknown of a function with a traced hyperparameter in it.
+    """
+    ones = np.ones((1, *(bound(size) for size in in_shape)))
+    other = ones.copy()
+    other[..., -1] = 2
+    with jax.ensure_compile_time_eval():
+        one, two = (function(jnp.asarray(x, float)) for x in (ones, other))
+        same = jnp.array_equal(one[..., :-1], two[..., :-1], equal_nan=True)
+        return not isinstance(same, jax.core.Tracer) and not same
 
 
 def serial(*layers: Layer | Callable[[jax.Array], jax.Array]) -> Layer:
@@ -132,7 +154,8 @@ def residual(*layers: Layer | Callable[[jax.Array], jax.Array]) -> Layer:
     Parameters and state are those of the serial part.
 
     Args:
-        *layers: layers or plain functions that together keep the shape.
+        *layers: layers or plain functions that together keep the shape; of a `Size`
+            its bound, since what is live in it is known in the program alone.
 
     Raises:
         ValueError: they change the shape of an example.

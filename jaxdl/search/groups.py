@@ -91,8 +91,9 @@ def structures(space: Any, most: int) -> list[Structure]:
     count = _count(space)
     if count > most:
         raise SpaceError(
-            f"the space has {count} combinations of static values, each a program to "
-            f"compile; expected at most {most}: fewer options, or traced numbers"
+            f"the space has {count} combinations of static values and bounds of sizes, "
+            f"each a program to compile; expected at most {most}: fewer options, "
+            "narrower ranges of sizes, or traced numbers"
         )
     need = needs(space)
     rows = combinations([static_options(leaf) for leaf in leaves], need)

@@ -97,7 +97,10 @@ def hyperband(eta: int = 3) -> Search:
 
 
 def side_by_side(searches: list[Asking]) -> Asking:
-    """Yields the rungs of several searches as one, as long as any of them goes on."""
+    """Yields the rungs of several searches as one, as long as any of them goes on.
+
+    These have no parents.
+    """
     rungs = [next(search) for search in searches]
     while rungs:
         together = Rung(

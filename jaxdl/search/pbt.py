@@ -26,7 +26,8 @@ def pbt(every: int, *, share: float = 0.25, step: float = 0.1) -> Search:
     hyperparameters (exploit), of which the traced numbers are changed (explore). A
     range's value moves up or down by `step` of the range, on the range's own scale and
     at most to its ends; a choice is drawn anew with probability `step`. A member that
-    diverged is one of the worst. A member keeps its own random numbers.
+    diverged is one of the worst. A member keeps its own random numbers. With early
+    stopping, who has stopped stays so, and so does who goes on from it.
 
     Args:
         every: epochs between exchanges, at least 1.
@@ -50,7 +51,7 @@ def pbt(every: int, *, share: float = 0.25, step: float = 0.1) -> Search:
         _check_size(every, share, members, epochs)
         words = np.asarray(jax.random.key_data(jax.random.fold_in(key, EXPLORE)))
         draws = np.random.default_rng(words)
-        ids, few = np.arange(members), math.floor(share * members)
+        ids, few = np.arange(members), _few(share, members)
         hparams, parents = sample(key, space, members), None
         for until in [*range(every, epochs, every), epochs]:
             standing = yield Rung(ids, hparams, np.full(members, until), parents)
@@ -97,13 +98,18 @@ def _moved(
     return values
 
 
+def _few(share: float, members: int) -> int:
+    """Returns how many members a share has, 29 for 0.29 of 100."""
+    return math.floor(share * members + 1e-9)
+
+
 def _check_size(every: int, share: float, members: int, epochs: int) -> None:
     if every >= epochs:
         raise SpaceError(
             f"pbt got every={every} and epochs={epochs}; expected more epochs than "
             "between two exchanges"
         )
-    if math.floor(share * members) < 1:
+    if _few(share, members) < 1:
         raise SpaceError(
             f"pbt got members={members} and share={share:g}; expected at least "
             f"{math.ceil(1 / share)} members, so that a share is one or more"

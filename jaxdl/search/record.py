@@ -13,6 +13,7 @@ from jaxdl.search.distributions import AsSize
 from jaxdl.search.groups import choices, label, static_options
 from jaxdl.search.plan import Plan
 from jaxdl.search.result import SweepResult
+from jaxdl.search.rungs import Search
 from jaxdl.train import (
     Outline,
     Structure,
@@ -22,6 +23,7 @@ from jaxdl.train import (
 
 
 def specify(
+    search: Search,
     space: Any,
     traced: dict[str, Any],
     outlines: dict[Structure, Outline],
@@ -33,7 +35,9 @@ def specify(
     """Returns all that a sweep's bits depend on, in values that JSON can hold.
 
     Args:
-        space: of the sweep.
+        search: of the sweep, of which its name is kept; what it asked for is in the
+            rungs of the run.
+        space: likewise.
         traced: shapes and types of the traced hyperparameters, by name.
         outlines: of every program that the space can ask for.
         data: as it is trained on.
@@ -44,7 +48,9 @@ def specify(
     names, leaves, _ = flatten(space)
     by_name = dict(zip(names, leaves, strict=True))
     programs = {label(s): outline.program for s, outline in outlines.items()}
+    name = getattr(search, "__qualname__", type(search).__name__)
     return settings | {
+        "search": name.split(".")[0],  # the one that made it, such as `halving`
         "space": {name: _words(leaf) for name, leaf in by_name.items()},
         "leaves": [  # in the tree's order, which an object would lose
             [name, _kind(leaf, traced.get(name))] for name, leaf in by_name.items()

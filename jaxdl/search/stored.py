@@ -35,6 +35,7 @@ from jaxdl.train import (
     trace,
 )
 
+REFUSED = (AttributeError, LookupError, OverflowError, TypeError, ValueError)
 MOST_VALUES = 2**28  # of a metric; what says more is refused
 
 
@@ -81,7 +82,7 @@ def read_result(run_dir: str | os.PathLike[str], recipe: RecipeFunction) -> Swee
             return _result(store, recipe)
         except (RecipeError, runs.RunMismatchError):
             raise
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        except REFUSED as error:
             raise runs.DamagedError(
                 f"the run in {run_dir} says what no sweep says ({error!r:.200}); "
                 "expected one that nothing else has written to"

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import warnings
+from inspect import signature
 from typing import Any
 
 import jax
@@ -11,6 +12,7 @@ import numpy as np
 from jaxdl import runs
 from jaxdl.data import Splits, check
 from jaxdl.search.blocks import Shared
+from jaxdl.search.distributions import SpaceError
 from jaxdl.search.draws import random, sobol
 from jaxdl.search.engine import Engine
 from jaxdl.search.groups import structures
@@ -27,7 +29,7 @@ from jaxdl.search.repeats import (
     step_keys,
 )
 from jaxdl.search.result import SweepResult, make_result
-from jaxdl.search.rungs import Asking, Rung, Search, check_rung
+from jaxdl.search.rungs import Asking, Rung, Search, check_number, check_rung
 from jaxdl.search.space import is_static
 from jaxdl.search.workers import worker_devices
 from jaxdl.train import (
@@ -118,8 +120,8 @@ def sweep(
     """
     _check(data, key, epochs, patience, plan)
     data, variants = make_variants(data, key, repeats, folds)
-    asking = (search or random)(key, space, members, epochs)
-    rung = next(asking)
+    check_number("sweep", "members", members, least=1)
+    asking, rung = _ask(search or random, key, space, members, epochs)
     _claim(run_dir, extend, search)
     one = data_of(variants[0], data)
     traced = _traced(space, rung.hparams)
@@ -133,7 +135,8 @@ def sweep(
         if run_dir is not None:
             sizes = {"members": members, "epochs": epochs}
             said = specify(
-                *(space, traced, outlines, one, key, plan), **sizes, **settings
+                *(search or random, space, traced, outlines, one, key, plan),
+                **(sizes | settings),
             )
             grows = tuple(sizes) if extend else ()
             store = stack.enter_context(runs.open_run(run_dir, said, grows=grows))
@@ -151,10 +154,9 @@ def sweep(
             progress=progress,
         )
         _train(engine, population, asking, rung, len(variants))
-        precisions = {outline.precision for outline in outlines.values()}
-        result = make_result(
-            recipe, space, key, plan, precisions, population, **settings
-        )
+        precisions = {o.precision for o in outlines.values()}
+        made_of = (recipe, space, key, plan, precisions, population)
+        result = make_result(*made_of, **settings)
         if keeper is not None:
             _write(keeper.store, result)
         return result
@@ -181,6 +183,22 @@ def _check(
     if plan is not None:
         check_plan(plan)
     check(data)
+
+
+def _ask(search: Search, *arguments: Any) -> tuple[Asking, Rung]:
+    """Returns what a search asks, and the first rung that it asks for."""
+    try:
+        signature(search).bind(*arguments)
+    except (TypeError, ValueError) as error:
+        raise SpaceError(
+            f"got search={search!r}; expected a function of key, space, members and "
+            "epochs, such as jaxdl.halving(3) or jaxdl.sobol"
+        ) from error
+    asking = search(*arguments)
+    rung = next(asking, None)
+    if rung is None:
+        raise SpaceError(f"got search={search!r}, which asks for nobody")
+    return asking, rung
 
 
 def _claim(run_dir: Any, extend: bool, search: Search | None) -> None:

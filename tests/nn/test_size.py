@@ -206,6 +206,27 @@ def test_a_function_that_loses_track_of_a_size_is_refused():
         layer.init(KEY, (4,))
 
 
+@pytest.mark.parametrize(
+    "mixes", [nn.softmax, lambda x: x - x.mean(-1, keepdims=True), lambda x: x[:, ::-1]]
+)
+def test_a_function_that_brings_what_is_dead_to_what_is_live_is_refused(mixes):
+    layer = nn.serial(nn.dense(Size(5, 9)), mixes, nn.dense(3))
+    with pytest.raises(ValueError, match="feature .* depends on one behind it"):
+        jax.eval_shape(lambda key: layer.init(key, (4,))[0], KEY)
+
+
+def test_a_function_of_a_traced_number_keeps_a_size():
+    def init(slope, live):
+        def leaky(x):
+            return jnp.where(x > 0, x, slope * x)
+
+        return nn.serial(nn.dense(Size(live, 9)), leaky).init(KEY, (4,))[0]
+
+    slopes, live = jnp.array([0.1, 0.2]), jnp.array([2, 3])
+    kernel = jax.jit(jax.vmap(init))(slopes, live)[0]["kernel"]
+    assert (kernel != 0).any(1).sum(1).tolist() == [2, 3]
+
+
 def test_repeating_a_layer_that_changes_the_size_is_refused():
     with pytest.raises(ValueError, match="how often they are applied is a Size"):
         nn.repeat(nn.dense(5), Size(2, 3)).init(KEY, (4,))

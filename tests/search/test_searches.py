@@ -331,6 +331,19 @@ def test_a_sweep_refuses_a_search_that_asks_for_too_much(recipe, space, digits):
         sweep(recipe, space, digits, members=2, search=greedy)
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"members": "8", "search": dl.hyperband(2)}, "got members='8'; expected an"),
+        ({"members": 48.0, "search": dl.coarse_to_fine()}, "got members=48.0; expec"),
+        ({"search": "halving"}, "got search='halving'; expected such as jaxdl.halving"),
+    ],
+)
+def test_a_sweep_that_makes_no_sense(settings, message, recipe, space, digits):
+    with pytest.raises(SpaceError, match=message):
+        sweep(recipe, space, digits, **settings)
+
+
 def test_ranking_puts_what_is_not_finite_last():
     loss = np.array([0.3, np.nan, 0.2, np.inf, 0.1])
     error = np.array([0.1, 0.0, 0.1, 0.0, 0.2])
