@@ -336,7 +336,8 @@ def test_a_sweep_refuses_a_search_that_asks_for_too_much(recipe, space, digits):
     [
         ({"members": "8", "search": dl.hyperband(2)}, "got members='8'; expected an"),
         ({"members": 48.0, "search": dl.coarse_to_fine()}, "got members=48.0; expec"),
-        ({"search": "halving"}, "got search='halving'; expected such as jaxdl.halving"),
+        ({"search": "halving"}, "got search='halving'; expected a function of key"),
+        ({"search": dl.halving}, "expected a function of key, space, members and epo"),
     ],
 )
 def test_a_sweep_that_makes_no_sense(settings, message, recipe, space, digits):
