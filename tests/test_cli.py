@@ -369,3 +369,35 @@ def test_the_readmes_example_runs(digits, capsys, monkeypatch, tmp_path):
     assert names["best"].evaluate(digits.dev)["error"] < 0.05
     assert "learning_rate" in capsys.readouterr().out
     assert jax.tree.leaves(names["best"].params)
+
+
+def test_too_little_memory_is_told_without_a_traceback(capsys, monkeypatch):
+    def full(*_, **__):
+        raise MemoryError("a block of 16 members needs 9 MiB")
+
+    monkeypatch.setattr("jaxdl.cli.commands.sweep", full)
+    status, _, error = main(capsys, "sweep", DIGITS)
+    assert status == 2 and error == "jaxdl: error: a block of 16 members needs 9 MiB\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("replay", "nowhere", DIGITS), "has no run.sqlite"),
+        (("export", "nowhere", DIGITS, "--member", "3"), "has no run.sqlite"),
+        (("sweep", DIGITS, "--search", "nonsense"), "expected one of random, sobol"),
+        (("sweep", DIGITS, "--search", "pbt:x"), "expected one of random, sobol"),
+        (("sweep", DIGITS, "--extend"), "expected the folder of a run"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(arguments, message, capsys):
+    try:
+        status, _, error = main(capsys, *arguments)
+    except SystemExit as end:
+        status, error = end.code, capsys.readouterr().err
+    assert status == 2 and message in error and "Traceback" not in error
+
+
+def test_the_doctor_names_what_is_wrong(capsys, tmp_path):
+    status, printed, _ = main(capsys, "doctor", str(tmp_path))
+    assert status == 1 and "LOOK" in printed and "run.sqlite" in printed

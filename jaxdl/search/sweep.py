@@ -113,10 +113,11 @@ def sweep(
             there; when the results fail to be written at the end, that is a warning.
         RecipeError: the recipe cannot be traced.
         RunMismatchError: `run_dir` holds a run of another sweep.
-        SpaceError: the space makes no sense, or what the search asks for.
+        SpaceError: the space makes no sense, or what the search asks for; there is
+            nothing to extend.
         TypeError: another kind of key.
-        ValueError: `epochs`, `patience` or `repeats` is below 1, a plan that cannot be,
-            or nothing to extend.
+        ValueError: `epochs`, `patience` or `repeats` is below 1, or a plan that cannot
+            be.
     """
     _check(data, key, epochs, patience, plan)
     data, variants = make_variants(data, key, repeats, folds)
@@ -203,7 +204,7 @@ def _ask(search: Search, *arguments: Any) -> tuple[Asking, Rung]:
 
 def _claim(run_dir: Any, extend: bool, search: Search | None) -> None:
     if extend and (run_dir is None or search not in (None, random, sobol)):
-        raise ValueError(
+        raise SpaceError(
             "got extend without a run_dir, or with a search that decides by how "
             "members do; expected the folder of a run, and no search, random or sobol"
         )

@@ -171,3 +171,19 @@ def test_out_of_memory_of_the_last_worker_is_an_error(workers):
 
     with pytest.raises(MemoryError, match="expected a narrower one"):
         place(work, [1, 2, 3], ["gpu"] * workers)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
+def test_what_ends_one_block_stops_the_others(error):
+    begun = []
+
+    def work(block, device, stop):
+        begun.append(block)
+        if block == 0:
+            raise error
+        assert stop.wait(10)
+        return block
+
+    with pytest.raises(error):
+        place(work, list(range(9)), ["gpu"] * 2)
+    assert len(begun) <= 3
