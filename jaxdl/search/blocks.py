@@ -73,6 +73,10 @@ class Trained(NamedTuple):
     carried: Carried | None  # [K, ...] what it goes on from; None: it will not
     record: int = -1  # its number in the run's store
 
+    def without_arrays(self) -> "Trained":
+        """Returns what is known of it when others have gone on from it."""
+        return self._replace(params=None, state=None, carried=None)
+
 
 class Programs(NamedTuple):
     """The two programs of a block: jitted, lowered for a device, or compiled."""

@@ -4,7 +4,7 @@ import concurrent.futures
 import functools
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -145,16 +145,20 @@ class Engine:
 
         def work(block, device, stop):
             report = functools.partial(reports[int(block.members[0])], stop)
-            return [*self._train_block(population, block, device, report)]
+            return self._train_block(population, block, device, report)
 
         parts = place(work, blocks, self.devices)
         self._record(population, [part for block in parts for part in block])
 
     def _train_block(
         self, population: Population, block: Group, device: jax.Device, report: Report
-    ) -> Iterator[Trained]:
-        """Yields the block as it is after some epochs each, every part kept on disk."""
+    ) -> list[Trained]:
+        """Returns the block after some epochs each; the last alone has its arrays.
+
+        On disk, those of the last but one stay as well.
+        """
         carried, epochs = population.carried(block.members), range(block.first)
+        parts: list[Trained] = []
         while epochs.stop < block.until:
             epochs = range(epochs.stop, min(block.until, self._pause(block, epochs)))
             began = time.monotonic()
@@ -171,9 +175,11 @@ class Engine:
             if self.keeper is not None:
                 part = self.keeper.keep(population.number, part)
                 carried = jax.tree.map(lambda x: x[: len(block.members)], part.carried)
-            yield part
+                self.keeper.drop(parts[-2:-1])
+            parts = [*(p.without_arrays() for p in parts), part]
             if not np.any(part.fate == RUNNING):
-                return
+                break
+        return parts
 
     def _pause(self, block: Group, epochs: range) -> int:
         """Returns how many epochs a block will have when it is next put on disk."""

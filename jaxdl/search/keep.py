@@ -43,7 +43,7 @@ class Keeper:
             )
             for structure, outline in outlines.items()
         }
-        self.superfluous: list[int] = []  # records whose arrays nobody needs any more
+        self.superfluous: list[Trained] = []  # whose arrays nobody needs any more
 
     def restore(self, number: int, rung: Rung) -> list[Trained]:
         """Returns what is on record of a rung, having put it on record itself.
@@ -77,8 +77,12 @@ class Keeper:
 
         Those of the last ones stay, to go on from should what followed be damaged.
         """
-        self.store.drop(self.superfluous)
-        self.superfluous = [block.record for block in blocks]
+        self.drop(self.superfluous)
+        self.superfluous = blocks
+
+    def drop(self, blocks: list[Trained]) -> None:
+        """Removes the arrays of blocks from the disk."""
+        self.store.drop(block.record for block in blocks)
 
     def _trained(self, rung: Rung, record: runs.Record) -> Trained:
         place = {int(member): i for i, member in enumerate(rung.members)}

@@ -237,3 +237,20 @@ def test_a_hostile_specification_is_refused(recipe, space, digits, tmp_path):
             )
             database.commit()
     assert read_result(tmp_path, recipe).status.tolist() == ["finished"] * 2
+
+
+def test_what_is_superseded_leaves_the_disk(
+    recipe, space, digits, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(engine, "KEEP_SECONDS", 0.0)
+    seen, keep = [], Keeper.keep
+
+    def counted(self, number, trained):
+        kept = keep(self, number, trained)
+        seen.append(len(list((tmp_path / "checkpoints").iterdir())))
+        return kept
+
+    monkeypatch.setattr(Keeper, "keep", counted)
+    result = sweep(recipe, space, digits, run_dir=tmp_path, members=2, epochs=8)
+    assert len(seen) == 8 and max(seen) == 3  # the new one, before it, and one to go
+    assert sum(block is not None for block in result.blocks) == 1
