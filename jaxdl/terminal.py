@@ -7,6 +7,8 @@ elsewhere.
 import contextlib
 import io
 import math
+import shutil
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,6 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 LINE_EVERY = 5.0  # seconds between lines where there is no live bar
+WIDE = 110  # characters that leave room for a bar beside what is said
 
 
 def say(line: str, *, enabled: bool) -> None:
@@ -58,7 +61,7 @@ def sweep_progress(
     console = Console(stderr=True, quiet=not enabled, highlight=False)
     live = console.is_terminal and enabled
     bar = Progress(
-        BarColumn(),
+        *[BarColumn()] * (console.width >= WIDE),
         TextColumn("{task.percentage:>3.0f} %"),
         TextColumn("{task.description}"),
         TextColumn("left"),
@@ -98,16 +101,51 @@ def sweep_progress(
         bar.update(task, completed=member_steps)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Returns rows under their column names as plain text, as wide as they need.
+def width() -> int | None:
+    """Returns how many characters fit into a line of the terminal; None for no end."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], width: int | None = None
+) -> str:
+    """Returns rows under their column names as plain text.
 
     Floats get four significant digits, NaN a dash.
+
+    Args:
+        columns: their names.
+        rows: a value for each column.
+        width: of a line; where the columns do not fit side by side, several tables
+            follow each other, all with the first column. None: as wide as need be.
     """
+    cells = [[_cell(value) for value in row] for row in rows]
+    widths = [
+        max(len(row[i]) for row in [columns, *cells]) for i in range(len(columns))
+    ]
+    return "\n\n".join(
+        _grid([columns[i] for i in part], [[row[i] for i in part] for row in cells])
+        for part in _parts(widths, width)
+    )
+
+
+def _parts(widths: Sequence[int], width: int | None) -> list[list[int]]:
+    """Returns which columns stand side by side, two spaces apart."""
+    parts = [[0]]
+    for i in range(1, len(widths)):
+        needed = sum(widths[j] + 2 for j in [*parts[-1], i]) - 2
+        if width is not None and needed > width and len(parts[-1]) > 1:
+            parts.append([0])
+        parts[-1].append(i)
+    return parts
+
+
+def _grid(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         grid.add_column(Text(column), justify="right", no_wrap=True)
     for row in rows:
-        grid.add_row(*(Text(_cell(value)) for value in row))
+        grid.add_row(*map(Text, row))
     console = Console(file=io.StringIO(), width=100_000, color_system=None)
     with console.capture() as capture:
         console.print(grid)

@@ -68,3 +68,18 @@ def test_nothing_is_printed_when_not_wanted(monkeypatch):
             show(1, 1, {"x": 1.0})
         terminal.say("hello", enabled=False)
         assert text.getvalue() == ""
+
+
+def test_a_table_that_is_too_wide_is_continued_below():
+    columns, rows = ["id", "alpha", "beta", "gamma"], [[1, 0.5, 2.0, 3.0]]
+    whole = terminal.table(columns, rows, width=22)
+    assert whole == terminal.table(columns, rows)  # 2 + 5 + 4 + 5, two spaces between
+    parts = terminal.table(columns, rows, width=21).split("\n\n")
+    assert [part.splitlines()[0].split() for part in parts] == [
+        ["id", "alpha", "beta"], ["id", "gamma"]
+    ]  # fmt: skip
+    assert max(len(x) for part in parts for x in part.splitlines()) <= 21
+    narrow = terminal.table(columns, rows, width=1).split("\n\n")
+    assert [part.splitlines()[-1].split() for part in narrow] == [
+        ["1", "0.5"], ["1", "2"], ["1", "3"]
+    ]  # fmt: skip

@@ -30,7 +30,7 @@ def run_sweep(options: argparse.Namespace) -> int:
         extend=options.extend,
         plan=options.block_width and Plan(options.block_width),
     )
-    print(result.table(10))
+    print(terminal.table(*result.rows(10), width=terminal.width()))
     name = "member" if result.variants == 1 else "configuration"
     if result.diverged().all():
         print(f"\nall {options.members} {name}s diverged: lower the learning rates")
