@@ -72,14 +72,16 @@ def trace(
 
     Args:
         recipe: function from hyperparameters to a `Recipe`.
-        traced: scalars by name, or their shapes and types.
+        traced: scalars by name, or their shapes and types; others are not looked at.
         structure: the other hyperparameters.
         data: the train set, or its shapes and types.
 
     Raises:
         RecipeError: as `inspect`.
     """
-    types = tuple((name, jnp.result_type(x)) for name, x in traced.items())
+    types = tuple(
+        (n, jnp.result_type(traced[n])) for n in structure.names if n in traced
+    )
     data_types = jax.tree.map(lambda x: (tuple(x.shape[1:]), str(x.dtype)), data)
     wide = jnp.result_type(float) == jnp.float64
     return _trace(recipe, types, structure, data_types, wide)

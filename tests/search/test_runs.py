@@ -6,13 +6,14 @@ import os
 import sqlite3
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import numpy as np
 import pytest
 
 import jaxdl as dl
-from jaxdl import runs
+from jaxdl import nn, optim, runs
 from jaxdl.search import engine, read_result
 from jaxdl.search.keep import Keeper
 
@@ -254,3 +255,42 @@ def test_what_is_superseded_leaves_the_disk(
     result = sweep(recipe, space, digits, run_dir=tmp_path, members=2, epochs=8)
     assert len(seen) == 8 and max(seen) == 3  # the new one, before it, and one to go
     assert sum(block is not None for block in result.blocks) == 1
+
+
+class Mixed(NamedTuple):
+    optimizer: object
+    units: object
+    share: object
+    names: object
+
+
+MIXED = Mixed(
+    dl.Either({"adam": {"rate": dl.LogUniform(1e-3, 1e-1)}, "fixed": {}}),
+    dl.AsSize(dl.IntUniform(10, 12)),
+    dl.Static([0.1]),  # a float that float32 does not have
+    {"b": 3, "c": None},
+)
+
+
+def mixed(hp):
+    assert hp.share == 0.1 and hp.names["c"] is None
+    rate = hp.optimizer.values["rate"] if hp.optimizer.name == "adam" else hp.share
+    return dl.Recipe(
+        model=nn.serial(nn.dense(hp.units), nn.relu, nn.dense(10)),
+        optimizer=optim.adam(rate),
+        loss=nn.softmax_cross_entropy,
+    )
+
+
+def test_hyperparameters_of_every_kind_are_read_again(digits, tmp_path):
+    first = sweep(mixed, MIXED, digits, members=5, epochs=1, run_dir=tmp_path)
+    read = read_result(tmp_path, mixed)
+    same(first, read)
+    assert read.rows()[0] == first.rows()[0]
+    member, original = dl.load_member(tmp_path, mixed, 1), first.member(1)
+    assert member.hparams.optimizer.name == original.hparams.optimizer.name
+    assert member.hparams.units == original.hparams.units
+    replayed = dl.replay(tmp_path, mixed, digits, member=1, progress=False)
+    np.testing.assert_array_equal(
+        replayed.params[0]["kernel"], original.params[0]["kernel"]
+    )
