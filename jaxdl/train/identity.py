@@ -3,21 +3,24 @@
 import hashlib
 import re
 from collections.abc import Iterable
+from typing import Any
 
 import jax
 import numpy as np
-from jax.extend.core import ClosedJaxpr
 
 from jaxdl.data import Splits
 
 ADDRESS = re.compile("0x[0-9a-f]+")  # of Python functions, another in every process
 
 
-def program_digest(traces: Iterable[ClosedJaxpr]) -> str:
+def program_digest(traces: Iterable[Any]) -> str:
     """Returns the SHA-256 of traced functions and the constants they close over.
 
     It says whether a recipe is still the same, whatever it is called and wherever it is
     written; another version of JAX may trace the same function in other steps.
+
+    Args:
+        traces: what `jax.make_jaxpr` makes of functions.
     """
     digest = hashlib.sha256()
     for trace in traces:
