@@ -1,4 +1,4 @@
-"""The command line: `jaxdl check FILE`, `jaxdl fit FILE` and `jaxdl sweep FILE`.
+"""The command line: `jaxdl check`, `fit`, `sweep`, `plot` and `report`.
 
 FILE is a Python file that defines `recipe`, `space` and `data`; see `jaxdl.experiment`.
 """
@@ -11,6 +11,7 @@ from jaxdl.cli.supervise import supervise
 from jaxdl.compilation_cache import enable_compilation_cache
 from jaxdl.data import DataError
 from jaxdl.experiment import ExperimentError
+from jaxdl.runs import RunMismatchError
 from jaxdl.search import SpaceError
 from jaxdl.train import RecipeError
 
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if hparams:
             options.hparams += hparams
         enable_compilation_cache()
-        kept = getattr(options, "out", None) is not None
+        kept = hasattr(options, "members") and options.out is not None
         return supervise(lambda: options.run(options), resumable=kept)
     except KeyboardInterrupt:
         print("jaxdl: interrupted", file=sys.stderr)
@@ -46,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         MemoryError,
         OSError,
         RecipeError,
+        RunMismatchError,
         SpaceError,
     ) as error:
         print(f"jaxdl: error: {error or type(error).__name__}", file=sys.stderr)

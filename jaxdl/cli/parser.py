@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxdl.cli.commands import run_check, run_fit, run_sweep
+from jaxdl.cli.report import add_commands
 from jaxdl.interop import optuna_search
 from jaxdl.search import (
     Search,
@@ -68,6 +69,7 @@ def make_parser() -> argparse.ArgumentParser:
             metavar="NAME=VALUE",
             help=f"a hyperparameter; {left_out}",
         )
+    add_commands(commands)
     return parser
 
 

@@ -3,6 +3,7 @@
 from jaxdl.report.curves import learning_curves, train_against_dev
 from jaxdl.report.hyperparameters import heat_map, hyperparameters, importance
 from jaxdl.report.network import confusion, learning_rates, signal, worst_examples
+from jaxdl.report.page import report
 from jaxdl.report.parallel import parallel_coordinates
 from jaxdl.report.searches import funnel, lineage
 
@@ -16,6 +17,7 @@ __all__ = [
     "learning_rates",
     "lineage",
     "parallel_coordinates",
+    "report",
     "signal",
     "train_against_dev",
     "worst_examples",

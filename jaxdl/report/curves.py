@@ -13,11 +13,13 @@ from jaxdl.report.style import (
     SKY,
     Errors,
     density_colors,
+    dot,
     draws_rates,
     epoch_axis,
     error_axis,
     errors_of,
     figure,
+    has_best,
     message,
     tidy,
 )
@@ -84,7 +86,7 @@ def train_against_dev(result: SweepResult, *, human_error: float = 0.0) -> "Figu
     values, rates = result.mean(), draws_rates(result)
     train, dev = values["train_error"], values["dev_error"]
     if not np.isfinite(dev).any():
-        return message("every configuration diverged")
+        return message("no configuration has a finite error")
     errors = errors_of(np.concatenate([train, dev]), rates=rates)
     drawn = figure(5.6, 5.0)
     axes = drawn.add_subplot()
@@ -93,7 +95,15 @@ def train_against_dev(result: SweepResult, *, human_error: float = 0.0) -> "Figu
     if rates:
         _regions(axes, human_error)
     x, y = errors.clip(train), errors.clip(dev)
-    axes.scatter(x, y, s=14, color=BLUE, alpha=0.6, linewidths=0, label="configuration")
+    axes.scatter(
+        x,
+        y,
+        s=dot(len(dev)),
+        color=BLUE,
+        alpha=0.6,
+        linewidths=0,
+        label="configuration",
+    )
     best = result.ranking()[0]
     axes.scatter(x[best], y[best], s=170, marker="*", color=BEST, edgecolors="white",
                  zorder=3, label=f"best on dev error ({best})")  # fmt: skip
@@ -147,7 +157,7 @@ def _density(axes: Any, curves: NDArray[Any], errors: Errors) -> Any:
 def _best(result: SweepResult, curves: NDArray[Any]) -> NDArray[Any]:
     """Returns the curves of the best configuration's members; none if all diverged."""
     best, v = int(result.ranking()[0]), result.variants
-    return curves[:0] if result.diverged()[best] else curves[best * v : (best + 1) * v]
+    return curves[best * v : (best + 1) * v] if has_best(result) else curves[:0]
 
 
 def _outlined(axes: Any, curve: NDArray[Any], errors: Errors, label: Any) -> None:

@@ -16,6 +16,7 @@ from jaxdl.report.style import (
     BLUE,
     DIVERGED,
     GRAY,
+    dot,
     draws_rates,
     error_axis,
     errors_of,
@@ -189,7 +190,7 @@ def _points(axes: Any, scale: Scale, error: NDArray[Any], result: SweepResult) -
     # Multiples of the golden ratio's fraction spread evenly, in any number.
     spread = (np.arange(len(error)) * 0.6180339887 % 1 - 0.5) * 0.6 * category
     at, best = scale.at + spread, result.ranking()[0]
-    axes.scatter(at, error, s=10, color=BLUE, alpha=0.5, linewidths=0,
+    axes.scatter(at, error, s=dot(len(error)), color=BLUE, alpha=0.5, linewidths=0,
                  rasterized=len(error) > 500, label="configuration")  # fmt: skip
     for place in range(len(scale.names)):
         here = error[(scale.at == place) & np.isfinite(error)]
@@ -199,8 +200,8 @@ def _points(axes: Any, scale: Scale, error: NDArray[Any], result: SweepResult) -
     lost = result.diverged()
     if lost.any():
         top = axes.get_xaxis_transform()
-        axes.scatter(at[lost], np.full(lost.sum(), 1.0), s=16, marker="x", color=DIVERGED,
-                     clip_on=False, transform=top, linewidths=0.8,
+        axes.scatter(at[lost], np.full(lost.sum(), 1.0), s=16, marker="x",
+                     color=DIVERGED, clip_on=False, transform=top, linewidths=0.8,
                      label="diverged")  # fmt: skip
     if np.isfinite(error[best]) and np.isfinite(at[best]):
         axes.scatter(at[best], error[best], s=130, marker="*", color=BEST, zorder=3,

@@ -82,9 +82,9 @@ def learning_rates(
         ImportError: matplotlib is missing.
     """
     order = result.ranking()
-    order = order[~result.diverged()[order]]
+    order = order[np.isfinite(result.mean()["dev_loss"][order])]
     if not order.size:
-        return message("every configuration diverged")
+        return message("no configuration has a finite error")
     order = order[: min(LINES, math.ceil(len(result.diverged()) / 10))]
     at = np.unique(np.linspace(0, steps - 1, min(steps, POINTS)).astype(int))
     drawn = figure(6.4, 3.6)

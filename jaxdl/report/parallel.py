@@ -43,17 +43,18 @@ def parallel_coordinates(result: SweepResult) -> "Figure":
     best = result.ranking()[: math.ceil(SHARE * len(error))]
     best = best[np.isfinite(error[best])]
     if not best.size:
-        return message("every configuration diverged")
+        return message("no configuration has a finite error")
     errors = errors_of(error[best], rates=draws_rates(result))
     drawn = figure(max(1.25 * len(scales) + 1.5, 5.0), 4.4)
     axes = drawn.add_subplot()
     colors = _colors(errors)
     heights = np.array([np.nan_to_num(s.fraction()[best], nan=ABSENT) for s in scales])
+    thin = 1.2 if len(best) < 50 else 0.4
     for line in reversed(range(len(best))):
         winner = line == 0
         color = BEST if winner else colors.to_rgba(errors.clip(error[best[line]]))
-        axes.plot(heights[:, line], color=color, linewidth=2.5 if winner else 1.2,
-                  alpha=1 if winner else 0.7, marker="o", markersize=4,
+        axes.plot(heights[:, line], color=color, linewidth=2.5 if winner else thin,
+                  alpha=1 if winner else 0.7, marker="o", markersize=3 * thin,
                   label=f"best ({best[0]})" if winner else None)  # fmt: skip
     _upright(axes, scales)
     axes.set_title(f"the best {len(best)} of {len(error)}", loc="left",

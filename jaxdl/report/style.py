@@ -41,6 +41,11 @@ class Errors(NamedTuple):
         return np.clip(values, self.low, self.high)
 
 
+def dot(points: int) -> float:
+    """Returns the area of a dot among so many, in square points."""
+    return float(np.clip(3000 / max(points, 1), 2, 14))
+
+
 def figure(width: float, height: float) -> "Figure":
     """Returns an empty figure of so many inches.
 
@@ -103,6 +108,11 @@ def draws_rates(result: SweepResult) -> bool:
     errors = errors[np.isfinite(errors)]
     within = bool(((errors >= 0) & (errors <= 1)).all())
     return within and any(nn.has_classes(result.member(i).loss) for i in trained[:1])
+
+
+def has_best(result: SweepResult) -> bool:
+    """Returns whether any configuration has trained and not diverged."""
+    return bool(np.isfinite(result.mean()["dev_loss"]).any())
 
 
 def errors_of(values: Any, *, rates: bool) -> Errors:

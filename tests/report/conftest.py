@@ -51,11 +51,16 @@ def recipe(hp):
 
 
 @pytest.fixture(scope="session")
-def result(digits):
-    """Thirty-two members of three epochs."""
+def run_dir(tmp_path_factory):
+    return tmp_path_factory.mktemp("runs") / "digits"
+
+
+@pytest.fixture(scope="session")
+def result(digits, run_dir):
+    """Thirty-two members of three epochs, which are on record in a folder as well."""
     return dl.sweep(
         recipe, SPACE, digits, key=KEY, members=32, epochs=3, progress=False,
-        plan=dl.Plan(16),
+        plan=dl.Plan(16), run_dir=run_dir,
     )  # fmt: skip
 
 
@@ -136,6 +141,17 @@ def diverged(result, members):
     return dataclasses.replace(result, metrics=metrics, status=status)
 
 
+def untrained(result):
+    """Returns what a sweep is before its first record."""
+    return dataclasses.replace(
+        result,
+        metrics={n: np.full_like(c, np.nan) for n, c in result.metrics.items()},
+        kept_epoch=np.full_like(result.kept_epoch, -1),
+        places=np.full_like(result.places, -1),
+        blocks=(),
+    )
+
+
 def constant(result):
     """Returns a result whose members have the first one's hyperparameters."""
     same = jax.tree.map(lambda c: np.repeat(c[:1], len(c)), result.hparams)
@@ -164,3 +180,24 @@ def texts(figure):
     from matplotlib.text import Text
 
     return [text.get_text() for text in figure.findobj(Text) if text.get_visible()]
+
+
+def widened(result, times, longer=1):
+    """Returns a result of as many times the members and epochs, a little different."""
+    n, m = times * len(result.status), len(result.status)
+    noise = np.random.default_rng(0).uniform(0.9, 1, (n, 1))
+    rung = result.rungs[0]
+    epochs = longer * result.metrics["dev_loss"].shape[1]
+    return dataclasses.replace(
+        result,
+        hparams=dl.sample(KEY, result.space, n),
+        metrics={
+            name: noise * np.tile(curves, (times, longer))
+            for name, curves in result.metrics.items()
+        },
+        status=np.tile(result.status, times),
+        stopped_at=np.tile(result.stopped_at, times),
+        kept_epoch=np.full(n, epochs - 1),
+        rungs=(rung._replace(members=np.arange(n), until=np.full(n, epochs)),),
+        places=result.places[np.arange(n) % m],
+    )

@@ -7,7 +7,16 @@ import numpy as np
 import pytest
 
 from jaxdl import report
-from tests.report.conftest import constant, diverged, drawn, part, rate, renamed, texts
+from tests.report.conftest import (
+    constant,
+    diverged,
+    drawn,
+    part,
+    rate,
+    renamed,
+    texts,
+    untrained,
+)
 
 FIGURES = {
     "learning_curves": report.learning_curves,
@@ -37,6 +46,7 @@ CASES = {
     "all diverged at once": lambda result: diverged(part(result, epochs=1), range(32)),
     "one diverged member": lambda result: diverged(part(result, 1, 1), [0]),
     "constant hyperparameters": constant,
+    "nothing trained yet": untrained,
 }
 
 
