@@ -136,7 +136,7 @@ def specification(
     if run_dir is not None:
         with runs.read_run(run_dir) as store:
             said = store.specification
-        words = {name: str(text) for name, text in said["space"].items()}
+        words |= {name: _recorded(words) for name, words in said["space"].items()}
         versions = ", ".join(f"{n} {v}" for n, v in said["versions"].items())
         rows += [("run", os.fspath(run_dir)), ("device", str(said["device"]))]
         rows += [("versions", versions), ("data", str(said["data"]))]
@@ -146,7 +146,11 @@ def specification(
 def _words(leaf: Any) -> str:
     if leaf is None or is_distribution(leaf) or np.ndim(leaf) == 0:
         return repr(leaf)
-    return f"{np.size(leaf)} given values"
+    return _recorded(np.ravel(leaf).tolist())
+
+
+def _recorded(words: Any) -> str:
+    return f"{len(words)} given values" if isinstance(words, list) else str(words)
 
 
 def _rate(result: SweepResult, error: float) -> str:

@@ -135,7 +135,9 @@
     const low = Math.min(...known, Infinity), high = Math.max(...known, -Infinity);
     const first = epochs[0], last = epochs[epochs.length - 1];
     const x = (e) => 60 + 350 * (last > first ? (e - first) / (last - first) : 0.5);
-    const y = (v) => 180 - 150 * (high > low ? (v - low) / (high - low) : 0.5);
+    const read = low > 0 ? Math.log : Number; // an error of 0 has no logarithm
+    const range = read(high) - read(low);
+    const y = (v) => 180 - 150 * (range > 0 ? (read(v) - read(low)) / range : 0.5);
     const svg = draw("svg", { viewBox: "0 0 420 235", role: "img" });
     svg.append(draw("title", {}, known.length
       ? `${what} by epoch, from ${shown(low)} to ${shown(high)}`
@@ -150,7 +152,7 @@
     label(60, 196, "middle", String(first));
     if (last > first) label(410, 196, "middle", String(last));
     label(235, 196, "middle", "epoch");
-    label(60, 18, "start", what);
+    label(60, 18, "start", low > 0 ? `${what} (log scale)` : what);
     lines.forEach(({ name, label: text, values }, k) => {
       trace(svg, name, values, x, y);
       const left = 60 + 110 * (2 - k);

@@ -155,7 +155,9 @@ def test_the_curve_of_the_chosen_member_is_drawn(look, result):
         assert [float(x) for x, _ in points] == [60, 235, 410]
         both = np.concatenate([best[f"dev_{what}"], best[f"train_{what}"]])
         high = (180 - np.array([float(y) for _, y in points])) / 150
-        expected = (best[f"dev_{what}"] - both.min()) / np.ptp(both)
+        assert both.min() > 0
+        part = np.log(best[f"dev_{what}"] / both.min())
+        expected = part / np.log(both.max() / both.min())
         np.testing.assert_allclose(high, expected, atol=0.01)
 
 
@@ -199,6 +201,21 @@ def test_texts_stand_out_from_their_paper(look, result, scheme):
         )
         paper = opened.run("getComputedStyle(document.body).backgroundColor")
         assert contrast(ink, paper) >= 4.5, selector
+
+
+def test_all_rows_are_printed_and_fit_the_paper(look, result):
+    opened = look(result)
+    size = {"width": 700, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    opened.ask("Emulation.setDeviceMetricsOverride", **size)
+    opened.ask("Emulation.setEmulatedMedia", media="print")
+    assert opened.run("document.documentElement.scrollWidth <= innerWidth")
+    box = "document.querySelector('.scroll')"
+    assert opened.run(f"{box}.scrollHeight == {box}.clientHeight")
+    assert opened.run("getComputedStyle(document.querySelector('nav')).display") == (
+        "none"
+    )
+    opened.ask("Emulation.setEmulatedMedia", media="")
+    opened.ask("Emulation.clearDeviceMetricsOverride")
 
 
 def contrast(*colors):

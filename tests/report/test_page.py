@@ -1,6 +1,7 @@
 """The page as a file: what is in it, what cannot get out of it, how big it is."""
 
 import base64
+import dataclasses
 import hashlib
 import html
 import json
@@ -252,5 +253,8 @@ def test_the_specification_has_the_space_in_words(result):
     rows = dict(contents.specification(result, None))
     assert rows["space: learning_rate"] == "LogUniform(low=0.001, high=1.0)"
     assert rows["space: activation"] == "'relu'"
+    given = result.space._replace(decay=np.zeros(32))
+    rows |= contents.specification(dataclasses.replace(result, space=given), None)
+    assert rows["space: decay"] == "32 given values"
     assert rows["members"] == "32" and rows["epochs"] == "3" and rows["key"] == "[0, 0]"
     assert rows["block width"] == "16" and rows["precision"] == "float32"
