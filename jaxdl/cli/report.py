@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from jaxdl import report
 from jaxdl.data import Splits
-from jaxdl.experiment import Experiment, load
+from jaxdl.experiment import Experiment, ExperimentError, load
 from jaxdl.report.style import has_best, save
 from jaxdl.search import SweepResult, read_result, variant
 
@@ -87,9 +87,19 @@ def add_commands(commands: Any) -> None:
 
 
 def _read(options: argparse.Namespace) -> tuple[SweepResult, Experiment]:
-    """Returns what is on record of a run, with the space that the file has."""
+    """Returns what is on record of a run, with the space that the file has.
+
+    Raises:
+        ExperimentError: nothing is, or as `load`.
+        OSError, RunMismatchError: as `read_result`.
+    """
     experiment = load(options.file)
     result = read_result(options.folder, experiment.recipe)
+    if not result.metrics:
+        raise ExperimentError(
+            f"the run in {options.folder} has nothing on record yet; expected one that "
+            "has trained for an epoch: try again later"
+        )
     return dataclasses.replace(result, space=experiment.space), experiment
 
 

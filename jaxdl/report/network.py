@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from jaxdl import diagnose, nn
 from jaxdl.data import Dataset
@@ -177,6 +177,9 @@ def worst_examples(
     if pictures is None or not nn.has_classes(member.loss):
         return message("the examples are no pictures with classes")
     outputs = member.predict(dataset.inputs)
+    yes_no = nn.plain_loss(member.loss) is nn.sigmoid_cross_entropy
+    if yes_no and outputs.shape[-1] > 1:
+        return message("the labels are several yes/no questions")
     losses = np.asarray(member.loss(jnp.asarray(outputs), on_device(dataset).labels))
     if losses.ndim != 1:
         return message("the loss is not one number an example")
@@ -184,7 +187,7 @@ def worst_examples(
     across = min(8, len(worst))
     down = -(-len(worst) // across)
     drawn = figure(1.0 * across + 0.4, 1.3 * down + 0.4)
-    truth, taken = (_classes(x) for x in (np.asarray(dataset.labels), outputs))
+    truth, taken = classes(dataset.labels, 0.5), classes(outputs, 0.0)
     for place, i in enumerate(worst):
         axes = drawn.add_subplot(down, across, place + 1)
         axes.imshow(_stretched(pictures[i]), cmap="gray")
@@ -208,6 +211,21 @@ def as_pictures(inputs: NDArray[Any]) -> NDArray[Any] | None:
 
 def _rates(schedule: Schedule, at: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(jax.vmap(lambda step: jnp.asarray(schedule(step)))(at))
+
+
+def classes(values: ArrayLike, threshold: float) -> NDArray[Any]:
+    """Returns the classes that labels or outputs stand for, `[m]`.
+
+    Args:
+        values: `[m]` classes, `[m, C]` targets or logits, or `[m, 1]` of two classes.
+        threshold: above which one of two classes is the second.
+    """
+    values = np.asarray(values)
+    if values.ndim == 1:
+        return values.astype(int)
+    if values.shape[1] == 1:
+        return (values[:, 0] > threshold).astype(int)
+    return values.argmax(axis=1)
 
 
 def _signal(member: Member, dataset: Dataset) -> diagnose.Signal:
@@ -236,16 +254,6 @@ def _norms(axes: Any, norms: list[float], start: float) -> None:
             )
         else:
             axes.text(low, layer, f"{norm:g}", color=BEST, va="center")
-
-
-def _classes(values: NDArray[Any]) -> NDArray[Any]:
-    """Returns classes of labels or outputs, whatever their form."""
-    if values.ndim == 1:
-        return values.astype(int)
-    if values.shape[-1] == 1:
-        positive = 0.5 if ((values >= 0) & (values <= 1)).all() else 0.0
-        return (values[..., 0] > positive).astype(int)
-    return values.argmax(axis=-1)
 
 
 def _stretched(picture: NDArray[Any]) -> NDArray[Any]:

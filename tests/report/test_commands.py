@@ -1,5 +1,7 @@
 """`jaxdl plot` and `jaxdl report` as a user types them."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -78,6 +80,15 @@ def test_a_run_without_a_best_member_has_no_figure_of_it(
     status, _, error = main(capsys, "plot", run_dir, experiment, "signal", "--out", out)
     assert status == 1 and "no member of the run has a finite error" in error
     assert not out.exists()
+
+
+def test_a_run_that_has_just_begun_is_told(
+    capsys, monkeypatch, result, run_dir, experiment
+):
+    begun = dataclasses.replace(result, metrics={})
+    monkeypatch.setattr("jaxdl.cli.report.read_result", lambda *_: begun)
+    status, _, error = main(capsys, "report", run_dir, experiment)
+    assert status == 2 and "has nothing on record yet" in error
 
 
 @pytest.mark.parametrize("command", ["plot", "report"])

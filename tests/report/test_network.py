@@ -7,7 +7,7 @@ from jaxdl import report
 from jaxdl.data import Dataset
 from jaxdl.diagnose import Signal
 from jaxdl.report import network
-from jaxdl.report.network import as_pictures
+from jaxdl.report.network import as_pictures, classes
 from tests.report.conftest import drawn, part, rate, texts
 
 
@@ -62,6 +62,19 @@ def test_pictures_are_shown_as_they_were_before_normalization(result, digits):
 def test_inputs_are_pictures_or_not(shape, expected):
     found = as_pictures(np.zeros(shape))
     assert (None if found is None else found.shape) == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "threshold", "expected"),
+    [
+        ([2, 0], 0.5, [2, 0]),
+        ([[0.1, 0.9], [0.7, 0.3]], 0.5, [1, 0]),
+        ([[0.0], [1.0]], 0.5, [0, 1]),
+        ([[0.3], [-0.2]], 0.0, [1, 0]),
+    ],
+)
+def test_classes_are_read_from_labels_and_outputs(values, threshold, expected):
+    np.testing.assert_array_equal(classes(values, threshold), expected)
 
 
 def test_examples_that_are_no_pictures_are_told(result, digits):
