@@ -68,7 +68,7 @@ def test_nothing_is_unpickled_or_evaluated(file):
 
 
 def test_every_public_name_is_documented():
-    rooms = ("nn", "optim", "data", "train", "diagnose", "search", "interop")
+    rooms = ("nn", "optim", "data", "train", "diagnose", "search", "report", "interop")
     for module in (jaxdl, *(getattr(jaxdl, room) for room in rooms)):
         for name in module.__all__:
             public = getattr(module, name)

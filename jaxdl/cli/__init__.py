@@ -1,4 +1,4 @@
-"""The command line: `jaxdl check`, `fit`, `sweep`, `replay`, `export` and `doctor`.
+"""The command line: `check`, `fit`, `sweep`, and what is done with a run.
 
 Most take a Python file that defines `recipe`, `space` and `data`; see
 `jaxdl.experiment`.

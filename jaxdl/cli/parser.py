@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxdl.cli.commands import run_check, run_fit, run_sweep
+from jaxdl.cli.report import add_commands
 from jaxdl.cli.run_commands import run_doctor, run_export, run_replay
 from jaxdl.interop import optuna_search
 from jaxdl.search import (
@@ -70,6 +71,7 @@ def make_parser() -> argparse.ArgumentParser:
             help=f"a hyperparameter; {left_out}",
         )
     _add_runs(commands)
+    add_commands(commands)
     return parser
 
 

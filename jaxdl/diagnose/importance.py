@@ -23,6 +23,7 @@ class Importance(NamedTuple):
 
     shares: dict[str, float]  # by name, the largest first; they add up to 1
     explained: float  # R² on members held out: below 0.5 the shares say little
+    errors: dict[str, float]  # standard errors of the shares over the folds, by name
 
 
 def importance(hparams: Any, scores: ArrayLike) -> Importance:
@@ -32,7 +33,9 @@ def importance(hparams: Any, scores: ArrayLike) -> Importance:
     of one is how much larger the squared error of held-out members becomes when its
     values are shuffled among them, 0 at least; shares are importances over their sum.
     For `score = Σ f_j(x_j)` that is `Var f_j / Σ Var f`; hyperparameters that act
-    together count for each of them. Numbers count by their rank, so that a range is
+    together count for each of them. The standard error of a share is `s / sqrt(5)` of
+    the shares in the five folds; their trees have most members in common, so that it is
+    rather too small. Numbers count by their rank, so that a range is
     seen on the scale it was drawn on. What all members agree on has no share.
 
     Args:
@@ -54,7 +57,7 @@ def importance(hparams: Any, scores: ArrayLike) -> Importance:
     finite = np.isfinite(scores)
     scores = np.where(finite, scores, scores.max(initial=-np.inf, where=finite))
     table = np.stack([*features.values()], axis=1)
-    increase, error = np.zeros(len(features)), 0.0
+    increases, error = [], 0.0
     folds = sklearn.model_selection.KFold(FOLDS, shuffle=True, random_state=0)
     for seen, held_out in folds.split(table):
         trees = sklearn.ensemble.ExtraTreesRegressor(TREES, random_state=0)
@@ -68,10 +71,17 @@ def importance(hparams: Any, scores: ArrayLike) -> Importance:
             n_repeats=SHUFFLES,
             random_state=0,
         )
-        increase += part * found.importances_mean
+        increases.append(part * found.importances_mean)
         wrong = trees.predict(table[held_out]) - scores[held_out]
         error += part * float(np.mean(wrong**2))
-    return Importance(_shares([*features], increase), 1 - error / scores.var())
+    shares = _shares(np.sum(increases, axis=0))
+    apart = np.std([_shares(fold) for fold in increases], axis=0, ddof=1)
+    names, order = [*features], np.argsort(-shares, kind="stable")
+    return Importance(
+        {names[i]: float(shares[i]) for i in order},
+        1 - error / scores.var(),
+        {names[i]: float(apart[i] / FOLDS**0.5) for i in order},
+    )
 
 
 def expected_rank(name: str) -> int | None:
@@ -135,8 +145,6 @@ def _codes(column: NDArray[Any]) -> NDArray[np.float64]:
     return codes
 
 
-def _shares(names: list[str], increase: NDArray[np.float64]) -> dict[str, float]:
+def _shares(increase: NDArray[np.float64]) -> NDArray[np.float64]:
     importances = np.maximum(increase, 0)
-    shares = importances / max(importances.sum(), np.finfo(float).tiny)
-    order = np.argsort(-shares, kind="stable")
-    return {names[i]: float(shares[i]) for i in order}
+    return importances / max(importances.sum(), np.finfo(float).tiny)

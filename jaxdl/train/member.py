@@ -22,7 +22,7 @@ from jaxdl.train.hyperparameters import (
     is_traced,
 )
 from jaxdl.train.metrics import confusion_matrix, multilabel_confusion
-from jaxdl.train.recipe import RecipeFunction, build
+from jaxdl.train.recipe import Recipe, RecipeFunction, build
 from jaxdl.train.state import TrainState
 from jaxdl.train.step import make_eval, make_predict
 
@@ -100,7 +100,12 @@ class Member:
     @property
     def loss(self) -> PerExample:
         """Returns the recipe's loss for these hyperparameters."""
-        return build(self.recipe, combine(self._traced(), self.structure)).loss
+        return self.built.loss
+
+    @property
+    def built(self) -> Recipe:
+        """Returns what the recipe makes of these hyperparameters."""
+        return build(self.recipe, combine(self._traced(), self.structure))
 
     def _traced(self) -> dict[str, jax.Array]:
         names, leaves, _ = flatten(self.hparams)

@@ -75,6 +75,21 @@ def test_noise_explains_nothing_and_half_noise_half(drawn):
     assert half.shares["rate"] > 0.9
 
 
+def test_the_standard_error_is_about_how_far_shares_of_other_members_are_apart(drawn):
+    noise = np.random.default_rng(1).normal(size=512) / np.sqrt(12)
+    scores = score(drawn, {"rate": 1, "keep": 1}) + noise
+    parts = [
+        importance({n: c[rows] for n, c in drawn.items()}, scores[rows])
+        for rows in np.array_split(np.arange(512), 6)
+    ]
+    apart = np.std([part.shares["rate"] for part in parts], ddof=1)
+    told = np.mean([part.errors["rate"] for part in parts])
+    assert apart / 3 < told < 3 * apart
+    assert [*parts[0].errors] == [*parts[0].shares]
+    alone = importance(drawn, score(drawn, {"rate": 1}))
+    assert 0 <= alone.errors["rate"] < told / 3
+
+
 def test_who_diverged_is_as_bad_as_the_worst(drawn):
     scores = np.where(drawn["rate"] > 0.1, 1, 0.1 * drawn["keep"])
     diverged = np.where(drawn["rate"] > 0.1, np.nan, scores)

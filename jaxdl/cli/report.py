@@ -1,0 +1,115 @@
+"""The commands that look at a run afterwards: a figure of it, and the page of all."""
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jaxdl import report
+from jaxdl.data import Splits
+from jaxdl.experiment import Experiment, ExperimentError, load
+from jaxdl.report.style import has_best, save
+from jaxdl.search import SweepResult, read_result, variant
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FIGURES: dict[str, Callable[[SweepResult], "Figure"]] = {
+    "learning_curves": report.learning_curves,
+    "train_against_dev": report.train_against_dev,
+    "hyperparameters": report.hyperparameters,
+    "parallel_coordinates": report.parallel_coordinates,
+    "heat_map": report.heat_map,
+    "importance": report.importance,
+    "funnel": report.funnel,
+    "lineage": report.lineage,
+}
+OF_THE_BEST: dict[str, Callable[[SweepResult, Splits], "Figure"]] = {
+    "signal": lambda result, data: report.signal(result, data.train),
+    "confusion": lambda result, data: report.confusion(result, data.dev),
+    "worst_examples": lambda result, data: report.worst_examples(
+        result, data.dev, moments=data.moments
+    ),
+}
+
+
+def run_plot(options: argparse.Namespace) -> int:
+    """Draws one figure of a run; 1 if it is of the best member and there is none."""
+    result, experiment = _read(options)
+    if options.name in OF_THE_BEST:
+        if not has_best(result):
+            print("no member of the run has a finite error", file=sys.stderr)
+            return 1
+        drawn = OF_THE_BEST[options.name](result, _data(result, experiment))
+    else:
+        drawn = FIGURES[options.name](result)
+    out = options.out or Path(f"{options.name}.png")
+    save(drawn, out, out.suffix[1:].lower())
+    print(f"figure in {out}")
+    return 0
+
+
+def run_report(options: argparse.Namespace) -> int:
+    """Writes the page of a run."""
+    result, experiment = _read(options)
+    out = options.out or Path("report.html")
+    report.report(result, out, data=experiment.data, run_dir=options.folder)
+    print(f"report in {out}")
+    return 0
+
+
+def add_commands(commands: Any) -> None:
+    """Adds `plot` and `report` to the parser's commands."""
+    given = argparse.ArgumentParser(add_help=False)
+    given.add_argument("folder", type=Path, metavar="RUN", help="a sweep's folder")
+    given.add_argument("file", type=Path, metavar="FILE", help="its experiment file")
+    plot = commands.add_parser("plot", parents=[given], help="draw a figure of a run")
+    plot.add_argument(
+        "name",
+        choices=[*FIGURES, *OF_THE_BEST],
+        metavar="NAME",
+        help=f"one of {', '.join([*FIGURES, *OF_THE_BEST])}",
+    )
+    plot.add_argument(
+        "--out",
+        type=_picture,
+        metavar="FILE",
+        help="a .png or .svg; default: NAME.png",
+    )
+    plot.set_defaults(run=run_plot)
+    page = commands.add_parser(
+        "report", parents=[given], help="write a page of all figures and members"
+    )
+    page.add_argument("--out", type=Path, metavar="FILE", help="default: report.html")
+    page.set_defaults(run=run_report)
+
+
+def _read(options: argparse.Namespace) -> tuple[SweepResult, Experiment]:
+    """Returns what is on record of a run, with the space that the file has.
+
+    Raises:
+        ExperimentError: nothing is, or as `load`.
+        OSError, RunMismatchError: as `read_result`.
+    """
+    experiment = load(options.file)
+    result = read_result(options.folder, experiment.recipe)
+    if not result.metrics:
+        raise ExperimentError(
+            f"the run in {options.folder} has nothing on record yet; expected one that "
+            "has trained for an epoch: try again later"
+        )
+    return dataclasses.replace(result, space=experiment.space), experiment
+
+
+def _data(result: SweepResult, experiment: Experiment) -> Splits:
+    """Returns the data of each configuration's first member."""
+    return variant(experiment.data, result.key, folds=result.folds)[0]
+
+
+def _picture(text: str) -> Path:
+    path = Path(text)
+    if path.suffix.lower() not in (".png", ".svg"):
+        raise argparse.ArgumentTypeError(f"got {text}; expected a .png or .svg file")
+    return path

@@ -1,0 +1,189 @@
+"""How the members learned: their curves, and where bias and variance left them."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from jaxdl.diagnose.bias_variance import HIGH
+from jaxdl.report.style import (
+    BEST,
+    BLUE,
+    ORANGE,
+    SKY,
+    Errors,
+    density_colors,
+    dot,
+    draws_rates,
+    epoch_axis,
+    error_axis,
+    errors_of,
+    figure,
+    has_best,
+    message,
+    tidy,
+)
+from jaxdl.search import SweepResult
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLUMNS, ROWS = 300, 90  # of the grid in which curves are counted
+
+
+def learning_curves(result: SweepResult, metric: str = "dev_error") -> "Figure":
+    """Returns a metric by epoch: all members as a density, the best drawn over it.
+
+    Each cell's color is the number of members whose curve passes through it. Curves are
+    straight between epochs, and begin and end half an epoch before and after them. With
+    repeats or folds the best configuration is drawn with each of its members.
+
+    Args:
+        result: of a sweep.
+        metric: `train_loss`, `train_error`, `dev_loss` or `dev_error`.
+
+    Raises:
+        ImportError: matplotlib is missing.
+        ValueError: there is no such metric.
+    """
+    if metric not in result.metrics:
+        raise ValueError(f"got metric={metric!r}; expected one of {[*result.metrics]}")
+    curves = result.metrics[metric]
+    name = metric.replace("_", " ")
+    if not np.isfinite(curves).any():
+        return message(f"no member has a finite {name}")
+    errors = errors_of(curves, rates=draws_rates(result) and "error" in metric)
+    drawn = figure(6.4, 4.0)
+    axes = drawn.add_subplot()
+    colors = _density(axes, curves, errors)
+    bar = drawn.colorbar(colors, ax=axes, label="members (log scale)", format="{x:.0f}")
+    bar.minorticks_off()
+    for i, curve in enumerate(_best(result, curves)):
+        _outlined(axes, curve, errors, "best on dev error" if i == 0 else None)
+    epoch_axis(axes, curves.shape[1])
+    error_axis(axes, "y", errors, name)
+    tidy(axes, f"{name} of {len(curves)} {'members' if len(curves) > 1 else 'member'}")
+    if axes.lines:
+        drawn.legend(loc="outside lower center", fontsize="small")
+    return drawn
+
+
+def train_against_dev(result: SweepResult, *, human_error: float = 0.0) -> "Figure":
+    """Returns train against dev error, with where `diagnose.bias_variance` sees what.
+
+    Every configuration is a point at its means. Bias is high to the right of
+    `human + 0.02`, variance above `train + 0.02`. Errors that are no rates have no such
+    regions.
+
+    Args:
+        result: of a sweep. Its train errors are averages over the steps of an epoch,
+            with dropout, so that they are rather too large.
+        human_error: human-level error, in [0, 1].
+
+    Raises:
+        ImportError: matplotlib is missing.
+    """
+    values, rates = result.mean(), draws_rates(result)
+    train, dev = values["train_error"], values["dev_error"]
+    if not np.isfinite(dev).any():
+        return message("no configuration has a finite error")
+    errors = errors_of(np.concatenate([train, dev]), rates=rates)
+    drawn = figure(5.6, 5.0)
+    axes = drawn.add_subplot()
+    error_axis(axes, "x", errors, "train error")
+    error_axis(axes, "y", errors, "dev error")
+    if rates:
+        _regions(axes, human_error)
+    x, y = errors.clip(train), errors.clip(dev)
+    axes.scatter(
+        x,
+        y,
+        s=dot(len(dev)),
+        color=BLUE,
+        alpha=0.6,
+        linewidths=0,
+        label="configuration",
+    )
+    best = result.ranking()[0]
+    axes.scatter(x[best], y[best], s=170, marker="*", color=BEST, edgecolors="white",
+                 zorder=3, label=f"best on dev error ({best})")  # fmt: skip
+    diverged = int(result.diverged().sum())
+    tidy(axes, f"{diverged} of {len(dev)} diverged and are not shown" * bool(diverged))
+    drawn.legend(loc="outside lower center", ncols=2, fontsize="small")
+    return drawn
+
+
+def density(
+    curves: ArrayLike, errors: Errors
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Returns how many curves pass through each cell of a grid.
+
+    Args:
+        curves: `[members, epochs]`, NaN where a member did not run.
+        errors: how they are drawn.
+
+    Returns:
+        The edges of columns, in epochs, and of rows; and the counts `[rows, columns]`.
+    """
+    read, back = (np.log, np.exp) if errors.log else (np.asarray, np.asarray)
+    curves = read(errors.clip(np.asarray(curves, float)))
+    epochs = curves.shape[1]
+    edges = np.linspace(0.5, epochs + 0.5, COLUMNS + 1)
+    x = (edges[1:] + edges[:-1]) / 2
+    before, after, nearest = (
+        np.clip(f(x), 1, epochs).astype(int) - 1 for f in (np.floor, np.ceil, np.rint)
+    )
+    between = curves[:, before] + x % 1 * (curves[:, after] - curves[:, before])
+    y = np.where(np.isfinite(between), between, curves[:, nearest])
+    rows = np.linspace(read(errors.low), read(errors.high), ROWS + 1)
+    counts, _, _ = np.histogram2d(
+        *(a[np.isfinite(y)] for a in (y, np.broadcast_to(x, y.shape))),
+        bins=(rows, edges),
+    )
+    return edges, back(rows), counts
+
+
+def _density(axes: Any, curves: NDArray[Any], errors: Errors) -> Any:
+    from matplotlib.colors import LogNorm
+
+    columns, rows, counts = density(curves, errors)
+    most = max(2, counts.max())
+    return axes.pcolormesh(
+        columns, rows, np.ma.masked_equal(counts, 0), cmap=density_colors(),
+        norm=LogNorm(1, most), rasterized=True,
+    )  # fmt: skip
+
+
+def _best(result: SweepResult, curves: NDArray[Any]) -> NDArray[Any]:
+    """Returns the curves of the best configuration's members; none if all diverged."""
+    best, v = int(result.ranking()[0]), result.variants
+    return curves[best * v : (best + 1) * v] if has_best(result) else curves[:0]
+
+
+def _outlined(axes: Any, curve: NDArray[Any], errors: Errors, label: Any) -> None:
+    from matplotlib.patheffects import withStroke
+
+    epochs = np.arange(1, len(curve) + 1)
+    axes.plot(
+        epochs, errors.clip(curve), color=BEST, linewidth=2, label=label,
+        marker="o" if len(curve) < 2 else None,
+        path_effects=[withStroke(linewidth=4, foreground="white")],
+    )  # fmt: skip
+
+
+def _regions(axes: Any, human_error: float) -> None:
+    """Shades where bias and variance are high, within the limits that are set."""
+    left, right = axes.get_xlim()
+    low, high = axes.get_ylim()
+    train = (
+        np.geomspace(left, right, 200) if left > 0 else np.linspace(left, right, 200)
+    )
+    points = f"{100 * HIGH:g} points"
+    begin = human_error + HIGH
+    if begin < right:
+        human = f"{100 * human_error:.3g}%"
+        axes.axvspan(max(left, begin), right, color=SKY, alpha=0.25, linewidth=0,
+                     label=f"high bias: train − {human} > {points}")  # fmt: skip
+    axes.fill_between(train, np.clip(train + HIGH, low, high), high, color=ORANGE,
+                      alpha=0.25, linewidth=0,
+                      label=f"high variance: dev − train > {points}")  # fmt: skip

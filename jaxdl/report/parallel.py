@@ -1,0 +1,102 @@
+"""The best configurations side by side: what they have in common."""
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from jaxdl.report.hyperparameters import CONSTANT
+from jaxdl.report.scales import SHOWN, Scale, value, varying
+from jaxdl.report.style import (
+    BEST,
+    GRAY,
+    draws_rates,
+    error_axis,
+    errors_of,
+    figure,
+    message,
+)
+from jaxdl.search import SweepResult
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SHARE = 0.1
+ABSENT = -0.12  # where a line passes an axis whose hyperparameter does not apply
+
+
+def parallel_coordinates(result: SweepResult) -> "Figure":
+    """Returns the best tenth of the configurations, a line each over all their values.
+
+    Every hyperparameter that varies has an upright axis, on its own scale, from its
+    lowest to its highest value in the whole sweep. A line below an axis belongs to a
+    configuration to which the hyperparameter does not apply.
+
+    Raises:
+        ImportError: matplotlib is missing.
+
+    Source: Inselberg, The Plane with Parallel Coordinates, 1985.
+    """
+    scales, error = varying(result), result.mean()["dev_error"]
+    if not scales:
+        return message(CONSTANT)
+    best = result.ranking()[: math.ceil(SHARE * len(error))]
+    best = best[np.isfinite(error[best])]
+    if not best.size:
+        return message("no configuration has a finite error")
+    errors = errors_of(error[best], rates=draws_rates(result))
+    drawn = figure(max(1.25 * len(scales) + 1.5, 5.0), 4.4)
+    axes = drawn.add_subplot()
+    colors = _colors(errors)
+    heights = np.array([np.nan_to_num(s.fraction()[best], nan=ABSENT) for s in scales])
+    thin = 1.2 if len(best) < 50 else 0.4
+    for line in reversed(range(len(best))):
+        winner = line == 0
+        color = BEST if winner else colors.to_rgba(errors.clip(error[best[line]]))
+        axes.plot(heights[:, line], color=color, linewidth=2.5 if winner else thin,
+                  alpha=1 if winner else 0.7, marker="o", markersize=3 * thin,
+                  label=f"best ({best[0]})" if winner else None)  # fmt: skip
+    _upright(axes, scales)
+    axes.set_title(f"the best {len(best)} of {len(error)}", loc="left",
+                   fontsize="medium")  # fmt: skip
+    bar = drawn.colorbar(colors, ax=axes)
+    error_axis(bar.ax, "y", errors, "dev error")
+    bar.ax.set_ylim(errors.low, errors.high)
+    drawn.legend(loc="outside lower center", fontsize="small")
+    return drawn
+
+
+def _colors(errors: Any) -> Any:
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import LogNorm, Normalize
+
+    norm = (LogNorm if errors.log else Normalize)(errors.low, errors.high)
+    return ScalarMappable(norm, "viridis")
+
+
+def _upright(axes: Any, scales: list[Scale]) -> None:
+    """Draws an axis for each hyperparameter, with values written at its height."""
+    names = [scale.label.replace(" (", "\n(") for scale in scales]
+    axes.set_xticks(range(len(scales)), names, fontsize="small", rotation=20,
+                    ha="right", rotation_mode="anchor")  # fmt: skip
+    axes.tick_params(length=0)
+    axes.set_yticks([])
+    axes.spines[:].set_visible(False)
+    axes.set(xlim=(-0.3, len(scales) - 0.3), ylim=(ABSENT - 0.05, 1.06))
+    for x, scale in enumerate(scales):
+        axes.axvline(x, ymin=0.13, ymax=0.95, color=GRAY, linewidth=1, zorder=0)
+        for at, height in _marks(scale):
+            axes.annotate(
+                value(scale, at), (x, height), (3, 0), textcoords="offset points",
+                fontsize="x-small", va="center", zorder=4,
+                bbox={"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 0.5},
+            )  # fmt: skip
+
+
+def _marks(scale: Scale) -> list[tuple[float, float]]:
+    """Returns coordinates to write at an axis, and their heights."""
+    known = scale.at[np.isfinite(scale.at)]
+    at = np.array([known.min(), known.max()])
+    if scale.kind == "category":
+        at = np.arange(0, len(scale.names), -(-len(scale.names) // SHOWN), dtype=float)
+    return [*zip(at.tolist(), scale.fraction(at).tolist(), strict=True)]

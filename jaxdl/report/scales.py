@@ -1,0 +1,160 @@
+"""Hyperparameters as coordinates, each on the scale that it was drawn on."""
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxdl.report.style import plain
+from jaxdl.search import (
+    AsSize,
+    Choice,
+    IntUniform,
+    LogUniform,
+    OneMinusLogUniform,
+    Static,
+    SweepResult,
+    Uniform,
+)
+from jaxdl.train import flatten
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+DECADES = 2  # that positive numbers of no known distribution span to be drawn as logs
+SHOWN = 8  # names of categories at an axis
+
+
+class Scale(NamedTuple):
+    """A hyperparameter's coordinates and what is written at their axis."""
+
+    name: str  # as the result has it
+    label: str
+    at: NDArray[np.float64]  # [configurations]; NaN where it does not apply
+    kind: str  # linear, whole, log, reversed log or category
+    names: tuple[str, ...] = ()  # of the categories 0, 1, ...
+
+    @property
+    def log(self) -> bool:
+        """Returns whether coordinates are to be told apart by their ratio."""
+        return self.kind in ("log", "reversed log")
+
+    def fraction(self, at: NDArray[Any] | None = None) -> NDArray[np.float64]:
+        """Returns how far from the lowest to the highest coordinate some are, 0 to 1.
+
+        It is 0.5 where all are the same, and rises with the hyperparameter.
+        """
+        read = np.log if self.log else np.asarray
+        known = read(self.at[np.isfinite(self.at)])
+        low, high = known.min(), known.max()
+        if low == high:
+            return np.where(np.isnan(self.at if at is None else at), np.nan, 0.5)
+        part = (read(self.at if at is None else at) - low) / (high - low)
+        return 1 - part if self.kind == "reversed log" else part
+
+
+def varying(result: SweepResult) -> list[Scale]:
+    """Returns the hyperparameters that differ between configurations."""
+    names, columns, _ = flatten(result.configurations())
+    known, leaves, _ = flatten(result.space)
+    space = dict(zip(known, leaves, strict=True))
+    scales = [
+        scale(name, np.asarray(column), space.get(name))
+        for name, column in zip(names, columns, strict=True)
+    ]
+    return [s for s in scales if len(np.unique(s.at[np.isfinite(s.at)])) > 1]
+
+
+def scale(name: str, column: NDArray[Any], leaf: Any) -> Scale:
+    """Returns a hyperparameter's coordinates.
+
+    Args:
+        name: of the hyperparameter.
+        column: its values, `[configurations]`; NaN where it does not apply.
+        leaf: of the space. What is no distribution is drawn by what the numbers are.
+    """
+    leaf = leaf.values if isinstance(leaf, AsSize) else leaf
+    label = plain(name)
+    if isinstance(leaf, Static | Choice) or not _are_numbers(column):
+        return _categories(name, label, column)
+    values = column.astype(float)
+    finite = values[np.isfinite(values)]
+    if isinstance(leaf, OneMinusLogUniform):
+        # Values near 1 are 1 in float32; the scale ends where the range does.
+        return Scale(
+            name, f"{label} (log scale of 1 − {label})",
+            np.maximum(1 - values, 1 - leaf.high), "reversed log",
+        )  # fmt: skip
+    unknown = not isinstance(leaf, Uniform | IntUniform | LogUniform)
+    wide = finite.size and 0 < finite.min() * 10**DECADES <= finite.max()
+    if isinstance(leaf, LogUniform) or (unknown and wide):
+        return Scale(name, f"{label} (log scale)", values, "log")
+    whole = column.dtype.kind in "iu" or isinstance(leaf, IntUniform)
+    return Scale(name, label, values, "whole" if whole else "linear")
+
+
+def label_axis(axes: "Axes", which: str, scale: Scale) -> None:
+    """Makes the x or y axis one of a hyperparameter."""
+    from matplotlib import ticker
+
+    axis = {"x": axes.xaxis, "y": axes.yaxis}[which]
+    axes.set(**{f"{which}label": scale.label})
+    if scale.log:
+        axes.set(**{f"{which}scale": "log"})
+        known = scale.at[np.isfinite(scale.at)]
+        narrow = known.max() < 20 * known.min()
+        subs = (1.0, 2.0, 5.0) if narrow else (1.0,)
+        axis.set_major_locator(ticker.LogLocator(subs=subs, numticks=5))
+        axis.set_minor_formatter(ticker.NullFormatter())
+        axis.set_major_formatter(ticker.FuncFormatter(lambda x, _: value(scale, x)))
+        if scale.kind == "reversed log":
+            axis.set_inverted(True)
+    elif scale.kind == "category":
+        every = -(-len(scale.names) // SHOWN)
+        axis.set_ticks(range(0, len(scale.names), every), scale.names[::every])
+        axes.set(**{f"{which}lim": (-0.6, len(scale.names) - 0.4)})
+    else:
+        axis.set_major_locator(
+            ticker.MaxNLocator(nbins=5, integer=scale.kind == "whole")
+        )
+
+
+def value(scale: Scale, at: float) -> str:
+    """Returns the hyperparameter's value at a coordinate, as it is written."""
+    if scale.kind == "category":
+        return scale.names[int(at)]
+    if scale.kind == "reversed log":  # two digits of 1 - x
+        return f"{1 - at:.{max(1 - math.floor(math.log10(at)), 0)}f}".rstrip("0")
+    return f"{at:.3g}"
+
+
+def _are_numbers(column: NDArray[Any]) -> bool:
+    if column.dtype.kind in "iuf":
+        return True
+    return column.dtype == object and all(
+        isinstance(x, int | float) and not isinstance(x, bool) for x in column
+    )
+
+
+def _categories(name: str, label: str, column: NDArray[Any]) -> Scale:
+    """Returns coordinates 0, 1, ... for numbers in rising order, then other values."""
+    values = [x.item() if isinstance(x, np.generic) else x for x in column]
+    absent = [isinstance(x, float) and np.isnan(x) for x in values]
+    kinds = {repr(x): x for x, no in zip(values, absent, strict=True) if not no}
+
+    def order(key):
+        number = isinstance(kinds[key], int | float)
+        return (not number, kinds[key] if number else 0, str(kinds[key]))
+
+    keys = sorted(kinds, key=order)
+    place = {key: float(i) for i, key in enumerate(keys)}
+    at = [
+        np.nan if no else place[repr(x)] for x, no in zip(values, absent, strict=True)
+    ]
+    names = tuple(plain(_shortest(kinds[key]), 14) for key in keys)
+    return Scale(name, label, np.array(at, float), "category", names)
+
+
+def _shortest(x: Any) -> str:
+    return f"{x:.6g}" if isinstance(x, float) else str(x)

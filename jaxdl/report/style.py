@@ -1,0 +1,177 @@
+"""The look of the figures: colors, axes of errors, and a word for what is not there.
+
+Figures are made through matplotlib's objects, never through pyplot, so that no global
+state is read or left behind. Colors are Okabe and Ito's, which colorblind readers can
+tell apart.
+
+Source: Okabe and Ito, Color Universal Design, 2008.
+"""
+
+import warnings
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxdl import nn
+from jaxdl.search import SweepResult
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BLACK, GRAY, BLUE, SKY = "#000000", "#999999", "#0072B2", "#56B4E9"
+GREEN, ORANGE, VERMILLION, PURPLE = "#009E73", "#E69F00", "#D55E00", "#CC79A7"
+PALETTE = (BLUE, ORANGE, GREEN, PURPLE, SKY, BLACK)
+BEST, DIVERGED = VERMILLION, BLACK
+LONGEST = 32  # letters of a name
+
+
+class Errors(NamedTuple):
+    """How errors are drawn: as rates or plain, on a log scale where they can be."""
+
+    rates: bool
+    log: bool
+    low: float  # what is below, such as 0 on a log scale, is drawn here
+    high: float
+
+    def clip(self, values: NDArray[Any]) -> NDArray[np.float64]:
+        """Returns where values are drawn; NaN stays NaN."""
+        values = np.where(np.isfinite(values), values, np.nan)
+        return np.clip(values, self.low, self.high)
+
+
+def dot(points: int) -> float:
+    """Returns the area of a dot among so many, in square points."""
+    return float(np.clip(3000 / max(points, 1), 2, 14))
+
+
+def figure(width: float, height: float) -> "Figure":
+    """Returns an empty figure of so many inches.
+
+    Raises:
+        ImportError: matplotlib is missing.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError(
+            "figures need matplotlib: pip install 'jaxdl-sweep[matplotlib]'"
+        ) from error
+    return Figure((width, height), layout="constrained")
+
+
+def message(text: str) -> "Figure":
+    """Returns a figure that says why there is nothing to draw."""
+    empty = figure(6.4, 1.2)
+    empty.text(0.5, 0.5, plain(text, 200), ha="center", va="center", wrap=True)
+    return empty
+
+
+def plain(text: Any, longest: int = LONGEST) -> str:
+    """Returns a text from data as matplotlib is to show it: a line without formulas."""
+    line = "".join(c if c.isprintable() else " " for c in str(text))
+    short = line if len(line) <= longest else f"{line[: longest - 1]}…"
+    return short.replace("$", r"\$")
+
+
+def tidy(axes: "Axes", title: str = "") -> None:
+    """Leaves what carries data: no frame on the right and above, a faint grid."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(color=GRAY, alpha=0.25, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.set_title(title, loc="left", fontsize="medium")
+
+
+def epoch_axis(axes: "Axes", epochs: int) -> None:
+    """Makes the x axis one of epochs, with half a one before and after."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.set(xlabel="epoch", xlim=(0.5, epochs + 0.5))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+
+
+def density_colors() -> Any:
+    """Returns viridis, few light and many dark, without the end that white drowns."""
+    from matplotlib import colormaps
+    from matplotlib.colors import ListedColormap
+
+    return ListedColormap(colormaps["viridis_r"](np.linspace(0.15, 1, 256)))
+
+
+def draws_rates(result: SweepResult) -> bool:
+    """Returns whether errors are shares of the examples, to be shown in percent."""
+    trained = np.flatnonzero(result.places[:, 0] >= 0)
+    errors = np.concatenate(
+        [result.metrics[n].ravel() for n in ("train_error", "dev_error")]
+    )
+    errors = errors[np.isfinite(errors)]
+    within = bool(((errors >= 0) & (errors <= 1)).all())
+    return within and any(nn.has_classes(result.member(i).loss) for i in trained[:1])
+
+
+def has_best(result: SweepResult) -> bool:
+    """Returns whether any configuration has trained and not diverged."""
+    return bool(np.isfinite(result.mean()["dev_loss"]).any())
+
+
+def errors_of(values: Any, *, rates: bool) -> Errors:
+    """Returns how values of an error or loss are to be drawn.
+
+    The few highest losses, which may be as high as a float can be, share the top.
+    """
+    values = np.ravel(np.asarray(values, float))
+    values = values[np.isfinite(values)]
+    if not values.size:
+        return Errors(rates, False, 0.0, 1.0)
+    log = bool((values >= 0).all() and (values > 0).any())
+    shown = values[values > 0] if log else values
+    low = shown.min()
+    high = shown.max() if rates else np.quantile(shown, 0.98, method="higher")
+    if not low < high:
+        room = 0.1 * abs(low) or 1.0
+        low, high = low - room, high + room
+    return Errors(rates, log, float(low), float(high))
+
+
+def error_axis(axes: "Axes", which: str, errors: Errors, label: str) -> None:
+    """Makes the x or y axis one of errors, with its name, unit and scale."""
+    from matplotlib import ticker
+
+    unit = "share of the examples" if errors.rates else ""
+    scale = "log scale" if errors.log else ""
+    words = ", ".join(word for word in (unit, scale) if word)
+    axis = {"x": axes.xaxis, "y": axes.yaxis}[which]
+    axes.set(**{f"{which}label": f"{label} ({words})" if words else label})
+    low, high = errors.low, errors.high
+    if errors.log:
+        axes.set(**{f"{which}scale": "log"})
+        room = (high / low) ** 0.04
+        limits = low / room, high * room
+        decades = np.log10(high / low)
+        subs = (1.0,) if decades > 4 else (1.0, 2.0, 5.0)
+        subs = tuple(np.arange(1.0, 10.0)) if decades < 0.7 else subs
+        axis.set_major_locator(ticker.LogLocator(subs=subs, numticks=12))
+        axis.set_minor_locator(ticker.NullLocator())
+    else:
+        room = 0.04 * (high - low)
+        limits = low - room, high + room
+    axes.set(**{f"{which}lim": limits})
+    axis.set_major_formatter(
+        ticker.FuncFormatter(
+            lambda x, _: f"{100 * x:.3g}%" if errors.rates else f"{x:.3g}"
+        )
+    )
+
+
+def save(drawn: "Figure", file: Any, kind: str, *, dpi: int = 150) -> None:
+    """Writes a figure as png or svg, the same bytes for the same figure.
+
+    A letter that the font lacks becomes a box.
+    """
+    import matplotlib
+
+    with warnings.catch_warnings(), matplotlib.rc_context({"svg.hashsalt": "jaxdl"}):
+        warnings.filterwarnings("ignore", r"Glyph \d+")
+        metadata = {"Date": None} if kind == "svg" else {"Software": None}
+        drawn.savefig(file, format=kind, dpi=dpi, metadata=metadata)

@@ -1,0 +1,260 @@
+"""The page as a file: what is in it, what cannot get out of it, how big it is."""
+
+import base64
+import dataclasses
+import hashlib
+import html
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from jaxdl import diagnose, report
+from jaxdl.report import contents
+from jaxdl.report.page import Shown
+from tests.report.conftest import diverged, part, renamed, untrained, widened
+
+HOSTILE = "</script><script>alert(1)</script>\"'<img src=x onerror=alert(1)>&amp;<!--"
+
+
+class Reader(HTMLParser):
+    """Elements with their attributes, and the texts in them."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.texts = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        self.texts.append("")
+
+    def handle_data(self, data):
+        if self.texts:
+            self.texts[-1] += data
+
+    def all(self, tag):
+        return [
+            (attributes, text)
+            for (name, attributes), text in zip(self.elements, self.texts, strict=True)
+            if name == tag
+        ]
+
+    def data(self):
+        return json.loads(
+            next(t for a, t in self.all("script") if a.get("id") == "data"),
+            parse_constant=lambda name: pytest.fail(f"{name} is no JSON"),
+        )
+
+
+@pytest.fixture
+def page(tmp_path, monkeypatch):
+    """Writes a page with one figure alone and returns it, read."""
+
+    def write(result, figures=False, **settings):
+        if not figures:
+            one = Shown(lambda: report.learning_curves(result), "curves", "Curves.")
+            monkeypatch.setattr("jaxdl.report.page._sections", lambda *_: {"A": [one]})
+        report.report(result, tmp_path / "page.html", **settings)
+        return (tmp_path / "page.html").read_text(encoding="utf-8")
+
+    return write
+
+
+def test_every_figure_is_in_the_page(result, digits, page):
+    text = page(result, figures=True, data=digits)
+    images = [attributes for attributes, _ in Reader(text).all("img")]
+    assert [a["alt"] for a in images] == [
+        "dev error of all members by epoch", "dev loss of all members by epoch",
+        "train against dev error", "each hyperparameter against dev error",
+        "importance of the hyperparameters", "the best tenth side by side",
+        "median dev error over two hyperparameters", "norms by layer",
+        "confusion matrix", "examples with the highest loss",
+    ]  # fmt: skip
+    for image in images:
+        kind, _, data = image["src"].partition(",")
+        assert kind == "data:image/svg+xml;base64"
+        assert b"<svg" in base64.b64decode(data, validate=True)
+
+
+def test_what_a_search_did_is_in_the_page(halved, bred, page):
+    for result, expected in ((halved, 8), (bred, 9)):
+        assert len(Reader(page(result, figures=True)).all("img")) == expected
+
+
+def test_a_page_of_members_that_all_diverged(result, digits, page):
+    lost = diverged(result, range(32))
+    text = page(lost, figures=True, data=digits)
+    assert "32 of 32 members diverged" in text
+    assert "Lower the range of the learning rate." in text
+    assert "Best member" not in text
+
+
+def test_a_page_of_a_sweep_that_has_just_begun(result, digits, page):
+    text = page(untrained(result), figures=True, data=digits)
+    assert "No configuration has a finite error." in text
+
+
+def test_repeats_and_folds_have_their_columns(repeated, digits, page):
+    data = Reader(page(repeated, data=digits)).data()
+    assert data["columns"][:4] == ["member", "configuration", "repeat", "fold"]
+    best = int(repeated.ranking()[0])
+    assert [row[:4] for row in data["rows"][:4]] == [
+        [4 * best + v, best, v // 2, v % 2] for v in range(4)
+    ]
+
+
+def test_hostile_names_and_values_stay_texts(result, page, tmp_path):
+    hostile = renamed(result, HOSTILE)
+    hostile.hparams["d"] = np.array([HOSTILE] * 32, object)
+    text = page(hostile)
+    reader = Reader(text)
+    assert len(reader.all("script")) == 2
+    assert not [a for _, a in reader.elements for name in a if name.startswith("on")]
+    assert [a["alt"] for a, _ in reader.all("img")] == ["curves"]
+    assert HOSTILE in reader.data()["columns"]
+    assert HOSTILE in reader.data()["rows"][0]
+    assert HOSTILE not in text and html.escape(HOSTILE) in text
+
+
+def test_a_text_is_never_taken_for_a_place_of_the_page(result, page):
+    text = page(renamed(result, "{{script}}"))
+    assert text.count('"use strict"') == 1 and "space: {{script}}" in text
+
+
+def test_half_a_letter_does_not_stop_the_page(result, page):
+    assert "space: ?" in page(renamed(result, "\ud800"))
+
+
+def test_the_policy_lets_run_what_is_in_the_page_alone(result, page):
+    text = page(result)
+    reader = Reader(text)
+    (policy,) = [
+        attributes["content"]
+        for attributes, _ in reader.all("meta")
+        if attributes.get("http-equiv") == "Content-Security-Policy"
+    ]
+    rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
+    assert rules.pop("default-src") == "'none'" and rules.pop("img-src") == "data:"
+    assert {rules.pop("base-uri"), rules.pop("form-action")} == {"'none'"}
+    for rule, part_ in (
+        ("style-src", re.search(r"<style>(.*?)</style>", text, re.S)[1]),
+        ("script-src", re.search(r"<script>(.*?)</script>", text, re.S)[1]),
+    ):
+        digest = base64.b64encode(hashlib.sha256(part_.encode()).digest()).decode()
+        assert rules.pop(rule) == f"'sha256-{digest}'"
+    assert not rules
+    for _, attributes in reader.elements:
+        assert "style" not in attributes
+        for name in ("href", "src"):
+            assert attributes.get(name, "#").startswith(("#", "data:image/svg+xml;"))
+    script = re.search(r"<script>(.*?)</script>", text, re.S)[1]
+    assert not re.search(
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write", script
+    )
+
+
+def test_no_address_of_another_place_is_in_the_page(result, page):
+    addresses = set(re.findall(r"https?://[^\s\"'<)]*", page(result)))
+    assert addresses == {"http://www.w3.org/2000/svg"}  # the name of the format
+
+
+def test_links_lead_to_parts_of_the_page(result, page):
+    reader = Reader(page(result))
+    names = {a["id"] for _, a in reader.elements if "id" in a}
+    assert {a["href"].removeprefix("#") for a, _ in reader.all("a")} <= names
+    labels = {a["for"] for a, _ in reader.all("label")}
+    assert {a["id"] for a, _ in reader.all("input")} == labels
+
+
+def test_the_table_is_the_result_s(result, page):
+    lost = diverged(result, [3])
+    data = Reader(page(lost)).data()
+    names, rows = lost.member_rows()
+    assert data["columns"] == names
+    for row, expected in zip(data["rows"], rows, strict=True):
+        for name, value, right in zip(names, row, expected, strict=True):
+            if isinstance(right, float) and not np.isfinite(right):
+                assert value is None
+            elif isinstance(right, float) and name in lost.hparams._fields:
+                assert np.float32(value) == np.float32(right)
+            else:
+                assert value == right or value == pytest.approx(right)
+    assert data["rows"][-1][0] == 3 and data["rows"][-1][1] is None
+
+
+def test_curves_are_in_the_order_of_the_rows(result, page):
+    data = Reader(page(result)).data()
+    order = [row[0] for row in data["rows"]]
+    assert data["epochs"] == [1, 2, 3]
+    for name, curves in data["curves"].items():
+        np.testing.assert_allclose(curves, result.metrics[name][order], rtol=1e-3)
+
+
+def test_long_curves_leave_epochs_out_but_never_the_last(result, monkeypatch):
+    monkeypatch.setattr(contents, "NUMBERS", 4 * 32 * 2)
+    data = contents.members(result, None)
+    assert data["epochs"] == [1, 3]
+    order = [row[0] for row in data["rows"]]
+    expected = result.metrics["dev_loss"][order][:, [0, 2]]
+    np.testing.assert_allclose(data["curves"]["dev_loss"], expected, rtol=1e-3)
+
+
+def test_the_command_to_replay_names_the_folder(result):
+    assert contents.members(result, None)["replay"] == [
+        "dl.replay(result, recipe, data, member=", ")"
+    ]  # fmt: skip
+    named = contents.members(result, "runs/it's")["replay"][0]
+    assert named == 'dl.replay("runs/it\'s", recipe, data, member='
+
+
+def test_1024_members_of_300_epochs_stay_below_10_megabytes(result, page):
+    big = widened(result, 32, 100)
+    assert big.metrics["dev_loss"].shape == (1024, 300)
+    text = page(big)
+    assert 3e6 < len(text) < 8.5e6  # the other figures are less than one more
+
+
+def test_the_diagnosis_is_that_of_the_best_member(result, digits):
+    found, advice = contents.diagnosis(result, digits)
+    best = result.best()
+    train = best.evaluate(digits.train)["error"]
+    dev = best.metrics["dev_error"][-1]
+    right = diagnose.bias_variance(train, dev)
+    assert found[0] == (
+        f"The best member's error is {train:.2%} on the train set and {dev:.2%} on the "
+        "dev set."
+    )
+    assert found[1].startswith("High bias" if right.high_bias else "No high bias")
+    assert f"{100 * right.variance:.2f} points" in found[2]
+    assert [text.lower() for text in advice] == [f"{a}.".lower() for a in right.advice]
+    without, _ = contents.diagnosis(result, None)
+    assert f"{best.metrics['train_error'][-1]:.2%} in training" in without[0]
+
+
+def test_the_summary_counts_how_members_ended(result, repeated):
+    best = result.ranking()[0]
+    error = result.final()["dev_error"][best]
+    assert contents.summary(result) == (
+        f"32 members: 32 finished. The best, member {best}, has {error:.2%} dev error."
+    )
+    assert contents.summary(diverged(result, [1, 2])).startswith(
+        "32 members: 2 diverged, 30 finished."
+    )
+    assert contents.summary(diverged(part(result, 1), [0])) == (
+        "1 member: 1 diverged. No configuration has a finite error."
+    )
+    assert "of 4 configurations" in contents.summary(repeated)
+
+
+def test_the_specification_has_the_space_in_words(result):
+    rows = dict(contents.specification(result, None))
+    assert rows["space: learning_rate"] == "LogUniform(low=0.001, high=1.0)"
+    assert rows["space: activation"] == "'relu'"
+    given = result.space._replace(decay=np.zeros(32))
+    rows |= contents.specification(dataclasses.replace(result, space=given), None)
+    assert rows["space: decay"] == "32 given values"
+    assert rows["members"] == "32" and rows["epochs"] == "3" and rows["key"] == "[0, 0]"
+    assert rows["block width"] == "16" and rows["precision"] == "float32"
