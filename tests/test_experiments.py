@@ -11,6 +11,7 @@ import pytest
 
 import jaxdl as dl
 from jaxdl import optim
+from jaxdl.search.groups import structures
 
 FOLDER = Path(__file__).parent.parent / "experiments"
 PICTURES = Path("/usr/share/datasets/fashion-mnist")
@@ -207,3 +208,23 @@ def test_minima_are_as_rare_as_calculated(dimension, share, ravine):
 def test_a_script_prints_its_tables(name, capsys):
     runpy.run_path(str(FOLDER / f"{name}.py"), run_name="__main__")
     assert len(capsys.readouterr().out.splitlines()) > 10
+
+
+def test_architectures_are_48_programs_in_one_sweep():
+    mixed = experiment("architectures")
+
+    # 2 optimizers, 3 batch sizes, 4 bounds of 16 to 256 units, 2 of 1 to 4 layers
+    assert len(structures(mixed.space, 64)) == 2 * 3 * 4 * 2
+
+
+@pytest.mark.heavy
+def test_networks_of_every_size_are_trained_in_one_sweep():
+    mixed = experiment("architectures")
+
+    settings = {"key": jax.random.key(0), "members": 256, "epochs": 5}
+    given = mixed.recipe, mixed.space, mixed.data
+    result = dl.sweep(*given, **settings, progress=False)
+    best = result.best()
+    assert best.evaluate(mixed.data.test)["error"] < 0.05
+    assert set(result.hparams.batch_size.tolist()) == {32, 64, 128}
+    assert set(result.hparams.optimizer.name.tolist()) == {"adam", "momentum"}
