@@ -4,9 +4,22 @@
 
 A network with 16 hidden units on 10,000 pictures of clothes, chosen by 5,000 of the dev
 set; 128 configurations, at most 16 epochs each; momentum with a rate that stays as it
-is unless the search changes it. Every search is repeated with the same seeds. Halving
-asks a quarter to go on at 1 and 4 epochs; population based training exchanges every 2
-epochs; TPE is Optuna's, and proposes 64 at once.
+is unless the search changes it. Every search is repeated with the same seeds. Halving by
+4 asks a quarter to go on at 1 and 4 epochs, by 2 a half at 1, 2, 4 and 8; population
+based training exchanges every 2 epochs; TPE is Optuna's, and proposes 64 at once.
+
+Result on 2 cores of an AMD EPYC (Zen 5), jax 0.10.1, optuna 5.0.0, seeds 0 to 19, mean ±
+standard error (n = 20); cost is in epochs of members, relative to random search:
+
+    search             dev error %    less random's   test error %   cost
+    random             14.49 ± 0.06                   16.26 ± 0.05   1.00
+    Sobol              14.53 ± 0.07    0.05 ± 0.07    16.45 ± 0.07   1.00
+    coarse to fine     14.29 ± 0.05   -0.20 ± 0.06    16.14 ± 0.09   1.00
+    halving by 2       14.57 ± 0.05    0.08 ± 0.04    16.37 ± 0.07   0.19
+    halving by 4       14.68 ± 0.06    0.19 ± 0.06    16.43 ± 0.07   0.16
+    Hyperband          14.60 ± 0.06    0.11 ± 0.04    16.37 ± 0.05   0.32
+    population based   13.70 ± 0.04   -0.79 ± 0.06    15.59 ± 0.06   1.00
+    TPE                14.37 ± 0.04   -0.12 ± 0.07    16.31 ± 0.07   1.00
 """
 
 import sys
@@ -54,7 +67,8 @@ def searches() -> dict[str, Any]:
         "random": dl.search.random,
         "Sobol": dl.sobol,
         "coarse to fine": dl.coarse_to_fine(4),
-        "halving": dl.halving(4),
+        "halving by 2": dl.halving(2),
+        "halving by 4": dl.halving(4),
         "Hyperband": dl.hyperband(4),
         "population based": dl.pbt(2),
     }
