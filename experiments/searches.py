@@ -4,12 +4,12 @@
 
 A network with 16 hidden units on 10,000 pictures of clothes, chosen by 5,000 of the dev
 set; 128 configurations, at most 16 epochs each; momentum with a rate that stays as it
-is unless the search changes it. Every search is repeated with the same seeds. Halving by
-4 asks a quarter to go on at 1 and 4 epochs, by 2 a half at 1, 2, 4 and 8; population
+is unless the search changes it. Every search is repeated with the same seeds. Halving
+by 4 asks a quarter to go on at 1 and 4 epochs, by 2 a half at 1, 2, 4 and 8; population
 based training exchanges every 2 epochs; TPE is Optuna's, and proposes 64 at once.
 
-Result on 2 cores of an AMD EPYC (Zen 5), jax 0.10.1, optuna 5.0.0, seeds 0 to 19, mean ±
-standard error (n = 20); cost is in epochs of members, relative to random search:
+Result on 2 cores of an AMD EPYC (Zen 5), jax 0.10.1, optuna 5.0.0, seeds 0 to 19, mean
+± standard error (n = 20); cost is in epochs of members, relative to random search:
 
     search             dev error %    less random's   test error %   cost
     random             14.49 ± 0.06                   16.26 ± 0.05   1.00
