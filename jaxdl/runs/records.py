@@ -20,9 +20,9 @@ DELETE FROM metrics WHERE (member, epoch) IN (
     JOIN status AS s ON s.record = r.id
     JOIN metrics AS m ON m.member = s.member
         AND m.epoch >= r.first AND m.epoch < r.until
-    WHERE r.id = ?1 AND NOT EXISTS (
+    WHERE r.id = ? AND NOT EXISTS (
         SELECT 1 FROM status AS s2 JOIN records AS r2 ON r2.id = s2.record
-        WHERE s2.member = m.member AND r2.id != ?1
+        WHERE s2.member = m.member AND r2.id != r.id
             AND m.epoch >= r2.first AND m.epoch < r2.until
     )
 )
