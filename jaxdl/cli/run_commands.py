@@ -3,7 +3,7 @@
 import argparse
 
 from jaxdl import runs
-from jaxdl.experiment import load
+from jaxdl.experiment import ExperimentError, load
 from jaxdl.interop import export
 from jaxdl.search import SweepResult, read_result, replay
 from jaxdl.train import Member
@@ -49,7 +49,7 @@ def _number(result: SweepResult, member: str) -> int:
         return int(result.ranking()[0]) * result.variants
     number, members = int(member), len(result.status)
     if number >= members:
-        raise runs.RunMismatchError(
+        raise ExperimentError(
             f"got member {number}; expected one of the run's, 0 to {members - 1}, or "
             "best"
         )

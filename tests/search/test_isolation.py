@@ -40,7 +40,8 @@ GOOD = Hparams(*(np.geomspace(low, high, WIDTH) for low, high in
                  ((1e-3, 1e-2), (1e-3, 1.0), (0.1, 0.3))))  # fmt: skip
 
 
-def sweep(optimizer, hparams, data):
+@functools.cache  # the same function again, so that it compiles once
+def make_recipe_of(optimizer):
     def recipe(hp):
         hidden = (nn.dense(16, init=nn.normal(hp.stddev)), nn.batch_norm(), nn.relu)
         return dl.Recipe(
@@ -50,13 +51,13 @@ def sweep(optimizer, hparams, data):
             penalty=nn.l2(hp.l2),
         )
 
-    # One recipe a process, so that it compiles once.
-    recipe = RECIPES.setdefault(optimizer, recipe)
+    return recipe
+
+
+def sweep(optimizer, hparams, data):
     settings = {"key": KEY, "members": WIDTH, "epochs": 2, "plan": dl.Plan(WIDTH)}
+    recipe = make_recipe_of(optimizer)
     return dl.sweep(recipe, hparams, data, progress=False, **settings)
-
-
-RECIPES: dict[str, object] = {}
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
