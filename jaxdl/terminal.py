@@ -1,104 +1,121 @@
 """What a person sees in a terminal; knows numbers and names only.
 
-Progress goes to standard error: a live bar on a terminal, a plain line now and then
+Progress goes to standard error: a live view on a terminal, a plain line now and then
 elsewhere.
 """
 
 import contextlib
-import io
 import math
 import shutil
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from rich import box
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.cells import cell_len
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-LINE_EVERY = 5.0  # seconds between lines where there is no live bar
-WIDE = 110  # characters that leave room for a bar beside what is said
+LINE_EVERY = 5.0  # seconds between lines where there is no live view
+BAR = 60  # characters
 
 
 def say(line: str, *, enabled: bool) -> None:
     """Prints a line."""
-    Console(stderr=True, quiet=not enabled, highlight=False).print(line, soft_wrap=True)
+    _print(_console(enabled), line)
 
 
 @contextlib.contextmanager
 def epoch_lines(*, enabled: bool) -> Iterator[Callable[..., None]]:
     """Yields `show(number, epochs, metrics)`, which prints an epoch of one model."""
-    console = Console(stderr=True, quiet=not enabled, highlight=False)
+    console = _console(enabled)
 
     def show(number: int, epochs: int, metrics: Mapping[str, Any]) -> None:
         values = "  ".join(f"{name} {float(v):.4f}" for name, v in metrics.items())
-        console.print(f"epoch {number}/{epochs}  {values}", soft_wrap=True)
+        _print(console, f"epoch {number}/{epochs}  {values}")
 
     yield show
 
 
 @contextlib.contextmanager
-def sweep_progress(
-    members: int, member_steps: int, *, enabled: bool
-) -> Iterator[Callable[[int, int, float], None]]:
-    """Yields `show(steps, died, dev_error)`, to be called after each dispatch.
+def live(
+    look: Callable[[], tuple[float, Sequence[str]]], *, enabled: bool
+) -> Iterator[Callable[[], None]]:
+    """Shows how something goes on, and at the end a line of how it went.
 
-    It may be called from several threads.
+    On a terminal it is drawn anew four times a second. Elsewhere, also in a notebook,
+    it is a line now and then.
 
     Args:
-        members: how many models are trained.
-        member_steps: steps that all of them will take together.
+        look: returns what fraction is done, and what else to say, part by part.
         enabled: whether to print at all.
 
     Yields:
-        show: takes the member-steps done by the dispatch, the members that diverged in
-            it and the lowest dev error it saw (infinite for none).
+        changed: to be called when there is something new, by one thread at a time.
     """
-    console = Console(stderr=True, quiet=not enabled, highlight=False)
-    live = console.is_terminal and enabled
-    bar = Progress(
-        *[BarColumn()] * (console.width >= WIDE),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TextColumn("{task.description}"),
-        TextColumn("left"),
-        TimeRemainingColumn(elapsed_when_finished=True),
-        console=console,
-        disable=not live,
-    )
-    task = bar.add_task(f"{members}/{members} alive", total=member_steps)
-    seen = {"steps": 0, "alive": members, "best": math.inf}
-    lock, began, printed = threading.Lock(), time.monotonic(), [-math.inf]
+    console = _console(enabled)
 
-    def line() -> str:
-        rate = seen["steps"] / max(time.monotonic() - began, 1e-9)
-        best = "-" if math.isinf(seen["best"]) else f"{seen['best']:.2%}"
-        return (
-            f"{seen['alive']}/{members} alive  best dev error {best}  "
-            f"{rate:,.0f} member-steps/s"
+    def line() -> None:
+        done, parts = look()
+        _print(console, f"{done:4.0%}  {'  '.join(parts)}")
+
+    if enabled and console.is_terminal and not console.is_dumb_terminal:
+        drawn = Live(
+            console=console,
+            get_renderable=lambda: _frame(*look(), console.width),
+            refresh_per_second=4,
+            transient=True,
+            redirect_stdout=sys.stdout.isatty(),
         )
+        with drawn:
+            yield lambda: None
+    else:
+        yield at_most_every(LINE_EVERY, line)
+    line()
 
-    def show(steps: int, died: int, dev_error: float) -> None:
-        with lock:
-            seen["steps"] += steps
-            seen["alive"] -= died
-            seen["best"] = min(seen["best"], dev_error)
-            now, done = time.monotonic(), seen["steps"] / member_steps
-            bar.update(task, completed=seen["steps"], description=line())
-            if not live and (now - printed[0] >= LINE_EVERY or done >= 1):
-                left = (now - began) * (1 - done) / max(done, 1e-9)
-                console.print(
-                    f"{done:4.0%}  {line()}  {left:,.0f} s left", soft_wrap=True
-                )
-                printed[0] = now
 
-    with bar:
-        yield show
-        # Members that stopped or diverged leave steps that nobody takes.
-        bar.update(task, completed=member_steps)
+def at_most_every(seconds: float, act: Callable[[], None]) -> Callable[[], None]:
+    """Returns a function that acts when called, unless it has just acted."""
+    acted = -math.inf
+
+    def call() -> None:
+        nonlocal acted
+        now = time.monotonic()
+        if now - acted >= seconds:
+            acted = now
+            act()
+
+    return call
+
+
+def _console(enabled: bool) -> Console:
+    # A notebook gets what a file gets: its own display wants packages of its own.
+    return Console(
+        stderr=True, quiet=not enabled, highlight=False, markup=False,
+        force_jupyter=False,
+    )  # fmt: skip
+
+
+def _print(console: Console, line: str) -> None:
+    """Prints a line, on a terminal with ends between words."""
+    console.print(line, soft_wrap=not console.is_terminal)
+
+
+def _frame(done: float, parts: Sequence[str], width: int) -> Group:
+    """Returns a bar with the parts below it, as many in a line as there is room for."""
+    bar = Table.grid(padding=(0, 2, 0, 0))
+    bar.add_row(ProgressBar(total=1, completed=done, width=BAR), f"{done:.0%}")
+    lines = [""]
+    for part in parts:
+        longer = f"{lines[-1]}   {part}" if lines[-1] else part
+        if len(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(part)
+    return Group(bar, *(Text(x, no_wrap=True, overflow="ellipsis") for x in lines))
 
 
 def width() -> int | None:
@@ -121,10 +138,10 @@ def table(
     """
     cells = [[_cell(value) for value in row] for row in rows]
     widths = [
-        max(len(row[i]) for row in [columns, *cells]) for i in range(len(columns))
+        max(cell_len(row[i]) for row in [columns, *cells]) for i in range(len(columns))
     ]
     return "\n\n".join(
-        _grid([columns[i] for i in part], [[row[i] for i in part] for row in cells])
+        _grid([[row[i] for i in part] for row in [columns, *cells]])
         for part in _parts(widths, width)
     )
 
@@ -140,17 +157,17 @@ def _parts(widths: Sequence[int], width: int | None) -> list[list[int]]:
     return parts
 
 
-def _grid(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        grid.add_column(Text(column), justify="right", no_wrap=True)
-    for row in rows:
-        grid.add_row(*map(Text, row))
-    console = Console(file=io.StringIO(), width=100_000, color_system=None)
-    with console.capture() as capture:
-        console.print(grid)
-    lines = [line.rstrip() for line in capture.get().splitlines()]
-    return "\n".join(line for line in lines if line)
+def _grid(rows: Sequence[Sequence[str]]) -> str:
+    """Returns rows of cells, the names of the columns first, two spaces apart."""
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    header, *lines = (
+        "  ".join(
+            " " * (width - cell_len(x)) + x
+            for x, width in zip(row, widths, strict=True)
+        )
+        for row in rows
+    )
+    return "\n".join([header, "─" * cell_len(header), *lines])
 
 
 def _cell(value: Any) -> str:

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import jaxdl as dl
-from jaxdl import cli
+from jaxdl import cli, nn
+from jaxdl.cli.summary import plain
 from jaxdl.experiment import hyperparameters
 
 ROOT = Path(__file__).parent.parent
@@ -48,8 +49,9 @@ def test_a_sweep_on_digits_from_end_to_end(tmp_path):
     first = lines[lines.index(next(x for x in lines if "depended on" in x)) + 3].split()
     assert first[0] == "learning_rate" and first[2] == "1"
     assert 40 < int(first[1].removesuffix("%")) <= 100
-    assert "32/32 alive" in progress and "member-steps/s" in progress
-    assert "best dev error" in progress and "left" in progress
+    assert "  32 alive  dev error 0." in progress and " best, 0." in progress
+    assert "member-steps/s" in progress and "100%  rung 1, block 4/4" in progress
+    assert "units 64, batch_size 64" in output and " units" not in lines[0]
 
     rows = list(csv.DictReader((out / "members.csv").read_text().splitlines()))
     assert len(rows) == 32
@@ -321,6 +323,32 @@ def test_a_sweep_in_which_all_diverge_says_so(capsys, tmp_path):
     assert status == 1
     assert "all 3 members diverged" in output and "diverged at step 1" in output
     assert (out / "members.csv").exists() and not (out / "best.npz").exists()
+
+
+def test_a_sweep_speaks_json(capsys, tmp_path):
+    out = tmp_path / "out"
+    status, output, progress = main(
+        capsys, "sweep", DIGITS, "--members", "3", "--epochs", "2", "--json",
+        "--repeats", "2", "--out", str(out),
+    )  # fmt: skip
+    *told, last = map(json.loads, output.splitlines())
+    assert status == 0 and progress == ""
+    assert told[-1]["status"]["done"] == 1 and told[-1]["status"]["alive"] == 6
+    summary = last["summary"]
+    assert summary["kind"] == "configuration" and summary["count"] == 3
+    assert summary["everywhere"] == {"units": 64, "batch_size": 64}
+    rows = list(csv.DictReader((out / "members.csv").read_text().splitlines()))
+    best = [row for row in rows if int(row["configuration"]) == summary["best"]]
+    assert summary["errors"]["dev_error"] == float(best[0]["dev_error"])
+    mean = sum(float(row["dev_error"]) for row in best) / 2
+    assert summary["noise"]["dev_error"] == pytest.approx(mean, rel=1e-6)
+    assert summary["table"][0]["dev_error"] == summary["noise"]["dev_error"]
+    assert summary["importance"] is None  # of so few nothing can be told
+
+
+def test_what_json_cannot_hold_is_null_or_text():
+    found = plain({"a": (np.float32(0.5), np.nan, -np.inf), 1: [np.arange(2), nn]})
+    assert found == {"a": [0.5, None, None], "1": [[0, 1], str(nn)]}
 
 
 @pytest.mark.parametrize(

@@ -1,19 +1,19 @@
 """What the terminal shows, from numbers alone."""
 
 import io
-import threading
+import re
 
 from rich.console import Console
 
 from jaxdl import terminal
 
 
-def captured(monkeypatch, *, is_terminal):
+def captured(monkeypatch, *, is_terminal, width=120):
     """Returns the text that consoles write from now on."""
     text = io.StringIO()
 
     def console(**options):
-        options |= {"file": text, "force_terminal": is_terminal, "width": 120}
+        options |= {"file": text, "force_terminal": is_terminal, "width": width}
         return Console(**options)
 
     monkeypatch.setattr(terminal, "Console", console)
@@ -36,34 +36,56 @@ def test_an_empty_table_is_its_header():
     assert terminal.table(["a", "b"], []).splitlines()[0].split() == ["a", "b"]
 
 
-def test_progress_adds_up_over_threads_and_ends_at_100_percent(monkeypatch):
+def frames(text):
+    """Returns what a terminal of 80 columns shows, each time it was drawn anew."""
+    return re.split(r"\x1b\[[0-9;?]*[A-HJKhl]|\r", text)
+
+
+def test_without_a_terminal_there_is_a_line_now_and_then(monkeypatch):
     text = captured(monkeypatch, is_terminal=False)
-    with terminal.sweep_progress(8, 800, enabled=True) as show:
-        threads = [
-            threading.Thread(target=lambda i=i: show(100, i % 2, 0.5 - i / 100))
-            for i in range(8)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    last = text.getvalue().splitlines()[-1]
-    assert last.startswith("100%  4/8 alive  best dev error 43.00%")
-    assert "member-steps/s  0 s left" in last
+    now, done = iter([0.0, 1.0, 5.0, 9.9]), iter([0.1, 0.6, 1.0])
+    monkeypatch.setattr(terminal.time, "monotonic", lambda: next(now))
+    with terminal.live(lambda: (next(done), ["a [bold]b[/]", "c"]), enabled=True) as go:
+        for _ in range(4):
+            go()
+    assert text.getvalue().splitlines() == [
+        " 10%  a [bold]b[/]  c", " 60%  a [bold]b[/]  c", "100%  a [bold]b[/]  c"
+    ]  # fmt: skip
 
 
-def test_a_live_bar_shows_the_same(monkeypatch):
+def test_a_terminal_shows_a_bar_with_the_parts_below_it(monkeypatch):
+    text = captured(monkeypatch, is_terminal=True, width=80)
+    parts = ["x" * 40, "y" * 37, "z" * 81]
+    with terminal.live(lambda: (0.25, parts), enabled=True):
+        pass
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", text.getvalue())
+    shown = [line.strip() for frame in frames(plain) for line in frame.splitlines()]
+    assert any(line.startswith("━" * 14) and line.endswith("25%") for line in shown)
+    assert f"{'x' * 40}   {'y' * 37}" in shown  # 80 together
+    assert "z" * 79 + "…" in shown
+    assert shown[-3:] == [f"25%  {'x' * 40}", "y" * 37, "z" * 80, "z"][-3:]
+
+
+def test_a_terminal_that_cannot_move_its_cursor_gets_lines(monkeypatch):
+    monkeypatch.setenv("TERM", "dumb")
     text = captured(monkeypatch, is_terminal=True)
-    with terminal.sweep_progress(8, 800, enabled=True) as show:
-        show(800, 8, float("inf"))
-    assert "0/8 alive  best dev error -" in text.getvalue()
+    with terminal.live(lambda: (0.5, ["a"]), enabled=True) as changed:
+        changed()
+    assert text.getvalue() == " 50%  a\n" * 2
+
+
+def test_a_notebook_gets_lines(monkeypatch, capsys):
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    with terminal.live(lambda: (1.0, ["a"]), enabled=True):
+        terminal.say("b", enabled=True)
+    assert capsys.readouterr() == ("", "b\n100%  a\n")
 
 
 def test_nothing_is_printed_when_not_wanted(monkeypatch):
     for is_terminal in (False, True):
         text = captured(monkeypatch, is_terminal=is_terminal)
-        with terminal.sweep_progress(8, 800, enabled=False) as show:
-            show(800, 0, 0.5)
+        with terminal.live(lambda: (1.0, ["a"]), enabled=False) as changed:
+            changed()
         with terminal.epoch_lines(enabled=False) as show:
             show(1, 1, {"x": 1.0})
         terminal.say("hello", enabled=False)
@@ -74,6 +96,7 @@ def test_a_table_that_is_too_wide_is_continued_below():
     columns, rows = ["id", "alpha", "beta", "gamma"], [[1, 0.5, 2.0, 3.0]]
     whole = terminal.table(columns, rows, width=22)
     assert whole == terminal.table(columns, rows)  # 2 + 5 + 4 + 5, two spaces between
+    assert {len(line) for line in whole.splitlines()} == {22}
     parts = terminal.table(columns, rows, width=21).split("\n\n")
     assert [part.splitlines()[0].split() for part in parts] == [
         ["id", "alpha", "beta"], ["id", "gamma"]

@@ -1,15 +1,22 @@
 """The commands: each takes the parsed options, prints, and returns an exit status."""
 
 import argparse
+import json
 
 import jax
 
-from jaxdl import nn, runs, terminal
-from jaxdl.data import Splits
-from jaxdl.diagnose import bias_variance, expected_rank, importance
+from jaxdl import runs
+from jaxdl.cli.summary import (
+    Summary,
+    errors_of,
+    plain,
+    print_errors,
+    print_summary,
+    summarize,
+)
 from jaxdl.experiment import examine, hyperparameters, load
-from jaxdl.search import Plan, SweepResult, sweep, variant
-from jaxdl.train import Member, fit
+from jaxdl.search import Plan, Status, sweep, variant
+from jaxdl.train import fit
 
 
 def run_sweep(options: argparse.Namespace) -> int:
@@ -29,23 +36,18 @@ def run_sweep(options: argparse.Namespace) -> int:
         run_dir=options.out,
         extend=options.extend,
         plan=options.block_width and Plan(options.block_width),
+        progress=_print_status if options.json else True,
     )
-    print(terminal.table(*result.rows(10), width=terminal.width()))
-    name = "member" if result.variants == 1 else "configuration"
-    if result.diverged().all():
-        print(f"\nall {options.members} {name}s diverged: lower the learning rates")
-        return 1
-    if all((rung.until == options.epochs).all() for rung in result.rungs):
-        _print_importance(result)  # of dev errors after the same number of epochs
-    name = f"{name} {result.ranking()[0]}"
-    if result.variants > 1:
-        _print_noise(name, result)
-        name = "its first model"
     data, _ = variant(experiment.data, _key(options), folds=options.folds)
-    _print_errors(name, result.best(), data)
-    if options.out is not None and runs.is_finished(options.out):
+    summary = summarize(result, data)
+    if options.json:
+        _print_json(summary)
+    else:
+        print_summary(summary)
+    done = options.out is not None and runs.is_finished(options.out)
+    if done and not options.json:
         print(f"results in {options.out}")
-    return 0
+    return 1 if summary.best is None else 0
 
 
 def run_fit(options: argparse.Namespace) -> int:
@@ -69,7 +71,7 @@ def run_fit(options: argparse.Namespace) -> int:
             f"{member.status}{at}; the weights are those of epoch "
             f"{member.kept_epoch + 1}"
         )
-    _print_errors("the model", member, experiment.data)
+    print_errors("the model", errors_of(member, experiment.data))
     return 0
 
 
@@ -84,52 +86,14 @@ def run_check(options: argparse.Namespace) -> int:
     return 0 if healthy else 1
 
 
-def _print_noise(name: str, result: SweepResult) -> None:
-    """Prints how well the best configuration did, and whom noise may hide behind it."""
-    winner, others = result.ranking()[0], len(result.diverged()) - 1
-    error = result.mean()["dev_error"][winner]
-    noise = result.standard_error()["dev_error"][winner]
-    print(
-        f"\n{name}: dev error {error:.2%}, standard error {noise:.2%}, over "
-        f"{result.variants} models; not told apart from it: "
-        f"{len(result.not_worse()) - 1} of {others} others"
-    )
+def _print_status(status: Status) -> None:
+    _print_json(status)
 
 
-def _print_importance(result: SweepResult) -> None:
-    try:
-        found = importance(result.configurations(), result.mean()["dev_error"])
-    except (ImportError, ValueError):  # no scikit-learn, or too few members to tell
-        return
-    rows = [
-        (name, f"{share:.0%}", expected_rank(name) or "-")
-        for name, share in found.shares.items()
-    ]
-    print(
-        "\nwhat the dev error depended on (expected: 1 is tuned first, 4 rarely), as "
-        f"far as its variance is explained, {max(found.explained, 0):.0%}:"
-    )
-    print(terminal.table(("hyperparameter", "share", "expected"), rows))
-
-
-def _print_errors(name: str, member: Member, data: Splits) -> None:
-    train, test = (member.evaluate(d)["error"] for d in (data.train, data.test))
-    dev = float(member.metrics["dev_error"][member.kept_epoch])
-    print(
-        f"\n{name}: train error {train:.2%}, dev error {dev:.2%}, test error "
-        f"{test:.2%} on {len(data.test.inputs)} examples"
-    )
-    if not nn.has_classes(member.loss):
-        return  # another error is no rate
-    diagnosis = bias_variance(train, dev)
-    for high, what, size in (
-        (diagnosis.high_bias, "bias", diagnosis.bias),
-        (diagnosis.high_variance, "variance", diagnosis.variance),
-    ):
-        if high:
-            print(f"high {what} of {size:.2%}")
-    for advice in diagnosis.advice:
-        print(f"- {advice}")
+def _print_json(said: Status | Summary) -> None:
+    """Prints a line that other programs read, such as {"status": {...}}."""
+    line = {type(said).__name__.lower(): plain(said)}
+    print(json.dumps(line, allow_nan=False), flush=True)
 
 
 def _key(options: argparse.Namespace) -> jax.Array:

@@ -148,6 +148,11 @@ def _add_sweep(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
         metavar="K",
         help="models in one program; by default as many as suit the device",
     )
+    many.add_argument(
+        "--json",
+        action="store_true",
+        help="print lines of JSON: how it goes, about every second, and the results",
+    )
     many.set_defaults(run=run_sweep)
 
 

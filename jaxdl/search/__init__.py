@@ -23,6 +23,7 @@ from jaxdl.search.rungs import Rung, Search, Standing, ranking
 from jaxdl.search.space import sample
 from jaxdl.search.stored import load_member, read_result
 from jaxdl.search.sweep import sweep
+from jaxdl.search.watch import Status
 
 __all__ = [
     "AsSize",
@@ -38,6 +39,7 @@ __all__ = [
     "SpaceError",
     "Standing",
     "Static",
+    "Status",
     "SweepResult",
     "Uniform",
     "coarse_to_fine",

@@ -27,12 +27,11 @@ from jaxdl.search.memory import block_bytes, fitting
 from jaxdl.search.plan import describe
 from jaxdl.search.population import Population
 from jaxdl.search.rungs import Rung, pick
+from jaxdl.search.watch import Told, Watch, watched
 from jaxdl.search.workers import place
-from jaxdl.train import DIVERGED, RUNNING, RecipeFunction, Structure
+from jaxdl.train import RUNNING, RecipeFunction, Structure
 
 KEEP_SECONDS = 30.0  # of training, at most about, that a crash undoes
-
-Show = Callable[[int, int, float], None]  # see terminal.sweep_progress
 
 
 class Engine:
@@ -50,7 +49,7 @@ class Engine:
         placed: dict[jax.Device, list[Shared]],
         devices: list[jax.Device],
         keeper: Keeper | None,
-        progress: bool,
+        progress: bool | Told,
     ):
         self.recipe, self.space, self.width = recipe, space, width
         self.steps = steps  # in an epoch
@@ -79,14 +78,13 @@ class Engine:
         if not blocks:
             return
         self._compile(blocks)
-        members = sum(len(b.members) for b in blocks)
-        steps = sum(self._steps(b) for b in blocks)
         patience = self._variants()[0].patience
-        with terminal.sweep_progress(members, steps, enabled=self.progress) as show:
+        with watched(population, self.devices, self.progress) as watch:
             while blocks:
+                watch.lay_out(len(blocks), sum(self._steps(b) for b in blocks))
                 if patience is not None:
                     blocks = [_cut(b, int(patience)) for b in blocks]
-                self._train_blocks(population, blocks, show)
+                self._train_blocks(population, blocks, watch)
                 blocks = self._blocks(population, rung)
 
     def _blocks(self, population: Population, rung: Rung) -> list[Group]:
@@ -122,7 +120,7 @@ class Engine:
         if not missing:
             return
         plan = describe(blocks, self.width, len(missing))
-        terminal.say(plan, enabled=self.progress)
+        terminal.say(plan, enabled=self.progress is True)
         lowered = [
             lower(self.recipe, block, self.width, self.placed[device][0])
             for (_, device), block in missing.items()
@@ -133,13 +131,13 @@ class Engine:
         )
         self.devices = fitting(self.devices, needed, self.width)
         memory = f"a block takes {needed / 2**20:,.0f} MiB, {len(self.devices)} at once"
-        terminal.say(memory, enabled=self.progress)
+        terminal.say(memory, enabled=self.progress is True)
 
     def _train_blocks(
-        self, population: Population, blocks: list[Group], show: Show
+        self, population: Population, blocks: list[Group], watch: Watch
     ) -> None:
         reports = {
-            int(block.members[0]): _reporter(block, self.steps[block.structure], show)
+            int(block.members[0]): _reporter(block, self.steps[block.structure], watch)
             for block in blocks
         }
 
@@ -194,24 +192,24 @@ class Engine:
             self.keeper.forget(forgotten)
 
 
-def _reporter(block: Group, steps: int, show: Show) -> Callable[..., None]:
+def _reporter(block: Group, steps: int, watch: Watch) -> Callable[..., None]:
     """Returns what a block calls after each of its epochs of `steps` steps.
 
     A block that starts again shows nothing until it is where it was.
     """
-    died, shown = 0, block.first
+    shown = block.first
 
     def report(stop, number, fate, metrics):
-        nonlocal died, shown
+        nonlocal shown
         if stop.is_set():
             raise concurrent.futures.CancelledError
         if number < shown:
             return
         shown = number + 1
-        before, died = died, int(np.sum(fate == DIVERGED))
-        error = metrics["dev_error"]
-        best = np.min(error, initial=np.inf, where=np.isfinite(error))
-        show(len(block.members) * steps, died - before, float(best))
+        last = shown == block.until or not np.any(fate == RUNNING)
+        taken = len(block.members) * steps
+        errors = metrics["dev_error"]
+        watch.report(block.members, shown, fate, errors, taken, last=last)
 
     return report
 

@@ -1,10 +1,13 @@
 """Memory: how many blocks a device holds at once, planned from the compiled program."""
 
+import os
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import jax
 
-MEMINFO = "/proc/meminfo"  # Linux only
+MEMINFO, STATM = "/proc/meminfo", "/proc/self/statm"  # Linux only
 
 
 def fitting(devices: list[jax.Device], needed: int, width: int) -> list[jax.Device]:
@@ -62,6 +65,27 @@ def free_bytes(device: jax.Device) -> int | None:
     if "bytes_limit" not in stats:
         return None
     return stats["bytes_limit"] - stats.get("bytes_in_use", 0)
+
+
+def used_bytes(devices: Sequence[jax.Device]) -> int | None:
+    """Returns how much memory devices have in use, on CPU the process; None if unknown.
+
+    It is what they hold now, not the most that they have held.
+    """
+    if devices[0].platform == "cpu":
+        return _resident()
+    stats = [device.memory_stats() or {} for device in set(devices)]
+    if not all("bytes_in_use" in s for s in stats):
+        return None
+    return sum(s["bytes_in_use"] for s in stats)
+
+
+def _resident() -> int | None:
+    try:
+        pages = int(Path(STATM).read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, IndexError, ValueError):
+        return None
 
 
 def _available_on_host() -> int | None:

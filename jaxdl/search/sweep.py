@@ -31,6 +31,7 @@ from jaxdl.search.repeats import (
 from jaxdl.search.result import SweepResult, make_result
 from jaxdl.search.rungs import Asking, Rung, Search, check_number, check_rung
 from jaxdl.search.space import is_static
+from jaxdl.search.watch import Told
 from jaxdl.search.workers import worker_devices
 from jaxdl.train import (
     Outline,
@@ -65,7 +66,7 @@ def sweep(
     run_dir: str | os.PathLike[str] | None = None,
     extend: bool = False,
     plan: Plan | None = None,
-    progress: bool = True,
+    progress: bool | Told = True,
 ) -> SweepResult:
     """Returns `members` models with random hyperparameters, trained side by side.
 
@@ -104,7 +105,8 @@ def sweep(
         extend: whether the run in `run_dir` may have had fewer members or epochs, to
             which the others are added; with a search of one rung, such as the default.
         plan: how members are laid out; by default what `make_plan` says.
-        progress: whether to show progress.
+        progress: whether to show progress; or a function that is told instead, about
+            every second and at the end of each rung: it takes a `Status`.
 
     Raises:
         DataError: the data cannot be trained on, or not be divided into such folds.
@@ -225,14 +227,6 @@ def _train(
             rung = asking.send(mean(standing, variants))
         except StopIteration:
             return
-
-
-def _opened(
-    run_dir: str | os.PathLike[str] | None, said: dict[str, Any]
-) -> contextlib.AbstractContextManager[runs.Store | None]:
-    if run_dir is None:
-        return contextlib.nullcontext()
-    return runs.open_run(run_dir, said)
 
 
 def _traced(space: Any, hparams: Any) -> dict[str, jax.ShapeDtypeStruct]:

@@ -32,7 +32,15 @@ from jaxdl.train.metrics import (
     top_k_error,
 )
 from jaxdl.train.part import Part, whole
-from jaxdl.train.progress import DIVERGED, FATES, RUNNING, Progress, begin, kept
+from jaxdl.train.progress import (
+    DIVERGED,
+    FATES,
+    RUNNING,
+    STOPPED,
+    Progress,
+    begin,
+    kept,
+)
 from jaxdl.train.recipe import Recipe, RecipeFunction, build
 from jaxdl.train.state import (
     EXPLORE,
@@ -59,6 +67,7 @@ __all__ = [
     "REPEAT",
     "ROUND",
     "RUNNING",
+    "STOPPED",
     "TRACED",
     "Member",
     "Outline",
