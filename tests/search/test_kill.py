@@ -82,6 +82,13 @@ def test_a_run_that_is_killed_at_random_ends_with_the_same_bits(kills, tmp_path)
     assert finished(["-c", TRAIN, str(tmp_path / f"run{folder}")], tmp_path)[0] == whole
 
 
+@pytest.mark.heavy
+def test_the_same_sweep_has_one_hash(tmp_path):
+    hashes = [finished(["-c", TRAIN, str(tmp_path / f"run{i}")], tmp_path)[0]
+              for i in range(20)]  # fmt: skip
+    assert len(set(hashes)) == 1
+
+
 @pytest.mark.parametrize(
     "ends", [4, pytest.param(100, marks=pytest.mark.heavy)]
 )  # fmt: skip
