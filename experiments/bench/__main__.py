@@ -5,7 +5,6 @@ python -m experiments.bench [--headline] [--workloads S,M] [--members 16,256]
 """
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from typing import Any
 from experiments.bench import counts
 from experiments.bench.peers import CEILINGS, PEERS, PLAIN_ONLY
 from experiments.bench.race import race, say
-from experiments.bench.record import git, surroundings
+from experiments.bench.record import git, keep, surroundings
 from experiments.bench.table import markdown
 from experiments.bench.workloads import WORKLOADS, Case
 
@@ -30,7 +29,6 @@ def main() -> None:
     settings = {n: getattr(options, n) for n in ("repeats", "seconds", "peers")}
     head = {"name": name, "surroundings": surroundings(), "settings": settings}
     record: dict[str, Any] = head | {"cases": []}
-    options.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         for case, peers in comparisons(options):
             try:
@@ -41,10 +39,7 @@ def main() -> None:
             measured = race(case, peers, Path(folder), options.repeats, options.seconds)
             record["cases"].append(case._asdict() | needs(case) | {"peers": measured})
             # After every case, so that an interrupted comparison keeps what it has.
-            (options.out / f"{name}.json").write_text(
-                json.dumps(record, indent=1, allow_nan=False)
-            )
-            (options.out / f"{name}.md").write_text(markdown(record))
+            keep(record, markdown(record), options.out)
     print(markdown(record))
 
 

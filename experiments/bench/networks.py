@@ -11,7 +11,6 @@ of every width and activation alike.
 import argparse
 import functools
 import itertools
-import json
 import multiprocessing
 import time
 from pathlib import Path
@@ -22,7 +21,7 @@ import numpy as np
 
 import jaxdl as dl
 from experiments.bench.race import cores, say
-from experiments.bench.record import surroundings
+from experiments.bench.record import keep, surroundings
 from experiments.bench.table import heading, rates, row, spread
 from jaxdl import nn, optim
 from jaxdl.search.plan import padding
@@ -60,9 +59,7 @@ def main() -> None:
     record: dict[str, Any] = {"name": name, "surroundings": surroundings()}
     record["settings"] = {"repeats": options.repeats}
     record |= measurements(options.repeats)
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / f"{name}.json").write_text(json.dumps(record, indent=1))
-    (options.out / f"{name}.md").write_text(markdown(record))
+    keep(record, markdown(record), options.out)
     print(markdown(record))
 
 

@@ -1,4 +1,4 @@
-"""What does a sweep cost beside its training? Starting, the host's own work, rungs.
+"""What does a sweep cost beside its training? Start, the host's own work, rungs, view.
 
 python -m experiments.bench.overhead [--repeats 5] [--out FOLDER]
 
@@ -7,19 +7,25 @@ S returns, each in a fresh process, with an empty and with a filled cache of com
 programs. Host: of the workers' time in the digits sweep, 256 members, 20 epochs and the
 table, the share in which none of a block's compiled programs was running; another sweep
 came before, so that nothing is compiled. Rungs: successive halving of 729 members to
-27 in 27 epochs, against as many epochs of as many members without it.
+27 in 27 epochs, against as many epochs of as many members without it. View: the digits
+sweep with the live view on a terminal of 80 columns, against the same without.
 """
 
 import argparse
-import json
+import contextlib
+import fcntl
 import os
+import pty
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import jax
 import numpy as np
@@ -29,7 +35,7 @@ from experiments import digits
 from experiments.bench import material
 from experiments.bench.peers import jaxdl_sweep
 from experiments.bench.race import cores
-from experiments.bench.record import surroundings
+from experiments.bench.record import keep, surroundings
 from experiments.bench.table import heading, row, spread
 from experiments.bench.workloads import Case, read_task
 
@@ -48,9 +54,8 @@ def main() -> None:
                 record["start"][kind].append(first_result(cache))
     record["host"] = host_shares(options.repeats)
     record["rungs"] = rung_costs(options.repeats)
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / f"{name}.json").write_text(json.dumps(record, indent=1))
-    (options.out / f"{name}.md").write_text(markdown(record))
+    record["view"] = view_costs(options.repeats)
+    keep(record, markdown(record), options.out)
     print(markdown(record))
 
 
@@ -140,9 +145,43 @@ def rung_costs(repeats: int) -> list[float]:
     return costs[1:]
 
 
+def view_costs(repeats: int) -> list[float]:
+    """Returns how much longer the digits sweep takes when it is watched, in percent."""
+    costs = []
+    with terminal(columns=80) as screen:
+        for repeat in range(1 + repeats):
+            seconds = []
+            for progress in (True, False):
+                began = time.monotonic()
+                with contextlib.redirect_stderr(screen):
+                    train_digits(
+                        repeat, members=MEMBERS, epochs=EPOCHS, progress=progress
+                    )
+                seconds.append(time.monotonic() - began)
+            costs.append(100 * (seconds[0] / seconds[1] - 1))
+    return costs[1:]
+
+
+@contextlib.contextmanager
+def terminal(columns: int) -> Iterator[TextIO]:
+    """Yields a terminal to write to, whose screen nobody looks at."""
+    screen, keyboard = pty.openpty()
+    fcntl.ioctl(keyboard, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    threading.Thread(target=drain, args=(screen,), daemon=True).start()
+    with open(keyboard, "w") as file:
+        yield file
+
+
+def drain(screen: int) -> None:
+    """Reads what is written to a terminal, until it is closed."""
+    with contextlib.suppress(OSError):
+        while os.read(screen, 2**16):
+            pass
+
+
 def train_digits(seed: int, **settings: Any) -> dl.SweepResult:
-    settings |= {"key": jax.random.key(seed), "progress": False}
-    return dl.sweep(digits.recipe, digits.space, digits.data, **settings)
+    usual: dict[str, Any] = {"key": jax.random.key(seed), "progress": False}
+    return dl.sweep(digits.recipe, digits.space, digits.data, **usual | settings)
 
 
 def markdown(record: dict[str, Any]) -> str:
@@ -156,6 +195,8 @@ def markdown(record: dict[str, Any]) -> str:
     lines.append(row([label, spread(record["host"])]))
     label = "halving of 729 members to 27, times as long as without rungs"
     lines.append(row([label, spread(record["rungs"])]))
+    label = f"live view, digits, {MEMBERS} members, {EPOCHS} epochs, % more time"
+    lines.append(row([label, spread(record["view"])]))
     return "\n".join(lines)
 
 

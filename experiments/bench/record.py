@@ -1,6 +1,7 @@
 """On what and of what a comparison was measured; nothing that names the machine."""
 
 import importlib.metadata
+import json
 import os
 import platform
 import subprocess
@@ -31,6 +32,14 @@ def surroundings() -> dict[str, Any]:
         "changed": None if changes is None else bool(changes),
         "flags": [f.split("=")[0] for f in os.environ.get("XLA_FLAGS", "").split()],
     }
+
+
+def keep(record: dict[str, Any], text: str, folder: Path) -> None:
+    """Writes a record as JSON and as text to files of its name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    numbers = json.dumps(record, indent=1, allow_nan=False)
+    (folder / f"{record['name']}.json").write_text(numbers)
+    (folder / f"{record['name']}.md").write_text(text)
 
 
 def processor() -> str:

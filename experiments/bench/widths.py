@@ -6,7 +6,6 @@ Each network is trained by `sweep` at every width in turn, again and again.
 """
 
 import argparse
-import json
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,7 +15,7 @@ import jaxdl as dl
 from experiments.bench import material
 from experiments.bench.peers import jaxdl_sweep
 from experiments.bench.race import say
-from experiments.bench.record import surroundings
+from experiments.bench.record import keep, surroundings
 from experiments.bench.table import heading, rates, row, spread
 from experiments.bench.worker import calibrate, measure
 from experiments.bench.workloads import Case, read_task
@@ -36,9 +35,7 @@ def main() -> None:
     record = {"name": name, "surroundings": surroundings()}
     record["settings"] = {"repeats": options.repeats, "seconds": SECONDS}
     record["workloads"] = {w: widths(w, options.repeats) for w in options.workloads}
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / f"{name}.json").write_text(json.dumps(record, indent=1))
-    (options.out / f"{name}.md").write_text(markdown(record))
+    keep(record, markdown(record), options.out)
     print(markdown(record))
 
 
