@@ -92,11 +92,16 @@ def at_most_every(seconds: float, act: Callable[[], None]) -> Callable[[], None]
 
 
 def _console(enabled: bool) -> Console:
-    # A notebook gets what a file gets: its own display wants packages of its own.
+    # A notebook's output says that it is a terminal, and shows what moves the cursor.
+    notebook = Console().is_jupyter
     return Console(
-        stderr=True, quiet=not enabled, highlight=False, markup=False,
+        stderr=True,
+        quiet=not enabled,
+        highlight=False,
+        markup=False,
         force_jupyter=False,
-    )  # fmt: skip
+        force_terminal=False if notebook else None,
+    )
 
 
 def _print(console: Console, line: str) -> None:

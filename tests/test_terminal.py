@@ -74,11 +74,14 @@ def test_a_terminal_that_cannot_move_its_cursor_gets_lines(monkeypatch):
     assert text.getvalue() == " 50%  a\n" * 2
 
 
-def test_a_notebook_gets_lines(monkeypatch, capsys):
+def test_a_notebook_gets_lines_though_it_says_that_it_is_a_terminal(monkeypatch):
+    shown = io.StringIO()
+    monkeypatch.setattr(shown, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("sys.stderr", shown)
     monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
-    with terminal.live(lambda: (1.0, ["a"]), enabled=True):
+    with terminal.live(lambda: (1.0, ["a" * 100]), enabled=True):
         terminal.say("b", enabled=True)
-    assert capsys.readouterr() == ("", "b\n100%  a\n")
+    assert shown.getvalue() == f"b\n100%  {'a' * 100}\n"
 
 
 def test_nothing_is_printed_when_not_wanted(monkeypatch):
