@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -401,3 +402,34 @@ def test_what_makes_no_sense_is_refused(arguments, message, capsys):
 def test_the_doctor_names_what_is_wrong(capsys, tmp_path):
     status, printed, _ = main(capsys, "doctor", str(tmp_path))
     assert status == 1 and "LOOK" in printed and "run.sqlite" in printed
+
+
+READERS = {
+    "reads nothing": "os.set_blocking(2, False)\nwhile os.write(2, bytes(4096)): pass",
+    "is gone": "os.close(2)",
+}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs signals and pipes of POSIX")
+@pytest.mark.parametrize("reader", READERS)
+def test_a_command_is_ended_though_nobody_reads_what_it_says(reader):
+    program = f"""
+import contextlib, os, sys, time
+from jaxdl.cli.supervise import supervise
+def work():
+    with contextlib.suppress(BlockingIOError):
+        {READERS[reader].replace(chr(10), chr(10) + 8 * " ")}
+    if {reader == "reads nothing"}:
+        os.set_blocking(2, True)
+    print("ready", flush=True)
+    time.sleep(60)
+supervise(work, resumable=True)
+"""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, **pipes) as ended:
+        assert ended.stdout.readline() == b"ready\n"
+        ended.send_signal(signal.SIGTERM)
+        try:
+            assert ended.wait(10) == 75
+        finally:
+            ended.kill()
