@@ -227,14 +227,6 @@ def _train(
             return
 
 
-def _opened(
-    run_dir: str | os.PathLike[str] | None, said: dict[str, Any]
-) -> contextlib.AbstractContextManager[runs.Store | None]:
-    if run_dir is None:
-        return contextlib.nullcontext()
-    return runs.open_run(run_dir, said)
-
-
 def _traced(space: Any, hparams: Any) -> dict[str, jax.ShapeDtypeStruct]:
     """Returns the shapes and types of the traced hyperparameters, by name."""
     names, leaves, treedef = flatten(space)
