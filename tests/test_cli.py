@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -433,3 +434,37 @@ supervise(work, resumable=True)
             assert ended.wait(10) == 75
         finally:
             ended.kill()
+
+
+SMALL = """
+import jax
+import jaxdl as dl
+from jaxdl import nn, optim
+def recipe(hp):
+    return dl.Recipe(nn.dense(10), optim.adam(hp["rate"]), nn.softmax_cross_entropy)
+space = {"rate": dl.LogUniform(1e-3, 1e-1)}
+data = dl.data.load("digits")
+"""
+
+
+def test_what_a_run_does_not_have_is_not_exported(capsys, tmp_path):
+    (tmp_path / "small.py").write_text(SMALL)
+    (tmp_path / "other.py").write_text(
+        SMALL + "data = data._replace(dev=jax.tree.map(lambda x: x[1:], data.dev))\n"
+    )
+    path = str(tmp_path / "small.py")
+    given = [path, "--members", "16", "--epochs", "1", "--search", "refine:2"]
+    folder = str(tmp_path / "run")
+    assert main(capsys, "sweep", *given, "--out", folder)[0] == 0
+    with sqlite3.connect(tmp_path / "run" / "run.sqlite") as database:
+        for table in ("records", "hyperparameters", "rungs"):  # as before the last rung
+            database.execute(f"DELETE FROM {table} WHERE rung = 1")
+    database.close()
+    for file, member, message in (
+        ("small.py", "15", "got member 15, which has not trained yet"),
+        ("other.py", "0", "got a file whose data are not the run's"),
+    ):
+        path = str(tmp_path / file)
+        status, _, error = main(capsys, "export", folder, path, "--member", member)
+        assert status == 2 and message in error and "Traceback" not in error
+    assert main(capsys, "export", folder, str(tmp_path / "small.py"))[0] == 0
