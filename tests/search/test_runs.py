@@ -348,3 +348,27 @@ def test_hyperparameters_that_are_not_finite_are_kept(recipe, space, digits, tmp
         sweep(recipe, other, digits, **settings)
     with pytest.raises(SpaceError, match="expected finite ones, to be kept"):
         sweep(recipe, space._replace(l2=dl.Static([0.1, np.inf])), digits, **settings)
+
+
+@pytest.mark.parametrize("search", [None, dl.pbt(1)], ids=["random", "pbt"])
+def test_a_member_of_a_run_that_goes_on_is_replayed_as_far_as_it_is(
+    search, recipe, space, digits, tmp_path, cut_after, monkeypatch
+):
+    monkeypatch.setattr(engine, "KEEP_SECONDS", 0.0)
+    cut_after(3)
+    with pytest.raises(Cut):
+        sweep(recipe, space, digits, run_dir=tmp_path, search=search)
+    monkeypatch.undo()
+    result = read_result(tmp_path, recipe)
+    trained = np.isfinite(result.metrics["dev_loss"]).sum(axis=1)
+    assert 0 < trained.max() < 4
+    again = dl.replay(tmp_path, recipe, digits, member=trained.argmax(), progress=False)
+    assert np.isfinite(again.metrics["dev_loss"]).sum() == trained.max()
+
+
+def test_other_weights_are_not_taken_for_a_replay(recipe, space, digits):
+    result = sweep(recipe, space, digits, members=2, epochs=1)
+    (block,) = result.blocks
+    block.params[0]["kernel"] = 2 * block.params[0]["kernel"]
+    with pytest.raises(runs.RunMismatchError, match="same metrics and other weights"):
+        dl.replay(result, recipe, digits, member=1, progress=False)
