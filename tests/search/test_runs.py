@@ -372,3 +372,20 @@ def test_other_weights_are_not_taken_for_a_replay(recipe, space, digits):
     block.params[0]["kernel"] = 2 * block.params[0]["kernel"]
     with pytest.raises(runs.RunMismatchError, match="same metrics and other weights"):
         dl.replay(result, recipe, digits, member=1, progress=False)
+
+
+def test_who_starts_over_and_is_cut_short_goes_on_from_there(
+    recipe, space, digits, tmp_path, cut_after, monkeypatch
+):
+    monkeypatch.setattr(engine, "KEEP_SECONDS", 0.0)
+    settings = {"members": 2, "epochs": 6, "run_dir": tmp_path}
+    first = sweep(recipe, space, digits, **settings)
+    for path in (tmp_path / "checkpoints").iterdir():
+        damage(path)
+    cut_after(1)
+    with pytest.warns(UserWarning, match="left out"), pytest.raises(Cut):
+        sweep(recipe, space, digits, **settings)
+    monkeypatch.undo()
+    blocks = trained_blocks(monkeypatch)
+    same(first, sweep(recipe, space, digits, **settings))
+    assert blocks[0].first == 2
