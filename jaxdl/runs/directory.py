@@ -37,7 +37,7 @@ def claim(path: str | os.PathLike[str]) -> Path:
             "files away"
         )
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_file(folder / ".writable", b"")
         (folder / ".writable").unlink()
     except OSError as error:

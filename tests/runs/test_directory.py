@@ -85,3 +85,7 @@ def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "members.csv.part")
     write(tmp_path)
     assert (tmp_path / "members.csv").is_file()
+
+
+def test_a_folder_is_made_for_its_owner_alone(tmp_path):
+    assert runs.claim(tmp_path / "run").stat().st_mode & 0o777 == 0o700
