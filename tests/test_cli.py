@@ -3,6 +3,8 @@
 import csv
 import json
 import os
+import signal
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -429,3 +431,68 @@ def test_what_makes_no_sense_is_refused(arguments, message, capsys):
 def test_the_doctor_names_what_is_wrong(capsys, tmp_path):
     status, printed, _ = main(capsys, "doctor", str(tmp_path))
     assert status == 1 and "LOOK" in printed and "run.sqlite" in printed
+
+
+READERS = {
+    "reads nothing": "os.set_blocking(2, False)\nwhile os.write(2, bytes(4096)): pass",
+    "is gone": "os.close(2)",
+}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs signals and pipes of POSIX")
+@pytest.mark.parametrize("reader", READERS)
+def test_a_command_is_ended_though_nobody_reads_what_it_says(reader):
+    program = f"""
+import contextlib, os, sys, time
+from jaxdl.cli.supervise import supervise
+def work():
+    with contextlib.suppress(BlockingIOError):
+        {READERS[reader].replace(chr(10), chr(10) + 8 * " ")}
+    if {reader == "reads nothing"}:
+        os.set_blocking(2, True)
+    print("ready", flush=True)
+    time.sleep(60)
+supervise(work, resumable=True)
+"""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, **pipes) as ended:
+        assert ended.stdout.readline() == b"ready\n"
+        ended.send_signal(signal.SIGTERM)
+        try:
+            assert ended.wait(10) == 75
+        finally:
+            ended.kill()
+
+
+SMALL = """
+import jax
+import jaxdl as dl
+from jaxdl import nn, optim
+def recipe(hp):
+    return dl.Recipe(nn.dense(10), optim.adam(hp["rate"]), nn.softmax_cross_entropy)
+space = {"rate": dl.LogUniform(1e-3, 1e-1)}
+data = dl.data.load("digits")
+"""
+
+
+def test_what_a_run_does_not_have_is_not_exported(capsys, tmp_path):
+    (tmp_path / "small.py").write_text(SMALL)
+    (tmp_path / "other.py").write_text(
+        SMALL + "data = data._replace(dev=jax.tree.map(lambda x: x[1:], data.dev))\n"
+    )
+    path = str(tmp_path / "small.py")
+    given = [path, "--members", "16", "--epochs", "1", "--search", "refine:2"]
+    folder = str(tmp_path / "run")
+    assert main(capsys, "sweep", *given, "--out", folder)[0] == 0
+    with sqlite3.connect(tmp_path / "run" / "run.sqlite") as database:
+        for table in ("records", "hyperparameters", "rungs"):  # as before the last rung
+            database.execute(f"DELETE FROM {table} WHERE rung = 1")
+    database.close()
+    for file, member, message in (
+        ("small.py", "15", "got member 15, which has not trained yet"),
+        ("other.py", "0", "got a file whose data are not the run's"),
+    ):
+        path = str(tmp_path / file)
+        status, _, error = main(capsys, "export", folder, path, "--member", member)
+        assert status == 2 and message in error and "Traceback" not in error
+    assert main(capsys, "export", folder, str(tmp_path / "small.py"))[0] == 0

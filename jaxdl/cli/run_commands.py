@@ -1,12 +1,14 @@
 """The commands on the folder of a run: train a member again, export one, examine it."""
 
 import argparse
+from pathlib import Path
 
 from jaxdl import runs
+from jaxdl.data import Splits
 from jaxdl.experiment import ExperimentError, load
 from jaxdl.interop import export
-from jaxdl.search import SweepResult, read_result, replay
-from jaxdl.train import Member
+from jaxdl.search import SweepResult, read_result, replay, variant
+from jaxdl.train import Member, data_digest
 
 
 def run_replay(options: argparse.Namespace) -> int:
@@ -23,6 +25,7 @@ def run_export(options: argparse.Namespace) -> int:
     """Writes a member as files for other programs."""
     experiment = load(options.file)
     result = read_result(options.run_dir, experiment.recipe)
+    _check_data(options.run_dir, result, experiment.data)
     number = _number(result, options.member)
     member = result.member(number)
     out = options.out or options.run_dir / f"member_{number}"
@@ -43,15 +46,30 @@ def run_doctor(options: argparse.Namespace) -> int:
     return 1 if findings.problems else 0
 
 
+def _check_data(run_dir: Path, result: SweepResult, data: Splits) -> None:
+    """Checks that a file's data are the run's: normalization goes with the weights."""
+    data, _ = variant(data, result.key, folds=result.folds)
+    with runs.read_run(run_dir) as store:
+        if store.specification["data"] != data_digest(data):
+            raise runs.RunMismatchError(
+                "got a file whose data are not the run's; expected those that it was "
+                "trained with, by whose normalization its weights are used"
+            )
+
+
 def _number(result: SweepResult, member: str) -> int:
     """Returns the number of a member, or that of the best."""
-    if member == "best":
-        return int(result.ranking()[0]) * result.variants
-    number, members = int(member), len(result.status)
+    best = int(result.ranking()[0]) * result.variants
+    number, members = best if member == "best" else int(member), len(result.status)
     if number >= members:
         raise ExperimentError(
             f"got member {number}; expected one of the run's, 0 to {members - 1}, or "
             "best"
+        )
+    if result.places[number, 0] < 0:
+        raise ExperimentError(
+            f"got member {number}, which has not trained yet; expected one that has: "
+            "go on with the sweep"
         )
     return number
 

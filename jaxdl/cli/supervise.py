@@ -5,10 +5,12 @@ epoch is one such step.
 """
 
 import os
+import select
 import signal
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 TEMPORARY = 75  # exit status of what the same command can go on with; sysexits.h
@@ -30,8 +32,11 @@ def supervise(work: Callable[[], int], *, resumable: bool) -> int:
         name = signal.Signals(number).name
         again = "; the same command goes on from what is kept" if resumable else ""
         show_cursor = "\x1b[?25h" if sys.stderr.isatty() else ""
-        # Not through sys.stderr, which a thread may hold that waits for a reader.
-        os.write(2, f"{show_cursor}\njaxdl: ended by {name}{again}\n".encode())
+        # Not through sys.stderr, which a thread may hold that waits for a reader; and
+        # not at all if the reader is gone, or reads nothing.
+        with suppress(OSError):
+            if os.name == "nt" or select.select([], [2], [], 0)[1]:
+                os.write(2, f"{show_cursor}\njaxdl: ended by {name}{again}\n".encode())
         os._exit(TEMPORARY if resumable else 128 + number)
 
     if threading.current_thread() is not threading.main_thread():

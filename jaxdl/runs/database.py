@@ -12,8 +12,9 @@ One process writes, with one connection; its write-ahead log lets others read.
 
 import os
 import sqlite3
+import stat
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -104,8 +105,10 @@ def open_database(folder: Path, *, writes: bool) -> sqlite3.Connection:
         DamagedError: it is not.
         RunMismatchError: another version of this package wrote it.
     """
-    if (folder / NAME).is_symlink():
-        raise damaged(folder, "a link is in its place")
+    for name in (NAME, *(f"{NAME}{end}" for end in LOGS)):
+        with suppress(FileNotFoundError):
+            if not stat.S_ISREG((folder / name).lstat().st_mode):
+                raise damaged(folder, f"a link or pipe is in the place of {name}")
     try:
         return _checked(folder, "mode=rw" if writes else "mode=ro")
     except sqlite3.OperationalError as error:

@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from jaxdl.runs.arrays import WRITE
+
 DATABASE, FINISHED = "run.sqlite", "run.json"
 FILES = ("members.csv", "curves.npz", "best.npz", FINISHED)
 
@@ -35,7 +37,7 @@ def claim(path: str | os.PathLike[str]) -> Path:
             "files away"
         )
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_file(folder / ".writable", b"")
         (folder / ".writable").unlink()
     except OSError as error:
@@ -89,7 +91,8 @@ def _npz(arrays: Mapping[str, Any]) -> bytes:
 def write_file(path: Path, content: bytes) -> None:
     """Writes a file, which is there whole or not at all, in place of any before it."""
     part = path.with_name(path.name + ".part")
-    with open(part, "wb") as file:
+    part.unlink(missing_ok=True)  # what a crash left, or a link or pipe of others
+    with open(os.open(part, WRITE, 0o666), "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

@@ -55,8 +55,11 @@ def _about_files(folder: Path, store: Store) -> list[str]:
 
 def _about_process(folder: Path) -> list[str]:
     who = owner.identity(folder)
-    alive = "is written now by" if owner.is_owned(folder) else "was last written by"
-    notes = [f"the run {alive} {who}"]
+    try:
+        alive = "is written now by" if owner.is_owned(folder) else "was last written by"
+        notes = [f"the run {alive} {who}"]
+    except OSError as error:  # a link, or a file of somebody else
+        notes = [f"whether the run is written now cannot be told ({error})"]
     if sqlite3.sqlite_version_info < SAFE:
         notes.append(
             f"SQLite is {sqlite3.sqlite_version}; before 3.51.3 a database may be "

@@ -14,7 +14,8 @@ from pathlib import Path
 from jaxdl.runs.errors import RunOwnedError
 
 NAME = "owner"
-FLAGS = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0)
+# Neither a link is followed nor the other end of a pipe waited for.
+CAREFULLY = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 # Who looks whether a run is owned holds the lock for a moment.
 WAITS = (0.05, 0.05, 0.0)
 FAR = 2**30  # a byte beyond the text: Windows forbids others to read a locked one
@@ -27,7 +28,7 @@ def acquire(folder: Path) -> int:
         RunOwnedError: another process holds it.
         OSError: the file cannot be opened or written.
     """
-    file = os.open(folder / NAME, FLAGS | os.O_CREAT, 0o600)
+    file = os.open(folder / NAME, os.O_RDWR | os.O_CREAT | CAREFULLY, 0o600)
     try:
         for wait in WAITS:
             if _lock(file):
@@ -46,7 +47,7 @@ def acquire(folder: Path) -> int:
 def is_owned(folder: Path) -> bool:
     """Returns whether a living process holds the lock."""
     try:
-        file = os.open(folder / NAME, FLAGS & ~os.O_RDWR | os.O_RDONLY)
+        file = os.open(folder / NAME, os.O_RDONLY | CAREFULLY)
     except FileNotFoundError:
         return False
     try:
@@ -58,7 +59,7 @@ def is_owned(folder: Path) -> bool:
 def identity(folder: Path) -> str:
     """Returns who the owner says it is, or that it does not say."""
     try:
-        with open(folder / NAME, "rb") as file:
+        with open(os.open(folder / NAME, os.O_RDONLY | CAREFULLY), "rb") as file:
             match json.loads(file.read(4096)):
                 case {"pid": int(pid), "host": str(host), "started": str(started)}:
                     return f"process {pid} on {host[:80]!r} since {started[:40]!r}"

@@ -265,6 +265,8 @@ class Store:
         path, aside = self._path(number), self.folder / ASIDE
         with plain(self.folder):
             if os.path.lexists(path):
+                if aside.is_symlink():
+                    raise damaged(self.folder, f"a link is in the place of {ASIDE}")
                 aside.mkdir(mode=0o700, exist_ok=True)
                 names = (aside / f"{number}.{k}.bin" for k in itertools.count())
                 os.replace(path, next(x for x in names if not os.path.lexists(x)))

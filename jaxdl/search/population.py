@@ -55,11 +55,7 @@ class Population:
             DamagedError: the search has moved weights between members, which a member
                 cannot get back by itself.
         """
-        lost = [
-            int(i)
-            for i in rung.members[self.going(rung)]
-            if self.places[i, 0] >= 0 and self._block(i).params is None
-        ]
+        lost = [int(i) for i in rung.members[self.going(rung)] if self._is_lost(i)]
         if not lost:
             return
         if any(rung.parents is not None for rung in self.rungs):
@@ -83,6 +79,10 @@ class Population:
         assert block is not None
         return block
 
+    def _is_lost(self, member: int) -> bool:
+        """Returns whether a member has trained, and its arrays are not there."""
+        return self.places[member, 0] >= 0 and self._block(member).params is None
+
     def carried(self, members: NDArray[np.int64]) -> Carried | None:
         """Returns what members go on from, `[n, ...]`; None if they begin."""
         if self.epochs[members[0]] == 0:
@@ -97,11 +97,14 @@ class Population:
     def restore(self, kept: list[Trained]) -> list[Trained]:
         """Takes in what was kept of a rung; returns what nobody needs now.
 
-        What follows something that is lost cannot be gone on from, and is left out.
+        What follows something that is lost cannot be gone on from, and is left out. Who
+        has started over since goes on from there.
         """
         forgotten = []
         for block in kept:
-            if (self.epochs[block.group.members] == block.group.first).all():
+            ids, first = block.group.members, block.group.first
+            again = first == 0 and all(map(self._is_lost, ids))
+            if again or (self.epochs[ids] == first).all():
                 forgotten += self.record([block])
         return forgotten
 

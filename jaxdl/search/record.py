@@ -1,5 +1,6 @@
 """What a sweep is, as plain values, and its results as the plain files of a folder."""
 
+import math
 import os
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from jaxdl import runs
 from jaxdl.data import Splits
-from jaxdl.search.distributions import AsSize
+from jaxdl.search.distributions import AsSize, SpaceError
 from jaxdl.search.groups import choices, label, static_options
 from jaxdl.search.plan import Plan
 from jaxdl.search.result import SweepResult
@@ -83,9 +84,19 @@ def write_results(
 
 
 def _kind(leaf: Any, traced: jax.ShapeDtypeStruct | None) -> dict[str, Any]:
-    """Returns how a leaf of a space reaches the recipe."""
+    """Returns how a leaf of a space reaches the recipe.
+
+    Raises:
+        SpaceError: a static value that JSON does not have.
+    """
     if traced is None:
-        return {"static": list(static_options(leaf))}
+        options = list(static_options(leaf))
+        if options != [_finite(option) for option in options]:
+            raise SpaceError(
+                f"got the static values {options}; expected finite ones, to be kept in "
+                "a run: choose by name, and map the name to a number inside the recipe"
+            )
+        return {"static": options}
     bounds = {"bounds": list(leaf.bounds())} if isinstance(leaf, AsSize) else {}
     return {"traced": str(traced.dtype), **bounds}
 
@@ -94,8 +105,14 @@ def _words(leaf: Any) -> Any:
     """Returns a leaf of a space in words, or its values where it is an array."""
     values = getattr(leaf, "values", leaf)  # of a size
     if isinstance(values, np.ndarray | jax.Array | list):
-        return np.asarray(values).tolist()
+        return jax.tree.map(_finite, np.asarray(values).tolist())
     return repr(leaf)
+
+
+def _finite(value: Any) -> Any:
+    """Returns a number as JSON has it, which has only finite ones; else its name."""
+    strange = isinstance(value, float) and not math.isfinite(value)
+    return repr(value) if strange else value
 
 
 def _best(result: SweepResult) -> dict[str, Any]:

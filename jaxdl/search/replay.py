@@ -48,7 +48,13 @@ def replay(
     configuration, number = divmod(member, run.variants)
     repeat, fold = divmod(number, run.folds or 1)
     data, key = variant(data, run.key, repeat=repeat, fold=fold, folds=run.folds)
-    rungs = [_of_variant(rung, number, run.variants) for rung in run.rungs]
+    trained = run.blocks[run.places[member, 0]].group.until  # so far, in some runs
+    rungs = [
+        _of_variant(r, number, run.variants)._replace(
+            until=np.minimum(r.until, trained)
+        )
+        for r in run.rungs
+    ]
     again = sweep(
         recipe,
         run.space,
@@ -88,6 +94,14 @@ def _check_same(member: int, before: Member, again: Member) -> None:
                 f"{int(np.argmax(differs)) + 1} on; expected the data, the device and "
                 "the versions that the run was trained with"
             )
+    pairs = zip(
+        *(jax.tree.leaves((m.params, m.state)) for m in (before, again)), strict=True
+    )
+    if not all(np.array_equal(a, b, equal_nan=True) for a, b in pairs):
+        raise runs.RunMismatchError(
+            f"member {member} has the same metrics and other weights; expected the "
+            "device and the versions that the run was trained with"
+        )
 
 
 def _part(rung: Rung, at: NDArray[np.int64]) -> Rung:

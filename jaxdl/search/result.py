@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxdl import terminal
+from jaxdl import runs, terminal
 from jaxdl.search.blocks import Trained
 from jaxdl.search.either import blanked, choose
 from jaxdl.search.plan import Plan
@@ -145,6 +145,7 @@ class SweepResult:
         """Returns member i.
 
         Raises:
+            DamagedError: its weights are lost with damaged files of a run.
             IndexError: there is no such member.
             ValueError: the search never trained it.
         """
@@ -155,6 +156,11 @@ class SweepResult:
         block = self.blocks[index] if index >= 0 else None
         if block is None:
             raise ValueError(f"member {i} never trained: the search did not ask for it")
+        if block.params is None:
+            raise runs.DamagedError(
+                f"the weights of member {i} are lost with damaged files; expected a "
+                "run that is whole: start its sweep again, which trains them again"
+            )
         params, state = jax.tree.map(lambda x: x[slot], (block.params, block.state))
         stopped_at = int(self.stopped_at[i])
         return Member(

@@ -35,7 +35,9 @@ from jaxdl.train import (
     trace,
 )
 
-REFUSED = (AttributeError, LookupError, OverflowError, TypeError, ValueError)
+REFUSED = (
+    AttributeError, LookupError, OverflowError, RecursionError, TypeError, ValueError,
+)  # fmt: skip
 MOST_VALUES = 2**28  # of a metric; what says more is refused
 
 
@@ -176,12 +178,20 @@ def _outlines(
             for name in structure.names
             if "traced" in kinds[name]
         }
-        outline, _, _ = trace(recipe, traced, structure, train)
+        try:
+            outline, _, _ = trace(recipe, traced, structure, train)
+        except (RecipeError, *REFUSED) as error:
+            raise runs.RunMismatchError(
+                f"got a recipe that fails on the run's hyperparameters "
+                f"{', '.join(structure.names)} ({error!r:.200}); expected the recipe "
+                "that the run was trained with, which takes them by name, as "
+                "attributes or keys"
+            ) from error
         if outline.program != said["programs"].get(label(structure)):
             raise runs.RunMismatchError(
                 f"got a recipe whose program for {label(structure) or 'all members'} "
                 "is not the run's; expected the recipe that the run was trained with, "
-                "and the same version of jax"
+                f"and jax {said['versions']['jax']} (this is {jax.__version__})"
             )
         outlines[structure] = outline
     return outlines

@@ -2,11 +2,12 @@
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import jax
 import numpy as np
+from jax.extend.core import ClosedJaxpr, Jaxpr
 
 from jaxdl.data import Splits
 
@@ -25,9 +26,23 @@ def program_digest(traces: Iterable[Any]) -> str:
     digest = hashlib.sha256()
     for trace in traces:
         digest.update(ADDRESS.sub("0x", str(trace)).encode())
-        for constant in trace.consts:
+        for constant in _constants(trace):
             digest.update(np.asarray(constant).tobytes())
     return digest.hexdigest()
+
+
+def _constants(trace: Any) -> Iterator[Any]:
+    """Yields what a traced function and those it calls close over, as plain numbers.
+
+    Its text names these constants alone.
+    """
+    for constant in getattr(trace, "consts", ()):
+        is_key = jax.dtypes.issubdtype(constant.dtype, jax.dtypes.prng_key)
+        yield jax.random.key_data(constant) if is_key else constant
+    for equation in trace.eqns:
+        for part in jax.tree.leaves(list(equation.params.values())):
+            if isinstance(part, ClosedJaxpr | Jaxpr):
+                yield from _constants(part)
 
 
 def data_digest(data: Splits) -> str:

@@ -122,6 +122,17 @@ def test_a_link_is_set_aside_and_what_it_points_to_stays(folder):
     assert (folder / "damaged" / "1.0.bin").is_symlink()
 
 
+def test_nothing_is_set_aside_outside_the_folder(folder, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (folder / "damaged").symlink_to(tmp_path / "elsewhere")
+    flip(folder / "checkpoints" / "1.bin", 0)
+    with runs.open_run(folder, SPECIFICATION) as store:
+        with pytest.raises(runs.DamagedError, match="in the place of damaged"):
+            store.records(0)
+    assert not list((tmp_path / "elsewhere").iterdir())
+    assert (folder / "checkpoints" / "1.bin").exists()
+
+
 def test_what_is_damaged_is_kept_aside_and_never_overwritten(folder):
     whole = (folder / "checkpoints" / "1.bin").read_bytes()
     (folder / "damaged").mkdir()

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 
 import numpy as np
 import pytest
@@ -68,3 +69,23 @@ def test_a_write_that_fails_leaves_the_folder_unfinished_and_free(
             write(tmp_path)
     assert not (tmp_path / "run.json").exists()
     write(tmp_path)
+
+
+@pytest.mark.parametrize("name", [".writable", "members.csv", "run.json"])
+def test_nothing_is_written_through_a_link(tmp_path, name):
+    (tmp_path / "precious").write_text("mine")
+    (tmp_path / f"{name}.part").symlink_to("precious")
+    write(tmp_path)
+    assert (tmp_path / "precious").read_text() == "mine"
+    assert json.loads((tmp_path / "run.json").read_text()) == {"members": 1}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "members.csv.part")
+    write(tmp_path)
+    assert (tmp_path / "members.csv").is_file()
+
+
+def test_a_folder_is_made_for_its_owner_alone(tmp_path):
+    assert runs.claim(tmp_path / "run").stat().st_mode & 0o777 == 0o700

@@ -74,3 +74,11 @@ def test_a_folder_without_checkpoints_is_a_problem_of_its_records(folder):
     (folder / "checkpoints" / "1.bin").unlink()
     (folder / "checkpoints").rmdir()
     assert any("record 1 of rung 0" in p for p in runs.examine(folder).problems)
+
+
+def test_an_owner_that_is_a_link_is_noted(folder):
+    (folder / "owner").unlink()
+    (folder / "owner").symlink_to("elsewhere")
+    found = runs.examine(folder)
+    assert found.problems == []
+    assert any("cannot be told" in note for note in found.notes)

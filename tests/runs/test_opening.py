@@ -5,12 +5,14 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import sys
 import time
 
 import pytest
 
 from jaxdl import runs
 from jaxdl.runs import text
+from tests.runs import processes
 from tests.runs.processes import SPECIFICATION, begin, record, same
 
 NESTED = {
@@ -120,7 +122,7 @@ def test_links_in_the_folder_are_not_followed(tmp_path, name):
     begin(tmp_path / "run")
     (tmp_path / "run" / name).rename(tmp_path / "elsewhere")
     (tmp_path / "run" / name).symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(runs.DamagedError, match="a link is in"):
+    with pytest.raises(runs.DamagedError, match="a link (or pipe )?is in"):
         runs.open_run(tmp_path / "run", SPECIFICATION)
 
 
@@ -187,3 +189,13 @@ def test_a_log_that_cannot_be_read_is_not_passed_over(tmpfs):
     subprocess.run(["mount", "-o", "remount,ro", tmpfs], check=True)
     with pytest.raises(OSError, match="unable to open database file"):
         runs.read_run(tmpfs / "copy")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+@pytest.mark.parametrize("name", ["run.sqlite", "run.sqlite-journal", "owner"])
+def test_a_pipe_in_the_folder_is_not_waited_for(tmp_path, name):
+    begin(tmp_path)
+    (tmp_path / name).unlink(missing_ok=True)
+    os.mkfifo(tmp_path / name)
+    look = [sys.executable, processes.__file__, "look", tmp_path]
+    subprocess.run(look, check=True, timeout=20)

@@ -14,7 +14,7 @@ import pytest
 
 import jaxdl as dl
 from jaxdl import nn, optim, runs
-from jaxdl.search import engine, read_result
+from jaxdl.search import SpaceError, engine, read_result
 from jaxdl.search.keep import Keeper
 
 KEY = jax.random.key(0)
@@ -294,3 +294,98 @@ def test_hyperparameters_of_every_kind_are_read_again(digits, tmp_path):
     np.testing.assert_array_equal(
         replayed.params[0]["kernel"], original.params[0]["kernel"]
     )
+
+
+def test_a_recipe_that_asks_for_other_hyperparameters_is_not_called_damage(
+    recipe, space, digits, tmp_path
+):
+    sweep(recipe, space, digits, run_dir=tmp_path, members=2, epochs=1)
+    with pytest.raises(runs.RunMismatchError, match="fails on.* beta1, .*got decay"):
+        read_result(tmp_path, lambda hp: recipe(hp)._replace(batch_size=hp.decay))
+
+    def by_place(hp):
+        return recipe(type("Placed", (), {"l2": hp[3]}))
+
+    with pytest.raises(runs.RunMismatchError, match="by name, as attributes or keys"):
+        read_result(tmp_path, by_place)
+
+
+def test_weights_that_are_lost_are_told(recipe, space, digits, tmp_path, monkeypatch):
+    monkeypatch.setattr(engine, "KEEP_SECONDS", 0.0)
+    sweep(recipe, space, digits, run_dir=tmp_path, members=2, epochs=4)
+    for path in (tmp_path / "checkpoints").iterdir():
+        damage(path)
+    with pytest.warns(UserWarning, match="left out"):
+        left = read_result(tmp_path, recipe)
+    with pytest.raises(runs.DamagedError, match="weights of member 1 are lost"):
+        left.member(1)
+
+
+def test_the_state_before_a_damaged_one_is_gone_on_from(
+    recipe, space, digits, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(engine, "KEEP_SECONDS", 0.0)
+    first = sweep(recipe, space, digits, run_dir=tmp_path, members=2)
+    damage(max((tmp_path / "checkpoints").iterdir(), key=lambda p: int(p.stem)))
+    blocks = trained_blocks(monkeypatch)
+    with pytest.warns(UserWarning, match="left out"):
+        same(first, sweep(recipe, space, digits, run_dir=tmp_path, members=2))
+    assert [(b.first, b.until) for b in blocks] == [(3, 4)]
+
+
+def test_hyperparameters_that_are_not_finite_are_kept(recipe, space, digits, tmp_path):
+    rates = np.array([0.01, np.nan, np.inf])
+    given = space._replace(learning_rate=rates)
+    settings = {"members": 3, "epochs": 1, "run_dir": tmp_path}
+    first = sweep(recipe, given, digits, **settings)
+    assert first.status.tolist() == ["finished", "diverged", "diverged"]
+    same(first, sweep(recipe, given, digits, **settings))
+    np.testing.assert_array_equal(
+        read_result(tmp_path, recipe).hparams.learning_rate, np.float32(rates)
+    )
+    with pytest.raises(runs.RunMismatchError, match="space"):
+        other = space._replace(learning_rate=np.array([0.01, np.inf, np.inf]))
+        sweep(recipe, other, digits, **settings)
+    with pytest.raises(SpaceError, match="expected finite ones, to be kept"):
+        sweep(recipe, space._replace(l2=dl.Static([0.1, np.inf])), digits, **settings)
+
+
+@pytest.mark.parametrize("search", [None, dl.pbt(1)], ids=["random", "pbt"])
+def test_a_member_of_a_run_that_goes_on_is_replayed_as_far_as_it_is(
+    search, recipe, space, digits, tmp_path, cut_after, monkeypatch
+):
+    monkeypatch.setattr(engine, "KEEP_SECONDS", 0.0)
+    cut_after(3)
+    with pytest.raises(Cut):
+        sweep(recipe, space, digits, run_dir=tmp_path, search=search)
+    monkeypatch.undo()
+    result = read_result(tmp_path, recipe)
+    trained = np.isfinite(result.metrics["dev_loss"]).sum(axis=1)
+    assert 0 < trained.max() < 4
+    again = dl.replay(tmp_path, recipe, digits, member=trained.argmax(), progress=False)
+    assert np.isfinite(again.metrics["dev_loss"]).sum() == trained.max()
+
+
+def test_other_weights_are_not_taken_for_a_replay(recipe, space, digits):
+    result = sweep(recipe, space, digits, members=2, epochs=1)
+    (block,) = result.blocks
+    block.params[0]["kernel"] = 2 * block.params[0]["kernel"]
+    with pytest.raises(runs.RunMismatchError, match="same metrics and other weights"):
+        dl.replay(result, recipe, digits, member=1, progress=False)
+
+
+def test_who_starts_over_and_is_cut_short_goes_on_from_there(
+    recipe, space, digits, tmp_path, cut_after, monkeypatch
+):
+    monkeypatch.setattr(engine, "KEEP_SECONDS", 0.0)
+    settings = {"members": 2, "epochs": 6, "run_dir": tmp_path}
+    first = sweep(recipe, space, digits, **settings)
+    for path in (tmp_path / "checkpoints").iterdir():
+        damage(path)
+    cut_after(1)
+    with pytest.warns(UserWarning, match="left out"), pytest.raises(Cut):
+        sweep(recipe, space, digits, **settings)
+    monkeypatch.undo()
+    blocks = trained_blocks(monkeypatch)
+    same(first, sweep(recipe, space, digits, **settings))
+    assert blocks[0].first == 2

@@ -1,0 +1,48 @@
+"""A digest of a recipe's program tells it from every other one."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxdl as dl
+from jaxdl import nn, optim
+from jaxdl.train import partition, trace
+
+
+def at_once(numbers):
+    return lambda x: jnp.sum(x * numbers)
+
+
+def in_a_compiled_function(numbers):
+    return jax.jit(at_once(numbers))
+
+
+def twice_within(numbers):
+    return jax.checkpoint(lambda x: jax.jit(jax.jit(at_once(numbers)))(x))
+
+
+def with_a_key(numbers):
+    key = jax.random.key(int(numbers[3]))
+    return jax.jit(lambda x: jnp.sum(x * jax.random.normal(key, (5,))))
+
+
+def program(function, data):
+    def recipe(hp):
+        return dl.Recipe(
+            model=nn.dense(10),
+            optimizer=optim.gradient_descent(hp["rate"]),
+            loss=nn.softmax_cross_entropy,
+            penalty=lambda params, _: function(params["bias"][:5]),
+        )
+
+    return trace(recipe, *partition({"rate": 0.1}), data.train)[0].program
+
+
+@pytest.mark.parametrize(
+    "make", [at_once, in_a_compiled_function, twice_within, with_a_key]
+)
+def test_numbers_that_a_recipe_closes_over_are_of_its_program(make, digits):
+    one, other = np.ones(5, np.float32), np.array([1, 1, 1, 2, 1], np.float32)
+    assert program(make(one), digits) == program(make(one.copy()), digits)
+    assert program(make(one), digits) != program(make(other), digits)
