@@ -69,4 +69,5 @@ def bias_variance(
 
 
 def _advice(high_bias: bool, high_variance: bool) -> tuple[str, ...]:
-    return BIAS_ADVICE * high_bias + VARIANCE_ADVICE * high_variance
+    both = BIAS_ADVICE * high_bias + VARIANCE_ADVICE * high_variance
+    return tuple(dict.fromkeys(both))  # each piece once
