@@ -14,7 +14,7 @@ if "PYTEST_XDIST_WORKER" not in os.environ:  # a worker has it from who started 
     PROGRAMS = tempfile.TemporaryDirectory(prefix="jaxdl-tests-")
     os.environ |= {
         "JAX_COMPILATION_CACHE_DIR": PROGRAMS.name,
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
         "TF_CPP_MIN_LOG_LEVEL": "3",  # see jaxdl/compilation_cache.py
     }
 
