@@ -1,13 +1,22 @@
 """Two imitated devices, no silent rank promotion, real digits, one recipe.
 
-No process that a test starts keeps its programs, unless the test says so.
+What one process of the tests compiled all others load, unless a test says otherwise:
+the folder is the session's own, and gone with it.
 """
 
 import os
+import sys
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
+if "PYTEST_XDIST_WORKER" not in os.environ:  # a worker has it from who started it
+    PROGRAMS = tempfile.TemporaryDirectory(prefix="jaxdl-tests-")
+    os.environ |= {
+        "JAX_COMPILATION_CACHE_DIR": PROGRAMS.name,
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
+        "TF_CPP_MIN_LOG_LEVEL": "3",  # see jaxdl/compilation_cache.py
+    }
 
 import jax  # noqa: E402
 
@@ -37,6 +46,15 @@ def programs_leave_room():
     yield
     if MAPS.exists() and len(MAPS.read_bytes().splitlines()) > MANY_MAPS:
         jax.clear_caches()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def two_workers_on_one_device():
+    """Halves what sweeps compile; those on two devices are in search/test_sweep.py."""
+    module = sys.modules["jaxdl.search.sweep"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "worker_devices", lambda: jax.devices()[:1] * 2)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """The research scripts at a small scale, against what can be calculated."""
 
 import runpy
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -37,17 +36,10 @@ def ravine():
     return experiment("ravine")
 
 
-@pytest.fixture
-def train(monkeypatch):
-    """Returns a function that sweeps over a script's recipe, compiled once only."""
-    module = sys.modules["jaxdl.search.sweep"]
-    monkeypatch.setattr(module, "worker_devices", lambda: jax.devices()[:1])
-
-    def run(script, space, **size):
-        key, size = jax.random.key(0), size | {"progress": False}
-        return dl.sweep(script.recipe, space, script.data, key=key, **size)
-
-    return run
+def train(script, space, **size):
+    """Returns what a sweep over a script's recipe finds."""
+    key, size = jax.random.key(0), size | {"progress": False}
+    return dl.sweep(script.recipe, space, script.data, key=key, **size)
 
 
 # batch_norm
@@ -77,7 +69,7 @@ def test_members_that_learned_are_summed_up(batch_norm):
     ]
 
 
-def test_normalization_tolerates_rates_that_are_too_large_without_it(batch_norm, train):
+def test_normalization_tolerates_rates_that_are_too_large_without_it(batch_norm):
     space = batch_norm.space._replace(
         batch_size=64, learning_rate=dl.LogUniform(1.0, 4.0), stddev=0.2
     )
@@ -115,7 +107,7 @@ def test_inputs_of_the_last_layer_shift_less_with_normalization(batch_norm):
 
 
 @pytest.mark.skipif(not PICTURES.is_dir(), reason="needs dataset-fashion-mnist")
-def test_a_convolutional_network_learns_clothes_and_its_bits_know_no_neighbours(train):
+def test_a_convolutional_network_learns_clothes_and_its_bits_know_no_neighbours():
     script = experiment("fashion_conv")
     sizes = {"train": 1000, "dev": 250, "test": 250}
     few = dl.data.Splits(
@@ -157,7 +149,7 @@ def test_activations_scale_with_the_weights_of_every_layer_before(initialization
     np.testing.assert_array_equal(zeros, 0)
 
 
-def test_units_that_start_from_zero_move_but_stay_equal(initialization, train):
+def test_units_that_start_from_zero_move_but_stay_equal(initialization):
     rates = dl.LogUniform(1.0, 10.0)
     space = initialization.Hparams("zeros", rates, "sigmoid", 1)
     result = train(initialization, space, members=8, epochs=2)

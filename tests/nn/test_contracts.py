@@ -89,6 +89,10 @@ def example_batch(in_shape, dtype=jnp.float32):
     return jax.random.normal(jax.random.key(2), (BATCH, *in_shape), dtype)
 
 
+def close(a, b):
+    np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-6)
+
+
 @layers
 @pytest.mark.parametrize("train", [False, True])
 def test_apply_gives_the_shape_that_init_promises(name, train):
@@ -113,30 +117,17 @@ def test_state_keeps_its_tree_shapes_and_types(name):
 
 @layers
 @pytest.mark.parametrize("train", [False, True])
-def test_jit_equals_eager(name, train):
-    make, in_shape, (h, _) = LAYERS[name]
-    x = example_batch(in_shape)
-    eager = run(jnp.float32(h), make, in_shape, x, train)
-    compiled = jax.jit(lambda h, x: run(h, make, in_shape, x, train))(h, x)
-    jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-6),
-        eager,
-        compiled,
-    )
-
-
-@layers
-def test_two_calls_are_one_trace(name):
+def test_two_jitted_calls_are_one_trace_and_equal_eager_ones(name, train):
     make, in_shape, values = LAYERS[name]
-    traces = []
+    x, traces = example_batch(in_shape), []
 
     @jax.jit
     def traced(h, x):
         traces.append(h)
-        return run(h, make, in_shape, x, True)
+        return run(h, make, in_shape, x, train)
 
     for h in values:
-        traced(h, example_batch(in_shape))
+        jax.tree.map(close, run(jnp.float32(h), make, in_shape, x, train), traced(h, x))
     assert len(traces) == 1
 
 
@@ -146,17 +137,19 @@ def test_gradients_agree_with_differences_in_float64(name, train):
     make, in_shape, (h, _) = LAYERS[name]
     with jax.enable_x64(True):
         layer = make(h)
-        params, state, _ = layer.init(jax.random.key(0), in_shape)
+        params, state = jax.jit(lambda key: layer.init(key, in_shape)[:2])(
+            jax.random.key(0)
+        )
 
-        def output(params, x):
+        @jax.jit
+        def loss(params_and_x):
+            params, x = params_and_x
             key = jax.random.key(1)
-            return layer.apply(params, state, x, key=key, train=train)[0]
+            y = layer.apply(params, state, x, key=key, train=train)[0].ravel()
+            return jnp.cos(jnp.arange(y.size)) @ y
 
         x = example_batch(in_shape, jnp.float64)
-        weights = jnp.cos(jnp.arange(output(params, x).size))
-        check = check_gradients(
-            lambda both: weights @ output(*both).ravel(), (params, x), eps=1e-6
-        )
+        check = check_gradients(loss, (params, x), eps=1e-6)
         assert check.score < 1e-7, check
 
 
@@ -169,14 +162,10 @@ def test_vmap_over_the_hyperparameter_is_a_loop(name, train):
     def one(h):
         return run(h, make, in_shape, x, train)
 
-    together = jax.vmap(one)(jnp.float32(values))
+    together = jax.jit(jax.vmap(one))(jnp.float32(values))
     for i, h in enumerate(values):
-        alone = one(jnp.float32(h))
-        jax.tree.map(
-            lambda a, b, i=i: np.testing.assert_allclose(a[i], b, rtol=2e-5, atol=1e-6),
-            together,
-            alone,
-        )
+        ours = jax.tree.map(lambda a, i=i: a[i], together)
+        jax.tree.map(close, ours, one(jnp.float32(h)))
 
 
 def test_what_is_not_a_layer_is_refused():

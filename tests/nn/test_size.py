@@ -102,17 +102,15 @@ def test_a_size_within_bounds_is_trained_as_the_size_alone(
 ):
     recipe = perceptron(activation, optimizer, PENALTIES[penalty])
     sizes = Size(jnp.asarray(LIVE), 4 * LIVE), Size(jnp.asarray(DEPTH), 2 * DEPTH)
-    for padded, plain in zip(
-        trained(recipe, sizes, (6,)), trained(recipe, (LIVE, DEPTH), (6,)), strict=True
-    ):
+    ours, theirs = trained(recipe, sizes, (6,)), trained(recipe, (LIVE, DEPTH), (6,))
+    for padded, plain in zip(ours, theirs, strict=True):
         expected = stacked(plain.params)
         for leaf, like in zip(
             jax.tree.leaves(padded.params), jax.tree.leaves(expected), strict=True
         ):
             np.testing.assert_allclose(live_part(leaf, like), like, rtol=0, atol=1e-9)
             check_dead_are_zero(leaf, like)
-    first = train.init(recipe, sizes, KEY, (6,)).params
-    alone = stacked(train.init(recipe, (LIVE, DEPTH), KEY, (6,)).params)
+    first, alone = ours[0].params, stacked(theirs[0].params)
     for leaf, like in zip(jax.tree.leaves(first), jax.tree.leaves(alone), strict=True):
         np.testing.assert_array_equal(live_part(leaf, like), like)
 
@@ -152,9 +150,15 @@ def test_many_sizes_side_by_side_are_each_alone(wide):
         params, state, _ = model.init(KEY, (6,))
         return model.apply(params, state, x)[0]
 
-    together = jax.vmap(lambda w, d: outputs((Size(w, 7), Size(d, 3))))(widths, depths)
-    for row, w, d in zip(together, widths.tolist(), depths.tolist(), strict=True):
-        np.testing.assert_allclose(row, outputs((w, d)), rtol=0, atol=1e-12)
+    @jax.jit
+    @jax.vmap
+    def together(width, depth):
+        return outputs((Size(width, 7), Size(depth, 3)))
+
+    alone = jax.jit(outputs, static_argnums=0)
+    sizes = zip(widths.tolist(), depths.tolist(), strict=True)
+    for row, one in zip(together(widths, depths), sizes, strict=True):
+        np.testing.assert_allclose(row, alone(one), rtol=0, atol=1e-12)
 
 
 def test_a_depth_of_0_is_the_identity():

@@ -36,7 +36,7 @@ print(digest.hexdigest())
 
 def environment(tmp_path):
     """Returns one in which compiled programs are kept, in a folder of the test's."""
-    kept = {k: v for k, v in os.environ.items() if "COMPILATION_CACHE" not in k}
+    kept = {k: v for k, v in os.environ.items() if "CACHE" not in k}
     kept |= {"XDG_CACHE_HOME": str(tmp_path / "cache"), "PYTHONPATH": str(ROOT)}
     return kept
 

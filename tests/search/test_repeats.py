@@ -19,15 +19,6 @@ KEY = jax.random.key(0)
 REPEAT, FOLD = 5, 6  # purposes of a run's key
 
 
-@pytest.fixture(scope="module", autouse=True)
-def on_one_device():
-    """Halves what is compiled; bits do not depend on it."""
-    with pytest.MonkeyPatch.context() as patch:
-        module = sys.modules["jaxdl.search.sweep"]
-        patch.setattr(module, "worker_devices", lambda: jax.devices()[:1] * 2)
-        yield
-
-
 def recipe(hp):
     return dl.Recipe(
         nn.serial(nn.dense(8), nn.relu, nn.dropout(hp.keep_prob), nn.dense(10)),

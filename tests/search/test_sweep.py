@@ -1,5 +1,6 @@
 """The sweep: exact whoever the neighbours are, isolated, and equal to single runs."""
 
+import os
 import sys
 import threading
 
@@ -23,11 +24,12 @@ from jaxdl.search.blocks import (
 from jaxdl.search.engine import _reporter
 from jaxdl.search.groups import Group, groups
 from jaxdl.search.plan import MAX_PROGRAMS
-from jaxdl.search.workers import place
+from jaxdl.search.workers import place, worker_devices
 from jaxdl.train.progress import DIVERGED, RUNNING, STOPPED
 
 KEY = jax.random.key(0)
 MEMBERS = 256
+MODULE = sys.modules["jaxdl.search.sweep"]  # behind the function of the same name
 
 
 def sweep(recipe, space, data, **changes):
@@ -44,7 +46,11 @@ def same_bits(a, b):
 @pytest.fixture(scope="module")
 def full(recipe, space, digits):
     """256 members after 20 epochs, on two devices."""
-    return sweep(recipe, space, digits, members=MEMBERS, epochs=20)
+    devices = worker_devices()
+    assert len(set(devices)) == len(devices) == 2
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MODULE, "worker_devices", lambda: devices)
+        return sweep(recipe, space, digits, members=MEMBERS, epochs=20)
 
 
 @pytest.fixture
@@ -52,8 +58,7 @@ def on_devices(monkeypatch):
     """Returns a function that sets where the workers of the next sweep are."""
 
     def use(devices):
-        module = sys.modules["jaxdl.search.sweep"]
-        monkeypatch.setattr(module, "worker_devices", lambda: devices)
+        monkeypatch.setattr(MODULE, "worker_devices", lambda: devices)
 
     return use
 
@@ -360,7 +365,7 @@ def test_a_disk_that_fails_at_the_end_loses_no_result(
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(sys.modules["jaxdl.search.sweep"], "write_results", full)
+    monkeypatch.setattr(MODULE, "write_results", full)
     with pytest.warns(UserWarning, match="could not be written.*No space left"):
         result = sweep(recipe, space, digits, members=3, epochs=1, run_dir=tmp_path)
     assert result.best().status == "finished"
@@ -419,4 +424,5 @@ def test_a_static_value_with_a_bad_recipe_is_found_though_no_member_drew_it(
 def test_jax_keeps_its_settings():
     """Importing and sweeping changes no global setting, apart from the test's own."""
     assert jnp.result_type(float) == jnp.float32
-    assert jax.config.jax_compilation_cache_dir is None
+    folder = os.environ["JAX_COMPILATION_CACHE_DIR"]
+    assert jax.config.jax_compilation_cache_dir == folder
