@@ -39,7 +39,7 @@ def mlflow(
 
     Raises:
         ImportError: MLflow is not installed, or what it writes databases with.
-        OSError: when it writes, the folder cannot be made.
+        OSError: when it writes, the folder cannot be made, or its path has a ? or %.
     """
     with _quiet():
         # Else it would report its use to its makers, from the import on.
@@ -50,6 +50,11 @@ def mlflow(
 
     def write(runs: list[Run]) -> None:
         place = Path(folder).resolve()
+        if {"?", "%"} & {*str(place)}:
+            raise OSError(
+                f"got the folder {place}; expected one without ? and %, which mean "
+                "something else in a database's URL"
+            )
         place.mkdir(parents=True, exist_ok=True)
         with _quiet():
             client = module.MlflowClient(f"sqlite:///{place / 'mlflow.db'}")

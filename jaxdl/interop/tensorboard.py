@@ -56,7 +56,7 @@ def _events(run: Run, columns: Any) -> Iterator[Any]:
     now = time.time()
     yield Event(wall_time=now, file_version="brain.Event:2")
     if run.hparams:
-        _, begin, end = hparams(run.hparams, run.kept[1])
+        _, begin, end = hparams(_hparams(run), run.kept[1])
         for summary in (columns, begin, end):
             yield Event(wall_time=now, summary=summary)
     for epoch, metrics in (*run.epochs, run.kept):
@@ -71,9 +71,14 @@ def _columns(runs: list[Run]) -> Any:
     from tensorboardX.summary import hparams
 
     return hparams(
-        {name: value for run in runs for name, value in run.hparams.items()},
+        {name: value for run in runs for name, value in _hparams(run).items()},
         {name: value for run in runs for name, value in run.kept[1].items()},
     )[0]
+
+
+def _hparams(run: Run) -> dict[str, Any]:
+    """Returns the hyperparameters with a text for None, which the tab would drop."""
+    return {n: "None" if x is None else x for n, x in run.hparams.items()}
 
 
 def _scalars(values: dict[str, float]) -> Any:
