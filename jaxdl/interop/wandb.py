@@ -6,7 +6,7 @@ from pathlib import Path
 from jaxdl.interop.extras import library
 from jaxdl.interop.log import Logger, Run
 
-# A run is what a sweep recorded: nothing of this process, its machine or its code.
+# A run is of a sweep, not of this process: no output, code, packages, use of the CPU.
 NOTHING_ELSE = {
     "silent": True,
     "console": "off",
@@ -14,6 +14,7 @@ NOTHING_ELSE = {
     "save_code": False,
     "x_disable_meta": True,
     "x_disable_stats": True,
+    "x_save_requirements": False,
 }
 
 
@@ -37,6 +38,8 @@ def wandb(
         OSError: when it writes, the folder cannot be made.
     """
     module = library("wandb", "wandb", "runs of Weights & Biases")
+    known = module.Settings.model_fields  # those that begin with x come and go
+    settings = {name: x for name, x in NOTHING_ELSE.items() if name in known}
 
     def write(runs: list[Run]) -> None:
         Path(folder).mkdir(parents=True, exist_ok=True)
@@ -49,7 +52,7 @@ def wandb(
                 name=run.name,
                 dir=os.fspath(folder),
                 config=run.hparams,
-                settings=module.Settings(**NOTHING_ELSE),
+                settings=module.Settings(**settings),
             )
             for epoch, metrics in run.epochs:
                 written.log(metrics, step=epoch)

@@ -10,7 +10,8 @@ from jaxdl import interop
 from tests.interop.conftest import HOSTILE, made
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # read when MLflow is imported
-pytest.importorskip("mlflow", exc_type=ImportError)
+pytest.importorskip("mlflow")
+pytest.importorskip("sqlalchemy")
 
 METRICS = ("train_loss", "train_error", "dev_loss", "dev_error")
 

@@ -96,7 +96,7 @@ def test_every_distribution_has_its_scale_and_what_was_drawn(tmp_path):
 def test_ends_of_ranges_may_be_rounded_beyond_them(tmp_path):
     space = {"a": dl.Uniform(0.0, 0.6), "b": dl.OneMinusLogUniform(0.5, 0.999)}
     hparams = {"a": np.float32([0.6]), "b": np.float32([0.999])}
-    assert hparams["a"][0] > 0.6 and hparams["b"][0] > 0.999
+    assert float(hparams["a"][0]) > 0.6 and float(hparams["b"][0]) > 0.999
     write(made([[0.5]], hparams=hparams), tmp_path / "study.log", space)
     (trial,) = trials(tmp_path / "study.log")
     assert trial.params == {"a": 0.6, "one_minus_b": 1 - 0.999}

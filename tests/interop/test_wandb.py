@@ -1,14 +1,16 @@
 """Offline runs of W&B, read back as the log of protocol buffers that they are."""
 
 import json
+import os
 import struct
+import sys
 import time
 
 import numpy as np
 import pytest
 
 from jaxdl import interop
-from tests.interop.conftest import HOSTILE
+from tests.interop.conftest import HOSTILE, within
 
 pytest.importorskip("wandb")
 
@@ -97,6 +99,16 @@ def test_bad_names_stay_names(hostile, tmp_path):
     assert {n: config[n] for n in HOSTILE} == {n: i for i, n in enumerate(HOSTILE)}
     assert [path.name for path in tmp_path.iterdir()] == ["runs"]
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["wandb"]
+    kinds = {path.suffix for path in within(tmp_path)}
+    assert kinds == {".log", ".wandb"}  # no list of packages, no code
+
+
+def test_nothing_is_said_of_the_process(hostile, tmp_path):
+    interop.log(hostile, interop.wandb(tmp_path))
+    (file,) = tmp_path.glob("wandb/offline-run-*/*.wandb")
+    whole(file)
+    for path in (sys.executable, os.getcwd()):
+        assert path.encode() not in file.read_bytes()
 
 
 def test_quantiles_are_runs_without_a_configuration(result, tmp_path, capfd):
