@@ -37,6 +37,8 @@ def wandb(
         ImportError: wandb is not installed.
         OSError: when it writes, the folder cannot be made.
     """
+    # Else it would ask its makers' server whether to report its use there.
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
     module = library("wandb", "wandb", "runs of Weights & Biases")
     known = module.Settings.model_fields  # those that begin with x come and go
     settings = {name: x for name, x in NOTHING_ELSE.items() if name in known}
