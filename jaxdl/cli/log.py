@@ -47,11 +47,10 @@ PLACES = {
 
 def run_log(options: argparse.Namespace) -> int:
     """Writes members of a run, or quantiles of all, for another program's page."""
-    result, experiment = read(options)
+    result, _ = read(options)
     place, name = PLACES[options.place], options.run_dir.resolve().name
     out = options.out or place.out.format(run=name)
-    logger = place.logger(out, name, experiment.space)
-    interop.log(result, logger, options.members)
+    interop.log(result, place.logger(out, name, result.space), options.members)
     print(f"runs in {out}: {place.look.format(out=shlex.quote(out))}")
     return 0
 

@@ -14,7 +14,6 @@ from jaxdl.interop.extras import library
 from jaxdl.interop.log import Logger, Run
 
 STATUS = {"diverged": "FAILED", "cut short": "KILLED"}  # else FINISHED
-METRICS, PARAMS = 1000, 100  # that MLflow takes at once
 LONGEST = 200  # letters of a parameter's name; MLflow takes 250
 
 
@@ -86,10 +85,7 @@ def _write(client: Any, experiment: str, parent: str, run: Run) -> None:
     ]
     keys = zip(_keys(run.hparams), run.hparams.values(), strict=True)
     params = [Param(key, str(value)) for key, value in keys]
-    for part in _parts(metrics, METRICS):
-        client.log_batch(made, metrics=part)
-    for part in _parts(params, PARAMS):
-        client.log_batch(made, params=part)
+    client.log_batch(made, metrics=metrics, params=params)
     client.set_terminated(made, STATUS.get(run.status, "FINISHED"))
 
 
@@ -104,10 +100,6 @@ def _keys(names: Iterable[str]) -> list[str]:
             key += "_"
         keys.append(key)
     return keys
-
-
-def _parts(values: list[Any], most: int) -> Iterator[list[Any]]:
-    return (values[first : first + most] for first in range(0, len(values), most))
 
 
 @contextlib.contextmanager

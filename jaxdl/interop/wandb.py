@@ -6,12 +6,11 @@ from pathlib import Path
 from jaxdl.interop.extras import library
 from jaxdl.interop.log import Logger, Run
 
-# A run is of a sweep, not of this process: no output, code, packages, use of the CPU.
+# A run is of a sweep, not of this process: no output, packages, use of the CPU.
 NOTHING_ELSE = {
     "silent": True,
     "console": "off",
     "disable_git": True,
-    "save_code": False,
     "x_disable_meta": True,
     "x_disable_stats": True,
     "x_save_requirements": False,

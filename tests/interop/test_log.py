@@ -89,6 +89,8 @@ def test_members_that_have_not_trained_are_no_runs():
     errors = [[NAN], [NAN], [0.5], [0.2]]
     result = made(errors, untrained=[0, 1])
     assert names(interop.every(result)) == ["member 3", "member 2"]
+    lost = made([[NAN], [NAN]], status=["stopped", "diverged"], untrained=[0])
+    assert names(interop.best(lost)) == ["member 1"]
     repeated = made(errors, untrained=[0, 1, 3], repeats=2)
     assert names(interop.top(1)(repeated)) == ["configuration 1, member 2"]
 

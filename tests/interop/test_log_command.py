@@ -94,6 +94,7 @@ def test_a_study_has_the_scales_of_the_file_s_space(main, tmp_path, result):
     status, output, _ = main("optuna", "--members", "all", "--out", "sqlite:///s.db")
     assert status == 0 and output.endswith(": optuna-dashboard sqlite:///s.db\n")
     study = optuna.load_study(storage="sqlite:///s.db", study_name="a run")
+    assert len(study.trials) == 3
     assert study.best_value == result.mean()["dev_error"].min()
     assert study.trials[0].distributions == {
         "rate": optuna.distributions.FloatDistribution(1e-3, 1e-1, log=True),
@@ -137,7 +138,9 @@ def test_a_path_that_cannot_be_is_told(main, tmp_path):
     "arguments",
     [(), ("tea",), ("mlflow", "--members", "top:0"), ("mlflow", "--members", "worst")],
 )
-def test_arguments_that_make_no_sense_end_with_2(arguments):
+def test_arguments_that_make_no_sense_end_with_2(arguments, capfd):
     with pytest.raises(SystemExit) as ended:
         cli.main(["log", "run", "file.py", *arguments])
     assert ended.value.code == 2
+    if "--members" in arguments:
+        assert "expected best, top:K with K of at least 1" in capfd.readouterr().err

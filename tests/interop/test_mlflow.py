@@ -81,7 +81,7 @@ def test_bad_names_become_names_that_mlflow_takes(hostile, folder, client):
     assert {"λ", "a b", "a_b", "a_b_", "_", "_.", "_..", "_wandb"} < set(params)
 
 
-def test_more_than_mlflow_takes_at_once(folder, client):
+def test_more_than_mlflow_writes_at_once(folder, client):
     hparams = {f"h{i}": np.ones(1) for i in range(150)}
     interop.log(made(np.ones((1, 300)), hparams=hparams), interop.mlflow(folder, "big"))
     run = runs_of(client, "big")["member 0"]
@@ -93,6 +93,14 @@ def test_quantiles_are_runs_without_parameters(result, folder, client):
     run = runs_of(client, "q")["quantile 0.5"]
     assert not run.data.params and run.info.status == "FINISHED"
     assert curve(client, run, "dev_error")[2] == np.float32(0.4)
+
+
+def test_an_experiment_may_have_several_sweeps(result, folder, client):
+    for name in ("one", "two"):
+        interop.log(result, interop.mlflow(folder, "both", name), interop.best)
+    number = client.get_experiment_by_name("both").experiment_id
+    names = [run.info.run_name for run in client.search_runs([number])]
+    assert sorted(names) == ["member 0", "member 0", "one", "two"]
 
 
 def test_all_is_in_the_database_of_the_folder(folder):
