@@ -44,8 +44,8 @@ def mlflow(
         # Else it would report its use to its makers, from the import on.
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         purpose = "runs of MLflow"
-        library("mlflow.store.tracking.sqlalchemy_store", "mlflow", purpose)
         module = library("mlflow", "mlflow", purpose)
+        library("mlflow.store.tracking.sqlalchemy_store", "mlflow", purpose)
 
     def write(runs: list[Run]) -> None:
         place = Path(folder).resolve()

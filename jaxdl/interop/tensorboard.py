@@ -15,10 +15,10 @@ FILE = "events.out.tfevents.0.jaxdl"  # found by the middle of its name
 def tensorboard(folder: str | os.PathLike[str]) -> Logger:
     """Returns the logger that `tensorboard --logdir FOLDER` shows.
 
-    Each run is a folder of its name, with one event file that replaces that of an
-    earlier call. A metric's step is its epoch, from 1. The HPARAMS tab has the
-    hyperparameters against `kept/dev_error` and the other metrics of the epoch whose
-    weights are kept.
+    Each run is a folder of its name, with one event file, which replaces that of an
+    earlier call; runs that this call has not stay. A metric's step is its epoch, from
+    1. The HPARAMS tab has the hyperparameters against `kept/dev_error` and the other
+    metrics of the epoch whose weights are kept.
 
     Args:
         folder: one for each sweep.
