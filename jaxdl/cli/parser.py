@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from jaxdl.cli import log, report
 from jaxdl.cli.commands import run_check, run_fit, run_sweep
-from jaxdl.cli.report import add_commands
 from jaxdl.cli.run_commands import run_doctor, run_export, run_replay
 from jaxdl.interop import optuna_search
 from jaxdl.search import (
@@ -70,18 +70,22 @@ def make_parser() -> argparse.ArgumentParser:
             metavar="NAME=VALUE",
             help=f"a hyperparameter; {left_out}",
         )
-    _add_runs(commands)
-    add_commands(commands)
-    return parser
-
-
-def _add_runs(commands: Any) -> None:
     run = argparse.ArgumentParser(add_help=False)
     run.add_argument(
         "run_dir", type=Path, metavar="RUN", help="the folder of a sweep, its --out"
     )
-    one = argparse.ArgumentParser(add_help=False, parents=[run])
-    one.add_argument("file", type=Path, metavar="FILE", help="the experiment file")
+    kept = argparse.ArgumentParser(add_help=False, parents=[run])
+    kept.add_argument("file", type=Path, metavar="FILE", help="the experiment file")
+    _add_runs(commands, run, kept)
+    report.add_commands(commands, kept)
+    log.add_command(commands, kept)
+    return parser
+
+
+def _add_runs(
+    commands: Any, run: argparse.ArgumentParser, kept: argparse.ArgumentParser
+) -> None:
+    one = argparse.ArgumentParser(add_help=False, parents=[kept])
     one.add_argument(
         "--member", type=_member, default="best", metavar="N", help="default: best"
     )

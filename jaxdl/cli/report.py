@@ -37,7 +37,7 @@ OF_THE_BEST: dict[str, Callable[[SweepResult, Splits], "Figure"]] = {
 
 def run_plot(options: argparse.Namespace) -> int:
     """Draws one figure of a run; 1 if it is of the best member and there is none."""
-    result, experiment = _read(options)
+    result, experiment = read(options)
     if options.name in OF_THE_BEST:
         if not has_best(result):
             print("no member of the run has a finite error", file=sys.stderr)
@@ -53,18 +53,20 @@ def run_plot(options: argparse.Namespace) -> int:
 
 def run_report(options: argparse.Namespace) -> int:
     """Writes the page of a run."""
-    result, experiment = _read(options)
+    result, experiment = read(options)
     out = options.out or Path("report.html")
-    report.report(result, out, data=experiment.data, run_dir=options.folder)
+    report.report(result, out, data=experiment.data, run_dir=options.run_dir)
     print(f"report in {out}")
     return 0
 
 
-def add_commands(commands: Any) -> None:
-    """Adds `plot` and `report` to the parser's commands."""
-    given = argparse.ArgumentParser(add_help=False)
-    given.add_argument("folder", type=Path, metavar="RUN", help="a sweep's folder")
-    given.add_argument("file", type=Path, metavar="FILE", help="its experiment file")
+def add_commands(commands: Any, given: argparse.ArgumentParser) -> None:
+    """Adds `plot` and `report` to the parser's commands.
+
+    Args:
+        commands: of the parser.
+        given: takes the arguments that both have, a run and its experiment.
+    """
     plot = commands.add_parser("plot", parents=[given], help="draw a figure of a run")
     plot.add_argument(
         "name",
@@ -86,7 +88,7 @@ def add_commands(commands: Any) -> None:
     page.set_defaults(run=run_report)
 
 
-def _read(options: argparse.Namespace) -> tuple[SweepResult, Experiment]:
+def read(options: argparse.Namespace) -> tuple[SweepResult, Experiment]:
     """Returns what is on record of a run, with the space that the file has.
 
     Raises:
@@ -94,11 +96,11 @@ def _read(options: argparse.Namespace) -> tuple[SweepResult, Experiment]:
         OSError, RunMismatchError: as `read_result`.
     """
     experiment = load(options.file)
-    result = read_result(options.folder, experiment.recipe)
+    result = read_result(options.run_dir, experiment.recipe)
     if not result.metrics:
         raise ExperimentError(
-            f"the run in {options.folder} has nothing on record yet; expected one that "
-            "has trained for an epoch: try again later"
+            f"the run in {options.run_dir} has nothing on record yet; expected one "
+            "that has trained for an epoch: try again later"
         )
     return dataclasses.replace(result, space=experiment.space), experiment
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from jaxdl import nn, runs
 from jaxdl.data import Moments
+from jaxdl.interop.extras import library
 from jaxdl.train import Member, flatten
 
 
@@ -36,7 +37,7 @@ def export(
         ImportError: safetensors is not installed.
         OSError: a file cannot be written.
     """
-    arrays = _safetensors()
+    arrays = library("safetensors.numpy", "safetensors", "the export of weights")
     names, leaves, _ = flatten({"params": member.params, "state": member.state})
     content = {n: np.ascontiguousarray(x) for n, x in zip(names, leaves, strict=True)}
     weights, about = (
@@ -68,14 +69,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.generic | np.ndarray | jax.Array):
         value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _safetensors() -> Any:
-    try:
-        from safetensors import numpy
-    except ImportError as error:
-        raise ImportError(
-            "got no safetensors; expected it for the export of weights: pip install "
-            "'jaxdl-sweep[safetensors]'"
-        ) from error
-    return numpy

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxdl.interop.extras import library
 from jaxdl.search import (
     AsSize,
     IntUniform,
@@ -20,7 +21,7 @@ from jaxdl.search import (
     Standing,
     Uniform,
 )
-from jaxdl.search.distributions import is_distribution
+from jaxdl.search.distributions import SCALES, is_distribution
 from jaxdl.search.either import applies, needs
 from jaxdl.search.refine import check_varies, given
 from jaxdl.search.rungs import Asking, check_number
@@ -82,17 +83,17 @@ def optuna_search(
 
     def search(key: jax.Array, space: Any, members: int, epochs: int) -> Asking:
         check_varies(space)
-        with _quiet():
-            _check_storage(storage, study_name)
+        with quiet():
+            check_storage(storage, study_name)
             study = optuna.create_study(sampler=make_sampler(seed=_seed(key)))
         for first in range(0, members, batch):
             ids = np.arange(first, min(first + batch, members))
-            with _quiet():
+            with quiet():
                 trials = [study.ask() for _ in ids]
                 proposed = _proposed(space, trials)
             hparams = sample(key, proposed, len(ids))
             standing = yield Rung(ids, hparams, np.full(len(ids), epochs))
-            with _quiet():
+            with quiet():
                 _tell(study, trials, standing)
         if storage is not None:
             _write(study, storage, study_name)
@@ -101,13 +102,7 @@ def optuna_search(
 
 
 def _optuna() -> Any:
-    try:
-        import optuna
-    except ImportError as error:
-        raise ImportError(
-            "optuna_search needs Optuna: pip install 'jaxdl-sweep[optuna]'"
-        ) from error
-    return optuna
+    return library("optuna", "optuna", "its samplers and storage")
 
 
 def _named(name: str) -> Any:
@@ -137,7 +132,7 @@ def _seed(key: jax.Array) -> int:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keeps what Optuna logs and warns of from the terminal, but for its errors."""
     logging = _optuna().logging
     before = logging.get_verbosity()
@@ -150,14 +145,19 @@ def _quiet() -> Iterator[None]:
         logging.set_verbosity(before)
 
 
-def _check_storage(storage: Any, study_name: str | None) -> None:
+def check_storage(storage: Any, study_name: str | None) -> None:
+    """Checks that a storage has no study of a name.
+
+    Raises:
+        SpaceError: it has one.
+    """
     if storage is None:
         return
     names = _optuna().get_all_study_names(storage)
     if study_name in names:
         raise SpaceError(
-            f"the storage has a study {study_name!r} already; expected another name: "
-            f"it has {', '.join(sorted(names))}"
+            f"the storage has a study {study_name!r} already; expected another name "
+            f"or storage: this one has {', '.join(sorted(names))}"
         )
 
 
@@ -183,20 +183,33 @@ def _proposed(space: Any, trials: list[Any]) -> Any:
     return jax.tree.unflatten(treedef, filled)
 
 
-def _suggested(trial: Any, name: str, dist: Any) -> Any:
-    """Returns a trial's value of a named distribution."""
+def parameter(name: str, dist: Any) -> tuple[str, Any]:
+    """Returns a hyperparameter's name and distribution as Optuna has them."""
+    of = _optuna().distributions
     if isinstance(dist, AsSize):
-        return _suggested(trial, name, dist.values)
+        return parameter(name, dist.values)
     if isinstance(dist, OneMinusLogUniform):
         above, dot, last = name.rpartition(".")
-        name, ends = f"{above}{dot}one_minus_{last}", (1 - dist.high, 1 - dist.low)
-        return 1 - trial.suggest_float(name, *map(float, ends), log=True)
+        ends = 1 - float(dist.high), 1 - float(dist.low)
+        own = of.FloatDistribution(*ends, log=True)
+        return f"{above}{dot}one_minus_{last}", own
     if isinstance(dist, Uniform | LogUniform):
         log = isinstance(dist, LogUniform)
-        return trial.suggest_float(name, float(dist.low), float(dist.high), log=log)
+        return name, of.FloatDistribution(float(dist.low), float(dist.high), log=log)
     if isinstance(dist, IntUniform):
-        return trial.suggest_int(name, int(dist.low), int(dist.high))
-    return trial.suggest_categorical(name, dist.options)
+        return name, of.IntDistribution(int(dist.low), int(dist.high))
+    return name, of.CategoricalDistribution(dist.options)
+
+
+def _suggested(trial: Any, name: str, dist: Any) -> Any:
+    """Returns a trial's value of a named distribution."""
+    named, own = parameter(name, dist)
+    if isinstance(dist.values if isinstance(dist, AsSize) else dist, IntUniform):
+        return trial.suggest_int(named, own.low, own.high)
+    if not isinstance(dist, SCALES):
+        return trial.suggest_categorical(named, own.choices)
+    value = trial.suggest_float(named, own.low, own.high, log=own.log)
+    return 1 - value if isinstance(dist, OneMinusLogUniform) else value
 
 
 def _tell(study: Any, trials: list[Any], standing: Standing) -> None:
@@ -212,7 +225,7 @@ def _tell(study: Any, trials: list[Any], standing: Standing) -> None:
 
 def _write(study: Any, storage: Any, study_name: str | None) -> None:
     try:
-        with _quiet():
+        with quiet():
             kept = _optuna().create_study(storage=storage, study_name=study_name)
             kept.add_trials(study.get_trials(deepcopy=False))
     except Exception as error:  # of whatever a storage is made of

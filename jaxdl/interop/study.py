@@ -1,0 +1,125 @@
+"""Optuna: a sweep as a study of its storage, which its dashboard shows."""
+
+import math
+import os
+from typing import Any
+
+from jaxdl.interop.extras import library
+from jaxdl.interop.log import Logger, Run
+from jaxdl.interop.optuna import check_storage, parameter, quiet
+from jaxdl.search import AsSize, Choice, OneMinusLogUniform, SpaceError, Static
+from jaxdl.search.distributions import is_distribution
+from jaxdl.train import flatten
+
+ROUNDING = 1e-6  # relative, by which a value in float32 may miss what was drawn
+
+
+def optuna_study(storage: Any, name: str, space: Any) -> Logger:
+    """Returns the logger that `optuna-dashboard STORAGE` shows.
+
+    Each run is a trial with the dev error of the epoch whose weights are kept for its
+    value and that of each epoch, from 1, for its intermediate values. One that diverged
+    has failed, one that the search cut short was pruned. The other metrics and what the
+    space has no distribution for are attributes of the trial, and so is the run's name.
+    Names and scales are those of `optuna_search`.
+
+    Args:
+        storage: the path of a journal, which is the faster; a URL such as
+            `sqlite:///study.db`; or one of Optuna's storages.
+        name: of the study, which no other one may have there.
+        space: of the sweep.
+
+    Raises:
+        ImportError: Optuna is not installed.
+        OSError: when it writes, the journal cannot be written.
+        SpaceError: when it writes, the storage has a study of that name, a run has a
+            value that the space has not, or is none of a member.
+    """
+    optuna = library("optuna", "optuna", "studies")
+    names, leaves, _ = flatten(space)
+    leaf_of = dict(zip(names, leaves, strict=True))
+
+    def write(runs: list[Run]) -> None:
+        with quiet():
+            trials = [_trial(optuna, leaf_of, run) for run in runs]
+            kept = _storage(optuna, storage)
+            check_storage(kept, name)
+            optuna.create_study(storage=kept, study_name=name).add_trials(trials)
+
+    return write
+
+
+def _storage(optuna: Any, storage: Any) -> Any:
+    is_path = isinstance(storage, os.PathLike) or (
+        isinstance(storage, str) and "://" not in storage
+    )
+    if not is_path:
+        return storage
+    path = os.fspath(storage)
+    try:
+        backend = optuna.storages.journal.JournalFileBackend(path)
+        return optuna.storages.JournalStorage(backend)
+    except ValueError as error:
+        raise SpaceError(
+            f"got {path}, which is no journal of Optuna; expected one, or a path at "
+            "which there is nothing yet"
+        ) from error
+
+
+def _trial(optuna: Any, leaf_of: dict[str, Any], run: Run) -> Any:
+    if run.status == "quantile":
+        raise SpaceError(
+            f"got the run {run.name!r}, which has no hyperparameters; expected "
+            "members: a policy such as top(10)"
+        )
+    params, distributions = {}, {}
+    attributes: dict[str, Any] = {
+        "run": run.name,
+        "kept_epoch": run.kept[0],
+        **run.kept[1],
+    }
+    for name, value in run.hparams.items():
+        leaf = leaf_of.get(name)
+        if not is_distribution(leaf):
+            attributes[name] = value
+            continue
+        named, distributions[named] = parameter(name, leaf)
+        params[named] = _value(name, leaf, value)
+    error = run.kept[1].get("kept/dev_error")
+    ended = "PRUNED" if run.status == "cut short" else "COMPLETE"
+    return optuna.trial.create_trial(
+        state=optuna.trial.TrialState["FAIL" if error is None else ended],
+        value=error,
+        params=params,
+        distributions=distributions,
+        user_attrs=attributes,
+        intermediate_values={
+            epoch: metrics["dev_error"]
+            for epoch, metrics in run.epochs
+            if "dev_error" in metrics
+        },
+    )
+
+
+def _value(name: str, dist: Any, value: Any) -> Any:
+    """Returns a value as Optuna has it, without what rounding to float32 has done."""
+    dist = dist.values if isinstance(dist, AsSize) else dist
+    drawn: Any
+    if isinstance(dist, Static | Choice):
+        drawn = min(dist.options, key=lambda option: _distance(option, value))
+    else:
+        drawn = min(max(value, dist.low), dist.high)
+    if _distance(drawn, value) > ROUNDING:
+        raise SpaceError(
+            f"got {name}={value!r}, which {dist} has not; expected the space of the "
+            "sweep"
+        )
+    return 1 - drawn if isinstance(dist, OneMinusLogUniform) else drawn
+
+
+def _distance(drawn: Any, value: Any) -> float:
+    """Returns the relative distance of two numbers; of what else differs, infinity."""
+    if drawn == value:
+        return 0.0
+    numbers = all(isinstance(x, int | float) for x in (drawn, value))
+    return abs(drawn - value) / abs(value) if numbers and value else math.inf
