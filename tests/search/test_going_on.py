@@ -1,0 +1,159 @@
+"""Runs that are cut short, gone on with and extended, to the same bits."""
+
+import os
+import sys
+
+import jax
+import numpy as np
+import pytest
+
+import jaxdl as dl
+from jaxdl import runs
+from jaxdl.search import SpaceError, engine, read_result
+from jaxdl.search.keep import Keeper
+from tests.search.kept import cut_after, same, sweep, trained_blocks
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"search": dl.halving(2)}, {"search": dl.pbt(1)}, {"patience": 1},
+     {"repeats": 2, "members": 3}],
+    ids=["random", "halving", "pbt", "patience", "repeats"],
+)  # fmt: skip
+def test_a_run_that_is_cut_after_each_record_goes_on_to_the_same_bits(
+    settings, recipe, space, digits, tmp_path, monkeypatch
+):
+    settings = {"members": 4} | settings
+    whole = sweep(recipe, space, digits, **settings)
+    monkeypatch.setattr(engine, "KEEP_SECONDS", 0.0)  # every epoch is put on record
+    module = sys.modules["jaxdl.search.sweep"]
+    monkeypatch.setattr(module, "worker_devices", lambda: jax.devices()[:1])
+    again, cuts = None, 0
+    while again is None:
+        with cut_after(1):
+            again = sweep(recipe, space, digits, run_dir=tmp_path, **settings)
+        cuts += again is None
+    assert cuts > 4
+    same(whole, again)
+
+
+def test_a_finished_run_is_returned_and_trains_nothing(recipe, space, digits, tmp_path):
+    first = sweep(recipe, space, digits, run_dir=tmp_path)
+    with trained_blocks() as blocks:
+        again = sweep(recipe, space, digits, run_dir=tmp_path)
+    assert not blocks
+    same(first, again)
+    read = read_result(tmp_path, recipe)
+    same(first, read)
+    member = dl.load_member(tmp_path, recipe, 3)
+    assert member.evaluate(digits.test) == first.member(3).evaluate(digits.test)
+    assert float(member.hparams.learning_rate) == first.hparams.learning_rate[3]
+
+
+def test_another_sweep_is_refused_and_the_difference_named(
+    recipe, make_recipe, space, digits, tmp_path
+):
+    sweep(recipe, space, digits, run_dir=tmp_path, members=2, epochs=1)
+    before = {p: p.read_bytes() for p in tmp_path.rglob("*.bin")}
+    for changes, name in (
+        ({"key": jax.random.key(1)}, "key"),
+        ({"epochs": 2}, "epochs"),
+        ({"plan": dl.Plan(4)}, "plan"),
+        ({"patience": 3}, "patience"),
+    ):
+        with pytest.raises(runs.RunMismatchError, match=name):
+            settings = {"members": 2, "epochs": 1, "run_dir": tmp_path} | changes
+            sweep(recipe, space, digits, **settings)
+    settings = {"members": 2, "epochs": 1, "run_dir": tmp_path}
+    fewer = digits._replace(train=jax.tree.map(lambda x: x[:500], digits.train))
+    with pytest.raises(runs.RunMismatchError, match="data"):
+        sweep(recipe, space, fewer, **settings)
+    with pytest.raises(runs.RunMismatchError, match="programs"):
+        sweep(make_recipe(batch_size=32), space, digits, **settings)
+    with pytest.raises(runs.RunMismatchError, match="not the run's"):
+        dl.load_member(tmp_path, make_recipe(batch_size=32), 0)
+    assert before == {p: p.read_bytes() for p in tmp_path.rglob("*.bin")}
+
+
+def test_members_and_epochs_are_added_to_a_finished_run(
+    recipe, space, digits, tmp_path
+):
+    sweep(recipe, space, digits, run_dir=tmp_path, members=3, epochs=2)
+    with trained_blocks() as blocks:
+        more = sweep(recipe, space, digits, run_dir=tmp_path, extend=True)
+    same(sweep(recipe, space, digits), more)
+    old = [b for b in blocks if 0 in b.members]
+    assert min(b.first for b in old[:1]) == 2  # what was trained is not trained again
+    with trained_blocks() as blocks:
+        same(more, sweep(recipe, space, digits, run_dir=tmp_path))
+    assert not blocks
+    with pytest.raises(runs.RunMismatchError, match="members"):
+        sweep(recipe, space, digits, run_dir=tmp_path, members=3, extend=True)
+    with pytest.raises(runs.RunMismatchError, match="members"):
+        sweep(recipe, space, digits, run_dir=tmp_path, members=8)
+
+
+@pytest.mark.parametrize("settings", [{}, {"search": dl.halving(2), "run_dir": "a"}])
+def test_what_cannot_be_extended_is_refused(settings, recipe, space, digits):
+    with pytest.raises(ValueError, match="expected the folder of a run"):
+        sweep(recipe, space, digits, extend=True, **settings)
+
+
+@pytest.mark.parametrize("workers", [[0], [0, 0, 0], [1, 0]], ids=str)
+def test_a_run_goes_on_with_another_number_of_devices_and_blocks(
+    workers, recipe, space, digits, tmp_path, monkeypatch
+):
+    module = sys.modules["jaxdl.search.sweep"]
+    monkeypatch.setattr(module, "worker_devices", lambda: jax.devices()[:1] * 2)
+    whole = sweep(recipe, space, digits)
+    with cut_after(1):
+        sweep(recipe, space, digits, run_dir=tmp_path)
+    devices = [jax.devices()[i] for i in workers]
+    monkeypatch.setattr(module, "worker_devices", lambda: devices)
+    same(whole, sweep(recipe, space, digits, run_dir=tmp_path))
+
+
+def test_a_second_process_is_refused_with_the_first_ones_name(
+    recipe, space, digits, tmp_path
+):
+    sweep(recipe, space, digits, run_dir=tmp_path, members=2, epochs=1)
+    with runs.read_run(tmp_path) as store:
+        said = store.specification
+    with runs.open_run(tmp_path, said):
+        with pytest.raises(runs.RunOwnedError, match=str(os.getpid())):
+            sweep(recipe, space, digits, run_dir=tmp_path, members=2, epochs=1)
+        assert read_result(tmp_path, recipe).member(0).status == "finished"
+
+
+def test_what_is_superseded_leaves_the_disk(
+    recipe, space, digits, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(engine, "KEEP_SECONDS", 0.0)
+    seen, keep = [], Keeper.keep
+
+    def counted(self, number, trained):
+        kept = keep(self, number, trained)
+        seen.append(len(list((tmp_path / "checkpoints").iterdir())))
+        return kept
+
+    monkeypatch.setattr(Keeper, "keep", counted)
+    result = sweep(recipe, space, digits, run_dir=tmp_path, members=2, epochs=8)
+    assert len(seen) == 8 and max(seen) == 3  # the new one, before it, and one to go
+    assert sum(block is not None for block in result.blocks) == 1
+
+
+def test_hyperparameters_that_are_not_finite_are_kept(recipe, space, digits, tmp_path):
+    rates = np.array([0.01, np.nan, np.inf])
+    given = space._replace(learning_rate=rates)
+    settings = {"members": 3, "epochs": 1, "run_dir": tmp_path}
+    first = sweep(recipe, given, digits, **settings)
+    assert first.status.tolist() == ["finished", "diverged", "diverged"]
+    same(first, sweep(recipe, given, digits, **settings))
+    np.testing.assert_array_equal(
+        read_result(tmp_path, recipe).hparams.learning_rate, np.float32(rates)
+    )
+    with pytest.raises(runs.RunMismatchError, match="space"):
+        other = space._replace(learning_rate=np.array([0.01, np.inf, np.inf]))
+        sweep(recipe, other, digits, **settings)
+    with pytest.raises(SpaceError, match="expected finite ones, to be kept"):
+        sweep(recipe, space._replace(l2=dl.Static([0.1, np.inf])), digits, **settings)

@@ -1,0 +1,91 @@
+"""Runs that are read again, while they go on and afterwards."""
+
+import contextlib
+import json
+import sqlite3
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+import jaxdl as dl
+from jaxdl import nn, optim, runs
+from jaxdl.search import read_result
+from tests.search.kept import same, sweep
+
+JUNK = (None, -1, 0, 2**70, 1.5, "x", "", [], [[]], {}, {"x": 1}, True, [1] * 9)
+
+
+def test_a_hostile_specification_is_refused(recipe, space, digits, tmp_path):
+    sweep(recipe, space, digits, run_dir=tmp_path, members=2, epochs=1)
+    path = tmp_path / "run.sqlite"
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        parts = dict(database.execute("SELECT part, value FROM specification"))
+        for part, value in parts.items():
+            for junk in JUNK:
+                database.execute(
+                    "UPDATE specification SET value = ? WHERE part = ?",
+                    (json.dumps(junk), part),
+                )
+                database.commit()
+                # Either nobody reads the part, or it is refused in plain words.
+                with contextlib.suppress(OSError, runs.RunMismatchError):
+                    assert len(read_result(tmp_path, recipe).status) <= 9
+            database.execute(
+                "UPDATE specification SET value = ? WHERE part = ?", (value, part)
+            )
+            database.commit()
+    assert read_result(tmp_path, recipe).status.tolist() == ["finished"] * 2
+
+
+class Mixed(NamedTuple):
+    optimizer: object
+    units: object
+    share: object
+    names: object
+
+
+MIXED = Mixed(
+    dl.Either({"adam": {"rate": dl.LogUniform(1e-3, 1e-1)}, "fixed": {}}),
+    dl.AsSize(dl.IntUniform(10, 12)),
+    dl.Static([0.1]),  # a float that float32 does not have
+    {"b": 3, "c": None},
+)
+
+
+def mixed(hp):
+    assert hp.share == 0.1 and hp.names["c"] is None
+    rate = hp.optimizer.values["rate"] if hp.optimizer.name == "adam" else hp.share
+    return dl.Recipe(
+        model=nn.serial(nn.dense(hp.units), nn.relu, nn.dense(10)),
+        optimizer=optim.adam(rate),
+        loss=nn.softmax_cross_entropy,
+    )
+
+
+def test_hyperparameters_of_every_kind_are_read_again(digits, tmp_path):
+    first = sweep(mixed, MIXED, digits, members=5, epochs=1, run_dir=tmp_path)
+    read = read_result(tmp_path, mixed)
+    same(first, read)
+    assert read.rows()[0] == first.rows()[0]
+    member, original = dl.load_member(tmp_path, mixed, 1), first.member(1)
+    assert member.hparams.optimizer.name == original.hparams.optimizer.name
+    assert member.hparams.units == original.hparams.units
+    replayed = dl.replay(tmp_path, mixed, digits, member=1, progress=False)
+    np.testing.assert_array_equal(
+        replayed.params[0]["kernel"], original.params[0]["kernel"]
+    )
+
+
+def test_a_recipe_that_asks_for_other_hyperparameters_is_not_called_damage(
+    recipe, space, digits, tmp_path
+):
+    sweep(recipe, space, digits, run_dir=tmp_path, members=2, epochs=1)
+    with pytest.raises(runs.RunMismatchError, match="fails on.* beta1, .*got decay"):
+        read_result(tmp_path, lambda hp: recipe(hp)._replace(batch_size=hp.decay))
+
+    def by_place(hp):
+        return recipe(type("Placed", (), {"l2": hp[3]}))
+
+    with pytest.raises(runs.RunMismatchError, match="by name, as attributes or keys"):
+        read_result(tmp_path, by_place)
