@@ -108,6 +108,7 @@ def _result(store: runs.Store, recipe: RecipeFunction) -> SweepResult:
         population.restore(keeper.restored(number, rung))
     key = jax.random.wrap_key_data(jnp.array(said["key"], jnp.uint32))
     settings = {n: said[n] for n in ("patience", "repeats", "folds")}
+    settings["goes_on"] = not runs.is_finished(store.folder)
     precisions = said["precision"]
     return make_result(
         recipe, space, key, Plan(**said["plan"]), precisions, population, **settings

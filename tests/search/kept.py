@@ -1,16 +1,31 @@
 """Small sweeps that are kept, cut short, damaged, and compared to the bit."""
 
 import contextlib
+from typing import NamedTuple
 from unittest import mock
 
 import jax
 import numpy as np
 
 import jaxdl as dl
+from jaxdl import nn, optim
 from jaxdl.search import engine
 from jaxdl.search.keep import Keeper
 
 KEY = jax.random.key(0)
+
+
+class Small(NamedTuple):
+    rate: object
+
+
+SPACE = Small(dl.LogUniform(1e-3, 1e-1))
+
+
+def small(hp):
+    """A recipe that compiles quickly."""
+    model = nn.dense(10)
+    return dl.Recipe(model, optim.momentum(hp.rate), nn.softmax_cross_entropy)
 
 
 class Cut(Exception):

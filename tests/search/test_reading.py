@@ -10,9 +10,10 @@ import pytest
 
 import jaxdl as dl
 from jaxdl import nn, optim, runs
-from jaxdl.search import read_result
-from tests.search.kept import same, sweep
+from jaxdl.search import engine, read_result
+from tests.search.kept import SPACE, cut_after, damage, same, small, sweep
 
+FOUR = {"members": 4, "epochs": 3, "plan": dl.Plan(4)}
 JUNK = (None, -1, 0, 2**70, 1.5, "x", "", [], [[]], {}, {"x": 1}, True, [1] * 9)
 
 
@@ -36,6 +37,37 @@ def test_a_hostile_specification_is_refused(recipe, space, digits, tmp_path):
             )
             database.commit()
     assert read_result(tmp_path, recipe).status.tolist() == ["finished"] * 2
+
+
+def read_after(records, search, digits, folder):
+    """Returns what there is of a run of a block of 4 that is cut after some records."""
+    with cut_after(records):
+        sweep(small, SPACE, digits, run_dir=folder, search=search, **FOUR)
+    return read_result(folder, small)
+
+
+def test_who_will_train_on_is_running_and_not_stopped(digits, tmp_path, monkeypatch):
+    monkeypatch.setattr(engine, "KEEP_SECONDS", 0.0)
+    begun = read_after(2, None, digits, tmp_path / "random")
+    assert begun.status.tolist() == ["running"] * 4
+    assert begun.stopped_at.tolist() == [-1] * 4 and "running" in begun.table()
+    assert begun.member(0).status == "running" and begun.member(0).stopped_at is None
+    # After a rung nobody knows whom the search will ask for; in the next it is known.
+    folder, search = tmp_path / "halving", dl.halving(2)
+    assert read_after(1, search, digits, folder).status.tolist() == ["running"] * 4
+    later = read_after(1, search, digits, folder)
+    assert sorted(later.status) == ["running"] * 2 + ["stopped"] * 2
+    assert (later.stopped_at[later.status == "stopped"] > 0).all()
+    done = read_after(9, search, digits, folder)
+    assert sorted(done.status) == ["finished"] + ["stopped"] * 3
+
+
+def test_whose_weights_are_lost_will_train_again(digits, tmp_path):
+    sweep(small, SPACE, digits, run_dir=tmp_path, **FOUR)
+    damage(next((tmp_path / "checkpoints").iterdir()))
+    with pytest.warns(UserWarning, match="left out"):
+        read = read_result(tmp_path, small)
+    assert read.status.tolist() == ["running"] * 4
 
 
 class Mixed(NamedTuple):
