@@ -94,7 +94,7 @@ def _read(options: argparse.Namespace) -> tuple[SweepResult, Experiment]:
         OSError, RunMismatchError: as `read_result`.
     """
     experiment = load(options.file)
-    result = read_result(options.folder, experiment.recipe)
+    result = read_result(options.folder, experiment.recipe, experiment.space)
     if not result.metrics:
         raise ExperimentError(
             f"the run in {options.folder} has nothing on record yet; expected one that "

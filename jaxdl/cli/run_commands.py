@@ -14,7 +14,7 @@ from jaxdl.train import Member, data_digest
 def run_replay(options: argparse.Namespace) -> int:
     """Trains a member again; what differs from the run is an error."""
     experiment = load(options.file)
-    result = read_result(options.run_dir, experiment.recipe)
+    result = read_result(options.run_dir, experiment.recipe, experiment.space)
     number = _number(result, options.member)
     member = replay(result, experiment.recipe, experiment.data, member=number)
     print(f"member {number} is what it was, bit for bit{_described(member)}")
@@ -24,7 +24,7 @@ def run_replay(options: argparse.Namespace) -> int:
 def run_export(options: argparse.Namespace) -> int:
     """Writes a member as files for other programs."""
     experiment = load(options.file)
-    result = read_result(options.run_dir, experiment.recipe)
+    result = read_result(options.run_dir, experiment.recipe, experiment.space)
     _check_data(options.run_dir, result, experiment.data)
     number = _number(result, options.member)
     member = result.member(number)

@@ -11,7 +11,7 @@ import jaxdl as dl
 from jaxdl import runs
 from jaxdl.search import SpaceError, engine, read_result
 from jaxdl.search.keep import Keeper
-from tests.search.kept import cut_after, same, sweep, trained_blocks
+from tests.search.kept import SPACE, cut_after, same, small, sweep, trained_blocks
 
 
 @pytest.mark.parametrize(
@@ -91,6 +91,23 @@ def test_members_and_epochs_are_added_to_a_finished_run(
         sweep(recipe, space, digits, run_dir=tmp_path, members=3, extend=True)
     with pytest.raises(runs.RunMismatchError, match="members"):
         sweep(recipe, space, digits, run_dir=tmp_path, members=8)
+
+
+def test_a_search_that_ends_before_the_recorded_one_is_refused(digits, tmp_path):
+    def halving(rungs):
+        def search(*arguments):
+            asking, standing = dl.halving(2)(*arguments), None
+            for _ in range(rungs):
+                standing = yield asking.send(standing)
+
+        search.__qualname__ = "halving"
+        return search
+
+    settings = {"members": 4, "run_dir": tmp_path}
+    first = sweep(small, SPACE, digits, search=dl.halving(2), **settings)
+    with pytest.raises(runs.RunMismatchError, match="after 2 rungs, .* 3 on record"):
+        sweep(small, SPACE, digits, search=halving(2), **settings)
+    same(first, sweep(small, SPACE, digits, search=halving(3), **settings))
 
 
 @pytest.mark.parametrize("settings", [{}, {"search": dl.halving(2), "run_dir": "a"}])

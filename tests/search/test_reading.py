@@ -119,5 +119,28 @@ def test_a_recipe_that_asks_for_other_hyperparameters_is_not_called_damage(
     def by_place(hp):
         return recipe(type("Placed", (), {"l2": hp[3]}))
 
-    with pytest.raises(runs.RunMismatchError, match="by name, as attributes or keys"):
+    with pytest.raises(runs.RunMismatchError, match="by name, .*or give its space"):
         read_result(tmp_path, by_place)
+
+
+def by_place(hp):
+    (rate, (options, _)), units = hp
+    return dl.Recipe(
+        nn.serial(nn.dense(units), nn.dense(10)),
+        optim.gradient_descent(rate * options.values[0]),
+        nn.softmax_cross_entropy,
+    )
+
+
+def test_hyperparameters_by_place_are_read_again_with_the_space(digits, tmp_path):
+    some = dl.Either({"some": (dl.Uniform(0.1, 1.0),)})
+    space = ((dl.LogUniform(1e-3, 1e-1), [some, None]), dl.Static([4]))
+    first = sweep(by_place, space, digits, run_dir=tmp_path, **FOUR)
+    same(first, read_result(tmp_path, by_place, space))
+    member = dl.load_member(tmp_path, by_place, 3, space=space)
+    assert str(member.hparams) == str(first.member(3).hparams)
+    dl.replay(tmp_path, by_place, digits, member=3, space=space, progress=False)
+    with pytest.raises(
+        runs.RunMismatchError, match="hyperparameters 0, 1; .* 0.1.1, 1"
+    ):
+        read_result(tmp_path, by_place, (0.1, 3))
