@@ -1,6 +1,8 @@
 """Runs that are cut short, gone on with and extended, to the same bits."""
 
+import errno
 import os
+import sqlite3
 import sys
 
 import jax
@@ -128,6 +130,39 @@ def test_a_run_goes_on_with_another_number_of_devices_and_blocks(
     devices = [jax.devices()[i] for i in workers]
     monkeypatch.setattr(module, "worker_devices", lambda: devices)
     same(whole, sweep(recipe, space, digits, run_dir=tmp_path))
+
+
+def no_space(*_):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def no_page(*_):
+    error = sqlite3.OperationalError("database or disk is full")
+    error.sqlite_errorcode = sqlite3.SQLITE_FULL
+    raise error
+
+
+@pytest.mark.parametrize(
+    "full",
+    [(runs.arrays, "write", no_space), (runs.records, "insert", no_page)],
+    ids=["arrays", "rows"],
+)
+def test_a_sweep_that_fills_the_disk_says_so_and_goes_on_when_it_is_freed(
+    full, digits, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(engine, "KEEP_SECONDS", 0.0)
+    whole = sweep(small, SPACE, digits)
+    with cut_after(4):
+        sweep(small, SPACE, digits, run_dir=tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(*full)
+        for _ in range(2):
+            with pytest.raises(OSError, match=f"{tmp_path}.*(No space|is full)"):
+                sweep(small, SPACE, digits, run_dir=tmp_path)
+    before = read_result(tmp_path, small)
+    assert np.isfinite(before.metrics["dev_loss"]).sum() >= 4
+    same(whole, sweep(small, SPACE, digits, run_dir=tmp_path))
+    assert not runs.examine(tmp_path).problems
 
 
 def test_a_second_process_is_refused_with_the_first_ones_name(

@@ -1,16 +1,20 @@
 """Runs that are read again, while they go on and afterwards."""
 
+import concurrent.futures
 import contextlib
 import json
 import sqlite3
+import threading
 from typing import NamedTuple
 
+import jax
 import numpy as np
 import pytest
 
 import jaxdl as dl
 from jaxdl import nn, optim, runs
 from jaxdl.search import engine, read_result
+from jaxdl.search.keep import Keeper
 from tests.search.kept import SPACE, cut_after, damage, same, small, sweep
 
 FOUR = {"members": 4, "epochs": 3, "plan": dl.Plan(4)}
@@ -60,6 +64,42 @@ def test_who_will_train_on_is_running_and_not_stopped(digits, tmp_path, monkeypa
     assert (later.stopped_at[later.status == "stopped"] > 0).all()
     done = read_after(9, search, digits, folder)
     assert sorted(done.status) == ["finished"] + ["stopped"] * 3
+
+
+def test_eight_readers_of_a_sweep_that_writes_see_what_it_had(
+    digits, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(engine, "KEEP_SECONDS", 0.0)
+    had, keep, ended = {}, Keeper.keep, threading.Event()
+
+    def noted(self, number, trained):
+        had[trained.group.until] = trained.params
+        return keep(self, number, trained)
+
+    def look():
+        """Returns after how many epochs it saw the members."""
+        seen = set()
+        while not ended.is_set():
+            with contextlib.suppress(FileNotFoundError):  # it has not begun yet
+                read = read_result(tmp_path, small)
+                seen.add(epochs := int(max(read.kept_epoch)) + 1)
+                if epochs:
+                    params = jax.tree.map(lambda x: x[1], had[epochs])
+                    jax.tree.map(
+                        np.testing.assert_array_equal, read.member(1).params, params
+                    )
+        return seen
+
+    monkeypatch.setattr(Keeper, "keep", noted)
+    settings = {"members": 2, "epochs": 16, "plan": dl.Plan(2), "run_dir": tmp_path}
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        readers = [pool.submit(look) for _ in range(8)]
+        try:
+            first = sweep(small, SPACE, digits, **settings)
+        finally:
+            ended.set()
+        assert sum(len(reader.result()) for reader in readers) > 16
+    same(first, read_result(tmp_path, small))
 
 
 def test_whose_weights_are_lost_will_train_again(digits, tmp_path):
@@ -140,7 +180,5 @@ def test_hyperparameters_by_place_are_read_again_with_the_space(digits, tmp_path
     member = dl.load_member(tmp_path, by_place, 3, space=space)
     assert str(member.hparams) == str(first.member(3).hparams)
     dl.replay(tmp_path, by_place, digits, member=3, space=space, progress=False)
-    with pytest.raises(
-        runs.RunMismatchError, match="hyperparameters 0, 1; .* 0.1.1, 1"
-    ):
+    with pytest.raises(runs.RunMismatchError, match="parameters 0, 1; .* 0.1.1, 1"):
         read_result(tmp_path, by_place, (0.1, 3))
