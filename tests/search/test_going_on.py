@@ -1,6 +1,7 @@
 """Runs that are cut short, gone on with and extended, to the same bits."""
 
 import errno
+import importlib.metadata
 import os
 import sqlite3
 import sys
@@ -116,6 +117,57 @@ def test_a_search_that_ends_before_the_recorded_one_is_refused(digits, tmp_path)
 def test_what_cannot_be_extended_is_refused(settings, recipe, space, digits):
     with pytest.raises(ValueError, match="expected the folder of a run"):
         sweep(recipe, space, digits, extend=True, **settings)
+
+
+@pytest.fixture(scope="module")
+def kept_run(digits, tmp_path_factory):
+    """A run of one member; not to be changed."""
+    folder = tmp_path_factory.mktemp("runs") / "kept"
+    sweep(small, SPACE, digits, run_dir=folder, members=1, epochs=1)
+    return folder
+
+
+def other_processor(patch):
+    found = {"SIMD Extensions": {"found": ["ABACUS"]}}
+    patch.setattr(np, "show_config", lambda mode: found)
+
+
+def other_version(patch):
+    version = importlib.metadata.version
+    patch.setattr(importlib.metadata, "version", lambda name: version(name) + ".1")
+
+
+def other_flags(patch):
+    patch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_math=true")
+
+
+@pytest.mark.parametrize(
+    ("other", "named"),
+    [
+        (other_processor, "device: .*ABACUS"),
+        (other_version, "versions: .*jaxdl"),
+        (other_flags, "flags: .*fast_math"),
+    ],
+)
+def test_another_machine_or_program_is_refused_and_named(
+    other, named, kept_run, digits, monkeypatch
+):
+    settings = {"members": 1, "epochs": 1, "run_dir": kept_run}
+    other(monkeypatch)
+    with pytest.raises(runs.RunMismatchError, match=named):
+        sweep(small, SPACE, digits, **settings)
+
+
+def test_other_random_numbers_are_refused_and_named(kept_run, digits):
+    settings = {"members": 1, "epochs": 1, "run_dir": kept_run}
+    with jax.threefry_partitionable(False):
+        with pytest.raises(runs.RunMismatchError, match="flags: .*partitionable"):
+            sweep(small, SPACE, digits, **settings)
+
+
+def test_a_flag_that_changes_no_bit_is_none(kept_run, digits, monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=3")
+    sweep(small, SPACE, digits, members=1, epochs=1, run_dir=kept_run)
 
 
 @pytest.mark.parametrize("workers", [[0], [0, 0, 0], [1, 0]], ids=str)
