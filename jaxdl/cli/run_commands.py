@@ -59,8 +59,13 @@ def _check_data(run_dir: Path, result: SweepResult, data: Splits) -> None:
 
 def _number(result: SweepResult, member: str) -> int:
     """Returns the number of a member, or that of the best."""
-    best = int(result.ranking()[0]) * result.variants
-    number, members = best if member == "best" else int(member), len(result.status)
+    best, members = int(result.ranking()[0]), len(result.status)
+    if member == "best" and result.diverged()[best]:
+        raise ExperimentError(
+            "got best, and all diverged; expected a run with a member that did not, or "
+            "a number: --member N"
+        )
+    number = best * result.variants if member == "best" else int(member)
     if number >= members:
         raise ExperimentError(
             f"got member {number}; expected one of the run's, 0 to {members - 1}, or "
