@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import jax
@@ -458,8 +459,11 @@ supervise(work, resumable=True)
     with subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, **pipes) as ended:
         assert ended.stdout.readline() == b"ready\n"
         ended.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        ended.send_signal(signal.SIGINT)  # before the first is answered, or after
         try:
             assert ended.wait(10) == 75
+            assert time.monotonic() - began < 1
         finally:
             ended.kill()
 

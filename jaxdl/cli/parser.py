@@ -72,7 +72,7 @@ def make_parser() -> argparse.ArgumentParser:
         )
     run = argparse.ArgumentParser(add_help=False)
     run.add_argument(
-        "run_dir", type=Path, metavar="RUN", help="the folder of a sweep, its --out"
+        "run_dir", type=_folder, metavar="RUN", help="the folder of a sweep, its --out"
     )
     kept = argparse.ArgumentParser(add_help=False, parents=[run])
     kept.add_argument("file", type=Path, metavar="FILE", help="the experiment file")
@@ -137,7 +137,7 @@ def _add_sweep(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
     )
     many.add_argument(
         "--out",
-        type=Path,
+        type=_folder,
         metavar="DIR",
         help="a folder that keeps the run; the same command goes on with it",
     )
@@ -173,6 +173,11 @@ def _search(text: str) -> Search:
             f"got {text}{reason}; expected one of {known}, some with a number, such as "
             "halving:3"
         ) from error
+
+
+def _folder(text: str) -> Path:
+    """Returns a path that stays what it is when an experiment file changes folder."""
+    return Path(text).absolute()
 
 
 def _seed(text: str) -> int:

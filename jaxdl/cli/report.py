@@ -96,7 +96,7 @@ def read(options: argparse.Namespace) -> tuple[SweepResult, Experiment]:
         OSError, RunMismatchError: as `read_result`.
     """
     experiment = load(options.file)
-    result = read_result(options.run_dir, experiment.recipe)
+    result = read_result(options.run_dir, experiment.recipe, experiment.space)
     if not result.metrics:
         raise ExperimentError(
             f"the run in {options.run_dir} has nothing on record yet; expected one "

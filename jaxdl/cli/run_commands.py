@@ -14,7 +14,7 @@ from jaxdl.train import Member, data_digest
 def run_replay(options: argparse.Namespace) -> int:
     """Trains a member again; what differs from the run is an error."""
     experiment = load(options.file)
-    result = read_result(options.run_dir, experiment.recipe)
+    result = read_result(options.run_dir, experiment.recipe, experiment.space)
     number = _number(result, options.member)
     member = replay(result, experiment.recipe, experiment.data, member=number)
     print(f"member {number} is what it was, bit for bit{_described(member)}")
@@ -24,7 +24,7 @@ def run_replay(options: argparse.Namespace) -> int:
 def run_export(options: argparse.Namespace) -> int:
     """Writes a member as files for other programs."""
     experiment = load(options.file)
-    result = read_result(options.run_dir, experiment.recipe)
+    result = read_result(options.run_dir, experiment.recipe, experiment.space)
     _check_data(options.run_dir, result, experiment.data)
     number = _number(result, options.member)
     member = result.member(number)
@@ -59,8 +59,13 @@ def _check_data(run_dir: Path, result: SweepResult, data: Splits) -> None:
 
 def _number(result: SweepResult, member: str) -> int:
     """Returns the number of a member, or that of the best."""
-    best = int(result.ranking()[0]) * result.variants
-    number, members = best if member == "best" else int(member), len(result.status)
+    best, members = int(result.ranking()[0]), len(result.status)
+    if member == "best" and result.diverged()[best]:
+        raise ExperimentError(
+            "got best, and all diverged; expected a run with a member that did not, or "
+            "a number: --member N"
+        )
+    number = best * result.variants if member == "best" else int(member)
     if number >= members:
         raise ExperimentError(
             f"got member {number}; expected one of the run's, 0 to {members - 1}, or "

@@ -62,7 +62,8 @@ def _beside(work: Callable[[], int]) -> int:
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     while thread.is_alive():
-        thread.join(1.0)  # without a limit it would not be interrupted on Windows
+        # A signal that comes just as this begins, or on Windows, is seen at its end.
+        thread.join(0.1)
     if failure:
         raise failure[0]
     return outcome[0]

@@ -31,12 +31,13 @@ BEND = 0.25  # of the time between two rungs, in which a line goes over to a chi
 def funnel(result: SweepResult) -> "Figure":
     """Returns how many members trained in each epoch, of those the search asked for.
 
-    The difference are members that diverged or stopped early.
+    The difference are members that diverged or stopped early, or are running still.
 
     Raises:
         ImportError: matplotlib is missing.
     """
     asked, trained = alive(result)
+    still = ", or not yet there" * bool((result.status == "running").any())
     if not asked.size or not asked[0]:
         return message("the search asked for no member")
     drawn = figure(6.4, 3.6)
@@ -47,7 +48,7 @@ def funnel(result: SweepResult) -> "Figure":
     axes.stairs(asked, edges, baseline=0.5, fill=True, color=SKY, alpha=0.6,
                 label="asked for by the search")  # fmt: skip
     axes.stairs(np.maximum(trained, 0.5), edges, baseline=None, color=BLUE, linewidth=2,
-                label="trained: neither diverged nor stopped")  # fmt: skip
+                label="trained: neither diverged nor stopped" + still)  # fmt: skip
     changes = np.flatnonzero(np.diff(asked, prepend=-1))
     for first, last in zip(changes, [*changes[1:], len(asked)], strict=True):
         axes.annotate(f"{asked[first]}", ((first + last + 1) / 2, asked[first]), (0, 3),

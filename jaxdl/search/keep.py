@@ -72,6 +72,20 @@ class Keeper:
         )  # fmt: skip
         return trained._replace(record=self.store.commit(record))
 
+    def end(self, rungs: int) -> None:
+        """Checks that a search which has ended asked for all that is on record.
+
+        Raises:
+            RunMismatchError: it asked for fewer rungs.
+        """
+        recorded = len(self.store.rungs())
+        if recorded > rungs:
+            raise runs.RunMismatchError(
+                f"the search ended after {rungs} rungs, and the run in "
+                f"{self.store.folder} has {recorded} on record; expected the search "
+                "that began it, with the same arguments"
+            )
+
     def forget(self, blocks: list[Trained]) -> None:
         """Lets go of the arrays of blocks that were forgotten before these.
 

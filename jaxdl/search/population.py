@@ -134,6 +134,21 @@ class Population:
             self.blocks[i] = None
         return [block for _, block in forgotten]
 
+    def awaited(self, goes_on: bool) -> NDArray[np.bool_]:
+        """Returns who is to train further, unless its fate is sealed, `[members]`.
+
+        That is who is not yet where it was last asked to go. Where the search goes on,
+        it may also ask for those of the last rung, and for those that it never had.
+        """
+        asked = np.zeros_like(self.epochs)
+        for rung in self.rungs:
+            asked[rung.members] = rung.until
+        awaited = self.epochs < asked
+        if goes_on:
+            awaited[self.rungs[-1].members] = True
+            awaited |= asked == 0
+        return awaited
+
     def hparams(self) -> Any:
         """Returns the hyperparameters that each member had last, `[members]`."""
 

@@ -1,11 +1,12 @@
 """What a sweep is, as plain values, and its results as the plain files of a folder."""
 
+import importlib.metadata
 import math
 import os
+import platform
 from typing import Any
 
 import jax
-import jaxlib
 import numpy as np
 
 from jaxdl import runs
@@ -21,6 +22,8 @@ from jaxdl.train import (
     data_digest,
     flatten,
 )
+
+PACKAGES = {"jax": "jax", "jaxlib": "jaxlib", "jaxdl": "jaxdl-sweep"}
 
 
 def specify(
@@ -49,6 +52,7 @@ def specify(
     names, leaves, _ = flatten(space)
     by_name = dict(zip(names, leaves, strict=True))
     programs = {label(s): outline.program for s, outline in outlines.items()}
+    partitionable = jax.config.jax_threefry_partitionable  # pyrefly: ignore
     name = getattr(search, "__qualname__", type(search).__name__)
     return settings | {
         "search": name.split(".")[0],  # the one that made it, such as `halving`
@@ -65,8 +69,15 @@ def specify(
         "shapes": [
             None if x is None else [list(x.shape), str(x.dtype)] for x in data.train
         ],
-        "device": jax.devices()[0].device_kind,
-        "versions": {"jax": jax.__version__, "jaxlib": jaxlib.__version__},
+        "device": _device(),
+        "versions": {
+            name: importlib.metadata.version(package)
+            for name, package in PACKAGES.items()
+        },
+        "flags": {
+            "jax_threefry_partitionable": partitionable,
+            "XLA_FLAGS": _xla_flags(),
+        },
     }
 
 
@@ -81,6 +92,24 @@ def write_results(
     ends = {"stopped_at": result.stopped_at, "kept_epoch": result.kept_epoch}
     curves = result.metrics | ends
     runs.write(run_dir, specification, result.member_rows(), curves, _best(result))
+
+
+def _device() -> str:
+    """Returns the kind of device; of a CPU, which instructions it has.
+
+    XLA compiles for these, so that the order in which it adds up depends on them.
+    """
+    device = jax.devices()[0]
+    if device.platform != "cpu":
+        return device.device_kind
+    has = np.show_config(mode="dicts").get("SIMD Extensions", {})
+    return " ".join([device.device_kind, platform.machine(), *has.get("found", [])])
+
+
+def _xla_flags() -> list[str]:
+    """Returns those of this process but the number of devices, which changes no bit."""
+    flags = os.environ.get("XLA_FLAGS", "").split()
+    return sorted(flag for flag in flags if "device_count" not in flag)
 
 
 def _kind(leaf: Any, traced: jax.ShapeDtypeStruct | None) -> dict[str, Any]:

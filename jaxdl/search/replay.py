@@ -23,6 +23,7 @@ def replay(
     data: Splits,
     *,
     member: int,
+    space: Any = None,
     progress: bool = True,
 ) -> Member:
     """Returns a member of a sweep, trained again: bit for bit what it was.
@@ -34,6 +35,7 @@ def replay(
         recipe: the run's own.
         data: the run's own.
         member: its number.
+        space: as for `read_result`, of which a result has no need.
         progress: whether to show progress.
 
     Raises:
@@ -43,7 +45,7 @@ def replay(
             way, as it does on other data, hardware or versions.
     """
     if not isinstance(run, SweepResult):
-        run = read_result(run, recipe)
+        run = read_result(run, recipe, space)
     before = run.member(member)
     configuration, number = divmod(member, run.variants)
     repeat, fold = divmod(number, run.folds or 1)

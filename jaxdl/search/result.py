@@ -32,7 +32,8 @@ class SweepResult:
     hparams: Any  # the space's tree with [members] leaves; NaN: does not apply
     metrics: dict[str, NDArray[Any]]  # train_loss train_error dev_loss dev_error,
     # [members, epochs], NaN where a member did not run
-    status: NDArray[np.str_]  # [members] finished, stopped (early) or diverged
+    status: NDArray[np.str_]  # [members] finished, stopped (early), diverged; or
+    # running, in what is read of a run that goes on
     stopped_at: NDArray[np.int32]  # [members] step at which it did, or -1
     kept_epoch: NDArray[np.int32]  # [members] epoch that the weights are from, or -1
     space: Any  # that the hyperparameters are from
@@ -241,10 +242,17 @@ def make_result(
     patience: int | None,
     repeats: int,
     folds: int | None,
+    goes_on: bool = False,
 ) -> SweepResult:
-    """Returns what a population has become, as a result."""
-    cut_short = (end.fate == RUNNING) & (end.epochs < end.most)  # by the search
+    """Returns what a population has become, as a result.
+
+    `goes_on` says that the search may still ask for more.
+    """
+    short = (end.fate == RUNNING) & (end.epochs < end.most)
+    running = short & end.awaited(goes_on)
+    cut_short = short & ~running  # by the search
     status = np.where(cut_short, "stopped", np.array(FATES)[end.fate])
+    status = np.where(running, "running", status)
     return SweepResult(
         recipe=recipe,
         hparams=blanked(end.hparams()),

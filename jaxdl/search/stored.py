@@ -1,12 +1,12 @@
 """A run's folder as the result of a sweep, for those who bring the recipe.
 
 The folder says what hyperparameters are called and what values they have, not of which
-class they are: here they can be had as attributes and by key. Nothing in the folder is
-executed.
+class they are: without the space they can be had as attributes and by key. Nothing in
+the folder is executed.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -19,7 +19,7 @@ from jaxdl import runs
 from jaxdl.data import Dataset
 from jaxdl.search.distributions import AsSize, Static
 from jaxdl.search.either import Either
-from jaxdl.search.groups import label, structures
+from jaxdl.search.groups import choices, label, structures
 from jaxdl.search.keep import Keeper
 from jaxdl.search.plan import MAX_PROGRAMS, Plan
 from jaxdl.search.population import Population
@@ -32,6 +32,7 @@ from jaxdl.train import (
     RecipeFunction,
     Structure,
     canonical,
+    flatten,
     trace,
 )
 
@@ -39,6 +40,9 @@ REFUSED = (
     AttributeError, LookupError, OverflowError, RecursionError, TypeError, ValueError,
 )  # fmt: skip
 MOST_VALUES = 2**28  # of a metric; what says more is refused
+
+
+Tree = Callable[[Mapping[str, Any]], Any]  # from leaves by name
 
 
 @jax.tree_util.register_pytree_with_keys_class
@@ -67,21 +71,26 @@ class Bounded(AsSize):
         return tuple(np.unique(self.values).tolist())
 
 
-def read_result(run_dir: str | os.PathLike[str], recipe: RecipeFunction) -> SweepResult:
+def read_result(
+    run_dir: str | os.PathLike[str], recipe: RecipeFunction, space: Any = None
+) -> SweepResult:
     """Returns what is on record of a sweep, which may still be going on.
 
     Args:
         run_dir: the folder of a run.
         recipe: the run's own.
+        space: the run's own, for a recipe that takes hyperparameters by place or by
+            their class. None: it takes them as attributes or by key.
 
     Raises:
         DamagedError: the folder's database is damaged.
         OSError: the folder holds no run that can be read.
-        RunMismatchError: the recipe is not the run's own.
+        RunMismatchError: the recipe is not the run's own, or the space has other
+            hyperparameters.
     """
     with runs.read_run(run_dir) as store:
         try:
-            return _result(store, recipe)
+            return _result(store, recipe, _tree(store.specification, space))
         except (RecipeError, runs.RunMismatchError):
             raise
         except REFUSED as error:
@@ -91,11 +100,11 @@ def read_result(run_dir: str | os.PathLike[str], recipe: RecipeFunction) -> Swee
             ) from error
 
 
-def _result(store: runs.Store, recipe: RecipeFunction) -> SweepResult:
+def _result(store: runs.Store, recipe: RecipeFunction, tree: Tree) -> SweepResult:
     said = store.specification
     variants = _variants(said)
-    space = _space(said)
-    rungs = [_rung(said, *stored) for stored in store.rungs()]
+    space = _space(said, tree)
+    rungs = [_rung(said, tree, *stored) for stored in store.rungs()]
     if not rungs:
         raise FileNotFoundError(f"nothing has trained yet in {store.folder}")
     outlines = _outlines(recipe, said, space)
@@ -108,6 +117,7 @@ def _result(store: runs.Store, recipe: RecipeFunction) -> SweepResult:
         population.restore(keeper.restored(number, rung))
     key = jax.random.wrap_key_data(jnp.array(said["key"], jnp.uint32))
     settings = {n: said[n] for n in ("patience", "repeats", "folds")}
+    settings["goes_on"] = not runs.is_finished(store.folder)
     precisions = said["precision"]
     return make_result(
         recipe, space, key, Plan(**said["plan"]), precisions, population, **settings
@@ -115,7 +125,11 @@ def _result(store: runs.Store, recipe: RecipeFunction) -> SweepResult:
 
 
 def load_member(
-    run_dir: str | os.PathLike[str], recipe: RecipeFunction, member: int
+    run_dir: str | os.PathLike[str],
+    recipe: RecipeFunction,
+    member: int,
+    *,
+    space: Any = None,
 ) -> Member:
     """Returns a trained member of a run.
 
@@ -123,13 +137,14 @@ def load_member(
         run_dir: the folder of the run.
         recipe: the run's own.
         member: its number.
+        space: as for `read_result`.
 
     Raises:
         IndexError: there is no such member.
         OSError, RunMismatchError: as `read_result`.
         ValueError: it has not trained.
     """
-    return read_result(run_dir, recipe).member(member)
+    return read_result(run_dir, recipe, space).member(member)
 
 
 def _variants(said: Mapping[str, Any]) -> int:
@@ -141,7 +156,7 @@ def _variants(said: Mapping[str, Any]) -> int:
     return variants
 
 
-def _space(said: Mapping[str, Any]) -> Any:
+def _space(said: Mapping[str, Any], tree: Tree) -> Any:
     """Returns a space that can give the groups of the run's, and draws nothing."""
     leaves: dict[str, Any] = {}
     for name, kind in said["leaves"]:
@@ -149,11 +164,12 @@ def _space(said: Mapping[str, Any]) -> Any:
             leaves[name] = Bounded(np.array(kind["bounds"]))
         else:
             leaves[name] = Static(kind["static"]) if "static" in kind else 0.0
-    return _tree(leaves, said["choices"])
+    return tree(leaves)
 
 
 def _rung(
     said: Mapping[str, Any],
+    tree: Tree,
     members: Any,
     hparams: Mapping[str, Sequence[Any]],
     until: Any,
@@ -163,7 +179,7 @@ def _rung(
         name: _column(hparams[name], static="static" in kind)
         for name, kind in said["leaves"]
     }
-    return Rung(members, _tree(columns, said["choices"]), until, parents)
+    return Rung(members, tree(columns), until, parents)
 
 
 def _outlines(
@@ -185,7 +201,7 @@ def _outlines(
                 f"got a recipe that fails on the run's hyperparameters "
                 f"{', '.join(structure.names)} ({error!r:.200}); expected the recipe "
                 "that the run was trained with, which takes them by name, as "
-                "attributes or keys"
+                "attributes or keys; or give its space as well"
             ) from error
         if outline.program != said["programs"].get(label(structure)):
             raise runs.RunMismatchError(
@@ -206,7 +222,21 @@ def _column(values: Sequence[Any], *, static: bool) -> NDArray[Any]:
     return np.asarray(canonical(np.asarray(values)))
 
 
-def _tree(leaves: Mapping[str, Any], choices: Mapping[str, Sequence[str]]) -> Any:
+def _tree(said: Mapping[str, Any], space: Any) -> Tree:
+    """Returns what makes the space's tree of leaves; without a space, one by name."""
+    if space is None:
+        return lambda leaves: _named(leaves, said["choices"])
+    names, _, treedef = flatten(space)
+    recorded = [name for name, _ in said["leaves"]]
+    if list(names) != recorded or choices(space) != said["choices"]:
+        raise runs.RunMismatchError(
+            f"got a space with the hyperparameters {', '.join(names)}; expected that "
+            f"of the run, which has {', '.join(recorded)}"
+        )
+    return lambda leaves: jax.tree.unflatten(treedef, [leaves[name] for name in names])
+
+
+def _named(leaves: Mapping[str, Any], choices: Mapping[str, Sequence[str]]) -> Any:
     """Returns leaves by name as the tree that these names are of."""
     nested: dict[str, Any] = {}
     for name, leaf in leaves.items():

@@ -226,7 +226,9 @@ def _train(
         try:
             rung = asking.send(mean(standing, variants))
         except StopIteration:
-            return
+            break
+    if engine.keeper is not None:
+        engine.keeper.end(len(population.rungs))
 
 
 def _traced(space: Any, hparams: Any) -> dict[str, jax.ShapeDtypeStruct]:

@@ -37,7 +37,7 @@ class Member:
     metrics: dict[
         str, NDArray[Any]
     ]  # train_loss train_error dev_loss dev_error, [epochs]
-    status: str  # finished, stopped (early) or diverged
+    status: str  # finished, stopped (early), diverged, or running in a run that goes on
     stopped_at: int | None  # the step at which it stopped; the first non-finite one
     kept_epoch: int  # the epoch that params and state are from; -1 the initial ones
     params: Any  # of the best epoch with early stopping, else of the last finite one
