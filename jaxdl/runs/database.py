@@ -3,6 +3,7 @@
     specification    what was asked for, a part a row, as JSON
     rungs            who trained in a rung, until which epoch, from whose weights
     hyperparameters  of a member in a rung
+    digests          of the specification and of each rung, to see that they are whole
     records          what members that trained side by side have become
     status           of a member in a record, a column a number
     metrics          of a member after an epoch, a column a metric
@@ -13,16 +14,16 @@ One process writes, with one connection; its write-ahead log lets others read.
 import os
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from jaxdl.runs import arrays, text
-from jaxdl.runs.errors import RunMismatchError, damaged
+from jaxdl.runs import arrays, digests, text
+from jaxdl.runs.errors import DamagedError, RunMismatchError, damaged
 
 NAME = "run.sqlite"
-FORMAT = 1
+FORMAT = 2
 OLDEST = (3, 37)  # the first with STRICT tables
 SECONDS = 10  # to wait for a lock that another process holds
 LOGS = ("-wal", "-shm", "-journal")
@@ -38,6 +39,9 @@ CREATE TABLE hyperparameters (
     rung INTEGER, member INTEGER, name TEXT, type TEXT NOT NULL, value ANY,
     PRIMARY KEY (rung, member, name),
     FOREIGN KEY (rung, member) REFERENCES rungs (rung, member)
+) STRICT;
+CREATE TABLE digests (
+    what TEXT, number INTEGER, sha256 TEXT NOT NULL, PRIMARY KEY (what, number)
 ) STRICT;
 CREATE TABLE records (
     id INTEGER PRIMARY KEY AUTOINCREMENT, rung INTEGER NOT NULL,
@@ -58,7 +62,7 @@ CREATE TABLE metrics (
 """
 
 
-def create(folder: Path, specification: dict[str, str]) -> None:
+def create(folder: Path, specification: Mapping[str, str]) -> None:
     """Makes the database, whole or not at all."""
     part = folder / f"{NAME}.part"
     for end in ("", *LOGS):
@@ -68,9 +72,7 @@ def create(folder: Path, specification: dict[str, str]) -> None:
         with transaction(connection):
             for statement in SCHEMA.strip().split(";\n"):
                 connection.execute(statement)
-            connection.executemany(
-                "INSERT INTO specification VALUES (?, ?)", specification.items()
-            )
+            specify(connection, specification)
         connection.execute("PRAGMA journal_mode = WAL")
     os.replace(part, folder / NAME)
     arrays.sync_folder(folder)
@@ -188,13 +190,26 @@ def columns(connection: sqlite3.Connection, table: str) -> set[str]:
     return {name for (name,) in found}
 
 
+def specify(connection: sqlite3.Connection, parts: Mapping[str, str]) -> None:
+    """Takes over parts of the specification, as JSON."""
+    connection.executemany(
+        "INSERT OR REPLACE INTO specification VALUES (?, ?)", parts.items()
+    )
+    digests.put(connection, "specification", 0, _parts(connection))
+
+
 def specification(folder: Path, connection: sqlite3.Connection) -> dict[str, Any]:
-    """Returns the parts of the specification."""
-    rows = connection.execute("SELECT part, value FROM specification").fetchall()
+    """Returns the parts of the specification, seen to be those written."""
+    parts = _parts(connection)
     try:
-        return {part: text.loads(value) for part, value in rows}
-    except ValueError as error:
+        digests.check(connection, "specification", 0, parts)
+        return {part: text.loads(value) for part, value in parts.items()}
+    except (ValueError, TypeError, DamagedError) as error:
         raise damaged(folder, f"the specification: {error}") from error
+
+
+def _parts(connection: sqlite3.Connection) -> dict[str, Any]:
+    return dict(connection.execute("SELECT part, value FROM specification"))
 
 
 def last_id(connection: sqlite3.Connection) -> int:

@@ -68,10 +68,7 @@ class Store:
         self._check_writes()
         with self._lock, plain(self.folder):
             with database.transaction(self._connection):
-                self._connection.executemany(
-                    "UPDATE specification SET value = ? WHERE part = ?",
-                    [(value, part) for part, value in specification.items()],
-                )
+                database.specify(self._connection, specification)
             self.specification = database.specification(self.folder, self._connection)
 
     def enter(

@@ -234,15 +234,36 @@ def test_hostile_values_whose_digest_fits_are_refused_as_well(folder, field, val
         ("UPDATE rungs SET until = ? WHERE member = 1", "late"),
         ("UPDATE rungs SET until = ? WHERE member = 1", None),
         ("UPDATE rungs SET rung = ?", 3),
+        ("UPDATE hyperparameters SET value = ? WHERE member = 1", 0.25),
+        ("UPDATE hyperparameters SET name = ?", "rate"),
+        ("DELETE FROM hyperparameters WHERE member != ?", 7),
+        ("UPDATE rungs SET until = ? WHERE member = 1", 5),
+        ("UPDATE rungs SET parent = ? WHERE member = 1", 0),
+        ("UPDATE rungs SET position = ? WHERE position = 0", 3),
+        ("DELETE FROM rungs WHERE member = ?", 2),
+        ("DELETE FROM rungs WHERE member != ?", 7),
+        ("DELETE FROM digests WHERE what = ?", "rung"),
+        ("UPDATE digests SET sha256 = ? WHERE what = 'rung'", "0"),
+        ("UPDATE digests SET number = ? WHERE what = 'rung'", 1),
     ],
     ids=str,
 )
-def test_rungs_that_are_none_are_refused(folder, statement):
+def test_rungs_that_are_not_those_written_are_refused(folder, statement):
     change(folder, statement)
     with runs.read_run(folder) as store:
         with pytest.raises(runs.DamagedError, match="database .* is damaged"):
             store.rungs()
     assert runs.examine(folder).problems
+    with runs.open_run(folder, SPECIFICATION) as store:
+        with pytest.raises(runs.DamagedError, match="database .* is damaged"):
+            store.enter(0, MEMBERS, HPARAMS, 4)
+
+
+@pytest.mark.parametrize("where", ["1", "part = 'epochs'"])
+def test_a_part_of_the_specification_that_is_lost_is_damage(folder, where):
+    change(folder, (f"DELETE FROM specification WHERE {where}",))
+    (problem,) = runs.examine(folder).problems
+    assert "damaged (the specification: got other rows" in problem
 
 
 @pytest.mark.parametrize(
@@ -302,11 +323,15 @@ def test_flipped_bits_in_the_database_are_never_believed(folder):
             try:
                 with runs.read_run(folder) as store:
                     found, rungs = store.records(0), store.rungs()
+                    specification = store.specification
             except (OSError, ValueError):
                 refused += 1
                 continue
         assert all(same(r, {1: record(), 2: OTHER}[r.id]) for r in found)
-        assert len(rungs) <= 1
+        assert specification == SPECIFICATION
+        for rung in rungs:
+            assert rung.hparams == HPARAMS and rung.members.tolist() == MEMBERS
+            assert rung.until.tolist() == [4, 4, 4] and rung.parents is None
     assert 0 < refused < 150
 
 

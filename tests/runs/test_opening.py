@@ -11,7 +11,7 @@ import time
 import pytest
 
 from jaxdl import runs
-from jaxdl.runs import text
+from jaxdl.runs import digests, text
 from tests.runs import processes
 from tests.runs.processes import SPECIFICATION, begin, record, same
 
@@ -81,11 +81,19 @@ def test_a_specification_that_is_no_json_is_refused(tmp_path, value):
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("value", ["NaN", "-Infinity", "1e999", "{", "[" * 10_000, "x"])
-def test_a_specification_that_became_no_json_is_damage(tmp_path, value):
+@pytest.mark.parametrize(
+    ("value", "signed"),
+    [("2", False), *((x, True) for x in
+     ["NaN", "-Infinity", "1e999", "{", "[" * 10_000, "x"])],
+)  # fmt: skip
+def test_a_specification_that_became_another_or_no_json_is_damage(
+    tmp_path, value, signed
+):
     runs.open_run(tmp_path, {"part": 1}).close()
     with sqlite3.connect(tmp_path / "run.sqlite") as connection:
         connection.execute("UPDATE specification SET value = ?", (value,))
+        if signed:
+            digests.put(connection, "specification", 0, {"part": value})
     connection.close()
     for opened in (lambda: runs.open_run(tmp_path, {"part": 1}),
                    lambda: runs.read_run(tmp_path)):  # fmt: skip
@@ -136,9 +144,9 @@ def test_a_folder_without_run_is_not_read(tmp_path):
 def test_a_run_of_another_format_is_refused(tmp_path):
     begin(tmp_path)
     connection = sqlite3.connect(tmp_path / "run.sqlite")
-    connection.execute("PRAGMA user_version = 2")
+    connection.execute("PRAGMA user_version = 1")
     connection.close()
-    with pytest.raises(runs.RunMismatchError, match="has format 2; expected 1"):
+    with pytest.raises(runs.RunMismatchError, match="has format 1; expected 2"):
         runs.read_run(tmp_path)
 
 

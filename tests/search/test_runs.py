@@ -14,6 +14,7 @@ import pytest
 
 import jaxdl as dl
 from jaxdl import nn, optim, runs
+from jaxdl.runs import digests
 from jaxdl.search import SpaceError, engine, read_result
 from jaxdl.search.keep import Keeper
 
@@ -229,6 +230,8 @@ def test_a_hostile_specification_is_refused(recipe, space, digits, tmp_path):
                     "UPDATE specification SET value = ? WHERE part = ?",
                     (json.dumps(junk), part),
                 )
+                signed = parts | {part: json.dumps(junk)}
+                digests.put(database, "specification", 0, signed)
                 database.commit()
                 # Either nobody reads the part, or it is refused in plain words.
                 with contextlib.suppress(OSError, runs.RunMismatchError):
@@ -236,6 +239,7 @@ def test_a_hostile_specification_is_refused(recipe, space, digits, tmp_path):
             database.execute(
                 "UPDATE specification SET value = ? WHERE part = ?", (value, part)
             )
+            digests.put(database, "specification", 0, parts)
             database.commit()
     assert read_result(tmp_path, recipe).status.tolist() == ["finished"] * 2
 
