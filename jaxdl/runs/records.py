@@ -115,24 +115,6 @@ def insert(connection: sqlite3.Connection, number: int, rows: Rows, kept: bool) 
     )  # fmt: skip
 
 
-def check_replaced(connection: sqlite3.Connection, old: int, rows: Rows) -> None:
-    """Checks that all of an earlier record is in the new one.
-
-    Raises:
-        ValueError: it is not, or there is no such record.
-    """
-    found = connection.execute(
-        "SELECT rung, first FROM records WHERE id = ? AND until <= ?", (old, rows.until)
-    ).fetchone()
-    members = connection.execute(f"SELECT member {STATUS}", (old,)).fetchall()
-    if found != (rows.rung, rows.first) or members != [(r[0],) for r in rows.status]:
-        raise ValueError(
-            f"got record {old} to replace; expected one of the same rung, the same "
-            f"members in the same order, from epoch {rows.first} to {rows.until} at "
-            "most"
-        )
-
-
 def has_file(connection: sqlite3.Connection, number: int) -> bool:
     """Returns whether a record's file is one that a row speaks of."""
     query = "SELECT 1 FROM records WHERE id = ? AND kept"

@@ -139,13 +139,11 @@ class Store:
             if not wrong or self._set_aside(heads, wrong):
                 return found
 
-    def commit(self, done: Record, replaces: int | None = None) -> int:
+    def commit(self, done: Record) -> int:
         """Keeps a record: when this returns, no crash takes it away.
 
         Args:
             done: the record; NaN is kept, the sign of a metric's zero is not.
-            replaces: id of an earlier record of the same members and rung from the same
-                first epoch, which this one makes superfluous.
 
         Returns:
             Its id.
@@ -165,13 +163,9 @@ class Store:
                 rows = record.with_index(rows, index)
             with self._lock:
                 # A failed transaction may yet be on the disk until the next one is.
-                self._litter |= {number} if replaces is None else {number, replaces}
+                self._litter.add(number)
                 with database.transaction(self._connection):
-                    if replaces is not None:
-                        records.check_replaced(self._connection, replaces, rows)
                     records.insert(self._connection, number, rows, kept)
-                    if replaces is not None:
-                        records.delete(self._connection, replaces)
                 self._sweep()
         return number
 
