@@ -6,7 +6,7 @@
     digests          of the specification and of each rung, to see that they are whole
     records          what members that trained side by side have become
     status           of a member in a record, a column a number
-    metrics          of a member after an epoch, a column a metric
+    metrics          of a member after an epoch of a rung, a column a metric
 
 One process writes, with one connection; its write-ahead log lets others read.
 """
@@ -57,7 +57,7 @@ CREATE TABLE status (
 ) STRICT;
 CREATE INDEX status_of_member ON status (member);
 CREATE TABLE metrics (
-    member INTEGER, epoch INTEGER, PRIMARY KEY (member, epoch)
+    rung INTEGER, member INTEGER, epoch INTEGER, PRIMARY KEY (rung, member, epoch)
 ) STRICT, WITHOUT ROWID;
 """
 

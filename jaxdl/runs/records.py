@@ -10,19 +10,19 @@ from jaxdl.runs.record import Rows
 
 STATUS = "FROM status WHERE record = ? ORDER BY position"
 METRICS = """
-FROM status JOIN metrics ON metrics.member = status.member
+FROM status JOIN metrics ON metrics.rung = ? AND metrics.member = status.member
     AND metrics.epoch >= ? AND metrics.epoch < ?
 WHERE status.record = ? ORDER BY metrics.epoch, status.position
 """
 ALONE = """
-DELETE FROM metrics WHERE (member, epoch) IN (
-    SELECT m.member, m.epoch FROM records AS r
+DELETE FROM metrics WHERE (rung, member, epoch) IN (
+    SELECT m.rung, m.member, m.epoch FROM records AS r
     JOIN status AS s ON s.record = r.id
-    JOIN metrics AS m ON m.member = s.member
+    JOIN metrics AS m ON m.rung = r.rung AND m.member = s.member
         AND m.epoch >= r.first AND m.epoch < r.until
     WHERE r.id = ? AND NOT EXISTS (
         SELECT 1 FROM status AS s2 JOIN records AS r2 ON r2.id = s2.record
-        WHERE s2.member = m.member AND r2.id != r.id
+        WHERE s2.member = m.member AND r2.rung = m.rung AND r2.id != r.id
             AND m.epoch >= r2.first AND m.epoch < r2.until
     )
 )
@@ -72,7 +72,7 @@ def read(connection: sqlite3.Connection, head: Head) -> Rows:
     # A row with nothing but its epoch still counts: the epoch is read and left out.
     curves = connection.execute(
         f"SELECT {', '.join(['metrics.epoch', *metrics])} {METRICS}",
-        (head.first, head.until, head.id),
+        (head.rung, head.first, head.until, head.id),
     ).fetchall()
     return Rows(
         head.rung, head.first, head.until, head.dtypes, head.arrays,
@@ -109,8 +109,8 @@ def insert(connection: sqlite3.Connection, number: int, rows: Rows, kept: bool) 
     metrics = record.names(rows.dtypes, "metrics")
     places = itertools.product(range(rows.first, rows.until), members)
     database.insert(
-        connection, "metrics", ["epoch", "member", *metrics],
-        [(*place, *row)
+        connection, "metrics", ["rung", "epoch", "member", *metrics],
+        [(rows.rung, *place, *row)
          for place, row in zip(places, rows.metrics, strict=True)],
     )  # fmt: skip
 

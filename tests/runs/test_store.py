@@ -179,6 +179,20 @@ def test_metrics_are_there_as_long_as_a_record_covers_them(store):
     assert query(store, "SELECT * FROM metrics, status") == []
 
 
+def test_epochs_trained_again_in_a_later_rung_leave_what_was_before(store):
+    store.commit(record(4))
+    store.enter(1, [0, 1], {}, 4, parents=[2, 2])
+    again = record(4, rung=1, first=1, seed=3)
+    store.commit(again)
+    assert all(map(same, store.records(0), (record(), record(4))))
+    assert same(store.records(1)[0], again)
+    (store.folder / "checkpoints" / "3.bin").unlink()
+    with pytest.warns(UserWarning, match="left out"):
+        assert store.records(1) == []
+    assert len(store.records(0)) == 2
+    assert query(store, "SELECT COUNT(*) FROM metrics") == [(8,)]
+
+
 def test_a_dropped_record_keeps_its_rows_and_loses_its_file(store):
     store.drop([1])
     (found,) = store.records(0)
