@@ -129,15 +129,15 @@ class Store:
             DamagedError: the database itself is damaged.
             OSError: a file cannot be read.
         """
-        while True:
-            heads, found, wrong = self._heads(rung), [], {}
-            for head in heads:
-                try:
-                    found.append(self._record(head))
-                except DamagedError as error:
-                    wrong[head.id] = error
-            if not wrong or self._set_aside(heads, wrong):
-                return found
+        found = []
+        for head in self._heads(rung):
+            with self._lock:
+                one = self._look(head)
+                if isinstance(one, Record):
+                    found.append(one)
+                elif one is not None:
+                    self._leave_out(head.id, one)
+        return found
 
     def commit(self, done: Record) -> int:
         """Keeps a record: when this returns, no crash takes it away.
@@ -193,11 +193,9 @@ class Store:
         except DamagedError as error:
             found.append(str(error))
         for head in itertools.chain.from_iterable(map(self._heads, numbers)):
-            try:
-                self._record(head)
-            except DamagedError as error:
-                if head in self._heads(head.rung):  # it is no other one by now
-                    found.append(f"record {head.id} of rung {head.rung}: {error}")
+            one = self._look(head)
+            if isinstance(one, DamagedError):
+                found.append(f"record {head.id} of rung {head.rung}: {one}")
         return found
 
     def files(self) -> set[str]:
@@ -223,6 +221,21 @@ class Store:
         with self._lock, plain(self.folder):
             return records.heads(self._connection, rung)
 
+    def _look(self, head: Head | None) -> Record | DamagedError | None:
+        """Returns a record or what is wrong with it; None if it is gone.
+
+        Its owner may drop its arrays, once, while it is read: then it is read again.
+        """
+        while head is not None:
+            try:
+                return self._record(head)
+            except DamagedError as error:
+                now = {other.id: other for other in self._heads(head.rung)}.get(head.id)
+                if now == head:
+                    return error
+                head = now
+        return None
+
     def _record(self, head: Head) -> Record:
         """Returns a record, verified.
 
@@ -237,19 +250,11 @@ class Store:
             content = arrays.read(path, index) if head.kept else None
         return found._replace(id=head.id, arrays=content)
 
-    def _set_aside(self, heads: list[Head], wrong: dict[int, DamagedError]) -> bool:
-        """Takes damaged records out; False if the records are others by now.
-
-        A reader leaves them, and so does an owner whose thread has just replaced one.
-        """
-        with self._lock:
-            if self._heads(heads[0].rung) != heads:
-                return False
-            for number, error in wrong.items():
-                if self._owner is not None:
-                    self._take_out(number)
-                warnings.warn(LEFT_OUT.format(number, self.folder, error), stacklevel=3)
-        return True
+    def _leave_out(self, number: int, error: DamagedError) -> None:
+        """Takes a damaged record out, or passes it over where this only reads."""
+        if self._owner is not None:
+            self._take_out(number)
+        warnings.warn(LEFT_OUT.format(number, self.folder, error), stacklevel=3)
 
     def _take_out(self, number: int) -> None:
         """Moves a file away, then deletes its row: a file without row would be lost."""

@@ -4,6 +4,7 @@ import os
 import random
 import shutil
 import sqlite3
+import time
 import tracemalloc
 import warnings
 
@@ -275,6 +276,30 @@ def test_a_database_that_does_more_than_hold_tables_is_refused(folder, statement
     change(folder, (statement,))
     with pytest.raises(runs.DamagedError, match="none of its tables"):
         runs.open_run(folder, SPECIFICATION)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("arrays TEXT NOT NULL",
+         "arrays TEXT GENERATED ALWAYS AS (hex(zeroblob(300000000)))"),
+        ("STRICT", "STRICT, CHECK (length(hex(zeroblob(300000000))) > 0)"),
+        ("ON status (member)", "ON status (hex(zeroblob(300000000)))"),
+        ("CREATE INDEX status_of_member ON status (member)",
+         "CREATE VIRTUAL TABLE status_of_member USING fts5(x)"),
+    ],
+    ids=["generated column", "check", "index", "virtual table"],
+)  # fmt: skip
+def test_a_database_that_computes_is_refused_before_it_does(folder, old, new):
+    connection = sqlite3.connect(folder / "run.sqlite", isolation_level=None)
+    connection.execute("PRAGMA writable_schema = ON")
+    connection.execute("UPDATE sqlite_schema SET sql = replace(sql, ?, ?)", (old, new))
+    connection.close()
+    start = time.monotonic()
+    with pytest.raises(OSError):
+        runs.open_run(folder, SPECIFICATION).close()
+    assert runs.examine(folder).problems
+    assert time.monotonic() - start < 1
 
 
 @pytest.mark.parametrize("content", [b"", b"x", b"no database" * 1000, bytes(8192)])

@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 
 from jaxdl import runs
-from tests.runs.processes import HPARAMS, MEMBERS, SPECIFICATION, begin, record, same
+from tests.runs.processes import (
+    HPARAMS,
+    MEMBERS,
+    SPECIFICATION,
+    begin,
+    follow_up,
+    record,
+    same,
+)
 
 NAN, INF = float("nan"), float("inf")
 
@@ -248,6 +256,24 @@ def test_a_reader_writes_nothing(store):
             with runs.errors.plain(store.folder):
                 reader._connection.execute("DELETE FROM records")
     assert same(store.records(0)[0], record())
+
+
+def test_a_reader_reads_a_record_once_more_only_if_it_has_changed(store, monkeypatch):
+    for k in range(1, 9):
+        store.commit(follow_up(k))
+    read, paths = runs.arrays.read, []
+
+    def drops_the_next(path, index):
+        paths.append(path.name)
+        store.drop([len(paths) + 1])
+        return read(path, index)
+
+    with runs.read_run(store.folder) as reader:
+        monkeypatch.setattr(runs.arrays, "read", drops_the_next)
+        found = reader.records(0)
+    assert all(map(same, found, (record(), *map(follow_up, range(1, 9)))))
+    assert [r.arrays is not None for r in found] == [True] + [False] * 8
+    assert paths == [f"{k}.bin" for k in range(1, 10)]
 
 
 def test_all_is_private(store):
