@@ -42,10 +42,10 @@ class Head(NamedTuple):
     sha256: str
 
 
-def rungs(connection: sqlite3.Connection) -> list[int]:
-    """Returns the rungs that have records."""
-    rows = connection.execute("SELECT DISTINCT rung FROM records ORDER BY rung")
-    return [rung for (rung,) in rows]
+def members(connection: sqlite3.Connection, number: int) -> list[int]:
+    """Returns the ids of a record's members, whole or not."""
+    rows = connection.execute(f"SELECT member {STATUS}", (number,))
+    return [member for (member,) in rows]
 
 
 def heads(connection: sqlite3.Connection, rung: int) -> list[Head]:

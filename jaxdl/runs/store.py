@@ -11,7 +11,7 @@ import os
 import sqlite3
 import threading
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
@@ -184,19 +184,23 @@ class Store:
             self._sweep()
 
     def problems(self) -> list[str]:
-        """Returns what is damaged, in plain words, and changes nothing."""
+        """Returns what SQLite finds in the database, in plain words."""
         with self._lock, plain(self.folder):
-            found = database.problems(self._connection)
-            numbers = records.rungs(self._connection)
-        try:
-            self.rungs()
-        except DamagedError as error:
-            found.append(str(error))
-        for head in itertools.chain.from_iterable(map(self._heads, numbers)):
+            return database.problems(self._connection)
+
+    def look(
+        self, rung: int
+    ) -> Iterator[tuple[Head, list[int], Record | DamagedError]]:
+        """Yields each record of a rung, its members, and it or what is wrong with it.
+
+        Nothing is left out or changed.
+        """
+        for head in self._heads(rung):
+            with self._lock, plain(self.folder):
+                members = records.members(self._connection, head.id)
             one = self._look(head)
-            if isinstance(one, DamagedError):
-                found.append(f"record {head.id} of rung {head.rung}: {one}")
-        return found
+            if one is not None:
+                yield head, members, one
 
     def files(self) -> set[str]:
         """Returns the names of the files in `checkpoints` that a row speaks of."""
