@@ -28,8 +28,8 @@ def open_run(
         path: the folder; it is made if it is not there, for its owner's eyes only.
         specification: what was asked for, JSON values by the name of a part. The run
             remembers it.
-        grows: parts, ints, that may be above what they were; the run then remembers
-            these, and its first rung may have more members and epochs.
+        grows: parts, ints, that may be above what they were. When the first rung is
+            entered it may have more members and epochs, and the run remembers these.
 
     Raises:
         RunMismatchError: the folder holds a run of another specification.
@@ -48,13 +48,12 @@ def open_run(
         lock = owner.acquire(folder)
         try:
             _begin(folder, asked)
-            store = Store(folder, lock, grows=bool(grows))
+            store = Store(folder, lock, {part: asked[part] for part in grows})
         except BaseException:
             os.close(lock)
             raise
     try:
         _check_same(store, asked, grows)
-        store.remember({part: asked[part] for part in grows})
         _tidy(store)
     except BaseException:
         store.close()
@@ -100,14 +99,22 @@ def _check_same(store: Store, asked: dict[str, str], grows: Collection[str]) -> 
         part
         for part in parts
         if recorded.get(part) != asked.get(part)
-        and not (part in grows and int(asked[part]) > int(recorded[part]))
+        and not (part in grows and _is_more(part, recorded, asked))
     ]
     if different:
         said = "; ".join(_said(part, recorded, asked) for part in different)
+        more = all(_is_more(part, recorded, asked) for part in different)
         raise RunMismatchError(
             f"the run in {store.folder} has another specification: {said}. Expected "
             "the same: name another folder, or ask for what it was begun with"
+            + (", or extend it (extend=True, --extend)" if more else "")
         )
+
+
+def _is_more(part: str, recorded: dict[str, str], asked: dict[str, str]) -> bool:
+    """Returns whether a part is a count that is above what it was."""
+    old, new = recorded.get(part, ""), asked.get(part, "")
+    return old.isdecimal() and new.isdecimal() and int(new) > int(old)
 
 
 def _said(part: str, recorded: dict[str, str], asked: dict[str, str]) -> str:

@@ -36,11 +36,16 @@ class Store:
     Its methods may be called from several threads.
     """
 
-    def __init__(self, folder: Path, lock: int | None, *, grows: bool = False):
-        """Opens the database of a folder, whose lock is held if it is to be written."""
+    def __init__(
+        self, folder: Path, lock: int | None, grows: Mapping[str, str] | None = None
+    ):
+        """Opens the database of a folder, whose lock is held if it is to be written.
+
+        With its first rung the run may grow to parts of the specification, as JSON.
+        """
         self.folder = folder
         self._owner = lock
-        self._grows = grows  # whether the first rung may be above what it was
+        self._grows = grows
         self._lock = threading.RLock()  # one transaction at a time
         self._litter: set[int] = set()  # ids whose files may be of no row
         with plain(folder):
@@ -62,14 +67,6 @@ class Store:
             if self._owner is not None:
                 os.close(self._owner)
                 self._owner = None
-
-    def remember(self, specification: Mapping[str, str]) -> None:
-        """Takes over parts of the specification, as JSON."""
-        self._check_writes()
-        with self._lock, plain(self.folder):
-            with database.transaction(self._connection):
-                database.specify(self._connection, specification)
-            self.specification = database.specification(self.folder, self._connection)
 
     def enter(
         self,
@@ -96,16 +93,20 @@ class Store:
         self._check_writes()
         asked = rungs.rung_of(members, hparams, until, parents)
         connection = self._connection
-        with self._lock, plain(self.folder), database.transaction(connection):
-            count, there = len(rungs.numbers(connection)), self._rung(rung)
-            if there is not None and self._grows and count == 1:
-                rungs.grow(connection, rung, there, asked)
-            elif there is not None:
-                rungs.check_same(rung, there, asked)
-            elif rung == count:
-                rungs.write(connection, rung, asked)
-            else:
-                raise ValueError(f"got rung {rung}; expected {count}, the next one")
+        with self._lock, plain(self.folder):
+            with database.transaction(connection):
+                count, there = len(rungs.numbers(connection)), self._rung(rung)
+                if there is not None and self._grows and count == 1:
+                    rungs.grow(connection, rung, there, asked)
+                elif there is not None:
+                    rungs.check_same(rung, there, asked)
+                elif rung == count:
+                    rungs.write(connection, rung, asked)
+                else:
+                    raise ValueError(f"got rung {rung}; expected {count}, the next one")
+                if rung == 0 and self._grows:
+                    database.specify(connection, self._grows)
+            self.specification = database.specification(self.folder, connection)
 
     def rungs(self) -> list[Rung]:
         """Returns the rungs: members, hparams, until and parents of each."""
