@@ -2,7 +2,8 @@
 
 It holds `run.json` (what was asked for), `members.csv` (a row a member, best first),
 `curves.npz` (metrics `[members, epochs]`) and `best.npz` (the winner's arrays by path).
-Files appear whole or not at all, `run.json` last: a folder that has it is finished.
+Files appear whole or not at all, `run.json` last: a folder that has it is finished. It
+goes before the others change.
 """
 
 import csv
@@ -15,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxdl.runs.arrays import WRITE
+from jaxdl.runs.arrays import WRITE, sync_folder
 
 DATABASE, FINISHED = "run.sqlite", "run.json"
 FILES = ("members.csv", "curves.npz", "best.npz", FINISHED)
@@ -53,6 +54,12 @@ def is_finished(path: str | os.PathLike[str]) -> bool:
     return (Path(path) / FINISHED).exists()
 
 
+def unfinish(path: str | os.PathLike[str]) -> None:
+    """Makes a folder one that is not finished."""
+    (Path(path) / FINISHED).unlink(missing_ok=True)
+    sync_folder(Path(path))
+
+
 def write(
     path: str | os.PathLike[str],
     specification: Mapping[str, Any],
@@ -75,6 +82,7 @@ def write(
     folder = Path(path)
     text = io.StringIO()
     csv.writer(text).writerows([table[0], *table[1]])
+    unfinish(folder)
     write_file(folder / "members.csv", text.getvalue().encode())
     write_file(folder / "curves.npz", _npz(curves))
     if best:

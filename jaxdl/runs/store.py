@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from numpy.typing import ArrayLike
 
-from jaxdl.runs import arrays, database, record, records, rungs
+from jaxdl.runs import arrays, database, directory, record, records, rungs
 from jaxdl.runs.errors import DamagedError, damaged, plain
 from jaxdl.runs.record import Record
 from jaxdl.runs.records import Head
@@ -98,6 +98,7 @@ class Store:
                 count, there = len(rungs.numbers(connection)), self._rung(rung)
                 if there is not None and self._grows and count == 1:
                     rungs.grow(connection, rung, there, asked)
+                    directory.unfinish(self.folder)
                 elif there is not None:
                     rungs.check_same(rung, there, asked)
                 elif rung == count:

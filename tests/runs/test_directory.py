@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -69,6 +70,22 @@ def test_a_write_that_fails_leaves_the_folder_unfinished_and_free(
             write(tmp_path)
     assert not (tmp_path / "run.json").exists()
     write(tmp_path)
+
+
+def test_a_run_whose_results_are_written_anew_is_not_finished_meanwhile(
+    tmp_path, monkeypatch
+):
+    write(tmp_path)
+    replace, there = Path.replace, []
+
+    def replaced(part, path):
+        there.append(runs.is_finished(tmp_path))
+        return replace(part, path)
+
+    (tmp_path / "run.sqlite").touch()
+    monkeypatch.setattr(Path, "replace", replaced)
+    write(tmp_path, value=2.0)
+    assert there == [False] * 4 and runs.is_finished(tmp_path)
 
 
 @pytest.mark.parametrize("name", [".writable", "members.csv", "run.json"])

@@ -49,6 +49,14 @@ def test_a_run_grows_with_its_first_rung(run):
     assert not runs.examine(run).problems
 
 
+def test_a_finished_run_that_grows_is_not_finished(run):
+    (run / "run.json").touch()
+    with runs.open_run(run, MORE, grows=GROWS) as store:
+        assert runs.is_finished(run)
+        enter(store, 3, 6)
+        assert not runs.is_finished(run)
+
+
 def test_a_run_that_did_not_come_to_grow_is_what_it_was(run):
     runs.open_run(run, MORE, grows=GROWS).close()
     with runs.open_run(run, FEW) as store:
