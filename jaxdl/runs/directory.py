@@ -10,6 +10,8 @@ import csv
 import io
 import json
 import os
+import shutil
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,16 +20,17 @@ import numpy as np
 
 from jaxdl.runs.arrays import WRITE, sync_folder
 
+LEAST_FREE = 2**20  # bytes
 DATABASE, FINISHED = "run.sqlite", "run.json"
 FILES = ("members.csv", "curves.npz", "best.npz", FINISHED)
 
 
 def claim(path: str | os.PathLike[str]) -> Path:
-    """Returns the folder, made and seen to be writable.
+    """Returns the folder, made for its owner's eyes only and seen to be writable.
 
     Raises:
         FileExistsError: it holds results without the run that they are of.
-        OSError: it cannot be made or written.
+        OSError: it cannot be made or written, or less than 1 MiB is free.
     """
     folder = Path(path)
     known = (folder / DATABASE).exists()
@@ -39,12 +42,14 @@ def claim(path: str | os.PathLike[str]) -> Path:
         )
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_file(folder / ".writable", b"")
-        (folder / ".writable").unlink()
+        tempfile.TemporaryFile(dir=folder).close()
+        free = shutil.disk_usage(folder).free
+        if free < LEAST_FREE:
+            raise OSError(f"{free} bytes are free; expected {LEAST_FREE} at least")
     except OSError as error:
         raise OSError(
             f"cannot write the output folder {folder} ({error}); expected a folder you "
-            "may write to"
+            "may write to, on a disk with free space: name another, or free space"
         ) from error
     return folder
 

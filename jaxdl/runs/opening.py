@@ -2,16 +2,15 @@
 
 import os
 import re
-import shutil
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from jaxdl.runs import arrays, database, owner, text
+from jaxdl.runs.directory import claim
 from jaxdl.runs.errors import RunMismatchError, damaged, plain
 from jaxdl.runs.store import CHECKPOINTS, Store
 
-LEAST_FREE = 2**20  # bytes
 SHOWN = 80  # characters of a value in a message
 OURS = re.compile(r"[0-9]+\.bin(\.part)?")
 
@@ -36,15 +35,11 @@ def open_run(
         RunOwnedError: a living process writes it.
         DamagedError: its database is not what was written.
         ValueError, TypeError: a value that JSON does not have, such as NaN.
-        OSError: the folder cannot be made or written, or less than 1 MiB is free.
+        OSError: as `claim`; or the database cannot be written.
     """
     asked = {str(part): text.dumps(value) for part, value in specification.items()}
-    folder = Path(path)
+    folder = claim(path)
     with plain(folder):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        free = shutil.disk_usage(folder).free
-        if free < LEAST_FREE:
-            raise OSError(f"{free} bytes are free; expected {LEAST_FREE} at least")
         lock = owner.acquire(folder)
         try:
             _begin(folder, asked)

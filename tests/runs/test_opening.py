@@ -162,7 +162,7 @@ def test_a_folder_that_cannot_be_made_or_written_is_refused(
             raise OSError(errno.EROFS, "Read-only file system", path)
 
         monkeypatch.setattr(os, "open", refused)
-    with pytest.raises(OSError, match="cannot use the run's folder"):
+    with pytest.raises(OSError, match="cannot write the output folder"):
         runs.open_run(folder.get(kind, tmp_path / "run"), SPECIFICATION)
     assert (tmp_path / "file").read_text() == "mine"
 
@@ -182,7 +182,7 @@ def test_a_run_on_a_disk_that_cannot_be_written_is_read(tmpfs):
         assert same(store.records(0)[0], record())
     assert not runs.examine(tmpfs).problems
     start = time.monotonic()
-    with pytest.raises(OSError, match="cannot use the run's folder"):
+    with pytest.raises(OSError, match="cannot write the output folder"):
         runs.open_run(tmpfs, SPECIFICATION)
     assert time.monotonic() - start < 1
 
