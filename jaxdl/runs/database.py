@@ -27,6 +27,7 @@ FORMAT = 2
 OLDEST = (3, 37)  # the first with STRICT tables
 SECONDS = 10  # to wait for a lock that another process holds
 MOST_BYTES = 2**26  # of a value or row: what takes more is not read
+MOST_IDS = 2**53  # more than any run makes
 LOGS = ("-wal", "-shm", "-journal")
 # NaN is NULL. `type` tells what SQLite has no type for: true, false, NaN and none.
 SCHEMA = f"""
@@ -157,6 +158,8 @@ def _check(folder: Path, connection: sqlite3.Connection) -> None:
     found = [row[0] for row in connection.execute("PRAGMA quick_check(3)")]
     if found != ["ok"]:
         raise damaged(folder, "; ".join(map(str, found)))
+    specification(folder, connection)
+    last_id(folder, connection)
 
 
 @contextmanager
@@ -223,10 +226,20 @@ def _parts(connection: sqlite3.Connection) -> dict[str, Any]:
     return dict(connection.execute("SELECT part, value FROM specification"))
 
 
-def last_id(connection: sqlite3.Connection) -> int:
-    """Returns the highest id that a record ever had, or 0."""
-    found = connection.execute("SELECT MAX(seq) FROM sqlite_sequence").fetchone()[0]
-    return found if isinstance(found, int) else 0
+def last_id(folder: Path, connection: sqlite3.Connection) -> int:
+    """Returns the highest id that a record ever had, or 0.
+
+    Raises:
+        DamagedError: it is none.
+    """
+    rows = connection.execute(
+        "SELECT seq FROM sqlite_sequence UNION SELECT id FROM records"
+    )
+    found = [number for (number,) in rows]
+    strange = [x for x in found if type(x) is not int or not 0 <= x < MOST_IDS]
+    if strange:
+        raise damaged(folder, f"the last id is {strange[0]!r:.80}")
+    return max(found, default=0)
 
 
 def problems(connection: sqlite3.Connection) -> list[str]:

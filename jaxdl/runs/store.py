@@ -52,7 +52,7 @@ class Store:
             self._connection = database.open_database(folder, writes=lock is not None)
             self.specification = database.specification(folder, self._connection)
             # No id is ever used twice, so that a file never changes its meaning.
-            self._ids = itertools.count(database.last_id(self._connection) + 1)
+            self._ids = itertools.count(database.last_id(folder, self._connection) + 1)
 
     def __enter__(self) -> Self:
         return self

@@ -116,6 +116,23 @@ def test_rungs_that_are_not_those_written_are_refused(folder, statement):
             store.enter(0, MEMBERS, HPARAMS, 4)
 
 
+@pytest.mark.parametrize("last", [2**63 - 1, -1, "many", None, 0.5])
+def test_a_last_id_that_is_none_is_damage(folder, last):
+    change(folder, ("UPDATE sqlite_sequence SET seq = ?", last))
+    with pytest.raises(runs.DamagedError, match="the last id"):
+        runs.open_run(folder, SPECIFICATION)
+
+
+@pytest.mark.parametrize("statement", ["UPDATE sqlite_sequence SET seq = 0",
+                                       "DELETE FROM sqlite_sequence"])  # fmt: skip
+def test_an_id_that_is_forgotten_is_not_used_again(folder, statement):
+    change(folder, (statement,))
+    with runs.open_run(folder, SPECIFICATION) as store:
+        more = record(4, first=2, members=(2,))
+        assert store.commit(more) == 3
+        assert all(map(same, store.records(0), (record(), OTHER, more)))
+
+
 @pytest.mark.parametrize("where", ["1", "part = 'epochs'"])
 def test_a_part_of_the_specification_that_is_lost_is_damage(folder, where):
     change(folder, (f"DELETE FROM specification WHERE {where}",))
