@@ -8,7 +8,7 @@ from typing import Any
 
 from jaxdl.runs import arrays, database, owner, text
 from jaxdl.runs.directory import claim
-from jaxdl.runs.errors import RunMismatchError, damaged, plain
+from jaxdl.runs.errors import DamagedError, RunMismatchError, damaged, plain
 from jaxdl.runs.store import CHECKPOINTS, Store
 
 SHOWN = 80  # characters of a value in a message
@@ -131,6 +131,11 @@ def _tidy(store: Store) -> None:
     with plain(store.folder):
         rows = store.files()
         for path in (store.folder / CHECKPOINTS).iterdir():
-            if OURS.fullmatch(path.name) and path.name not in rows:
-                path.unlink()
+            if not OURS.fullmatch(path.name) or path.name in rows:
+                continue
+            if path.is_dir() and not path.is_symlink():
+                raise DamagedError(
+                    f"got a folder at {path}; expected a file, or nothing: move it away"
+                )
+            path.unlink()
         arrays.sync_folder(store.folder / CHECKPOINTS)

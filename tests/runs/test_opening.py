@@ -113,6 +113,15 @@ def test_what_an_interrupted_owner_left_is_removed_and_nothing_else(tmp_path):
     assert (tmp_path / "mine").is_dir()
 
 
+def test_a_folder_in_the_place_of_a_file_to_be_is_refused_with_advice(tmp_path):
+    begin(tmp_path)
+    (tmp_path / "checkpoints" / "5.bin").mkdir()
+    with pytest.raises(runs.DamagedError, match=r"a folder at .*5\.bin.*move it away"):
+        runs.open_run(tmp_path, SPECIFICATION)
+    (tmp_path / "checkpoints" / "5.bin").rmdir()
+    runs.open_run(tmp_path, SPECIFICATION).close()
+
+
 def test_a_database_that_is_gone_takes_no_checkpoints_with_it(tmp_path):
     begin(tmp_path)
     (tmp_path / "run.sqlite").unlink()
