@@ -3,9 +3,10 @@
     specification    what was asked for, a part a row, as JSON
     rungs            who trained in a rung, until which epoch, from whose weights
     hyperparameters  of a member in a rung
+    digests          of the specification and of each rung, to see that they are whole
     records          what members that trained side by side have become
     status           of a member in a record, a column a number
-    metrics          of a member after an epoch, a column a metric
+    metrics          of a member after an epoch of a rung, a column a metric
 
 One process writes, with one connection; its write-ahead log lets others read.
 """
@@ -13,18 +14,20 @@ One process writes, with one connection; its write-ahead log lets others read.
 import os
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from jaxdl.runs import arrays, text
-from jaxdl.runs.errors import RunMismatchError, damaged
+from jaxdl.runs import arrays, digests, text
+from jaxdl.runs.errors import DamagedError, RunMismatchError, damaged
 
 NAME = "run.sqlite"
-FORMAT = 1
+FORMAT = 2
 OLDEST = (3, 37)  # the first with STRICT tables
 SECONDS = 10  # to wait for a lock that another process holds
+MOST_BYTES = 2**26  # of a value or row: what takes more is not read
+MOST_IDS = 2**53  # more than any run makes
 LOGS = ("-wal", "-shm", "-journal")
 # NaN is NULL. `type` tells what SQLite has no type for: true, false, NaN and none.
 SCHEMA = f"""
@@ -38,6 +41,9 @@ CREATE TABLE hyperparameters (
     rung INTEGER, member INTEGER, name TEXT, type TEXT NOT NULL, value ANY,
     PRIMARY KEY (rung, member, name),
     FOREIGN KEY (rung, member) REFERENCES rungs (rung, member)
+) STRICT;
+CREATE TABLE digests (
+    what TEXT, number INTEGER, sha256 TEXT NOT NULL, PRIMARY KEY (what, number)
 ) STRICT;
 CREATE TABLE records (
     id INTEGER PRIMARY KEY AUTOINCREMENT, rung INTEGER NOT NULL,
@@ -53,12 +59,22 @@ CREATE TABLE status (
 ) STRICT;
 CREATE INDEX status_of_member ON status (member);
 CREATE TABLE metrics (
-    member INTEGER, epoch INTEGER, PRIMARY KEY (member, epoch)
+    rung INTEGER, member INTEGER, epoch INTEGER, PRIMARY KEY (rung, member, epoch)
 ) STRICT, WITHOUT ROWID;
 """
+STATEMENTS = SCHEMA.strip().split(";\n")
+INDEXES = ", ".join(f"'{s}'" for s in STATEMENTS if s.startswith("CREATE INDEX"))
+# What computes, in the order in which it can be asked for: views, triggers, virtual
+# tables and indexes that are none of ours; then generated columns.
+FOREIGN = (
+    "SELECT name FROM sqlite_schema WHERE sql NOT LIKE 'CREATE TABLE %' "
+    f"AND sql NOT IN ({INDEXES})",
+    "SELECT c.name FROM sqlite_schema AS t, pragma_table_xinfo(t.name) AS c "
+    "WHERE c.hidden != 0",
+)
 
 
-def create(folder: Path, specification: dict[str, str]) -> None:
+def create(folder: Path, specification: Mapping[str, str]) -> None:
     """Makes the database, whole or not at all."""
     part = folder / f"{NAME}.part"
     for end in ("", *LOGS):
@@ -66,11 +82,9 @@ def create(folder: Path, specification: dict[str, str]) -> None:
     os.close(os.open(part, arrays.WRITE, 0o600))
     with closing(connect(part)) as connection:
         with transaction(connection):
-            for statement in SCHEMA.strip().split(";\n"):
+            for statement in STATEMENTS:
                 connection.execute(statement)
-            connection.executemany(
-                "INSERT INTO specification VALUES (?, ?)", specification.items()
-            )
+            specify(connection, specification)
         connection.execute("PRAGMA journal_mode = WAL")
     os.replace(part, folder / NAME)
     arrays.sync_folder(folder)
@@ -88,9 +102,11 @@ def connect(path: Path, *, mode: str = "mode=rw") -> sqlite3.Connection:
         isolation_level=None, check_same_thread=False,
     )  # fmt: skip
     connection.text_factory = lambda content: content.decode("utf-8", "replace")
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_BYTES)
     try:
-        for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "mmap_size = 0",
-                       "foreign_keys = ON", "synchronous = FULL"):  # fmt: skip
+        for pragma in ("trusted_schema = OFF", "ignore_check_constraints = ON",
+                       "cell_size_check = ON", "mmap_size = 0", "foreign_keys = ON",
+                       "synchronous = FULL"):  # fmt: skip
             connection.execute(f"PRAGMA {pragma}")
     except BaseException:
         connection.close()
@@ -130,20 +146,20 @@ def _checked(folder: Path, mode: str) -> sqlite3.Connection:
 
 
 def _check(folder: Path, connection: sqlite3.Connection) -> None:
-    found = [row[0] for row in connection.execute("PRAGMA quick_check(3)")]
-    if found != ["ok"]:
-        raise damaged(folder, "; ".join(map(str, found)))
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version != FORMAT:
         raise RunMismatchError(
             f"the run in {folder} has format {version}; expected {FORMAT}: use the "
             "version of jaxdl that wrote it, or name another folder"
         )
-    foreign = connection.execute(
-        "SELECT name FROM sqlite_schema WHERE type IN ('trigger', 'view')"
-    ).fetchall()
-    if foreign:
-        raise damaged(folder, f"{foreign[0][0]!r:.80} is none of its tables")
+    for query in FOREIGN:
+        for (name,) in connection.execute(query):
+            raise damaged(folder, f"{name!r:.80} in it is none of its own")
+    found = [row[0] for row in connection.execute("PRAGMA quick_check(3)")]
+    if found != ["ok"]:
+        raise damaged(folder, "; ".join(map(str, found)))
+    specification(folder, connection)
+    last_id(folder, connection)
 
 
 @contextmanager
@@ -188,19 +204,42 @@ def columns(connection: sqlite3.Connection, table: str) -> set[str]:
     return {name for (name,) in found}
 
 
+def specify(connection: sqlite3.Connection, parts: Mapping[str, str]) -> None:
+    """Takes over parts of the specification, as JSON."""
+    connection.executemany(
+        "INSERT OR REPLACE INTO specification VALUES (?, ?)", parts.items()
+    )
+    digests.put(connection, "specification", 0, _parts(connection))
+
+
 def specification(folder: Path, connection: sqlite3.Connection) -> dict[str, Any]:
-    """Returns the parts of the specification."""
-    rows = connection.execute("SELECT part, value FROM specification").fetchall()
+    """Returns the parts of the specification, seen to be those written."""
+    parts = _parts(connection)
     try:
-        return {part: text.loads(value) for part, value in rows}
-    except ValueError as error:
+        digests.check(connection, "specification", 0, parts)
+        return {part: text.loads(value) for part, value in parts.items()}
+    except (ValueError, TypeError, DamagedError) as error:
         raise damaged(folder, f"the specification: {error}") from error
 
 
-def last_id(connection: sqlite3.Connection) -> int:
-    """Returns the highest id that a record ever had, or 0."""
-    found = connection.execute("SELECT MAX(seq) FROM sqlite_sequence").fetchone()[0]
-    return found if isinstance(found, int) else 0
+def _parts(connection: sqlite3.Connection) -> dict[str, Any]:
+    return dict(connection.execute("SELECT part, value FROM specification"))
+
+
+def last_id(folder: Path, connection: sqlite3.Connection) -> int:
+    """Returns the highest id that a record ever had, or 0.
+
+    Raises:
+        DamagedError: it is none.
+    """
+    rows = connection.execute(
+        "SELECT seq FROM sqlite_sequence UNION SELECT id FROM records"
+    )
+    found = [number for (number,) in rows]
+    strange = [x for x in found if type(x) is not int or not 0 <= x < MOST_IDS]
+    if strange:
+        raise damaged(folder, f"the last id is {strange[0]!r:.80}")
+    return max(found, default=0)
 
 
 def problems(connection: sqlite3.Connection) -> list[str]:

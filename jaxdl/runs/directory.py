@@ -2,31 +2,35 @@
 
 It holds `run.json` (what was asked for), `members.csv` (a row a member, best first),
 `curves.npz` (metrics `[members, epochs]`) and `best.npz` (the winner's arrays by path).
-Files appear whole or not at all, `run.json` last: a folder that has it is finished.
+Files appear whole or not at all, `run.json` last: a folder that has it is finished. It
+goes before the others change.
 """
 
 import csv
 import io
 import json
 import os
+import shutil
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from jaxdl.runs.arrays import WRITE
+from jaxdl.runs.arrays import WRITE, sync_folder
 
+LEAST_FREE = 2**20  # bytes
 DATABASE, FINISHED = "run.sqlite", "run.json"
 FILES = ("members.csv", "curves.npz", "best.npz", FINISHED)
 
 
 def claim(path: str | os.PathLike[str]) -> Path:
-    """Returns the folder, made and seen to be writable.
+    """Returns the folder, made for its owner's eyes only and seen to be writable.
 
     Raises:
         FileExistsError: it holds results without the run that they are of.
-        OSError: it cannot be made or written.
+        OSError: it cannot be made or written, or less than 1 MiB is free.
     """
     folder = Path(path)
     known = (folder / DATABASE).exists()
@@ -38,12 +42,14 @@ def claim(path: str | os.PathLike[str]) -> Path:
         )
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_file(folder / ".writable", b"")
-        (folder / ".writable").unlink()
+        tempfile.TemporaryFile(dir=folder).close()
+        free = shutil.disk_usage(folder).free
+        if free < LEAST_FREE:
+            raise OSError(f"{free} bytes are free; expected {LEAST_FREE} at least")
     except OSError as error:
         raise OSError(
             f"cannot write the output folder {folder} ({error}); expected a folder you "
-            "may write to"
+            "may write to, on a disk with free space: name another, or free space"
         ) from error
     return folder
 
@@ -51,6 +57,12 @@ def claim(path: str | os.PathLike[str]) -> Path:
 def is_finished(path: str | os.PathLike[str]) -> bool:
     """Returns whether the folder holds all of a run."""
     return (Path(path) / FINISHED).exists()
+
+
+def unfinish(path: str | os.PathLike[str]) -> None:
+    """Makes a folder one that is not finished."""
+    (Path(path) / FINISHED).unlink(missing_ok=True)
+    sync_folder(Path(path))
 
 
 def write(
@@ -75,6 +87,7 @@ def write(
     folder = Path(path)
     text = io.StringIO()
     csv.writer(text).writerows([table[0], *table[1]])
+    unfinish(folder)
     write_file(folder / "members.csv", text.getvalue().encode())
     write_file(folder / "curves.npz", _npz(curves))
     if best:

@@ -2,16 +2,22 @@
 
 import os
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from jaxdl.runs import owner
+from jaxdl.runs.errors import DamagedError
 from jaxdl.runs.opening import read_run
+from jaxdl.runs.record import Record
 from jaxdl.runs.store import ASIDE, CHECKPOINTS, Store
 
 # From here on two connections that write cannot damage a write-ahead log
 # (sqlite.org/wal.html, "the WAL-reset bug").
 SAFE = (3, 51, 3)
+
+# What members have become: epochs, and whether there are arrays.
+Reached = dict[int, tuple[int, bool]]
 
 
 class Findings(NamedTuple):
@@ -32,12 +38,51 @@ def examine(path: str | os.PathLike[str]) -> Findings:
     try:
         with read_run(folder) as store:
             findings.problems.extend(store.problems())
+            findings.problems.extend(_about_records(store))
             findings.notes.extend(_about_files(folder, store))
     except (OSError, ValueError) as error:
         findings.problems.append(str(error))
     if folder.is_dir():
         findings.notes.extend(_about_process(folder))
     return findings
+
+
+def _about_records(store: Store) -> Iterator[str]:
+    """Says which records are damaged, and what is trained again."""
+    rungs = store.rungs()
+    moved, reached = False, Reached()
+    for number, rung in enumerate(rungs):
+        if rung.parents is not None:
+            moved = True
+            taken = zip(rung.members.tolist(), rung.parents.tolist(), strict=True)
+            reached |= {i: reached[parent] for i, parent in taken if parent in reached}
+        for head, members, one in store.look(number):
+            before = [reached.get(i, (0, True)) for i in members]
+            if isinstance(one, DamagedError):
+                again = _again(members, before, moved=moved)
+                yield f"record {head.id} of rung {number}: {one}; {again}"
+            elif _follows(one, before):
+                reached |= dict.fromkeys(members, (one.until, one.arrays is not None))
+
+
+def _follows(record: Record, before: list[tuple[int, bool]]) -> bool:
+    """Returns whether members go on from before, or start over as that was lost."""
+    return all(
+        record.first == epochs or (record.first == 0 and not kept)
+        for epochs, kept in before
+    )
+
+
+def _again(members: list[int], before: list[tuple[int, bool]], *, moved: bool) -> str:
+    """Says from where members train again: what they have arrays of, or the start.
+
+    Weights that were moved between members cannot be had again from the start.
+    """
+    lost = not all(kept for _, kept in before)
+    if lost and moved:
+        return "its run cannot be gone on with"
+    epoch = 0 if lost else min((epochs for epochs, _ in before), default=0)
+    return f"members {members!r:.200} train again from epoch {epoch}"
 
 
 def _about_files(folder: Path, store: Store) -> list[str]:

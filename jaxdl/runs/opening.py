@@ -2,16 +2,15 @@
 
 import os
 import re
-import shutil
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from jaxdl.runs import arrays, database, owner, text
-from jaxdl.runs.errors import RunMismatchError, damaged, plain
+from jaxdl.runs.directory import claim
+from jaxdl.runs.errors import DamagedError, RunMismatchError, damaged, plain
 from jaxdl.runs.store import CHECKPOINTS, Store
 
-LEAST_FREE = 2**20  # bytes
 SHOWN = 80  # characters of a value in a message
 OURS = re.compile(r"[0-9]+\.bin(\.part)?")
 
@@ -28,33 +27,28 @@ def open_run(
         path: the folder; it is made if it is not there, for its owner's eyes only.
         specification: what was asked for, JSON values by the name of a part. The run
             remembers it.
-        grows: parts, ints, that may be above what they were; the run then remembers
-            these, and its first rung may have more members and epochs.
+        grows: parts, ints, that may be above what they were. When the first rung is
+            entered it may have more members and epochs, and the run remembers these.
 
     Raises:
         RunMismatchError: the folder holds a run of another specification.
         RunOwnedError: a living process writes it.
         DamagedError: its database is not what was written.
         ValueError, TypeError: a value that JSON does not have, such as NaN.
-        OSError: the folder cannot be made or written, or less than 1 MiB is free.
+        OSError: as `claim`; or the database cannot be written.
     """
     asked = {str(part): text.dumps(value) for part, value in specification.items()}
-    folder = Path(path)
+    folder = claim(path)
     with plain(folder):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        free = shutil.disk_usage(folder).free
-        if free < LEAST_FREE:
-            raise OSError(f"{free} bytes are free; expected {LEAST_FREE} at least")
         lock = owner.acquire(folder)
         try:
             _begin(folder, asked)
-            store = Store(folder, lock, grows=bool(grows))
+            store = Store(folder, lock, {part: asked[part] for part in grows})
         except BaseException:
             os.close(lock)
             raise
     try:
         _check_same(store, asked, grows)
-        store.remember({part: asked[part] for part in grows})
         _tidy(store)
     except BaseException:
         store.close()
@@ -100,14 +94,22 @@ def _check_same(store: Store, asked: dict[str, str], grows: Collection[str]) -> 
         part
         for part in parts
         if recorded.get(part) != asked.get(part)
-        and not (part in grows and int(asked[part]) > int(recorded[part]))
+        and not (part in grows and _is_more(part, recorded, asked))
     ]
     if different:
         said = "; ".join(_said(part, recorded, asked) for part in different)
+        more = all(_is_more(part, recorded, asked) for part in different)
         raise RunMismatchError(
             f"the run in {store.folder} has another specification: {said}. Expected "
             "the same: name another folder, or ask for what it was begun with"
+            + (", or extend it (extend=True, --extend)" if more else "")
         )
+
+
+def _is_more(part: str, recorded: dict[str, str], asked: dict[str, str]) -> bool:
+    """Returns whether a part is a count that is above what it was."""
+    old, new = recorded.get(part, ""), asked.get(part, "")
+    return old.isdecimal() and new.isdecimal() and int(new) > int(old)
 
 
 def _said(part: str, recorded: dict[str, str], asked: dict[str, str]) -> str:
@@ -129,6 +131,11 @@ def _tidy(store: Store) -> None:
     with plain(store.folder):
         rows = store.files()
         for path in (store.folder / CHECKPOINTS).iterdir():
-            if OURS.fullmatch(path.name) and path.name not in rows:
-                path.unlink()
+            if not OURS.fullmatch(path.name) or path.name in rows:
+                continue
+            if path.is_dir() and not path.is_symlink():
+                raise DamagedError(
+                    f"got a folder at {path}; expected a file, or nothing: move it away"
+                )
+            path.unlink()
         arrays.sync_folder(store.folder / CHECKPOINTS)

@@ -10,19 +10,19 @@ from jaxdl.runs.record import Rows
 
 STATUS = "FROM status WHERE record = ? ORDER BY position"
 METRICS = """
-FROM status JOIN metrics ON metrics.member = status.member
+FROM status JOIN metrics ON metrics.rung = ? AND metrics.member = status.member
     AND metrics.epoch >= ? AND metrics.epoch < ?
 WHERE status.record = ? ORDER BY metrics.epoch, status.position
 """
 ALONE = """
-DELETE FROM metrics WHERE (member, epoch) IN (
-    SELECT m.member, m.epoch FROM records AS r
+DELETE FROM metrics WHERE (rung, member, epoch) IN (
+    SELECT m.rung, m.member, m.epoch FROM records AS r
     JOIN status AS s ON s.record = r.id
-    JOIN metrics AS m ON m.member = s.member
+    JOIN metrics AS m ON m.rung = r.rung AND m.member = s.member
         AND m.epoch >= r.first AND m.epoch < r.until
     WHERE r.id = ? AND NOT EXISTS (
         SELECT 1 FROM status AS s2 JOIN records AS r2 ON r2.id = s2.record
-        WHERE s2.member = m.member AND r2.id != r.id
+        WHERE s2.member = m.member AND r2.rung = m.rung AND r2.id != r.id
             AND m.epoch >= r2.first AND m.epoch < r2.until
     )
 )
@@ -42,10 +42,10 @@ class Head(NamedTuple):
     sha256: str
 
 
-def rungs(connection: sqlite3.Connection) -> list[int]:
-    """Returns the rungs that have records."""
-    rows = connection.execute("SELECT DISTINCT rung FROM records ORDER BY rung")
-    return [rung for (rung,) in rows]
+def members(connection: sqlite3.Connection, number: int) -> list[int]:
+    """Returns the ids of a record's members, whole or not."""
+    rows = connection.execute(f"SELECT member {STATUS}", (number,))
+    return [member for (member,) in rows]
 
 
 def heads(connection: sqlite3.Connection, rung: int) -> list[Head]:
@@ -72,7 +72,7 @@ def read(connection: sqlite3.Connection, head: Head) -> Rows:
     # A row with nothing but its epoch still counts: the epoch is read and left out.
     curves = connection.execute(
         f"SELECT {', '.join(['metrics.epoch', *metrics])} {METRICS}",
-        (head.first, head.until, head.id),
+        (head.rung, head.first, head.until, head.id),
     ).fetchall()
     return Rows(
         head.rung, head.first, head.until, head.dtypes, head.arrays,
@@ -109,28 +109,10 @@ def insert(connection: sqlite3.Connection, number: int, rows: Rows, kept: bool) 
     metrics = record.names(rows.dtypes, "metrics")
     places = itertools.product(range(rows.first, rows.until), members)
     database.insert(
-        connection, "metrics", ["epoch", "member", *metrics],
-        [(*place, *row)
+        connection, "metrics", ["rung", "epoch", "member", *metrics],
+        [(rows.rung, *place, *row)
          for place, row in zip(places, rows.metrics, strict=True)],
     )  # fmt: skip
-
-
-def check_replaced(connection: sqlite3.Connection, old: int, rows: Rows) -> None:
-    """Checks that all of an earlier record is in the new one.
-
-    Raises:
-        ValueError: it is not, or there is no such record.
-    """
-    found = connection.execute(
-        "SELECT rung, first FROM records WHERE id = ? AND until <= ?", (old, rows.until)
-    ).fetchone()
-    members = connection.execute(f"SELECT member {STATUS}", (old,)).fetchall()
-    if found != (rows.rung, rows.first) or members != [(r[0],) for r in rows.status]:
-        raise ValueError(
-            f"got record {old} to replace; expected one of the same rung, the same "
-            f"members in the same order, from epoch {rows.first} to {rows.until} at "
-            "most"
-        )
 
 
 def has_file(connection: sqlite3.Connection, number: int) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from jaxdl.runs import hyperparameters
+from jaxdl.runs import digests, hyperparameters
 from jaxdl.runs.errors import RunMismatchError
 
 
@@ -43,10 +43,16 @@ def rung_of(
     return Rung(ids, hyperparameters.plain(hparams, ids.size), epochs, from_whom)
 
 
-def write(
-    connection: sqlite3.Connection, number: int, rung: Rung, first: int = 0
+def write(connection: sqlite3.Connection, number: int, rung: Rung) -> None:
+    """Inserts a rung."""
+    _insert(connection, number, rung, first=0)
+    digests.put(connection, "rung", number, rung)
+
+
+def _insert(
+    connection: sqlite3.Connection, number: int, rung: Rung, *, first: int
 ) -> None:
-    """Inserts a rung, or those of its members from position `first` on."""
+    """Inserts the rows of members, at positions from `first` on."""
     ids, n = rung.members.tolist(), len(rung.members)
     parents = [None] * n if rung.parents is None else rung.parents.tolist()
     connection.executemany(
@@ -92,7 +98,8 @@ def grow(
             )
         ],
     )
-    write(connection, number, _part(asked, slice(n, None)), first=n)
+    _insert(connection, number, _part(asked, slice(n, None)), first=n)
+    digests.put(connection, "rung", number, asked)
 
 
 def _part(rung: Rung, rows: slice) -> Rung:
@@ -108,15 +115,16 @@ def read(connection: sqlite3.Connection, number: int) -> Rung | None:
     """Returns a rung, or None if it has not been entered.
 
     Raises:
-        DamagedError, ValueError, TypeError: the rows are no rung.
+        DamagedError, ValueError, TypeError: the rows are not those of a rung that was
+            written.
     """
     found = connection.execute(
         "SELECT member, until, parent FROM rungs WHERE rung = ? ORDER BY position",
         (number,),
     ).fetchall()
-    if not found:
+    if not found and number not in numbers(connection):
         return None
-    members, until, parents = zip(*found, strict=True)
+    members, until, parents = zip(*found, strict=True) if found else ((), (), ())
     columns: hyperparameters.Columns = {}
     for name, kind, value in connection.execute(
         "SELECT h.name, h.type, h.value FROM hyperparameters AS h JOIN rungs AS r "
@@ -124,12 +132,17 @@ def read(connection: sqlite3.Connection, number: int) -> Rung | None:
         (number,),
     ):
         columns.setdefault(name, []).append(hyperparameters.value(kind, value))
-    return rung_of(members, columns, until, None if None in parents else parents)
+    rung = rung_of(members, columns, until, None if set(parents) == {None} else parents)
+    digests.check(connection, "rung", number, rung)
+    return rung
 
 
 def numbers(connection: sqlite3.Connection) -> list[int]:
     """Returns which rungs have been entered."""
-    rows = connection.execute("SELECT DISTINCT rung FROM rungs ORDER BY rung")
+    rows = connection.execute(
+        "SELECT rung FROM rungs UNION SELECT number FROM digests WHERE what = 'rung' "
+        "ORDER BY 1"
+    )
     return [number for (number,) in rows]
 
 

@@ -11,14 +11,14 @@ import os
 import sqlite3
 import threading
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
 from numpy.typing import ArrayLike
 
-from jaxdl.runs import arrays, database, record, records, rungs
+from jaxdl.runs import arrays, database, directory, record, records, rungs
 from jaxdl.runs.errors import DamagedError, damaged, plain
 from jaxdl.runs.record import Record
 from jaxdl.runs.records import Head
@@ -36,18 +36,23 @@ class Store:
     Its methods may be called from several threads.
     """
 
-    def __init__(self, folder: Path, lock: int | None, *, grows: bool = False):
-        """Opens the database of a folder, whose lock is held if it is to be written."""
+    def __init__(
+        self, folder: Path, lock: int | None, grows: Mapping[str, str] | None = None
+    ):
+        """Opens the database of a folder, whose lock is held if it is to be written.
+
+        With its first rung the run may grow to parts of the specification, as JSON.
+        """
         self.folder = folder
         self._owner = lock
-        self._grows = grows  # whether the first rung may be above what it was
+        self._grows = grows
         self._lock = threading.RLock()  # one transaction at a time
         self._litter: set[int] = set()  # ids whose files may be of no row
         with plain(folder):
             self._connection = database.open_database(folder, writes=lock is not None)
             self.specification = database.specification(folder, self._connection)
             # No id is ever used twice, so that a file never changes its meaning.
-            self._ids = itertools.count(database.last_id(self._connection) + 1)
+            self._ids = itertools.count(database.last_id(folder, self._connection) + 1)
 
     def __enter__(self) -> Self:
         return self
@@ -62,17 +67,6 @@ class Store:
             if self._owner is not None:
                 os.close(self._owner)
                 self._owner = None
-
-    def remember(self, specification: Mapping[str, str]) -> None:
-        """Takes over parts of the specification, as JSON."""
-        self._check_writes()
-        with self._lock, plain(self.folder):
-            with database.transaction(self._connection):
-                self._connection.executemany(
-                    "UPDATE specification SET value = ? WHERE part = ?",
-                    [(value, part) for part, value in specification.items()],
-                )
-            self.specification = database.specification(self.folder, self._connection)
 
     def enter(
         self,
@@ -99,16 +93,21 @@ class Store:
         self._check_writes()
         asked = rungs.rung_of(members, hparams, until, parents)
         connection = self._connection
-        with self._lock, plain(self.folder), database.transaction(connection):
-            count, there = len(rungs.numbers(connection)), self._rung(rung)
-            if there is not None and self._grows and count == 1:
-                rungs.grow(connection, rung, there, asked)
-            elif there is not None:
-                rungs.check_same(rung, there, asked)
-            elif rung == count:
-                rungs.write(connection, rung, asked)
-            else:
-                raise ValueError(f"got rung {rung}; expected {count}, the next one")
+        with self._lock, plain(self.folder):
+            with database.transaction(connection):
+                count, there = len(rungs.numbers(connection)), self._rung(rung)
+                if there is not None and self._grows and count == 1:
+                    rungs.grow(connection, rung, there, asked)
+                    directory.unfinish(self.folder)
+                elif there is not None:
+                    rungs.check_same(rung, there, asked)
+                elif rung == count:
+                    rungs.write(connection, rung, asked)
+                else:
+                    raise ValueError(f"got rung {rung}; expected {count}, the next one")
+                if rung == 0 and self._grows:
+                    database.specify(connection, self._grows)
+            self.specification = database.specification(self.folder, connection)
 
     def rungs(self) -> list[Rung]:
         """Returns the rungs: members, hparams, until and parents of each."""
@@ -132,23 +131,21 @@ class Store:
             DamagedError: the database itself is damaged.
             OSError: a file cannot be read.
         """
-        while True:
-            heads, found, wrong = self._heads(rung), [], {}
-            for head in heads:
-                try:
-                    found.append(self._record(head))
-                except DamagedError as error:
-                    wrong[head.id] = error
-            if not wrong or self._set_aside(heads, wrong):
-                return found
+        found = []
+        for head in self._heads(rung):
+            with self._lock:
+                one = self._look(head)
+                if isinstance(one, Record):
+                    found.append(one)
+                elif one is not None:
+                    self._leave_out(head.id, one)
+        return found
 
-    def commit(self, done: Record, replaces: int | None = None) -> int:
+    def commit(self, done: Record) -> int:
         """Keeps a record: when this returns, no crash takes it away.
 
         Args:
             done: the record; NaN is kept, the sign of a metric's zero is not.
-            replaces: id of an earlier record of the same members and rung from the same
-                first epoch, which this one makes superfluous.
 
         Returns:
             Its id.
@@ -168,13 +165,9 @@ class Store:
                 rows = record.with_index(rows, index)
             with self._lock:
                 # A failed transaction may yet be on the disk until the next one is.
-                self._litter |= {number} if replaces is None else {number, replaces}
+                self._litter.add(number)
                 with database.transaction(self._connection):
-                    if replaces is not None:
-                        records.check_replaced(self._connection, replaces, rows)
                     records.insert(self._connection, number, rows, kept)
-                    if replaces is not None:
-                        records.delete(self._connection, replaces)
                 self._sweep()
         return number
 
@@ -193,21 +186,23 @@ class Store:
             self._sweep()
 
     def problems(self) -> list[str]:
-        """Returns what is damaged, in plain words, and changes nothing."""
+        """Returns what SQLite finds in the database, in plain words."""
         with self._lock, plain(self.folder):
-            found = database.problems(self._connection)
-            numbers = records.rungs(self._connection)
-        try:
-            self.rungs()
-        except DamagedError as error:
-            found.append(str(error))
-        for head in itertools.chain.from_iterable(map(self._heads, numbers)):
-            try:
-                self._record(head)
-            except DamagedError as error:
-                if head in self._heads(head.rung):  # it is no other one by now
-                    found.append(f"record {head.id} of rung {head.rung}: {error}")
-        return found
+            return database.problems(self._connection)
+
+    def look(
+        self, rung: int
+    ) -> Iterator[tuple[Head, list[int], Record | DamagedError]]:
+        """Yields each record of a rung, its members, and it or what is wrong with it.
+
+        Nothing is left out or changed.
+        """
+        for head in self._heads(rung):
+            with self._lock, plain(self.folder):
+                members = records.members(self._connection, head.id)
+            one = self._look(head)
+            if one is not None:
+                yield head, members, one
 
     def files(self) -> set[str]:
         """Returns the names of the files in `checkpoints` that a row speaks of."""
@@ -232,6 +227,21 @@ class Store:
         with self._lock, plain(self.folder):
             return records.heads(self._connection, rung)
 
+    def _look(self, head: Head | None) -> Record | DamagedError | None:
+        """Returns a record or what is wrong with it; None if it is gone.
+
+        Its owner may drop its arrays, once, while it is read: then it is read again.
+        """
+        while head is not None:
+            try:
+                return self._record(head)
+            except DamagedError as error:
+                now = {other.id: other for other in self._heads(head.rung)}.get(head.id)
+                if now == head:
+                    return error
+                head = now
+        return None
+
     def _record(self, head: Head) -> Record:
         """Returns a record, verified.
 
@@ -246,19 +256,11 @@ class Store:
             content = arrays.read(path, index) if head.kept else None
         return found._replace(id=head.id, arrays=content)
 
-    def _set_aside(self, heads: list[Head], wrong: dict[int, DamagedError]) -> bool:
-        """Takes damaged records out; False if the records are others by now.
-
-        A reader leaves them, and so does an owner whose thread has just replaced one.
-        """
-        with self._lock:
-            if self._heads(heads[0].rung) != heads:
-                return False
-            for number, error in wrong.items():
-                if self._owner is not None:
-                    self._take_out(number)
-                warnings.warn(LEFT_OUT.format(number, self.folder, error), stacklevel=3)
-        return True
+    def _leave_out(self, number: int, error: DamagedError) -> None:
+        """Takes a damaged record out, or passes it over where this only reads."""
+        if self._owner is not None:
+            self._take_out(number)
+        warnings.warn(LEFT_OUT.format(number, self.folder, error), stacklevel=3)
 
     def _take_out(self, number: int) -> None:
         """Moves a file away, then deletes its row: a file without row would be lost."""

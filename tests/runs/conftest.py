@@ -1,4 +1,4 @@
-"""Folders in memory, where a write costs nothing, and a small disk to fill."""
+"""Folders in memory, where a write costs nothing, a small disk to fill, and a run."""
 
 import os
 import subprocess
@@ -7,6 +7,10 @@ import tempfile
 from pathlib import Path
 
 import pytest
+
+from jaxdl import runs
+from tests.runs.harm import OTHER
+from tests.runs.processes import SPECIFICATION, begin
 
 MEMORY = Path("/dev/shm")
 
@@ -31,3 +35,12 @@ def tmpfs(tmp_path):
         pytest.skip("this system does not let root mount a disk")
     yield folder
     subprocess.run(["umount", folder], check=True)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A run of two records, whose ids are 1 and 2."""
+    begin(tmp_path / "run")
+    with runs.open_run(tmp_path / "run", SPECIFICATION) as store:
+        store.commit(OTHER)
+    return tmp_path / "run"

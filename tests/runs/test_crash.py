@@ -20,6 +20,7 @@ from tests.runs.processes import (
     Fault,
     begin,
     cycle,
+    follow_up,
     record,
     same,
     state,
@@ -78,9 +79,11 @@ def test_a_file_is_on_the_disk_before_its_row_and_goes_after_it(tmp_path, monkey
     journal = Journal()
     journal.install(monkeypatch.setattr)
     with runs.open_run(tmp_path, SPECIFICATION) as store:
-        store.commit(record(4), replaces=1)
-    assert journal.calls[-6:] == [
+        store.commit(record(4))
+        store.drop([1])
+    assert journal.calls[-8:] == [
         ("fsync", "2.bin.part"), ("replace", "2.bin.part"), ("fsync", "checkpoints"),
+        ("execute", "BEGIN IMMEDIATE"), ("execute", "COMMIT"),
         ("execute", "BEGIN IMMEDIATE"), ("execute", "COMMIT"), ("unlink", "1.bin"),
     ]  # fmt: skip
 
@@ -153,26 +156,37 @@ def test_a_run_whose_making_failed_is_made_anew(tmp_path, monkeypatch, kind):
         assert not runs.examine(copy).problems
 
 
+def replace(store, done):
+    """Adds a record, then drops those before it."""
+    olds = [one.id for one in store.records(0)]
+    store.commit(done)
+    store.drop(olds)
+
+
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_the_same_store_goes_on_after_an_error_at_any_call(
     tmp_path, monkeypatch, after
 ):
     begin(tmp_path)
     with runs.open_run(tmp_path, SPECIFICATION) as store:
-        connection, old = store._connection, 1
+        connection, expected = store._connection, [record()]
         for n in range(1, 60):
             fault = Fault(n, raising(FULL), after=after)
             with monkeypatch.context() as patch:
                 fault.install(patch.setattr)
                 patch.setattr(store, "_connection", Fragile(connection, fault))
                 with suppress(OSError):
-                    store.commit(record(seed=n), replaces=old)
-            (found,) = store.records(0)
-            assert same(found, record(seed=n)) or found.id == old
-            old = store.commit(record(seed=100 + n), replaces=found.id)
-            (found,) = store.records(0)
-            assert same(found, record(seed=100 + n))
-            assert os.listdir(tmp_path / "checkpoints") == [f"{old}.bin"]
+                    replace(store, follow_up(2 * n))
+            found = store.records(0)
+            if len(found) > len(expected):
+                expected.append(follow_up(2 * n))
+            assert all(same(a, b) for a, b in zip(found, expected, strict=True))
+            assert found[-1].arrays or found[-2].arrays
+            expected.append(follow_up(2 * n + 1))
+            replace(store, expected[-1])
+            found = store.records(0)
+            assert all(same(a, b) for a, b in zip(found, expected, strict=True))
+            assert os.listdir(tmp_path / "checkpoints") == [f"{found[-1].id}.bin"]
             if fault.left > 0:
                 break
         assert n > 15
@@ -227,14 +241,15 @@ def test_a_full_disk_keeps_what_was_acknowledged_and_goes_on_when_freed(tmpfs, s
 def test_the_same_store_goes_on_when_a_full_disk_is_freed(tmpfs):
     with runs.open_run(tmpfs / "run", SPECIFICATION) as store:
         store.enter(0, MEMBERS, HPARAMS, 4)
-        old = store.commit(record())
-        for seed in range(1, 20):
-            filler, left = tmpfs / "filler", 4096 * seed
+        store.commit(record())
+        for k in range(1, 20):
+            filler, left, before = tmpfs / "filler", 4096 * k, len(store.records(0))
             filler.write_bytes(bytes(shutil.disk_usage(tmpfs).free - left))
             with suppress(OSError):
-                old = store.commit(record(seed=seed), replaces=old)
-            (found,) = store.records(0)
-            assert found.id == old
+                replace(store, follow_up(2 * k))
+            found = store.records(0)
+            assert len(found) == before or same(found[before], follow_up(2 * k))
             filler.unlink()
-            old = store.commit(record(seed=-seed % 97), replaces=old)
-            assert os.listdir(store.folder / "checkpoints") == [f"{old}.bin"]
+            replace(store, follow_up(2 * k + 1))
+            (number,) = [r.id for r in store.records(0) if r.arrays is not None]
+            assert os.listdir(store.folder / "checkpoints") == [f"{number}.bin"]

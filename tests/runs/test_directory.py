@@ -4,6 +4,10 @@ import csv
 import io
 import json
 import os
+import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -56,6 +60,25 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path):
     assert (tmp_path / "file").read_text() == "mine"
 
 
+def test_a_folder_is_claimed_by_many_at_once(tmp_path):
+    def work():
+        for _ in range(300):
+            runs.claim(tmp_path / "run")
+
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(work) for _ in range(4)]:
+            done.result()
+    assert not list((tmp_path / "run").iterdir())
+
+
+def test_a_disk_without_space_is_refused_within_a_second(tmpfs):
+    (tmpfs / "filler").write_bytes(bytes(shutil.disk_usage(tmpfs).free - 4096))
+    start = time.monotonic()
+    with pytest.raises(OSError, match="bytes are free; expected 1048576 at least"):
+        runs.claim(tmpfs / "run")
+    assert time.monotonic() - start < 1
+
+
 def test_a_write_that_fails_leaves_the_folder_unfinished_and_free(
     tmp_path, monkeypatch
 ):
@@ -71,7 +94,23 @@ def test_a_write_that_fails_leaves_the_folder_unfinished_and_free(
     write(tmp_path)
 
 
-@pytest.mark.parametrize("name", [".writable", "members.csv", "run.json"])
+def test_a_run_whose_results_are_written_anew_is_not_finished_meanwhile(
+    tmp_path, monkeypatch
+):
+    write(tmp_path)
+    replace, there = Path.replace, []
+
+    def replaced(part, path):
+        there.append(runs.is_finished(tmp_path))
+        return replace(part, path)
+
+    (tmp_path / "run.sqlite").touch()
+    monkeypatch.setattr(Path, "replace", replaced)
+    write(tmp_path, value=2.0)
+    assert there == [False] * 4 and runs.is_finished(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["members.csv", "run.json"])
 def test_nothing_is_written_through_a_link(tmp_path, name):
     (tmp_path / "precious").write_text("mine")
     (tmp_path / f"{name}.part").symlink_to("precious")

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from jaxdl import runs
-from tests.runs.processes import SPECIFICATION, begin
+from tests.runs.processes import SPECIFICATION, begin, follow_up, record
 
 
 @pytest.fixture
@@ -37,6 +37,54 @@ def test_damaged_arrays_are_a_problem_and_stay(folder):
     (problem,) = runs.examine(folder).problems
     assert problem.startswith("record 1 of rung 0: got 5 bytes at")
     assert contents(folder) == before and not (folder / "damaged").exists()
+
+
+def test_it_says_who_trains_again_and_from_where(folder):
+    with runs.open_run(folder, SPECIFICATION) as store:
+        for k in (1, 2, 3):
+            store.commit(follow_up(k))
+        store.drop([2])
+    for number in (1, 3, 4):
+        (folder / "checkpoints" / f"{number}.bin").unlink()
+        expected = {1: ["0"], 3: ["0", "0"], 4: ["0", "0", "0"]}[number]
+        found = runs.examine(folder).problems
+        assert [p.rpartition("; ")[2] for p in found] == [
+            f"members [0, 1] train again from epoch {epoch}" for epoch in expected
+        ]
+
+
+def test_who_has_started_over_goes_on_from_there(folder):
+    with runs.open_run(folder, SPECIFICATION) as store:
+        store.drop([1])
+        store.commit(record())
+        store.commit(follow_up(1))
+    (folder / "checkpoints" / "3.bin").unlink()
+    (problem,) = runs.examine(folder).problems
+    assert problem.endswith("; members [0, 1] train again from epoch 2")
+
+
+def test_who_trains_again_goes_on_from_the_arrays_before(folder):
+    with runs.open_run(folder, SPECIFICATION) as store:
+        store.commit(follow_up(1))
+        store.commit(follow_up(2))
+        store.drop([1])
+    (folder / "checkpoints" / "3.bin").unlink()
+    (problem,) = runs.examine(folder).problems
+    assert problem.endswith("; members [0, 1] train again from epoch 3")
+
+
+def test_weights_that_were_moved_are_had_again_while_what_they_came_from_is_there(
+    folder,
+):
+    with runs.open_run(folder, SPECIFICATION) as store:
+        store.enter(1, [2], {}, 4, parents=[0])
+        store.commit(record(4, first=2, rung=1, members=(2,)))
+        (folder / "checkpoints" / "2.bin").unlink()
+        (problem,) = runs.examine(folder).problems
+        assert problem.endswith("; members [2] train again from epoch 2")
+        store.drop([1])
+    (problem,) = runs.examine(folder).problems
+    assert problem.endswith("; its run cannot be gone on with")
 
 
 def test_files_of_no_record_and_files_set_aside_are_noted(folder):

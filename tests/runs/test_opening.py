@@ -11,7 +11,7 @@ import time
 import pytest
 
 from jaxdl import runs
-from jaxdl.runs import text
+from jaxdl.runs import digests, text
 from tests.runs import processes
 from tests.runs.processes import SPECIFICATION, begin, record, same
 
@@ -81,11 +81,19 @@ def test_a_specification_that_is_no_json_is_refused(tmp_path, value):
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("value", ["NaN", "-Infinity", "1e999", "{", "[" * 10_000, "x"])
-def test_a_specification_that_became_no_json_is_damage(tmp_path, value):
+@pytest.mark.parametrize(
+    ("value", "signed"),
+    [("2", False), *((x, True) for x in
+     ["NaN", "-Infinity", "1e999", "{", "[" * 10_000, "x"])],
+)  # fmt: skip
+def test_a_specification_that_became_another_or_no_json_is_damage(
+    tmp_path, value, signed
+):
     runs.open_run(tmp_path, {"part": 1}).close()
     with sqlite3.connect(tmp_path / "run.sqlite") as connection:
         connection.execute("UPDATE specification SET value = ?", (value,))
+        if signed:
+            digests.put(connection, "specification", 0, {"part": value})
     connection.close()
     for opened in (lambda: runs.open_run(tmp_path, {"part": 1}),
                    lambda: runs.read_run(tmp_path)):  # fmt: skip
@@ -103,6 +111,15 @@ def test_what_an_interrupted_owner_left_is_removed_and_nothing_else(tmp_path):
         assert sorted(os.listdir(tmp_path / "checkpoints")) == ["1.bin", "notes.txt"]
         assert same(store.records(0)[0], record())
     assert (tmp_path / "mine").is_dir()
+
+
+def test_a_folder_in_the_place_of_a_file_to_be_is_refused_with_advice(tmp_path):
+    begin(tmp_path)
+    (tmp_path / "checkpoints" / "5.bin").mkdir()
+    with pytest.raises(runs.DamagedError, match=r"a folder at .*5\.bin.*move it away"):
+        runs.open_run(tmp_path, SPECIFICATION)
+    (tmp_path / "checkpoints" / "5.bin").rmdir()
+    runs.open_run(tmp_path, SPECIFICATION).close()
 
 
 def test_a_database_that_is_gone_takes_no_checkpoints_with_it(tmp_path):
@@ -136,9 +153,9 @@ def test_a_folder_without_run_is_not_read(tmp_path):
 def test_a_run_of_another_format_is_refused(tmp_path):
     begin(tmp_path)
     connection = sqlite3.connect(tmp_path / "run.sqlite")
-    connection.execute("PRAGMA user_version = 2")
+    connection.execute("PRAGMA user_version = 1")
     connection.close()
-    with pytest.raises(runs.RunMismatchError, match="has format 2; expected 1"):
+    with pytest.raises(runs.RunMismatchError, match="has format 1; expected 2"):
         runs.read_run(tmp_path)
 
 
@@ -154,7 +171,7 @@ def test_a_folder_that_cannot_be_made_or_written_is_refused(
             raise OSError(errno.EROFS, "Read-only file system", path)
 
         monkeypatch.setattr(os, "open", refused)
-    with pytest.raises(OSError, match="cannot use the run's folder"):
+    with pytest.raises(OSError, match="cannot write the output folder"):
         runs.open_run(folder.get(kind, tmp_path / "run"), SPECIFICATION)
     assert (tmp_path / "file").read_text() == "mine"
 
@@ -174,7 +191,7 @@ def test_a_run_on_a_disk_that_cannot_be_written_is_read(tmpfs):
         assert same(store.records(0)[0], record())
     assert not runs.examine(tmpfs).problems
     start = time.monotonic()
-    with pytest.raises(OSError, match="cannot use the run's folder"):
+    with pytest.raises(OSError, match="cannot write the output folder"):
         runs.open_run(tmpfs, SPECIFICATION)
     assert time.monotonic() - start < 1
 

@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 
 from jaxdl import runs
-from tests.runs.processes import HPARAMS, MEMBERS, SPECIFICATION, begin, record, same
+from tests.runs.processes import (
+    HPARAMS,
+    MEMBERS,
+    SPECIFICATION,
+    begin,
+    follow_up,
+    record,
+    same,
+)
 
 NAN, INF = float("nan"), float("inf")
 
@@ -159,20 +167,10 @@ def test_a_record_that_does_not_fit_is_refused_and_the_store_goes_on(store, chan
 
 def test_names_that_mean_something_in_sql_are_names(store):
     names = ["select", "order", "group", "rowid", "id", "_", "x" * 64]
-    done = record()._replace(columns={name: np.arange(2) for name in names})
-    done = done._replace(metrics={name: np.ones((2, 2)) for name in names})
-    store.commit(done, replaces=1)
-    assert same(store.records(0)[0], done)
-
-
-def test_a_replaced_record_goes_with_its_file_and_its_metrics_stay(store):
-    number = store.commit(record(4), replaces=1)
-    (found,) = store.records(0)
-    assert same(found, record(4)) and found.id == number
-    assert os.listdir(store.folder / "checkpoints") == [f"{number}.bin"]
-    assert query(store, "SELECT id FROM records") == [(number,)]
-    counts = query(store, "SELECT member, COUNT(dev_error) FROM metrics GROUP BY 1")
-    assert counts == [(0, 4), (1, 4)]
+    done = record(members=(2,))._replace(columns={n: np.arange(1) for n in names})
+    done = done._replace(metrics={name: np.ones((2, 1)) for name in names})
+    store.commit(done)
+    assert same(store.records(0)[1], done)
 
 
 def test_metrics_are_there_as_long_as_a_record_covers_them(store):
@@ -189,22 +187,24 @@ def test_metrics_are_there_as_long_as_a_record_covers_them(store):
     assert query(store, "SELECT * FROM metrics, status") == []
 
 
-@pytest.mark.parametrize(
-    ("done", "replaces"),
-    [(record(1), 1), (record(4, members=(1, 0)), 1), (record(4, members=(0,)), 1),
-     (record(4), 9), (record(4)._replace(first=1, metrics={}), 1)],
-    ids=["shorter", "order", "fewer", "unknown", "later"],
-)  # fmt: skip
-def test_only_a_record_that_is_contained_is_replaced(store, done, replaces):
-    with pytest.raises(ValueError, match=f"got record {replaces} to replace"):
-        store.commit(done, replaces=replaces)
-    assert [r.id for r in store.records(0)] == [1]
+def test_epochs_trained_again_in_a_later_rung_leave_what_was_before(store):
+    store.commit(record(4))
+    store.enter(1, [0, 1], {}, 4, parents=[2, 2])
+    again = record(4, rung=1, first=1, seed=3)
+    store.commit(again)
+    assert all(map(same, store.records(0), (record(), record(4))))
+    assert same(store.records(1)[0], again)
+    (store.folder / "checkpoints" / "3.bin").unlink()
+    with pytest.warns(UserWarning, match="left out"):
+        assert store.records(1) == []
+    assert len(store.records(0)) == 2
+    assert query(store, "SELECT COUNT(*) FROM metrics") == [(8,)]
 
 
 def test_a_dropped_record_keeps_its_rows_and_loses_its_file(store):
     store.drop([1])
     (found,) = store.records(0)
-    assert same(found, record()._replace(arrays=None)) and found.arrays is None
+    assert same(found, record()) and found.arrays is None
     assert not os.listdir(store.folder / "checkpoints")
     store.drop([1, 99])
 
@@ -223,18 +223,20 @@ def test_members_commit_from_several_threads(store):
     store.enter(1, range(80), {}, 4)
 
     def work(first):
-        old = None
+        olds = []
         for until in (1, 2, 3):
             done = record(until, rung=1, members=(first, first + 1), seed=first)
-            old = store.commit(done, replaces=old)
+            new = store.commit(done)
+            store.drop(olds)
+            olds = [new]
 
     threads = [threading.Thread(target=work, args=(k,)) for k in range(0, 80, 2)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    found = {r.members[0].item(): r for r in store.records(1)}
-    assert len(found) == 40
+    found = {r.members[0].item(): r for r in store.records(1) if r.arrays is not None}
+    assert len(found) == 40 and len(store.records(1)) == 120
     for first, one in found.items():
         members = (first, first + 1)
         assert same(one, record(3, rung=1, members=members, seed=first))
@@ -254,6 +256,24 @@ def test_a_reader_writes_nothing(store):
             with runs.errors.plain(store.folder):
                 reader._connection.execute("DELETE FROM records")
     assert same(store.records(0)[0], record())
+
+
+def test_a_reader_reads_a_record_once_more_only_if_it_has_changed(store, monkeypatch):
+    for k in range(1, 9):
+        store.commit(follow_up(k))
+    read, paths = runs.arrays.read, []
+
+    def drops_the_next(path, index):
+        paths.append(path.name)
+        store.drop([len(paths) + 1])
+        return read(path, index)
+
+    with runs.read_run(store.folder) as reader:
+        monkeypatch.setattr(runs.arrays, "read", drops_the_next)
+        found = reader.records(0)
+    assert all(map(same, found, (record(), *map(follow_up, range(1, 9)))))
+    assert [r.arrays is not None for r in found] == [True] + [False] * 8
+    assert paths == [f"{k}.bin" for k in range(1, 10)]
 
 
 def test_all_is_private(store):

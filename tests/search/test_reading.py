@@ -13,6 +13,7 @@ import pytest
 
 import jaxdl as dl
 from jaxdl import nn, optim, runs
+from jaxdl.runs import digests
 from jaxdl.search import engine, read_result
 from jaxdl.search.keep import Keeper
 from tests.search.kept import SPACE, cut_after, damage, same, small, sweep
@@ -32,6 +33,8 @@ def test_a_hostile_specification_is_refused(recipe, space, digits, tmp_path):
                     "UPDATE specification SET value = ? WHERE part = ?",
                     (json.dumps(junk), part),
                 )
+                signed = parts | {part: json.dumps(junk)}
+                digests.put(database, "specification", 0, signed)
                 database.commit()
                 # Either nobody reads the part, or it is refused in plain words.
                 with contextlib.suppress(OSError, runs.RunMismatchError):
@@ -39,6 +42,7 @@ def test_a_hostile_specification_is_refused(recipe, space, digits, tmp_path):
             database.execute(
                 "UPDATE specification SET value = ? WHERE part = ?", (value, part)
             )
+            digests.put(database, "specification", 0, parts)
             database.commit()
     assert read_result(tmp_path, recipe).status.tolist() == ["finished"] * 2
 
