@@ -207,7 +207,9 @@ def columns(connection: sqlite3.Connection, table: str) -> set[str]:
 def specify(connection: sqlite3.Connection, parts: Mapping[str, str]) -> None:
     """Takes over parts of the specification, as JSON."""
     connection.executemany(
-        "INSERT OR REPLACE INTO specification VALUES (?, ?)", parts.items()
+        "INSERT INTO specification VALUES (?, ?) "
+        "ON CONFLICT (part) DO UPDATE SET value = excluded.value",  # in its place
+        parts.items(),
     )
     digests.put(connection, "specification", 0, _parts(connection))
 
