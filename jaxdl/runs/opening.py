@@ -45,7 +45,7 @@ def open_run(
             _begin(folder, asked)
             store = Store(folder, lock, {part: asked[part] for part in grows})
         except BaseException:
-            os.close(lock)
+            owner.release(lock)
             raise
     try:
         _check_same(store, asked, grows)

@@ -18,11 +18,12 @@ NAME = "owner"
 CAREFULLY = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 # Who looks whether a run is owned holds the lock for a moment.
 WAITS = (0.05, 0.05, 0.0)
+_held: set[int] = set()  # the locks of this process
 FAR = 2**30  # a byte beyond the text: Windows forbids others to read a locked one
 
 
 def acquire(folder: Path) -> int:
-    """Returns the file that holds the lock, until it is closed.
+    """Returns the file that holds the lock, until it is released.
 
     Raises:
         RunOwnedError: another process holds it.
@@ -33,6 +34,7 @@ def acquire(folder: Path) -> int:
         for wait in WAITS:
             if _lock(file):
                 _sign(file)
+                _held.add(file)
                 return file
             time.sleep(wait)
         raise RunOwnedError(
@@ -42,6 +44,23 @@ def acquire(folder: Path) -> int:
     except BaseException:
         os.close(file)
         raise
+
+
+def release(file: int) -> None:
+    """Gives a lock free; a child of its owner has none to give."""
+    if file in _held:
+        _held.remove(file)
+        os.close(file)
+
+
+def _release_all() -> None:
+    for file in tuple(_held):
+        release(file)
+
+
+# A fork shares the lock, and would keep it when its owner has ended.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_release_all)
 
 
 def is_owned(folder: Path) -> bool:

@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from numpy.typing import ArrayLike
 
-from jaxdl.runs import arrays, database, directory, record, records, rungs
+from jaxdl.runs import arrays, database, directory, owner, record, records, rungs
 from jaxdl.runs.errors import DamagedError, damaged, plain
 from jaxdl.runs.record import Record
 from jaxdl.runs.records import Head
@@ -65,7 +65,7 @@ class Store:
         with self._lock, plain(self.folder):
             self._connection.close()
             if self._owner is not None:
-                os.close(self._owner)
+                owner.release(self._owner)
                 self._owner = None
 
     def enter(

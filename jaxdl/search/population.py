@@ -106,6 +106,8 @@ class Population:
             again = first == 0 and all(map(self._is_lost, ids))
             if again or (self.epochs[ids] == first).all():
                 forgotten += self.record([block])
+            else:
+                forgotten.append(block)
         return forgotten
 
     def record(self, trained: list[Trained]) -> list[Trained]:

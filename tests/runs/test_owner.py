@@ -41,6 +41,19 @@ def test_the_lock_of_a_process_that_was_killed_is_free(tmp_path, other):
         assert owner.identity(tmp_path).startswith(f"process {os.getpid()} on ")
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_child_does_not_keep_the_lock_of_an_owner_that_has_ended(tmp_path):
+    task = [sys.executable, processes.__file__, "leave_child", tmp_path]
+    with subprocess.Popen(task, stdout=subprocess.PIPE) as ended:
+        child = int(ended.stdout.readline())
+        try:
+            assert ended.wait() == 0
+            os.kill(child, 0)  # it lives
+            assert not owner.is_owned(tmp_path)
+        finally:
+            os.kill(child, signal.SIGKILL)
+
+
 def test_the_same_process_is_no_second_owner(tmp_path):
     with runs.open_run(tmp_path, SPECIFICATION):
         with pytest.raises(runs.RunOwnedError, match=f"process {os.getpid()} on"):
@@ -75,7 +88,7 @@ def test_a_link_in_the_place_of_the_lock_is_not_followed(tmp_path):
 
 def test_who_looks_whether_there_is_an_owner_does_not_keep_one_out(tmp_path):
     file = owner.acquire(tmp_path)
-    os.close(file)
+    owner.release(file)
     assert not owner.is_owned(tmp_path)
     assert not owner.is_owned(tmp_path / "nowhere")
-    os.close(owner.acquire(tmp_path))
+    owner.release(owner.acquire(tmp_path))

@@ -59,6 +59,19 @@ def test_the_state_before_a_damaged_one_is_gone_on_from(
     assert [(b.first, b.until) for b in blocks] == [(3, 4)]
 
 
+def test_what_follows_a_damaged_state_leaves_the_disk(
+    recipe, space, digits, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(engine, "KEEP_SECONDS", 0.0)
+    first = sweep(recipe, space, digits, run_dir=tmp_path, members=2)
+    files = tmp_path / "checkpoints"
+    assert {p.name for p in files.iterdir()} == {"3.bin", "4.bin"}
+    damage(files / "3.bin")
+    with pytest.warns(UserWarning, match="left out"):
+        same(first, sweep(recipe, space, digits, run_dir=tmp_path, members=2))
+    assert {p.name for p in files.iterdir()} == {"7.bin", "8.bin"}
+
+
 def test_who_starts_over_and_is_cut_short_goes_on_from_there(
     recipe, space, digits, tmp_path, monkeypatch
 ):
