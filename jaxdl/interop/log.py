@@ -32,8 +32,8 @@ class Run(NamedTuple):
     hparams: dict[str, PlainValue]  # those that apply; none of a quantile
     epochs: list[Point]
     kept: Point  # `kept/dev_error` and such, of the epoch whose weights are kept
-    # finished, stopped (by its patience), diverged, cut short (by the search, or it
-    # still trains), or, of what is no member, quantile
+    # finished, stopped (by its patience), diverged, cut short (by the search), running
+    # (it still trains), or, of what is no member, quantile
     status: str
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from jaxdl.interop.extras import library
 from jaxdl.interop.log import Logger, Run
 
-STATUS = {"diverged": "FAILED", "cut short": "KILLED"}  # else FINISHED
+STATUS = {"diverged": "FAILED", "cut short": "KILLED"}
 LONGEST = 200  # letters of a parameter's name; MLflow takes 250
 
 
@@ -26,7 +26,7 @@ def mlflow(
     Each call makes a run for the sweep and, below it, a run for each that is given. A
     metric's step is its epoch, from 1; `kept/dev_error` and such are those of the epoch
     whose weights are kept. A run that diverged has failed, one that the search cut
-    short was killed, and the tag `status` says which.
+    short was killed; the tag `status` says which.
 
     Parameters have the names of the hyperparameters, with `_` for what MLflow does not
     take in a name.
@@ -86,7 +86,8 @@ def _write(client: Any, experiment: str, parent: str, run: Run) -> None:
     keys = zip(_keys(run.hparams), run.hparams.values(), strict=True)
     params = [Param(key, str(value)) for key, value in keys]
     client.log_batch(made, metrics=metrics, params=params)
-    client.set_terminated(made, STATUS.get(run.status, "FINISHED"))
+    if run.status != "running":
+        client.set_terminated(made, STATUS.get(run.status, "FINISHED"))
 
 
 def _keys(names: Iterable[str]) -> list[str]:

@@ -19,9 +19,9 @@ def optuna_study(storage: Any, name: str, space: Any) -> Logger:
 
     Each run is a trial with the dev error of the epoch whose weights are kept for its
     value and that of each epoch, from 1, for its intermediate values. One that diverged
-    has failed, one that the search cut short was pruned. The other metrics and what the
-    space has no distribution for are attributes of the trial, and so is the run's name.
-    Names and scales are those of `optuna_search`.
+    has failed; one that the search cut short, or that still trains, was pruned. The
+    other metrics and what the space has no distribution for are attributes of the
+    trial, and so is the run's name. Names and scales are those of `optuna_search`.
 
     Args:
         storage: the path of a journal, which is the faster; a URL such as
@@ -86,7 +86,8 @@ def _trial(optuna: Any, leaf_of: dict[str, Any], run: Run) -> Any:
         named, distributions[named] = parameter(name, leaf)
         params[named] = _value(name, leaf, value)
     error = run.kept[1].get("kept/dev_error")
-    ended = "PRUNED" if run.status == "cut short" else "COMPLETE"
+    short = run.status in ("cut short", "running")  # no trial of a storage goes on
+    ended = "PRUNED" if short else "COMPLETE"
     return optuna.trial.create_trial(
         state=optuna.trial.TrialState["FAIL" if error is None else ended],
         value=error,

@@ -70,10 +70,7 @@ def specify(
             None if x is None else [list(x.shape), str(x.dtype)] for x in data.train
         ],
         "device": _device(),
-        "versions": {
-            name: importlib.metadata.version(package)
-            for name, package in PACKAGES.items()
-        },
+        "versions": {name: _version(package) for name, package in PACKAGES.items()},
         "flags": {
             "jax_threefry_partitionable": partitionable,
             "XLA_FLAGS": _xla_flags(),
@@ -110,6 +107,14 @@ def _xla_flags() -> list[str]:
     """Returns those of this process but the number of devices, which changes no bit."""
     flags = os.environ.get("XLA_FLAGS", "").split()
     return sorted(flag for flag in flags if "device_count" not in flag)
+
+
+def _version(package: str) -> str | None:
+    """Returns the version of a package, None of one that runs where it lies."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def _kind(leaf: Any, traced: jax.ShapeDtypeStruct | None) -> dict[str, Any]:
