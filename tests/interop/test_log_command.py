@@ -76,7 +76,7 @@ def test_a_sweep_that_goes_on_is_logged_as_far_as_it_is(run_dir, meanwhile, resu
     for run in meanwhile:
         assert run.epochs == now[run.name].epochs[:1]
         assert run.hparams == now[run.name].hparams
-        assert (run.status, now[run.name].status) == ("cut short", "finished")
+        assert (run.status, now[run.name].status) == ("running", "finished")
 
 
 def test_tensorboard_has_the_best_in_a_folder_of_the_run_s_name(main, tmp_path, result):
