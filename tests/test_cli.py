@@ -491,6 +491,7 @@ def test_what_a_run_does_not_have_is_not_exported(capsys, tmp_path):
     with sqlite3.connect(tmp_path / "run" / "run.sqlite") as database:
         for table in ("records", "hyperparameters", "rungs"):  # as before the last rung
             database.execute(f"DELETE FROM {table} WHERE rung = 1")
+        database.execute("DELETE FROM digests WHERE what = 'rung' AND number = 1")
     database.close()
     for file, member, message in (
         ("small.py", "15", "got member 15, which has not trained yet"),
