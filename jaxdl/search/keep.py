@@ -19,6 +19,7 @@ from jaxdl.search.rungs import Rung, pick
 from jaxdl.train import Outline, Structure, begin, flatten, kept
 
 COLUMNS = ("fate", "stopped_at", "steps", "kept_epoch")
+METRICS = {"train_loss", "train_error", "dev_loss", "dev_error"}
 
 
 class Keeper:
@@ -104,10 +105,11 @@ class Keeper:
         first, until = (np.full(len(at), x) for x in (record.first, record.until))
         hparams = pick(rung.hparams, at)
         found = groups(self.space, hparams, record.members, first, until, self.variants)
-        if at.min() < 0 or len(found) != 1 or set(record.columns) != set(COLUMNS):
+        names = set(record.columns), set(record.metrics)
+        if at.min() < 0 or len(found) != 1 or names != (set(COLUMNS), METRICS):
             raise runs.DamagedError(
-                f"record {record.id} of the run is of members {record.members.tolist()}"
-                ", which no block of this sweep has together"
+                f"record {record.id} of the run, of members {record.members.tolist()}, "
+                "is none that a block of this sweep leaves"
             )
         carried = self._carried(found[0].structure, record)
         params, state, _ = kept(*carried) if carried else (None, None, None)

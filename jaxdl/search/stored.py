@@ -39,7 +39,7 @@ from jaxdl.train import (
 REFUSED = (
     AttributeError, LookupError, OverflowError, RecursionError, TypeError, ValueError,
 )  # fmt: skip
-MOST_VALUES = 2**28  # of a metric; what says more is refused
+MOST_VALUES = 2**26  # of a metric; what says more is refused
 
 
 Tree = Callable[[Mapping[str, Any]], Any]  # from leaves by name

@@ -9,7 +9,7 @@ import pytest
 
 import jaxdl as dl
 from jaxdl import runs
-from jaxdl.search import read_result
+from jaxdl.search import keep, read_result
 from tests.search.kept import SPACE, same, small, sweep
 
 
@@ -122,3 +122,12 @@ def test_a_second_process_is_refused_with_the_first_ones_name(
         with pytest.raises(runs.RunOwnedError, match=str(os.getpid())):
             sweep(recipe, space, digits, run_dir=tmp_path, members=2, epochs=1)
         assert read_result(tmp_path, recipe).member(0).status == "finished"
+
+
+def test_a_record_with_other_metrics_than_a_sweep_s_is_refused(
+    digits, tmp_path, monkeypatch
+):
+    sweep(small, SPACE, digits, run_dir=tmp_path, members=2, epochs=1)
+    monkeypatch.setattr(keep, "METRICS", keep.METRICS - {"dev_loss"})
+    with pytest.raises(runs.DamagedError, match="none that a block of this sweep"):
+        read_result(tmp_path, small)
