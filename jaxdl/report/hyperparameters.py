@@ -132,7 +132,7 @@ def importance(result: SweepResult) -> "Figure":
     Source: see `diagnose.importance`.
     """
     try:
-        found = _importance(result)
+        found = importance_of(result)
     except ValueError as error:
         return message(f"importance cannot be told: {error}")
     names = [*found.shares][::-1]
@@ -150,6 +150,20 @@ def importance(result: SweepResult) -> "Figure":
     doubt = ": too little to rely on" if explained < 0.5 else ""
     tidy(axes, f"explained of the variance of the dev error: {explained:.0%}{doubt}")
     return drawn
+
+
+def importance_of(result: SweepResult) -> diagnose.Importance:
+    """Returns the importance for dev errors after the same number of epochs.
+
+    Raises:
+        ImportError: scikit-learn is missing.
+        ValueError: a search trained members for different numbers of epochs, which the
+            error then depends on, or as `diagnose.importance`.
+    """
+    epochs = result.metrics["dev_error"].shape[1]
+    if not all((rung.until == epochs).all() for rung in result.rungs):
+        raise ValueError("the search trained members for different numbers of epochs")
+    return diagnose.importance(result.configurations(), result.mean()["dev_error"])
 
 
 def cells(scale: Scale) -> NDArray[Any]:
@@ -229,10 +243,6 @@ def _cells(
     bar.ax.set_ylim(errors.low, errors.high)
 
 
-def _importance(result: SweepResult) -> diagnose.Importance:
-    return diagnose.importance(result.configurations(), result.mean()["dev_error"])
-
-
 def _partner(name: str, names: list[str], scales: dict[str, Scale]) -> str:
     """Returns the first of the others that applies where a hyperparameter does."""
     others = [other for other in names if other != name]
@@ -243,7 +253,7 @@ def _partner(name: str, names: list[str], scales: dict[str, Scale]) -> str:
 
 def _by_importance(result: SweepResult, scales: dict[str, Scale]) -> list[str]:
     try:
-        shares = _importance(result).shares
+        shares = importance_of(result).shares
     except (ImportError, ValueError):  # no scikit-learn, or too few members to tell
         return [*scales]
     return [name for name in [*shares, *scales] if name in scales]

@@ -174,6 +174,12 @@ def test_importance_is_that_of_the_diagnosis(result):
     assert any("explained of the variance" in text for text in texts(figure))
 
 
+def test_importance_is_not_told_of_errors_after_different_epochs(halved, bred):
+    for result in (halved, bred):
+        (said,) = texts(drawn(report.importance(result)))
+        assert "different numbers of epochs" in said
+
+
 def test_the_best_tenth_is_a_line_each(result):
     axes = drawn(report.parallel_coordinates(result)).axes[0]
     lines = [line for line in axes.lines if len(line.get_xdata()) == 4]
