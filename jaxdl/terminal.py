@@ -92,16 +92,23 @@ def at_most_every(seconds: float, act: Callable[[], None]) -> Callable[[], None]
 
 
 def _console(enabled: bool) -> Console:
-    # A notebook's output says that it is a terminal, and shows what moves the cursor.
-    notebook = Console().is_jupyter
+    # A notebook's output says that it is a terminal, and shows what moves the cursor;
+    # FORCE_COLOR, for logs that show colors, says it of files.
     return Console(
         stderr=True,
         quiet=not enabled,
         highlight=False,
         markup=False,
         force_jupyter=False,
-        force_terminal=False if notebook else None,
+        force_terminal=_is_terminal() and not Console().is_jupyter,
     )
+
+
+def _is_terminal() -> bool:
+    try:
+        return sys.stderr.isatty()
+    except (AttributeError, ValueError):  # there is none, or it is closed
+        return False
 
 
 def _print(console: Console, line: str) -> None:

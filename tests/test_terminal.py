@@ -84,6 +84,15 @@ def test_a_notebook_gets_lines_though_it_says_that_it_is_a_terminal(monkeypatch)
     assert shown.getvalue() == f"b\n100%  {'a' * 100}\n"
 
 
+def test_a_file_gets_lines_also_where_colors_are_forced(monkeypatch):
+    written = io.StringIO()
+    monkeypatch.setattr("sys.stderr", written)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with terminal.live(lambda: (1.0, ["a"]), enabled=True):
+        pass
+    assert written.getvalue() == "100%  a\n"
+
+
 def test_nothing_is_printed_when_not_wanted(monkeypatch):
     for is_terminal in (False, True):
         text = captured(monkeypatch, is_terminal=is_terminal)

@@ -13,8 +13,8 @@ from jaxdl.diagnose import (
     Importance,
     bias_variance,
     expected_rank,
-    importance,
 )
+from jaxdl.report.hyperparameters import importance_of
 from jaxdl.search import SweepResult
 from jaxdl.train import Member, flatten
 
@@ -160,13 +160,9 @@ def _noise(result: SweepResult) -> Noise:
 
 
 def _importance(result: SweepResult) -> Importance | None:
-    """Returns it of dev errors after the same number of epochs, if it can be told."""
-    epochs = result.metrics["dev_error"].shape[1]
-    if not all((rung.until == epochs).all() for rung in result.rungs):
-        return None
     try:
-        return importance(result.configurations(), result.mean()["dev_error"])
-    except (ImportError, ValueError):  # no scikit-learn, or too few members to tell
+        return importance_of(result)
+    except (ImportError, ValueError):  # no scikit-learn, or it cannot be told
         return None
 
 

@@ -52,13 +52,15 @@ def hyperparameters(result: SweepResult) -> "Figure":
     errors = errors_of(error, rates=draws_rates(result))
     across = min(ACROSS, len(scales))
     down = -(-len(scales) // across)
-    drawn = figure(max(3.0 * across, 4.0), 2.4 * down + 0.3)
+    # The label of all panels is about 3 inches long.
+    drawn = figure(max(3.0 * across, 4.0), max(2.4 * down, 3.4) + 0.3)
     for panel, scale in enumerate(scales):
         axes = drawn.add_subplot(down, across, panel + 1)
         label_axis(axes, "x", scale)
         error_axis(axes, "y", errors, "dev error")
         drawn.supylabel(axes.get_ylabel(), fontsize="medium")
         axes.set_ylabel("")
+        axes.set_xlabel(scale.label.replace(" (", "\n("), fontsize="small")
         axes.tick_params(labelsize="small")
         _points(axes, scale, errors.clip(error), result)
         tidy(axes)
@@ -81,8 +83,8 @@ def heat_map(
 
     Args:
         result: of a sweep.
-        first: name of the one across; by default the two that matter most, or, where
-            that cannot be told, the first two that vary.
+        first: name of the one across; by default the two that matter most of those that
+            apply together, or, where that cannot be told, the first two that vary.
         second: name of the one upward.
 
     Raises:
@@ -93,8 +95,8 @@ def heat_map(
     if len(scales) < 2 and first is None and second is None:
         return message("fewer than two hyperparameters vary")
     default = _by_importance(result, scales)
-    first = first or next(name for name in default if name != second)
-    second = second or next(name for name in default if name != first)
+    first = first or (_partner(second, default, scales) if second else default[0])
+    second = second or _partner(first, default, scales)
     if first == second or not {first, second} <= set(scales):
         raise ValueError(f"got {first!r} and {second!r}; expected two of {[*scales]}")
     error = result.mean()["dev_error"]
@@ -112,7 +114,8 @@ def heat_map(
     best = result.ranking()[0]
     if np.isfinite(error[best]):
         axes.scatter(x.at[best], y.at[best], s=170, marker="*", color=BEST,
-                     edgecolors="white", label=f"best ({best})")  # fmt: skip
+                     edgecolors="white", clip_on=False, zorder=3,
+                     label=f"best ({best})")  # fmt: skip
         drawn.legend(loc="outside lower center", fontsize="small")
     return drawn
 
@@ -129,7 +132,7 @@ def importance(result: SweepResult) -> "Figure":
     Source: see `diagnose.importance`.
     """
     try:
-        found = _importance(result)
+        found = importance_of(result)
     except ValueError as error:
         return message(f"importance cannot be told: {error}")
     names = [*found.shares][::-1]
@@ -147,6 +150,20 @@ def importance(result: SweepResult) -> "Figure":
     doubt = ": too little to rely on" if explained < 0.5 else ""
     tidy(axes, f"explained of the variance of the dev error: {explained:.0%}{doubt}")
     return drawn
+
+
+def importance_of(result: SweepResult) -> diagnose.Importance:
+    """Returns the importance for dev errors after the same number of epochs.
+
+    Raises:
+        ImportError: scikit-learn is missing.
+        ValueError: a search trained members for different numbers of epochs, which the
+            error then depends on, or as `diagnose.importance`.
+    """
+    epochs = result.metrics["dev_error"].shape[1]
+    if not all((rung.until == epochs).all() for rung in result.rungs):
+        raise ValueError("the search trained members for different numbers of epochs")
+    return diagnose.importance(result.configurations(), result.mean()["dev_error"])
 
 
 def cells(scale: Scale) -> NDArray[Any]:
@@ -190,6 +207,9 @@ def _points(axes: Any, scale: Scale, error: NDArray[Any], result: SweepResult) -
     # Multiples of the golden ratio's fraction spread evenly, in any number.
     spread = (np.arange(len(error)) * 0.6180339887 % 1 - 0.5) * 0.6 * category
     at, best = scale.at + spread, result.ranking()[0]
+    # Those that diverged have no error, but a place along the axis.
+    known = at[np.isfinite(at)]
+    axes.update_datalim(np.stack([known, known], axis=1), updatey=False)
     axes.scatter(at, error, s=dot(len(error)), color=BLUE, alpha=0.5, linewidths=0,
                  rasterized=len(error) > 500, label="configuration")  # fmt: skip
     for place in range(len(scale.names)):
@@ -223,13 +243,17 @@ def _cells(
     bar.ax.set_ylim(errors.low, errors.high)
 
 
-def _importance(result: SweepResult) -> diagnose.Importance:
-    return diagnose.importance(result.configurations(), result.mean()["dev_error"])
+def _partner(name: str, names: list[str], scales: dict[str, Scale]) -> str:
+    """Returns the first of the others that applies where a hyperparameter does."""
+    others = [other for other in names if other != name]
+    here = np.isfinite(scales[name].at) if name in scales else np.array([True])
+    together = (x for x in others if (here & np.isfinite(scales[x].at)).any())
+    return next(together, others[0])
 
 
 def _by_importance(result: SweepResult, scales: dict[str, Scale]) -> list[str]:
     try:
-        shares = _importance(result).shares
+        shares = importance_of(result).shares
     except (ImportError, ValueError):  # no scikit-learn, or too few members to tell
         return [*scales]
     return [name for name in [*shares, *scales] if name in scales]

@@ -121,9 +121,12 @@ def confusion(result: SweepResult, dataset: Dataset) -> "Figure":
     Raises:
         ImportError: matplotlib is missing.
         DataError: as `Member.evaluate`.
-        ValueError: every configuration diverged, or the loss is not one of classes.
+        ValueError: every configuration diverged.
     """
-    counts = result.best().confusion_matrix(dataset)
+    member = result.best()
+    if not nn.has_classes(member.loss):
+        return message("the loss is not one of classes")
+    counts = member.confusion_matrix(dataset)
     if counts.ndim == 3:
         return message("the labels are several yes/no questions: one matrix each")
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)

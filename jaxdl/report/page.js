@@ -49,13 +49,17 @@
     const test = TESTS[parts[2]], limit = Number(parts[3]);
     return (i) => {
       const value = rows[i][column];
-      if (typeof value === "number") return test(value, limit);
-      return test(shown(value).toLowerCase(), parts[3].toLowerCase());
+      if (typeof value !== "number") {
+        return test(shown(value).toLowerCase(), parts[3].toLowerCase());
+      }
+      // As it is shown, so that what is read in the table can be asked for.
+      return test(Number(shown(value)), limit);
     };
   }
 
   function update() {
-    const conditions = filter.value.split(/\s+/).filter(Boolean).map(condition);
+    const words = filter.value.replace(/\s*(<=|>=|!=|<|>|=)\s*/g, "$1").split(/\s+/);
+    const conditions = words.filter(Boolean).map(condition);
     found = rows.map((_, i) => i).filter((i) => conditions.every((test) => test(i)));
     const { column, falling } = sorting;
     if (column >= 0) {

@@ -96,7 +96,8 @@ def _sections(result: SweepResult, data: Splits | None) -> dict[str, list[Shown]
     ]  # fmt: skip
     learning.append(
         Shown(partial(train_against_dev, result), "train against dev error",
-              "Far right is high bias, far above the diagonal is high variance.")
+              "Far right is high bias, far above the diagonal is high variance. Train "
+              "errors are means over the steps of an epoch, with dropout.")
     )  # fmt: skip
     ranges = [
         Shown(partial(hyperparameters, result), "each hyperparameter against dev error",
@@ -106,7 +107,7 @@ def _sections(result: SweepResult, data: Splits | None) -> dict[str, list[Shown]
         Shown(partial(parallel_coordinates, result), "the best tenth side by side",
               "Where lines meet, the best agree."),
         Shown(partial(heat_map, result), "median dev error over two hyperparameters",
-              "The two that matter most."),
+              "Two that apply together, the most important if that can be told."),
     ]  # fmt: skip
     sections = {"Learning": learning, "Hyperparameters": ranges}
     if len(result.rungs) > 1:

@@ -54,6 +54,7 @@ def funnel(result: SweepResult) -> "Figure":
         axes.annotate(f"{asked[first]}", ((first + last + 1) / 2, asked[first]), (0, 3),
                       textcoords="offset points", ha="center")  # fmt: skip
     axes.yaxis.set_major_formatter("{x:.0f}")
+    axes.yaxis.set_minor_formatter("")  # a single member is no decade
     tidy(axes)
     drawn.legend(loc="outside lower center", ncols=2, fontsize="small")
     return drawn

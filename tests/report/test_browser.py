@@ -101,6 +101,10 @@ def test_rows_are_ranked_then_sorted_by_a_heading(look, result):
         ("learning_rate<0.1", lambda r: r.hparams.learning_rate < 0.1),
         ("learning_rate>=0.1", lambda r: r.hparams.learning_rate >= 0.1),
         ("units=9", lambda r: r.hparams.units == 9),
+        (
+            "units = 9  decay >0",
+            lambda r: (r.hparams.units == 9) & (r.hparams.decay > 0),
+        ),
         ("units!=9", lambda r: r.hparams.units != 9),
         ("status=finished decay>0", lambda r: r.hparams.decay > 0),
         ("RELU", lambda r: r.hparams.units > 0),
@@ -116,6 +120,15 @@ def test_a_filter_leaves_the_rows_that_pass_it(look, result, text, passes):
     kept = set(np.flatnonzero(passes(result)).astype(str))
     assert set(column(opened, 0)) == kept
     assert opened.run(SHOWN) == f"{len(kept)} of 32"
+
+
+def test_a_number_is_found_as_the_table_shows_it(look, result):
+    opened = look(result)
+    for text in column(opened, 1)[:3]:  # dev errors, of float32
+        type_filter(opened, f"dev_error={text}")
+        assert {*column(opened, 1)} == {text}
+        type_filter(opened, f"dev_error!={text}")
+        assert text not in column(opened, 1)
 
 
 def test_the_best_member_is_shown_first_and_another_by_keyboard(look, result):

@@ -53,7 +53,7 @@ def test_the_scales_are_those_of_the_file_s_space(
     out = tmp_path / "a.SVG"
     status, _, _ = main(capsys, "plot", run_dir, experiment, "funnel", "--out", out)
     assert status == 0 and b"<svg" in out.read_bytes()
-    assert "beta (log scale of 1 − beta)" in texts(drawn(FIGURES["funnel"](shown[0])))
+    assert "beta\n(log scale of 1 − beta)" in texts(drawn(FIGURES["funnel"](shown[0])))
     np.testing.assert_array_equal(
         shown[0].metrics["dev_error"], result.metrics["dev_error"]
     )

@@ -1,6 +1,7 @@
 """Hyperparameters as coordinates, and what is drawn of them, against the result."""
 
 import dataclasses
+import sys
 
 import jax
 import numpy as np
@@ -13,6 +14,7 @@ from jaxdl.report.scales import scale, value, varying
 from tests.report.conftest import diverged, drawn, texts
 
 NAN = float("nan")
+MODULE = sys.modules["jaxdl.report.hyperparameters"]  # a function has its name
 
 
 def objects(*values):
@@ -80,7 +82,7 @@ def test_what_does_not_vary_is_left_out(result):
 def test_each_panel_has_the_result_s_points(result):
     axes = drawn(report.hyperparameters(result)).axes
     error = result.mean()["dev_error"]
-    assert [a.get_xlabel().split(" ")[0] for a in axes] == [
+    assert [a.get_xlabel().split()[0] for a in axes] == [
         "learning_rate", "beta", "units", "decay"
     ]  # fmt: skip
     assert [a.get_xscale() for a in axes] == ["log", "log", "linear", "linear"]
@@ -105,6 +107,21 @@ def test_those_that_diverged_are_crosses_along_the_top(result):
     np.testing.assert_allclose(
         crosses, [[x, 1] for x in result.hparams.learning_rate[[3, 7]]], rtol=1e-6
     )
+
+
+@pytest.mark.parametrize("lost", [[3, 7], range(31), range(32)])
+def test_every_panel_reaches_over_those_that_diverged(result, lost):
+    rates = result.hparams.learning_rate
+    highest = np.argsort(-rates)[list(lost)]
+    for axes, name in zip(
+        drawn(report.hyperparameters(diverged(result, highest))).axes,
+        ("learning_rate", "beta", "units"),
+        strict=False,
+    ):
+        at = getattr(result.hparams, name).astype(float)
+        at = 1 - at if name == "beta" else at
+        low, high = sorted(axes.get_xlim())
+        assert low <= at.min() and at.max() <= high < 4 * at.max()
 
 
 def test_cells_are_even_on_the_scale():
@@ -157,6 +174,12 @@ def test_importance_is_that_of_the_diagnosis(result):
     assert any("explained of the variance" in text for text in texts(figure))
 
 
+def test_importance_is_not_told_of_errors_after_different_epochs(halved, bred):
+    for result in (halved, bred):
+        (said,) = texts(drawn(report.importance(result)))
+        assert "different numbers of epochs" in said
+
+
 def test_the_best_tenth_is_a_line_each(result):
     axes = drawn(report.parallel_coordinates(result)).axes[0]
     lines = [line for line in axes.lines if len(line.get_xdata()) == 4]
@@ -186,3 +209,50 @@ def test_options_of_a_choice_are_drawn_too(result):
     name, eps = varying(either)
     assert name.names == ("adam", "sgd") and eps.label == "opt.adam.eps (log scale)"
     np.testing.assert_array_equal(np.isnan(eps.at), name.at == 1)
+
+
+def test_the_label_of_all_panels_fits_into_one_row_of_them(result):
+    few = dataclasses.replace(
+        result, hparams=result.hparams._replace(decay=0 * result.hparams.decay)
+    )
+    figure = report.hyperparameters(few)
+    figure.draw_without_rendering()
+    label = figure.get_supylabel()
+    assert "share of the examples" in label
+    (text,) = [t for t in figure.texts if t.get_text() == label]
+    high = text.get_window_extent()
+    assert figure.bbox.y0 <= high.y0 and high.y1 <= figure.bbox.y1
+
+
+def of_options(result):
+    """Returns a result of two options, each with a rate of its own."""
+    space = {
+        "optimizer.momentum.learning_rate": dl.LogUniform(1e-9, 1e-5),
+        "optimizer.rmsprop.learning_rate": dl.OneMinusLogUniform(0.9, 0.99),
+        "x": dl.Uniform(0, 1),
+    }
+    hparams = jax.tree.map(np.asarray, dl.sample(jax.random.key(0), space, 32))
+    for option, name in enumerate([*space][:2]):
+        hparams[name] = np.where(np.arange(32) % 2 == option, hparams[name], NAN)
+    return dataclasses.replace(result, space=space, hparams=hparams)
+
+
+def test_a_heat_map_is_of_two_that_apply_together(result, monkeypatch):
+    either = of_options(result)
+    rates = [*either.space][:2]
+    monkeypatch.setattr(MODULE, "draws_rates", lambda _: True)
+    monkeypatch.setattr(MODULE, "_by_importance", lambda *_: [*rates, "x"])
+    axes = drawn(report.heat_map(either)).axes[0]
+    assert axes.get_xlabel().startswith(rates[0]) and axes.get_ylabel() == "x"
+    axes = drawn(report.heat_map(either, second=rates[1])).axes[0]
+    assert axes.get_xlabel() == "x"
+
+
+def test_labels_of_panels_do_not_overlap(result, monkeypatch):
+    monkeypatch.setattr(MODULE, "draws_rates", lambda _: True)
+    figure = report.hyperparameters(of_options(result))
+    figure.draw_without_rendering()
+    boxes = [a.xaxis.label.get_window_extent() for a in figure.axes]
+    for i, box in enumerate(boxes):
+        assert figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1
+        assert not any(box.overlaps(other) for other in boxes[:i])

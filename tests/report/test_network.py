@@ -1,14 +1,16 @@
 """Figures of the best member against what the member says of itself."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from jaxdl import report
+from jaxdl import nn, report
 from jaxdl.data import Dataset
 from jaxdl.diagnose import Signal
 from jaxdl.report import network
 from jaxdl.report.network import as_pictures, classes
-from tests.report.conftest import drawn, part, rate, texts
+from tests.report.conftest import drawn, part, rate, recipe, texts
 
 
 def test_the_confusion_matrix_is_the_member_s(result, digits):
@@ -133,4 +135,14 @@ def test_learning_rates_are_the_schedules_of_the_best(result):
     assert axes.lines[-1].get_label() == f"best on dev error ({best})"
     assert (
         len(drawn(report.learning_rates(part(result, 1), rate, 1)).axes[0].lines) == 1
+    )
+
+
+def test_a_loss_that_is_not_one_of_classes_has_no_confusion_matrix(result, digits):
+    def of_numbers(hp):
+        return recipe(hp)._replace(loss=nn.squared_error)
+
+    plain = dataclasses.replace(result, recipe=of_numbers)
+    assert "the loss is not one of classes" in texts(
+        drawn(report.confusion(plain, digits.dev))
     )

@@ -6,7 +6,7 @@ import numpy as np
 
 from jaxdl import report
 from jaxdl.report.searches import alive
-from tests.report.conftest import PARENTS, diverged, drawn, texts
+from tests.report.conftest import PARENTS, diverged, drawn, part, texts
 
 
 def test_the_funnel_counts_who_was_asked_and_who_trained(halved):
@@ -56,3 +56,8 @@ def test_hyperparameters_on_the_way_are_shares_of_the_range_in_all_rungs(bred):
 def test_members_without_ancestors_are_told(result):
     (text,) = [t for t in texts(drawn(report.lineage(result))) if t]
     assert text == "no member took over another's weights: nobody has ancestors"
+
+
+def test_the_funnel_of_one_member_has_no_parts_of_a_member(result):
+    written = texts(drawn(report.funnel(part(result, members=1))))
+    assert not any("times" in text for text in written)
