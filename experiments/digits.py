@@ -39,6 +39,11 @@ space = Hparams(
 )
 
 
+def schedule(hp: Hparams) -> optim.Schedule:
+    steps = data.steps_per_epoch(hp.batch_size)
+    return optim.exponential_decay(hp.learning_rate, steps, hp.decay_rate)
+
+
 def recipe(hp: Hparams) -> dl.Recipe:
     def hidden():
         return nn.serial(
@@ -48,12 +53,9 @@ def recipe(hp: Hparams) -> dl.Recipe:
             nn.dropout(hp.keep_prob),
         )
 
-    rate = optim.exponential_decay(
-        hp.learning_rate, data.steps_per_epoch(hp.batch_size), hp.decay_rate
-    )
     return dl.Recipe(
         model=nn.serial(hidden(), hidden(), nn.dense(data.num_classes)),
-        optimizer=optim.adam(rate, beta1=hp.beta1),
+        optimizer=optim.adam(schedule(hp), beta1=hp.beta1),
         loss=nn.softmax_cross_entropy,
         penalty=nn.l2(hp.l2),
         batch_size=hp.batch_size,

@@ -39,6 +39,11 @@ space = Hparams(
 BATCH_SIZE = 128
 
 
+def schedule(hp: Hparams) -> optim.Schedule:
+    steps = data.steps_per_epoch(BATCH_SIZE)
+    return optim.exponential_decay(hp.learning_rate, steps, hp.decay_rate)
+
+
 def recipe(hp: Hparams) -> dl.Recipe:
     def hidden():
         return nn.serial(
@@ -48,9 +53,7 @@ def recipe(hp: Hparams) -> dl.Recipe:
             nn.dropout(hp.keep_prob),
         )
 
-    rate = optim.exponential_decay(
-        hp.learning_rate, data.steps_per_epoch(BATCH_SIZE), hp.decay_rate
-    )
+    rate = schedule(hp)
     if hp.optimizer == "adam":
         optimizer = optim.adam(rate, beta1=hp.beta1)
     else:

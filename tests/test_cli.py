@@ -53,7 +53,7 @@ def test_a_sweep_on_digits_from_end_to_end(tmp_path):
     assert first[0] == "learning_rate" and first[2] == "1"
     assert 40 < int(first[1].removesuffix("%")) <= 100
     assert "  32 alive  dev error 0." in progress and " best, 0." in progress
-    assert "member-steps/s" in progress and "100%  rung 1, block 4/4" in progress
+    assert "member-steps/s" in progress and "100%  block 4/4" in progress
     assert "units 64, batch_size 64" in output and " units" not in lines[0]
 
     rows = list(csv.DictReader((out / "members.csv").read_text().splitlines()))

@@ -25,7 +25,9 @@ def run_sweep(options: argparse.Namespace) -> int:
         runs.claim(options.out)
     experiment = load(options.file)
     result = sweep(
-        *experiment,
+        experiment.recipe,
+        experiment.space,
+        experiment.data,
         key=_key(options),
         members=options.members,
         epochs=options.epochs,

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from jaxdl import report
 from jaxdl.data import Splits
 from jaxdl.experiment import Experiment, ExperimentError, load
+from jaxdl.optim import Schedule
+from jaxdl.report.network import steps_of
 from jaxdl.report.style import has_best, save
 from jaxdl.search import SweepResult, read_result, variant
 
@@ -26,11 +28,14 @@ FIGURES: dict[str, Callable[[SweepResult], "Figure"]] = {
     "funnel": report.funnel,
     "lineage": report.lineage,
 }
-OF_THE_BEST: dict[str, Callable[[SweepResult, Splits], "Figure"]] = {
-    "signal": lambda result, data: report.signal(result, data.train),
-    "confusion": lambda result, data: report.confusion(result, data.dev),
-    "worst_examples": lambda result, data: report.worst_examples(
-        result, data.dev, moments=data.moments
+OF_THE_BEST: dict[str, Callable[[SweepResult, Experiment], "Figure"]] = {
+    "signal": lambda result, its: report.signal(result, its.data.train),
+    "confusion": lambda result, its: report.confusion(result, its.data.dev),
+    "worst_examples": lambda result, its: report.worst_examples(
+        result, its.data.dev, moments=its.data.moments
+    ),
+    "learning_rates": lambda result, its: report.learning_rates(
+        result, _schedule(its), steps_of(result, its.data)
     ),
 }
 
@@ -42,7 +47,8 @@ def run_plot(options: argparse.Namespace) -> int:
         if not has_best(result):
             print("no member of the run has a finite error", file=sys.stderr)
             return 1
-        drawn = OF_THE_BEST[options.name](result, _data(result, experiment))
+        first = experiment._replace(data=_data(result, experiment))
+        drawn = OF_THE_BEST[options.name](result, first)
     else:
         drawn = FIGURES[options.name](result)
     out = options.out or Path(f"{options.name}.png")
@@ -55,7 +61,13 @@ def run_report(options: argparse.Namespace) -> int:
     """Writes the page of a run."""
     result, experiment = read(options)
     out = options.out or Path("report.html")
-    report.report(result, out, data=experiment.data, run_dir=options.run_dir)
+    report.report(
+        result,
+        out,
+        data=experiment.data,
+        run_dir=options.run_dir,
+        schedule=experiment.schedule,
+    )
     print(f"report in {out}")
     return 0
 
@@ -103,6 +115,15 @@ def read(options: argparse.Namespace) -> tuple[SweepResult, Experiment]:
             "that has trained for an epoch: try again later"
         )
     return dataclasses.replace(result, space=experiment.space), experiment
+
+
+def _schedule(experiment: Experiment) -> Callable[[Any], Schedule]:
+    if experiment.schedule is None:
+        raise ExperimentError(
+            "the file defines no schedule; expected a function from hyperparameters to "
+            "the learning-rate schedule that the recipe gives to its optimizer"
+        )
+    return experiment.schedule
 
 
 def _data(result: SweepResult, experiment: Experiment) -> Splits:

@@ -1,12 +1,15 @@
 """Experiment files: Python files that define `recipe`, `space` and `data`.
 
+One that defines `schedule` as well, from hyperparameters to a learning-rate schedule,
+has its learning rates drawn.
+
 A file is run, so it is trusted like any script.
 """
 
 import ast
 import runpy
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +17,7 @@ import jax
 import numpy as np
 
 from jaxdl.data import Splits
+from jaxdl.optim import Schedule
 from jaxdl.search import Static
 from jaxdl.search.distributions import DISTRIBUTIONS, AsSize
 from jaxdl.search.either import applies, choose, needs
@@ -31,6 +35,7 @@ class Experiment(NamedTuple):
     recipe: RecipeFunction
     space: Any
     data: Splits
+    schedule: Callable[[Any], Schedule] | None = None
 
 
 def load(file: Path) -> Experiment:
@@ -43,13 +48,15 @@ def load(file: Path) -> Experiment:
         raise ExperimentError(f"there is no experiment file {file}")
     sys.path.insert(0, str(file.resolve().parent))  # as `python FILE` would have it
     defined = runpy.run_path(str(file))
-    missing = [name for name in Experiment._fields if name not in defined]
+    optional = Experiment._field_defaults
+    missing = [n for n in Experiment._fields if n not in defined | optional]
     if missing:
         raise ExperimentError(
             f"{file} does not define {', '.join(missing)}; expected a recipe "
             "(hyperparameters -> jaxdl.Recipe), a space and data"
         )
-    experiment = Experiment(*(defined[name] for name in Experiment._fields))
+    both = optional | defined
+    experiment = Experiment(*(both[name] for name in Experiment._fields))
     if not callable(experiment.recipe) or not isinstance(experiment.data, Splits):
         raise ExperimentError(
             f"{file} defines recipe={experiment.recipe!r} and data of type "

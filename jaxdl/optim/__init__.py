@@ -2,6 +2,7 @@
 
 from jaxdl.optim.averages import bias_corrected, ewma
 from jaxdl.optim.optimizers import (
+    Schedule,
     adam,
     adamw,
     gradient_descent,
@@ -21,6 +22,7 @@ from jaxdl.optim.schedules import (
 from jaxdl.optim.wrappers import accumulate, clip_by_norm, clip_by_value
 
 __all__ = [
+    "Schedule",
     "accumulate",
     "adam",
     "adamw",

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from jaxdl import diagnose, nn
-from jaxdl.data import Dataset
+from jaxdl.data import Dataset, Splits
 from jaxdl.data.dataset import Moments
 from jaxdl.diagnose.signal import FAR
-from jaxdl.optim.optimizers import Schedule
+from jaxdl.optim import Schedule
 from jaxdl.report.style import BEST, BLUE, GRAY, SKY, figure, message, plain, tidy
 from jaxdl.search import SweepResult
 from jaxdl.train import Member, on_device
@@ -107,6 +107,12 @@ def learning_rates(
     tidy(axes, f"the best {len(order)}")
     drawn.legend(loc="outside lower center", fontsize="small")
     return drawn
+
+
+def steps_of(result: SweepResult, data: Splits) -> int:
+    """Returns how many steps the best member takes in all epochs of a sweep."""
+    best, (_, epochs) = result.best(), result.metrics["dev_error"].shape
+    return epochs * data.steps_per_epoch(best.built.batch_size)
 
 
 def confusion(result: SweepResult, dataset: Dataset) -> "Figure":

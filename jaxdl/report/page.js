@@ -44,7 +44,8 @@
   // One word of the filter as a predicate of a row's number.
   function condition(word) {
     const parts = word.match(/^(.+?)(<=|>=|!=|<|>|=)(.+)$/);
-    const column = parts ? columns.indexOf(parts[1]) : -1;
+    const named = (name) => name.toLowerCase() === parts[1].toLowerCase();
+    const column = parts ? columns.findIndex(named) : -1;
     if (column < 0) return (i) => texts[i].includes(word.toLowerCase());
     const test = TESTS[parts[2]], limit = Number(parts[3]);
     return (i) => {
@@ -193,7 +194,9 @@
   }));
   head.append(header);
   filter.addEventListener("input", update);
-  number.addEventListener("change", () => choose(Number(number.value)));
+  number.addEventListener("change", () => {
+    if (number.value !== "") choose(Number(number.value));
+  });
   const box = document.querySelector(".scroll");
   box.addEventListener("scroll", () => {
     if (box.scrollTop + 2 * box.clientHeight > box.scrollHeight) more();

@@ -20,10 +20,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jaxdl import nn
 from jaxdl.data import Splits
+from jaxdl.optim import Schedule
 from jaxdl.report import contents
 from jaxdl.report.curves import learning_curves, train_against_dev
 from jaxdl.report.hyperparameters import heat_map, hyperparameters, importance
-from jaxdl.report.network import confusion, signal, worst_examples
+from jaxdl.report.network import (
+    confusion,
+    learning_rates,
+    signal,
+    steps_of,
+    worst_examples,
+)
 from jaxdl.report.parallel import parallel_coordinates
 from jaxdl.report.searches import funnel, lineage
 from jaxdl.report.style import has_best, save
@@ -50,6 +57,7 @@ def report(
     *,
     data: Splits | None = None,
     run_dir: str | os.PathLike[str] | None = None,
+    schedule: Callable[[Any], Schedule] | None = None,
 ) -> None:
     """Writes a page of all figures, the diagnosis, every member and the specification.
 
@@ -61,12 +69,13 @@ def report(
         path: of the HTML file, which is replaced if there is one.
         data: of the sweep, for the figures and errors of its best member.
         run_dir: the sweep's folder, for the command to replay and what it was run on.
+        schedule: from hyperparameters to their learning-rate schedule, to draw it.
 
     Raises:
         ImportError: matplotlib is missing.
         OSError: the file cannot be written, or the folder not be read.
     """
-    sections = _sections(result, data)
+    sections = _sections(result, data, schedule)
     name = "" if run_dir is None else f" {Path(run_dir).name}"
     title = f"Sweep{name}: {contents.count(len(result.status), 'member')}"
     style, script = (_part(f"page.{kind}") for kind in ("css", "js"))
@@ -87,7 +96,11 @@ def report(
     Path(path).write_bytes(page.encode("utf-8", "replace"))
 
 
-def _sections(result: SweepResult, data: Splits | None) -> dict[str, list[Shown]]:
+def _sections(
+    result: SweepResult,
+    data: Splits | None,
+    schedule: Callable[[Any], Schedule] | None,
+) -> dict[str, list[Shown]]:
     learning = [
         Shown(partial(learning_curves, result, metric),
               f"{metric.replace('_', ' ')} of all members by epoch",
@@ -99,9 +112,12 @@ def _sections(result: SweepResult, data: Splits | None) -> dict[str, list[Shown]
               "Far right is high bias, far above the diagonal is high variance. Train "
               "errors are means over the steps of an epoch, with dropout.")
     )  # fmt: skip
+    unequal = any((rung.until != rung.until.max()).any() for rung in result.rungs)
+    unequal |= len({int(rung.until.max()) for rung in result.rungs}) > 1
+    after = " Members trained for different numbers of epochs." if unequal else ""
     ranges = [
         Shown(partial(hyperparameters, result), "each hyperparameter against dev error",
-              "Each on its own scale."),
+              f"Each on its own scale.{after}"),
         Shown(partial(importance, result), "importance of the hyperparameters",
               "What the dev error depended on."),
         Shown(partial(parallel_coordinates, result), "the best tenth side by side",
@@ -115,6 +131,11 @@ def _sections(result: SweepResult, data: Splits | None) -> dict[str, list[Shown]
     first = _of_first(result, data)
     if first is not None and has_best(result):
         sections["Best member"] = _best(result, first)
+        if schedule is not None:
+            rates = partial(learning_rates, result, schedule, steps_of(result, first))
+            learning.append(
+                Shown(rates, "learning rates by step", "Of the best tenth.")
+            )
     return sections
 
 

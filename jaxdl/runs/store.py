@@ -131,15 +131,19 @@ class Store:
             DamagedError: the database itself is damaged.
             OSError: a file cannot be read.
         """
-        found = []
-        for head in self._heads(rung):
-            with self._lock:
-                one = self._look(head)
-                if isinstance(one, Record):
-                    found.append(one)
-                elif one is not None:
-                    self._leave_out(head.id, one)
-        return found
+        found: dict[int, Record] = {}
+        seen: dict[int, Head] = {}
+        # Until nothing is new: who writes meanwhile drops what a later record replaces.
+        while news := [h for h in self._heads(rung) if seen.get(h.id) != h]:
+            for head in news:
+                seen[head.id] = head
+                with self._lock:
+                    one = self._look(head)
+                    if isinstance(one, Record):
+                        found[head.id] = one
+                    elif one is not None:
+                        self._leave_out(head.id, one)
+        return [found[number] for number in sorted(found)]
 
     def commit(self, done: Record) -> int:
         """Keeps a record: when this returns, no crash takes it away.

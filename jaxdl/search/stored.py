@@ -115,6 +115,8 @@ def _result(store: runs.Store, recipe: RecipeFunction, tree: Tree) -> SweepResul
         check_rung(rung, len(unused), said["epochs"])
         population.enter(rung)
         population.restore(keeper.restored(number, rung))
+    if len(store.rungs()) > len(rungs):  # the next one drops what this one had
+        return _result(store, recipe, tree)
     key = jax.random.wrap_key_data(jnp.array(said["key"], jnp.uint32))
     settings = {n: said[n] for n in ("patience", "repeats", "folds")}
     settings["goes_on"] = not runs.is_finished(store.folder)

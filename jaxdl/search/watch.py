@@ -127,26 +127,40 @@ def watched(
     if callable(progress):
 
         def tell() -> None:
-            progress(watch.status())
+            if (status := watch.status()).done < 1:
+                progress(status)
 
         watch.changed = terminal.at_most_every(TOLD_EVERY, tell)
         yield watch
         watch.end()
-        tell()
+        progress(watch.status())
         return
-    with terminal.live(lambda: _words(watch.status()), enabled=progress) as changed:
+    rung = watch.rung
+    alone = len(rung.members) == len(population.fate) and bool(
+        (rung.until == population.most).all()
+    )
+
+    def look() -> tuple[float, list[str]]:
+        return _words(watch.status(), alone)
+
+    with terminal.live(look, enabled=progress) as changed:
         watch.changed = changed
         yield watch
         watch.end()
 
 
-def _words(status: Status) -> tuple[float, list[str]]:
-    """Returns the fraction that is done, and the rest as a person reads it."""
+def _words(status: Status, alone: bool) -> tuple[float, list[str]]:
+    """Returns the fraction that is done, and the rest as a person reads it.
+
+    Args:
+        status: of a rung.
+        alone: whether the rung asks all members to the end, so that none follows.
+    """
     fates = ("alive", "stopped", "diverged")
     counts = [f"{n:,} {f}" for f in fates if (n := getattr(status, f)) or f == "alive"]
     place = f"block {status.block}/{status.blocks}, epoch {status.epoch}"
     parts = [
-        f"rung {status.rung}, {place}/{status.epochs}",
+        f"{'' if alone else f'rung {status.rung}, '}{place}/{status.epochs}",
         ", ".join(counts),
         f"{status.member_steps_per_second:,.0f} member-steps/s",
     ]
@@ -156,7 +170,8 @@ def _words(status: Status) -> tuple[float, list[str]]:
     if status.memory_bytes is not None:
         parts.append(f"{status.memory_bytes / 1e9:.2f} GB")
     if status.seconds_left is not None and status.done < 1:
-        parts.append(f"{_duration(status.seconds_left)} left")
+        where = "" if alone else " in this rung"
+        parts.append(f"{_duration(status.seconds_left)} left{where}")
     return status.done, parts
 
 

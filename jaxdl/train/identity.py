@@ -7,7 +7,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.extend.core import ClosedJaxpr, Jaxpr
 
 from jaxdl.data import Splits
 
@@ -41,7 +40,7 @@ def _constants(trace: Any) -> Iterator[Any]:
         yield jax.random.key_data(constant) if is_key else constant
     for equation in trace.eqns:
         for part in jax.tree.leaves(list(equation.params.values())):
-            if isinstance(part, ClosedJaxpr | Jaxpr):
+            if hasattr(part, "eqns"):
                 yield from _constants(part)
 
 

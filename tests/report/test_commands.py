@@ -7,11 +7,13 @@ import pytest
 
 from jaxdl import cli, report
 from jaxdl.cli.report import FIGURES, OF_THE_BEST
-from tests.report.conftest import drawn, texts
+from jaxdl.experiment import Experiment
+from jaxdl.report import page
+from tests.report.conftest import SPACE, drawn, rate, texts
 
 EXPERIMENT = """
 import jaxdl as dl
-from tests.report.conftest import SPACE as space, recipe
+from tests.report.conftest import SPACE as space, rate as schedule, recipe
 data = dl.data.load("digits")
 """
 
@@ -29,11 +31,12 @@ def main(capsys, *arguments):
 
 
 def test_every_figure_can_be_asked_for():
-    of_a_schedule = {"learning_rates"}
-    assert {*FIGURES, *OF_THE_BEST} == {*report.__all__} - of_a_schedule - {"report"}
+    assert {*FIGURES, *OF_THE_BEST} == {*report.__all__} - {"report"}
 
 
-@pytest.mark.parametrize("name", ["hyperparameters", "confusion", "worst_examples"])
+@pytest.mark.parametrize(
+    "name", ["hyperparameters", "confusion", "worst_examples", "learning_rates"]
+)
 def test_a_figure_of_a_run_is_drawn(
     capsys, tmp_path, monkeypatch, result, run_dir, experiment, name
 ):
@@ -41,6 +44,30 @@ def test_a_figure_of_a_run_is_drawn(
     status, output, _ = main(capsys, "plot", run_dir, experiment, name)
     assert status == 0 and output == f"figure in {name}.png\n"
     assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_rates_are_drawn_over_all_steps(result, digits):
+    every = Experiment(result.recipe, SPACE, digits, rate)
+    (*_, best) = drawn(OF_THE_BEST["learning_rates"](result, every)).axes[0].lines
+    steps = 3 * -(-len(digits.train.inputs) // 128)
+    assert best.get_xdata()[-1] == steps - 1
+    hp = result.best().hparams
+    assert best.get_ydata()[-1] == pytest.approx(float(rate(hp)(steps - 1)), rel=1e-6)
+
+
+def test_rates_without_a_schedule_are_refused(
+    capsys, tmp_path, monkeypatch, result, run_dir
+):
+    file = tmp_path / "experiment.py"
+    file.write_text(EXPERIMENT.replace("rate as schedule, ", ""))
+    status, _, error = main(capsys, "plot", run_dir, file, "learning_rates")
+    assert status == 2 and "defines no schedule" in error
+
+
+def test_a_page_has_the_rates_of_a_schedule_that_is_given(result, digits):
+    for schedule, count in ((rate, 1), (None, 0)):
+        shown = page._sections(result, digits, schedule)["Learning"]
+        assert [s.alt for s in shown].count("learning rates by step") == count
 
 
 def test_the_scales_are_those_of_the_file_s_space(

@@ -3,6 +3,7 @@
 import os
 import sys
 import threading
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -344,7 +345,8 @@ def test_a_worker_that_fails_stops_the_others(bad):
 def test_a_block_reports_each_of_its_epochs_once():
     shown = []
     block = Group(None, np.arange(2), {}, 0, 10)
-    report = _reporter(block, 17, lambda *a: shown.append(a))
+    watch = SimpleNamespace(report=lambda *a, last: shown.append((*a, last)))
+    report = _reporter(block, 17, watch)
     stop = threading.Event()
     dead = {"dev_error": np.array([np.nan, np.nan])}
     first = {"dev_error": np.array([0.3, 0.2])}
@@ -354,9 +356,12 @@ def test_a_block_reports_each_of_its_epochs_once():
         stop, 1, np.array([DIVERGED, RUNNING]), {"dev_error": np.array([np.nan, 0.1])}
     )
     report(stop, 2, np.array([DIVERGED, STOPPED]), dead)
-    assert [steps for steps, _, _ in shown] == [2 * 17] * 3
-    assert [died for _, died, _ in shown] == [0, 1, 0]  # who stopped early did not die
-    assert [best for _, _, best in shown] == [0.2, 0.1, np.inf]
+    members, epochs, fates, errors, steps, last = zip(*shown, strict=True)
+    np.testing.assert_array_equal(members, [[0, 1]] * 3)
+    assert epochs == (1, 2, 3) and steps == (2 * 17,) * 3
+    assert last == (False, False, True)  # nobody runs after the third
+    np.testing.assert_array_equal(fates[2], [DIVERGED, STOPPED])
+    np.testing.assert_array_equal(errors[1], [np.nan, 0.1])
 
 
 def test_a_disk_that_fails_at_the_end_loses_no_result(

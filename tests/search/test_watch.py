@@ -72,7 +72,7 @@ def test_who_all_diverged_has_no_error_and_nobody_is_waited_for(clock):
     status = seen.status()
     assert (status.alive, status.diverged, status.done) == (0, 2, 1.0)
     assert status.best_dev_error is status.median_dev_error is None
-    done, words = watch._words(status)
+    done, words = watch._words(status, alone=True)
     assert done == 1 and "0 alive, 2 diverged" in words
     assert not [word for word in words if "error" in word or "left" in word]
 
@@ -120,7 +120,7 @@ def test_a_function_is_told_of_every_rung(digits, recipe, space, monkeypatch):
     assert [last[r].epoch for r in sorted(last)] == [1, 2, 4]
     assert all(s.block == s.blocks for s in last.values())
     first = [s for s in told if s.rung == 1]
-    assert len(first) == 5 and first[0].block == 1 and first[0].blocks == 4
+    assert [s.block for s in first] == [1, 2, 3, 4] and first[0].blocks == 4
     errors = result.metrics["dev_error"]
     for rung, epoch in ((1, 1), (2, 2), (3, 4)):
         asked = errors[result.rungs[rung - 1].members, epoch - 1]
@@ -143,10 +143,20 @@ def test_early_stopping_and_divergence_are_seen(digits, make_recipe, space):
     assert status.diverged == 1 and status.stopped >= 1 and status.done == 1
 
 
+def test_what_is_printed_names_the_rung_where_others_may_follow(
+    digits, recipe, space, capsys
+):
+    search = dl.halving(2)
+    dl.sweep(recipe, space, digits, key=KEY, members=4, epochs=2, search=search)
+    lines = [x for x in capsys.readouterr().err.splitlines() if "epoch" in x]
+    assert any("rung 1, block 1/1, epoch 1/1  4 alive" in line for line in lines)
+    assert "100%  rung 2, block 1/1, epoch 2/2  2 alive" in lines[-1]
+
+
 def test_what_is_printed_names_everything(digits, recipe, space, capsys):
     dl.sweep(recipe, space, digits, key=KEY, members=4, epochs=2)
     *_, last = capsys.readouterr().err.splitlines()
     assert re.fullmatch(
-        r"100%  rung 1, block 1/1, epoch 2/2  4 alive  dev error 0\.\d+ best, 0\.\d+ "
+        r"100%  block 1/1, epoch 2/2  4 alive  dev error 0\.\d+ best, 0\.\d+ "
         r"median  [\d,]+ member-steps/s(  \d\.\d\d GB)?", last
     )  # fmt: skip
