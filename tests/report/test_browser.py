@@ -14,6 +14,7 @@ pytestmark = pytest.mark.skipif(PROGRAM is None, reason="needs Chromium")
 
 ROWS = "[...document.querySelectorAll('#table tbody tr')]"
 SHOWN = "document.getElementById('shown').textContent"
+CHOSEN = "document.getElementById('chosen').textContent"
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +106,7 @@ def test_rows_are_ranked_then_sorted_by_a_heading(look, result):
             "units = 9  decay >0",
             lambda r: (r.hparams.units == 9) & (r.hparams.decay > 0),
         ),
+        ("Units=9", lambda r: r.hparams.units == 9),
         ("units!=9", lambda r: r.hparams.units != 9),
         ("status=finished decay>0", lambda r: r.hparams.decay > 0),
         ("RELU", lambda r: r.hparams.units > 0),
@@ -148,12 +150,13 @@ def test_the_best_member_is_shown_first_and_another_by_keyboard(look, result):
 
 def test_a_member_that_is_not_there_is_told(look, result):
     opened = look(result)
-    opened.run(
-        "(() => { const n = document.getElementById('number');"
-        "n.value = 99; n.dispatchEvent(new Event('change')); })()"
-    )
-    said = opened.run("document.getElementById('chosen').textContent")
-    assert said == "There is no member 99."
+    for number, said in ((99, "There is no member 99."), ("", None)):
+        before = opened.run(CHOSEN)
+        opened.run(
+            "(() => { const n = document.getElementById('number');"
+            f"n.value = '{number}'; n.dispatchEvent(new Event('change')); }})()"
+        )
+        assert opened.run(CHOSEN) == (said or before)
 
 
 def test_the_curve_of_the_chosen_member_is_drawn(look, result):
