@@ -40,7 +40,7 @@ def meanwhile():
 def run_dir(file, tmp_path_factory, meanwhile):
     """The folder of a sweep of three members, which are logged between two rungs."""
     folder = tmp_path_factory.mktemp("runs") / "a run"
-    recipe, space, data = experiment.load(file)
+    recipe, space, data, _ = experiment.load(file)
 
     def search(key, space, members, epochs):
         ids, hparams = np.arange(members), sample(key, space, members)

@@ -133,7 +133,8 @@ def test_a_channels_weights_do_not_depend_on_how_many_channels_there_are():
         init(nn.conv2d(channels, init=nn.normal(1.0)), (9, 9, c))[0]["kernel"]
         for channels, c in ((3, 2), (30, 7))
     )
-    np.testing.assert_array_equal(small, large[:, :, :2, :3])
+    # The same draws; XLA may round the normal's last bit as the vector's end asks.
+    np.testing.assert_array_max_ulp(small, large[:, :, :2, :3], maxulp=2)
 
 
 def test_a_batch_norm_of_images_has_moments_per_channel():
