@@ -130,7 +130,9 @@ def images(channels):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(("live", "bound"), [(3, 12), (7, 7), (1, 20)])
+@pytest.mark.parametrize(
+    ("live", "bound"), [(3, 12), pytest.param(7, 7, marks=pytest.mark.heavy), (1, 20)]
+)
 def test_channels_within_a_bound_are_trained_as_alone(live, bound, wide):
     shape = (6, 6, 1)
     padded = trained(images, Size(jnp.asarray(live), bound), shape)[1].params
