@@ -161,6 +161,7 @@ def test_peers_that_die_or_sleep_are_left_out_and_the_race_goes_on(
     assert found["jaxdl_sweep"]["losses"] == [2.0, None]
 
 
+@pytest.mark.heavy
 def test_two_peers_are_compared_and_recorded(tmp_path):
     command = [sys.executable, "-m", "experiments.bench", "--workloads", "S"]
     command += ["--members", "4", "--peers", "jaxdl_sweep,textbook_jax"]

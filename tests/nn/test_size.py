@@ -131,7 +131,8 @@ def images(channels):
 
 
 @pytest.mark.parametrize(
-    ("live", "bound"), [(3, 12), pytest.param(7, 7, marks=pytest.mark.heavy), (1, 20)]
+    ("live", "bound"),
+    [(3, 12), *(pytest.param(*x, marks=pytest.mark.heavy) for x in ((7, 7), (1, 20)))],
 )
 def test_channels_within_a_bound_are_trained_as_alone(live, bound, wide):
     shape = (6, 6, 1)
