@@ -65,7 +65,8 @@ def normal_per_unit(key: jax.Array, fan_in: int, units: int) -> jax.Array:
     """Returns standard normal draws `[fan_in, units]`, column j from `fold_in(key, j)`.
 
     The generator's i-th draw from a key does not depend on how many are drawn, so entry
-    (i, j) depends on nothing but the key, i and j.
+    (i, j) depends on nothing but the key, i and j; save for its last bit, which JAX
+    0.12 rounds by the entry's place in a vector.
     """
     low = jnp.finfo(jnp.result_type(float)).epsneg - 1  # erf_inv(-1) is infinite
 
