@@ -64,9 +64,9 @@ def recipe(hp: Hparams) -> dl.Recipe:
 def searches() -> dict[str, Any]:
     """Returns the searches by name; Optuna's where it is installed."""
     found = {
-        "random": dl.search.random,
-        "Sobol": dl.sobol,
-        "coarse to fine": dl.coarse_to_fine(4),
+        "random": dl.searches.random(),
+        "Sobol": dl.sobol(),
+        "coarse to fine": dl.refinement(4),
         "halving by 2": dl.halving(2),
         "halving by 4": dl.halving(4),
         "Hyperband": dl.hyperband(4),

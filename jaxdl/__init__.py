@@ -1,9 +1,14 @@
 """jaxdl: one model's training as a function, hundreds of models at once."""
 
-from jaxdl import data, diagnose, experiment, interop, nn, optim, runs, search, train
-from jaxdl import report as report  # on a line of its own, which keeps the face short
+from jaxdl import data, diagnose, experiment, interop, nn, optim, runs, sweeps, train
+from jaxdl import engine as engine  # on lines of their own, which keep the face short
+from jaxdl import report as report
+from jaxdl import searches as searches
+from jaxdl import spaces as spaces
 from jaxdl.compilation_cache import enable_compilation_cache
-from jaxdl.search import (
+from jaxdl.engine import Plan
+from jaxdl.searches import grid_search, halving, hyperband, pbt, refinement, sobol
+from jaxdl.spaces import (
     AsSize,
     Choice,
     Chosen,
@@ -11,30 +16,20 @@ from jaxdl.search import (
     IntUniform,
     LogUniform,
     OneMinusLogUniform,
-    Plan,
     Static,
-    SweepResult,
     Uniform,
-    coarse_to_fine,
     grid,
-    gridded,
-    halving,
-    hyperband,
-    load_member,
-    pbt,
     refine,
-    replay,
     sample,
-    sobol,
-    sweep,
 )
+from jaxdl.sweeps import SweepResult, load_member, replay, sweep
 from jaxdl.train import Member, Recipe, fit
 
 __all__ = [
     "AsSize", "Choice", "Chosen", "Either", "IntUniform", "LogUniform", "Member",
     "OneMinusLogUniform", "Plan", "Recipe", "Static", "SweepResult", "Uniform",
-    "coarse_to_fine", "data", "diagnose", "enable_compilation_cache", "experiment",
-    "fit", "grid", "gridded", "halving", "hyperband", "interop", "load_member", "nn",
-    "optim", "pbt", "refine", "replay", "report", "runs", "sample", "search", "sobol",
-    "sweep", "train",
+    "data", "diagnose", "enable_compilation_cache", "engine", "experiment",
+    "fit", "grid", "grid_search", "halving", "hyperband", "interop", "load_member",
+    "nn", "optim", "pbt", "refine", "refinement", "replay", "report", "runs", "sample",
+    "searches", "sobol", "spaces", "sweep", "sweeps", "train",
 ]  # fmt: skip

@@ -51,7 +51,7 @@ def programs_leave_room():
 @pytest.fixture(scope="session", autouse=True)
 def two_workers_on_one_device():
     """Halves what sweeps compile; those on two devices are in search/test_sweep.py."""
-    module = sys.modules["jaxdl.search.sweep"]
+    module = sys.modules["jaxdl.sweeps.sweep"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "worker_devices", lambda: jax.devices()[:1] * 2)
         yield

@@ -336,7 +336,7 @@ def test_a_sweep_speaks_json(capsys, tmp_path):
     )  # fmt: skip
     *told, last = map(json.loads, output.splitlines())
     assert status == 0 and progress == ""
-    assert told[-1]["status"]["done"] == 1 and told[-1]["status"]["alive"] == 6
+    assert told[-1]["progress"]["done"] == 1 and told[-1]["progress"]["alive"] == 6
     summary = last["summary"]
     assert summary["kind"] == "configuration" and summary["count"] == 3
     assert summary["everywhere"] == {"units": 64, "batch_size": 64}

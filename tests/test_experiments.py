@@ -10,7 +10,7 @@ import pytest
 
 import jaxdl as dl
 from jaxdl import optim
-from jaxdl.search.groups import structures
+from jaxdl.spaces.structures import structures
 
 FOLDER = Path(__file__).parent.parent / "experiments"
 PICTURES = Path("/usr/share/datasets/fashion-mnist")

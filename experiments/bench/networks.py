@@ -24,7 +24,7 @@ from experiments.bench.race import cores, say
 from experiments.bench.record import keep, surroundings
 from experiments.bench.table import heading, rates, row, spread
 from jaxdl import nn, optim
-from jaxdl.search.plan import padding
+from jaxdl.engine.plan import padding
 
 ACTIVATIONS = ("relu", "gelu", "tanh", "sigmoid")
 NETWORKS = [*itertools.product(range(1, 51), ACTIVATIONS, range(5))]

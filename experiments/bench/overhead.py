@@ -115,7 +115,7 @@ class Timed:
 
 def host_shares(repeats: int) -> list[float]:
     """Returns the host's share of each of several digits sweeps, in percent."""
-    module: Any = sys.modules["jaxdl.search.engine"]
+    module: Any = sys.modules["jaxdl.engine.engine"]
     compile_all, inside = module.compile_all, Stopwatch()
     module.compile_all = lambda lowered: [
         programs._make(Timed(program, inside) for program in programs)

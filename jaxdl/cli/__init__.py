@@ -14,7 +14,7 @@ from jaxdl.compilation_cache import enable_compilation_cache
 from jaxdl.data import DataError
 from jaxdl.experiment import ExperimentError
 from jaxdl.runs import RunMismatchError
-from jaxdl.search import SpaceError
+from jaxdl.spaces import SpaceError
 from jaxdl.train import RecipeError
 
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it

@@ -14,8 +14,9 @@ from jaxdl.cli.summary import (
     print_summary,
     summarize,
 )
+from jaxdl.engine import Plan, SweepProgress
 from jaxdl.experiment import examine, hyperparameters, load
-from jaxdl.search import Plan, Status, sweep, variant
+from jaxdl.sweeps import sweep, variant
 from jaxdl.train import fit
 
 
@@ -38,12 +39,12 @@ def run_sweep(options: argparse.Namespace) -> int:
         run_dir=options.out,
         extend=options.extend,
         plan=options.block_width and Plan(options.block_width),
-        progress=_print_status if options.json else True,
+        progress=_print_progress if options.json else True,
     )
     data, _ = variant(experiment.data, _key(options), folds=options.folds)
     summary = summarize(result, data)
     if options.json:
-        _print_json(summary)
+        _print_json("summary", summary)
     else:
         print_summary(summary)
     done = options.out is not None and runs.is_finished(options.out)
@@ -88,14 +89,13 @@ def run_check(options: argparse.Namespace) -> int:
     return 0 if healthy else 1
 
 
-def _print_status(status: Status) -> None:
-    _print_json(status)
+def _print_progress(progress: SweepProgress) -> None:
+    _print_json("progress", progress)
 
 
-def _print_json(said: Status | Summary) -> None:
-    """Prints a line that other programs read, such as {"status": {...}}."""
-    line = {type(said).__name__.lower(): plain(said)}
-    print(json.dumps(line, allow_nan=False), flush=True)
+def _print_json(name: str, value: SweepProgress | Summary) -> None:
+    """Prints a line that other programs read, such as {"progress": {...}}."""
+    print(json.dumps({name: plain(value)}, allow_nan=False), flush=True)
 
 
 def _key(options: argparse.Namespace) -> jax.Array:

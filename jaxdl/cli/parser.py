@@ -5,26 +5,26 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from jaxdl.cli import log, report
+from jaxdl.cli import figures, loggers
 from jaxdl.cli.commands import run_check, run_fit, run_sweep
 from jaxdl.cli.run_commands import run_doctor, run_export, run_replay
 from jaxdl.interop import optuna_search
-from jaxdl.search import (
+from jaxdl.searches import (
     Search,
-    coarse_to_fine,
-    gridded,
+    grid_search,
     halving,
     hyperband,
     pbt,
     random,
+    refinement,
     sobol,
 )
 
 SEARCHES: dict[str, Callable[..., Search]] = {  # of the number behind the colon
-    "random": lambda: random,
-    "sobol": lambda: sobol,
-    "grid": gridded,
-    "refine": coarse_to_fine,
+    "random": random,
+    "sobol": sobol,
+    "grid": grid_search,
+    "refine": refinement,
     "halving": halving,
     "hyperband": hyperband,
     "pbt": pbt,
@@ -77,8 +77,8 @@ def make_parser() -> argparse.ArgumentParser:
     kept = argparse.ArgumentParser(add_help=False, parents=[run])
     kept.add_argument("file", type=Path, metavar="FILE", help="the experiment file")
     _add_runs(commands, run, kept)
-    report.add_commands(commands, kept)
-    log.add_command(commands, kept)
+    figures.add_commands(commands, kept)
+    loggers.add_command(commands, kept)
     return parser
 
 

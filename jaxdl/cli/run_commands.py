@@ -7,7 +7,7 @@ from jaxdl import runs
 from jaxdl.data import Splits
 from jaxdl.experiment import ExperimentError, load
 from jaxdl.interop import export
-from jaxdl.search import SweepResult, read_result, replay, variant
+from jaxdl.sweeps import SweepResult, read_result, replay, variant
 from jaxdl.train import Member, data_digest
 
 

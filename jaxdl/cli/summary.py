@@ -14,8 +14,8 @@ from jaxdl.diagnose import (
     bias_variance,
     expected_rank,
 )
-from jaxdl.report.hyperparameters import importance_of
-from jaxdl.search import SweepResult
+from jaxdl.report.ranges import importance_of
+from jaxdl.sweeps import SweepResult
 from jaxdl.train import Member, flatten
 
 SHOWN = 10  # members or configurations

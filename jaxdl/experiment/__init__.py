@@ -1,6 +1,6 @@
 """Experiment files, and what is worth knowing of one before it is trained."""
 
-from jaxdl.experiment.examine import Finding, examine
+from jaxdl.experiment.check import Finding, examine
 from jaxdl.experiment.file import Experiment, ExperimentError, hyperparameters, load
 
 __all__ = [

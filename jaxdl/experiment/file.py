@@ -18,10 +18,10 @@ import numpy as np
 
 from jaxdl.data import Splits
 from jaxdl.optim import Schedule
-from jaxdl.search import Static
-from jaxdl.search.distributions import DISTRIBUTIONS, AsSize
-from jaxdl.search.either import applies, choose, needs
-from jaxdl.search.space import is_static
+from jaxdl.spaces import Static
+from jaxdl.spaces.distributions import DISTRIBUTIONS, AsSize
+from jaxdl.spaces.either import applies, choose, needs
+from jaxdl.spaces.sample import is_static
 from jaxdl.train import RecipeFunction, flatten
 
 

@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxdl.search import SweepResult
-from jaxdl.search.repeats import members_of
-from jaxdl.search.rungs import check_number
+from jaxdl.searches.rungs import check_number
+from jaxdl.sweeps import SweepResult
+from jaxdl.sweeps.repeats import members_of
 from jaxdl.train import flatten
-from jaxdl.train.hyperparameters import PlainValue
+from jaxdl.train.structure import PlainValue
 
 Point = tuple[int, dict[str, float]]  # epoch, from 1, and its metrics
 
@@ -98,7 +98,7 @@ def log(result: SweepResult, logger: Logger, policy: Policy = TEN_BEST) -> None:
     """Writes a sweep where people look, such as `log(sweep, tensorboard("logs"))`.
 
     Args:
-        result: of a sweep; of one that still goes on, `jaxdl.search.read_result`.
+        result: of a sweep; of one that still goes on, `jaxdl.sweeps.read_result`.
         logger: `tensorboard`, `wandb`, `mlflow`, `optuna_study`, or a function of
             yours that takes a list of `Run`.
         policy: which members: `best`, `top(k)`, `quantiles(...)`, `every`, or a

@@ -10,22 +10,20 @@ import jax
 import numpy as np
 
 from jaxdl.interop.extras import library
-from jaxdl.search import (
+from jaxdl.searches import Rung, Search, Standing
+from jaxdl.searches.rungs import Asking, check_number
+from jaxdl.spaces import (
     AsSize,
     IntUniform,
     LogUniform,
     OneMinusLogUniform,
-    Rung,
-    Search,
     SpaceError,
-    Standing,
     Uniform,
 )
-from jaxdl.search.distributions import SCALES, is_distribution
-from jaxdl.search.either import applies, needs
-from jaxdl.search.refine import check_varies, given
-from jaxdl.search.rungs import Asking, check_number
-from jaxdl.search.space import sample
+from jaxdl.spaces.distributions import SCALES, is_distribution
+from jaxdl.spaces.either import applies, needs
+from jaxdl.spaces.refine import check_varies, given
+from jaxdl.spaces.sample import sample
 from jaxdl.train import HPARAMS, flatten
 
 VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)

@@ -7,8 +7,8 @@ from typing import Any
 from jaxdl.interop.extras import library
 from jaxdl.interop.log import Logger, Run
 from jaxdl.interop.optuna import check_storage, parameter, quiet
-from jaxdl.search import AsSize, Choice, OneMinusLogUniform, SpaceError, Static
-from jaxdl.search.distributions import is_distribution
+from jaxdl.spaces import AsSize, Choice, OneMinusLogUniform, SpaceError, Static
+from jaxdl.spaces.distributions import is_distribution
 from jaxdl.train import flatten
 
 ROUNDING = 1e-6  # relative, by which a value in float32 may miss what was drawn

@@ -1,10 +1,10 @@
 """What a person looks at afterwards: figures of a sweep, and a page of them."""
 
 from jaxdl.report.curves import learning_curves, train_against_dev
-from jaxdl.report.hyperparameters import heat_map, hyperparameters, importance
 from jaxdl.report.network import confusion, learning_rates, signal, worst_examples
 from jaxdl.report.page import report
 from jaxdl.report.parallel import parallel_coordinates
+from jaxdl.report.ranges import heat_map, hyperparameters, importance
 from jaxdl.report.searches import funnel, lineage
 
 __all__ = [

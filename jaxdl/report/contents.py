@@ -12,8 +12,8 @@ from jaxdl import runs
 from jaxdl.data import Splits
 from jaxdl.diagnose import bias_variance
 from jaxdl.report.style import draws_rates, has_best
-from jaxdl.search import SweepResult
-from jaxdl.search.distributions import is_distribution
+from jaxdl.spaces.distributions import is_distribution
+from jaxdl.sweeps import SweepResult
 from jaxdl.train import flatten
 
 NUMBERS = 800_000  # of curves in a page, at most; longer ones leave epochs out

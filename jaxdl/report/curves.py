@@ -23,7 +23,7 @@ from jaxdl.report.style import (
     message,
     tidy,
 )
-from jaxdl.search import SweepResult
+from jaxdl.sweeps import SweepResult
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -15,7 +15,7 @@ from jaxdl.data.dataset import Moments
 from jaxdl.diagnose.signal import FAR
 from jaxdl.optim import Schedule
 from jaxdl.report.style import BEST, BLUE, GRAY, SKY, figure, message, plain, tidy
-from jaxdl.search import SweepResult
+from jaxdl.sweeps import SweepResult
 from jaxdl.train import Member, on_device
 
 if TYPE_CHECKING:

@@ -23,7 +23,6 @@ from jaxdl.data import Splits
 from jaxdl.optim import Schedule
 from jaxdl.report import contents
 from jaxdl.report.curves import learning_curves, train_against_dev
-from jaxdl.report.hyperparameters import heat_map, hyperparameters, importance
 from jaxdl.report.network import (
     confusion,
     learning_rates,
@@ -32,9 +31,10 @@ from jaxdl.report.network import (
     worst_examples,
 )
 from jaxdl.report.parallel import parallel_coordinates
+from jaxdl.report.ranges import heat_map, hyperparameters, importance
 from jaxdl.report.searches import funnel, lineage
 from jaxdl.report.style import has_best, save
-from jaxdl.search import SweepResult, variant
+from jaxdl.sweeps import SweepResult, variant
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

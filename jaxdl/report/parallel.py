@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jaxdl.report.hyperparameters import CONSTANT
+from jaxdl.report.ranges import CONSTANT
 from jaxdl.report.scales import SHOWN, Scale, value, varying
 from jaxdl.report.style import (
     BEST,
@@ -16,7 +16,7 @@ from jaxdl.report.style import (
     figure,
     message,
 )
-from jaxdl.search import SweepResult
+from jaxdl.sweeps import SweepResult
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,16 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxdl.report.style import plain
-from jaxdl.search import (
+from jaxdl.spaces import (
     AsSize,
     Choice,
     IntUniform,
     LogUniform,
     OneMinusLogUniform,
     Static,
-    SweepResult,
     Uniform,
 )
+from jaxdl.sweeps import SweepResult
 from jaxdl.train import flatten
 
 if TYPE_CHECKING:

@@ -18,8 +18,9 @@ from jaxdl.report.style import (
     plain,
     tidy,
 )
-from jaxdl.search import Rung, SweepResult
-from jaxdl.search.replay import lineage as ancestors
+from jaxdl.searches import Rung
+from jaxdl.sweeps import SweepResult
+from jaxdl.sweeps.replay import lineage as ancestors
 from jaxdl.train import flatten
 
 if TYPE_CHECKING:

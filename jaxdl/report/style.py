@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxdl import nn
-from jaxdl.search import SweepResult
+from jaxdl.sweeps import SweepResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

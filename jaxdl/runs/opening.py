@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from jaxdl.runs import arrays, database, owner, text
+from jaxdl.runs import arrays, database, lock, text
 from jaxdl.runs.directory import claim
 from jaxdl.runs.errors import DamagedError, RunMismatchError, damaged, plain
 from jaxdl.runs.store import CHECKPOINTS, Store
@@ -40,12 +40,12 @@ def open_run(
     asked = {str(part): text.dumps(value) for part, value in specification.items()}
     folder = claim(path)
     with plain(folder):
-        lock = owner.acquire(folder)
+        held = lock.acquire(folder)
         try:
             _begin(folder, asked)
-            store = Store(folder, lock, {part: asked[part] for part in grows})
+            store = Store(folder, held, {part: asked[part] for part in grows})
         except BaseException:
-            owner.release(lock)
+            lock.release(held)
             raise
     try:
         _check_same(store, asked, grows)

@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from numpy.typing import ArrayLike
 
-from jaxdl.runs import arrays, database, directory, owner, record, records, rungs
+from jaxdl.runs import arrays, database, directory, lock, record, records, rungs
 from jaxdl.runs.errors import DamagedError, damaged, plain
 from jaxdl.runs.record import Record
 from jaxdl.runs.records import Head
@@ -37,19 +37,19 @@ class Store:
     """
 
     def __init__(
-        self, folder: Path, lock: int | None, grows: Mapping[str, str] | None = None
+        self, folder: Path, held: int | None, grows: Mapping[str, str] | None = None
     ):
         """Opens the database of a folder, whose lock is held if it is to be written.
 
         With its first rung the run may grow to parts of the specification, as JSON.
         """
         self.folder = folder
-        self._owner = lock
+        self._owner = held
         self._grows = grows
         self._lock = threading.RLock()  # one transaction at a time
         self._litter: set[int] = set()  # ids whose files may be of no row
         with plain(folder):
-            self._connection = database.open_database(folder, writes=lock is not None)
+            self._connection = database.open_database(folder, writes=held is not None)
             self.specification = database.specification(folder, self._connection)
             # No id is ever used twice, so that a file never changes its meaning.
             self._ids = itertools.count(database.last_id(folder, self._connection) + 1)
@@ -65,7 +65,7 @@ class Store:
         with self._lock, plain(self.folder):
             self._connection.close()
             if self._owner is not None:
-                owner.release(self._owner)
+                lock.release(self._owner)
                 self._owner = None
 
     def enter(

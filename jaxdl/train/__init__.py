@@ -9,17 +9,16 @@ from jaxdl.train.check import (
     tracing_errors_explained,
 )
 from jaxdl.train.epoch import make_epoch
-from jaxdl.train.fit import fit, train_epochs
-from jaxdl.train.hyperparameters import (
-    TRACED,
-    Bound,
-    RecipeError,
-    Structure,
-    canonical,
-    combine,
-    flatten,
-    partition,
+from jaxdl.train.epoch_state import (
+    DIVERGED,
+    FATES,
+    RUNNING,
+    STOPPED,
+    Progress,
+    begin,
+    kept,
 )
+from jaxdl.train.fit import fit, train_epochs
 from jaxdl.train.identity import data_digest
 from jaxdl.train.member import Member, on_device
 from jaxdl.train.metrics import (
@@ -32,15 +31,6 @@ from jaxdl.train.metrics import (
     top_k_error,
 )
 from jaxdl.train.part import Part, whole
-from jaxdl.train.progress import (
-    DIVERGED,
-    FATES,
-    RUNNING,
-    STOPPED,
-    Progress,
-    begin,
-    kept,
-)
 from jaxdl.train.recipe import Recipe, RecipeFunction, build
 from jaxdl.train.state import (
     EXPLORE,
@@ -56,6 +46,16 @@ from jaxdl.train.state import (
     step_key,
 )
 from jaxdl.train.step import make_cost, make_eval, make_predict, make_step
+from jaxdl.train.structure import (
+    TRACED,
+    Bound,
+    RecipeError,
+    Structure,
+    canonical,
+    combine,
+    flatten,
+    partition,
+)
 
 __all__ = [
     "Bound",

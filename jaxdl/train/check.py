@@ -16,11 +16,11 @@ from jaxdl import nn
 from jaxdl.data import DataError, Dataset, Splits
 from jaxdl.nn.losses import PerExample
 from jaxdl.nn.size import Shape
-from jaxdl.train.hyperparameters import RecipeError, Structure, combine, default_type
 from jaxdl.train.identity import program_digest
 from jaxdl.train.recipe import Recipe, RecipeFunction, build
 from jaxdl.train.state import TrainState, init
 from jaxdl.train.step import make_cost, make_eval, make_step
+from jaxdl.train.structure import RecipeError, Structure, combine, default_type
 
 
 class Outline(NamedTuple):

@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl.data import Dataset
+from jaxdl.train.epoch_state import RUNNING, Progress, advance, select
 from jaxdl.train.part import Part, size, take, weights
-from jaxdl.train.progress import RUNNING, Progress, advance, select
 from jaxdl.train.recipe import RecipeFunction, build
 from jaxdl.train.state import TrainState, epoch_order
 from jaxdl.train.step import Metrics, make_eval, make_step

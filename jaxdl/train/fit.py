@@ -17,11 +17,11 @@ from jaxdl.train.check import (
     tracing_errors_explained,
 )
 from jaxdl.train.epoch import make_epoch
-from jaxdl.train.hyperparameters import Structure, combine, partition
+from jaxdl.train.epoch_state import FATES, RUNNING, Progress, begin, kept
 from jaxdl.train.member import Member, on_device
-from jaxdl.train.progress import FATES, RUNNING, Progress, begin, kept
 from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.state import TrainState, check_key, init, member_key
+from jaxdl.train.structure import Structure, combine, partition
 
 
 def fit(

@@ -14,17 +14,11 @@ from jaxdl.data import Dataset
 from jaxdl.data.dataset import check_dataset
 from jaxdl.nn.losses import PerExample
 from jaxdl.train.check import check_labels
-from jaxdl.train.hyperparameters import (
-    Structure,
-    canonical,
-    combine,
-    flatten,
-    is_traced,
-)
 from jaxdl.train.metrics import confusion_matrix, multilabel_confusion
 from jaxdl.train.recipe import Recipe, RecipeFunction, build
 from jaxdl.train.state import TrainState
 from jaxdl.train.step import make_eval, make_predict
+from jaxdl.train.structure import Structure, canonical, combine, flatten, is_traced
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ import optax
 from jaxdl import nn
 from jaxdl.nn.losses import PerExample
 from jaxdl.nn.penalties import Penalty
-from jaxdl.train.hyperparameters import RecipeError
+from jaxdl.train.structure import RecipeError
 
 
 class Recipe(NamedTuple):

@@ -9,10 +9,10 @@ import optax
 
 from jaxdl.data import Dataset
 from jaxdl.nn import plain_loss
-from jaxdl.train.hyperparameters import RecipeError
 from jaxdl.train.part import Part, size, take, weights
 from jaxdl.train.recipe import PerExample, Recipe, RecipeFunction, build, error_of
 from jaxdl.train.state import TrainState
+from jaxdl.train.structure import RecipeError
 
 Metrics = dict[str, jax.Array]
 EVAL_BATCH = 256  # examples evaluated at once; part of a run's numerics

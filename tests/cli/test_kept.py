@@ -9,7 +9,7 @@ from jaxdl import cli, runs
 
 EXPERIMENT = """
 import jaxdl as dl
-from tests.search.kept import SPACE as space, small as recipe
+from tests.sweeps.kept import SPACE as space, small as recipe
 data = dl.data.load("digits")
 """
 SMALL = ("--members", "2", "--epochs", "1", "--block-width", "4")

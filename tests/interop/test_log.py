@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxdl import interop
-from jaxdl.search import SpaceError
+from jaxdl.spaces import SpaceError
 from tests.interop.conftest import made
 
 NAN = np.nan

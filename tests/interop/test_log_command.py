@@ -6,7 +6,9 @@ import pytest
 
 import jaxdl as dl
 from jaxdl import cli, experiment, interop
-from jaxdl.search import Rung, read_result, sample
+from jaxdl.searches import Rung
+from jaxdl.spaces import sample
+from jaxdl.sweeps import read_result
 from tests.interop.conftest import within
 
 EXPERIMENT = """

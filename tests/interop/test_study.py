@@ -6,8 +6,8 @@ import pytest
 
 import jaxdl as dl
 from jaxdl import interop
-from jaxdl.search import SpaceError
-from jaxdl.search.either import blanked
+from jaxdl.spaces import SpaceError
+from jaxdl.spaces.either import blanked
 from tests.interop.conftest import HOSTILE, made
 
 optuna = pytest.importorskip("optuna")

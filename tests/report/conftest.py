@@ -12,8 +12,8 @@ import pytest
 import jaxdl as dl
 from jaxdl import nn, optim
 from jaxdl.report.style import save
-from jaxdl.search import Rung
-from jaxdl.search.stored import Named
+from jaxdl.searches import Rung
+from jaxdl.sweeps.reading import Named
 
 # Without matplotlib there is nothing to look at; its extra is part of `test`.
 collect_ignore_glob = [] if importlib.util.find_spec("matplotlib") else ["test_*.py"]

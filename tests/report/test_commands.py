@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxdl import cli, report
-from jaxdl.cli.report import FIGURES, OF_THE_BEST
+from jaxdl.cli.figures import FIGURES, OF_THE_BEST
 from jaxdl.experiment import Experiment
 from jaxdl.report import page
 from tests.report.conftest import SPACE, drawn, rate, texts

@@ -1,0 +1,94 @@
+"""The command that writes a run where people look at others: TensorBoard and such."""
+
+import argparse
+import os
+import shlex
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from jaxdl import interop
+from jaxdl.cli.figures import read
+from jaxdl.interop.log import Logger, Policy
+
+POLICIES: dict[str, Policy] = {
+    "best": interop.best,
+    "quantiles": interop.quantiles(),
+    "all": interop.every,
+}
+
+
+class Place(NamedTuple):
+    """Where a run can be written."""
+
+    out: str  # by default; {run} is the name of the run's folder
+    logger: Callable[[str, str, Any], Logger]  # of out, the run's name and the space
+    look: str  # the command that shows what is in {out}
+
+
+PLACES = {
+    "tensorboard": Place(
+        os.path.join("logs", "{run}"),
+        lambda out, run, space: interop.tensorboard(out),
+        "tensorboard --logdir {out}",
+    ),
+    "wandb": Place(
+        ".",
+        lambda out, run, space: interop.wandb(out, group=run),
+        "cd {out} && wandb sync wandb/offline-run-*",
+    ),
+    "mlflow": Place(
+        ".",
+        lambda out, run, space: interop.mlflow(out, name=run),
+        "cd {out} && mlflow ui",
+    ),
+    "optuna": Place("optuna.log", interop.optuna_study, "optuna-dashboard {out}"),
+}
+
+
+def run_log(options: argparse.Namespace) -> int:
+    """Writes members of a run, or quantiles of all, for another program's page."""
+    result, _ = read(options)
+    place, name = PLACES[options.place], options.run_dir.resolve().name
+    out = options.out or place.out.format(run=name)
+    interop.log(result, place.logger(out, name, result.space), options.members)
+    print(f"runs in {out}: {place.look.format(out=shlex.quote(out))}")
+    return 0
+
+
+def add_command(commands: Any, given: argparse.ArgumentParser) -> None:
+    """Adds `log` to the parser's commands.
+
+    Args:
+        commands: of the parser.
+        given: takes a run and its experiment.
+    """
+    log = commands.add_parser(
+        "log", parents=[given], help="write runs for TensorBoard and other programs"
+    )
+    log.add_argument(
+        "place", choices=[*PLACES], metavar="WHERE", help=f"one of {', '.join(PLACES)}"
+    )
+    log.add_argument(
+        "--members",
+        type=_policy,
+        default="top:10",
+        metavar="WHICH",
+        help="best, top:K, quantiles or all; default: top:10",
+    )
+    log.add_argument(
+        "--out",
+        metavar="PATH",
+        help="a folder, or of optuna a file or URL; default: logs/RUN, ., optuna.log",
+    )
+    log.set_defaults(run=run_log)
+
+
+def _policy(text: str) -> Policy:
+    name, _, number = text.partition(":")
+    if name == "top" and number.isdecimal() and int(number) > 0:
+        return interop.top(int(number))
+    if text not in POLICIES:
+        raise argparse.ArgumentTypeError(
+            f"got {text}; expected best, top:K with K of at least 1, quantiles or all"
+        )
+    return POLICIES[text]

@@ -1,0 +1,92 @@
+"""Searches whose members all train to the end; they differ in how these are drawn."""
+
+from typing import Any
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxdl.searches.rungs import Asking, Rung, Search, check_number
+from jaxdl.spaces.distributions import SpaceError, is_distribution
+from jaxdl.spaces.refine import grid
+from jaxdl.spaces.sample import fill, sample
+from jaxdl.train import HPARAMS, flatten
+
+LEAST = 2.0**-33  # a point of the sequence may be 0, which quantiles do not take
+
+
+def random() -> Search:
+    """Returns random search: each member is drawn by itself and trains to the end."""
+
+    def search(key: jax.Array, space: Any, members: int, epochs: int) -> Asking:
+        hparams = sample(key, space, members)
+        yield Rung(np.arange(members), hparams, np.full(members, epochs))
+
+    return search
+
+
+def grid_search(points: int) -> Search:
+    """Returns the search that trains every combination of values on `grid`.
+
+    Args:
+        points: of each range, at least 2.
+
+    Raises:
+        SpaceError: as `grid`; or, when the search begins, the number of members is
+            another than that of combinations.
+    """
+    check_number("grid", "points", points, least=2)
+
+    def search(key: jax.Array, space: Any, members: int, epochs: int) -> Asking:
+        filled = grid(space, points)
+        count = max(np.size(column) for column in flatten(filled)[1])
+        if count != members:
+            raise SpaceError(
+                f"got members={members} for a grid of {points} points a range; "
+                f"expected as many as it has combinations, {count}"
+            )
+        yield Rung(
+            np.arange(members), sample(key, filled, members), np.full(members, epochs)
+        )
+
+    return search
+
+
+def sobol() -> Search:
+    """Returns quasi-random search: its draws fill the space more evenly.
+
+    Hyperparameters are read at the points of a scrambled Sobol sequence, a dimension
+    for each distribution. Member i's point does not depend on how many there are; it
+    does on which distributions the space has.
+
+    Source: Owen, Scrambling Sobol' and Niederreiter-Xing Points, 1998.
+    """
+
+    def search(key: jax.Array, space: Any, members: int, epochs: int) -> Asking:
+        check_number("sobol", "members", members, least=1)
+        names, leaves, _ = flatten(space)
+        drawn = [n for n, x in zip(names, leaves, strict=True) if is_distribution(x)]
+        inside = np.clip(_points(key, members, len(drawn)), LEAST, 1 - LEAST)
+        by_name = dict(zip(drawn, inside.T, strict=True))
+        hparams = fill(space, members, by_name.__getitem__)
+        yield Rung(np.arange(members), hparams, np.full(members, epochs))
+
+    return search
+
+
+def draws_each_alone(search: Search) -> bool:
+    """Returns whether a member stays the same when there are more of them."""
+    made_by = getattr(search, "__qualname__", "").split(".")[0]
+    ours = getattr(search, "__module__", "") == __name__
+    return ours and made_by in (random.__name__, sobol.__name__)
+
+
+def _points(key: jax.Array, members: int, dimensions: int) -> NDArray[np.float64]:
+    """Returns points of a scrambled Sobol sequence, `[members, dimensions]`."""
+    from scipy.stats import qmc  # takes long to import
+
+    if not dimensions:
+        return np.empty((members, 0))
+    words = np.asarray(jax.random.key_data(jax.random.fold_in(key, HPARAMS)))
+    sequence = qmc.Sobol(dimensions, rng=np.random.default_rng(words))
+    return sequence.random_base2((members - 1).bit_length())[:members]

@@ -1,0 +1,111 @@
+"""Population based training: the worst go on from the best, a little changed."""
+
+import math
+from typing import Any
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxdl.searches.rungs import Asking, Rung, Search, check_number, ranking
+from jaxdl.spaces.distributions import SCALES, Choice, IntUniform, SpaceError
+from jaxdl.spaces.sample import sample
+from jaxdl.train import EXPLORE, flatten
+
+
+def pbt(every: int, *, share: float = 0.25, step: float = 0.1) -> Search:
+    """Returns the search in which hyperparameters change while members train.
+
+    After every `every` epochs each of the worst `share` of the members goes on from a
+    random one of the best `share`: with its weights, its optimizer's state and its
+    hyperparameters (exploit), of which the traced numbers are changed (explore). A
+    range's value moves up or down by `step` of the range, on the range's own scale and
+    at most to its ends; a choice is drawn anew with probability `step`. A member that
+    diverged is one of the worst. A member keeps its own random numbers. With early
+    stopping, who has stopped stays so, and so does who goes on from it.
+
+    Args:
+        every: epochs between exchanges, at least 1.
+        share: of the members, above 0 and at most 0.5.
+        step: of a range, above 0 and below 1.
+
+    Raises:
+        SpaceError: a number is outside its range; or, when the search begins, there
+            are not more epochs than `every`, or no member in a share.
+
+    Source: Jaderberg et al., Population Based Training of Neural Networks, 2017.
+    """
+    check_number("pbt", "every", every, least=1)
+    if not 0 < share <= 0.5 or not 0 < step < 1:
+        raise SpaceError(
+            f"pbt got share={share!r} and step={step!r}; expected a share of the "
+            "members above 0 and at most 0.5, and a step above 0 and below 1"
+        )
+
+    def search(key: jax.Array, space: Any, members: int, epochs: int) -> Asking:
+        _check_size(every, share, members, epochs)
+        words = np.asarray(jax.random.key_data(jax.random.fold_in(key, EXPLORE)))
+        draws = np.random.default_rng(words)
+        ids, few = np.arange(members), _few(share, members)
+        hparams, parents = sample(key, space, members), None
+        for until in [*range(every, epochs, every), epochs]:
+            standing = yield Rung(ids, hparams, np.full(members, until), parents)
+            order = ranking(standing)
+            parents, worst = ids.copy(), order[-few:]
+            parents[worst] = draws.choice(order[:few], few)
+            hparams = _explored(space, hparams, parents, worst, step, draws)
+
+    return search
+
+
+def _explored(
+    space: Any,
+    hparams: Any,
+    parents: NDArray[np.int64],
+    changed: NDArray[np.int64],
+    step: float,
+    draws: np.random.Generator,
+) -> Any:
+    """Returns the parents' hyperparameters, `[members]`, changed for some members."""
+    _, leaves, treedef = flatten(space)
+    columns = []
+    for leaf, column in zip(leaves, treedef.flatten_up_to(hparams), strict=True):
+        taken = column[parents]
+        taken[changed] = _moved(leaf, taken[changed], step, draws)
+        columns.append(taken)
+    return jax.tree.unflatten(treedef, columns)
+
+
+def _moved(
+    dist: Any, values: NDArray[Any], step: float, draws: np.random.Generator
+) -> NDArray[Any]:
+    """Returns values near the given ones; the same for what is no traced number."""
+    signs = draws.choice([-1, 1], len(values))
+    if isinstance(dist, SCALES):
+        u = dist.fraction(values.astype(float)) + step * signs
+        return dist.quantile(np.clip(u, 0, 1))
+    if isinstance(dist, IntUniform):
+        reach = max(1, round(step * (dist.high - dist.low)))
+        return np.clip(values + reach * signs, dist.low, dist.high)
+    if isinstance(dist, Choice):
+        anew = draws.random(len(values)) < step
+        return np.where(anew, draws.choice(dist.options, len(values)), values)
+    return values
+
+
+def _few(share: float, members: int) -> int:
+    """Returns how many members a share has, 29 for 0.29 of 100."""
+    return math.floor(share * members + 1e-9)
+
+
+def _check_size(every: int, share: float, members: int, epochs: int) -> None:
+    if every >= epochs:
+        raise SpaceError(
+            f"pbt got every={every} and epochs={epochs}; expected more epochs than "
+            "between two exchanges"
+        )
+    if _few(share, members) < 1:
+        raise SpaceError(
+            f"pbt got members={members} and share={share:g}; expected at least "
+            f"{math.ceil(1 / share)} members, so that a share is one or more"
+        )

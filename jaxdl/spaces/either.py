@@ -1,0 +1,181 @@
+"""Conditional hyperparameters: options, each with hyperparameters of its own.
+
+In a space, and in the columns drawn from it, all options are there; `choose` leaves
+the chosen one, which is all that a recipe receives and a program is made of.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax.tree_util import GetAttrKey
+from numpy.typing import NDArray
+
+from jaxdl.spaces.distributions import SpaceError, Static, TypedAny
+
+Needs = tuple[tuple[int, str], ...]  # leaves' places, and what each must have chosen
+
+
+class Option(NamedTuple):
+    """The step of a leaf's path into an option."""
+
+    option: str
+
+    def __str__(self) -> str:
+        return self.option
+
+
+@jax.tree_util.register_pytree_with_keys_class
+class Either(TypedAny):
+    """One of several options, each alike, with hyperparameters of its own.
+
+    The recipe receives a `Chosen`: the option's name, a plain str, and its values. For
+    `Hparams(optimizer=Either({"adam": {"rate": ...}, "sgd": {}}))` these are
+    `hp.optimizer.name` and `hp.optimizer.values["rate"]`; the leaves are named
+    `optimizer.name` and `optimizer.adam.rate`. Members of one option share a program.
+    All options are drawn for each member, so that no draw depends on a choice; in
+    results, what was not chosen is NaN.
+
+    Args:
+        options: spaces by name, which may hold others of this kind.
+
+    Raises:
+        SpaceError: no option, or a name that is not a str, is empty or is `name`.
+    """
+
+    name: Any  # Static([...]) in a space, [members] in columns
+    options: dict[str, Any]
+
+    def __init__(self, options: Mapping[str, Any]):
+        if not isinstance(options, Mapping) or not options:
+            raise SpaceError(
+                f"got Either({options!r}); expected spaces by name, at least one, such "
+                'as {"adam": {"beta1": ...}, "sgd": {}}'
+            )
+        for name in options:
+            if not isinstance(name, str) or name in ("", "name"):
+                raise SpaceError(
+                    f"got Either with the option {name!r}; expected a str that is not "
+                    "empty, nor `name`, by which the choice itself goes"
+                )
+        self.name, self.options = Static([*options]), dict(options)
+
+    def __repr__(self) -> str:
+        return f"Either({self.options!r})"
+
+    def tree_flatten_with_keys(self):
+        inner = [(Option(name), space) for name, space in self.options.items()]
+        return [(GetAttrKey("name"), self.name), *inner], tuple(self.options)
+
+    @classmethod
+    def tree_unflatten(cls, names, children):
+        either = object.__new__(cls)
+        either.name, *values = children
+        either.options = dict(zip(names, values, strict=True))
+        return either
+
+
+@jax.tree_util.register_pytree_with_keys_class
+class Chosen:
+    """An option of an `Either` with its hyperparameters: what a recipe receives.
+
+    Args:
+        name: of the option.
+        values: its hyperparameters.
+    """
+
+    def __init__(self, name: str, values: Any):
+        self.name, self.values = name, values
+
+    def __repr__(self) -> str:
+        return f"Chosen({self.name!r}, {self.values!r})"
+
+    def tree_flatten_with_keys(self):
+        keys = GetAttrKey("name"), Option(str(self.name))
+        return list(zip(keys, (self.name, self.values), strict=True)), None
+
+    @classmethod
+    def tree_unflatten(cls, _, children):
+        return cls(*children)
+
+
+def choose(tree: Any) -> Any:
+    """Returns one member's tree with a `Chosen` for each `Either`."""
+
+    def chosen(node):
+        if not isinstance(node, Either):
+            return node
+        return Chosen(node.name, choose(node.options[node.name]))
+
+    return jax.tree.map(chosen, tree, is_leaf=_is_either)
+
+
+def blanked(hparams: Any) -> Any:
+    """Returns columns `[members]` with NaN for the options that were not chosen.
+
+    Columns of anything but floats become Python objects where they need a NaN.
+    """
+
+    def blank(node):
+        if not isinstance(node, Either):
+            return node
+        inner = {
+            option: jax.tree.map(
+                lambda column, kept=node.name == option: _kept(column, kept),
+                blanked(values),
+            )
+            for option, values in node.options.items()
+        }
+        return Either.tree_unflatten([*inner], [node.name, *inner.values()])
+
+    return jax.tree.map(blank, hparams, is_leaf=_is_either)
+
+
+def needs(tree: Any) -> list[Needs]:
+    """Returns what has to be chosen for each leaf to apply, in the tree's order.
+
+    A leaf's needs are at leaves before it.
+    """
+    with_paths = jax.tree.leaves_with_path(tree, is_leaf=lambda x: x is None)
+    places = {path: place for place, (path, _) in enumerate(with_paths)}
+    return [
+        tuple(
+            (places[*path[:depth], GetAttrKey("name")], step.option)
+            for depth, step in enumerate(path)
+            if isinstance(step, Option)
+        )
+        for path in places
+    ]
+
+
+def applies(need: Needs, values: Sequence[Any]) -> bool:
+    """Returns whether a leaf with such needs applies, given the leaves before it."""
+    return all(values[place] == option for place, option in need)
+
+
+def combinations(axes: Sequence[Sequence[Any]], need: list[Needs]) -> list[list[Any]]:
+    """Returns every combination of a value for each leaf, the last changing fastest.
+
+    Where a leaf does not apply it has the first of its values alone.
+    """
+    rows: list[list[Any]] = [[]]
+    for axis, own in zip(axes, need, strict=True):
+        rows = [
+            [*row, value]
+            for row in rows
+            for value in (axis if applies(own, row) else axis[:1])
+        ]
+    return rows
+
+
+def _is_either(node: Any) -> bool:
+    return isinstance(node, Either)
+
+
+def _kept(column: NDArray[Any], kept: NDArray[np.bool_]) -> NDArray[Any]:
+    if kept.all():
+        return column
+    if column.dtype.kind != "f":
+        column = column.astype(object)
+    return np.where(kept, column, np.asarray(np.nan, column.dtype))

@@ -1,0 +1,118 @@
+"""Spaces: pytrees of the shape of the hyperparameters, and draws from them.
+
+A leaf is a distribution, a constant, or an array `[members]` that is used as given: of
+numbers, which are traced, or of texts or Python objects, which are static.
+"""
+
+import functools
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxdl.spaces.distributions import AsSize, SpaceError, Static, is_distribution
+from jaxdl.train import HPARAMS, canonical, flatten
+
+
+def sample(key: jax.Array, space: Any, members: int) -> Any:
+    """Returns random hyperparameters: the space's tree with arrays `[members]`.
+
+    Member i's value of a leaf is a pure function of the key, the leaf's name and i: it
+    moves neither with the number of members nor with other leaves. Options that were
+    not chosen are drawn too.
+
+    Args:
+        key: the run's key.
+        space: a pytree of distributions, constants and arrays `[members]`.
+        members: at least 1.
+
+    Raises:
+        SpaceError: `members` is below 1, an array has another length, or a leaf is
+            none of these.
+    """
+    if isinstance(members, bool) or not isinstance(members, int) or members < 1:
+        raise SpaceError(f"got members={members!r}; expected an int of at least 1")
+    return fill(space, members, lambda name: _uniforms(key, name, members))
+
+
+def fill(
+    space: Any, members: int, uniforms: Callable[[str], NDArray[np.float64]]
+) -> Any:
+    """Returns the space's tree with arrays `[members]`.
+
+    Args:
+        space: as for `sample`.
+        members: at least 1.
+        uniforms: the fractions in (0, 1), `[members]`, at whose quantiles a named
+            distribution is read.
+
+    Raises:
+        SpaceError: as `sample`.
+    """
+    names, leaves, treedef = flatten(space)
+    columns = [
+        _default_type(leaf.quantile(uniforms(name)))
+        if is_distribution(leaf)
+        else _column(name, leaf, members)
+        for name, leaf in zip(names, leaves, strict=True)
+    ]
+    return jax.tree.unflatten(treedef, columns)
+
+
+def is_static(leaf: Any) -> bool:
+    """Returns whether a leaf of a space reaches the recipe as a plain value."""
+    plain = leaf is None or isinstance(leaf, Static | str | int)
+    return plain or (isinstance(leaf, np.ndarray) and leaf.dtype.kind in "OU")
+
+
+def _column(name: str, leaf: Any, members: int) -> NDArray[Any]:
+    """Returns the values, one a member, of a leaf that is no distribution."""
+    if isinstance(leaf, AsSize):
+        leaf = leaf.values
+    if is_static(leaf):
+        values = np.asarray(leaf, object)
+        Static(values.ravel().tolist())  # which refuses what is no plain value
+        _check_length(name, leaf, values, members)
+        return np.broadcast_to(values, members).copy()
+    try:
+        values = np.asarray(leaf)
+    except Exception as error:
+        raise SpaceError(f"the space has {name}={leaf!r}: {error}") from error
+    if values.dtype.kind not in "biuf":
+        raise SpaceError(
+            f"the space has {name}={leaf!r}; expected a distribution, a number, str, "
+            f"bool or None, or an array of them"
+        )
+    _check_length(name, leaf, values, members)
+    return _default_type(np.broadcast_to(values, members))
+
+
+def _check_length(name: str, leaf: Any, values: NDArray[Any], members: int) -> None:
+    if values.shape not in ((), (members,)):
+        raise SpaceError(
+            f"the space has {name}={leaf!r}; expected one value for all, or an array "
+            f"of {members}, one a member"
+        )
+
+
+def _uniforms(key: jax.Array, name: str, members: int) -> NDArray[np.float64]:
+    """Returns uniform draws in (0, 1), `[members]`, of 32 random bits each."""
+    bits = _bits(key, np.uint32(zlib.crc32(name.encode())), members)
+    return (np.asarray(bits, np.float64) + 0.5) / 2**32
+
+
+@functools.partial(jax.jit, static_argnames="members")
+def _bits(key: jax.Array, leaf: NDArray[np.uint32], members: int) -> jax.Array:
+    """Returns 32 random bits a member for a leaf of the space."""
+    leaf_key = jax.random.fold_in(jax.random.fold_in(key, HPARAMS), leaf)
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(leaf_key, jnp.arange(members))
+    return jax.vmap(lambda k: jax.random.bits(k, (), jnp.uint32))(keys)
+
+
+def _default_type(values: NDArray[Any]) -> NDArray[Any]:
+    """Returns numbers in the type the programs use, so that they show what trained."""
+    return values if values.dtype == object else np.asarray(canonical(values))

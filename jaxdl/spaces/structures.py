@@ -1,0 +1,105 @@
+"""The programs of a space: every combination of static values and bounds of sizes."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxdl.spaces.distributions import AsSize, SpaceError, Static
+from jaxdl.spaces.either import Either, Needs, applies, choose, combinations, needs
+from jaxdl.spaces.sample import is_static
+from jaxdl.train import TRACED, Bound, Structure, flatten
+
+
+def structures(space: Any, most: int) -> list[Structure]:
+    """Returns every combination of static values that the space can give.
+
+    Raises:
+        SpaceError: there are more than `most`, each of which is a program to compile.
+    """
+    names, leaves, treedef = flatten(space)
+    count = _count(space)
+    if count > most:
+        raise SpaceError(
+            f"the space has {count} combinations of static values and bounds of sizes, "
+            f"each a program to compile; expected at most {most}: fewer options, "
+            "narrower ranges of sizes, or traced numbers"
+        )
+    need = needs(space)
+    rows = combinations([static_options(leaf) for leaf in leaves], need)
+    return [received(Structure(treedef, names, tuple(row)), need) for row in rows]
+
+
+def label(structure: Structure) -> str:
+    """Returns what tells a program from others of its space, in words."""
+    return ", ".join(
+        f"{name}={value.bound if isinstance(value, Bound) else repr(value)}"
+        for name, value in zip(structure.names, structure.values, strict=True)
+        if value is not TRACED
+    )
+
+
+def choices(space: Any, prefix: str = "") -> dict[str, list[str]]:
+    """Returns the options of each `Either` in a space, by name."""
+    found = {}
+    for path, node in jax.tree.leaves_with_path(space, is_leaf=_is_either):
+        if _is_either(node):
+            name = prefix + jax.tree_util.keystr(path, simple=True, separator=".")
+            found[name] = list(node.options)
+            for option, inner in node.options.items():
+                found |= choices(inner, f"{name}.{option}.")
+    return found
+
+
+def received(complete: Structure, need: list[Needs]) -> Structure:
+    """Returns the structure of what a recipe receives: of the chosen options alone.
+
+    Args:
+        complete: the structure of the space's tree, with all options.
+        need: what has to be chosen for each of its leaves.
+    """
+    kept = [i for i, own in enumerate(need) if applies(own, complete.values)]
+    marked = [v if isinstance(v, str) else TRACED for v in complete.values]
+    chosen = choose(jax.tree.unflatten(complete.treedef, marked))
+    return Structure(
+        flatten(chosen)[2],
+        tuple(complete.names[i] for i in kept),
+        tuple(complete.values[i] for i in kept),
+    )
+
+
+def _count(space: Any) -> int:
+    """Returns how many combinations of static values the space can give."""
+    nodes = jax.tree.leaves(space, is_leaf=lambda x: x is None or _is_either(x))
+    return math.prod(
+        sum(_count(node.options[name]) for name in static_options(node.name))
+        if _is_either(node)
+        else len(static_options(node))
+        for node in nodes
+    )
+
+
+def _is_either(node: Any) -> bool:
+    return isinstance(node, Either)
+
+
+def fixed_values(leaf: Any, column: NDArray[Any]) -> list[Any]:
+    """Returns what a leaf's values have in a Structure, one a member."""
+    if isinstance(leaf, AsSize):
+        bounds = np.array(leaf.bounds())
+        found = bounds[np.searchsorted(bounds, column)]
+        return [Bound(bound) for bound in found.tolist()]
+    return column.tolist() if is_static(leaf) else [TRACED] * len(column)
+
+
+def static_options(leaf: Any) -> Sequence[Any]:
+    """Returns what a leaf's values can have in a Structure."""
+    if isinstance(leaf, AsSize):
+        return tuple(Bound(bound) for bound in leaf.bounds())
+    if not is_static(leaf):
+        return (TRACED,)
+    options = leaf.options if isinstance(leaf, Static) else np.ravel(leaf).tolist()
+    return tuple({(type(o), o): o for o in options}.values())

@@ -1,0 +1,168 @@
+"""Repeats and folds: each configuration trained several times, and what that tells.
+
+A search speaks of configurations. Each has V variants, repeats times folds, which are
+members: variant v of configuration c is member `c V + v`, and v counts the folds of
+repeat 0 first. The variants of a configuration differ in the run's key, the data or
+both; configurations are compared on the same variants.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxdl.data import Dataset, Splits, fold_rows, pool
+from jaxdl.data.folds import Rows
+from jaxdl.searches.rungs import Rung, Standing
+from jaxdl.train import FOLD, REPEAT, member_key, step_key
+
+
+class Variant(NamedTuple):
+    """What the members of a variant are trained with."""
+
+    key: jax.Array  # the run's
+    train: Rows | None  # of the pooled examples; None: the train set as it is
+    dev: Rows | None  # likewise
+
+
+def make_variants(
+    data: Splits, key: jax.Array, repeats: int, folds: int | None
+) -> tuple[Splits, list[Variant]]:
+    """Returns the variants, and the data that their rows are of.
+
+    Repeat 0 has the run's own key, each further one another: other initial weights,
+    masks, order of the data, and other folds. With folds the train and the dev set of
+    what is returned are one dataset, both pooled.
+
+    Raises:
+        DataError: as `fold_rows`.
+        ValueError: `repeats` is below 1.
+    """
+    if isinstance(repeats, bool) or not isinstance(repeats, int) or repeats < 1:
+        raise ValueError(f"got repeats={repeats!r}; expected an int of at least 1")
+    keys = [_repeat_key(key, number) for number in range(repeats)]
+    if folds is None:
+        return data, [Variant(key, None, None) for key in keys]
+    pooled = pool(data)
+    variants = [
+        Variant(key, *rows)
+        for key in keys
+        for rows in fold_rows(pooled, folds, key=jax.random.fold_in(key, FOLD))
+    ]
+    return data._replace(train=pooled, dev=pooled), variants
+
+
+def variant(
+    data: Splits,
+    key: jax.Array,
+    *,
+    repeat: int = 0,
+    fold: int = 0,
+    folds: int | None = None,
+) -> tuple[Splits, jax.Array]:
+    """Returns the data and the key of one variant of a sweep, to train it by itself.
+
+    With them a sweep over the same hyperparameters has as member c what configuration c
+    is in this repeat and fold.
+
+    Args:
+        data: of the sweep.
+        key: of the sweep.
+        repeat: counted from 0.
+        fold: counted from 0.
+        folds: of the sweep; None: it had none.
+
+    Raises:
+        DataError: as `sweep`.
+        IndexError: there is no such repeat or fold.
+    """
+    if repeat < 0:
+        raise IndexError(f"got repeat={repeat}; expected at least 0")
+    if not 0 <= fold < (folds or 1):
+        known = f"0..{folds - 1}" if folds else "0, since there are no folds"
+        raise IndexError(f"got fold={fold}; expected {known}")
+    data, variants = make_variants(data, _repeat_key(key, repeat), 1, folds)
+    return data_of(variants[fold], data), variants[fold].key
+
+
+def data_of(variant: Variant, data: Splits) -> Splits:
+    """Returns the train and dev sets of a variant, cut out of the pooled ones."""
+
+    def cut(dataset: Dataset, rows: Rows | None) -> Dataset:
+        return dataset if rows is None else jax.tree.map(lambda x: x[rows], dataset)
+
+    return data._replace(
+        train=cut(data.train, variant.train), dev=cut(data.dev, variant.dev)
+    )
+
+
+def step_keys(variants: list[Variant], configurations: int) -> NDArray[np.uint32]:
+    """Returns the keys that members carry from step to step, `[members, 2]`."""
+
+    def of(key, configuration):
+        return jax.random.key_data(step_key(member_key(key, configuration)))
+
+    keys = jnp.stack([variant.key for variant in variants])
+    of_all = jax.vmap(jax.vmap(of, (0, None)), (None, 0))
+    return np.asarray(of_all(keys, jnp.arange(configurations))).reshape(-1, 2)
+
+
+def members_of(configurations: NDArray[Any], variants: int) -> NDArray[np.int64]:
+    """Returns the ids of the members of configurations, one after another."""
+    return np.add.outer(configurations * variants, np.arange(variants)).ravel()
+
+
+def expand(rung: Rung, variants: int) -> Rung:
+    """Returns the rung of members that a rung of configurations stands for.
+
+    Variant v of one with a parent goes on from variant v of the parent.
+    """
+    parents = rung.parents
+    return Rung(
+        members_of(rung.members, variants),
+        jax.tree.map(lambda column: np.repeat(column, variants), rung.hparams),
+        np.repeat(rung.until, variants),
+        None if parents is None else members_of(parents, variants),
+    )
+
+
+def mean(metrics: Standing, variants: int) -> Standing:
+    """Returns the means over the variants of each configuration, `[configurations]`.
+
+    They are NaN where a variant diverged. Sums in float64 do not depend on the order of
+    the variants, so that what is a tie stays one.
+
+    Args:
+        metrics: of the members of whole configurations, `[members]`.
+        variants: V.
+    """
+    return {
+        name: values.reshape(-1, variants).mean(axis=1, dtype=np.float64)
+        for name, values in metrics.items()
+    }
+
+
+def standard_error(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Returns `s / sqrt(V)` of each row of `[n, V]`, s² with V - 1; NaN if V is 1."""
+    variants = values.shape[1]
+    if variants == 1:
+        return np.full(len(values), np.nan)
+    return np.std(values, axis=1, ddof=1, dtype=np.float64) / np.sqrt(variants)
+
+
+def not_worse(errors: NDArray[Any], best: int) -> NDArray[np.bool_]:
+    """Returns which rows of `[n, V]` are within the noise of row `best`.
+
+    With the differences `d_v` to that row, variant by variant, these are rows whose
+    mean d is at most its standard error.
+    """
+    differences = errors.astype(np.float64) - errors[best]
+    return differences.mean(axis=1) <= standard_error(differences)
+
+
+def _repeat_key(key: jax.Array, repeat: int) -> jax.Array:
+    if repeat == 0:
+        return key
+    return jax.random.fold_in(jax.random.fold_in(key, REPEAT), repeat)
