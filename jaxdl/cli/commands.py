@@ -3,21 +3,14 @@
 import argparse
 import json
 
-import jax
-
 from jaxdl import runs
-from jaxdl.cli.summary import (
-    Summary,
-    errors_of,
-    plain,
-    print_errors,
-    print_summary,
-    summarize,
-)
+from jaxdl.cli.summary import print_errors, print_summary
 from jaxdl.engine import Plan, SweepProgress
-from jaxdl.experiment import examine, hyperparameters, load
-from jaxdl.sweeps import sweep, variant
-from jaxdl.train import fit
+from jaxdl.experiment import check, hyperparameters, load
+from jaxdl.plain import to_json
+from jaxdl.sweeps import sweep
+from jaxdl.sweeps.summary import Summary, errors_of, summarize
+from jaxdl.train import Status, fit
 
 
 def run_sweep(options: argparse.Namespace) -> int:
@@ -29,7 +22,7 @@ def run_sweep(options: argparse.Namespace) -> int:
         experiment.recipe,
         experiment.space,
         experiment.data,
-        key=_key(options),
+        key=options.seed,
         members=options.members,
         epochs=options.epochs,
         search=options.search,
@@ -41,14 +34,12 @@ def run_sweep(options: argparse.Namespace) -> int:
         plan=options.block_width and Plan(options.block_width),
         progress=_print_progress if options.json else True,
     )
-    data, _ = variant(experiment.data, _key(options), folds=options.folds)
-    summary = summarize(result, data)
+    summary = summarize(result, experiment.data)
     if options.json:
         _print_json("summary", summary)
     else:
         print_summary(summary)
-    done = options.out is not None and runs.is_finished(options.out)
-    if done and not options.json:
+    if options.out is not None and not options.json:
         print(f"results in {options.out}")
     return 1 if summary.best is None else 0
 
@@ -61,15 +52,15 @@ def run_fit(options: argparse.Namespace) -> int:
         experiment.recipe,
         hp,
         experiment.data,
-        key=_key(options),
+        key=options.seed,
         epochs=options.epochs,
         patience=options.patience,
     )
-    if member.status == "diverged":
+    if member.status == Status.DIVERGED:
         print(f"diverged at step {member.stopped_at}: lower the learning rate")
         return 1
     if options.patience is not None:
-        at = f" at step {member.stopped_at}" if member.status == "stopped" else ""
+        at = f" at step {member.stopped_at}" if member.status == Status.STOPPED else ""
         print(
             f"{member.status}{at}; the weights are those of epoch "
             f"{member.kept_epoch + 1}"
@@ -83,7 +74,7 @@ def run_check(options: argparse.Namespace) -> int:
     experiment = load(options.file)
     hp = hyperparameters(experiment.space, options.hparams, middle=True)
     healthy = True
-    for finding in examine(experiment.recipe, hp, experiment.data, key=_key(options)):
+    for finding in check(experiment.recipe, hp, experiment.data, key=options.seed):
         print(f"{'ok  ' if finding.healthy else 'LOOK'}  {finding.text}", flush=True)
         healthy &= finding.healthy
     return 0 if healthy else 1
@@ -95,8 +86,4 @@ def _print_progress(progress: SweepProgress) -> None:
 
 def _print_json(name: str, value: SweepProgress | Summary) -> None:
     """Prints a line that other programs read, such as {"progress": {...}}."""
-    print(json.dumps({name: plain(value)}, allow_nan=False), flush=True)
-
-
-def _key(options: argparse.Namespace) -> jax.Array:
-    return jax.random.key(options.seed, impl="threefry2x32")
+    print(json.dumps({name: to_json(value)}, allow_nan=False), flush=True)

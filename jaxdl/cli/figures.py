@@ -1,19 +1,17 @@
 """The commands that look at a run afterwards: a figure of it, and the page of all."""
 
 import argparse
-import dataclasses
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jaxdl import report
-from jaxdl.data import Splits
 from jaxdl.experiment import Experiment, ExperimentError, load
 from jaxdl.optim import Schedule
 from jaxdl.report.network import steps_of
-from jaxdl.report.style import has_best, save
-from jaxdl.sweeps import SweepResult, read_result, variant
+from jaxdl.report.style import save
+from jaxdl.sweeps import SweepResult, read_result
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,10 +42,10 @@ def run_plot(options: argparse.Namespace) -> int:
     """Draws one figure of a run; 1 if it is of the best member and there is none."""
     result, experiment = read(options)
     if options.name in OF_THE_BEST:
-        if not has_best(result):
+        if not result.has_best():
             print("no member of the run has a finite error", file=sys.stderr)
             return 1
-        first = experiment._replace(data=_data(result, experiment))
+        first = experiment._replace(data=result.first_data(experiment.data))
         drawn = OF_THE_BEST[options.name](result, first)
     else:
         drawn = FIGURES[options.name](result)
@@ -108,13 +106,13 @@ def read(options: argparse.Namespace) -> tuple[SweepResult, Experiment]:
         OSError, RunMismatchError: as `read_result`.
     """
     experiment = load(options.file)
-    result = read_result(options.run_dir, experiment.recipe, experiment.space)
+    result = read_result(options.run_dir, experiment.recipe, space=experiment.space)
     if not result.metrics:
         raise ExperimentError(
             f"the run in {options.run_dir} has nothing on record yet; expected one "
             "that has trained for an epoch: try again later"
         )
-    return dataclasses.replace(result, space=experiment.space), experiment
+    return result, experiment
 
 
 def _schedule(experiment: Experiment) -> Callable[[Any], Schedule]:
@@ -124,11 +122,6 @@ def _schedule(experiment: Experiment) -> Callable[[Any], Schedule]:
             "the learning-rate schedule that the recipe gives to its optimizer"
         )
     return experiment.schedule
-
-
-def _data(result: SweepResult, experiment: Experiment) -> Splits:
-    """Returns the data of each configuration's first member."""
-    return variant(experiment.data, result.key, folds=result.folds)[0]
 
 
 def _picture(text: str) -> Path:

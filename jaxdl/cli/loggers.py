@@ -50,7 +50,7 @@ def run_log(options: argparse.Namespace) -> int:
     result, _ = read(options)
     place, name = PLACES[options.place], options.run_dir.resolve().name
     out = options.out or place.out.format(run=name)
-    interop.log(result, place.logger(out, name, result.space), options.members)
+    interop.log(result, place.logger(out, name, result.task.space), options.members)
     print(f"runs in {out}: {place.look.format(out=shlex.quote(out))}")
     return 0
 

@@ -1,22 +1,22 @@
 """The commands on the folder of a run: train a member again, export one, examine it."""
 
 import argparse
-from pathlib import Path
 
 from jaxdl import runs
 from jaxdl.data import Splits
 from jaxdl.experiment import ExperimentError, load
 from jaxdl.interop import export
-from jaxdl.sweeps import SweepResult, read_result, replay, variant
-from jaxdl.train import Member, data_digest
+from jaxdl.sweeps import SweepResult, read_result, replay
+from jaxdl.train import Member
+from jaxdl.train.identity import data_digest
 
 
 def run_replay(options: argparse.Namespace) -> int:
     """Trains a member again; what differs from the run is an error."""
     experiment = load(options.file)
-    result = read_result(options.run_dir, experiment.recipe, experiment.space)
+    result = read_result(options.run_dir, experiment.recipe, space=experiment.space)
     number = _number(result, options.member)
-    member = replay(result, experiment.recipe, experiment.data, member=number)
+    member = replay(result, experiment.recipe, experiment.data, number)
     print(f"member {number} is what it was, bit for bit{_described(member)}")
     return 0
 
@@ -24,8 +24,8 @@ def run_replay(options: argparse.Namespace) -> int:
 def run_export(options: argparse.Namespace) -> int:
     """Writes a member as files for other programs."""
     experiment = load(options.file)
-    result = read_result(options.run_dir, experiment.recipe, experiment.space)
-    _check_data(options.run_dir, result, experiment.data)
+    result = read_result(options.run_dir, experiment.recipe, space=experiment.space)
+    _check_data(result, experiment.data)
     number = _number(result, options.member)
     member = result.member(number)
     out = options.out or options.run_dir / f"member_{number}"
@@ -36,7 +36,7 @@ def run_export(options: argparse.Namespace) -> int:
 
 def run_doctor(options: argparse.Namespace) -> int:
     """Examines a run's folder; 1 if something is damaged."""
-    findings = runs.examine(options.run_dir)
+    findings = runs.doctor(options.run_dir)
     for problem in findings.problems:
         print(f"LOOK  {problem}")
     for note in findings.notes:
@@ -46,15 +46,14 @@ def run_doctor(options: argparse.Namespace) -> int:
     return 1 if findings.problems else 0
 
 
-def _check_data(run_dir: Path, result: SweepResult, data: Splits) -> None:
+def _check_data(result: SweepResult, data: Splits) -> None:
     """Checks that a file's data are the run's: normalization goes with the weights."""
-    data, _ = variant(data, result.key, folds=result.folds)
-    with runs.read_run(run_dir) as store:
-        if store.specification["data"] != data_digest(data):
-            raise runs.RunMismatchError(
-                "got a file whose data are not the run's; expected those that it was "
-                "trained with, by whose normalization its weights are used"
-            )
+    assert result.specification is not None
+    if result.specification["data"] != data_digest(result.first_data(data)):
+        raise runs.RunMismatchError(
+            "got a file whose data are not the run's; expected those that it was "
+            "trained with, by whose normalization its weights are used"
+        )
 
 
 def _number(result: SweepResult, member: str) -> int:
@@ -65,16 +64,16 @@ def _number(result: SweepResult, member: str) -> int:
             "got best, and all diverged; expected a run with a member that did not, or "
             "a number: --member N"
         )
-    number = best * result.variants if member == "best" else int(member)
+    number = int(result.members_of(best)[0]) if member == "best" else int(member)
     if number >= members:
         raise ExperimentError(
             f"got member {number}; expected one of the run's, 0 to {members - 1}, or "
             "best"
         )
-    if result.places[number, 0] < 0:
+    if not result.trained()[number]:
         raise ExperimentError(
             f"got member {number}, which has not trained yet; expected one that has: "
-            "go on with the sweep"
+            "resume the sweep"
         )
     return number
 

@@ -1,8 +1,7 @@
-"""What a sweep keeps of its blocks in a run's folder, and what it goes on from.
+"""Checkpoints: a trained block as a record of a run's store, and back.
 
-A record of the store is a block at the end of some epochs. Rungs are asked for again
-when a run goes on; what is on record is taken from there, the rest is trained. Since a
-member's bits depend on nothing but itself, nobody can tell.
+A member's bits depend on nothing but its task, so a run that resumes from its records
+is equal to the bit to one that was never interrupted.
 """
 
 from collections.abc import Mapping
@@ -13,125 +12,106 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdl import runs
-from jaxdl.engine.blocks import Carried, Trained
-from jaxdl.engine.layout import groups
-from jaxdl.searches.rungs import Rung, pick
-from jaxdl.train import Outline, Structure, begin, flatten, kept
+from jaxdl.engine.blocks import TrainedBlock
+from jaxdl.engine.layout import block_of
+from jaxdl.engine.task import Task
+from jaxdl.searches.rungs import Rung
+from jaxdl.train.epoch_state import Carry, Status, init_epoch_state, kept
+from jaxdl.train.outline import Outline
+from jaxdl.train.structure import Structure
 
-COLUMNS = ("fate", "stopped_at", "steps", "kept_epoch")
-METRICS = {"train_loss", "train_error", "dev_loss", "dev_error"}
+METRICS = ("train_loss", "train_error", "dev_loss", "dev_error")
+
+Outlines = Mapping[Structure, Outline]
 
 
-class Keeper:
-    """A sweep's way into its store: blocks as records, and back."""
+def to_record(rung_number: int, trained: TrainedBlock) -> runs.Record:
+    """Returns a trained block as a record, without its padding."""
+    block, n = trained.block, len(trained.block.members)
+    return runs.Record(
+        rung=rung_number,
+        members=block.members,
+        first=block.first,
+        until=block.until,
+        status=trained.status,
+        stopped_at=trained.stopped_at,
+        steps=trained.steps,
+        kept_epoch=trained.kept_epoch,
+        metrics=trained.metrics,
+        arrays=[np.asarray(leaf)[:n] for leaf in jax.tree.leaves(trained.carry)],
+    )
 
-    def __init__(
-        self,
-        store: runs.Store,
-        space: Any,
-        outlines: Mapping[Structure, Outline],
-        variants: int,
-        early_stopping: bool,
-    ):
-        self.store, self.space, self.variants = store, space, variants
-        self.carried = {
-            structure: jax.eval_shape(
-                lambda s: (
-                    s._replace(key=jax.random.key_data(s.key)),
-                    begin(s, early_stopping=early_stopping),
-                ),
-                outline.train_state,
-            )
-            for structure, outline in outlines.items()
-        }
-        self.superfluous: list[Trained] = []  # whose arrays nobody needs any more
 
-    def restore(self, number: int, rung: Rung) -> list[Trained]:
-        """Returns what is on record of a rung, having put it on record itself.
+def from_record(
+    task: Task, outlines: Outlines, rung: Rung, record: runs.Record
+) -> TrainedBlock:
+    """Returns a record of a rung as the trained block that it was.
 
-        Raises:
-            DamagedError: a record fits no training of this sweep.
-            RunMismatchError: the run's rung of this number is another one.
-        """
-        names, columns, _ = flatten(rung.hparams)
-        hparams = {n: c.tolist() for n, c in zip(names, columns, strict=True)}
-        self.store.enter(number, rung.members, hparams, rung.until, rung.parents)
-        return self.restored(number, rung)
+    Raises:
+        DamagedError: no block of this task leaves such a record.
+    """
+    block = block_of(task, rung, record.members, record.first, record.until)
+    if block is None or not _is_possible(task, record):
+        raise runs.DamagedError(
+            f"got record {record.id} of the run, of members {record.members.tolist()}; "
+            "expected one that a block of this sweep leaves"
+        )
+    carry = None
+    if record.arrays is not None:
+        carry = _carry(task, outlines[block.structure], record)
+    params, state, _ = kept(*carry) if carry else (None, None, None)
+    float_type = np.dtype(jnp.result_type(float))
+    return TrainedBlock(
+        block=block,
+        params=params,
+        state=state,
+        status=record.status,
+        stopped_at=record.stopped_at,
+        steps=record.steps,
+        kept_epoch=record.kept_epoch,
+        metrics={n: np.asarray(x, float_type) for n, x in record.metrics.items()},
+        carry=carry,
+        record=record.id,
+    )
 
-    def restored(self, number: int, rung: Rung) -> list[Trained]:
-        """Returns what is on record of a rung, in the order in which it was trained."""
-        return [self._trained(rung, record) for record in self.store.records(number)]
 
-    def keep(self, number: int, trained: Trained) -> Trained:
-        """Puts a block on record, and returns it with the record's number."""
-        group, n = trained.group, len(trained.group.members)
-        leaves = [np.asarray(x)[:n] for x in jax.tree.leaves(trained.carried)]
-        columns = {name: getattr(trained, name) for name in COLUMNS}
-        record = runs.Record(
-            number, group.members, group.first, group.until, columns, trained.metrics,
-            leaves,
-        )  # fmt: skip
-        return trained._replace(record=self.store.commit(record))
+def _is_possible(task: Task, record: runs.Record) -> bool:
+    """Returns whether a training can have left what a record says."""
+    statuses = (Status.RUNNING, Status.STOPPED, Status.DIVERGED)
+    return bool(
+        {*record.metrics} == {*METRICS}
+        and record.until <= task.epochs
+        and np.isin(record.status, statuses).all()
+        and ((-1 <= record.kept_epoch) & (record.kept_epoch < record.until)).all()
+        and (record.stopped_at >= -1).all()
+        and (record.steps >= 0).all()
+    )
 
-    def end(self, rungs: int) -> None:
-        """Checks that a search which has ended asked for all that is on record.
 
-        Raises:
-            RunMismatchError: it asked for fewer rungs.
-        """
-        recorded = len(self.store.rungs())
-        if recorded > rungs:
-            raise runs.RunMismatchError(
-                f"the search ended after {rungs} rungs, and the run in "
-                f"{self.store.folder} has {recorded} on record; expected the search "
-                "that began it, with the same arguments"
-            )
+def _carry(task: Task, outline: Outline, record: runs.Record) -> Carry:
+    """Returns the carry `[n, ...]` whose leaves a record holds.
 
-    def forget(self, blocks: list[Trained]) -> None:
-        """Lets go of the arrays of blocks that were forgotten before these.
+    Raises:
+        DamagedError: they are not those of this recipe's training.
+    """
+    shapes, treedef = jax.tree.flatten(_carry_shapes(task, outline))
+    arrays: list[Any] = record.arrays or []
+    expected = [((len(record.members), *x.shape), np.dtype(x.dtype)) for x in shapes]
+    if [(x.shape, x.dtype) for x in arrays] != expected:
+        raise runs.DamagedError(
+            f"got {len(arrays)} arrays in record {record.id} of the run; expected the "
+            "shapes and types of this recipe's training"
+        )
+    return jax.tree.unflatten(treedef, arrays)
 
-        Those of the last ones stay, to go on from should what followed be damaged.
-        """
-        self.drop(self.superfluous)
-        self.superfluous = blocks
 
-    def drop(self, blocks: list[Trained]) -> None:
-        """Removes the arrays of blocks from the disk."""
-        self.store.drop(block.record for block in blocks)
+def _carry_shapes(task: Task, outline: Outline) -> Any:
+    """Returns shapes and types of one member's carry, its key as numbers."""
 
-    def _trained(self, rung: Rung, record: runs.Record) -> Trained:
-        place = {int(member): i for i, member in enumerate(rung.members)}
-        at = np.array([place.get(int(member), -1) for member in record.members])
-        first, until = (np.full(len(at), x) for x in (record.first, record.until))
-        hparams = pick(rung.hparams, at)
-        found = groups(self.space, hparams, record.members, first, until, self.variants)
-        names = set(record.columns), set(record.metrics)
-        if at.min() < 0 or len(found) != 1 or names != (set(COLUMNS), METRICS):
-            raise runs.DamagedError(
-                f"record {record.id} of the run, of members {record.members.tolist()}, "
-                "is none that a block of this sweep leaves"
-            )
-        carried = self._carried(found[0].structure, record)
-        params, state, _ = kept(*carried) if carried else (None, None, None)
-        columns = {n: np.asarray(c, np.int32) for n, c in record.columns.items()}
-        float_type = np.dtype(jnp.result_type(float))
-        metrics = {n: np.asarray(m, float_type) for n, m in record.metrics.items()}
-        return Trained(
-            found[0], params, state, **columns, metrics=metrics, carried=carried,
-            record=record.id,
-        )  # fmt: skip
+    def carry(train_state):
+        key = jax.random.key_data(train_state.key)
+        early_stopping = task.patience is not None
+        epoch_state = init_epoch_state(train_state, early_stopping=early_stopping)
+        return train_state._replace(key=key), epoch_state
 
-    def _carried(self, structure: Structure, record: runs.Record) -> Carried | None:
-        """Returns what a record's members go on from; None if it is not kept."""
-        if record.arrays is None:
-            return None
-        shapes, treedef = jax.tree.flatten(self.carried[structure])
-        n = len(record.members)
-        expected = [((n, *x.shape), np.dtype(x.dtype)) for x in shapes]
-        got = [(x.shape, x.dtype) for x in record.arrays]
-        if got != expected:
-            raise runs.DamagedError(
-                f"record {record.id} of the run holds {len(got)} arrays that are not "
-                "those of this recipe's training"
-            )
-        return jax.tree.unflatten(treedef, record.arrays)
+    return jax.eval_shape(carry, outline.train_state)

@@ -3,217 +3,209 @@
 import concurrent.futures
 import functools
 import math
+import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 import jax
 import numpy as np
+from numpy.typing import NDArray
 
 from jaxdl import terminal
-from jaxdl.engine.blocks import (
-    Programs,
-    Report,
-    Shared,
-    Trained,
-    compile_all,
-    lower,
-    make_blocks,
-    train_block,
-)
-from jaxdl.engine.checkpoints import Keeper
-from jaxdl.engine.layout import Group, groups
+from jaxdl.engine.blocks import Report, TrainedBlock, train_block
+from jaxdl.engine.checkpoints import Outlines
+from jaxdl.engine.layout import Block, describe, lay_out
 from jaxdl.engine.memory import block_bytes, fitting
-from jaxdl.engine.plan import describe
 from jaxdl.engine.population import Population
-from jaxdl.engine.progress import Meter, SweepProgress, metered
+from jaxdl.engine.programs import Programs, SharedInputs, compile_all, lower
+from jaxdl.engine.progress import Callback, Meter, metered
+from jaxdl.engine.task import Task
 from jaxdl.engine.workers import place
 from jaxdl.searches.rungs import Rung, pick
-from jaxdl.train import RUNNING, RecipeFunction, Structure
+from jaxdl.train.epoch_state import Status
+from jaxdl.train.structure import Structure
 
-KEEP_SECONDS = 30.0  # of training, at most about, that a crash undoes
+KEEP_SECONDS = 30.0  # of training that a crash undoes, about, at most
 
 
 class Engine:
-    """Lays members out in blocks, and places these on devices.
+    """Lays members out in blocks and places these on devices.
 
-    Programs are compiled for the first rung that needs them, and kept.
+    It compiles a program for the first rung that needs it, and keeps it.
     """
 
     def __init__(
         self,
-        recipe: RecipeFunction,
-        space: Any,
-        width: int,
-        steps: dict[Structure, int],
-        placed: dict[jax.Device, list[Shared]],
+        task: Task,
+        outlines: Outlines,
+        shared: dict[jax.Device, list[SharedInputs]],
         devices: list[jax.Device],
-        keeper: Keeper | None,
-        progress: bool | Callable[[SweepProgress], None],
+        progress: bool | Callback,
     ):
-        self.recipe, self.space, self.width = recipe, space, width
-        self.steps = steps  # in an epoch
-        self.placed = placed  # what each variant is trained with, on each device
-        self.devices = devices  # of the workers
-        self.keeper = keeper  # None: nothing is kept on disk
-        self.progress = progress
+        """Makes an engine that has compiled nothing yet.
+
+        Args:
+            task: its plan is known.
+            outlines: of each program of the task.
+            shared: on each device, what each variant trains with.
+            devices: one entry a worker; a device may come more than once.
+            progress: whether to show progress, or the callback that gets it instead.
+        """
+        self.task, self.outlines, self.shared = task, outlines, shared
+        self.devices, self.progress = devices, progress
         self.pace: dict[Structure, float] = {}  # seconds an epoch of a block
         self.compiled: dict[tuple[Structure, jax.Device], Programs] = {}
 
     def train(self, population: Population, rung: Rung) -> None:
-        """Trains those members of a rung that can go on to where it asks for.
+        """Trains the members of a rung up to where it asks for.
 
-        With early stopping it comes back every `patience` epochs, before which nobody
-        can have stopped, and packs who is left into fewer blocks.
+        Members that have stopped or diverged stay as they are. With early stopping the
+        engine pauses every `patience` epochs (no member can stop earlier), and packs
+        the members that still train into fewer blocks.
 
         Raises:
             MemoryError: a device has no room for one block.
         """
         population.enter(rung)
-        if self.keeper is not None:
-            kept = self.keeper.restore(population.number, rung)
-            self.keeper.forget(population.restore(kept))
-            population.start_over(rung)
         blocks = self._blocks(population, rung)
         if not blocks:
             return
         self._compile(blocks)
-        patience = self._variants()[0].patience
         with metered(population, self.devices, self.progress) as meter:
             while blocks:
-                meter.lay_out(len(blocks), sum(self._steps(b) for b in blocks))
-                if patience is not None:
-                    blocks = [_cut(b, int(patience)) for b in blocks]
-                self._train_blocks(population, blocks, meter)
+                meter.lay_out(len(blocks), sum(map(self._steps, blocks)))
+                population.add(self._train_blocks(population, blocks, meter))
                 blocks = self._blocks(population, rung)
 
-    def _blocks(self, population: Population, rung: Rung) -> list[Group]:
+    def _blocks(self, population: Population, rung: Rung) -> list[Block]:
         """Returns blocks of those members of a rung that still have to train."""
         going = population.going(rung)
         members, until = rung.members[going], rung.until[going]
-        hparams = pick(rung.hparams, going)
         first = population.epochs[members]
-        variants = len(self._variants())
-        found = groups(self.space, hparams, members, first, until, variants)
-        return make_blocks(found, self.width)
+        return lay_out(self.task, pick(rung.hparams, going), members, first, until)
 
-    def _variants(self) -> list[Shared]:
-        return next(iter(self.placed.values()))
+    def _steps(self, block: Block) -> int:
+        """Returns how many steps the members of a block take together."""
+        return len(block.members) * (block.until - block.first) * self._epoch_of(block)
 
-    def _steps(self, block: Group) -> int:
-        """Returns how many steps the members of a block will take together."""
-        epochs = block.until - block.first
-        return len(block.members) * epochs * self.steps[block.structure]
+    def _epoch_of(self, block: Block) -> int:
+        """Returns how many steps an epoch has."""
+        return self.outlines[block.structure].steps_per_epoch
 
-    def _compile(self, blocks: list[Group]) -> None:
-        """Compiles what blocks need and nobody needed before.
+    def _compile(self, blocks: list[Block]) -> None:
+        """Compiles the programs that no earlier rung needed.
 
-        All programs are traced before the first is compiled, and compiled before the
-        first trains, so that errors come early.
+        It traces all before it compiles the first, and compiles all before a block
+        trains, so that errors come early.
         """
         missing = {
             (block.structure, device): block
             for block in blocks
-            for device in self.placed
+            for device in self.shared
             if (block.structure, device) not in self.compiled
         }
         if not missing:
             return
-        plan = describe(blocks, self.width, len(missing))
-        terminal.say(plan, enabled=self.progress is True)
+        width, shown = self.task.block_width, self.progress is True
+        terminal.say(describe(blocks, width, len(missing)), enabled=shown)
         lowered = [
-            lower(self.recipe, block, self.width, self.placed[device][0])
+            lower(self.task.recipe, block, width, self.shared[device][0])
             for (_, device), block in missing.items()
         ]
         self.compiled |= zip(missing, compile_all(lowered), strict=True)
         needed = max(
-            block_bytes(self.compiled[k].epoch, self.placed[k[1]][0]) for k in missing
+            block_bytes(self.compiled[key].epoch, self.shared[key[1]][0])
+            for key in missing
         )
-        self.devices = fitting(self.devices, needed, self.width)
+        self.devices = fitting(self.devices, needed, width)
         memory = f"a block takes {needed / 2**20:,.0f} MiB, {len(self.devices)} at once"
-        terminal.say(memory, enabled=self.progress is True)
+        terminal.say(memory, enabled=shown)
 
     def _train_blocks(
-        self, population: Population, blocks: list[Group], meter: Meter
-    ) -> None:
+        self, population: Population, blocks: list[Block], meter: Meter
+    ) -> list[TrainedBlock]:
+        """Returns the blocks after their epochs; with early stopping, after a pause."""
+        if self.task.patience is not None:
+            blocks = [_cut(block, self.task.patience) for block in blocks]
         reports = {
-            int(block.members[0]): _reporter(block, self.steps[block.structure], meter)
+            int(block.members[0]): _Reporter(block, self._epoch_of(block), meter)
             for block in blocks
         }
 
-        def work(block, device, stop):
+        def work(block: Block, device: jax.Device, stop: threading.Event):
             report = functools.partial(reports[int(block.members[0])], stop)
             return self._train_block(population, block, device, report)
 
-        parts = place(work, blocks, self.devices)
-        self._record(population, [part for block in parts for part in block])
+        trained = place(work, blocks, self.devices)
+        return [part for parts in trained for part in parts]
 
     def _train_block(
-        self, population: Population, block: Group, device: jax.Device, report: Report
-    ) -> list[Trained]:
-        """Returns the block after some epochs each; the last alone has its arrays.
+        self, population: Population, block: Block, device: jax.Device, report: Report
+    ) -> list[TrainedBlock]:
+        """Trains a block, and puts it on disk about every `KEEP_SECONDS`.
 
-        On disk, those of the last but one stay as well.
+        Returns one trained block for each time; only the last one holds arrays. The
+        arrays of the last two stay on disk.
         """
-        carried, epochs = population.carried(block.members), range(block.first)
-        parts: list[Trained] = []
+        carry, epochs = population.carry(block.members), range(block.first)
+        on_disk = population.store is not None
+        trained: list[TrainedBlock] = []
         while epochs.stop < block.until:
-            epochs = range(epochs.stop, min(block.until, self._pause(block, epochs)))
+            pause = self._pause(block, epochs) if on_disk else block.until
+            epochs = range(epochs.stop, min(block.until, pause))
             began = time.monotonic()
-            part = train_block(
+            one = train_block(
                 self.compiled[block.structure, device],
                 block._replace(first=epochs.start, until=epochs.stop),
-                self.width,
-                self.placed[device][block.variant],
-                carried,
+                self.task.block_width,
+                self.shared[device][block.variant],
+                carry,
                 report,
-                last=self.keeper is None and block.until == population.most,
+                last=not on_disk and block.until == self.task.epochs,
             )
             self.pace[block.structure] = (time.monotonic() - began) / len(epochs)
-            if self.keeper is not None:
-                part = self.keeper.keep(population.number, part)
-                carried = jax.tree.map(lambda x: x[: len(block.members)], part.carried)
-                self.keeper.drop(parts[-2:-1])
-            parts = [*(p.without_arrays() for p in parts), part]
-            if not np.any(part.fate == RUNNING):
+            one = population.commit(one)
+            carry = jax.tree.map(lambda x: x[: len(block.members)], one.carry)
+            population.drop(trained[-2:-1])
+            trained = [*(t.without_arrays() for t in trained), one]
+            if not np.any(one.status == Status.RUNNING):
                 break
-        return parts
+        return trained
 
-    def _pause(self, block: Group, epochs: range) -> int:
+    def _pause(self, block: Block, epochs: range) -> int:
         """Returns how many epochs a block will have when it is next put on disk."""
-        if self.keeper is None:
-            return block.until
         pace = self.pace.get(block.structure, math.inf)
         return epochs.stop + max(1, int(KEEP_SECONDS / pace))
 
-    def _record(self, population: Population, trained: list[Trained]) -> None:
-        forgotten = population.record(trained)
-        if self.keeper is not None:
-            self.keeper.forget(forgotten)
 
+class _Reporter:
+    """Hands on what a block reports after each of its epochs.
 
-def _reporter(block: Group, steps: int, meter: Meter) -> Callable[..., None]:
-    """Returns what a block calls after each of its epochs of `steps` steps.
-
-    A block that starts again shows nothing until it is where it was.
+    After an out-of-memory retry, epochs already reported are not reported again.
     """
-    shown = block.first
 
-    def report(stop, number, fate, metrics):
-        nonlocal shown
+    def __init__(self, block: Block, steps: int, meter: Meter):
+        self.block, self.steps, self.meter = block, steps, meter
+        self.shown = block.first
+
+    def __call__(
+        self,
+        stop: threading.Event,
+        number: int,
+        status: NDArray[Any],
+        metrics: dict[str, NDArray[Any]],
+    ) -> None:
         if stop.is_set():
             raise concurrent.futures.CancelledError
-        if number < shown:
+        if number < self.shown:
             return
-        shown = number + 1
-        last = shown == block.until or not np.any(fate == RUNNING)
-        taken = len(block.members) * steps
-        errors = metrics["dev_error"]
-        meter.report(block.members, shown, fate, errors, taken, last=last)
-
-    return report
+        self.shown = number + 1
+        last = self.shown == self.block.until or not np.any(status == Status.RUNNING)
+        members, errors = self.block.members, metrics["dev_error"]
+        steps = len(members) * self.steps
+        self.meter.report(members, self.shown, status, errors, steps, last=last)
 
 
-def _cut(block: Group, epochs: int) -> Group:
+def _cut(block: Block, epochs: int) -> Block:
     """Returns the block that ends after so many epochs, unless it ends before."""
     return block._replace(until=min(block.until, block.first + epochs))

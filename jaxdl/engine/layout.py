@@ -1,78 +1,169 @@
-"""Layout: the members of a sweep that share a program."""
+"""Layout: which members train side by side in one program."""
 
+from collections import Counter
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxdl.engine.task import Task
+from jaxdl.engine.workers import cores
+from jaxdl.searches.rungs import pick
 from jaxdl.spaces.either import applies, needs
 from jaxdl.spaces.sample import is_static
 from jaxdl.spaces.structures import fixed_values, received
-from jaxdl.train import Structure, flatten
+from jaxdl.train.structure import Bound, Structure, flatten
+
+COMPILE_SECONDS = 3.0  # of a core, for a program that no cache has; small networks
 
 
-class Group(NamedTuple):
-    """Members that agree on all static values, and so share one program.
+class Block(NamedTuple):
+    """Members that train side by side, at most as many as a block is wide.
 
-    They train side by side through the same epochs, and so on the same batches: all are
-    of one variant of their configurations, see `repeats`.
+    They agree on all static values, and so share one program; and they are of one
+    variant of their configurations and train the same epochs, and so share the batches.
     """
 
     structure: Structure
     members: NDArray[np.int64]  # [n] their ids
     traced: dict[str, NDArray[Any]]  # [n] by name
-    first: int  # epoch that they train next
-    until: int  # epochs that they will have trained
-    variants: int = 1  # that each configuration has
+    first: int  # the epoch that they train next
+    until: int  # they train epochs first, ..., until - 1
+    num_variants: int = 1  # V: members of each configuration
 
     @property
     def variant(self) -> int:
-        """Which one they are of."""
-        return int(self.members[0]) % self.variants
+        """The variant that all of them are of."""
+        return int(self.members[0]) % self.num_variants
 
     @property
     def configurations(self) -> NDArray[np.int64]:
-        """Their ids `[n]` among the members of their variant."""
-        return self.members // self.variants
+        """The configurations `[n]` that they are members of."""
+        return self.members // self.num_variants
 
 
-def groups(
-    space: Any,
+def lay_out(
+    task: Task,
     hparams: Any,
     members: NDArray[np.int64],
     first: NDArray[np.int64],
     until: NDArray[np.int64],
-    variants: int = 1,
-) -> list[Group]:
-    """Returns members by static values, epochs and variant, in order of first ones.
+) -> list[Block]:
+    """Returns blocks of members by static values, epochs and variant.
+
+    Groups come in the order of their first members, and each is cut into blocks of the
+    plan's width, the last of which may have fewer members.
 
     Args:
-        space: as for `sample`.
+        task: its plan is known.
         hparams: of the members, `[n]`.
         members: their ids, `[n]`.
         first: the epoch that each trains next, `[n]`.
         until: how many epochs each will have trained, `[n]`.
-        variants: that each configuration has.
     """
+    names, leaves, treedef = flatten(task.space)
+    columns = treedef.flatten_up_to(hparams)
+    traced = [
+        (name, column)
+        for name, leaf, column in zip(names, leaves, columns, strict=True)
+        if not is_static(leaf)
+    ]
+    width = task.block_width
+    blocks = []
+    variant = members % task.num_variants
+    for key, places in _groups(task.space, hparams, first, until, variant).items():
+        structure, start, end, _ = key
+        for i in range(0, len(places), width):
+            own = places[i : i + width]
+            columns = {n: c[own] for n, c in traced if n in structure.names}
+            blocks.append(
+                Block(structure, members[own], columns, start, end, task.num_variants)
+            )
+    return blocks
+
+
+def block_of(
+    task: Task, rung: Any, members: NDArray[np.int64], first: int, until: int
+) -> Block | None:
+    """Returns the one block of given members of a rung; None if they make none.
+
+    Args:
+        task: its plan is known.
+        rung: that the members are of.
+        members: their ids, `[n]`.
+        first: the epoch that they train next.
+        until: how many epochs they will have trained.
+    """
+    place = {int(member): i for i, member in enumerate(rung.members)}
+    at = np.array([place.get(int(member), -1) for member in members])
+    if at.min(initial=0) < 0:
+        return None
+    epochs = (np.full(len(at), x) for x in (first, until))
+    found = lay_out(task, pick(rung.hparams, at), members, *epochs)
+    return found[0] if len(found) == 1 else None
+
+
+def describe(blocks: list[Block], width: int, programs: int) -> str:
+    """Returns in words what will be trained, and what is computed beside it.
+
+    Args:
+        blocks: at least one.
+        width: members that a block has room for.
+        programs: how many have to be compiled.
+    """
+    members = sum(len(block.members) for block in blocks)
+    padded = [f"{ratio:.2f}x {name}" for name, ratio in padding(blocks, width).items()]
+    seconds = COMPILE_SECONDS * programs / min(cores(), programs)
+    return (
+        f"{_count(members, 'member')} in {_count(len(blocks), 'block')} of {width}; "
+        f"computed for what is live: {', '.join(padded)}; "
+        f"{_count(programs, 'program')} to compile, {seconds:.0f} s if no cache has "
+        f"{'it' if programs == 1 else 'them'}"
+    )
+
+
+def padding(blocks: list[Block], width: int) -> dict[str, float]:
+    """Returns computed over live: members of blocks, and units of each size.
+
+    A block computes all its places, also those without a member, and all units up to
+    the bound of a size.
+    """
+    computed, live = Counter[str](), Counter[str]()
+    for block in blocks:
+        computed["members"] += width
+        live["members"] += len(block.members)
+        structure = block.structure
+        for name, value in zip(structure.names, structure.values, strict=True):
+            if isinstance(value, Bound):
+                computed[name] += width * value.bound
+                live[name] += int(block.traced[name].sum())
+    return {name: computed[name] / max(1, live[name]) for name in computed}
+
+
+def _groups(
+    space: Any,
+    hparams: Any,
+    first: NDArray[np.int64],
+    until: NDArray[np.int64],
+    variant: NDArray[np.int64],
+) -> dict[tuple[Structure, int, int, int], list[int]]:
+    """Returns places of members by received structure, first, until and variant."""
     names, leaves, treedef = flatten(space)
     columns = treedef.flatten_up_to(hparams)
-    static = [is_static(leaf) for leaf in leaves]
     fixed = [fixed_values(*pair) for pair in zip(leaves, columns, strict=True)]
     need = needs(space)
-    slots: dict[tuple[Structure, int, int, int], list[int]] = {}
-    spans = zip(*(x.tolist() for x in (first, until, members % variants)), strict=True)
-    for i, (start, end, variant) in enumerate(spans):
+    found: dict[tuple[Structure, int, int, int], list[int]] = {}
+    spans = zip(*(x.tolist() for x in (first, until, variant)), strict=True)
+    for i, span in enumerate(spans):
         values = [column[i] for column in fixed]
         counted = tuple(
             value if applies(own, values) else None
             for value, own in zip(values, need, strict=True)
         )
-        structure = Structure(treedef, names, counted)
-        slots.setdefault((structure, start, end, variant), []).append(i)
-    traced = [(n, c) for n, c, s in zip(names, columns, static, strict=True) if not s]
-    found = []
-    for (complete, start, end, _), own in slots.items():
-        structure = received(complete, need)
-        kept = {n: c[own] for n, c in traced if n in structure.names}
-        found.append(Group(structure, members[own], kept, start, end, variants))
-    return found
+        complete = Structure(treedef, names, counted)
+        found.setdefault((complete, *span), []).append(i)
+    return {(received(key[0], need), *key[1:]): own for key, own in found.items()}
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'s' * (number != 1)}"

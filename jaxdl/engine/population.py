@@ -1,4 +1,8 @@
-"""All members of a sweep while it goes on: how far, how well, and their arrays."""
+"""The ledger of a sweep: what is known of its members, in memory and on disk.
+
+Arrays are `[members]`. Block and slot of a member tell where its weights are. With a
+store, each trained block is on disk before the search hears of it.
+"""
 
 from typing import Any
 
@@ -7,146 +11,156 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxdl import runs
-from jaxdl.engine.blocks import Carried, Trained
+from jaxdl.engine.blocks import TrainedBlock
+from jaxdl.engine.checkpoints import Outlines, from_record, to_record
+from jaxdl.engine.task import Task
 from jaxdl.searches.rungs import Rung, Standing
-from jaxdl.train import DIVERGED, RUNNING
+from jaxdl.train.epoch_state import Carry, Status
+from jaxdl.train.structure import flatten
 
 
 class Population:
-    """What is known of each member, in arrays `[members]`, between two rungs."""
+    """All members of a task. One thread changes it; any thread may `commit`."""
 
-    def __init__(self, keys: NDArray[np.uint32], epochs: int):
-        members = len(keys)
-        self.keys = keys  # [members, 2] that each carries from step to step
-        self.most = epochs  # that anyone may train
+    def __init__(
+        self,
+        task: Task,
+        keys: NDArray[np.uint32],
+        outlines: Outlines,
+        store: runs.Store | None = None,
+    ):
+        """Begins with members that have not trained.
+
+        Args:
+            task: its plan is known.
+            keys: the step key of each member, `[members, 2]`. A member that copies the
+                state of another one keeps its own key.
+            outlines: of each program of the task.
+            store: where trained blocks are kept; None: in memory alone.
+        """
+        members = task.num_members
+        self.task, self.keys, self.outlines, self.store = task, keys, outlines, store
         self.rungs: list[Rung] = []
         self.metrics: dict[str, NDArray[Any]] = {}  # [members, epochs]
-        self.epochs = np.zeros(members, np.int64)  # that each was trained
-        self.fate = np.full(members, RUNNING, np.int32)
+        self.epochs = np.zeros(members, np.int64)  # that each has trained
+        self.status = np.full(members, Status.RUNNING, np.int32)
         self.stopped_at = np.full(members, -1, np.int32)
         self.kept_epoch = np.full(members, -1, np.int32)
-        self.blocks: list[Trained | None] = []
-        self.steps = np.zeros(members, np.int32)  # likewise
-        self.places = np.full(
-            (members, 2), -1
-        )  # block and slot of its arrays; -1: none
-
-    def enter(self, rung: Rung) -> None:
-        """Begins a rung: who has a parent takes over what that has become.
-
-        Its random numbers alone stay its own.
-        """
-        self.rungs.append(rung)
-        if rung.parents is None:
-            return
-        taken = (self.epochs, self.steps, self.fate, self.stopped_at, self.kept_epoch)
-        for column in (*taken, self.places, *self.metrics.values()):
-            column[rung.members] = column[rung.parents]
+        self.steps = np.zeros(members, np.int32)  # that each has taken
+        self.blocks: list[TrainedBlock | None] = []
+        self.places = np.full((members, 2), -1)  # block and slot of weights; -1: none
+        self._superseded: list[TrainedBlock] = []  # whose arrays are still on disk
 
     @property
     def number(self) -> int:
         """The number of the rung that was entered last."""
         return len(self.rungs) - 1
 
-    def start_over(self, rung: Rung) -> None:
-        """Puts back to where they begin those that cannot go on, their arrays lost.
+    def enter(self, rung: Rung) -> None:
+        """Starts a rung, from what the store has of it, if anything.
 
         Raises:
-            DamagedError: the search has moved weights between members, which a member
-                cannot get back by itself.
+            DamagedError: a record fits no training of this task; or weights that came
+                from other members are lost.
+            RunMismatchError: the store's rung of this number is another one.
         """
-        lost = [int(i) for i in rung.members[self.going(rung)] if self._is_lost(i)]
-        if not lost:
+        self.begin(rung)
+        if self.store is None:
             return
-        if any(rung.parents is not None for rung in self.rungs):
-            raise runs.DamagedError(
-                f"the weights of members {lost} are lost with damaged files, and they "
-                "come from other members; expected a run that can be gone on with: "
-                "start it anew in another folder"
-            )
-        self.epochs[lost], self.steps[lost], self.fate[lost] = 0, 0, RUNNING
-        self.stopped_at[lost] = self.kept_epoch[lost] = self.places[lost] = -1
+        names, columns, _ = flatten(rung.hparams)
+        hparams = {n: c.tolist() for n, c in zip(names, columns, strict=True)}
+        store = self.store
+        store.enter(self.number, rung.members, hparams, rung.until, rung.parents)
+        self._supersede(self.load())
+        self._reset_lost(rung)
+
+    def begin(self, rung: Rung) -> None:
+        """Starts a rung in memory: a member with a parent copies the parent's state."""
+        self.rungs.append(rung)
+        if rung.parents is None:
+            return
+        copied = (self.epochs, self.steps, self.status, self.stopped_at)
+        for column in (*copied, self.kept_epoch, self.places, *self.metrics.values()):
+            column[rung.members] = column[rung.parents]
+
+    def load(self) -> list[TrainedBlock]:
+        """Adds what the store has of the current rung; returns what is superseded.
+
+        A record is skipped if the record before it is missing, unless its members
+        restarted from epoch 0.
+
+        Raises:
+            DamagedError: a record fits no training of this task.
+        """
+        assert self.store is not None
+        superseded = []
+        for record in self.store.load(self.number):
+            trained = from_record(self.task, self.outlines, self.rungs[-1], record)
+            ids, first = trained.block.members, trained.block.first
+            restarted = first == 0 and all(map(self._is_lost, ids))
+            if restarted or (self.epochs[ids] == first).all():
+                superseded += self._add([trained])
+            else:
+                superseded.append(trained)
+        return superseded
+
+    def commit(self, trained: TrainedBlock) -> TrainedBlock:
+        """Returns a trained block, on disk if there is a store."""
+        if self.store is None:
+            return trained
+        record = self.store.commit(to_record(self.number, trained))
+        return trained._replace(record=record)
+
+    def drop(self, blocks: list[TrainedBlock]) -> None:
+        """Removes the arrays of committed blocks from the disk."""
+        if self.store is not None:
+            self.store.drop(block.record for block in blocks)
+
+    def add(self, trained: list[TrainedBlock]) -> None:
+        """Adds trained blocks, which were committed."""
+        self._supersede(self._add(trained))
+
+    def finish(self) -> None:
+        """Puts on record that the search asks for no further rung.
+
+        Raises:
+            RunMismatchError: the store has further rungs.
+        """
+        if self.store is not None:
+            self.store.finish(len(self.rungs))
 
     def going(self, rung: Rung) -> NDArray[np.int64]:
         """Returns positions in the rung of those that still have to train in it."""
         ids = rung.members
         unfinished = self.epochs[ids] < rung.until
-        return np.flatnonzero(unfinished & (self.fate[ids] == RUNNING))
+        return np.flatnonzero(unfinished & (self.status[ids] == Status.RUNNING))
 
-    def _block(self, member: int) -> Trained:
-        """Returns the block that holds what a member has become."""
-        block = self.blocks[self.places[member, 0]]
-        assert block is not None
-        return block
+    def carry(self, members: NDArray[np.int64]) -> Carry | None:
+        """Returns the carry that members train on from, `[n, ...]`; None: they begin.
 
-    def _is_lost(self, member: int) -> bool:
-        """Returns whether a member has trained, and its arrays are not there."""
-        return self.places[member, 0] >= 0 and self._block(member).params is None
-
-    def carried(self, members: NDArray[np.int64]) -> Carried | None:
-        """Returns what members go on from, `[n, ...]`; None if they begin."""
+        Either all of them begin or none.
+        """
         if self.epochs[members[0]] == 0:
             return None
         rows = [
-            jax.tree.map(lambda x, s=slot: x[s], self.blocks[block].carried)
+            jax.tree.map(lambda x, s=slot: x[s], self._block(block).carry)
             for block, slot in self.places[members]
         ]
-        train_state, progress = jax.tree.map(lambda *x: np.stack(x), *rows)
-        return train_state._replace(key=self.keys[members]), progress
+        train_state, epoch_state = jax.tree.map(lambda *x: np.stack(x), *rows)
+        return train_state._replace(key=self.keys[members]), epoch_state
 
-    def restore(self, kept: list[Trained]) -> list[Trained]:
-        """Takes in what was kept of a rung; returns what nobody needs now.
+    def awaited(self, *, searching: bool) -> NDArray[np.bool_]:
+        """Returns a mask of the members that the search may still train.
 
-        What follows something that is lost cannot be gone on from, and is left out. Who
-        has started over since goes on from there.
-        """
-        forgotten = []
-        for block in kept:
-            ids, first = block.group.members, block.group.first
-            again = first == 0 and all(map(self._is_lost, ids))
-            if again or (self.epochs[ids] == first).all():
-                forgotten += self.record([block])
-            else:
-                forgotten.append(block)
-        return forgotten
-
-    def record(self, trained: list[Trained]) -> list[Trained]:
-        """Takes in what blocks have become; returns those that nobody needs now."""
-        for block in trained:
-            ids, span = block.group.members, slice(block.group.first, block.group.until)
-            for name, curve in block.metrics.items():
-                rows = self.metrics.setdefault(
-                    name, np.full((len(self.fate), self.most), np.nan, curve.dtype)
-                )
-                rows[ids, span] = curve.T
-            self.epochs[ids] = block.group.until
-            self.fate[ids], self.stopped_at[ids] = block.fate, block.stopped_at
-            self.kept_epoch[ids] = block.kept_epoch
-            self.steps[ids] = block.steps
-            self.places[ids] = [(len(self.blocks), slot) for slot in range(len(ids))]
-            ended = block.group.until == self.most
-            self.blocks.append(block._replace(carried=None) if ended else block)
-        needed = set(self.places[:, 0])
-        forgotten = [
-            (i, block)
-            for i, block in enumerate(self.blocks)
-            if block is not None and i not in needed
-        ]
-        for i, _ in forgotten:
-            self.blocks[i] = None
-        return [block for _, block in forgotten]
-
-    def awaited(self, goes_on: bool) -> NDArray[np.bool_]:
-        """Returns who is to train further, unless its fate is sealed, `[members]`.
-
-        That is who is not yet where it was last asked to go. Where the search goes on,
-        it may also ask for those of the last rung, and for those that it never had.
+        A member is awaited that is not yet where it was last asked to go. While the
+        search goes on, it may also ask for the members of the last rung and for those
+        that no rung had.
         """
         asked = np.zeros_like(self.epochs)
         for rung in self.rungs:
             asked[rung.members] = rung.until
         awaited = self.epochs < asked
-        if goes_on:
+        if searching:
             awaited[self.rungs[-1].members] = True
             awaited |= asked == 0
         return awaited
@@ -155,7 +169,7 @@ class Population:
         """Returns the hyperparameters that each member had last, `[members]`."""
 
         def latest(*columns):
-            merged = np.zeros(len(self.fate), columns[0].dtype)
+            merged = np.zeros(len(self.status), columns[0].dtype)
             for rung, column in zip(self.rungs, columns, strict=True):
                 merged[rung.members] = column
             return merged
@@ -163,10 +177,71 @@ class Population:
         return jax.tree.map(latest, *(rung.hparams for rung in self.rungs))
 
     def standing(self, members: NDArray[np.int64]) -> Standing:
-        """Returns the metrics of the members' kept epochs."""
-        kept = np.maximum(self.kept_epoch[members], 0)
-        diverged = self.fate[members] == DIVERGED
+        """Returns the metrics of the members' kept epochs; NaN for the diverged."""
+        epochs = np.maximum(self.kept_epoch[members], 0)
+        diverged = self.status[members] == Status.DIVERGED
         return {
-            name: np.where(diverged, np.nan, curve[members, kept])
+            name: np.where(diverged, np.nan, curve[members, epochs])
             for name, curve in self.metrics.items()
         }
+
+    def _add(self, trained: list[TrainedBlock]) -> list[TrainedBlock]:
+        """Adds trained blocks; returns those that no member needs any more."""
+        for one in trained:
+            ids, span = one.block.members, slice(one.block.first, one.block.until)
+            for name, curve in one.metrics.items():
+                if name not in self.metrics:
+                    shape = len(self.status), self.task.epochs
+                    self.metrics[name] = np.full(shape, np.nan, curve.dtype)
+                self.metrics[name][ids, span] = curve.T
+            self.epochs[ids] = one.block.until
+            self.status[ids], self.stopped_at[ids] = one.status, one.stopped_at
+            self.kept_epoch[ids], self.steps[ids] = one.kept_epoch, one.steps
+            self.places[ids] = [(len(self.blocks), slot) for slot in range(len(ids))]
+            ended = one.block.until == self.task.epochs
+            self.blocks.append(one._replace(carry=None) if ended else one)
+        needed = set(self.places[:, 0])
+        superseded = []
+        for i, block in enumerate(self.blocks):
+            if block is not None and i not in needed:
+                superseded.append(block)
+                self.blocks[i] = None
+        return superseded
+
+    def _supersede(self, blocks: list[TrainedBlock]) -> None:
+        """Deletes the arrays superseded one step ago.
+
+        Those superseded now stay, as a fallback should what followed be damaged.
+        """
+        self.drop(self._superseded)
+        self._superseded = blocks
+
+    def _reset_lost(self, rung: Rung) -> None:
+        """Resets members whose arrays are lost to epoch 0.
+
+        Raises:
+            DamagedError: the search has moved weights between members; a member cannot
+                get these back by itself.
+        """
+        lost = [int(i) for i in rung.members[self.going(rung)] if self._is_lost(i)]
+        if not lost:
+            return
+        if any(rung.parents is not None for rung in self.rungs):
+            raise runs.DamagedError(
+                f"the weights of members {lost} are lost with damaged files, and they "
+                "came from other members; expected a run that can be resumed: start "
+                "the sweep again in another folder"
+            )
+        self.epochs[lost], self.steps[lost] = 0, 0
+        self.status[lost] = Status.RUNNING
+        self.stopped_at[lost] = self.kept_epoch[lost] = self.places[lost] = -1
+
+    def _block(self, number: int) -> TrainedBlock:
+        block = self.blocks[number]
+        assert block is not None
+        return block
+
+    def _is_lost(self, member: int) -> bool:
+        """Returns whether a member has trained, and its arrays are not there."""
+        number = self.places[member, 0]
+        return number >= 0 and self._block(number).params is None

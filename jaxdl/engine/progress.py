@@ -1,4 +1,4 @@
-"""How a sweep goes while it goes on: who is alive, how well, and how long still."""
+"""How a sweep goes: members alive, errors so far, and the time that is left."""
 
 import contextlib
 import threading
@@ -13,40 +13,44 @@ from numpy.typing import NDArray
 from jaxdl import terminal
 from jaxdl.engine.memory import used_bytes
 from jaxdl.engine.population import Population
-from jaxdl.train import DIVERGED, RUNNING, STOPPED
+from jaxdl.searches.rungs import Rung
+from jaxdl.train.epoch_state import Status
 
-CALL_EVERY = 1.0  # seconds, at least, between two calls of a function of the user's
+CALL_EVERY = 1.0  # seconds between two calls of a callback, at least
 
 
 class SweepProgress(NamedTuple):
-    """How a sweep goes at one moment. Members are those that the rung asks for."""
+    """How a sweep goes at one moment. Members are those of the current rung."""
 
-    rung: int  # from 1; the search asks for one after the other
+    rung: int  # from 1
     members: int
-    alive: int  # that train on, or have reached the end of the rung
+    alive: int  # neither stopped nor diverged
     stopped: int  # early
     diverged: int
-    block: int  # how many are done, of `blocks`
+    block: int  # blocks that are done, of `blocks`
     blocks: int
-    epoch: int  # that the block which was heard of last has finished, of `epochs`
-    epochs: int  # that the rung goes to
+    epoch: int  # the last epoch that any block reported, of `epochs`
+    epochs: int  # up to which the rung trains
     done: float  # fraction of the rung's steps
-    best_dev_error: float | None  # of those not diverged, after the last epoch of each
-    median_dev_error: float | None  # likewise
+    best_dev_error: float | None  # over members that are not diverged
+    median_dev_error: float | None  # over the same members
     member_steps_per_second: float  # in the rung, without compilation
     seconds_left: float | None  # of the rung
-    memory_bytes: int | None  # that the devices have in use, or the process on CPU
+    memory_bytes: int | None  # in use on the devices; on CPU, in use by the process
+
+
+Callback = Callable[[SweepProgress], None]
 
 
 class Meter:
-    """Counts what blocks report of a rung. They may do so from several threads."""
+    """Counts what the blocks of a rung report, from several threads."""
 
     def __init__(self, population: Population, devices: list[jax.Device]):
         self.rung = population.rungs[-1]
         self.number = len(population.rungs)
         self.devices = devices
-        self.fate = population.fate.copy()  # [members]
-        everyone = np.arange(len(self.fate))
+        self.status = population.status.copy()  # [members]
+        everyone = np.arange(len(self.status))
         unknown = np.full(len(everyone), np.nan)
         self.errors = population.standing(everyone).get("dev_error", unknown)
         self.block = self.blocks = self.epoch = self.taken = self.steps = 0
@@ -55,7 +59,7 @@ class Meter:
         self.changed: Callable[[], None] = lambda: None
 
     def lay_out(self, blocks: int, steps: int) -> None:
-        """Begins with blocks, of which so many steps are left to take."""
+        """Starts to count blocks, which have so many steps before them."""
         with self.lock:
             self.block, self.blocks, self.steps = 0, blocks, self.taken + steps
 
@@ -63,18 +67,24 @@ class Meter:
         self,
         members: NDArray[np.int64],
         epoch: int,
-        fate: NDArray[np.int32],
+        status: NDArray[np.int32],
         errors: NDArray[np.floating],
         steps: int,
         *,
         last: bool,
     ) -> None:
-        """Takes in what an epoch of a block, of so many steps, has brought `[n]`.
+        """Counts an epoch of a block.
 
-        The last is that after which the block is done.
+        Args:
+            members: of the block, `[n]`.
+            epoch: how many epochs they have trained.
+            status: theirs, `[n]`.
+            errors: their dev errors, `[n]`; NaN for members that did not train.
+            steps: that the epoch had, over all members.
+            last: whether the block is done.
         """
         with self.lock:
-            self.fate[members] = fate
+            self.status[members] = status
             ran = np.isfinite(errors)
             self.errors[members[ran]] = errors[ran]
             self.epoch, self.block = epoch, self.block + last
@@ -82,26 +92,26 @@ class Meter:
             self.changed()
 
     def end(self) -> None:
-        """Leaves out the steps that nobody takes any more."""
+        """Ends the rung: steps that no member took do not count."""
         with self.lock:
             self.steps = self.taken
 
-    def status(self) -> SweepProgress:
-        """Returns how it goes now."""
+    def progress(self) -> SweepProgress:
+        """Returns the progress of this moment."""
         with self.lock:
             ids = self.rung.members
-            fate = self.fate[ids]
+            status = self.status[ids]
             errors = self.errors[ids]
-            good = errors[(fate != DIVERGED) & np.isfinite(errors)]
+            good = errors[(status != Status.DIVERGED) & np.isfinite(errors)]
             pace = self.taken / max(self.heard - self.began, 1e-9)
             left = (self.steps - self.taken) / pace if pace else None
             since = time.monotonic() - self.heard
             return SweepProgress(
                 rung=self.number,
                 members=len(ids),
-                alive=int(np.sum(fate == RUNNING)),
-                stopped=int(np.sum(fate == STOPPED)),
-                diverged=int(np.sum(fate == DIVERGED)),
+                alive=int(np.sum(status == Status.RUNNING)),
+                stopped=int(np.sum(status == Status.STOPPED)),
+                diverged=int(np.sum(status == Status.DIVERGED)),
                 block=self.block,
                 blocks=self.blocks,
                 epoch=self.epoch,
@@ -117,61 +127,69 @@ class Meter:
 
 @contextlib.contextmanager
 def metered(
-    population: Population,
-    devices: list[jax.Device],
-    progress: bool | Callable[[SweepProgress], None],
+    population: Population, devices: list[jax.Device], progress: bool | Callback
 ) -> Iterator[Meter]:
-    """Yields what is to be told of the rung that was entered last, and shows it."""
-    meter = Meter(population, devices)
-    if callable(progress):
-
-        def tell() -> None:
-            if (status := meter.status()).done < 1:
-                progress(status)
-
-        meter.changed = terminal.at_most_every(CALL_EVERY, tell)
-        yield meter
-        meter.end()
-        progress(meter.status())
-        return
-    rung = meter.rung
-    alone = len(rung.members) == len(population.fate) and bool(
-        (rung.until == population.most).all()
-    )
-
-    def look() -> tuple[float, list[str]]:
-        return _words(meter.status(), alone)
-
-    with terminal.live(look, enabled=progress) as changed:
-        meter.changed = changed
-        yield meter
-        meter.end()
-
-
-def _words(status: SweepProgress, alone: bool) -> tuple[float, list[str]]:
-    """Returns the fraction that is done, and the rest as a person reads it.
+    """Yields the meter of the current rung, and shows what it counts.
 
     Args:
-        status: of a rung.
-        alone: whether the rung asks all members to the end, so that none follows.
+        population: has entered the rung.
+        devices: whose memory is shown.
+        progress: whether to show progress, or the callback that gets it instead.
     """
-    fates = ("alive", "stopped", "diverged")
-    counts = [f"{n:,} {f}" for f in fates if (n := getattr(status, f)) or f == "alive"]
-    place = f"block {status.block}/{status.blocks}, epoch {status.epoch}"
+    meter = Meter(population, devices)
+    if callable(progress):
+        with _called(meter, progress):
+            yield meter
+        return
+    alone = _is_alone(meter.rung, population)
+    with terminal.live(lambda: _words(meter.progress(), alone), enabled=progress) as f:
+        meter.changed = f
+        yield meter
+        meter.end()
+
+
+@contextlib.contextmanager
+def _called(meter: Meter, callback: Callback) -> Iterator[None]:
+    def call() -> None:
+        if (progress := meter.progress()).done < 1:
+            callback(progress)
+
+    meter.changed = terminal.at_most_every(CALL_EVERY, call)
+    yield
+    meter.end()
+    callback(meter.progress())
+
+
+def _is_alone(rung: Rung, population: Population) -> bool:
+    """Returns whether a rung trains all members to the end: no other follows."""
+    everyone = len(rung.members) == population.task.num_members
+    return everyone and bool((rung.until == population.task.epochs).all())
+
+
+def _words(progress: SweepProgress, alone: bool) -> tuple[float, list[str]]:
+    """Returns the fraction that is done, and the rest in words.
+
+    Args:
+        progress: of a rung.
+        alone: whether it is the only rung.
+    """
+    names = ("alive", "stopped", "diverged")
+    counts = [(getattr(progress, name), name) for name in names]
+    place = f"block {progress.block}/{progress.blocks}, epoch {progress.epoch}"
     parts = [
-        f"{'' if alone else f'rung {status.rung}, '}{place}/{status.epochs}",
-        ", ".join(counts),
-        f"{status.member_steps_per_second:,.0f} member-steps/s",
+        f"{'' if alone else f'rung {progress.rung}, '}{place}/{progress.epochs}",
+        ", ".join(f"{n:,} {name}" for n, name in counts if n or name == "alive"),
+        f"{progress.member_steps_per_second:,.0f} member-steps/s",
     ]
-    if status.best_dev_error is not None:
-        best, median = status.best_dev_error, status.median_dev_error
+    if progress.best_dev_error is not None:
+        best, median = progress.best_dev_error, progress.median_dev_error
         parts.insert(2, f"dev error {best:.4g} best, {median:.4g} median")
-    if status.memory_bytes is not None:
-        parts.append(f"{status.memory_bytes / 1e9:.2f} GB")
-    if status.seconds_left is not None and status.done < 1:
+    if progress.memory_bytes is not None:
+        parts.append(f"{progress.memory_bytes / 1e9:.2f} GB")
+    if progress.seconds_left is not None and progress.done < 1:
         where = "" if alone else " in this rung"
-        parts.append(f"{_duration(status.seconds_left)} left{where}")
-    return status.done, parts
+        parts.append(f"{_duration(progress.seconds_left)} left{where}")
+    return progress.done, parts
 
 
 def _duration(seconds: float) -> str:

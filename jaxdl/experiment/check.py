@@ -7,21 +7,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxdl import data as datasets
 from jaxdl import terminal
-from jaxdl.data import Dataset, Splits, check, mismatch
+from jaxdl.data import Dataset, Splits, mismatch
 from jaxdl.diagnose import check_gradients, signal
-from jaxdl.train import (
-    RecipeFunction,
-    TrainState,
-    build,
-    combine,
-    fit,
-    init,
-    inspect,
-    make_cost,
-    member_key,
-    partition,
-)
+from jaxdl.train import Status, TrainState, fit, make_cost
+from jaxdl.train.outline import outline
+from jaxdl.train.recipe import RecipeFunction, build
+from jaxdl.train.state import init, member_key
+from jaxdl.train.structure import combine, partition
 
 EXAMPLES = 16  # that the signal and the gradient are looked at on
 NOISE = 0.01  # standard deviation that moves initial zeros off the kink of a ReLU
@@ -35,7 +29,7 @@ class Finding(NamedTuple):
     text: str
 
 
-def examine(
+def check(
     recipe: RecipeFunction, hp: Any, data: Splits, *, key: jax.Array
 ) -> Iterator[Finding]:
     """Yields what is found in the data, the signal and the gradient of one model.
@@ -56,9 +50,9 @@ def examine(
         DataError: the data cannot be trained on.
         RecipeError: the recipe or a hyperparameter cannot be traced.
     """
-    check(data)
+    datasets.check(data)
     traced, structure = partition(hp)
-    inspect(recipe, traced, structure, data)
+    outline(recipe, traced, structure, data)
     yield from _data(data)
     whole, batch = combine(traced, structure), _some(data.train, key)
     start = init(recipe, whole, member_key(key, 0), batch.inputs.shape[1:])
@@ -66,7 +60,7 @@ def examine(
     moved = start._replace(params=_moved(start.params, key))
     yield _gradient("at random initialization", recipe, whole, moved, batch)
     member = fit(recipe, hp, data, key=key, epochs=1, progress=False)
-    if member.status == "diverged":
+    if member.status == Status.DIVERGED:
         yield Finding(False, f"training: diverged at step {member.stopped_at}")
         return
     trained = start._replace(params=member.params, state=member.state)

@@ -22,7 +22,8 @@ from jaxdl.spaces import Static
 from jaxdl.spaces.distributions import DISTRIBUTIONS, AsSize
 from jaxdl.spaces.either import applies, choose, needs
 from jaxdl.spaces.sample import is_static
-from jaxdl.train import RecipeFunction, flatten
+from jaxdl.train.recipe import RecipeFunction
+from jaxdl.train.structure import flatten
 
 
 class ExperimentError(ValueError):

@@ -12,7 +12,8 @@ import numpy as np
 from jaxdl import nn, runs
 from jaxdl.data import Moments
 from jaxdl.interop.extras import library
-from jaxdl.train import Member, flatten
+from jaxdl.train import Member
+from jaxdl.train.structure import flatten
 
 
 def export(
@@ -54,7 +55,7 @@ def _about(member: Member, moments: Moments | None) -> dict[str, Any]:
     hparams = zip(names, map(nn.size.live, leaves), strict=True)
     return {
         "hyperparameters": {name: _plain(value) for name, value in hparams},
-        "status": member.status,
+        "status": str(member.status),
         "stopped_at": member.stopped_at,
         "kept_epoch": member.kept_epoch,
         "metrics": {n: list(map(_plain, x)) for n, x in member.metrics.items()},

@@ -16,11 +16,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxdl.plain import scalar
 from jaxdl.searches.rungs import check_number
 from jaxdl.sweeps import SweepResult
 from jaxdl.sweeps.repeats import members_of
-from jaxdl.train import flatten
-from jaxdl.train.structure import PlainValue
+from jaxdl.train.epoch_state import Status
+from jaxdl.train.structure import PlainValue, flatten
 
 Point = tuple[int, dict[str, float]]  # epoch, from 1, and its metrics
 
@@ -32,9 +33,7 @@ class Run(NamedTuple):
     hparams: dict[str, PlainValue]  # those that apply; none of a quantile
     epochs: list[Point]
     kept: Point  # `kept/dev_error` and such, of the epoch whose weights are kept
-    # finished, stopped (by its patience), diverged, cut short (by the search), running
-    # (it still trains), or, of what is no member, quantile
-    status: str
+    status: str  # that of the member, such as `finished`; of a quantile, `quantile`
 
 
 Policy = Callable[[SweepResult], list[Run]]
@@ -107,7 +106,7 @@ def log(result: SweepResult, logger: Logger, policy: Policy = TEN_BEST) -> None:
     Raises:
         ValueError: nothing has trained yet.
     """
-    if not (result.places[:, 0] >= 0).any():
+    if not result.trained().any():
         raise ValueError(
             "got a sweep in which nothing has trained yet; expected one with an epoch "
             "on record: try again later"
@@ -117,8 +116,8 @@ def log(result: SweepResult, logger: Logger, policy: Policy = TEN_BEST) -> None:
 
 def _members(result: SweepResult, k: int | None) -> list[Run]:
     """Returns the members that have trained, of the k best configurations, as runs."""
-    v = result.variants
-    trained = result.places[:, 0] >= 0
+    v = result.num_variants
+    trained = result.trained()
     begun = np.flatnonzero(trained.reshape(-1, v).any(axis=1))
     order = result.ranking()
     members = members_of(order[np.isin(order, begun)][:k], v)
@@ -129,7 +128,7 @@ def _members(result: SweepResult, k: int | None) -> list[Run]:
             _hparams(result, i),
             _points(result.metrics, i),
             (int(result.kept_epoch[i]) + 1, _finite(kept, i)),
-            _status(result, i),
+            str(Status(result.status[i])),
         )
         for i in members[trained[members]].tolist()
     ]
@@ -137,7 +136,7 @@ def _members(result: SweepResult, k: int | None) -> list[Run]:
 
 def _hparams(result: SweepResult, i: int) -> dict[str, PlainValue]:
     names, columns, _ = flatten(result.hparams)
-    values = (_plain(column[i]) for column in columns)
+    values = (scalar(column[i]) for column in columns)
     applying = zip(names, values, strict=True)
     return {n: x for n, x in applying if x == x}  # NaN is not: does not apply
 
@@ -152,15 +151,6 @@ def _finite(values: dict[str, NDArray[Any]], at: Any) -> dict[str, float]:
     return {n: float(x[at]) for n, x in values.items() if np.isfinite(x[at])}
 
 
-def _status(result: SweepResult, i: int) -> str:
-    """Returns how a member ended; what stopped it follows from its patience."""
-    if result.status[i] != "stopped":
-        return str(result.status[i])
-    last = np.flatnonzero(~np.isnan(result.metrics["train_loss"][i])).max(initial=-1)
-    tired = result.patience and last - result.kept_epoch[i] >= result.patience
-    return "stopped" if tired else "cut short"
-
-
 def _quantiles(curves: NDArray[Any], q: tuple[float, ...]) -> NDArray[Any]:
     """Returns `[quantiles, epochs]` of `[members, epochs]`; NaN if nobody is alive."""
     alive = np.where(np.isfinite(curves), curves, np.nan)
@@ -168,7 +158,3 @@ def _quantiles(curves: NDArray[Any], q: tuple[float, ...]) -> NDArray[Any]:
     found = np.full((len(q), curves.shape[1]), np.nan, curves.dtype)
     found[:, some] = np.nanquantile(alive[:, some], q, axis=0)
     return found
-
-
-def _plain(value: Any) -> PlainValue:
-    return value.item() if isinstance(value, np.generic) else value

@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxdl.interop.extras import library
 from jaxdl.searches import Rung, Search, Standing
-from jaxdl.searches.rungs import Asking, check_number
+from jaxdl.searches.rungs import Requests, check_number
 from jaxdl.spaces import (
     AsSize,
     IntUniform,
@@ -24,7 +24,8 @@ from jaxdl.spaces.distributions import SCALES, is_distribution
 from jaxdl.spaces.either import applies, needs
 from jaxdl.spaces.refine import check_varies, given
 from jaxdl.spaces.sample import sample
-from jaxdl.train import HPARAMS, flatten
+from jaxdl.train.state import HPARAMS
+from jaxdl.train.structure import flatten
 
 VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 NOT_WRITTEN = "the study could not be written to Optuna's storage ({}: {})"
@@ -79,7 +80,7 @@ def optuna_search(
         sampler = _named(sampler)
     make_sampler = sampler or _tpe
 
-    def search(key: jax.Array, space: Any, members: int, epochs: int) -> Asking:
+    def search(key: jax.Array, space: Any, members: int, epochs: int) -> Requests:
         check_varies(space)
         with quiet():
             check_storage(storage, study_name)

@@ -9,7 +9,7 @@ from jaxdl.interop.log import Logger, Run
 from jaxdl.interop.optuna import check_storage, parameter, quiet
 from jaxdl.spaces import AsSize, Choice, OneMinusLogUniform, SpaceError, Static
 from jaxdl.spaces.distributions import is_distribution
-from jaxdl.train import flatten
+from jaxdl.train.structure import flatten
 
 ROUNDING = 1e-6  # relative, by which a value in float32 may miss what was drawn
 

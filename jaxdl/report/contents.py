@@ -8,13 +8,11 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxdl import runs
-from jaxdl.data import Splits
-from jaxdl.diagnose import bias_variance
-from jaxdl.report.style import draws_rates, has_best
 from jaxdl.spaces.distributions import is_distribution
 from jaxdl.sweeps import SweepResult
-from jaxdl.train import flatten
+from jaxdl.sweeps.summary import Summary
+from jaxdl.train.epoch_state import Status
+from jaxdl.train.structure import flatten
 
 NUMBERS = 800_000  # of curves in a page, at most; longer ones leave epochs out
 
@@ -54,50 +52,50 @@ def count(n: int, what: str) -> str:
     return f"{n} {what}{'s' * (n != 1)}"
 
 
-def summary(result: SweepResult) -> str:
-    """Returns how many there were, how they ended, and how good the best is."""
-    words, counts = np.unique(result.status, return_counts=True)
-    fates = ", ".join(f"{n} {word}" for word, n in zip(words, counts, strict=True))
-    ended = f"{count(len(result.status), 'member')}: {fates}."
-    if not has_best(result):
+def outcome(summary: Summary, rates: bool) -> str:
+    """Returns how many members there are, how they ended, and how good the best is.
+
+    Args:
+        summary: of a sweep.
+        rates: whether its errors are shares of the examples.
+    """
+    counts = ", ".join(f"{n} {word}" for word, n in sorted(summary.ended.items()))
+    ended = f"{count(summary.members, 'member')}: {counts}."
+    if summary.best is None or summary.errors is None:
         return f"{ended} No configuration has a finite error."
-    best = int(result.ranking()[0])
-    error = float(result.mean()["dev_error"][best])
-    if result.variants == 1:
-        return f"{ended} The best, member {best}, has {_rate(result, error)} dev error."
-    noise = float(result.standard_error()["dev_error"][best])
+    if summary.noise is None:
+        error = _error(summary.errors.dev_error, rates)
+        return f"{ended} The best, member {summary.best}, has {error} dev error."
+    noise = summary.noise
     return (
-        f"{ended} The best of {len(result.diverged())} configurations, {best}, has "
-        f"{_rate(result, error)} dev error, standard error {_rate(result, noise)}; "
-        f"{len(result.not_worse()) - 1} others are not told apart from it."
+        f"{ended} The best of {summary.count} configurations, {summary.best}, has "
+        f"{_error(noise.dev_error, rates)} dev error, standard error "
+        f"{_error(noise.standard_error, rates)}; {noise.not_worse} others are not told "
+        "apart from it."
     )
 
 
-def diagnosis(result: SweepResult, data: Splits | None) -> tuple[list[str], list[str]]:
+def diagnosis(summary: Summary, rates: bool) -> tuple[list[str], list[str]]:
     """Returns what is found of the best member, and what to do about it.
 
     Args:
-        result: of a sweep.
-        data: that the member was trained on, for its error on the train set as it is;
-            without, that of its kept epoch counts, a mean over steps with dropout.
+        summary: of a sweep.
+        rates: whether its errors are shares of the examples.
     """
-    lost = int((result.status == "diverged").sum())
-    found = [f"{lost} of {count(len(result.status), 'member')} diverged."] * bool(lost)
-    if not has_best(result):
-        return found, ["Lower the range of the learning rate."] * bool(lost)
-    best = result.best()
-    dev = float(best.metrics["dev_error"][best.kept_epoch])
-    if data is None:
-        train, how = float(best.metrics["train_error"][best.kept_epoch]), "in training"
-    else:
-        train, how = best.evaluate(data.train)["error"], "on the train set"
+    lost = summary.ended.get(str(Status.DIVERGED), 0)
+    members = count(summary.members, "member")
+    found = [f"{lost} of {members} diverged."] if lost else []
+    errors = summary.errors
+    if errors is None:
+        return found, ["Lower the range of the learning rate."] if lost else []
+    how = "in training" if errors.test_error is None else "on the train set"
     found.append(
-        f"The best member's error is {_rate(result, train)} {how} and "
-        f"{_rate(result, dev)} on the dev set."
+        f"The best member's error is {_error(errors.train_error, rates)} {how} and "
+        f"{_error(errors.dev_error, rates)} on the dev set."
     )
-    if not draws_rates(result) or not 0 <= train <= 1:
+    verdict = errors.diagnosis
+    if verdict is None or not rates:
         return found, []
-    verdict = bias_variance(train, dev)
     for high, what, size in (
         (verdict.high_bias, "bias", verdict.bias),
         (verdict.high_variance, "variance", verdict.variance),
@@ -115,46 +113,40 @@ def specification(
 
     Args:
         result: of a sweep.
-        run_dir: its folder, where more is on record; None: it has none.
-
-    Raises:
-        DamagedError, OSError: the folder cannot be read.
+        run_dir: its folder, to name it; None: unknown.
     """
-    names, leaves, _ = flatten(result.space)
+    task = result.task
+    names, leaves, _ = flatten(task.space)
     rows = [
         ("members", str(len(result.status))),
-        ("epochs", str(result.metrics["dev_loss"].shape[1])),
-        ("repeats", str(result.repeats)),
-        ("folds", str(result.folds or "none")),
-        ("patience", str(result.patience or "none")),
+        ("epochs", str(task.epochs)),
+        ("repeats", str(task.repeats)),
+        ("folds", str(task.folds or "none")),
+        ("patience", str(task.patience or "none")),
         ("rungs", str(len(result.rungs))),
-        ("block width", str(result.plan.block_width)),
+        ("block width", str(task.block_width)),
         ("precision", ", ".join(result.precisions)),
-        ("key", str(np.asarray(jax.random.key_data(result.key)).tolist())),
+        ("key", str(np.asarray(jax.random.key_data(task.key)).tolist())),
     ]
-    words = {n: _words(x) for n, x in zip(names, leaves, strict=True)}
     if run_dir is not None:
-        with runs.read_run(run_dir) as store:
-            said = store.specification
-        words |= {name: _recorded(words) for name, words in said["space"].items()}
+        rows.append(("run", os.fspath(run_dir)))
+    if result.specification is not None:
+        said = result.specification
         versions = ", ".join(f"{n} {v}" for n, v in said["versions"].items())
-        rows += [("run", os.fspath(run_dir)), ("device", str(said["device"]))]
-        rows += [("versions", versions), ("data", str(said["data"]))]
-    return rows + [(f"space: {name}", text) for name, text in words.items()]
+        rows += [("device", str(said["device"])), ("versions", versions)]
+        rows.append(("data", str(said["data"])))
+    spaces = zip(names, leaves, strict=True)
+    return rows + [(f"space: {name}", _words(leaf)) for name, leaf in spaces]
 
 
 def _words(leaf: Any) -> str:
     if leaf is None or is_distribution(leaf) or np.ndim(leaf) == 0:
         return repr(leaf)
-    return _recorded(np.ravel(leaf).tolist())
+    return f"{np.size(leaf)} given values"
 
 
-def _recorded(words: Any) -> str:
-    return f"{len(words)} given values" if isinstance(words, list) else str(words)
-
-
-def _rate(result: SweepResult, error: float) -> str:
-    return f"{error:.2%}" if draws_rates(result) else f"{error:.4g}"
+def _error(error: float, rates: bool) -> str:
+    return f"{error:.2%}" if rates else f"{error:.4g}"
 
 
 def _json(value: Any, digits: int) -> Any:

@@ -14,12 +14,10 @@ from jaxdl.report.style import (
     Errors,
     density_colors,
     dot,
-    draws_rates,
     epoch_axis,
     error_axis,
     errors_of,
     figure,
-    has_best,
     message,
     tidy,
 )
@@ -52,7 +50,7 @@ def learning_curves(result: SweepResult, metric: str = "dev_error") -> "Figure":
     name = metric.replace("_", " ")
     if not np.isfinite(curves).any():
         return message(f"no member has a finite {name}")
-    errors = errors_of(curves, rates=draws_rates(result) and "error" in metric)
+    errors = errors_of(curves, rates=result.has_rates() and "error" in metric)
     drawn = figure(6.4, 4.0)
     axes = drawn.add_subplot()
     colors = _density(axes, curves, errors)
@@ -83,7 +81,7 @@ def train_against_dev(result: SweepResult, *, human_error: float = 0.0) -> "Figu
     Raises:
         ImportError: matplotlib is missing.
     """
-    values, rates = result.mean(), draws_rates(result)
+    values, rates = result.mean(), result.has_rates()
     train, dev = values["train_error"], values["dev_error"]
     if not np.isfinite(dev).any():
         return message("no configuration has a finite error")
@@ -156,8 +154,8 @@ def _density(axes: Any, curves: NDArray[Any], errors: Errors) -> Any:
 
 def _best(result: SweepResult, curves: NDArray[Any]) -> NDArray[Any]:
     """Returns the curves of the best configuration's members; none if all diverged."""
-    best, v = int(result.ranking()[0]), result.variants
-    return curves[best * v : (best + 1) * v] if has_best(result) else curves[:0]
+    best, v = int(result.ranking()[0]), result.num_variants
+    return curves[best * v : (best + 1) * v] if result.has_best() else curves[:0]
 
 
 def _outlined(axes: Any, curve: NDArray[Any], errors: Errors, label: Any) -> None:

@@ -16,7 +16,8 @@ from jaxdl.diagnose.signal import FAR
 from jaxdl.optim import Schedule
 from jaxdl.report.style import BEST, BLUE, GRAY, SKY, figure, message, plain, tidy
 from jaxdl.sweeps import SweepResult
-from jaxdl.train import Member, on_device
+from jaxdl.train import Member
+from jaxdl.train.member import on_device
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -90,7 +91,7 @@ def learning_rates(
     drawn = figure(6.4, 3.6)
     axes = drawn.add_subplot()
     for configuration in reversed(order):
-        hp = result.member(configuration * result.variants).hparams
+        hp = result.member(configuration * result.num_variants).hparams
         rates = _rates(make_schedule(hp), at)
         best = configuration == order[0]
         axes.plot(

@@ -33,8 +33,9 @@ from jaxdl.report.network import (
 from jaxdl.report.parallel import parallel_coordinates
 from jaxdl.report.ranges import heat_map, hyperparameters, importance
 from jaxdl.report.searches import funnel, lineage
-from jaxdl.report.style import has_best, save
-from jaxdl.sweeps import SweepResult, variant
+from jaxdl.report.style import save
+from jaxdl.sweeps import SweepResult
+from jaxdl.sweeps.summary import summarize
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -76,15 +77,16 @@ def report(
         OSError: the file cannot be written, or the folder not be read.
     """
     sections = _sections(result, data, schedule)
+    summary, rates = summarize(result, data), result.has_rates()
     name = "" if run_dir is None else f" {Path(run_dir).name}"
     title = f"Sweep{name}: {contents.count(len(result.status), 'member')}"
     style, script = (_part(f"page.{kind}") for kind in ("css", "js"))
     texts = {
         "policy": _policy(style, script),
         "title": escape(title),
-        "summary": escape(contents.summary(result)),
+        "summary": escape(contents.outcome(summary, rates)),
         "links": _links(sections),
-        "diagnosis": _diagnosis(*contents.diagnosis(result, _of_first(result, data))),
+        "diagnosis": _diagnosis(*contents.diagnosis(summary, rates)),
         "figures": "".join(_section(*section) for section in sections.items()),
         "specification": _specification(contents.specification(result, run_dir)),
         "data": _json(contents.members(result, run_dir)),
@@ -128,8 +130,8 @@ def _sections(
     sections = {"Learning": learning, "Hyperparameters": ranges}
     if len(result.rungs) > 1:
         sections["Search"] = _search(result)
-    first = _of_first(result, data)
-    if first is not None and has_best(result):
+    first = result.first_data(data)
+    if first is not None and result.has_best():
         sections["Best member"] = _best(result, first)
         if schedule is not None:
             rates = partial(learning_rates, result, schedule, steps_of(result, first))
@@ -162,13 +164,6 @@ def _best(result: SweepResult, data: Splits) -> list[Shown]:
               "On the dev set; colors are shares of a row."),
         Shown(worst, "examples with the highest loss", "Of the dev set."),
     ]  # fmt: skip
-
-
-def _of_first(result: SweepResult, data: Splits | None) -> Splits | None:
-    """Returns the data of each configuration's first member, which is shown as best."""
-    if data is None or result.folds is None:
-        return data
-    return variant(data, result.key, folds=result.folds)[0]
 
 
 def _policy(style: str, script: str) -> str:

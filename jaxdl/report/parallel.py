@@ -10,7 +10,6 @@ from jaxdl.report.scales import SHOWN, Scale, value, varying
 from jaxdl.report.style import (
     BEST,
     GRAY,
-    draws_rates,
     error_axis,
     errors_of,
     figure,
@@ -44,7 +43,7 @@ def parallel_coordinates(result: SweepResult) -> "Figure":
     best = best[np.isfinite(error[best])]
     if not best.size:
         return message("no configuration has a finite error")
-    errors = errors_of(error[best], rates=draws_rates(result))
+    errors = errors_of(error[best], rates=result.has_rates())
     drawn = figure(max(1.25 * len(scales) + 1.5, 5.0), 4.4)
     axes = drawn.add_subplot()
     colors = _colors(errors)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxdl import diagnose
 from jaxdl.report.scales import Scale, label_axis, varying
 from jaxdl.report.style import (
     BEST,
@@ -17,7 +16,6 @@ from jaxdl.report.style import (
     DIVERGED,
     GRAY,
     dot,
-    draws_rates,
     error_axis,
     errors_of,
     figure,
@@ -26,6 +24,7 @@ from jaxdl.report.style import (
     tidy,
 )
 from jaxdl.sweeps import SweepResult
+from jaxdl.sweeps.summary import importance_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -49,7 +48,7 @@ def hyperparameters(result: SweepResult) -> "Figure":
     if not scales:
         return message(CONSTANT)
     error = result.mean()["dev_error"]
-    errors = errors_of(error, rates=draws_rates(result))
+    errors = errors_of(error, rates=result.has_rates())
     across = min(ACROSS, len(scales))
     down = -(-len(scales) // across)
     # The label of all panels is about 3 inches long.
@@ -105,7 +104,7 @@ def heat_map(
     medians = cell_medians(x, y, error, across, up)
     if not np.isfinite(medians).any():
         return message(f"no finite dev error over {first} and {second}")
-    errors = errors_of(medians, rates=draws_rates(result))
+    errors = errors_of(medians, rates=result.has_rates())
     drawn = figure(6.0, 4.4)
     axes = drawn.add_subplot()
     label_axis(axes, "x", x)
@@ -150,20 +149,6 @@ def importance(result: SweepResult) -> "Figure":
     doubt = ": too little to rely on" if explained < 0.5 else ""
     tidy(axes, f"explained of the variance of the dev error: {explained:.0%}{doubt}")
     return drawn
-
-
-def importance_of(result: SweepResult) -> diagnose.Importance:
-    """Returns the importance for dev errors after the same number of epochs.
-
-    Raises:
-        ImportError: scikit-learn is missing.
-        ValueError: a search trained members for different numbers of epochs, which the
-            error then depends on, or as `diagnose.importance`.
-    """
-    epochs = result.metrics["dev_error"].shape[1]
-    if not all((rung.until == epochs).all() for rung in result.rungs):
-        raise ValueError("the search trained members for different numbers of epochs")
-    return diagnose.importance(result.configurations(), result.mean()["dev_error"])
 
 
 def cells(scale: Scale) -> NDArray[Any]:

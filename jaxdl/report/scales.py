@@ -17,7 +17,7 @@ from jaxdl.spaces import (
     Uniform,
 )
 from jaxdl.sweeps import SweepResult
-from jaxdl.train import flatten
+from jaxdl.train.structure import flatten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,7 +57,7 @@ class Scale(NamedTuple):
 def varying(result: SweepResult) -> list[Scale]:
     """Returns the hyperparameters that differ between configurations."""
     names, columns, _ = flatten(result.configurations())
-    known, leaves, _ = flatten(result.space)
+    known, leaves, _ = flatten(result.task.space)
     space = dict(zip(known, leaves, strict=True))
     scales = [
         scale(name, np.asarray(column), space.get(name))

@@ -21,7 +21,8 @@ from jaxdl.report.style import (
 from jaxdl.searches import Rung
 from jaxdl.sweeps import SweepResult
 from jaxdl.sweeps.replay import lineage as ancestors
-from jaxdl.train import flatten
+from jaxdl.train.epoch_state import Status
+from jaxdl.train.structure import flatten
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,7 +39,7 @@ def funnel(result: SweepResult) -> "Figure":
         ImportError: matplotlib is missing.
     """
     asked, trained = alive(result)
-    still = ", or not yet there" * bool((result.status == "running").any())
+    still = ", or not yet there" * bool((result.status == Status.RUNNING).any())
     if not asked.size or not asked[0]:
         return message("the search asked for no member")
     drawn = figure(6.4, 3.6)
@@ -77,7 +78,7 @@ def lineage(result: SweepResult) -> "Figure":
         return message("no member took over another's weights: nobody has ancestors")
     drawn = figure(7.0, 6.0)
     above, below = drawn.subplots(2, 1, sharex=True, height_ratios=(3, 2))
-    best = int(result.ranking()[0]) * result.variants
+    best = int(result.ranking()[0]) * result.num_variants
     rank = _heights(result)
     way = ancestors(list(result.rungs), best)
     for rungs, color, width, label in (
@@ -113,7 +114,7 @@ def alive(result: SweepResult) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 def _heights(result: SweepResult) -> NDArray[np.int64]:
     """Returns the height of each member: its place in the ranking."""
-    v = result.variants
+    v = result.num_variants
     place = np.argsort(result.ranking())
     return (place[:, None] * v + np.arange(v)).ravel()
 
@@ -161,7 +162,7 @@ def _in_all_rungs(result: SweepResult) -> Any:
         {int(member): int(begin) + i for i, member in enumerate(rung.members)}
         for begin, rung in zip(sizes[:-1], result.rungs, strict=True)
     ]
-    names, leaves, _ = flatten(result.space)
+    names, leaves, _ = flatten(result.task.space)
     by_name = dict(zip(names, leaves, strict=True))
     for known in varying(result):
         column = np.concatenate(

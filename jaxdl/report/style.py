@@ -13,9 +13,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxdl import nn
-from jaxdl.sweeps import SweepResult
-
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -97,22 +94,6 @@ def density_colors() -> Any:
     from matplotlib.colors import ListedColormap
 
     return ListedColormap(colormaps["viridis_r"](np.linspace(0.15, 1, 256)))
-
-
-def draws_rates(result: SweepResult) -> bool:
-    """Returns whether errors are shares of the examples, to be shown in percent."""
-    trained = np.flatnonzero(result.places[:, 0] >= 0)
-    errors = np.concatenate(
-        [result.metrics[n].ravel() for n in ("train_error", "dev_error")]
-    )
-    errors = errors[np.isfinite(errors)]
-    within = bool(((errors >= 0) & (errors <= 1)).all())
-    return within and any(nn.has_classes(result.member(i).loss) for i in trained[:1])
-
-
-def has_best(result: SweepResult) -> bool:
-    """Returns whether any configuration has trained and not diverged."""
-    return bool(np.isfinite(result.mean()["dev_loss"]).any())
 
 
 def errors_of(values: Any, *, rates: bool) -> Errors:

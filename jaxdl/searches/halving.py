@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxdl.searches.rungs import Asking, Rung, Search, check_number, pick, ranking
+from jaxdl.searches.rungs import Requests, Rung, Search, check_number, pick, ranking
 from jaxdl.spaces.distributions import SpaceError
 from jaxdl.spaces.sample import sample
 
@@ -33,7 +33,7 @@ def halving(eta: int = 3, *, first: int = 1, survivors: int = 1) -> Search:
     check_number("halving", "first", first, least=1)
     check_number("halving", "survivors", survivors, least=1)
 
-    def search(key: jax.Array, space: Any, members: int, epochs: int) -> Asking:
+    def search(key: jax.Array, space: Any, members: int, epochs: int) -> Requests:
         if first > epochs:
             raise SpaceError(
                 f"halving got first={first} and epochs={epochs}; expected a first rung "
@@ -65,7 +65,7 @@ def hyperband(eta: int = 3) -> Search:
     """
     check_number("hyperband", "eta", eta, least=2)
 
-    def search(key: jax.Array, space: Any, members: int, epochs: int) -> Asking:
+    def search(key: jax.Array, space: Any, members: int, epochs: int) -> Requests:
         firsts = [epochs]
         while eta ** len(firsts) <= epochs:
             firsts.append(-(-epochs // eta ** len(firsts)))
@@ -89,7 +89,7 @@ def hyperband(eta: int = 3) -> Search:
     return search
 
 
-def side_by_side(searches: list[Asking]) -> Asking:
+def side_by_side(searches: list[Requests]) -> Requests:
     """Yields the rungs of several searches as one, as long as any of them goes on.
 
     These have no parents.
@@ -116,7 +116,7 @@ def side_by_side(searches: list[Asking]) -> Asking:
 
 def _bracket(
     hparams: Any, members: Any, first: int, epochs: int, eta: int, survivors: int
-) -> Asking:
+) -> Requests:
     """Yields the rungs of one successive halving over given members."""
     until = first
     while True:

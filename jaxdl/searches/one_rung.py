@@ -6,11 +6,12 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxdl.searches.rungs import Asking, Rung, Search, check_number
+from jaxdl.searches.rungs import Requests, Rung, Search, check_number
 from jaxdl.spaces.distributions import SpaceError, is_distribution
 from jaxdl.spaces.refine import grid
 from jaxdl.spaces.sample import fill, sample
-from jaxdl.train import HPARAMS, flatten
+from jaxdl.train.state import HPARAMS
+from jaxdl.train.structure import flatten
 
 LEAST = 2.0**-33  # a point of the sequence may be 0, which quantiles do not take
 
@@ -18,7 +19,7 @@ LEAST = 2.0**-33  # a point of the sequence may be 0, which quantiles do not tak
 def random() -> Search:
     """Returns random search: each member is drawn by itself and trains to the end."""
 
-    def search(key: jax.Array, space: Any, members: int, epochs: int) -> Asking:
+    def search(key: jax.Array, space: Any, members: int, epochs: int) -> Requests:
         hparams = sample(key, space, members)
         yield Rung(np.arange(members), hparams, np.full(members, epochs))
 
@@ -37,7 +38,7 @@ def grid_search(points: int) -> Search:
     """
     check_number("grid", "points", points, least=2)
 
-    def search(key: jax.Array, space: Any, members: int, epochs: int) -> Asking:
+    def search(key: jax.Array, space: Any, members: int, epochs: int) -> Requests:
         filled = grid(space, points)
         count = max(np.size(column) for column in flatten(filled)[1])
         if count != members:
@@ -62,7 +63,7 @@ def sobol() -> Search:
     Source: Owen, Scrambling Sobol' and Niederreiter-Xing Points, 1998.
     """
 
-    def search(key: jax.Array, space: Any, members: int, epochs: int) -> Asking:
+    def search(key: jax.Array, space: Any, members: int, epochs: int) -> Requests:
         check_number("sobol", "members", members, least=1)
         names, leaves, _ = flatten(space)
         drawn = [n for n, x in zip(names, leaves, strict=True) if is_distribution(x)]

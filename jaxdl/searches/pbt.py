@@ -7,10 +7,11 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxdl.searches.rungs import Asking, Rung, Search, check_number, ranking
+from jaxdl.searches.rungs import Requests, Rung, Search, check_number, ranking
 from jaxdl.spaces.distributions import SCALES, Choice, IntUniform, SpaceError
 from jaxdl.spaces.sample import sample
-from jaxdl.train import EXPLORE, flatten
+from jaxdl.train.state import EXPLORE
+from jaxdl.train.structure import flatten
 
 
 def pbt(every: int, *, share: float = 0.25, step: float = 0.1) -> Search:
@@ -42,7 +43,7 @@ def pbt(every: int, *, share: float = 0.25, step: float = 0.1) -> Search:
             "members above 0 and at most 0.5, and a step above 0 and below 1"
         )
 
-    def search(key: jax.Array, space: Any, members: int, epochs: int) -> Asking:
+    def search(key: jax.Array, space: Any, members: int, epochs: int) -> Requests:
         _check_size(every, share, members, epochs)
         words = np.asarray(jax.random.key_data(jax.random.fold_in(key, EXPLORE)))
         draws = np.random.default_rng(words)

@@ -5,11 +5,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxdl.searches.rungs import Asking, Rung, Search, check_number
+from jaxdl.searches.rungs import Requests, Rung, Search, check_number
 from jaxdl.spaces.distributions import SpaceError
 from jaxdl.spaces.refine import check_varies, refine
 from jaxdl.spaces.sample import sample
-from jaxdl.train import ROUND
+from jaxdl.train.state import ROUND
 
 
 def refinement(rounds: int = 3, *, keep: int = 8) -> Search:
@@ -31,7 +31,7 @@ def refinement(rounds: int = 3, *, keep: int = 8) -> Search:
     check_number("refinement", "rounds", rounds, least=2)
     check_number("refinement", "keep", keep, least=2)
 
-    def search(key: jax.Array, space: Any, members: int, epochs: int) -> Asking:
+    def search(key: jax.Array, space: Any, members: int, epochs: int) -> Requests:
         if members < rounds * keep:
             raise SpaceError(
                 f"refinement got members={members}; expected at least {keep} for "

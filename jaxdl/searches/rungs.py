@@ -1,10 +1,8 @@
-"""What a search is: a generator that asks for rungs and is told how their members did.
+"""The rung protocol: how a search decides which members train on.
 
-    search(key, space, members, epochs)
-
-yields a `Rung`, is sent its `Standing`, and so on until it is done. It decides who
-trains on with which hyperparameters; how members become blocks, programs and bits is
-none of its business.
+A search is a function `search(key, space, members, epochs)` that returns a generator.
+This yields a `Rung`, receives the `Standing` of the rung's members, yields the next
+rung, and so on until it ends. It knows nothing of blocks, programs and bits.
 """
 
 from collections.abc import Callable, Generator
@@ -14,37 +12,39 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxdl.counts import is_count
 from jaxdl.spaces.distributions import SpaceError
 
-# Metrics of the kept epoch so far, `[n]` in the order of the rung; NaN for a member
-# that diverged.
+# Metrics of each member's kept epoch so far, `[n]` in the order of the rung; NaN for a
+# member that diverged.
 Standing = dict[str, NDArray[Any]]
 
 
 class Rung(NamedTuple):
     """Members that train on side by side, and how far."""
 
-    members: NDArray[np.int64]  # [n] ids; who has not trained yet begins
+    members: NDArray[np.int64]  # [n] ids; a member without weights begins
     hparams: Any  # theirs, the space's tree with [n] leaves
     until: NDArray[np.int64]  # [n] epochs that each will have trained
-    # [n] ids whose weights and epochs each takes over; None: everybody keeps its own
+    # [n] ids whose weights and epochs each member copies; None: each keeps its own
     parents: NDArray[np.int64] | None = None
 
 
-Asking = Generator[Rung, Standing, None]
-Search = Callable[[jax.Array, Any, int, int], Asking]  # key, space, members, epochs
+Requests = Generator[Rung, Standing, None]
+Search = Callable[[jax.Array, Any, int, int], Requests]  # key, space, members, epochs
 
 
-def check_number(search: str, name: str, value: int, *, least: int) -> None:
-    """Checks a setting of a search.
+def check_number(search: str, name: str, value: int, *, least: int) -> int:
+    """Returns a setting of a search as a plain int.
 
     Raises:
-        SpaceError: it is not a plain int of at least `least`.
+        SpaceError: it is no integer of at least `least`.
     """
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+    if not is_count(value, least=least):
         raise SpaceError(
             f"{search} got {name}={value!r}; expected an int of at least {least}"
         )
+    return int(value)
 
 
 def check_rung(rung: Rung, members: int, epochs: int) -> None:
@@ -56,9 +56,13 @@ def check_rung(rung: Rung, members: int, epochs: int) -> None:
         epochs: that no member exceeds.
 
     Raises:
-        SpaceError: a member that there is not or that comes twice, or more epochs than
-            there are.
+        SpaceError: it is no rung, names a member that does not exist or comes twice, or
+            asks for more epochs than there are.
     """
+    if not isinstance(rung, Rung):
+        raise SpaceError(
+            f"the search yielded {rung!r:.80}; expected a jaxdl.searches.Rung"
+        )
     ids, counts = np.unique(rung.members, return_counts=True)
     named = ids if rung.parents is None else np.append(ids, rung.parents)
     wrong = [*ids[counts > 1], *named[(named < 0) | (named >= members)]]
@@ -77,7 +81,7 @@ def check_rung(rung: Rung, members: int, epochs: int) -> None:
 def ranking(standing: Standing) -> NDArray[np.int64]:
     """Returns positions, lowest dev error first, ties by dev loss.
 
-    Those whose dev loss is not finite come last.
+    Members whose dev loss is not finite come last.
     """
     loss = standing["dev_loss"]
     return np.lexsort((loss, standing["dev_error"], ~np.isfinite(loss)))

@@ -17,7 +17,7 @@ from jaxdl.spaces.distributions import (
     is_distribution,
 )
 from jaxdl.spaces.either import combinations, needs
-from jaxdl.train import flatten
+from jaxdl.train.structure import flatten
 
 
 def grid(space: Any, points: int) -> Any:

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxdl.spaces.distributions import AsSize, SpaceError, Static, is_distribution
-from jaxdl.train import HPARAMS, canonical, flatten
+from jaxdl.train.state import HPARAMS
+from jaxdl.train.structure import canonical, flatten
 
 
 def sample(key: jax.Array, space: Any, members: int) -> Any:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from jaxdl.spaces.distributions import AsSize, SpaceError, Static
 from jaxdl.spaces.either import Either, Needs, applies, choose, combinations, needs
 from jaxdl.spaces.sample import is_static
-from jaxdl.train import TRACED, Bound, Structure, flatten
+from jaxdl.train.structure import TRACED, Bound, Structure, flatten
 
 
 def structures(space: Any, most: int) -> list[Structure]:

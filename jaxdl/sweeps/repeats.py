@@ -1,8 +1,8 @@
 """Repeats and folds: each configuration trained several times, and what that tells.
 
-A search speaks of configurations. Each has V variants, repeats times folds, which are
-members: variant v of configuration c is member `c V + v`, and v counts the folds of
-repeat 0 first. The variants of a configuration differ in the run's key, the data or
+A search speaks of configurations. Each has V = repeats times folds variants, and each
+variant is a member: variant v of configuration c is member `c V + v`. The folds of
+repeat 0 come first, then those of repeat 1. Variants differ in the key, the data or
 both; configurations are compared on the same variants.
 """
 
@@ -13,18 +13,19 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxdl.counts import as_count
 from jaxdl.data import Dataset, Splits, fold_rows, pool
 from jaxdl.data.folds import Rows
 from jaxdl.searches.rungs import Rung, Standing
-from jaxdl.train import FOLD, REPEAT, member_key, step_key
+from jaxdl.train.state import FOLD, REPEAT, as_key, member_key, step_key
 
 
 class Variant(NamedTuple):
-    """What the members of a variant are trained with."""
+    """What the members of a variant train with."""
 
     key: jax.Array  # the run's
     train: Rows | None  # of the pooled examples; None: the train set as it is
-    dev: Rows | None  # likewise
+    dev: Rows | None  # the same for the dev set
 
 
 def make_variants(
@@ -32,16 +33,15 @@ def make_variants(
 ) -> tuple[Splits, list[Variant]]:
     """Returns the variants, and the data that their rows are of.
 
-    Repeat 0 has the run's own key, each further one another: other initial weights,
-    masks, order of the data, and other folds. With folds the train and the dev set of
-    what is returned are one dataset, both pooled.
+    Repeat 0 has the run's own key. Each further repeat has another key, and so other
+    initial weights, masks, order of the data and folds. With folds, train and dev set
+    of the returned data are one and the same: both pooled.
 
     Raises:
         DataError: as `fold_rows`.
         ValueError: `repeats` is below 1.
     """
-    if isinstance(repeats, bool) or not isinstance(repeats, int) or repeats < 1:
-        raise ValueError(f"got repeats={repeats!r}; expected an int of at least 1")
+    repeats = as_count("repeats", repeats)
     keys = [_repeat_key(key, number) for number in range(repeats)]
     if folds is None:
         return data, [Variant(key, None, None) for key in keys]
@@ -56,7 +56,7 @@ def make_variants(
 
 def variant(
     data: Splits,
-    key: jax.Array,
+    key: jax.Array | int,
     *,
     repeat: int = 0,
     fold: int = 0,
@@ -64,8 +64,8 @@ def variant(
 ) -> tuple[Splits, jax.Array]:
     """Returns the data and the key of one variant of a sweep, to train it by itself.
 
-    With them a sweep over the same hyperparameters has as member c what configuration c
-    is in this repeat and fold.
+    A sweep with these over the same hyperparameters has as member c what configuration
+    c is in this repeat and fold.
 
     Args:
         data: of the sweep.
@@ -78,6 +78,7 @@ def variant(
         DataError: as `sweep`.
         IndexError: there is no such repeat or fold.
     """
+    key = as_key(key)
     if repeat < 0:
         raise IndexError(f"got repeat={repeat}; expected at least 0")
     if not 0 <= fold < (folds or 1):
@@ -99,7 +100,7 @@ def data_of(variant: Variant, data: Splits) -> Splits:
 
 
 def step_keys(variants: list[Variant], configurations: int) -> NDArray[np.uint32]:
-    """Returns the keys that members carry from step to step, `[members, 2]`."""
+    """Returns the keys that members draw from in each step, `[members, 2]`."""
 
     def of(key, configuration):
         return jax.random.key_data(step_key(member_key(key, configuration)))
@@ -109,47 +110,47 @@ def step_keys(variants: list[Variant], configurations: int) -> NDArray[np.uint32
     return np.asarray(of_all(keys, jnp.arange(configurations))).reshape(-1, 2)
 
 
-def members_of(configurations: NDArray[Any], variants: int) -> NDArray[np.int64]:
+def members_of(configurations: NDArray[Any], num_variants: int) -> NDArray[np.int64]:
     """Returns the ids of the members of configurations, one after another."""
-    return np.add.outer(configurations * variants, np.arange(variants)).ravel()
+    return np.add.outer(configurations * num_variants, np.arange(num_variants)).ravel()
 
 
-def expand(rung: Rung, variants: int) -> Rung:
+def expand(rung: Rung, num_variants: int) -> Rung:
     """Returns the rung of members that a rung of configurations stands for.
 
-    Variant v of one with a parent goes on from variant v of the parent.
+    Variant v of a configuration copies variant v of its parent.
     """
     parents = rung.parents
     return Rung(
-        members_of(rung.members, variants),
-        jax.tree.map(lambda column: np.repeat(column, variants), rung.hparams),
-        np.repeat(rung.until, variants),
-        None if parents is None else members_of(parents, variants),
+        members_of(rung.members, num_variants),
+        jax.tree.map(lambda column: np.repeat(column, num_variants), rung.hparams),
+        np.repeat(rung.until, num_variants),
+        None if parents is None else members_of(parents, num_variants),
     )
 
 
-def mean(metrics: Standing, variants: int) -> Standing:
+def mean(metrics: Standing, num_variants: int) -> Standing:
     """Returns the means over the variants of each configuration, `[configurations]`.
 
     They are NaN where a variant diverged. Sums in float64 do not depend on the order of
-    the variants, so that what is a tie stays one.
+    the variants, so that a tie stays a tie.
 
     Args:
         metrics: of the members of whole configurations, `[members]`.
-        variants: V.
+        num_variants: V.
     """
     return {
-        name: values.reshape(-1, variants).mean(axis=1, dtype=np.float64)
+        name: values.reshape(-1, num_variants).mean(axis=1, dtype=np.float64)
         for name, values in metrics.items()
     }
 
 
 def standard_error(values: NDArray[Any]) -> NDArray[np.float64]:
     """Returns `s / sqrt(V)` of each row of `[n, V]`, s² with V - 1; NaN if V is 1."""
-    variants = values.shape[1]
-    if variants == 1:
+    num_variants = values.shape[1]
+    if num_variants == 1:
         return np.full(len(values), np.nan)
-    return np.std(values, axis=1, ddof=1, dtype=np.float64) / np.sqrt(variants)
+    return np.std(values, axis=1, ddof=1, dtype=np.float64) / np.sqrt(num_variants)
 
 
 def not_worse(errors: NDArray[Any], best: int) -> NDArray[np.bool_]:

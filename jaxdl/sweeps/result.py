@@ -1,58 +1,93 @@
-"""What a sweep returns: every member's hyperparameters, curves, fate and weights."""
+"""What a sweep returns: every member's hyperparameters, curves, status and weights."""
 
 import dataclasses
 import operator
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any, SupportsIndex
 
 import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxdl import runs, terminal
-from jaxdl.engine.blocks import Trained
-from jaxdl.engine.plan import Plan
+from jaxdl import nn, runs, terminal
+from jaxdl.data import Splits
+from jaxdl.engine.blocks import TrainedBlock
 from jaxdl.engine.population import Population
+from jaxdl.engine.task import Task
+from jaxdl.plain import scalar
 from jaxdl.searches.rungs import Rung, ranking
-from jaxdl.spaces.either import blanked, choose
-from jaxdl.sweeps.repeats import mean, members_of, not_worse, standard_error
-from jaxdl.train import FATES, RUNNING, Member, RecipeFunction, flatten
+from jaxdl.spaces.either import blanked
+from jaxdl.sweeps.repeats import mean, members_of, not_worse, standard_error, variant
+from jaxdl.sweeps.specification import precisions
+from jaxdl.train.epoch_state import Status
+from jaxdl.train.member import Member
+from jaxdl.train.structure import combine, flatten, is_traced
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class SweepResult:
     """All members of a sweep. Arrays are NumPy, `[members]` first.
 
-    With V = repeats times folds above 1, members `c V` to `c V + V - 1` are what became
-    of configuration c, fold after fold and repeat after repeat; rankings and tables are
-    of configurations, by means over their members. Else the two are the same.
+    With V = repeats times folds above 1, configuration c has the members `c V` to
+    `c V + V - 1`, repeat after repeat and within it fold after fold. Rankings and
+    tables are of configurations, by means over their members. If V is 1, a
+    configuration is a member.
     """
 
-    recipe: RecipeFunction
+    task: Task  # recipe, space, key, plan and settings; the data unless read from disk
     hparams: Any  # the space's tree with [members] leaves; NaN: does not apply
     metrics: dict[str, NDArray[Any]]  # train_loss train_error dev_loss dev_error,
     # [members, epochs], NaN where a member did not run
-    status: NDArray[np.str_]  # [members] finished, stopped (early), diverged; or
-    # running, in what is read of a run that goes on
-    stopped_at: NDArray[np.int32]  # [members] step at which it did, or -1
+    status: NDArray[np.int32]  # [members] of Status; RUNNING while the sweep still runs
+    stopped_at: NDArray[np.int32]  # [members] step at which it stopped early, was cut
+    # short or diverged; else -1
     kept_epoch: NDArray[np.int32]  # [members] epoch that the weights are from, or -1
-    space: Any  # that the hyperparameters are from
-    key: jax.Array  # of the sweep
-    patience: int | None  # likewise
-    plan: Plan
     precisions: tuple[str, ...]  # of matrix products, in any of the space's programs
     rungs: tuple[Rung, ...]  # of members, as the search asked for them
-    blocks: tuple[
-        Trained | None, ...
-    ]  # parameters and layer state, as they were trained
-    places: NDArray[np.int64]  # [members, 2] block and slot of each
-    repeats: int = 1
-    folds: int | None = None
+    blocks: tuple[TrainedBlock | None, ...]  # weights, as they were trained
+    places: NDArray[np.int64]  # [members, 2] block and slot of each; -1: not trained
+    specification: Mapping[str, Any] | None  # of its run; None: not on disk
 
     @property
-    def variants(self) -> int:
+    def num_variants(self) -> int:
         """V: how many members each configuration has."""
-        return self.repeats * (self.folds or 1)
+        return self.task.num_variants
+
+    def trained(self) -> NDArray[np.bool_]:
+        """Returns which members have trained at least an epoch, `[members]`."""
+        return self.places[:, 0] >= 0
+
+    def diverged(self) -> NDArray[np.bool_]:
+        """Returns which configurations have a member that diverged."""
+        lost = self.status == Status.DIVERGED
+        return lost.reshape(-1, self.num_variants).any(axis=1)
+
+    def has_best(self) -> bool:
+        """Returns whether a configuration has a finite dev loss, and so a best one."""
+        return bool(np.isfinite(self.mean()["dev_loss"]).any())
+
+    def has_rates(self) -> bool:
+        """Returns whether errors are shares of the examples, to be shown in percent."""
+        metrics = (self.metrics[name] for name in ("train_error", "dev_error"))
+        errors = np.concatenate([curves.ravel() for curves in metrics])
+        errors = errors[np.isfinite(errors)]
+        within = bool(((errors >= 0) & (errors <= 1)).all())
+        first = np.flatnonzero(self.trained())[:1]
+        return within and any(nn.has_classes(self.member(i).loss) for i in first)
+
+    def members_of(self, configuration: int) -> NDArray[np.int64]:
+        """Returns the members of a configuration, `[V]`."""
+        return members_of(np.array([configuration]), self.num_variants)
+
+    def first_data(self, data: Splits | None) -> Splits | None:
+        """Returns the sets that the first member of each configuration trains with.
+
+        Args:
+            data: of the sweep; None: there are none to return.
+        """
+        if data is None or self.task.folds is None:
+            return data
+        return variant(data, self.task.key, folds=self.task.folds)[0]
 
     def ranking(self) -> NDArray[np.int64]:
         """Returns configurations, lowest mean dev error first, ties by dev loss.
@@ -64,14 +99,26 @@ class SweepResult:
 
     def configurations(self) -> Any:
         """Returns the hyperparameters of each configuration, `[configurations]`."""
-        return jax.tree.map(lambda column: column[:: self.variants], self.hparams)
+        return jax.tree.map(lambda column: column[:: self.num_variants], self.hparams)
+
+    def final(self) -> dict[str, NDArray[Any]]:
+        """Returns the metrics of each member's kept epoch, `[members]`.
+
+        They are NaN for members that diverged.
+        """
+        epochs = np.maximum(self.kept_epoch, 0)[:, None]
+        diverged = self.status == Status.DIVERGED
+        return {
+            name: np.where(diverged, np.nan, np.take_along_axis(curve, epochs, 1)[:, 0])
+            for name, curve in self.metrics.items()
+        }
 
     def mean(self) -> dict[str, NDArray[np.float64]]:
         """Returns the means of the final metrics, `[configurations]`.
 
         They are NaN where a member diverged.
         """
-        return mean(self.final(), self.variants)
+        return mean(self.final(), self.num_variants)
 
     def standard_error(self) -> dict[str, NDArray[np.float64]]:
         """Returns the standard error of each mean, `s / sqrt(V)`, `[configurations]`.
@@ -83,67 +130,51 @@ class SweepResult:
         Cross-Validation, 2004.
         """
         return {
-            name: standard_error(values.reshape(-1, self.variants))
+            name: standard_error(values.reshape(-1, self.num_variants))
             for name, values in self.final().items()
         }
 
     def not_worse(self) -> NDArray[np.int64]:
         """Returns the configurations that noise alone may have put behind the best.
 
-        In the order of the ranking, the best first: those whose dev error exceeds that
-        of the best, on average over the same repeats and folds, by no more than one
-        standard error of this difference.
+        Those are the configurations whose dev error exceeds that of the best, on
+        average over the same repeats and folds, by no more than one standard error of
+        this difference. They come in the order of the ranking, the best first.
 
         Raises:
-            ValueError: V is 1, which tells nothing of the noise.
+            ValueError: V is 1, which tells nothing about the noise.
 
         Source: Breiman, Friedman, Olshen and Stone, Classification and Regression
         Trees, 1984, for the rule of one standard error.
         """
-        if self.variants == 1:
+        if self.num_variants == 1:
             raise ValueError(
-                "got one model a configuration, which tells nothing of the noise; "
+                "got one model a configuration, which tells nothing about the noise; "
                 "expected several: sweep with repeats=3 or folds=5"
             )
-        errors = self.final()["dev_error"].reshape(-1, self.variants)
+        errors = self.final()["dev_error"].reshape(-1, self.num_variants)
         order = self.ranking()
         return order[not_worse(errors, int(order[0]))[order]]
-
-    def diverged(self) -> NDArray[np.bool_]:
-        """Returns which configurations have a member that diverged."""
-        return (self.status == "diverged").reshape(-1, self.variants).any(axis=1)
-
-    def final(self) -> dict[str, NDArray[Any]]:
-        """Returns the metrics of each member's kept epoch, `[members]`.
-
-        They are NaN for members that diverged.
-        """
-        kept = np.maximum(self.kept_epoch, 0)[:, None]
-        diverged = self.status == "diverged"
-        return {
-            name: np.where(diverged, np.nan, np.take_along_axis(curve, kept, 1)[:, 0])
-            for name, curve in self.metrics.items()
-        }
 
     def best(self) -> Member:
         """Returns the first member of the configuration with the lowest dev error.
 
-        With repeats or folds, `not_worse` says which others noise may hide.
+        With repeats or folds, `not_worse` names others that noise may hide.
 
         Raises:
             ValueError: every configuration diverged.
         """
         winner, diverged = int(self.ranking()[0]), self.diverged()
         if diverged[winner]:
-            what = "members" if self.variants == 1 else "configurations"
+            what = "members" if self.num_variants == 1 else "configurations"
             raise ValueError(
                 f"all {len(diverged)} {what} diverged; expected one that did not: "
                 "lower the range of the learning rate"
             )
-        return self.member(winner * self.variants)
+        return self.member(self.members_of(winner)[0])
 
     def member(self, i: SupportsIndex) -> Member:
-        """Returns member i.
+        """Returns member i; its hyperparameters train the same configuration in `fit`.
 
         Raises:
             DamagedError: its weights are lost with damaged files of a run.
@@ -154,35 +185,36 @@ class SweepResult:
         if not 0 <= i < members:
             raise IndexError(f"got member {i}; expected 0..{members - 1}")
         index, slot = self.places[i]
-        block = self.blocks[index] if index >= 0 else None
-        if block is None:
+        found = self.blocks[index] if index >= 0 else None
+        if found is None:
             raise ValueError(f"member {i} never trained: the search did not ask for it")
-        if block.params is None:
+        if found.params is None:
             raise runs.DamagedError(
                 f"the weights of member {i} are lost with damaged files; expected a "
-                "run that is whole: start its sweep again, which trains them again"
+                "whole run: start its sweep again, which trains them again"
             )
-        params, state = jax.tree.map(lambda x: x[slot], (block.params, block.state))
+        structure = found.block.structure
+        params, state = jax.tree.map(lambda x: x[slot], (found.params, found.state))
         stopped_at = int(self.stopped_at[i])
         return Member(
-            self.recipe,
-            block.group.structure,
-            choose(jax.tree.map(lambda column: column[i], self.hparams)),
-            {name: curve[i] for name, curve in self.metrics.items()},
-            str(self.status[i]),
-            None if stopped_at < 0 else stopped_at,
-            int(self.kept_epoch[i]),
-            params,
-            state,
+            recipe=self.task.recipe,
+            structure=structure,
+            hparams=combine(self._traced(structure, i), structure),
+            metrics={name: curve[i] for name, curve in self.metrics.items()},
+            status=Status(self.status[i]),
+            stopped_at=None if stopped_at < 0 else stopped_at,
+            kept_epoch=int(self.kept_epoch[i]),
+            params=params,
+            state=state,
         )
 
     def rows(self, n: int | None = None) -> tuple[list[str], list[list[Any]]]:
         """Returns column names and a row of plain values for each of the n best.
 
-        Those are configurations; with V above 1 the standard error of the dev error
-        follows its mean, and the status says how many members ended how.
+        Rows are of configurations. With V above 1 the standard error of the dev error
+        follows its mean, and the status tells how many members ended how.
         """
-        v, values = self.variants, self.mean()
+        v, values = self.num_variants, self.mean()
         if v == 1:
             return self.member_rows(n)
         values["standard_error"] = self.standard_error()["dev_error"]
@@ -191,8 +223,8 @@ class SweepResult:
             [
                 int(i),
                 *(float(column[i]) for column in values.values()),
-                _count(self.status[i * v : (i + 1) * v]),
-                *(_plain(column[i * v]) for column in columns),
+                _count(self.status[self.members_of(i)]),
+                *(scalar(column[i * v]) for column in columns),
             ]
             for i in self.ranking()[:n]
         ]
@@ -202,16 +234,16 @@ class SweepResult:
         """Returns the same for each member of the n best configurations."""
         names, columns, _ = flatten(self.hparams)
         final = self.final()
-        origin = ["configuration", "repeat", "fold"] if self.variants > 1 else []
+        origin = ["configuration", "repeat", "fold"] if self.num_variants > 1 else []
         rows = [
             [
                 int(i),
                 *self._origin(int(i)),
                 *(float(values[i]) for values in final.values()),
-                self._fate(i),
-                *(_plain(column[i]) for column in columns),
+                self._status(i),
+                *(scalar(column[i]) for column in columns),
             ]
-            for i in members_of(self.ranking()[:n], self.variants)
+            for i in members_of(self.ranking()[:n], self.num_variants)
         ]
         return ["member", *origin, *final, "status", *names], rows
 
@@ -219,67 +251,51 @@ class SweepResult:
         """Returns the n best configurations as text: metrics and hyperparameters."""
         return terminal.table(*self.rows(n))
 
+    def _traced(self, structure: Any, i: int) -> dict[str, Any]:
+        names, columns, _ = flatten(self.hparams)
+        column = dict(zip(names, columns, strict=True))
+        pairs = zip(structure.names, structure.values, strict=True)
+        return {name: column[name][i] for name, value in pairs if is_traced(value)}
+
     def _origin(self, i: int) -> list[int]:
         """Returns configuration, repeat and fold of member i; nothing if V is 1."""
-        if self.variants == 1:
+        if self.num_variants == 1:
             return []
-        configuration, variant = divmod(i, self.variants)
-        return [configuration, *divmod(variant, self.folds or 1)]
+        configuration, variant = divmod(i, self.num_variants)
+        return [configuration, *divmod(variant, self.task.folds or 1)]
 
-    def _fate(self, i: int) -> str:
+    def _status(self, i: int) -> str:
         at = f" at step {self.stopped_at[i]}" if self.stopped_at[i] >= 0 else ""
-        return f"{self.status[i]}{at}"
+        return f"{Status(self.status[i])}{at}"
 
 
-def make_result(
-    recipe: RecipeFunction,
-    space: Any,
-    key: jax.Array,
-    plan: Plan,
-    precisions: Iterable[str],
-    end: Population,
-    *,
-    patience: int | None,
-    repeats: int,
-    folds: int | None,
-    goes_on: bool = False,
-) -> SweepResult:
-    """Returns what a population has become, as a result.
-
-    `goes_on` says that the search may still ask for more.
-    """
-    short = (end.fate == RUNNING) & (end.epochs < end.most)
-    running = short & end.awaited(goes_on)
-    cut_short = short & ~running  # by the search
-    status = np.where(cut_short, "stopped", np.array(FATES)[end.fate])
-    status = np.where(running, "running", status)
+def make_result(end: Population) -> SweepResult:
+    """Returns what a population has become, as a result."""
+    store = end.store
+    searching = store is not None and not store.finished
+    running = end.status == Status.RUNNING
+    short = running & (end.epochs < end.task.epochs)
+    cut_short = short & ~end.awaited(searching=searching)
+    status = np.where(running & ~short, Status.FINISHED, end.status)
     return SweepResult(
-        recipe=recipe,
+        task=end.task,
         hparams=blanked(end.hparams()),
         metrics=end.metrics,
-        status=status,
+        status=np.where(cut_short, Status.CUT_SHORT, status).astype(np.int32),
         stopped_at=np.where(cut_short, end.steps, end.stopped_at),
         kept_epoch=end.kept_epoch,
-        space=space,
-        key=key,
-        patience=patience,
-        plan=plan,
-        precisions=tuple(sorted(precisions)),
+        precisions=tuple(precisions(end.outlines)),
         rungs=tuple(end.rungs),
-        blocks=tuple(b and b._replace(carried=None) for b in end.blocks),
+        blocks=tuple(b and b._replace(carry=None) for b in end.blocks),
         places=end.places,
-        repeats=repeats,
-        folds=folds,
+        specification=None if store is None else store.specification,
     )
 
 
-def _count(status: NDArray[np.str_]) -> str:
-    """Returns such as `finished`, or `4 finished, 1 diverged`."""
-    words, counts = np.unique(status, return_counts=True)
-    if len(words) == 1:
-        return str(words[0])
-    return ", ".join(f"{n} {word}" for word, n in zip(words, counts, strict=True))
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
+def _count(status: NDArray[np.int32]) -> str:
+    """Returns such as `finished`, or `1 diverged, 4 finished`."""
+    counts = {str(s): int((status == s).sum()) for s in Status}
+    some = sorted((name, n) for name, n in counts.items() if n)
+    if len(some) == 1:
+        return some[0][0]
+    return ", ".join(f"{n} {name}" for name, n in some)

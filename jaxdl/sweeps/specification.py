@@ -1,70 +1,74 @@
-"""What a sweep is, as plain values, and its results as the plain files of a folder."""
+"""The specification of a sweep: all that its bits depend on, as JSON has it."""
 
 import importlib.metadata
 import math
 import os
 import platform
+from collections.abc import Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from jaxdl import runs
 from jaxdl.data import Splits
+from jaxdl.engine.checkpoints import METRICS, Outlines
 from jaxdl.engine.plan import Plan
-from jaxdl.searches.rungs import Search
-from jaxdl.spaces.distributions import AsSize, SpaceError
-from jaxdl.spaces.structures import choices, label, static_options
-from jaxdl.sweeps.result import SweepResult
-from jaxdl.train import (
-    Outline,
-    Structure,
-    data_digest,
-    flatten,
-)
+from jaxdl.engine.task import Task
+from jaxdl.searches.rungs import Rung, Search
+from jaxdl.spaces.distributions import SpaceError
+from jaxdl.spaces.plain import check_recorded, from_plain, to_plain
+from jaxdl.spaces.sample import is_static
+from jaxdl.spaces.structures import label
+from jaxdl.train.identity import data_digest
+from jaxdl.train.recipe import RecipeFunction
+from jaxdl.train.structure import flatten
 
 PACKAGES = {"jax": "jax", "jaxlib": "jaxlib", "jaxdl": "jaxdl-sweep"}
+MOST_VALUES = 2**26  # of a metric; a reader refuses a run that claims more
 
 
-def specify(
-    search: Search,
-    space: Any,
-    traced: dict[str, Any],
-    outlines: dict[Structure, Outline],
-    data: Splits,
-    key: jax.Array,
-    plan: Plan,
-    **settings: Any,
-) -> dict[str, Any]:
-    """Returns all that a sweep's bits depend on, in values that JSON can hold.
+def specify(task: Task, outlines: Outlines, rung: Rung, data: Splits) -> dict[str, Any]:
+    """Returns the specification of a task.
+
+    Its parts are the task's own `members`, `epochs`, `patience`, `repeats`, `folds`,
+    `key` and `plan`; the name of the `search` (the rungs of the run hold what it asked
+    for); the `space`, and the types of its `traced` hyperparameters; the names of the
+    `metrics`; the `precision` of matrix products and the digests of the `programs`; the
+    digest of the `data` and the `shapes` of the train set; and the kind of `device`,
+    the `versions` and `flags` that it all ran with.
 
     Args:
-        search: of the sweep, of which its name is kept; what it asked for is in the
-            rungs of the run.
-        space: likewise.
-        traced: shapes and types of the traced hyperparameters, by name.
+        task: its plan is known.
         outlines: of every program that the space can ask for.
-        data: as it is trained on.
-        key: of the sweep.
-        plan: of the sweep.
-        settings: of the sweep, plain values.
+        rung: the first one.
+        data: the sets of the first variant.
+
+    Raises:
+        SpaceError: a static value is not finite.
     """
-    names, leaves, _ = flatten(space)
-    by_name = dict(zip(names, leaves, strict=True))
-    programs = {label(s): outline.program for s, outline in outlines.items()}
+    _check_finite(outlines)
+    names, leaves, treedef = flatten(task.space)
+    columns = treedef.flatten_up_to(rung.hparams)
     partitionable = jax.config.jax_threefry_partitionable  # pyrefly: ignore
-    name = getattr(search, "__qualname__", type(search).__name__)
-    return settings | {
-        "search": name.split(".")[0],  # the one that made it, such as `halving`
-        "space": {name: _words(leaf) for name, leaf in by_name.items()},
-        "leaves": [  # in the tree's order, which an object would lose
-            [name, _kind(leaf, traced.get(name))] for name, leaf in by_name.items()
-        ],
-        "choices": choices(space),
-        "key": np.asarray(jax.random.key_data(key)).tolist(),
-        "plan": plan._asdict(),
-        "precision": sorted({outline.precision for outline in outlines.values()}),
-        "programs": programs,
+    return {
+        "members": task.members,
+        "epochs": task.epochs,
+        "patience": task.patience,
+        "repeats": task.repeats,
+        "folds": task.folds,
+        "search": _name(task.search),
+        "space": to_plain(task.space),
+        "traced": {
+            name: str(column.dtype)
+            for name, leaf, column in zip(names, leaves, columns, strict=True)
+            if not is_static(leaf)
+        },
+        "metrics": list(METRICS),
+        "key": np.asarray(jax.random.key_data(task.key)).tolist(),
+        "plan": None if task.plan is None else task.plan._asdict(),
+        "precision": precisions(outlines),
+        "programs": {label(s): found.program for s, found in outlines.items()},
         "data": data_digest(data),
         "shapes": [
             None if x is None else [list(x.shape), str(x.dtype)] for x in data.train
@@ -78,17 +82,62 @@ def specify(
     }
 
 
-def write_results(
-    run_dir: str | os.PathLike[str], specification: dict[str, Any], result: SweepResult
-) -> None:
-    """Writes the results of a finished sweep into its folder, for any tool to read.
+def task_of(said: Mapping[str, Any], recipe: RecipeFunction, space: Any) -> Task:
+    """Returns the task of a specification, without data and search.
+
+    Args:
+        said: the specification of a run.
+        recipe: the run's own.
+        space: the run's own; None: the one that the specification holds.
 
     Raises:
-        OSError: a file cannot be written.
+        SpaceError: the space is of classes that the specification cannot give back, or
+            it is not the run's.
+        ValueError, TypeError, LookupError: no sweep has such a specification.
     """
-    ends = {"stopped_at": result.stopped_at, "kept_epoch": result.kept_epoch}
-    curves = result.metrics | ends
-    runs.write(run_dir, specification, result.member_rows(), curves, _best(result))
+    if space is None:
+        space = from_plain(said["space"])
+    else:
+        check_recorded(space, said["space"])
+    task = Task(
+        recipe=recipe,
+        space=space,
+        data=None,
+        key=jax.random.wrap_key_data(
+            jnp.array(said["key"], jnp.uint32), impl="threefry2x32"
+        ),
+        members=said["members"],
+        epochs=said["epochs"],
+        patience=said["patience"],
+        repeats=said["repeats"],
+        folds=said["folds"],
+        plan=Plan(**said["plan"]),
+    )
+    if min(task.members, task.epochs, task.num_variants, task.block_width) < 1:
+        raise ValueError("a count is below 1")
+    if task.num_members * task.epochs > MOST_VALUES:
+        raise ValueError(f"{task.num_members} members and {task.epochs} epochs")
+    return task
+
+
+def precisions(outlines: Outlines) -> list[str]:
+    """Returns the precisions of matrix products in any of the programs."""
+    return sorted({found.precision for found in outlines.values()})
+
+
+def _check_finite(outlines: Outlines) -> None:
+    for structure in outlines:
+        for name, value in zip(structure.names, structure.values, strict=True):
+            if isinstance(value, float) and not math.isfinite(value):
+                raise SpaceError(
+                    f"got the static value {name}={value}; expected finite ones in a "
+                    "run: choose by name, and map the name to a number in the recipe"
+                )
+
+
+def _name(search: Search | None) -> str:
+    """Returns the name of the function that made a search, such as `halving`."""
+    return getattr(search, "__qualname__", type(search).__name__).split(".")[0]
 
 
 def _device() -> str:
@@ -104,55 +153,14 @@ def _device() -> str:
 
 
 def _xla_flags() -> list[str]:
-    """Returns those of this process but the number of devices, which changes no bit."""
+    """Returns XLA's flags but for the number of devices, which changes no bit."""
     flags = os.environ.get("XLA_FLAGS", "").split()
     return sorted(flag for flag in flags if "device_count" not in flag)
 
 
 def _version(package: str) -> str | None:
-    """Returns the version of a package, None of one that runs where it lies."""
+    """Returns the version of a package, or None if it is not installed."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return None
-
-
-def _kind(leaf: Any, traced: jax.ShapeDtypeStruct | None) -> dict[str, Any]:
-    """Returns how a leaf of a space reaches the recipe.
-
-    Raises:
-        SpaceError: a static value that JSON does not have.
-    """
-    if traced is None:
-        options = list(static_options(leaf))
-        if options != [_finite(option) for option in options]:
-            raise SpaceError(
-                f"got the static values {options}; expected finite ones, to be kept in "
-                "a run: choose by name, and map the name to a number inside the recipe"
-            )
-        return {"static": options}
-    bounds = {"bounds": list(leaf.bounds())} if isinstance(leaf, AsSize) else {}
-    return {"traced": str(traced.dtype), **bounds}
-
-
-def _words(leaf: Any) -> Any:
-    """Returns a leaf of a space in words, or its values where it is an array."""
-    values = getattr(leaf, "values", leaf)  # of a size
-    if isinstance(values, np.ndarray | jax.Array | list):
-        return jax.tree.map(_finite, np.asarray(values).tolist())
-    return repr(leaf)
-
-
-def _finite(value: Any) -> Any:
-    """Returns a number as JSON has it, which has only finite ones; else its name."""
-    strange = isinstance(value, float) and not math.isfinite(value)
-    return repr(value) if strange else value
-
-
-def _best(result: SweepResult) -> dict[str, Any]:
-    """Returns the winner's arrays by path; none if all diverged."""
-    if result.diverged().all():
-        return {}
-    best = result.best()
-    names, leaves, _ = flatten({"params": best.params, "state": best.state})
-    return dict(zip(names, leaves, strict=True))

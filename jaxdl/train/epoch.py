@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl.data import Dataset
-from jaxdl.train.epoch_state import RUNNING, Progress, advance, select
+from jaxdl.train.epoch_state import EpochState, Status, advance, select
 from jaxdl.train.part import Part, size, take, weights
 from jaxdl.train.recipe import RecipeFunction, build
 from jaxdl.train.state import TrainState, epoch_order
@@ -15,11 +15,11 @@ from jaxdl.train.step import Metrics, make_eval, make_step
 
 def make_epoch(
     recipe: RecipeFunction,
-) -> Callable[..., tuple[TrainState, Progress, Metrics]]:
+) -> Callable[..., tuple[TrainState, EpochState, Metrics]]:
     """Returns the pure function of one epoch::
 
-        epoch(hp, train_state, progress, number, train, dev, key, patience)
-            -> (train_state, progress, metrics)
+        epoch(hp, train_state, epoch_state, number, train, dev, key, patience)
+            -> (train_state, epoch_state, metrics)
 
     It trains on every batch of epoch `number` of the run's `key`, then evaluates on
     `dev`. The metrics are `train_loss` and `train_error`, means over the steps, and
@@ -32,7 +32,7 @@ def make_epoch(
     """
     step, evaluate = make_step(recipe), make_eval(recipe)
 
-    def epoch(hp, train_state, progress, number, train, dev, key, patience):
+    def epoch(hp, train_state, epoch_state, number, train, dev, key, patience):
         batch_size = build(recipe, hp).batch_size
         order = epoch_order(key, number, size(train), batch_size)
 
@@ -42,9 +42,9 @@ def make_epoch(
         trained, steps = jax.lax.scan(body, train_state, order)
         on_dev = evaluate(hp, trained, dev)
         bad_step = _first_bad_step(train_state, trained, steps["loss"])
-        alive = (progress.fate == RUNNING) & (bad_step < 0)
+        alive = (epoch_state.status == Status.RUNNING) & (bad_step < 0)
         train_state = select(alive, trained, train_state)
-        progress = advance(progress, train_state, bad_step, on_dev, patience)
+        epoch_state = advance(epoch_state, train_state, bad_step, on_dev, patience)
         weight = _mean_weight(train, order)
         metrics = {
             "train_loss": jnp.mean(steps["loss"]) / weight,
@@ -53,7 +53,7 @@ def make_epoch(
             "dev_error": on_dev["error"],
         }
         metrics = jax.tree.map(lambda x: jnp.where(alive, x, jnp.nan), metrics)
-        return train_state, progress, metrics
+        return train_state, epoch_state, metrics
 
     return epoch
 

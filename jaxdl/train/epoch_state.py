@@ -1,8 +1,9 @@
-"""How far a training has come: running, stopped early or diverged, and its best epoch.
+"""What a training carries from epoch to epoch: its status and its best epoch.
 
-All of it is decided on the device, once an epoch, for each training by itself.
+The device decides all of it, once an epoch, for each training by itself.
 """
 
+import enum
 from typing import Any, NamedTuple
 
 import jax
@@ -10,8 +11,18 @@ import jax.numpy as jnp
 
 from jaxdl.train.state import TrainState
 
-RUNNING, STOPPED, DIVERGED = range(3)
-FATES = ("finished", "stopped", "diverged")  # what these are called afterwards
+
+class Status(enum.IntEnum):
+    """How a training stands. Programs hold its number; `str` gives its name."""
+
+    RUNNING = 0  # can train on
+    FINISHED = 1  # trained all its epochs
+    STOPPED = 2  # early: its dev error no longer fell
+    CUT_SHORT = 3  # by a search, which asked for no further epoch
+    DIVERGED = 4  # turned non-finite
+
+    def __str__(self) -> str:
+        return self.name.lower().replace("_", " ")
 
 
 class Best(NamedTuple):
@@ -24,68 +35,73 @@ class Best(NamedTuple):
     state: Any  # of the layers
 
 
-class Progress(NamedTuple):
+class EpochState(NamedTuple):
     """What one training carries from epoch to epoch."""
 
-    fate: Any  # [] int32: RUNNING, STOPPED or DIVERGED
+    status: Any  # [] int32: Status.RUNNING, STOPPED or DIVERGED
     stopped_at: Any  # [] int32: the step at which it stopped or diverged; -1 before
     epochs: Any  # [] int32: how many it finished
-    best: Best | None  # None: no early stopping, the last epoch is what is kept
+    best: Best | None  # None: no early stopping, the last epoch's weights are kept
 
 
-def begin(train_state: TrainState, *, early_stopping: bool) -> Progress:
-    """Returns the progress of a training that is about to begin."""
-    none, worst = jnp.asarray(-1, jnp.int32), jnp.asarray(jnp.inf)
-    best = Best(none, worst, worst, train_state.params, train_state.state)
-    fate = epochs = jnp.zeros((), jnp.int32)
-    return Progress(fate, none, epochs, best if early_stopping else None)
+Carry = tuple[TrainState, EpochState]
+
+
+def init_epoch_state(train_state: TrainState, *, early_stopping: bool) -> EpochState:
+    """Returns the epoch state before the first epoch."""
+    never, worst = jnp.asarray(-1, jnp.int32), jnp.asarray(jnp.inf)
+    best = Best(never, worst, worst, train_state.params, train_state.state)
+    zero = jnp.zeros((), jnp.int32)  # running, and no epoch
+    return EpochState(zero, never, zero, best if early_stopping else None)
 
 
 def advance(
-    progress: Progress,
+    epoch_state: EpochState,
     train_state: TrainState,
     bad_step: jax.Array,
     on_dev: dict[str, jax.Array],
     patience: jax.Array | None,
-) -> Progress:
-    """Returns the progress after one more epoch of a training.
+) -> EpochState:
+    """Returns the epoch state after one more epoch of a training.
 
     Args:
-        progress: before the epoch.
+        epoch_state: before the epoch.
         train_state: after it; where the training diverged or had stopped, as before it.
         bad_step: the step at which it diverged in this epoch, or -1.
         on_dev: `loss` and `error` on the dev set after the epoch.
         patience: how many epochs in a row may bring nothing better before the training
-            stops; None with `progress.best` None.
+            stops; None if `epoch_state.best` is None.
     """
-    running = progress.fate == RUNNING
+    running = epoch_state.status == Status.RUNNING
     alive = running & (bad_step < 0)
-    best = progress.best
+    best = epoch_state.best
     tired = jnp.zeros((), bool)
     if best is not None:
         error, loss = (_worst_if_nan(on_dev[name]) for name in ("error", "loss"))
-        now = Best(progress.epochs, error, loss, train_state.params, train_state.state)
+        params, state = train_state.params, train_state.state
+        now = Best(epoch_state.epochs, error, loss, params, state)
         best = select(alive & _better(now, best), now, best)
-        tired = alive & (progress.epochs - best.epoch >= patience)
-    fate = jnp.where(tired, STOPPED, jnp.where(alive, RUNNING, DIVERGED))
+        tired = alive & (epoch_state.epochs - best.epoch >= patience)
+    ended = jnp.where(alive, Status.RUNNING, Status.DIVERGED)
+    status = jnp.where(tired, Status.STOPPED, ended)
     step = jnp.where(tired, train_state.step, bad_step)
-    return Progress(
-        jnp.where(running, fate, progress.fate),
-        jnp.where(running, step, progress.stopped_at),
-        progress.epochs + alive,
+    return EpochState(
+        jnp.where(running, status, epoch_state.status),
+        jnp.where(running, step, epoch_state.stopped_at),
+        epoch_state.epochs + alive,
         best,
     )
 
 
-def kept(train_state: TrainState, progress: Progress) -> tuple[Any, Any, Any]:
-    """Returns parameters, layer state and epoch of what is kept of a training.
+def kept(train_state: TrainState, epoch_state: EpochState) -> tuple[Any, Any, Any]:
+    """Returns the parameters, layer state and epoch that a training keeps.
 
-    With early stopping that is the best epoch, else the last one that was finished; -1
-    stands for the initial weights. Works on any number of trainings at once.
+    With early stopping these are of the best epoch, else of the last finished one.
+    Epoch -1 stands for the initial weights. Works on any number of trainings at once.
     """
-    if progress.best is None:
-        return train_state.params, train_state.state, progress.epochs - 1
-    return progress.best.params, progress.best.state, progress.best.epoch
+    if epoch_state.best is None:
+        return train_state.params, train_state.state, epoch_state.epochs - 1
+    return epoch_state.best.params, epoch_state.best.state, epoch_state.best.epoch
 
 
 def select(condition: jax.Array, yes: Any, no: Any) -> Any:

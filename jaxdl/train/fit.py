@@ -1,4 +1,4 @@
-"""Training one model while somebody watches."""
+"""Training one model, with a line for each epoch."""
 
 import functools
 from collections.abc import Callable
@@ -9,27 +9,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxdl import terminal
+from jaxdl.counts import as_count
 from jaxdl.data import Splits, check
 from jaxdl.train.check import (
-    check_epochs,
-    check_patience,
-    inspect,
+    as_patience,
+    check_one_process,
     tracing_errors_explained,
 )
 from jaxdl.train.epoch import make_epoch
-from jaxdl.train.epoch_state import FATES, RUNNING, Progress, begin, kept
+from jaxdl.train.epoch_state import Carry, EpochState, Status, init_epoch_state, kept
 from jaxdl.train.member import Member, on_device
+from jaxdl.train.outline import outline
 from jaxdl.train.recipe import RecipeFunction
-from jaxdl.train.state import TrainState, check_key, init, member_key
+from jaxdl.train.state import TrainState, as_key, init, member_key
 from jaxdl.train.structure import Structure, combine, partition
 
 
 def fit(
     recipe: RecipeFunction,
-    hp: Any,
+    hparams: Any,
     data: Splits,
     *,
-    key: jax.Array,
+    key: jax.Array | int,
     epochs: int,
     patience: int | None = None,
     progress: bool = True,
@@ -39,98 +40,109 @@ def fit(
     It is member 0 of a sweep with the same key: the same initial weights, batches and
     masks. Its floating-point sums may differ from the sweep's in the last bits.
 
+    >>> import jaxdl as dl
+    >>> from jaxdl import nn, optim
+    >>> def recipe(hp):
+    ...     model = nn.serial(nn.dense(16), nn.relu, nn.dense(10))
+    ...     return dl.Recipe(model, optim.adam(hp["rate"]), nn.softmax_cross_entropy)
+    >>> data = dl.data.load("digits")
+    >>> member = dl.fit(recipe, {"rate": 0.01}, data, key=0, epochs=2, progress=False)
+    >>> str(member.status), member.predict(data.test.inputs[:3]).shape
+    ('finished', (3, 10))
+
     Args:
         recipe: function from hyperparameters to a `Recipe`.
-        hp: hyperparameters; floats are traced, other plain values shape the program.
-        data: normalized train, dev and test sets; test is not looked at.
-        key: a threefry key, `jax.random.key(seed)`.
+        hparams: hyperparameters; floats are traced, other plain values shape the
+            program. Those of a member of a sweep train the same configuration.
+        data: normalized train, dev and test sets; training does not read test.
+        key: a seed, or a threefry key such as `jax.random.key(seed)`.
         epochs: at least 1.
         patience: how many epochs in a row may pass without a lower dev error (ties by
-            dev loss) before the training stops; the weights of the best epoch are
-            kept. None: no early stopping, the last epoch's weights are kept.
-        progress: whether to print a line an epoch.
+            dev loss) before the training stops; the member then has the weights of its
+            best epoch. None: no early stopping, it has those of the last epoch.
+        progress: whether to print a line for each epoch.
 
     Raises:
-        DataError: the data cannot be trained on, see `data.check` and
-            `train.inspect`.
+        DataError: the data do not suit training, see `data.check`, or the recipe.
         RecipeError: the recipe or a hyperparameter cannot be traced.
         TypeError: another kind of key.
         ValueError: `epochs` or `patience` is below 1.
     """
-    check_key(key)
-    check_epochs(epochs)
-    check_patience(patience)
+    check_one_process()
+    key, epochs = as_key(key), as_count("epochs", epochs)
+    patience = as_patience(patience)
     check(data)
-    traced, structure = partition(hp)
-    inspect(recipe, traced, structure, data)
+    traced, structure = partition(hparams)
+    outline(recipe, traced, structure, data)
     start, epoch = _programs(recipe, structure)
     train, dev = on_device(data.train), on_device(data.dev)
 
-    def advance(train_state, progress, number):
-        return epoch(traced, train_state, progress, number, train, dev, key, patience)
+    def advance(train_state, epoch_state, number):
+        carry = train_state, epoch_state
+        return epoch(traced, *carry, number, train, dev, key, patience)
 
     with tracing_errors_explained():
-        begun = start(
+        carry = start(
             traced, member_key(key, 0), train.inputs.shape[1:], patience is not None
         )
         with terminal.epoch_lines(enabled=progress) as show:
             train_state, end, metrics = train_epochs(
                 advance,
-                *begun,
+                *carry,
                 range(epochs),
                 lambda number, _, metrics: show(number + 1, epochs, metrics),
             )
     params, state, kept_epoch = jax.device_get(kept(train_state, end))
-    fate, stopped_at = int(end.fate), int(end.stopped_at)
+    running = int(end.status) == Status.RUNNING
     return Member(
-        recipe,
-        structure,
-        hp,
-        metrics,
-        FATES[fate],
-        None if fate == RUNNING else stopped_at,
-        int(kept_epoch),
-        params,
-        state,
+        recipe=recipe,
+        structure=structure,
+        hparams=hparams,
+        metrics=metrics,
+        status=Status.FINISHED if running else Status(int(end.status)),
+        stopped_at=None if running else int(end.stopped_at),
+        kept_epoch=int(kept_epoch),
+        params=params,
+        state=state,
     )
 
 
 def train_epochs(
-    advance: Callable[..., tuple[TrainState, Progress, dict[str, jax.Array]]],
+    advance: Callable[..., tuple[TrainState, EpochState, dict[str, jax.Array]]],
     train_state: TrainState,
-    progress: Progress,
+    epoch_state: EpochState,
     epochs: range,
     report: Callable[[int, NDArray[Any], dict[str, NDArray[Any]]], None],
-) -> tuple[TrainState, Progress, dict[str, NDArray[Any]]]:
-    """Returns state, progress and metrics `[epochs, ...]` after the last epoch.
+) -> tuple[TrainState, EpochState, dict[str, NDArray[Any]]]:
+    """Returns both states and the metrics `[epochs, ...]` after the last epoch.
 
     Works for one model and for a block of them. The host reads the metrics of an epoch
-    while the device computes the next. Once nothing is running the rest is left out;
-    its metrics are NaN.
+    while the device computes the next. When no training is running any more, the epochs
+    that are left do not run, and their metrics are NaN.
 
     Args:
-        advance: `(train_state, progress, number) -> (train_state, progress,
-            metrics)`, the program of one epoch; may overwrite the state it is given.
+        advance: `(train_state, epoch_state, number) -> (train_state, epoch_state,
+            metrics)`, the program of one epoch; may overwrite the state it gets.
         train_state: before the first epoch.
-        progress: likewise.
+        epoch_state: before the first epoch.
         epochs: numbers of the epochs, at least one.
-        report: called with an epoch's number, the fates `[...]` after it and metrics,
-            for each epoch in which something ran.
+        report: called with an epoch's number, the statuses `[...]` after it and its
+            metrics, for each epoch in which a training ran.
     """
     pending: list[tuple[int, jax.Array, dict[str, jax.Array]]] = []
     history: list[dict[str, NDArray[Any]]] = []
     running = True
 
     def read() -> bool:
-        number, fate, metrics = jax.device_get(pending.pop(0))
+        number, status, metrics = jax.device_get(pending.pop(0))
         history.append(metrics)
         if running:
-            report(number, fate, metrics)
-        return running and bool(np.any(fate == RUNNING))
+            report(number, status, metrics)
+        return running and bool(np.any(status == Status.RUNNING))
 
     for number in epochs:
-        train_state, progress, metrics = advance(train_state, progress, number)
-        pending.append((number, progress.fate, metrics))
+        train_state, epoch_state, metrics = advance(train_state, epoch_state, number)
+        pending.append((number, epoch_state.status, metrics))
         running = read() if number > epochs[0] else running
         if not running:
             break
@@ -139,20 +151,20 @@ def train_epochs(
     missing = jax.tree.map(lambda x: np.full_like(x, np.nan), history[0])
     history += [missing] * (len(epochs) - len(history))
     stacked = jax.tree.map(lambda *rows: np.stack(rows), *history)
-    return train_state, progress, stacked
+    return train_state, epoch_state, stacked
 
 
 @functools.lru_cache(maxsize=32)
 def _programs(
     recipe: RecipeFunction, structure: Structure
-) -> tuple[Callable[..., tuple[TrainState, Progress]], Callable[..., Any]]:
+) -> tuple[Callable[..., Carry], Callable[..., Any]]:
     """Returns the compiled start and epoch of one model, traced once a structure."""
 
     def start(traced, key, in_shape, early_stopping):
         train_state = init(recipe, combine(traced, structure), key, in_shape)
-        return train_state, begin(train_state, early_stopping=early_stopping)
+        return train_state, init_epoch_state(train_state, early_stopping=early_stopping)
 
-    def epoch(traced, *carried):
-        return make_epoch(recipe)(combine(traced, structure), *carried)
+    def epoch(traced, *carry_and_data):
+        return make_epoch(recipe)(combine(traced, structure), *carry_and_data)
 
     return jax.jit(start, static_argnums=(2, 3)), jax.jit(epoch, donate_argnums=1)

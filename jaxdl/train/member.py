@@ -14,6 +14,7 @@ from jaxdl.data import Dataset
 from jaxdl.data.dataset import check_dataset
 from jaxdl.nn.losses import PerExample
 from jaxdl.train.check import check_labels
+from jaxdl.train.epoch_state import Status
 from jaxdl.train.metrics import confusion_matrix, multilabel_confusion
 from jaxdl.train.recipe import Recipe, RecipeFunction, build
 from jaxdl.train.state import TrainState
@@ -23,19 +24,18 @@ from jaxdl.train.structure import Structure, canonical, combine, flatten, is_tra
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Member:
-    """One trained model with what it was trained with and how that went."""
+    """One trained model: what it was trained with, how that went, and its weights."""
 
     recipe: RecipeFunction
     structure: Structure  # which of the hyperparameters are traced
-    hparams: Any  # as the recipe received them
-    metrics: dict[
-        str, NDArray[Any]
-    ]  # train_loss train_error dev_loss dev_error, [epochs]
-    status: str  # finished, stopped (early), diverged, or running in a run that goes on
-    stopped_at: int | None  # the step at which it stopped; the first non-finite one
-    kept_epoch: int  # the epoch that params and state are from; -1 the initial ones
+    hparams: Any  # as the recipe received them, sizes as `nn.Size`
+    metrics: dict[str, NDArray[Any]]  # [epochs] train_loss train_error dev_loss
+    # dev_error; NaN where it did not train
+    status: Status  # RUNNING in a run that is not finished
+    stopped_at: int | None  # the step at which it stopped, or the first non-finite one
+    kept_epoch: int  # the epoch that params and state are from; -1: the initial ones
     params: Any  # of the best epoch with early stopping, else of the last finite one
-    state: Any  # of the layers, likewise
+    state: Any  # of the layers, of the same epoch
 
     def predict(self, inputs: ArrayLike) -> NDArray[Any]:
         """Returns the model's outputs `[m, ...]`, such as logits, without dropout.

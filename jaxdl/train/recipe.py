@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import numpy as np
 import optax
 
 from jaxdl import nn
+from jaxdl.counts import is_count
 from jaxdl.nn.losses import PerExample
 from jaxdl.nn.penalties import Penalty
 from jaxdl.train.structure import RecipeError
@@ -64,7 +64,7 @@ def build(recipe: RecipeFunction, hp: Any) -> Recipe:
             f"the recipe returned {type(built).__name__}; expected a jaxdl.Recipe"
         )
     size = built.batch_size
-    if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
+    if not is_count(size):
         raise RecipeError(
             f"the recipe has batch_size={size!r}; expected a plain int of at least 1, "
             "since it shapes the program: give it as a constant or as Static([...])"

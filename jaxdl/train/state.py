@@ -10,10 +10,12 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxdl.counts import is_count
 from jaxdl.train.recipe import RecipeFunction, build
 
 MEMBER, ORDER, HPARAMS, EXPLORE, ROUND, REPEAT, FOLD = range(7)  # of a run's key
 INIT, STEP = range(2)  # purposes of a member's key
+MOST_SEEDS = 2**32
 
 
 class TrainState(NamedTuple):
@@ -74,17 +76,28 @@ def epoch_order(
     return completed.reshape(steps, batch_size)
 
 
-def check_key(key: jax.Array) -> None:
-    """Checks that a run's randomness can be derived per member.
+def as_key(key: jax.Array | int) -> jax.Array:
+    """Returns the key of a run, from which each member's randomness is derived.
+
+    Args:
+        key: a single threefry key, `jax.random.key(seed)`, or the seed itself, an int
+            from 0 to 2^32 - 1.
 
     Raises:
-        TypeError: not a single threefry key made by `jax.random.key`.
+        TypeError: another kind of key.
+        ValueError: the seed is out of range.
     """
+    if is_count(key, least=0):
+        if key >= MOST_SEEDS:  # JAX drops the bits above
+            raise ValueError(f"got the seed {key}; expected one from 0 to 2^32 - 1")
+        return jax.random.key(int(key), impl="threefry2x32")
     typed = isinstance(key, jax.Array) and jnp.issubdtype(
         key.dtype, jax.dtypes.prng_key
     )
     if not typed or key.shape or "fry" not in str(jax.random.key_impl(key)):
         raise TypeError(
-            f"got key={key!r}; expected one threefry key, jax.random.key(seed): other "
-            "generators give all models of a batch the first model's random numbers"
+            f"got key={key!r}; expected a seed from 0 to 2^32 - 1, or one threefry "
+            "key, jax.random.key(seed): other generators give all models of a batch "
+            "the first model's random numbers"
         )
+    return key

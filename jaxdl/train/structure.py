@@ -7,6 +7,7 @@ the recipe unchanged, from outside `jit`. A hyperparameter's name is its path, s
 """
 
 import dataclasses
+import enum
 from typing import Any, NamedTuple
 
 import jax
@@ -14,10 +15,18 @@ import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import PyTreeDef
 
-from jaxdl.nn import Size
+from jaxdl.nn.size import Size
 
 PlainValue = str | int | float | bool | None
-TRACED = object()  # stands in a Structure where a traced number goes
+
+
+class Traced(enum.Enum):
+    """Stands in a Structure where a traced number goes; equal to itself in a copy."""
+
+    TRACED = enum.auto()
+
+
+TRACED = Traced.TRACED
 
 
 class Bound(NamedTuple):
@@ -32,10 +41,7 @@ class RecipeError(TypeError):
 
 @dataclasses.dataclass(frozen=True)
 class Structure:
-    """Hyperparameters without their traced numbers; hashable, so that it keys caches.
-
-    Equal structures share one program.
-    """
+    """Hyperparameters without their traced numbers; equal ones share a program."""
 
     treedef: PyTreeDef
     names: tuple[str, ...]  # of all leaves, in the tree's order
@@ -46,32 +52,32 @@ class Structure:
         object.__setattr__(self, "kinds", tuple(type(value) for value in self.values))
 
 
-def flatten(hp: Any) -> tuple[tuple[str, ...], list[Any], PyTreeDef]:
+def flatten(hparams: Any) -> tuple[tuple[str, ...], list[Any], PyTreeDef]:
     """Returns names, leaves and tree of hyperparameters; None is a leaf too.
 
     Raises:
         RecipeError: two hyperparameters have the same name.
     """
-    with_paths, treedef = jax.tree.flatten_with_path(hp, is_leaf=lambda x: x is None)
-    names = [jax.tree_util.keystr(p, simple=True, separator=".") for p, _ in with_paths]
+    found, treedef = jax.tree.flatten_with_path(hparams, is_leaf=lambda x: x is None)
+    names = [jax.tree_util.keystr(p, simple=True, separator=".") for p, _ in found]
     if len(set(names)) < len(names):
         raise RecipeError(
             f"got hyperparameters {names}; expected names that differ: a dot in a key "
             "stands for a level of the tree"
         )
-    return tuple(names), [leaf for _, leaf in with_paths], treedef
+    return tuple(names), [leaf for _, leaf in found], treedef
 
 
-def partition(hp: Any) -> tuple[dict[str, jax.Array], Structure]:
+def partition(hparams: Any) -> tuple[dict[str, jax.Array], Structure]:
     """Returns the traced numbers by name, and the structure with the static values.
 
     Args:
-        hp: a pytree of floats, scalar arrays, sizes and plain values.
+        hparams: a pytree of floats, scalar arrays, sizes and plain values.
 
     Raises:
         RecipeError: a leaf is neither a number nor `str`, `int`, `bool` or `None`.
     """
-    names, leaves, treedef = flatten(hp)
+    names, leaves, treedef = flatten(hparams)
     traced, values = {}, []
     for name, leaf in zip(names, leaves, strict=True):
         if isinstance(leaf, Size):

@@ -11,7 +11,7 @@ from jaxdl import optim
 from jaxdl.engine import memory, progress
 from jaxdl.engine.population import Population
 from jaxdl.searches.rungs import Rung
-from jaxdl.train import DIVERGED, RUNNING, STOPPED
+from jaxdl.train import Status
 
 KEY = jax.random.key(0, impl="threefry2x32")
 
@@ -41,9 +41,9 @@ def test_members_errors_pace_and_time_are_counted(clock):
     seen = make_watch()
     seen.lay_out(2, 400)
     clock[0] += 2
-    report(seen, [0, 1, 2], 1, [RUNNING] * 3, [0.5, 0.4, 0.9], 50)
+    report(seen, [0, 1, 2], 1, [Status.RUNNING] * 3, [0.5, 0.4, 0.9], 50)
     clock[0] += 3
-    report(seen, [3, 4, 5], 4, [RUNNING, STOPPED, DIVERGED], [0.1, 0.2, 0.0], 50, True)
+    report(seen, [3, 4, 5], 4, [Status.RUNNING, Status.STOPPED, Status.DIVERGED], [0.1, 0.2, 0.0], 50, True)
     clock[0] += 1
     status = seen.status()
     assert status[:9] == (1, 6, 4, 1, 1, 1, 2, 4, 4)
@@ -56,8 +56,8 @@ def test_members_errors_pace_and_time_are_counted(clock):
 
 def test_an_error_is_that_after_the_last_epoch_that_a_member_ran(clock):
     seen = make_watch(2)
-    report(seen, [0, 1], 1, [RUNNING, RUNNING], [0.5, 0.25], 1)
-    report(seen, [0, 1], 2, [RUNNING, STOPPED], [0.75, np.nan], 1)
+    report(seen, [0, 1], 1, [Status.RUNNING, Status.RUNNING], [0.5, 0.25], 1)
+    report(seen, [0, 1], 2, [Status.RUNNING, Status.STOPPED], [0.75, np.nan], 1)
     status = seen.status()
     assert (status.best_dev_error, status.median_dev_error) == (0.25, 0.5)
 
@@ -67,7 +67,7 @@ def test_who_all_diverged_has_no_error_and_nobody_is_waited_for(clock):
     seen.lay_out(1, 800)
     assert seen.status().seconds_left is None and seen.status().done == 0
     clock[0] += 1
-    report(seen, [0, 1], 1, [DIVERGED] * 2, [np.nan, 0.5], 200, last=True)
+    report(seen, [0, 1], 1, [Status.DIVERGED] * 2, [np.nan, 0.5], 200, last=True)
     seen.end()
     status = seen.status()
     assert (status.alive, status.diverged, status.done) == (0, 2, 1.0)

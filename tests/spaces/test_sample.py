@@ -14,7 +14,8 @@ from jaxdl.engine.layout import groups
 from jaxdl.engine.plan import make_plan
 from jaxdl.spaces import SpaceError
 from jaxdl.spaces.structures import structures
-from jaxdl.train import Outline, TrainState
+from jaxdl.train import TrainState
+from jaxdl.train.outline import Outline
 
 KEY = jax.random.key(0)
 DRAWS = 4000

@@ -26,7 +26,7 @@ from jaxdl.engine.layout import Group, groups
 from jaxdl.engine.plan import MAX_PROGRAMS
 from jaxdl.engine.workers import place, worker_devices
 from jaxdl.spaces import SpaceError
-from jaxdl.train.epoch_state import DIVERGED, RUNNING, STOPPED
+from jaxdl.train.epoch_state import Status
 
 KEY = jax.random.key(0)
 MEMBERS = 256
@@ -350,17 +350,17 @@ def test_a_block_reports_each_of_its_epochs_once():
     stop = threading.Event()
     dead = {"dev_error": np.array([np.nan, np.nan])}
     first = {"dev_error": np.array([0.3, 0.2])}
-    report(stop, 0, np.array([RUNNING, RUNNING]), first)
-    report(stop, 0, np.array([RUNNING, RUNNING]), first)  # the block began again
+    report(stop, 0, np.array([Status.RUNNING, Status.RUNNING]), first)
+    report(stop, 0, np.array([Status.RUNNING, Status.RUNNING]), first)  # the block began again
     report(
-        stop, 1, np.array([DIVERGED, RUNNING]), {"dev_error": np.array([np.nan, 0.1])}
+        stop, 1, np.array([Status.DIVERGED, Status.RUNNING]), {"dev_error": np.array([np.nan, 0.1])}
     )
-    report(stop, 2, np.array([DIVERGED, STOPPED]), dead)
+    report(stop, 2, np.array([Status.DIVERGED, Status.STOPPED]), dead)
     members, epochs, fates, errors, steps, last = zip(*shown, strict=True)
     np.testing.assert_array_equal(members, [[0, 1]] * 3)
     assert epochs == (1, 2, 3) and steps == (2 * 17,) * 3
     assert last == (False, False, True)  # nobody runs after the third
-    np.testing.assert_array_equal(fates[2], [DIVERGED, STOPPED])
+    np.testing.assert_array_equal(fates[2], [Status.DIVERGED, Status.STOPPED])
     np.testing.assert_array_equal(errors[1], [np.nan, 0.1])
 
 

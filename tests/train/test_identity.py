@@ -7,7 +7,8 @@ import pytest
 
 import jaxdl as dl
 from jaxdl import nn, optim
-from jaxdl.train import partition, trace
+from jaxdl.train.outline import trace_recipe
+from jaxdl.train.structure import partition
 
 
 def at_once(numbers):
@@ -36,7 +37,7 @@ def program(function, data):
             penalty=lambda params, _: function(params["bias"][:5]),
         )
 
-    return trace(recipe, *partition({"rate": 0.1}), data.train)[0].program
+    return trace_recipe(recipe, *partition({"rate": 0.1}), data.train)[0].program
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,69 @@
+"""The task: all that a sweep's training is a pure function of, as one value."""
+
+from typing import Any, NamedTuple
+
+import jax
+
+from jaxdl.counts import as_count, is_count
+from jaxdl.data import Splits
+from jaxdl.engine.plan import Plan, as_plan
+from jaxdl.searches.rungs import Search
+from jaxdl.spaces.distributions import SpaceError
+from jaxdl.train.check import as_patience
+from jaxdl.train.recipe import RecipeFunction
+from jaxdl.train.state import as_key
+
+
+class Task(NamedTuple):
+    """What to train: the same task gives the same bits, on one kind of device.
+
+    A search speaks of configurations. Each has V = `num_variants` members, one for each
+    repeat and fold.
+    """
+
+    recipe: RecipeFunction
+    space: Any
+    data: Splits | None  # None: the task is that of a folder, which holds no data
+    key: jax.Array
+    members: int  # that a search may ask for; with variants, configurations
+    epochs: int  # that no member exceeds
+    search: Search | None = None  # None: likewise of a folder
+    patience: int | None = None  # epochs; None: no early stopping
+    repeats: int = 1
+    folds: int | None = None
+    plan: Plan | None = None  # None until the shapes are known
+
+    @property
+    def num_variants(self) -> int:
+        """V: how many members each configuration has."""
+        return self.repeats * (self.folds or 1)
+
+    @property
+    def block_width(self) -> int:
+        """How many members a block has room for, by the plan."""
+        assert self.plan is not None
+        return self.plan.block_width
+
+    @property
+    def num_members(self) -> int:
+        """How many members there are, over all configurations and their variants."""
+        return self.members * self.num_variants
+
+
+def check_task(task: Task) -> Task:
+    """Returns a task with plain ints and a typed key, checked as far as one can now.
+
+    Raises:
+        SpaceError: `members` is below 1.
+        TypeError: another kind of key.
+        ValueError: `epochs`, `patience` or `repeats` is below 1, or the plan is wrong.
+    """
+    return task._replace(
+        key=as_key(task.key),
+        members=as_count("members", task.members, error=SpaceError),
+        epochs=as_count("epochs", task.epochs),
+        patience=as_patience(task.patience),
+        repeats=as_count("repeats", task.repeats),
+        folds=int(task.folds) if is_count(task.folds) else task.folds,
+        plan=None if task.plan is None else as_plan(task.plan),
+    )

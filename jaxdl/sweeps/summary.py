@@ -1,0 +1,140 @@
+"""The summary of a sweep: one for the command, the page and JSON."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxdl import diagnose, nn
+from jaxdl.data import Splits
+from jaxdl.diagnose import Diagnosis, Importance, bias_variance
+from jaxdl.plain import scalar
+from jaxdl.sweeps.result import SweepResult
+from jaxdl.train.epoch_state import Status
+from jaxdl.train.member import Member
+from jaxdl.train.structure import flatten
+
+SHOWN = 10  # members or configurations in the table
+
+
+class Errors(NamedTuple):
+    """How well a model does."""
+
+    train_error: float  # on the train set; without data, the mean over an epoch's steps
+    dev_error: float
+    test_error: float | None  # None: without data
+    test_examples: int
+    diagnosis: Diagnosis | None  # None: the errors are no rates
+
+
+class Noise(NamedTuple):
+    """How well a configuration does over its models, and which others are as good."""
+
+    dev_error: float
+    standard_error: float
+    models: int
+    not_worse: int  # other configurations that noise may hide
+    others: int
+
+
+class Summary(NamedTuple):
+    """What a sweep found."""
+
+    kind: str  # what the numbers name: member, or configuration
+    count: int  # members, or configurations
+    members: int
+    ended: dict[str, int]  # members by status
+    best: int | None  # its number; None: none has a finite dev error
+    table: list[dict[str, Any]]  # a row for each of the best
+    everywhere: dict[str, Any]  # hyperparameters that all have in common
+    noise: Noise | None  # None: one model each
+    importance: Importance | None  # None: unknown
+    errors: Errors | None  # of the best, or its first model; None: no best
+
+
+def summarize(result: SweepResult, data: Splits | None) -> Summary:
+    """Returns the summary of a sweep.
+
+    Args:
+        result: its result.
+        data: of the sweep, for the errors of the best; None: those of the training.
+    """
+    columns, rows = result.rows(SHOWN)
+    some = result.has_best()
+    return Summary(
+        kind="member" if result.num_variants == 1 else "configuration",
+        count=len(result.diverged()),
+        members=len(result.status),
+        ended=ended(result),
+        best=int(result.ranking()[0]) if some else None,
+        table=[dict(zip(columns, row, strict=True)) for row in rows],
+        everywhere=_everywhere(result),
+        noise=_noise(result) if some and result.num_variants > 1 else None,
+        importance=_importance(result) if some else None,
+        errors=errors_of(result.best(), result.first_data(data)) if some else None,
+    )
+
+
+def ended(result: SweepResult) -> dict[str, int]:
+    """Returns how many members ended how, by the name of the status."""
+    counts = {str(status): int((result.status == status).sum()) for status in Status}
+    return {name: n for name, n in counts.items() if n}
+
+
+def errors_of(member: Member, data: Splits | None) -> Errors:
+    """Returns how well a model does on all three sets.
+
+    Args:
+        member: a trained model.
+        data: that it was trained with. None: its train error is that of its training,
+            with dropout and moving weights, and its test error is unknown.
+    """
+    dev = float(member.metrics["dev_error"][member.kept_epoch])
+    train = float(member.metrics["train_error"][member.kept_epoch])
+    test, examples = None, 0
+    if data is not None:
+        train, test = (member.evaluate(d)["error"] for d in (data.train, data.test))
+        examples = len(data.test.inputs)
+    rates = nn.has_classes(member.loss) and all(0 <= e <= 1 for e in (train, dev))
+    diagnosis = bias_variance(train, dev) if rates else None
+    return Errors(train, dev, test, examples, diagnosis)
+
+
+def importance_of(result: SweepResult) -> Importance:
+    """Returns the importance for dev errors after the same number of epochs.
+
+    Raises:
+        ImportError: scikit-learn is missing.
+        ValueError: a search trained members for different numbers of epochs, on which
+            the error then depends, or as `diagnose.importance`.
+    """
+    epochs = result.task.epochs
+    if not all((rung.until == epochs).all() for rung in result.rungs):
+        raise ValueError("the search trained members for different numbers of epochs")
+    return diagnose.importance(result.configurations(), result.mean()["dev_error"])
+
+
+def _everywhere(result: SweepResult) -> dict[str, Any]:
+    names, columns, _ = flatten(result.configurations())
+    return {
+        name: scalar(column[0])
+        for name, column in zip(names, columns, strict=True)
+        if len(column) > 1 and np.all(column == column[0])
+    }
+
+
+def _noise(result: SweepResult) -> Noise:
+    winner = result.ranking()[0]
+    return Noise(
+        dev_error=float(result.mean()["dev_error"][winner]),
+        standard_error=float(result.standard_error()["dev_error"][winner]),
+        models=result.num_variants,
+        not_worse=len(result.not_worse()) - 1,
+        others=len(result.diverged()) - 1,
+    )
+
+
+def _importance(result: SweepResult) -> Importance | None:
+    try:
+        return importance_of(result)
+    except (ImportError, ValueError):  # no scikit-learn, or too little to go by
+        return None
