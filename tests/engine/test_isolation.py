@@ -9,6 +9,7 @@ import pytest
 
 import jaxdl as dl
 from jaxdl import nn, optim
+from jaxdl.train import Status
 
 KEY = jax.random.key(0)
 WIDTH = 8
@@ -73,7 +74,7 @@ def test_neighbours_of_a_member_that_fails_keep_every_bit(slots, optimizer, digi
             column = getattr(GOOD, name).copy()
             column[slot] = value
             result = sweep(optimizer, GOOD._replace(**{name: column}), few)
-            diverged += result.status[slot] == "diverged"
+            diverged += result.status[slot] == Status.DIVERGED
             for i in set(range(WIDTH)) - {slot}:
                 for a, b in zip(
                     jax.tree.leaves((result.member(i).params, result.member(i).state)),

@@ -12,6 +12,7 @@ import jaxdl as dl
 from jaxdl.interop import optuna_search
 from jaxdl.searches import random
 from jaxdl.spaces import SpaceError
+from jaxdl.train import Status
 
 optuna = pytest.importorskip("optuna")
 
@@ -219,7 +220,7 @@ def test_a_sweep_on_digits(recipe, space, digits, url):
     settings = {"key": KEY, "members": 16, "epochs": 2, "progress": False}
     result = dl.sweep(recipe, space, digits, search=search, **settings)
     assert [len(rung.members) for rung in result.rungs] == [8, 8]
-    assert (result.status == "finished").all()
+    assert (result.status == Status.FINISHED).all()
     study = optuna.load_study(storage=url, study_name="digits")
     errors = [trial.value for trial in study.get_trials()]
     np.testing.assert_array_equal(errors, result.final()["dev_error"])

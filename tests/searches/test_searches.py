@@ -11,6 +11,7 @@ import jaxdl as dl
 from jaxdl.searches import random, ranking
 from jaxdl.searches.rungs import Rung, check_rung
 from jaxdl.spaces import SpaceError
+from jaxdl.train import Status
 
 KEY = jax.random.key(0)
 SPACE = {"rate": dl.LogUniform(1e-3, 1.0), "kind": dl.Static(["a", "b"]), "l2": 0.5}
@@ -239,8 +240,8 @@ def test_survivors_have_the_bits_of_a_sweep_without_rungs(
     assert all(block.carried is None for block in pruned.blocks if block)
     for i in survivors:
         same_bits(pruned.member(i), whole.member(i))
-        assert pruned.status[i] == "finished"
-    cut = pruned.status == "stopped"
+        assert pruned.status[i] == Status.FINISHED
+    cut = pruned.status == Status.STOPPED
     epochs = trained[cut].sum(axis=1)
     steps = digits.steps_per_epoch(64)
     np.testing.assert_array_equal(pruned.stopped_at[cut], steps * epochs)
@@ -287,7 +288,7 @@ def test_a_member_with_a_parent_goes_on_from_its_weights(recipe, space, digits, 
 def test_pbt_ends_with_members_that_learned(recipe, space, digits):
     result = sweep(recipe, space, digits, members=16, search=dl.pbt(1), epochs=5)
     assert len(result.rungs) == 5
-    assert (result.status == "finished").all()
+    assert (result.status == Status.FINISHED).all()
     assert result.best().evaluate(digits.dev)["error"] < 0.1
     assert np.isfinite(result.metrics["dev_error"]).all()
 
@@ -357,7 +358,7 @@ def test_ranking_puts_what_is_not_finite_last():
 def test_stopped_members_are_packed_away_and_change_no_bit(recipe, space, digits):
     patient = sweep(recipe, space, digits, patience=1, epochs=8, members=24)
     alone = sweep(recipe, space, digits, patience=1, epochs=8, members=3)
-    assert (patient.status == "stopped").any()
+    assert (patient.status == Status.STOPPED).any()
     for i in range(3):
         same_bits(patient.member(i), alone.member(i))
     ended = jnp.isfinite(patient.metrics["dev_loss"]).sum(axis=1)

@@ -12,6 +12,7 @@ from jaxdl.engine.layout import groups
 from jaxdl.experiment import ExperimentError, hyperparameters
 from jaxdl.spaces import SpaceError
 from jaxdl.spaces.structures import structures
+from jaxdl.train import Status
 
 KEY = jax.random.key(0)
 
@@ -216,7 +217,7 @@ def test_options_may_hold_options(digits):
         assert whole == isinstance(deep.name[i], str)
         low = whole and deep.name[i] == "low"
         assert low == (not np.isnan(deep.options["low"]["rate"][i]))
-    assert (found.status == "finished").all()
+    assert (found.status == Status.FINISHED).all()
 
 
 SOBOL = dl.sobol()

@@ -18,6 +18,7 @@ from jaxdl.engine.checkpoints import Keeper
 from jaxdl.runs import digests
 from jaxdl.sweeps import read_result
 from tests.sweeps.kept import SPACE, cut_after, damage, same, small, sweep
+from jaxdl.train import Status
 
 FOUR = {"members": 4, "epochs": 3, "plan": dl.Plan(4)}
 JUNK = (None, -1, 0, 2**70, 1.5, "x", "", [], [[]], {}, {"x": 1}, True, [1] * 9)
@@ -60,13 +61,13 @@ def test_who_will_train_on_is_running_and_not_stopped(digits, tmp_path, monkeypa
     begun = read_after(2, None, digits, tmp_path / "random")
     assert begun.status.tolist() == ["running"] * 4
     assert begun.stopped_at.tolist() == [-1] * 4 and "running" in begun.table()
-    assert begun.member(0).status == "running" and begun.member(0).stopped_at is None
+    assert begun.member(0).status == Status.RUNNING and begun.member(0).stopped_at is None
     # After a rung nobody knows whom the search will ask for; in the next it is known.
     folder, search = tmp_path / "halving", dl.halving(2)
     assert read_after(1, search, digits, folder).status.tolist() == ["running"] * 4
     later = read_after(1, search, digits, folder)
     assert sorted(later.status) == ["running"] * 2 + ["stopped"] * 2
-    assert (later.stopped_at[later.status == "stopped"] > 0).all()
+    assert (later.stopped_at[later.status == Status.STOPPED] > 0).all()
     done = read_after(9, search, digits, folder)
     assert sorted(done.status) == ["finished"] + ["stopped"] * 3
 
@@ -78,7 +79,7 @@ def test_eight_readers_of_a_sweep_that_writes_see_what_it_had(
     had, keep, ended = {}, Keeper.keep, threading.Event()
 
     def noted(self, number, trained):
-        had[trained.group.until] = trained.params
+        had[trained.block.until] = trained.params
         return keep(self, number, trained)
 
     def look():

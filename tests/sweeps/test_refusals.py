@@ -12,6 +12,7 @@ from jaxdl import runs
 from jaxdl.engine import checkpoints
 from jaxdl.sweeps import read_result
 from tests.sweeps.kept import SPACE, same, small, sweep
+from jaxdl.train import Status
 
 
 def test_another_sweep_is_refused_and_the_difference_named(
@@ -122,7 +123,7 @@ def test_a_second_process_is_refused_with_the_first_ones_name(
     with runs.open_run(tmp_path, said):
         with pytest.raises(runs.RunOwnedError, match=str(os.getpid())):
             sweep(recipe, space, digits, run_dir=tmp_path, members=2, epochs=1)
-        assert read_result(tmp_path, recipe).member(0).status == "finished"
+        assert read_result(tmp_path, recipe).member(0).status == Status.FINISHED
 
 
 def test_a_record_with_other_metrics_than_a_sweep_s_is_refused(

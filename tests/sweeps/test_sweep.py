@@ -111,11 +111,11 @@ def test_a_member_is_the_same_in_another_slot_among_other_neighbours(
     ids = np.random.default_rng(0).permutation(MEMBERS)[:20].tolist()
     width = full.plan.block_width
     blocks = train_in_this_order(ids, recipe, space, full.hparams, digits, width, 20)
-    assert [len(b.group.members) for b in blocks] == [16, 4]
+    assert [len(b.block.members) for b in blocks] == [16, 4]
     moved = [i % width != slot % width for slot, i in enumerate(ids)]
     assert sum(moved) > 15
     for block in blocks:
-        for slot, i in enumerate(block.group.members):
+        for slot, i in enumerate(block.block.members):
             expected = full.member(int(i))
             ours = jax.tree.map(lambda x, s=slot: x[s], (block.params, block.state))
             jax.tree.map(
@@ -211,7 +211,7 @@ def test_a_member_that_diverges_is_labelled_and_no_neighbour_notices(
     hparams = jax.tree.map(lambda x: x[:20], full.hparams)
     given = hparams._replace(learning_rate=rates)
     result = sweep(recipe, given, digits, members=20, epochs=20)
-    diverged = np.flatnonzero(result.status == "diverged").tolist()
+    diverged = np.flatnonzero(result.status == Status.DIVERGED).tolist()
     assert diverged == [3, 17]
     assert result.stopped_at.tolist() == [1 if i in diverged else -1 for i in range(20)]
     for i in set(range(20)) - set(diverged):
@@ -373,7 +373,7 @@ def test_a_disk_that_fails_at_the_end_loses_no_result(
     monkeypatch.setattr(MODULE, "write_results", full)
     with pytest.warns(UserWarning, match="could not be written.*No space left"):
         result = sweep(recipe, space, digits, members=3, epochs=1, run_dir=tmp_path)
-    assert result.best().status == "finished"
+    assert result.best().status == Status.FINISHED
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import pytest
 import jaxdl as dl
 from jaxdl import nn
 from jaxdl.train import progress
+from jaxdl.train import Status
 
 KEY = jax.random.key(0)
 EPOCHS = 16
@@ -113,7 +114,7 @@ def test_a_member_that_diverges_keeps_its_best_epoch(make_recipe, hp, digits):
         return built._replace(optimizer=dl.optim.adam(blow_up))
 
     member = fit(recipe, hp, digits, epochs=6, patience=5)
-    assert member.status == "diverged"
+    assert member.status == Status.DIVERGED
     assert 3 * steps <= member.stopped_at <= 3 * steps + 1
     assert member.kept_epoch in (0, 1, 2)
     assert member.evaluate(digits.dev)["error"] == pytest.approx(

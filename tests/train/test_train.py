@@ -14,6 +14,7 @@ from jaxdl import nn, optim, train
 from jaxdl.data import DataError, Dataset
 from jaxdl.train.state import epoch_order
 from jaxdl.train.step import map_batches
+from jaxdl.train import Status
 
 
 class Nested(NamedTuple):
@@ -208,7 +209,7 @@ def fit(recipe, hp, data, **changes):
 
 def test_fit_learns_digits(recipe, hp, digits):
     member = fit(recipe, hp, digits, epochs=10)
-    assert member.status == "finished" and member.stopped_at is None
+    assert member.status == Status.FINISHED and member.stopped_at is None
     assert member.metrics["dev_error"].shape == (10,)
     assert member.metrics["dev_error"][-1] < 0.06
     assert member.metrics["train_loss"][-1] < member.metrics["train_loss"][0]
@@ -273,7 +274,7 @@ def test_a_training_that_diverges_is_put_back_and_labelled(rate, digits):
     member = fit(recipe, float(rate), digits, epochs=3)
     key = train.member_key(jax.random.key(0), 0)
     start = jax.jit(train.init, static_argnums=(0, 3))(recipe, rate, key, (64,))
-    assert member.status == "diverged"
+    assert member.status == Status.DIVERGED
     # Step 0 sees the initial weights; its update makes the loss of step 1 non-finite,
     # or that of step 2 where the first products still fit into a float.
     assert member.stopped_at in ((1,) if not rate < np.inf else (1, 2))
