@@ -5,7 +5,6 @@ the folder is the session's own, and gone with it.
 """
 
 import os
-import sys
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
@@ -27,6 +26,7 @@ import pytest  # noqa: E402
 
 import jaxdl as dl  # noqa: E402
 from jaxdl import nn, optim  # noqa: E402
+from jaxdl.engine import workers  # noqa: E402
 
 
 class Hparams(NamedTuple):
@@ -50,10 +50,9 @@ def programs_leave_room():
 
 @pytest.fixture(scope="session", autouse=True)
 def two_workers_on_one_device():
-    """Halves what sweeps compile; those on two devices are in search/test_sweep.py."""
-    module = sys.modules["jaxdl.sweeps.sweep"]
+    """Halves what sweeps compile; sweeps/test_variations.py uses two devices."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "worker_devices", lambda: jax.devices()[:1] * 2)
+        patch.setattr(workers, "worker_devices", lambda: jax.devices()[:1] * 2)
         yield
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import jaxdl as dl
 from jaxdl import nn, optim
 from jaxdl.engine import engine
-from jaxdl.engine.checkpoints import Keeper
+from jaxdl.engine.population import Population
 
 KEY = jax.random.key(0)
 
@@ -51,20 +51,20 @@ def same(a, b):
 
 @contextlib.contextmanager
 def cut_after(records):
-    """Ends the sweep within when it has put so many more records on disk.
+    """Ends the sweep within after it has put so many more records on disk.
 
-    A sweep that makes fewer is not cut.
+    A sweep that makes fewer ends by itself.
     """
-    left, keep = [records], Keeper.keep
+    left, commit = [records], Population.commit
 
-    def limited(self, number, trained):
-        kept = keep(self, number, trained)
+    def limited(self, trained):
+        committed = commit(self, trained)
         left[0] -= 1
         if left[0] <= 0:
             raise Cut
-        return kept
+        return committed
 
-    with mock.patch.object(Keeper, "keep", limited), contextlib.suppress(Cut):
+    with mock.patch.object(Population, "commit", limited), contextlib.suppress(Cut):
         yield
 
 
