@@ -87,12 +87,12 @@ def shift(key: jax.Array, hp: Hparams, epochs: int) -> tuple[jax.Array, jax.Arra
     def epoch(carry, number):
         run = train.make_epoch(recipe)
         data_and_key = data.train, data.dev, key, None
-        model, progress, metrics = run(hp, *carry, number, *data_and_key)
+        model, epoch_state, metrics = run(hp, *carry, number, *data_and_key)
         x, _ = hidden(hp).apply(model.params[0], model.state[0], data.dev.inputs)
-        return (model, progress), (x.mean(0), x.std(0), metrics["dev_error"])
+        return (model, epoch_state), (x.mean(0), x.std(0), metrics["dev_error"])
 
     model = train.init(recipe, hp, key, data.train.inputs.shape[1:])
-    start = model, train.begin(model, early_stopping=False)
+    start = model, train.init_epoch_state(model, early_stopping=False)
     _, (means, stddevs, error) = jax.lax.scan(epoch, start, jnp.arange(epochs))
     moved = jnp.linalg.norm(jnp.diff(means, axis=0), axis=1)
     return jnp.mean(moved / jnp.linalg.norm(stddevs[:-1], axis=1)), error[-1]

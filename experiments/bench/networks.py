@@ -24,7 +24,7 @@ from experiments.bench.race import cores, say
 from experiments.bench.record import keep, surroundings
 from experiments.bench.table import heading, rates, row, spread
 from jaxdl import nn, optim
-from jaxdl.engine.plan import padding
+from jaxdl.engine.layout import padding
 
 ACTIVATIONS = ("relu", "gelu", "tanh", "sigmoid")
 NETWORKS = [*itertools.product(range(1, 51), ACTIVATIONS, range(5))]
@@ -91,13 +91,13 @@ def measurements(repeats: int) -> dict[str, Any]:
             shares = [some[i :: cores()] for i in range(cores())]
             steps = sum(pool.map(train_share, shares, chunksize=1))
             found["PyTorch"].append(measured(steps, began))
-    blocks = [block.group for block in result.blocks if block is not None]
+    blocks = [block.block for block in result.blocks if block is not None]
     return {
         "repeats": found,
         "first_seconds": first,
-        "width": result.plan.block_width,
+        "width": result.task.block_width,
         "programs": len({block.structure for block in blocks}),
-        "padding": padding(blocks, result.plan.block_width),
+        "padding": padding(blocks, result.task.block_width),
     }
 
 

@@ -65,7 +65,7 @@ def widths(workload: str, repeats: int) -> dict[str, Any]:
         for width in reversed(choices) if repeat % 2 else choices:
             answer = measure(runs[width], epochs)
             found[width].append({k: answer[k] for k in ("work", "seconds")})
-    chosen = jaxdl_sweep.sweeper(task)(members=1, epochs=1).plan.block_width
+    chosen = jaxdl_sweep.sweeper(task)(members=1, epochs=1).task.block_width
     return {"members": members, "chosen": chosen, "epochs": epochs, "widths": found}
 
 

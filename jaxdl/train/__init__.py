@@ -1,6 +1,7 @@
 """One model: the recipe, its training, what becomes of it, and how well it does."""
 
-from jaxdl.train.epoch_state import Status
+from jaxdl.train.epoch import make_epoch
+from jaxdl.train.epoch_state import Status, init_epoch_state
 from jaxdl.train.fit import fit
 from jaxdl.train.member import Member
 from jaxdl.train.metrics import (
@@ -13,12 +14,13 @@ from jaxdl.train.metrics import (
     top_k_error,
 )
 from jaxdl.train.recipe import Recipe
-from jaxdl.train.state import TrainState
+from jaxdl.train.state import TrainState, init
 from jaxdl.train.step import make_cost, make_eval, make_predict, make_step
 from jaxdl.train.structure import RecipeError
 
 __all__ = [
     "Member", "Recipe", "RecipeError", "Status", "TrainState", "accuracy",
-    "confusion_matrix", "f1", "fit", "make_cost", "make_eval", "make_predict",
-    "make_step", "multilabel_confusion", "precision", "recall", "top_k_error",
+    "confusion_matrix", "f1", "fit", "init", "init_epoch_state", "make_cost",
+    "make_epoch", "make_eval", "make_predict", "make_step", "multilabel_confusion",
+    "precision", "recall", "top_k_error",
 ]  # fmt: skip
