@@ -8,7 +8,6 @@ An index, kept elsewhere, says what they mean. It has an entry for each array:
 
 import errno
 import hashlib
-import importlib
 import io
 import itertools
 import math
@@ -18,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes  # comes with JAX
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,32 +30,18 @@ NAMES = (
     "float16", "float32", "float64",
 )  # fmt: skip
 MOST_BYTES = 2**63 - 1  # what NumPy can address
-# Do not follow a link, and do not wait for the writer of a pipe.
-READ = (
-    os.O_RDONLY
-    | getattr(os, "O_NOFOLLOW", 0)
-    | getattr(os, "O_NONBLOCK", 0)
-    | getattr(os, "O_BINARY", 0)
+# Not every system has these: do not follow a link, do not wait for the writer of a
+# pipe, do not translate the ends of lines.
+NOFOLLOW, NONBLOCK, BINARY = (
+    getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY")
 )
-WRITE = (
-    os.O_WRONLY
-    | os.O_CREAT
-    | os.O_EXCL
-    | getattr(os, "O_NOFOLLOW", 0)
-    | getattr(os, "O_BINARY", 0)
-)
+READ = os.O_RDONLY | NOFOLLOW | NONBLOCK | BINARY
+WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NOFOLLOW | BINARY
 
 
-def _dtypes() -> dict[str, np.dtype[Any]]:
-    dtypes = {name: np.dtype(name).newbyteorder("<") for name in NAMES}
-    try:
-        bfloat16 = importlib.import_module("ml_dtypes").bfloat16
-    except ImportError:
-        return dtypes
-    return dtypes | {"bfloat16": np.dtype(bfloat16)}
-
-
-DTYPES = _dtypes()
+DTYPES = {name: np.dtype(name).newbyteorder("<") for name in NAMES} | {
+    "bfloat16": np.dtype(ml_dtypes.bfloat16)
+}
 
 
 def write_file(path: Path, content: bytes) -> None:

@@ -12,10 +12,9 @@ import time
 from pathlib import Path
 
 from jaxdl.runs.errors import RunOwnedError
+from jaxdl.runs.files import NOFOLLOW, NONBLOCK
 
 NAME = "owner"
-# Do not follow a link, and do not wait for the other end of a pipe.
-CAREFULLY = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 # Seconds between tries: `is_owned` of another process holds the lock for a moment.
 WAITS = (0.05, 0.05, 0.0)
 _held: set[int] = set()  # the lock files of this process
@@ -30,7 +29,7 @@ def acquire(folder: Path) -> int:
         RunOwnedError: another process holds it.
         OSError: the file cannot be opened or written.
     """
-    file = os.open(folder / NAME, os.O_RDWR | os.O_CREAT | CAREFULLY, 0o600)
+    file = os.open(folder / NAME, os.O_RDWR | os.O_CREAT | NOFOLLOW | NONBLOCK, 0o600)
     try:
         for wait in WAITS:
             if _lock(file):
@@ -67,7 +66,7 @@ if hasattr(os, "register_at_fork"):
 def is_owned(folder: Path) -> bool:
     """Returns whether a living process holds the lock."""
     try:
-        file = os.open(folder / NAME, os.O_RDONLY | CAREFULLY)
+        file = os.open(folder / NAME, os.O_RDONLY | NOFOLLOW | NONBLOCK)
     except FileNotFoundError:
         return False
     try:
@@ -79,7 +78,9 @@ def is_owned(folder: Path) -> bool:
 def identity(folder: Path) -> str:
     """Returns a description of the owner, from its own words in the file."""
     try:
-        with open(os.open(folder / NAME, os.O_RDONLY | CAREFULLY), "rb") as file:
+        with open(
+            os.open(folder / NAME, os.O_RDONLY | NOFOLLOW | NONBLOCK), "rb"
+        ) as file:
             match json.loads(file.read(4096)):
                 case {"pid": int(pid), "host": str(host), "started": str(started)}:
                     return f"process {pid} on {host[:80]!r} since {started[:40]!r}"

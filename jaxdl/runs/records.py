@@ -116,8 +116,8 @@ def check(record: Record, names: list[str]) -> None:
         ValueError: shapes, types or names do not fit.
     """
     as_count("rung", record.rung, least=0)
-    as_count("first", record.first, least=0)
-    epochs = as_count("until", record.until, least=record.first) - record.first
+    first = as_count("first", record.first, least=0)
+    epochs = as_count("until", record.until, least=first) - first
     n = len(record.members)
     if not n or len(set(np.asarray(record.members).tolist())) != n:
         raise ValueError(
@@ -150,12 +150,13 @@ def _check_array(name: str, values: Any, shape: tuple[int, ...], dtype: type) ->
 
 def to_rows(record: Record, names: list[str], index: Index | None) -> StoredRecord:
     """Returns the rows of a record: NaN as None, -0 as 0, the index as JSON."""
+    rung, first, until = int(record.rung), int(record.first), int(record.until)
     columns = [record.members, *(getattr(record, name) for name in STATUS)]
     metrics = np.array([record.metrics[name] for name in names], np.float64)
-    length = int(record.until - record.first) * len(record.members)
+    length = (until - first) * len(record.members)
     table = metrics.reshape(len(names), length).T + 0.0
     return StoredRecord(
-        int(record.rung), int(record.first), int(record.until), text.dumps(index),
+        rung, first, until, text.dumps(index),
         np.array(columns, np.int64).T.tolist(),
         [[None if x != x else x for x in row] for row in table.tolist()],
     )  # fmt: skip
@@ -181,13 +182,13 @@ def from_rows(
         _check_types(stored.status, n, (int,))
         _check_types(stored.metrics, epochs * n, (float, type(None)))
         members, *columns = zip(*stored.status, strict=True)
-        status = [np.array(column, np.int32) for column in columns]
+        status, stopped_at, steps, kept_epoch = (np.array(x, np.int32) for x in columns)
         table = np.array(stored.metrics, np.float64)  # None becomes NaN
         curves = table.reshape(epochs * n, len(names)).T.reshape(len(names), epochs, n)
         found = Record(
             stored.rung, np.array(members, np.int64), stored.first, stored.until,
-            **dict(zip(STATUS, status, strict=True)),
-            metrics=dict(zip(names, curves, strict=True)), arrays=None,
+            status, stopped_at, steps, kept_epoch,
+            dict(zip(names, curves, strict=True)), None,
         )  # fmt: skip
         return found, text.loads(stored.arrays)
     except (ValueError, TypeError, OverflowError) as error:

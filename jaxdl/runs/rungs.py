@@ -105,11 +105,10 @@ def enter(
     grows = grows if number == 0 else {}
     if recorded is None and number != count:
         raise ValueError(f"got rung {number}; expected {count}, the next one")
-    if recorded is not None and not (grows and count == 1):
-        _check_same(number, recorded, asked)
-    else:
-        if recorded is not None:
-            _check_grown(number, recorded, asked)
+    may_grow = bool(grows) and count == 1
+    if recorded is not None:
+        _check_same(number, recorded, asked, grows=may_grow)
+    if recorded is None or may_grow:
         _write(connection, number, asked)
     if grows:
         specify(connection, grows)
@@ -231,13 +230,15 @@ def is_finished(folder: Path, connection: sqlite3.Connection) -> bool:
     return bool(found)
 
 
-def _check_same(number: int, recorded: StoredRung, asked: StoredRung) -> None:
-    """Checks that a rung that is asked for again equals the recorded one.
+def _check_same(
+    number: int, recorded: StoredRung, asked: StoredRung, *, grows: bool = False
+) -> None:
+    """Checks that a rung equals the recorded one, or grows in members and epochs.
 
     Raises:
         RunMismatchError: it names the first difference.
     """
-    difference = _difference(recorded, asked)
+    difference = _difference(recorded, asked, grows=grows)
     if difference:
         raise RunMismatchError(
             f"rung {number} of this run differs: {difference}; expected the recorded "
@@ -245,33 +246,18 @@ def _check_same(number: int, recorded: StoredRung, asked: StoredRung) -> None:
         )
 
 
-def _check_grown(number: int, recorded: StoredRung, asked: StoredRung) -> None:
-    """Checks that a rung equals the recorded one but for further members and epochs.
-
-    Raises:
-        RunMismatchError: it names the first difference.
-    """
-    n = len(recorded.members)
-    until = asked.until[:n]
-    beginning = StoredRung(
-        asked.members[:n],
-        {name: values[:n] for name, values in asked.hparams.items()},
-        np.minimum(until, recorded.until[: len(until)]),
-        None if asked.parents is None else asked.parents[:n],
-    )
-    _check_same(number, recorded, beginning)
-
-
-def _difference(recorded: StoredRung, asked: StoredRung) -> str:
+def _difference(recorded: StoredRung, asked: StoredRung, *, grows: bool) -> str:
     old, new = _columns(recorded), _columns(asked)
-    if len(recorded.members) != len(asked.members):
-        return f"got {len(asked.members)} members, recorded {len(recorded.members)}"
+    count, n = len(recorded.members), len(asked.members)
+    if n < count or (n > count and not grows):
+        return f"got {n} members, recorded {count}"
     if list(old) != list(new):
         return f"got {', '.join(new)!r:.80}, recorded {', '.join(old)!r:.80}"
     for place, member in enumerate(recorded.members.tolist()):
         for name in old:
             was, now = old[name][place], new[name][place]
-            if _to_row(was) != _to_row(now):  # 1, 1.0 and True differ
+            same = _to_row(was) == _to_row(now)  # 1, 1.0 and True differ
+            if not same and not (grows and name == "until" and now > was):
                 return f"member {member}: got {name} {now!r:.80}, recorded {was!r:.80}"
     return ""
 

@@ -137,7 +137,7 @@ def test_a_record_that_does_not_fit_is_refused_and_the_next_one_is_not(store, ot
 
 
 def test_numpy_integers_are_counts(store):
-    done = record(np.int64(3), first=np.int32(2), rung=np.int8(0), members=(1, 2))
+    done = record(np.int64(3), first=np.int8(2), rung=np.int8(0), members=(1, 2))
     store.commit(done)
     assert same(store.load(0)[1], done)
     store.enter(np.int64(1), np.array([1]), {"n": [np.int64(3)]}, np.int32(4))
