@@ -1,4 +1,4 @@
-"""Rungs in the database: who trains with which hyperparameters, how far, from whom.
+"""Rungs in the database: members, their hyperparameters, epochs and parents.
 
 A hyperparameter is a number, a text, True, False or None, and is read back exactly.
 """

@@ -148,7 +148,7 @@ def test_an_error_at_any_call_leaves_old_or_new(tmp_path, monkeypatch, kind, aft
 
 
 @pytest.mark.parametrize("kind", [FULL, BROKEN], ids=["full", "broken"])
-def test_a_run_whose_making_failed_is_made_anew(tmp_path, monkeypatch, kind):
+def test_a_run_whose_making_failed_is_made_again(tmp_path, monkeypatch, kind):
     for copy, _ in faults(monkeypatch, tmp_path / "run", begin, kind, False):
         with runs.open_run(copy, SPECIFICATION) as store:
             store.enter(0, MEMBERS, HPARAMS, 4)
@@ -164,9 +164,7 @@ def replace(store, done):
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-def test_the_same_store_goes_on_after_an_error_at_any_call(
-    tmp_path, monkeypatch, after
-):
+def test_the_same_store_works_after_an_error_at_any_call(tmp_path, monkeypatch, after):
     begin(tmp_path)
     with runs.open_run(tmp_path, SPECIFICATION) as store:
         connection, expected = store._connection, [record()]
@@ -209,7 +207,7 @@ class Fragile:
 
 
 @pytest.mark.parametrize("size", [0, 30_000], ids=["rows", "arrays"])
-def test_a_full_disk_keeps_what_was_acknowledged_and_goes_on_when_freed(tmpfs, size):
+def test_a_full_disk_keeps_what_was_acknowledged_and_works_when_freed(tmpfs, size):
     store = runs.open_run(tmpfs / "run", SPECIFICATION)
     store.enter(0, range(1000), {}, 500)
 
@@ -238,7 +236,7 @@ def test_a_full_disk_keeps_what_was_acknowledged_and_goes_on_when_freed(tmpfs, s
     assert not runs.doctor(tmpfs / "run").problems
 
 
-def test_the_same_store_goes_on_when_a_full_disk_is_freed(tmpfs):
+def test_the_same_store_works_when_a_full_disk_is_freed(tmpfs):
     with runs.open_run(tmpfs / "run", SPECIFICATION) as store:
         store.enter(0, MEMBERS, HPARAMS, 4)
         store.commit(record())

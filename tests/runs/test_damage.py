@@ -103,7 +103,7 @@ def test_a_file_that_cannot_be_read_now_is_not_damaged(folder, monkeypatch):
         assert len(store.load(0)) == 2
 
 
-def test_the_writer_goes_on_after_damage(tmp_path):
+def test_the_writer_works_after_damage(tmp_path):
     begin(tmp_path / "run")
     flip(tmp_path / "run" / "checkpoints" / "1.bin", 99)
     with runs.open_run(tmp_path / "run", SPECIFICATION) as store:

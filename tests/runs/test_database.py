@@ -122,7 +122,7 @@ def test_rungs_that_are_not_those_written_are_refused(folder, statement):
 
 
 @pytest.mark.parametrize("last", [2**63 - 1, -1, "many", None, 0.5])
-def test_a_last_id_that_is_none_is_damage(folder, last):
+def test_a_last_id_that_no_run_gives_is_damage(folder, last):
     change(folder, ("UPDATE sqlite_sequence SET seq = ?", last))
     with pytest.raises(runs.DamagedError, match="the last id"):
         runs.open_run(folder, SPECIFICATION)
@@ -200,7 +200,7 @@ def test_an_end_of_the_search_that_contradicts_the_rungs_is_damage(folder, rows)
 
 
 @pytest.mark.parametrize("content", [b"", b"x", b"no database" * 1000, bytes(8192)])
-def test_a_file_that_is_no_database_is_refused_with_advice(folder, content):
+def test_a_file_that_is_not_a_database_is_refused_with_advice(folder, content):
     (folder / "run.sqlite").write_bytes(content)
     for opened in (runs.read_run, lambda path: runs.open_run(path, SPECIFICATION)):
         with pytest.raises((runs.DamagedError, runs.RunMismatchError), match="folder"):

@@ -24,7 +24,7 @@ def test_a_whole_run_has_no_problems(folder):
     assert any(f"last written by process {os.getpid()}" in note for note in found.notes)
 
 
-def test_a_run_that_goes_on_is_told(folder):
+def test_a_run_that_is_written_now_is_noted(folder):
     with runs.open_run(folder, SPECIFICATION):
         found = runs.doctor(folder)
         assert found.problems == []
@@ -39,7 +39,7 @@ def test_damaged_arrays_are_a_problem_and_stay(folder):
     assert contents(folder) == before and not (folder / "damaged").exists()
 
 
-def test_it_says_who_trains_again_and_from_where(folder):
+def test_it_names_members_that_train_again_and_their_epoch(folder):
     with runs.open_run(folder, SPECIFICATION) as store:
         for k in (1, 2, 3):
             store.commit(follow_up(k))
@@ -53,7 +53,7 @@ def test_it_says_who_trains_again_and_from_where(folder):
         ]
 
 
-def test_who_has_started_over_goes_on_from_there(folder):
+def test_members_that_were_reset_continue_from_there(folder):
     with runs.open_run(folder, SPECIFICATION) as store:
         store.drop([1])
         store.commit(record())
@@ -63,7 +63,7 @@ def test_who_has_started_over_goes_on_from_there(folder):
     assert problem.endswith("; members [0, 1] train again from epoch 2")
 
 
-def test_who_trains_again_goes_on_from_the_arrays_before(folder):
+def test_members_that_train_again_continue_from_earlier_arrays(folder):
     with runs.open_run(folder, SPECIFICATION) as store:
         store.commit(follow_up(1))
         store.commit(follow_up(2))
@@ -73,7 +73,7 @@ def test_who_trains_again_goes_on_from_the_arrays_before(folder):
     assert problem.endswith("; members [0, 1] train again from epoch 3")
 
 
-def test_weights_that_were_moved_are_had_again_while_what_they_came_from_is_there(
+def test_copied_weights_are_trained_again_while_their_source_is_there(
     folder,
 ):
     with runs.open_run(folder, SPECIFICATION) as store:

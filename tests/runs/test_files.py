@@ -53,7 +53,7 @@ def test_the_file_is_little_endian_bytes_in_c_order(tmp_path):
     "leaf", [np.array(["a"]), np.array([None]), np.array([1j]), np.array(1, "M8[s]"),
              np.zeros(2, "i4,f4"), np.longdouble(1)]
 )  # fmt: skip
-def test_what_is_no_number_is_refused_before_a_file_is_made(tmp_path, leaf):
+def test_what_is_not_a_number_is_refused_before_a_file_is_made(tmp_path, leaf):
     with pytest.raises(TypeError, match="expected one of bool"):
         files.write_arrays(tmp_path / "1.bin", [np.ones(2), leaf])
     assert not list(tmp_path.iterdir())
@@ -140,7 +140,7 @@ def test_an_index_that_does_not_fit_is_refused_without_taking_memory(tmp_path, e
 @pytest.mark.parametrize(
     "index", [None, 3, "text", {}, [None], [[]], [{}], [], [GOOD] * 2]
 )
-def test_what_is_no_index_is_refused(tmp_path, index):
+def test_what_is_not_an_index_is_refused(tmp_path, index):
     path, _ = written(tmp_path, np.ones((2, 3), np.float32))
     with pytest.raises(DamagedError):
         files.read_arrays(path, index)

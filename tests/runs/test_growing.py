@@ -61,7 +61,7 @@ def test_a_finished_run_that_grows_is_not_finished(run):
         assert not store.finished and not runs.is_finished(run)
 
 
-def test_a_run_that_did_not_come_to_grow_is_what_it_was(run):
+def test_a_run_that_did_not_come_to_grow_is_unchanged(run):
     runs.open_run(run, MORE, grows=GROWS).close()
     with runs.open_run(run, FEW) as store:
         assert sizes(store) == OLD

@@ -108,7 +108,7 @@ def test_a_specification_that_is_not_finite_is_refused(tmp_path, value):
 
 
 @pytest.mark.parametrize("value", [{1, 2}, object(), b"", 1j])
-def test_a_specification_that_is_no_json_is_refused(tmp_path, value):
+def test_a_specification_that_is_not_json_is_refused(tmp_path, value):
     with pytest.raises(TypeError, match="not JSON serializable"):
         runs.open_run(tmp_path / "run", {"part": value})
     assert not (tmp_path / "run").exists()

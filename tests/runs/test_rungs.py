@@ -61,7 +61,7 @@ def test_a_rung_that_was_entered_otherwise_is_refused(store, change, expected):
     ],
     ids=str,
 )  # fmt: skip
-def test_what_is_no_rung_or_out_of_turn_is_refused(store, asked):
+def test_a_rung_that_does_not_fit_or_is_not_the_next_is_refused(store, asked):
     with pytest.raises(ValueError, match="expected"):
         store.enter(*asked)
     assert len(store.rungs()) == 1
