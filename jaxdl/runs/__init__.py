@@ -1,15 +1,20 @@
-"""What is kept of a run: its folder of plain files, and its durable store."""
+"""What stays of a run: a folder with a database and a file of arrays for each record.
 
-from jaxdl.runs.directory import claim, is_finished, write, write_file
-from jaxdl.runs.doctor import Findings, examine
+Format 3: `run.sqlite` (see `database`), `checkpoints/<record>.bin` (see `files`), and
+`owner`, the lock of the process that writes. Damaged files are moved to `damaged/`.
+"""
+
+from jaxdl.runs import lock
+from jaxdl.runs.doctor import Findings, doctor
 from jaxdl.runs.errors import DamagedError, RunMismatchError, RunOwnedError
-from jaxdl.runs.opening import open_run, read_run
-from jaxdl.runs.record import Record
-from jaxdl.runs.rungs import Rung
+from jaxdl.runs.files import write_file
+from jaxdl.runs.opening import claim, is_finished, open_run, read_run
+from jaxdl.runs.records import Record
+from jaxdl.runs.rungs import StoredRung
 from jaxdl.runs.store import Store
 
 __all__ = [
-    "DamagedError", "Findings", "Record", "RunMismatchError", "RunOwnedError", "Rung",
-    "Store", "claim", "examine", "is_finished", "open_run", "read_run", "write",
+    "DamagedError", "Findings", "Record", "RunMismatchError", "RunOwnedError", "Store",
+    "StoredRung", "claim", "doctor", "is_finished", "lock", "open_run", "read_run",
     "write_file",
 ]  # fmt: skip

@@ -1,16 +1,20 @@
-"""The database of a run, `run.sqlite`: tables that any SQLite tool reads meanwhile.
+"""The database of a run, `run.sqlite`: tables that any SQLite tool can read meanwhile.
 
-    specification    what was asked for, a part a row, as JSON
-    rungs            who trained in a rung, until which epoch, from whose weights
-    hyperparameters  of a member in a rung
-    digests          of the specification and of each rung, to see that they are whole
-    records          what members that trained side by side have become
-    status           of a member in a record, a column a number
-    metrics          of a member after an epoch of a rung, a column a metric
+    specification    what was asked for: a row for each part, as JSON
+    rungs            the members of a rung, their epochs, and the parents they copy
+    hyperparameters  of each member of a rung
+    digests          of the specification and of each rung
+    finished         one row when the search has ended: after how many rungs
+    records          a row for each block of members that was saved
+    status           how each member of a record ended
+    metrics          of each member after each epoch of a rung; a column for each metric
 
-One process writes, with one connection; its write-ahead log lets others read.
+One process writes, with one connection. Its write-ahead log lets others read meanwhile.
+The digests detect changes to the specification and the rungs; a record has its own.
 """
 
+import hashlib
+import json
 import os
 import sqlite3
 import stat
@@ -19,17 +23,22 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from jaxdl.runs import arrays, digests, text
+import numpy as np
+
+from jaxdl.runs import files, text
 from jaxdl.runs.errors import DamagedError, RunMismatchError, damaged
+from jaxdl.runs.records import PLACE, metric_names
 
 NAME = "run.sqlite"
-FORMAT = 2
+FORMAT = 3
 OLDEST = (3, 37)  # the first with STRICT tables
 SECONDS = 10  # to wait for a lock that another process holds
-MOST_BYTES = 2**26  # of a value or row: what takes more is not read
+MOST_BYTES = 2**26  # a value or row that takes more is not read
 MOST_IDS = 2**53  # more than any run makes
 LOGS = ("-wal", "-shm", "-journal")
-# NaN is NULL. `type` tells what SQLite has no type for: true, false, NaN and none.
+UNTOUCHED = "mode=ro&immutable=1"
+# NULL stands for NaN. `hyperparameters.type` says what SQLite has no type for: true,
+# false, NaN and None. `records.kept` says which arrays have a file: 'all' or 'none'.
 SCHEMA = f"""
 PRAGMA user_version = {FORMAT};
 CREATE TABLE specification (part TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -45,27 +54,30 @@ CREATE TABLE hyperparameters (
 CREATE TABLE digests (
     what TEXT, number INTEGER, sha256 TEXT NOT NULL, PRIMARY KEY (what, number)
 ) STRICT;
+CREATE TABLE finished (rungs INTEGER NOT NULL) STRICT;
 CREATE TABLE records (
     id INTEGER PRIMARY KEY AUTOINCREMENT, rung INTEGER NOT NULL,
-    first INTEGER NOT NULL, until INTEGER NOT NULL, kept INTEGER NOT NULL,
-    dtypes TEXT NOT NULL, arrays TEXT NOT NULL, sha256 TEXT NOT NULL
+    first INTEGER NOT NULL, until INTEGER NOT NULL, kept TEXT NOT NULL,
+    arrays TEXT NOT NULL, sha256 TEXT NOT NULL
 ) STRICT;
 CREATE INDEX records_of_rung ON records (rung);
 CREATE TABLE status (
     record INTEGER REFERENCES records (id) ON DELETE CASCADE, position INTEGER,
-    rung INTEGER NOT NULL, member INTEGER NOT NULL,
+    rung INTEGER NOT NULL, member INTEGER NOT NULL, status INTEGER NOT NULL,
+    stopped_at INTEGER NOT NULL, steps INTEGER NOT NULL, kept_epoch INTEGER NOT NULL,
     PRIMARY KEY (record, position),
     FOREIGN KEY (rung, member) REFERENCES rungs (rung, member)
 ) STRICT;
 CREATE INDEX status_of_member ON status (member);
 CREATE TABLE metrics (
-    rung INTEGER, member INTEGER, epoch INTEGER, PRIMARY KEY (rung, member, epoch)
+    rung INTEGER, member INTEGER, epoch INTEGER, <metrics>
+    PRIMARY KEY (rung, member, epoch)
 ) STRICT, WITHOUT ROWID;
 """
 STATEMENTS = SCHEMA.strip().split(";\n")
 INDEXES = ", ".join(f"'{s}'" for s in STATEMENTS if s.startswith("CREATE INDEX"))
-# What computes, in the order in which it can be asked for: views, triggers, virtual
-# tables and indexes that are none of ours; then generated columns.
+# Whatever computes, in an order in which the queries are safe: first views, triggers,
+# virtual tables and unknown indexes, then generated columns.
 FOREIGN = (
     "SELECT name FROM sqlite_schema WHERE sql NOT LIKE 'CREATE TABLE %' "
     f"AND sql NOT IN ({INDEXES})",
@@ -74,24 +86,63 @@ FOREIGN = (
 )
 
 
-def create(folder: Path, specification: Mapping[str, str]) -> None:
+def create(folder: Path, specification: Mapping[str, str], metrics: list[str]) -> None:
     """Makes the database, whole or not at all."""
     part = folder / f"{NAME}.part"
     for end in ("", *LOGS):
         Path(f"{part}{end}").unlink(missing_ok=True)
-    os.close(os.open(part, arrays.WRITE, 0o600))
-    with closing(connect(part)) as connection:
+    os.close(os.open(part, files.WRITE, 0o600))
+    columns = "".join(f'"{name}" REAL, ' for name in metrics)
+    with closing(_connect(part)) as connection:
         with transaction(connection):
             for statement in STATEMENTS:
-                connection.execute(statement)
+                connection.execute(statement.replace("<metrics>", columns))
             specify(connection, specification)
         connection.execute("PRAGMA journal_mode = WAL")
     os.replace(part, folder / NAME)
-    arrays.sync_folder(folder)
+    files.sync_folder(folder)
 
 
-def connect(path: Path, *, mode: str = "mode=rw") -> sqlite3.Connection:
-    """Returns a connection that trusts nothing the file says but its values."""
+def check_format(folder: Path) -> None:
+    """Checks the format of a run, if there is one, and changes nothing in its folder.
+
+    Only SQLite may open the file: if this process closed it by other means, the system
+    would release the locks that SQLite holds on it (sqlite.org/howtocorrupt.html, 2.2).
+    As `immutable`, SQLite makes no log and takes no lock.
+
+    Raises:
+        DamagedError: a link or pipe is in the place of a file.
+        RunMismatchError: the run has another format.
+    """
+    for name in (NAME, *(f"{NAME}{end}" for end in LOGS)):
+        with suppress(FileNotFoundError):
+            if not stat.S_ISREG((folder / name).lstat().st_mode):
+                raise damaged(folder, f"a link or pipe is in the place of {name}")
+    # A file that a writer is changing may seem damaged here; `_check` looks properly.
+    with suppress(sqlite3.Error):
+        with closing(_connect(folder / NAME, mode=UNTOUCHED)) as connection:
+            _check_version(folder, connection)
+
+
+def open_database(folder: Path, *, writes: bool) -> sqlite3.Connection:
+    """Returns a connection to the database of a run after all checks.
+
+    Raises:
+        DamagedError: the database differs from what was written.
+        RunMismatchError: the run has another format.
+    """
+    check_format(folder)
+    try:
+        return _checked(folder, "mode=rw" if writes else "mode=ro")
+    except sqlite3.OperationalError as error:
+        code, log = error.sqlite_errorcode & 0xFF, folder / f"{NAME}-wal"
+        if writes or code != sqlite3.SQLITE_CANTOPEN or log.exists():
+            raise
+    return _checked(folder, UNTOUCHED)  # the folder is read-only and has no log
+
+
+def _connect(path: Path, *, mode: str = "mode=rw") -> sqlite3.Connection:
+    """Returns a connection that runs no code from the file and limits what it reads."""
     if sqlite3.sqlite_version_info < OLDEST:
         raise OSError(
             f"Python is linked with SQLite {sqlite3.sqlite_version}; expected 3.37 or "
@@ -114,29 +165,8 @@ def connect(path: Path, *, mode: str = "mode=rw") -> sqlite3.Connection:
     return connection
 
 
-def open_database(folder: Path, *, writes: bool) -> sqlite3.Connection:
-    """Returns a connection to the database of a run, seen to be whole.
-
-    Raises:
-        DamagedError: it is not.
-        RunMismatchError: another version of this package wrote it.
-    """
-    for name in (NAME, *(f"{NAME}{end}" for end in LOGS)):
-        with suppress(FileNotFoundError):
-            if not stat.S_ISREG((folder / name).lstat().st_mode):
-                raise damaged(folder, f"a link or pipe is in the place of {name}")
-    try:
-        return _checked(folder, "mode=rw" if writes else "mode=ro")
-    except sqlite3.OperationalError as error:
-        code, log = error.sqlite_errorcode & 0xFF, folder / f"{NAME}-wal"
-        if writes or code != sqlite3.SQLITE_CANTOPEN or log.exists():
-            raise
-    # A folder that nobody can write: its log cannot come to be.
-    return _checked(folder, "mode=ro&immutable=1")
-
-
 def _checked(folder: Path, mode: str) -> sqlite3.Connection:
-    connection = connect(folder / NAME, mode=mode)
+    connection = _connect(folder / NAME, mode=mode)
     try:
         _check(folder, connection)
     except BaseException:
@@ -145,80 +175,64 @@ def _checked(folder: Path, mode: str) -> sqlite3.Connection:
     return connection
 
 
-def _check(folder: Path, connection: sqlite3.Connection) -> None:
+def _check_version(folder: Path, connection: sqlite3.Connection) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version != FORMAT:
         raise RunMismatchError(
-            f"the run in {folder} has format {version}; expected {FORMAT}: use the "
-            "version of jaxdl that wrote it, or name another folder"
+            f"the run in {folder} has format {version}; expected format {FORMAT}: use "
+            "the version of jaxdl that wrote it, or name another folder"
         )
+
+
+def _check(folder: Path, connection: sqlite3.Connection) -> None:
+    _check_version(folder, connection)
     for query in FOREIGN:
         for (name,) in connection.execute(query):
-            raise damaged(folder, f"{name!r:.80} in it is none of its own")
+            raise damaged(folder, f"{name!r:.80} in it is not part of a run")
     found = [row[0] for row in connection.execute("PRAGMA quick_check(3)")]
     if found != ["ok"]:
         raise damaged(folder, "; ".join(map(str, found)))
-    specification(folder, connection)
+    try:
+        names = metric_names(specification(folder, connection))
+    except ValueError as error:
+        raise damaged(folder, f"the specification: {error}") from error
+    columns = connection.execute("SELECT name FROM pragma_table_info('metrics')")
+    if {name for (name,) in columns} != {*PLACE, *names}:
+        raise damaged(folder, "the table of metrics has other columns")
     last_id(folder, connection)
 
 
 @contextmanager
 def transaction(connection: sqlite3.Connection, *, writes: bool = True) -> Iterator:
-    """All of what is done within it is done, or nothing of it."""
-    if connection.in_transaction:  # what an error before could not take back
+    """All statements within it take effect, or none."""
+    if connection.in_transaction:  # an error before could not be rolled back
         connection.execute("ROLLBACK")
     connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
     try:
         yield
         connection.execute("COMMIT")
     except BaseException:
-        try:
+        with suppress(sqlite3.Error):  # the first error says more
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-        except sqlite3.Error:
-            pass  # the first error says more
         raise
 
 
-def insert(
-    connection: sqlite3.Connection, table: str, names: list[str], rows: list[Any]
-) -> None:
-    """Inserts rows, or replaces those with the same primary key.
-
-    Names are of columns, checked by the caller; those not there yet come to be, of the
-    type of the table's numbers.
-    """
-    kind = {"metrics": "REAL", "status": "ANY"}[table]
-    for name in sorted(set(names) - columns(connection, table)):
-        connection.execute(f'ALTER TABLE {table} ADD COLUMN "{name}" {kind}')
-    fields = ", ".join(f'"{name}"' for name in names)
-    marks = ", ".join("?" * len(names))
-    connection.executemany(
-        f"INSERT OR REPLACE INTO {table} ({fields}) VALUES ({marks})", rows
-    )
-
-
-def columns(connection: sqlite3.Connection, table: str) -> set[str]:
-    """Returns the names of a table's columns."""
-    found = connection.execute("SELECT name FROM pragma_table_info(?)", (table,))
-    return {name for (name,) in found}
-
-
 def specify(connection: sqlite3.Connection, parts: Mapping[str, str]) -> None:
-    """Takes over parts of the specification, as JSON."""
+    """Writes parts of the specification, as JSON."""
     connection.executemany(
         "INSERT INTO specification VALUES (?, ?) "
-        "ON CONFLICT (part) DO UPDATE SET value = excluded.value",  # in its place
+        "ON CONFLICT (part) DO UPDATE SET value = excluded.value",  # keeps its place
         parts.items(),
     )
-    digests.put(connection, "specification", 0, _parts(connection))
+    put_digest(connection, "specification", 0, _parts(connection))
 
 
 def specification(folder: Path, connection: sqlite3.Connection) -> dict[str, Any]:
-    """Returns the parts of the specification, seen to be those written."""
+    """Returns the parts of the specification after a check of their digest."""
     parts = _parts(connection)
     try:
-        digests.check(connection, "specification", 0, parts)
+        check_digest(connection, "specification", 0, parts)
         return {part: text.loads(value) for part, value in parts.items()}
     except (ValueError, TypeError, DamagedError) as error:
         raise damaged(folder, f"the specification: {error}") from error
@@ -228,11 +242,42 @@ def _parts(connection: sqlite3.Connection) -> dict[str, Any]:
     return dict(connection.execute("SELECT part, value FROM specification"))
 
 
+def put_digest(
+    connection: sqlite3.Connection, what: str, number: int, value: Any
+) -> None:
+    """Writes the digest of a value, or replaces it."""
+    connection.execute(
+        "INSERT OR REPLACE INTO digests (what, number, sha256) VALUES (?, ?, ?)",
+        (what, number, _sha256(value)),
+    )
+
+
+def check_digest(
+    connection: sqlite3.Connection, what: str, number: int, value: Any
+) -> None:
+    """Checks a value that was read against its digest.
+
+    Raises:
+        DamagedError: the value has another digest, or there is no digest.
+    """
+    found = connection.execute(
+        "SELECT sha256 FROM digests WHERE what = ? AND number = ?", (what, number)
+    ).fetchone()
+    if found != (_sha256(value),):
+        raise DamagedError("got other rows in the database; expected those written")
+
+
+def _sha256(value: Any) -> str:
+    """Returns the SHA-256 of plain values and arrays, whatever the order of names."""
+    content = json.dumps(value, sort_keys=True, default=np.ndarray.tolist)
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
 def last_id(folder: Path, connection: sqlite3.Connection) -> int:
     """Returns the highest id that a record ever had, or 0.
 
     Raises:
-        DamagedError: it is none.
+        DamagedError: the database has an id that no run gives.
     """
     rows = connection.execute(
         "SELECT seq FROM sqlite_sequence UNION SELECT id FROM records"

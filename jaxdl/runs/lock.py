@@ -1,7 +1,7 @@
-"""Who writes a run: one process, which holds a lock on the file `owner`.
+"""One process writes a run: it holds a lock on the file `owner`.
 
-The system frees the lock when the process ends, however it ends. The file says who the
-last owner is or was.
+The system frees the lock when the process ends, however it ends. The file names the
+present or last owner.
 """
 
 import json
@@ -12,24 +12,24 @@ import time
 from pathlib import Path
 
 from jaxdl.runs.errors import RunOwnedError
+from jaxdl.runs.files import NOFOLLOW, NONBLOCK
 
 NAME = "owner"
-# Neither a link is followed nor the other end of a pipe waited for.
-CAREFULLY = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-# Who looks whether a run is owned holds the lock for a moment.
+# Seconds between tries: `is_owned` of another process holds the lock for a moment.
 WAITS = (0.05, 0.05, 0.0)
-_held: set[int] = set()  # the locks of this process
-FAR = 2**30  # a byte beyond the text: Windows forbids others to read a locked one
+_held: set[int] = set()  # the lock files of this process
+# Windows locks a byte, which others cannot read then: one far behind the text.
+FAR = 2**30
 
 
 def acquire(folder: Path) -> int:
-    """Returns the file that holds the lock, until it is released.
+    """Takes the lock, and returns the file descriptor that holds it.
 
     Raises:
         RunOwnedError: another process holds it.
         OSError: the file cannot be opened or written.
     """
-    file = os.open(folder / NAME, os.O_RDWR | os.O_CREAT | CAREFULLY, 0o600)
+    file = os.open(folder / NAME, os.O_RDWR | os.O_CREAT | NOFOLLOW | NONBLOCK, 0o600)
     try:
         for wait in WAITS:
             if _lock(file):
@@ -38,8 +38,8 @@ def acquire(folder: Path) -> int:
                 return file
             time.sleep(wait)
         raise RunOwnedError(
-            f"the run in {folder} is written by {identity(folder)}; expected a run "
-            "without owner: wait for that process or end it, or name another folder"
+            f"the run in {folder} is written by {identity(folder)}; expected no "
+            "other writer: wait for that process or end it, or name another folder"
         )
     except BaseException:
         os.close(file)
@@ -47,7 +47,7 @@ def acquire(folder: Path) -> int:
 
 
 def release(file: int) -> None:
-    """Gives a lock free; a child of its owner has none to give."""
+    """Releases a lock; in a forked child of the owner this does nothing."""
     if file in _held:
         _held.remove(file)
         os.close(file)
@@ -58,7 +58,7 @@ def _release_all() -> None:
         release(file)
 
 
-# A fork shares the lock, and would keep it when its owner has ended.
+# A forked child shares the lock, and would still hold it after its owner has ended.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_release_all)
 
@@ -66,7 +66,7 @@ if hasattr(os, "register_at_fork"):
 def is_owned(folder: Path) -> bool:
     """Returns whether a living process holds the lock."""
     try:
-        file = os.open(folder / NAME, os.O_RDONLY | CAREFULLY)
+        file = os.open(folder / NAME, os.O_RDONLY | NOFOLLOW | NONBLOCK)
     except FileNotFoundError:
         return False
     try:
@@ -76,9 +76,11 @@ def is_owned(folder: Path) -> bool:
 
 
 def identity(folder: Path) -> str:
-    """Returns who the owner says it is, or that it does not say."""
+    """Returns a description of the owner, from its own words in the file."""
     try:
-        with open(os.open(folder / NAME, os.O_RDONLY | CAREFULLY), "rb") as file:
+        with open(
+            os.open(folder / NAME, os.O_RDONLY | NOFOLLOW | NONBLOCK), "rb"
+        ) as file:
             match json.loads(file.read(4096)):
                 case {"pid": int(pid), "host": str(host), "started": str(started)}:
                     return f"process {pid} on {host[:80]!r} since {started[:40]!r}"

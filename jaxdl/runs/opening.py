@@ -1,18 +1,44 @@
-"""How a run's folder is begun, gone on with, and read while another process writes."""
+"""Opening a run's folder: to begin or resume a run, or to read it meanwhile."""
 
 import os
 import re
+import shutil
+import tempfile
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from jaxdl.runs import arrays, database, lock, text
-from jaxdl.runs.directory import claim
-from jaxdl.runs.errors import DamagedError, RunMismatchError, damaged, plain
+from jaxdl.runs import database, files, lock, text
+from jaxdl.runs.errors import DamagedError, RunMismatchError, damaged, explained
+from jaxdl.runs.records import metric_names
 from jaxdl.runs.store import CHECKPOINTS, Store
 
+LEAST_FREE = 2**20  # bytes
 SHOWN = 80  # characters of a value in a message
 OURS = re.compile(r"[0-9]+\.bin(\.part)?")
+
+
+def claim(path: str | os.PathLike[str]) -> Path:
+    """Returns the folder after a check that it can be written; makes it if needed.
+
+    Only its owner can read a folder that this makes.
+
+    Raises:
+        OSError: it cannot be made or written, or less than 1 MiB is free.
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+        free = shutil.disk_usage(folder).free
+        if free < LEAST_FREE:
+            raise OSError(f"{free} bytes are free; expected {LEAST_FREE} at least")
+    except OSError as error:
+        raise OSError(
+            f"cannot write the output folder {folder} ({error}); expected a folder you "
+            "may write to, on a disk with free space: name another, or free space"
+        ) from error
+    return folder
 
 
 def open_run(
@@ -21,28 +47,32 @@ def open_run(
     *,
     grows: Collection[str] = (),
 ) -> Store:
-    """Returns the store of a run that begins or goes on, for this process alone.
+    """Returns the store of a new or resumed run, which only this process writes.
 
     Args:
         path: the folder; it is made if it is not there, for its owner's eyes only.
-        specification: what was asked for, JSON values by the name of a part. The run
-            remembers it.
-        grows: parts, ints, that may be above what they were. When the first rung is
-            entered it may have more members and epochs, and the run remembers these.
+        specification: what is asked for, JSON values by the name of a part. The run
+            keeps it. The part `metrics` lists the names of the run's metrics, plain
+            small letters; without it the run has none.
+        grows: parts, ints, that may be larger than the recorded ones. They replace
+            these when rung 0 is entered, which may have more members and epochs then.
 
     Raises:
-        RunMismatchError: the folder holds a run of another specification.
-        RunOwnedError: a living process writes it.
-        DamagedError: its database is not what was written.
-        ValueError, TypeError: a value that JSON does not have, such as NaN.
+        RunMismatchError: the run in the folder has another specification or format.
+        RunOwnedError: another process writes it.
+        DamagedError: its database differs from what was written.
+        ValueError, TypeError: a value that JSON does not have, such as NaN, or names of
+            metrics that cannot be columns.
         OSError: as `claim`; or the database cannot be written.
     """
     asked = {str(part): text.dumps(value) for part, value in specification.items()}
+    metrics = metric_names(specification)
     folder = claim(path)
-    with plain(folder):
+    with explained(folder):
+        database.check_format(folder)
         held = lock.acquire(folder)
         try:
-            _begin(folder, asked)
+            _begin(folder, asked, metrics)
             store = Store(folder, held, {part: asked[part] for part in grows})
         except BaseException:
             lock.release(held)
@@ -57,25 +87,37 @@ def open_run(
 
 
 def read_run(path: str | os.PathLike[str]) -> Store:
-    """Returns the store of a run for reading, safe while its owner writes.
+    """Returns the store of a run for reading, also while its owner writes.
 
     Raises:
         FileNotFoundError: the folder holds no run.
-        DamagedError: its database is not what was written.
-        RunMismatchError: another version of this package wrote it.
+        DamagedError: its database differs from what was written.
+        RunMismatchError: it has another format.
         OSError: it cannot be read.
     """
     folder = Path(path)
     if not os.path.lexists(folder / database.NAME):
         raise FileNotFoundError(
-            f"the folder {folder} has no {database.NAME}; expected one that a run was "
-            "written to: name another"
+            f"the folder {folder} has no {database.NAME}; expected the folder of a "
+            "run: name another"
         )
-    return Store(folder, None)
+    return Store(folder, None, {})
 
 
-def _begin(folder: Path, asked: dict[str, str]) -> None:
-    """Makes the database where there is none, after which the folder holds a run."""
+def is_finished(path: str | os.PathLike[str]) -> bool:
+    """Returns whether the folder holds a run whose search has ended.
+
+    Raises:
+        DamagedError, RunMismatchError, OSError: as `read_run`.
+    """
+    if not os.path.lexists(Path(path) / database.NAME):
+        return False
+    with read_run(path) as store:
+        return store.finished
+
+
+def _begin(folder: Path, asked: dict[str, str], metrics: list[str]) -> None:
+    """Makes the database if there is none; then the folder holds a run."""
     checkpoints, name = folder / CHECKPOINTS, folder / database.NAME
     if checkpoints.is_symlink():
         raise damaged(folder, f"a link is in the place of {CHECKPOINTS}")
@@ -84,36 +126,35 @@ def _begin(folder: Path, asked: dict[str, str]) -> None:
         return
     if os.path.lexists(f"{name}-wal") or any(checkpoints.iterdir()):
         raise damaged(folder, "it is missing, though there are files of its run")
-    database.create(folder, asked)
+    database.create(folder, asked, metrics)
 
 
 def _check_same(store: Store, asked: dict[str, str], grows: Collection[str]) -> None:
     recorded = {k: text.dumps(value) for k, value in store.specification.items()}
-    parts = sorted(recorded.keys() | asked.keys())
     different = [
         part
-        for part in parts
+        for part in sorted(recorded.keys() | asked.keys())
         if recorded.get(part) != asked.get(part)
         and not (part in grows and _is_more(part, recorded, asked))
     ]
     if different:
-        said = "; ".join(_said(part, recorded, asked) for part in different)
+        parts = "; ".join(_both(part, recorded, asked) for part in different)
         more = all(_is_more(part, recorded, asked) for part in different)
         raise RunMismatchError(
-            f"the run in {store.folder} has another specification: {said}. Expected "
-            "the same: name another folder, or ask for what it was begun with"
+            f"the run in {store.folder} has another specification: {parts}. Expected "
+            "the same: name another folder, or ask for what began this run"
             + (", or extend it (extend=True, --extend)" if more else "")
         )
 
 
 def _is_more(part: str, recorded: dict[str, str], asked: dict[str, str]) -> bool:
-    """Returns whether a part is a count that is above what it was."""
+    """Returns whether a part is a count that is larger than the recorded one."""
     old, new = recorded.get(part, ""), asked.get(part, "")
     return old.isdecimal() and new.isdecimal() and int(new) > int(old)
 
 
-def _said(part: str, recorded: dict[str, str], asked: dict[str, str]) -> str:
-    """Returns both values of a part, from shortly before they part."""
+def _both(part: str, recorded: dict[str, str], asked: dict[str, str]) -> str:
+    """Returns both values of a part; long ones from shortly before they differ."""
     old, new = recorded.get(part, "nothing"), asked.get(part, "nothing")
     same = len(os.path.commonprefix([old, new]))
     start = max(0, same - SHOWN // 4) if max(len(old), len(new)) > SHOWN else 0
@@ -127,8 +168,8 @@ def _short(value: str, start: int) -> str:
 
 
 def _tidy(store: Store) -> None:
-    """Removes what an owner that was stopped had not made true."""
-    with plain(store.folder):
+    """Deletes files that an interrupted owner left without a row."""
+    with explained(store.folder):
         rows = store.files()
         for path in (store.folder / CHECKPOINTS).iterdir():
             if not OURS.fullmatch(path.name) or path.name in rows:
@@ -138,4 +179,4 @@ def _tidy(store: Store) -> None:
                     f"got a folder at {path}; expected a file, or nothing: move it away"
                 )
             path.unlink()
-        arrays.sync_folder(store.folder / CHECKPOINTS)
+        files.sync_folder(store.folder / CHECKPOINTS)

@@ -1,144 +1,187 @@
-"""Rungs of a search in the database: who trains, how far, with what, from whom."""
+"""Rungs in the database: members, their hyperparameters, epochs and parents.
+
+A hyperparameter is a number, a text, True, False or None, and is read back exactly.
+"""
 
 import sqlite3
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from jaxdl.runs import digests, hyperparameters
-from jaxdl.runs.errors import RunMismatchError
+from jaxdl.plain import scalar
+from jaxdl.runs.database import check_digest, put_digest, specify
+from jaxdl.runs.errors import DamagedError, RunMismatchError, damaged
+
+Columns = dict[str, list[Any]]  # n values by name
+TYPES = {"bool": bool, "int": int, "float": float, "str": str, "none": type(None)}
+TYPE_NAMES = {kind: name for name, kind in TYPES.items()}
 
 
-class Rung(NamedTuple):
+class StoredRung(NamedTuple):
     """n members that were asked to train side by side."""
 
     members: NDArray[np.int64]  # [n] ids
-    hparams: hyperparameters.Columns  # n values by name
+    hparams: Columns  # plain values
     until: NDArray[np.int64]  # [n] epochs that each will have trained
-    parents: NDArray[np.int64] | None  # [n] ids whose weights each takes over
+    parents: (
+        NDArray[np.int64] | None
+    )  # [n] ids of the members whose weights each copies
 
 
-def rung_of(
+def stored_rung(
     members: ArrayLike,
     hparams: Mapping[str, Any],
     until: ArrayLike,
     parents: ArrayLike | None,
-) -> Rung:
+) -> StoredRung:
     """Returns a rung of plain values.
 
     Raises:
-        ValueError: not one of each a member, a member twice, or none at all.
+        ValueError: lengths differ, a member comes twice, there is no member, or a
+            hyperparameter has a value that cannot be stored.
     """
     ids = np.array(members, np.int64)
     if ids.ndim != 1 or not ids.size or len(set(ids.tolist())) != ids.size:
         raise ValueError(f"got the members {ids}; expected one or more, each once")
-    from_whom = None if parents is None else np.array(parents, np.int64)
-    if from_whom is not None and from_whom.shape != ids.shape:
+    sources = None if parents is None else np.array(parents, np.int64)
+    if sources is not None and sources.shape != ids.shape:
         raise ValueError(
-            f"got parents of shape {from_whom.shape}; expected {ids.shape} or None"
+            f"got parents of shape {sources.shape}; expected {ids.shape} or None"
         )
     epochs = np.array(np.broadcast_to(np.asarray(until, np.int64), ids.shape))
-    return Rung(ids, hyperparameters.plain(hparams, ids.size), epochs, from_whom)
+    columns = {name: [_plain(name, v) for v in x] for name, x in hparams.items()}
+    for name, values in columns.items():
+        if len(values) != ids.size:
+            raise ValueError(
+                f"got {len(values)} values of {name}; expected {ids.size}, one for "
+                "each member"
+            )
+    return StoredRung(ids, columns, epochs, sources)
 
 
-def write(connection: sqlite3.Connection, number: int, rung: Rung) -> None:
-    """Inserts a rung."""
-    _insert(connection, number, rung, first=0)
-    digests.put(connection, "rung", number, rung)
+def _plain(name: str, value: Any) -> Any:
+    value = scalar(value)
+    large = type(value) is int and not -(2**63) <= value < 2**63
+    if type(value) not in TYPE_NAMES or large:
+        raise ValueError(
+            f"got {name}={value!r:.80}; expected a number, a text, True, False or None"
+        )
+    return value
 
 
-def _insert(
-    connection: sqlite3.Connection, number: int, rung: Rung, *, first: int
+def _to_row(value: Any) -> tuple[str, Any]:
+    """Returns type and value of a hyperparameter in the database; NaN is NULL."""
+    return TYPE_NAMES[type(value)], None if value != value else value
+
+
+def _from_row(kind: str, stored: Any) -> Any:
+    if kind == "float" and stored is None:
+        return float("nan")
+    if kind == "bool" and stored in (0, 1):
+        return bool(stored)
+    if type(stored) is not TYPES.get(kind):
+        raise DamagedError(f"got the {kind!r:.20} {stored!r:.80}; expected that type")
+    return stored
+
+
+def enter(
+    folder: Path,
+    connection: sqlite3.Connection,
+    number: int,
+    asked: StoredRung,
+    grows: Mapping[str, str],
 ) -> None:
-    """Inserts the rows of members, at positions from `first` on."""
-    ids, n = rung.members.tolist(), len(rung.members)
-    parents = [None] * n if rung.parents is None else rung.parents.tolist()
+    """Writes a rung that is new or grows, or checks that it equals the recorded one.
+
+    Raises:
+        RunMismatchError: the recorded one differs.
+        ValueError: the rung is not the next one.
+        DamagedError: the recorded one differs from what was written.
+    """
+    recorded, count = _read(folder, connection, number), len(numbers(connection))
+    grows = grows if number == 0 else {}
+    if recorded is None and number != count:
+        raise ValueError(f"got rung {number}; expected {count}, the next one")
+    may_grow = bool(grows) and count == 1
+    if recorded is not None:
+        _check_same(number, recorded, asked, grows=may_grow)
+    if recorded is None or may_grow:
+        _write(connection, number, asked)
+    if grows:
+        specify(connection, grows)
+    if grows or recorded is None:
+        _unfinish(connection)
+
+
+def _write(connection: sqlite3.Connection, number: int, rung: StoredRung) -> None:
+    """Writes a rung; if it is there, adds the further members and the new epochs."""
     connection.executemany(
         "INSERT INTO rungs (rung, position, member, until, parent) "
-        "VALUES (?, ?, ?, ?, ?)",
-        zip(
-            [number] * n,
-            range(first, first + n),
-            ids,
-            rung.until.tolist(),
-            parents,
-            strict=True,
-        ),
+        "VALUES (?, ?, ?, ?, ?) "
+        "ON CONFLICT (rung, member) DO UPDATE SET until = excluded.until",
+        [
+            (number, place, *row)
+            for place, row in enumerate(zip(*_own(rung).values(), strict=True))
+        ],
     )
     connection.executemany(
         "INSERT INTO hyperparameters (rung, member, name, type, value) "
-        "VALUES (?, ?, ?, ?, ?)",
+        "VALUES (?, ?, ?, ?, ?) ON CONFLICT (rung, member, name) DO NOTHING",
         [
-            (number, member, name, *hyperparameters.row(value))
+            (number, member, name, *_to_row(value))
             for name, values in rung.hparams.items()
-            for member, value in zip(ids, values, strict=True)
+            for member, value in zip(rung.members.tolist(), values, strict=True)
         ],
     )
+    put_digest(connection, "rung", number, rung)
 
 
-def grow(
-    connection: sqlite3.Connection, number: int, recorded: Rung, asked: Rung
-) -> None:
-    """Gives a rung more members or epochs.
-
-    Raises:
-        RunMismatchError: what was recorded is not the beginning of what is asked for.
-    """
-    n = len(recorded.members)
-    epochs = np.minimum(asked.until[:n], recorded.until)
-    check_same(number, recorded, _part(asked, slice(n))._replace(until=epochs))
-    connection.executemany(
-        "UPDATE rungs SET until = ? WHERE rung = ? AND member = ?",
-        [
-            (until, number, member)
-            for until, member in zip(
-                asked.until[:n].tolist(), recorded.members.tolist(), strict=True
-            )
-        ],
-    )
-    _insert(connection, number, _part(asked, slice(n, None)), first=n)
-    digests.put(connection, "rung", number, asked)
-
-
-def _part(rung: Rung, rows: slice) -> Rung:
-    return Rung(
-        rung.members[rows],
-        {name: values[rows] for name, values in rung.hparams.items()},
-        rung.until[rows],
-        None if rung.parents is None else rung.parents[rows],
-    )
-
-
-def read(connection: sqlite3.Connection, number: int) -> Rung | None:
-    """Returns a rung, or None if it has not been entered.
+def read_all(folder: Path, connection: sqlite3.Connection) -> list[StoredRung]:
+    """Returns all rungs.
 
     Raises:
-        DamagedError, ValueError, TypeError: the rows are not those of a rung that was
-            written.
+        DamagedError: they differ from those written.
     """
+    found = numbers(connection)
+    rungs = [_read(folder, connection, number) for number in found]
+    if found != list(range(len(found))):
+        raise damaged(folder, f"it has the rungs {found}")
+    return [rung for rung in rungs if rung is not None]
+
+
+def _read(
+    folder: Path, connection: sqlite3.Connection, number: int
+) -> StoredRung | None:
+    """Returns a rung, or None if it has not been entered."""
+    if number not in numbers(connection):
+        return None
     found = connection.execute(
         "SELECT member, until, parent FROM rungs WHERE rung = ? ORDER BY position",
         (number,),
     ).fetchall()
-    if not found and number not in numbers(connection):
-        return None
-    members, until, parents = zip(*found, strict=True) if found else ((), (), ())
-    columns: hyperparameters.Columns = {}
-    for name, kind, value in connection.execute(
+    hparams = connection.execute(
         "SELECT h.name, h.type, h.value FROM hyperparameters AS h JOIN rungs AS r "
         "USING (rung, member) WHERE h.rung = ? ORDER BY h.rowid",
         (number,),
-    ):
-        columns.setdefault(name, []).append(hyperparameters.value(kind, value))
-    rung = rung_of(members, columns, until, None if set(parents) == {None} else parents)
-    digests.check(connection, "rung", number, rung)
+    )
+    columns: Columns = {}
+    try:
+        for name, kind, value in hparams:
+            columns.setdefault(name, []).append(_from_row(kind, value))
+        members, until, parents = zip(*found, strict=True)
+        sources = None if set(parents) == {None} else parents
+        rung = stored_rung(members, columns, until, sources)
+        check_digest(connection, "rung", number, rung)
+    except (DamagedError, ValueError, TypeError, OverflowError) as error:
+        raise damaged(folder, f"rung {number}: {error}") from error
     return rung
 
 
 def numbers(connection: sqlite3.Connection) -> list[int]:
-    """Returns which rungs have been entered."""
+    """Returns the numbers of the rungs that have been entered."""
     rows = connection.execute(
         "SELECT rung FROM rungs UNION SELECT number FROM digests WHERE what = 'rung' "
         "ORDER BY 1"
@@ -146,38 +189,88 @@ def numbers(connection: sqlite3.Connection) -> list[int]:
     return [number for (number,) in rows]
 
 
-def check_same(number: int, recorded: Rung, asked: Rung) -> None:
-    """Checks that a rung asked for again is the one that was recorded.
+def finish(connection: sqlite3.Connection, count: int) -> None:
+    """Writes that the search has ended after all recorded rungs.
 
     Raises:
-        RunMismatchError: it says what differs first.
+        RunMismatchError: more rungs are recorded.
+        ValueError: fewer rungs are recorded.
     """
-    difference = _difference(recorded, asked)
+    recorded = len(numbers(connection))
+    if count < recorded:
+        raise RunMismatchError(
+            f"the search ended after {count} rungs, earlier than the recorded one, "
+            f"which has {recorded}; expected the same search: use the search and the "
+            "arguments that began this run, or name another folder"
+        )
+    if count > recorded:
+        raise ValueError(
+            f"got the end after {count} rungs; expected {recorded}: enter each rung"
+        )
+    _unfinish(connection)
+    connection.execute("INSERT INTO finished (rungs) VALUES (?)", (count,))
+
+
+def _unfinish(connection: sqlite3.Connection) -> None:
+    """Takes back that the search has ended."""
+    connection.execute("DELETE FROM finished")
+
+
+def is_finished(folder: Path, connection: sqlite3.Connection) -> bool:
+    """Returns whether the search has ended.
+
+    Raises:
+        DamagedError: the row contradicts the rungs.
+    """
+    found = connection.execute("SELECT rungs FROM finished").fetchmany(2)
+    if found and found != [(len(numbers(connection)),)]:
+        raise damaged(
+            folder, f"it says that the search ended after {found!r:.80} rungs"
+        )
+    return bool(found)
+
+
+def _check_same(
+    number: int, recorded: StoredRung, asked: StoredRung, *, grows: bool = False
+) -> None:
+    """Checks that a rung equals the recorded one, or grows in members and epochs.
+
+    Raises:
+        RunMismatchError: it names the first difference.
+    """
+    difference = _difference(recorded, asked, grows=grows)
     if difference:
         raise RunMismatchError(
-            f"rung {number} of this run is another one: {difference}; expected the "
-            "same: name another folder, or go back to the code and data that began "
-            "this run"
+            f"rung {number} of this run differs: {difference}; expected the recorded "
+            "one: name another folder, or use the code and data that began this run"
         )
 
 
-def _difference(recorded: Rung, asked: Rung) -> str:
-    old, new = _table(recorded), _table(asked)
-    if len(recorded.members) != len(asked.members):
-        return f"got {len(asked.members)} members, recorded {len(recorded.members)}"
+def _difference(recorded: StoredRung, asked: StoredRung, *, grows: bool) -> str:
+    old, new = _columns(recorded), _columns(asked)
+    count, n = len(recorded.members), len(asked.members)
+    if n < count or (n > count and not grows):
+        return f"got {n} members, recorded {count}"
     if list(old) != list(new):
         return f"got {', '.join(new)!r:.80}, recorded {', '.join(old)!r:.80}"
     for place, member in enumerate(recorded.members.tolist()):
         for name in old:
             was, now = old[name][place], new[name][place]
-            if not hyperparameters.same(was, now):
+            same = _to_row(was) == _to_row(now)  # 1, 1.0 and True differ
+            if not same and not (grows and name == "until" and now > was):
                 return f"member {member}: got {name} {now!r:.80}, recorded {was!r:.80}"
     return ""
 
 
-def _table(rung: Rung) -> dict[str, list[Any]]:
-    """Returns all columns of a rung, those of hyperparameters in order of name."""
-    n = len(rung.members)
-    parents = [None] * n if rung.parents is None else rung.parents.tolist()
-    first = {"member": rung.members.tolist(), "until": rung.until.tolist()}
-    return first | {"parent": parents} | dict(sorted(rung.hparams.items()))
+def _columns(rung: StoredRung) -> Columns:
+    """Returns all columns of a rung, hyperparameters in the order of their names."""
+    return _own(rung) | dict(sorted(rung.hparams.items()))
+
+
+def _own(rung: StoredRung) -> Columns:
+    parents = rung.parents
+    return {
+        "member": rung.members.tolist(),
+        "until": rung.until.tolist(),
+        "parent": [None] * len(rung.members) if parents is None else parents.tolist(),
+    }

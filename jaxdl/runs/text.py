@@ -1,4 +1,4 @@
-"""JSON whose numbers are finite, and the same text for the same value."""
+"""JSON of finite numbers; equal values have equal text."""
 
 import json
 import math
@@ -10,7 +10,7 @@ def dumps(value: Any) -> str:
 
     Raises:
         ValueError: a number is NaN or infinite.
-        TypeError: a value that JSON does not have.
+        TypeError: JSON has no such value.
     """
     return json.dumps(value, allow_nan=False, sort_keys=True)
 
@@ -19,7 +19,7 @@ def loads(text: Any) -> Any:
     """Returns the value of a text.
 
     Raises:
-        ValueError: it is none, or a number in it is not finite.
+        ValueError: the text is not JSON, or a number in it is not finite.
     """
     if not isinstance(text, str):
         raise ValueError(f"got {text!r:.80}; expected a text of JSON")

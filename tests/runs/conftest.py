@@ -1,4 +1,4 @@
-"""Folders in memory, where a write costs nothing, a small disk to fill, and a run."""
+"""Folders in memory, where a write is quick; a small disk to fill; and a run."""
 
 import os
 import subprocess
@@ -35,6 +35,14 @@ def tmpfs(tmp_path):
         pytest.skip("this system does not let root mount a disk")
     yield folder
     subprocess.run(["umount", folder], check=True)
+
+
+@pytest.fixture
+def store(tmp_path):
+    """The open store of a run of one record, whose id is 1."""
+    begin(tmp_path)
+    with runs.open_run(tmp_path, SPECIFICATION) as store:
+        yield store
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What harms a run of two records, and what is left of it then."""
+"""Damage to a run of two records, and what is left of the run then."""
 
 import os
 import sqlite3
@@ -11,7 +11,7 @@ OTHER = record(members=(2,), seed=5)
 
 
 def change(folder, *statements):
-    """Does to the database what its own rules forbid."""
+    """Changes the database in ways that its own rules forbid."""
     connection = sqlite3.connect(folder / "run.sqlite", isolation_level=None)
     connection.execute("PRAGMA writable_schema = ON")
     for rule in (" STRICT", " NOT NULL"):
@@ -26,20 +26,22 @@ def change(folder, *statements):
 
 
 def left(folder):
-    """The records that the owner still has, and those that a reader before it had."""
+    """The records that the owner still has; a reader before it has the same ones."""
     with runs.read_run(folder) as reader:
-        with warnings.catch_warnings(record=True) as told:
+        with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            read = reader.records(0)
-            assert len(told) == 2 - len(read)
+            read = reader.load(0)
+            assert len(caught) == 2 - len(read)
     with runs.open_run(folder, SPECIFICATION) as store:
-        with warnings.catch_warnings(record=True) as told:
+        with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            found = store.records(0)
-            assert len(told) == 2 - len(found)
-            assert all("left out, so that its members" in str(w.message) for w in told)
+            found = store.load(0)
+            assert len(caught) == 2 - len(found)
+            assert all(
+                "left out and its members train" in str(w.message) for w in caught
+            )
         assert [r.id for r in read] == [r.id for r in found]
-        assert [r.id for r in store.records(0)] == [r.id for r in found]  # no warning
+        assert [r.id for r in store.load(0)] == [r.id for r in found]  # no warning
         assert set(os.listdir(folder / "checkpoints")) == store.files()
     return found
 

@@ -3,7 +3,7 @@
     python processes.py TASK FOLDER
 
 loads `jaxdl.runs` alone: no JAX, so that a process starts and forks quickly, and is
-seen to need nothing of the other floors.
+proof that it needs nothing of other floors.
 """
 
 import contextlib
@@ -30,7 +30,11 @@ import numpy as np
 
 from jaxdl import runs
 
-SPECIFICATION = {"space": {"learning_rate": "LogUniform(0.0001, 1.0)"}, "epochs": 4}
+SPECIFICATION = {
+    "space": {"learning_rate": "LogUniform(0.0001, 1.0)"},
+    "epochs": 4,
+    "metrics": ["dev_error"],
+}
 MEMBERS = [0, 1, 2]
 HPARAMS = {"learning_rate": [0.1, 0.2, 0.3]}
 CALLS = ("open", "write", "fsync", "replace", "unlink", "mkdir", "ftruncate")
@@ -42,9 +46,10 @@ def record(until=2, *, first=0, rung=0, members=(0, 1), seed=0):
     """A record whose numbers all follow from its arguments."""
     n, draws = len(members), np.random.default_rng([rung, seed])
     metrics = {"dev_error": draws.random((until - first, n), np.float32)}
+    ones = np.ones(n, np.int32)
     return runs.Record(
-        rung, np.array(members), first, until, {"steps": np.full(n, 10 * until)},
-        metrics,
+        rung, np.array(members), first, until, ones, until * ones, 10 * until * ones,
+        -ones, metrics,
         [draws.random((n, 3, 5)), draws.integers(0, 9, n), draws.random((n, 200))],
     )  # fmt: skip
 
@@ -61,24 +66,30 @@ def begin(folder):
         store.commit(record())
 
 
+def query(folder, text):
+    """What a tool reads that does not know this package."""
+    with contextlib.closing(sqlite3.connect(folder / "run.sqlite")) as connection:
+        return connection.execute(text).fetchall()
+
+
 def same(one, other):
-    """Whether two records say the same, ids and arrays that were dropped aside."""
+    """Whether two records are equal, but for ids and arrays that were dropped."""
     arrays = [one.arrays, other.arrays]
     if None in arrays:
         arrays = [None, None]
     else:
         arrays = [[x.tobytes() for x in leaves] for leaves in arrays]
     numbers = [
-        (r.rung, r.members.tolist(), r.first, r.until,
-         {k: (v.dtype, str(v.tolist())) for k, v in r.columns.items()},
-         {k: (v.dtype, v.tobytes()) for k, v in r.metrics.items()})
+        (r.rung, r.members.tolist(), r.first, r.until, r.status.tolist(),
+         r.stopped_at.tolist(), r.steps.tolist(), r.kept_epoch.tolist(),
+         {k: v.astype(np.float64).tobytes() for k, v in r.metrics.items()})
         for r in (one, other)
     ]  # fmt: skip
     return numbers[0] == numbers[1] and arrays[0] == arrays[1]
 
 
 def cycle(folder, acknowledge):
-    """Everything that writes, once: four steps, each acknowledged."""
+    """Everything that writes, once: five steps, each acknowledged."""
     with runs.open_run(folder, SPECIFICATION) as store:
         acknowledge()
         store.commit(record(4))
@@ -87,20 +98,25 @@ def cycle(folder, acknowledge):
         acknowledge()
         store.drop([1])
         acknowledge()
+        store.finish(2)
+        acknowledge()
 
 
 def state(folder):
-    """How many steps of `cycle` a run has made; the run is whole and goes on."""
+    """How many steps of `cycle` a run has made; the run is whole and can be resumed."""
     with runs.open_run(folder, SPECIFICATION) as store:
-        found, rungs = store.records(0), len(store.rungs())
+        found, rungs, finished = store.load(0), len(store.rungs()), store.finished
         kept = [one.arrays is not None for one in found]
-        steps = [([True], 1), ([True, True], 1), ([True, True], 2), ([False, True], 2)]
-        made = steps.index((kept, rungs)) + 1
+        steps = [
+            ([True], 1, False), ([True, True], 1, False), ([True, True], 2, False),
+            ([False, True], 2, False), ([False, True], 2, True),
+        ]  # fmt: skip
+        made = steps.index((kept, rungs, finished)) + 1
         assert all(map(same, found, (record(), record(4))))
         assert set(os.listdir(folder / "checkpoints")) == store.files()
         store.commit(record(members=(2,)))
-        assert same(store.records(0)[-1], record(members=(2,)))
-    assert not runs.examine(folder).problems
+        assert same(store.load(0)[-1], record(members=(2,)))
+    assert not runs.doctor(folder).problems
     return made
 
 
@@ -121,7 +137,7 @@ class Fault:
         return result
 
     def install(self, patch):
-        """Comes between the store and what it calls; `patch` is like `setattr`."""
+        """Wraps what the store calls; `patch` is like `setattr`."""
         for name in CALLS:
             patch(os, name, functools.partial(self, getattr(os, name)))
         fault, connect = self, sqlite3.connect
@@ -175,20 +191,20 @@ def killed_everywhere(folder, task):
 
 
 def kill_cycle(folder):
-    """A step of `cycle` that was acknowledged is there; the next one may be."""
+    """An acknowledged step of `cycle` is there; the next one may be."""
     begin(folder)
     for copy, steps in killed_everywhere(folder, cycle):
-        assert state(copy) in {max(steps, 1), min(steps + 1, 4)}, copy
+        assert state(copy) in {max(steps, 1), min(steps + 1, 5)}, copy
 
 
 def kill_begin(folder):
-    """A run that was being made is made anew, or goes on."""
+    """A run whose making was interrupted is made again, or resumed."""
     for copy, _ in killed_everywhere(folder, lambda folder, _: begin(folder)):
         with runs.open_run(copy, SPECIFICATION) as store:
-            assert [same(r, record()) for r in store.records(0)] in ([], [True])
+            assert [same(r, record()) for r in store.load(0)] in ([], [True])
             store.enter(0, MEMBERS, HPARAMS, 4)
             store.commit(record(members=(2,)))
-        assert not runs.examine(copy).problems
+        assert not runs.doctor(copy).problems
 
 
 def own(folder):
@@ -199,15 +215,15 @@ def own(folder):
 
 
 def leave_child(folder):
-    """Ends without closing a run, and leaves a child that lives on."""
+    """Ends without closing a run, and leaves a child that is still alive."""
     runs.open_run(folder, SPECIFICATION)
     forked(lambda: (print(os.getpid(), flush=True), time.sleep(60)))
     os._exit(0)
 
 
 def look(folder):
-    """Examines a run, and tries to go on with it."""
-    runs.examine(folder)
+    """Examines a run, and tries to resume it."""
+    runs.doctor(folder)
     with contextlib.suppress(OSError):
         runs.open_run(folder, SPECIFICATION).close()
 
@@ -228,12 +244,12 @@ def poll(folder):
 
 
 def follow(folder):
-    """Reads until the last rung; at any time all records that were there are whole."""
+    """Reads until the last rung; all records that were there stay whole."""
     rungs, count, expected = 0, 0, [record(), *map(follow_up, FOLLOWING)]
     while rungs < 20:
         with runs.read_run(folder) as store:
             for _ in range(3):
-                found = store.records(0)
+                found = store.load(0)
                 assert all(map(same, found, expected))
                 assert len(found) >= count and len(store.rungs()) >= rungs
                 count, rungs = len(found), len(store.rungs())

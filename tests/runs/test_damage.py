@@ -44,8 +44,8 @@ def test_damaged_files_are_left_out_and_their_members_trained_again(folder, harm
     with runs.open_run(folder, SPECIFICATION) as store:
         for again in (record(), OTHER)[: 2 - len(kept)]:
             store.commit(again)
-        assert len(store.records(0)) == 2
-    assert not runs.examine(folder).problems
+        assert len(store.load(0)) == 2
+    assert not runs.doctor(folder).problems
 
 
 def test_two_records_of_the_same_shapes_are_told_apart(folder):
@@ -55,7 +55,7 @@ def test_two_records_of_the_same_shapes_are_told_apart(folder):
     (folder / "checkpoints" / "4.bin").rename(folder / "checkpoints" / "3.bin")
     with runs.open_run(folder, SPECIFICATION) as store:
         with pytest.warns(UserWarning, match="record [34] .* left out"):
-            assert [r.id for r in store.records(0)] == [1, 2]
+            assert [r.id for r in store.load(0)] == [1, 2]
 
 
 def test_a_link_is_set_aside_and_what_it_points_to_stays(folder):
@@ -74,7 +74,7 @@ def test_nothing_is_set_aside_outside_the_folder(folder, tmp_path):
     flip(folder / "checkpoints" / "1.bin", 0)
     with runs.open_run(folder, SPECIFICATION) as store:
         with pytest.raises(runs.DamagedError, match="in the place of damaged"):
-            store.records(0)
+            store.load(0)
     assert not list((tmp_path / "elsewhere").iterdir())
     assert (folder / "checkpoints" / "1.bin").exists()
 
@@ -99,16 +99,16 @@ def test_a_file_that_cannot_be_read_now_is_not_damaged(folder, monkeypatch):
         with monkeypatch.context() as patch:
             patch.setattr(os, "open", refused)
             with pytest.raises(OSError, match="cannot use the run's folder"):
-                store.records(0)
-        assert len(store.records(0)) == 2
+                store.load(0)
+        assert len(store.load(0)) == 2
 
 
-def test_the_writer_goes_on_after_damage(tmp_path):
+def test_the_writer_works_after_damage(tmp_path):
     begin(tmp_path / "run")
     flip(tmp_path / "run" / "checkpoints" / "1.bin", 99)
     with runs.open_run(tmp_path / "run", SPECIFICATION) as store:
         with pytest.warns(UserWarning, match="left out"):
-            assert store.records(0) == []
+            assert store.load(0) == []
         store.enter(0, MEMBERS, HPARAMS, 4)
         store.commit(record())
     assert state(tmp_path / "run") == 1

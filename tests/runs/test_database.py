@@ -1,4 +1,4 @@
-"""A database that is not as it was written is refused; nothing of it is believed."""
+"""A database that differs from what was written is refused."""
 
 import os
 import random
@@ -11,6 +11,7 @@ from contextlib import suppress
 import pytest
 
 from jaxdl import runs
+from jaxdl.runs import files, records
 from tests.runs.harm import OTHER, change, flip, left
 from tests.runs.processes import HPARAMS, MEMBERS, SPECIFICATION, record, same
 
@@ -29,13 +30,10 @@ HOSTILE = [
     ("UPDATE records SET until = ? WHERE id = 1", 2**62),
     ("UPDATE records SET until = ? WHERE id = 1", "two"),
     ("UPDATE records SET first = ? WHERE id = 1", -(2**62)),
-    ("UPDATE records SET dtypes = ? WHERE id = 1", '{"columns": [], "metrics": []}'),
-    ("UPDATE records SET dtypes = ? WHERE id = 1", '{"columns": [["x", "O"]]}'),
-    ("UPDATE records SET dtypes = ? WHERE id = 1",
-     '{"columns": [["a\\" FROM records; --", "int64"]], "metrics": []}'),
-    ("UPDATE records SET dtypes = ? WHERE id = 1", "[]"),
-    ("UPDATE records SET dtypes = ? WHERE id = 1",
-     '{"columns": [["missing", "int64"]], "metrics": []}'),
+    ("UPDATE records SET kept = ? WHERE id = 1", "weights"),
+    ("UPDATE records SET kept = ? WHERE id = 1", ""),
+    ("UPDATE records SET kept = ? WHERE id = 1", None),
+    ("UPDATE records SET kept = ? WHERE id = 1", 1),
     ("UPDATE records SET sha256 = ? WHERE id = 1", None),
     ("UPDATE status SET steps = ? WHERE record = 1", "many"),
     ("UPDATE status SET steps = ? WHERE record = 1", 21),
@@ -66,19 +64,26 @@ def test_hostile_values_in_the_database_are_refused_without_taking_memory(
     [("arrays", INDEX % [2**60]), ("arrays", INDEX % [-5]), ("arrays", "[" * 10**5),
      ("arrays", "7"), ("arrays", "NaN"), ("arrays", "null"), ("arrays", b"x"),
      ("until", 2**62), ("until", "two"), ("first", None), ("first", 1),
-     ("dtypes", '{"columns": [["steps", "O"]], "metrics": []}'),
-     ("dtypes", '{"columns": [[["steps"], "int64"]], "metrics": []}'),
-     ("dtypes", '{"columns": [["steps", "int64"]], "metrics": [[1, "int64"]]}')],
+     ("status", [[0, 1, 2, 20, -1]]), ("status", []), ("status", [[0, 1], [1, 1]]),
+     ("status", [[0, 1, 2, 20, 2**31], [1, 1, 2, 20, -1]]),
+     ("metrics", [[0.5]] * 3), ("metrics", [[0.5, 0.5]] * 4), ("metrics", [[]] * 4)],
     ids=str,
 )  # fmt: skip
 def test_hostile_values_whose_digest_fits_are_refused_as_well(folder, field, value):
     with runs.read_run(folder) as store:
-        head = store._heads(0)[0]
-        stored = runs.records.read(store._connection, head)
-    digest = runs.record.digest(stored._replace(**{field: value}))
-    statement = f"UPDATE records SET {field} = ?, sha256 = ? WHERE id = 1"
-    change(folder, (statement, value, digest))
-    assert [r.id for r in left(folder)] == [2]
+        (row, *_), names = store._rows(0), store.metrics
+        stored = records.read(store._connection, row, names)
+    records.from_rows(stored, names, records.digest(stored))
+    hostile = stored._replace(**{field: value})
+    with pytest.raises(runs.DamagedError):
+        files.read_arrays(
+            folder / "checkpoints" / "1.bin",
+            records.from_rows(hostile, names, records.digest(hostile))[1],
+        )
+    if field in records.RecordRow._fields:
+        statement = f"UPDATE records SET {field} = ?, sha256 = ? WHERE id = 1"
+        change(folder, (statement, value, records.digest(hostile)))
+        assert [r.id for r in left(folder)] == [2]
 
 
 @pytest.mark.parametrize(
@@ -110,14 +115,14 @@ def test_rungs_that_are_not_those_written_are_refused(folder, statement):
     with runs.read_run(folder) as store:
         with pytest.raises(runs.DamagedError, match="database .* is damaged"):
             store.rungs()
-    assert runs.examine(folder).problems
+    assert runs.doctor(folder).problems
     with runs.open_run(folder, SPECIFICATION) as store:
         with pytest.raises(runs.DamagedError, match="database .* is damaged"):
             store.enter(0, MEMBERS, HPARAMS, 4)
 
 
 @pytest.mark.parametrize("last", [2**63 - 1, -1, "many", None, 0.5])
-def test_a_last_id_that_is_none_is_damage(folder, last):
+def test_a_last_id_that_no_run_gives_is_damage(folder, last):
     change(folder, ("UPDATE sqlite_sequence SET seq = ?", last))
     with pytest.raises(runs.DamagedError, match="the last id"):
         runs.open_run(folder, SPECIFICATION)
@@ -130,13 +135,13 @@ def test_an_id_that_is_forgotten_is_not_used_again(folder, statement):
     with runs.open_run(folder, SPECIFICATION) as store:
         more = record(4, first=2, members=(2,))
         assert store.commit(more) == 3
-        assert all(map(same, store.records(0), (record(), OTHER, more)))
+        assert all(map(same, store.load(0), (record(), OTHER, more)))
 
 
 @pytest.mark.parametrize("where", ["1", "part = 'epochs'"])
 def test_a_part_of_the_specification_that_is_lost_is_damage(folder, where):
     change(folder, (f"DELETE FROM specification WHERE {where}",))
-    (problem,) = runs.examine(folder).problems
+    (problem,) = runs.doctor(folder).problems
     assert "damaged (the specification: got other rows" in problem
 
 
@@ -149,7 +154,7 @@ def test_a_part_of_the_specification_that_is_lost_is_damage(folder, where):
 )  # fmt: skip
 def test_a_database_that_does_more_than_hold_tables_is_refused(folder, statement):
     change(folder, ("PRAGMA writable_schema = ON",), (statement,))
-    with pytest.raises(runs.DamagedError, match="is none of its own"):
+    with pytest.raises(runs.DamagedError, match="is not part of a run"):
         runs.open_run(folder, SPECIFICATION)
 
 
@@ -172,13 +177,30 @@ def test_a_database_that_computes_is_refused_before_it_does(folder, old, new):
     start = time.monotonic()
     with suppress(runs.DamagedError):
         runs.open_run(folder, SPECIFICATION).close()
-    found = runs.examine(folder)
+    found = runs.doctor(folder)
     assert time.monotonic() - start < 1
     assert bool(found.problems) == (old != "FOREIGN KEY (rung, member)")
 
 
+def test_a_table_of_other_metrics_than_the_specification_lists_is_refused(folder):
+    change(folder, ("ALTER TABLE metrics RENAME dev_error TO dev_loss",))
+    with pytest.raises(runs.DamagedError, match="table of metrics has other columns"):
+        runs.open_run(folder, SPECIFICATION)
+
+
+@pytest.mark.parametrize("rows", [[3], [0], [-1], [1, 1], ["one"], [None], [0.5]])
+def test_an_end_of_the_search_that_contradicts_the_rungs_is_damage(folder, rows):
+    with runs.open_run(folder, SPECIFICATION) as store:
+        store.finish(1)
+    change(folder, ("DELETE FROM finished",),
+           *(("INSERT INTO finished VALUES (?)", row) for row in rows))  # fmt: skip
+    with pytest.raises(runs.DamagedError, match="the search ended after"):
+        runs.is_finished(folder)
+    assert any("the search ended after" in p for p in runs.doctor(folder).problems)
+
+
 @pytest.mark.parametrize("content", [b"", b"x", b"no database" * 1000, bytes(8192)])
-def test_a_file_that_is_no_database_is_refused_with_advice(folder, content):
+def test_a_file_that_is_not_a_database_is_refused_with_advice(folder, content):
     (folder / "run.sqlite").write_bytes(content)
     for opened in (runs.read_run, lambda path: runs.open_run(path, SPECIFICATION)):
         with pytest.raises((runs.DamagedError, runs.RunMismatchError), match="folder"):
@@ -210,6 +232,8 @@ def test_a_count_of_free_pages_that_is_wrong_is_seen_at_opening(folder):
 
 
 def test_flipped_bits_in_the_database_are_never_believed(folder):
+    with runs.open_run(folder, SPECIFICATION) as store:
+        store.finish(1)
     whole, draws, refused = (folder / "run.sqlite").read_bytes(), random.Random(0), 0
     for _ in range(150):
         (folder / "run.sqlite").write_bytes(whole)
@@ -222,13 +246,13 @@ def test_flipped_bits_in_the_database_are_never_believed(folder):
             warnings.simplefilter("ignore")
             try:
                 with runs.read_run(folder) as store:
-                    found, rungs = store.records(0), store.rungs()
-                    specification = store.specification
+                    found, rungs = store.load(0), store.rungs()
+                    specification, finished = store.specification, store.finished
             except (OSError, ValueError):
                 refused += 1
                 continue
         assert all(same(r, {1: record(), 2: OTHER}[r.id]) for r in found)
-        assert specification == SPECIFICATION
+        assert specification == SPECIFICATION and finished
         for rung in rungs:
             assert rung.hparams == HPARAMS and rung.members.tolist() == MEMBERS
             assert rung.until.tolist() == [4, 4, 4] and rung.parents is None

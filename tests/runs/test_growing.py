@@ -1,4 +1,4 @@
-"""A run that is asked for more members or epochs than it had."""
+"""A run that is asked for more members or epochs than it has."""
 
 import errno
 import itertools
@@ -31,8 +31,11 @@ def run(tmp_path):
 
 def sizes(store):
     (rung,) = store.rungs()
-    said = store.specification
-    return (len(rung.members), *rung.until.tolist()), (said["members"], said["epochs"])
+    parts = store.specification
+    return (len(rung.members), *rung.until.tolist()), (
+        parts["members"],
+        parts["epochs"],
+    )
 
 
 OLD, NEW = ((2, 4, 4), (2, 4)), ((3, 6, 6, 6), (3, 6))
@@ -46,18 +49,19 @@ def test_a_run_grows_with_its_first_rung(run):
     with runs.read_run(run) as store:
         assert sizes(store) == NEW
     runs.open_run(run, MORE).close()
-    assert not runs.examine(run).problems
+    assert not runs.doctor(run).problems
 
 
 def test_a_finished_run_that_grows_is_not_finished(run):
-    (run / "run.json").touch()
+    with runs.open_run(run, FEW) as store:
+        store.finish(1)
     with runs.open_run(run, MORE, grows=GROWS) as store:
-        assert runs.is_finished(run)
+        assert store.finished and runs.is_finished(run)
         enter(store, 3, 6)
-        assert not runs.is_finished(run)
+        assert not store.finished and not runs.is_finished(run)
 
 
-def test_a_run_that_did_not_come_to_grow_is_what_it_was(run):
+def test_a_run_that_did_not_come_to_grow_is_unchanged(run):
     runs.open_run(run, MORE, grows=GROWS).close()
     with runs.open_run(run, FEW) as store:
         assert sizes(store) == OLD
@@ -74,14 +78,14 @@ def test_a_run_that_was_cut_short_before_its_first_rung_grows(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"),
+    ("asked", "expected"),
     [(FEW | {"members": 1}, "members: got 1, recorded 2"),
      (MORE | {"lr": "y"}, 'lr: got "y", recorded "x"'),
      (MORE | {"members": "many"}, 'members: got "many", recorded 2'),
      (MORE | {"more": 1}, "more: got 1, recorded nothing")],
 )  # fmt: skip
-def test_a_run_that_is_no_more_than_it_was_is_refused(run, asked, said):
-    with pytest.raises(runs.RunMismatchError, match=said) as caught:
+def test_a_run_that_is_no_more_than_it_was_is_refused(run, asked, expected):
+    with pytest.raises(runs.RunMismatchError, match=expected) as caught:
         runs.open_run(run, asked, grows=GROWS)
     assert "extend it" not in str(caught.value)
 

@@ -25,7 +25,7 @@ def other(tmp_path):
         process.kill()
 
 
-def test_a_second_owner_is_refused_and_told_of_the_first(tmp_path, other):
+def test_a_second_owner_is_refused_and_the_first_is_named(tmp_path, other):
     with pytest.raises(runs.RunOwnedError, match=f"written by process {other.pid} on"):
         runs.open_run(tmp_path, SPECIFICATION)
     assert lock.is_owned(tmp_path)
@@ -71,7 +71,7 @@ def test_an_opening_that_fails_leaves_the_lock_free(tmp_path):
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"[" * 100_000, b'{"pid": "1"}', b"\xff" * 9, b"3"]
 )
-def test_an_owner_that_does_not_say_who_it_is_is_an_owner(tmp_path, content):
+def test_an_owner_that_does_not_name_itself_is_an_owner(tmp_path, content):
     with runs.open_run(tmp_path, SPECIFICATION):
         (tmp_path / "owner").write_bytes(content)
         with pytest.raises(runs.RunOwnedError, match="does not say which"):
@@ -86,7 +86,7 @@ def test_a_link_in_the_place_of_the_lock_is_not_followed(tmp_path):
     assert (tmp_path / "precious").read_text() == "mine"
 
 
-def test_who_looks_whether_there_is_an_owner_does_not_keep_one_out(tmp_path):
+def test_a_look_for_an_owner_does_not_keep_one_out(tmp_path):
     file = lock.acquire(tmp_path)
     lock.release(file)
     assert not lock.is_owned(tmp_path)

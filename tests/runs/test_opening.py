@@ -1,4 +1,4 @@
-"""How a run's folder is begun and gone on with."""
+"""A run's folder is claimed, begun, resumed and read."""
 
 import errno
 import os
@@ -7,11 +7,14 @@ import sqlite3
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from jaxdl import runs
-from jaxdl.runs import digests, text
+from jaxdl.runs import database, text
 from tests.runs import processes
 from tests.runs.processes import SPECIFICATION, begin, record, same
 
@@ -19,6 +22,36 @@ NESTED = {
     "space": {"lr": ["LogUniform", 1e-4, 0.1 + 0.2], "layers": None},
     "epochs": 20, "exact": [1, 1.0, True, 5e-324, 2**70, -0.0], "key": "é\n\"'", "": {},
 }  # fmt: skip
+
+
+def test_a_folder_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(OSError, match="cannot write the output folder"):
+        runs.claim(tmp_path / "file")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_folder_is_claimed_by_many_at_once(tmp_path):
+    def work():
+        for _ in range(300):
+            runs.claim(tmp_path / "run")
+
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(work) for _ in range(4)]:
+            done.result()
+    assert not list((tmp_path / "run").iterdir())
+
+
+def test_a_disk_without_space_is_refused_within_a_second(tmpfs):
+    (tmpfs / "filler").write_bytes(bytes(shutil.disk_usage(tmpfs).free - 4096))
+    start = time.monotonic()
+    with pytest.raises(OSError, match="bytes are free; expected 1048576 at least"):
+        runs.claim(tmpfs / "run")
+    assert time.monotonic() - start < 1
+
+
+def test_a_folder_is_made_for_its_owner_alone(tmp_path):
+    assert runs.claim(tmp_path / "run").stat().st_mode & 0o777 == 0o700
 
 
 def contents(folder):
@@ -36,7 +69,7 @@ def test_a_specification_is_remembered_exactly(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "expected"),
     [
         ({"epochs": 30}, "epochs: got 30, recorded 20"),
         ({"epochs": 20.0}, "epochs: got 20.0, recorded 20"),
@@ -45,11 +78,11 @@ def test_a_specification_is_remembered_exactly(tmp_path):
         ({"exact": [1, 1.0, 1, 5e-324, 2**70, -0.0]}, r"exact: got \[1, 1.0, 1,"),
     ],
 )
-def test_another_specification_is_refused_naming_each_part(tmp_path, change, said):
+def test_another_specification_is_refused_naming_each_part(tmp_path, change, expected):
     runs.open_run(tmp_path, NESTED).close()
     (tmp_path / "checkpoints" / "7.bin").write_bytes(b"no row")
     before = contents(tmp_path)
-    with pytest.raises(runs.RunMismatchError, match=said):
+    with pytest.raises(runs.RunMismatchError, match=expected):
         runs.open_run(tmp_path, NESTED | change)
     assert contents(tmp_path) == before
 
@@ -75,7 +108,7 @@ def test_a_specification_that_is_not_finite_is_refused(tmp_path, value):
 
 
 @pytest.mark.parametrize("value", [{1, 2}, object(), b"", 1j])
-def test_a_specification_that_is_no_json_is_refused(tmp_path, value):
+def test_a_specification_that_is_not_json_is_refused(tmp_path, value):
     with pytest.raises(TypeError, match="not JSON serializable"):
         runs.open_run(tmp_path / "run", {"part": value})
     assert not (tmp_path / "run").exists()
@@ -93,7 +126,7 @@ def test_a_specification_that_became_another_or_no_json_is_damage(
     with sqlite3.connect(tmp_path / "run.sqlite") as connection:
         connection.execute("UPDATE specification SET value = ?", (value,))
         if signed:
-            digests.put(connection, "specification", 0, {"part": value})
+            database.put_digest(connection, "specification", 0, {"part": value})
     connection.close()
     for opened in (lambda: runs.open_run(tmp_path, {"part": 1}),
                    lambda: runs.read_run(tmp_path)):  # fmt: skip
@@ -101,7 +134,7 @@ def test_a_specification_that_became_another_or_no_json_is_damage(
             opened()
 
 
-def test_what_an_interrupted_owner_left_is_removed_and_nothing_else(tmp_path):
+def test_only_what_an_interrupted_owner_left_is_deleted(tmp_path):
     begin(tmp_path)
     (tmp_path / "checkpoints" / "2.bin").write_bytes(b"no row")
     (tmp_path / "checkpoints" / "3.bin.part").write_bytes(b"half")
@@ -109,7 +142,7 @@ def test_what_an_interrupted_owner_left_is_removed_and_nothing_else(tmp_path):
     (tmp_path / "mine").mkdir()
     with runs.open_run(tmp_path, SPECIFICATION) as store:
         assert sorted(os.listdir(tmp_path / "checkpoints")) == ["1.bin", "notes.txt"]
-        assert same(store.records(0)[0], record())
+        assert same(store.load(0)[0], record())
     assert (tmp_path / "mine").is_dir()
 
 
@@ -150,13 +183,92 @@ def test_a_folder_without_run_is_not_read(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_run_of_another_format_is_refused(tmp_path):
-    begin(tmp_path)
+FORMATS = Path(__file__).parent / "formats"
+
+
+def snapshot(folder):
+    """Names, contents and times of change of all files in a folder."""
+    files = [p for p in folder.rglob("*") if p.is_file()]
+    return {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in files}
+
+
+@pytest.mark.parametrize("number", [1, 2, 4])
+def test_a_run_of_another_format_is_refused_and_left_as_it_is(tmp_path, number):
+    shutil.copytree(FORMATS / "2", tmp_path, dirs_exist_ok=True)
     connection = sqlite3.connect(tmp_path / "run.sqlite")
-    connection.execute("PRAGMA user_version = 1")
+    connection.execute(f"PRAGMA user_version = {number}")
     connection.close()
-    with pytest.raises(runs.RunMismatchError, match="has format 1; expected 2"):
-        runs.read_run(tmp_path)
+    before = snapshot(tmp_path)
+    expected = rf"has format {number}; expected format 3: use the version of jaxdl that"
+    for opened in (
+        lambda: runs.read_run(tmp_path),
+        lambda: runs.open_run(tmp_path, SPECIFICATION),
+        lambda: runs.is_finished(tmp_path),
+    ):
+        with pytest.raises(runs.RunMismatchError, match=expected):
+            opened()
+    (problem,) = runs.doctor(tmp_path).problems
+    assert f"has format {number}" in problem
+    assert snapshot(tmp_path) == before
+
+
+def test_the_folder_of_format_2_is_refused_and_left_as_it_is(tmp_path):
+    shutil.copytree(FORMATS / "2", tmp_path, dirs_exist_ok=True)
+    for opened in (runs.read_run, lambda path: runs.open_run(path, SPECIFICATION)):
+        with pytest.raises(runs.RunMismatchError, match="has format 2; expected"):
+            opened(tmp_path)
+    assert sorted(p.name for p in tmp_path.rglob("*")) == [
+        "1.bin", "checkpoints", "run.sqlite",
+    ]  # fmt: skip
+    for name in ("run.sqlite", "checkpoints/1.bin"):
+        assert (tmp_path / name).read_bytes() == (FORMATS / "2" / name).read_bytes()
+
+
+def test_the_folder_of_format_3_is_read(tmp_path):
+    shutil.copytree(FORMATS / "3", tmp_path, dirs_exist_ok=True)
+    with runs.read_run(tmp_path) as store:
+        assert store.specification == {
+            "epochs": 1,
+            "members": 2,
+            "metrics": ["train_error", "dev_error"],
+            "space": {"learning_rate": "LogUniform(low=0.001, high=0.1)"},
+        }
+        assert store.metrics == ["train_error", "dev_error"] and store.finished
+        (rung,), (done,) = store.rungs(), store.load(0)
+    assert rung.members.tolist() == [0, 1] and rung.until.tolist() == [1, 1]
+    assert rung.hparams == {"learning_rate": [0.01, 0.02]} and rung.parents is None
+    assert (done.id, done.rung, done.first, done.until) == (1, 0, 0, 1)
+    assert done.members.tolist() == [0, 1] and done.status.tolist() == [1, 4]
+    assert done.stopped_at.tolist() == [1, 0] and done.steps.tolist() == [3, 2]
+    assert done.kept_epoch.tolist() == [1, 0]
+    np.testing.assert_array_equal(done.metrics["train_error"], [[0.5, np.nan]])
+    np.testing.assert_array_equal(done.metrics["dev_error"], [[0.75, np.inf]])
+    assert done.status.dtype == np.int32
+    assert done.metrics["dev_error"].dtype == np.float64
+    one, other = done.arrays
+    np.testing.assert_array_equal(one, np.float32([[1, 2], [3, 4]]), strict=True)
+    np.testing.assert_array_equal(other, np.uint8([5, 6]), strict=True)
+    assert not runs.doctor(tmp_path).problems
+
+
+def test_a_folder_without_a_run_is_not_finished(tmp_path):
+    assert not runs.is_finished(tmp_path) and not runs.is_finished(tmp_path / "nowhere")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "dev_error", 3, None, {"dev_error": 1}, [1], [None], [["dev_error"]], [""],
+        ["A"], ["1a"], ["a b"], ['a"'], ["a;--"], ["é"], ["a\n"], ["x" * 65],
+        ["rung"], ["member"], ["epoch"], ["dev_error", "dev_error"],
+    ],
+    ids=str,
+)  # fmt: skip
+def test_metrics_whose_names_cannot_be_columns_are_refused(tmp_path, names):
+    with pytest.raises(ValueError, match="got (the )?metric.* expected"):
+        runs.open_run(tmp_path / "run", {"metrics": names})
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("kind", ["file", "under a file", "read-only"])
@@ -188,8 +300,8 @@ def test_a_run_on_a_disk_that_cannot_be_written_is_read(tmpfs):
     begin(tmpfs)
     subprocess.run(["mount", "-o", "remount,ro", tmpfs], check=True)
     with runs.read_run(tmpfs) as store:
-        assert same(store.records(0)[0], record())
-    assert not runs.examine(tmpfs).problems
+        assert same(store.load(0)[0], record())
+    assert not runs.doctor(tmpfs).problems
     start = time.monotonic()
     with pytest.raises(OSError, match="cannot write the output folder"):
         runs.open_run(tmpfs, SPECIFICATION)

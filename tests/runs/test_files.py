@@ -1,4 +1,4 @@
-"""Arrays in files: each is read as it was written, or refused."""
+"""Files are whole or not there; arrays are read as they were written, or refused."""
 
 import hashlib
 import os
@@ -7,7 +7,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from jaxdl.runs import DamagedError, arrays
+from jaxdl.runs import DamagedError, files
 
 DRAWS = np.random.default_rng(0)
 SHAPES = [(), (0,), (1,), (3, 0, 2), (2, 3, 5), (1, 1, 7)]
@@ -15,13 +15,13 @@ SHAPES = [(), (0,), (1,), (3, 0, 2), (2, 3, 5), (1, 1, 7)]
 
 def written(tmp_path, *leaves):
     path = tmp_path / "1.bin"
-    return path, arrays.write(path, leaves)
+    return path, files.write_arrays(path, leaves)
 
 
-@pytest.mark.parametrize("dtype", [*arrays.NAMES, ml_dtypes.bfloat16])
+@pytest.mark.parametrize("dtype", [*files.NAMES, ml_dtypes.bfloat16])
 def test_every_dtype_and_shape_is_read_as_it_was_written(tmp_path, dtype):
     leaves = [(100 * DRAWS.normal(size=shape)).astype(dtype) for shape in SHAPES]
-    found = arrays.read(*written(tmp_path, *leaves))
+    found = files.read_arrays(*written(tmp_path, *leaves))
     for one, other in zip(leaves, found, strict=True):
         assert (one.dtype, one.shape) == (other.dtype, other.shape)
         assert one.tobytes() == other.tobytes()
@@ -29,14 +29,14 @@ def test_every_dtype_and_shape_is_read_as_it_was_written(tmp_path, dtype):
 
 def test_infinities_nans_and_their_bits_are_kept(tmp_path):
     bits = np.array([0x7FC00001, 0xFFC00000, 0x7F800000, 0x80000000], np.uint32)
-    (found,) = arrays.read(*written(tmp_path, bits.view(np.float32)))
+    (found,) = files.read_arrays(*written(tmp_path, bits.view(np.float32)))
     np.testing.assert_array_equal(found.view(np.uint32), bits)
 
 
 def test_order_and_byte_order_in_memory_do_not_matter(tmp_path):
     plain = np.arange(24, dtype=np.int32).reshape(2, 3, 4)
     leaves = [np.asfortranarray(plain), plain.astype(">i4"), plain[:, ::2], plain.T]
-    found = arrays.read(*written(tmp_path, *leaves))
+    found = files.read_arrays(*written(tmp_path, *leaves))
     for one, other in zip(leaves, found, strict=True):
         np.testing.assert_array_equal(one, other)
         assert other.dtype == np.int32
@@ -53,9 +53,9 @@ def test_the_file_is_little_endian_bytes_in_c_order(tmp_path):
     "leaf", [np.array(["a"]), np.array([None]), np.array([1j]), np.array(1, "M8[s]"),
              np.zeros(2, "i4,f4"), np.longdouble(1)]
 )  # fmt: skip
-def test_what_is_no_number_is_refused_before_a_file_is_made(tmp_path, leaf):
+def test_what_is_not_a_number_is_refused_before_a_file_is_made(tmp_path, leaf):
     with pytest.raises(TypeError, match="expected one of bool"):
-        arrays.write(tmp_path / "1.bin", [np.ones(2), leaf])
+        files.write_arrays(tmp_path / "1.bin", [np.ones(2), leaf])
     assert not list(tmp_path.iterdir())
 
 
@@ -67,9 +67,9 @@ def test_each_flipped_bit_is_seen(tmp_path):
         flipped[place // 8] ^= 1 << place % 8
         path.write_bytes(flipped)
         with pytest.raises(DamagedError, match="expected the one that was written"):
-            arrays.read(path, index)
+            files.read_arrays(path, index)
     path.write_bytes(whole)
-    arrays.read(path, index)
+    files.read_arrays(path, index)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_another_size_is_seen(tmp_path, change):
     path, index = written(tmp_path, np.arange(5.0))
     path.write_bytes(change(path.read_bytes()))
     with pytest.raises(DamagedError, match=f"got {path.stat().st_size} bytes"):
-        arrays.read(path, index)
+        files.read_arrays(path, index)
 
 
 def put_link(path):
@@ -98,7 +98,7 @@ def test_only_a_plain_file_is_read(tmp_path, replace):
     path, index = written(tmp_path, np.arange(5.0))
     replace(path)
     with pytest.raises(DamagedError, match="expected a (plain file|file of arrays)"):
-        arrays.read(path, index)
+        files.read_arrays(path, index)
 
 
 def test_a_link_that_comes_after_the_look_is_not_followed(tmp_path, monkeypatch):
@@ -112,7 +112,7 @@ def test_a_link_that_comes_after_the_look_is_not_followed(tmp_path, monkeypatch)
 
     monkeypatch.setattr(type(path), "lstat", swap)
     with pytest.raises(DamagedError, match="got a link"):
-        arrays.read(path, index)
+        files.read_arrays(path, index)
 
 
 GOOD = {"dtype": "float32", "shape": [2, 3], "sha256": "0" * 64}
@@ -133,34 +133,74 @@ GOOD = {"dtype": "float32", "shape": [2, 3], "sha256": "0" * 64}
 def test_an_index_that_does_not_fit_is_refused_without_taking_memory(tmp_path, entry):
     path, index = written(tmp_path, np.ones((2, 3), np.float32))
     with pytest.raises(DamagedError):
-        arrays.read(path, [index[0] | entry])
-    arrays.read(path, index)
+        files.read_arrays(path, [index[0] | entry])
+    files.read_arrays(path, index)
 
 
 @pytest.mark.parametrize(
     "index", [None, 3, "text", {}, [None], [[]], [{}], [], [GOOD] * 2]
 )
-def test_what_is_no_index_is_refused(tmp_path, index):
+def test_what_is_not_an_index_is_refused(tmp_path, index):
     path, _ = written(tmp_path, np.ones((2, 3), np.float32))
     with pytest.raises(DamagedError):
-        arrays.read(path, index)
+        files.read_arrays(path, index)
 
 
 @pytest.mark.parametrize("shape", [[0, 2**62], [2**40, 2**40, 0]])
 def test_a_shape_of_no_bytes_is_small_in_its_other_sides_as_well(tmp_path, shape):
     path, index = written(tmp_path, np.ones(0, np.float32))
     with pytest.raises(DamagedError, match="in an index of arrays"):
-        arrays.read(path, [index[0] | {"shape": shape}])
+        files.read_arrays(path, [index[0] | {"shape": shape}])
 
 
 def test_writing_that_is_done_in_pieces_is_whole(tmp_path, monkeypatch):
     write = os.write
     monkeypatch.setattr(os, "write", lambda file, rest: write(file, rest[:7]))
     leaf = DRAWS.normal(size=(9, 9))
-    (found,) = arrays.read(*written(tmp_path, leaf))
+    (found,) = files.read_arrays(*written(tmp_path, leaf))
     np.testing.assert_array_equal(found, leaf)
 
 
 def test_a_file_is_for_its_owner_alone(tmp_path):
     path, _ = written(tmp_path, np.ones(3))
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_file_is_written_whole_in_place_of_the_one_before(tmp_path):
+    for content in (b"old, and longer", b"new", b""):
+        files.write_file(tmp_path / "a", content)
+        assert (tmp_path / "a").read_bytes() == content
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_a_write_that_fails_leaves_the_file_before_and_can_be_repeated(
+    tmp_path, monkeypatch
+):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    files.write_file(tmp_path / "a", b"old")
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", full)
+        with pytest.raises(OSError, match="No space left"):
+            files.write_file(tmp_path / "a", b"new")
+    assert (tmp_path / "a").read_bytes() == b"old"
+    files.write_file(tmp_path / "a", b"new")
+    assert (tmp_path / "a").read_bytes() == b"new"
+
+
+def test_nothing_is_written_through_a_link(tmp_path):
+    (tmp_path / "precious").write_text("mine")
+    for name in ("a", "a.part"):
+        (tmp_path / name).symlink_to("precious")
+    files.write_file(tmp_path / "a", b"new")
+    assert (tmp_path / "precious").read_text() == "mine"
+    assert not (tmp_path / "a").is_symlink()
+    assert (tmp_path / "a").read_bytes() == b"new"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.part")
+    files.write_file(tmp_path / "a", b"new")
+    assert (tmp_path / "a").read_bytes() == b"new"

@@ -1,26 +1,27 @@
-"""Arrays in a file that can hold nothing else.
+"""Files that appear whole or not at all, and files of arrays that hold nothing else.
 
-A file is the little-endian bytes of its arrays in C order, one after another. What they
-mean stands elsewhere, in an index of a dict an array:
+A file of arrays is the little-endian bytes of its arrays in C order, one after another.
+An index, kept elsewhere, says what they mean. It has an entry for each array:
 
     {"dtype": name, "shape": [...], "sha256": of dtype, shape and bytes}
 """
 
 import errno
 import hashlib
-import importlib
 import io
+import itertools
 import math
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes  # comes with JAX
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxdl.runs.errors import DamagedError
+from jaxdl.runs.errors import DamagedError, damaged
 
 Index = list[dict[str, Any]]
 
@@ -29,51 +30,46 @@ NAMES = (
     "float16", "float32", "float64",
 )  # fmt: skip
 MOST_BYTES = 2**63 - 1  # what NumPy can address
-# Neither a link nor a pipe that waits for a writer is opened as a file of ours.
-READ = (
-    os.O_RDONLY
-    | getattr(os, "O_NOFOLLOW", 0)
-    | getattr(os, "O_NONBLOCK", 0)
-    | getattr(os, "O_BINARY", 0)
+# Not every system has these: do not follow a link, do not wait for the writer of a
+# pipe, do not translate the ends of lines.
+NOFOLLOW, NONBLOCK, BINARY = (
+    getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY")
 )
-WRITE = (
-    os.O_WRONLY
-    | os.O_CREAT
-    | os.O_EXCL
-    | getattr(os, "O_NOFOLLOW", 0)
-    | getattr(os, "O_BINARY", 0)
-)
+READ = os.O_RDONLY | NOFOLLOW | NONBLOCK | BINARY
+WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NOFOLLOW | BINARY
 
 
-def _dtypes() -> dict[str, np.dtype[Any]]:
-    dtypes = {name: np.dtype(name).newbyteorder("<") for name in NAMES}
-    try:
-        bfloat16 = importlib.import_module("ml_dtypes").bfloat16
-    except ImportError:
-        return dtypes
-    return dtypes | {"bfloat16": np.dtype(bfloat16)}
+DTYPES = {name: np.dtype(name).newbyteorder("<") for name in NAMES} | {
+    "bfloat16": np.dtype(ml_dtypes.bfloat16)
+}
 
 
-DTYPES = _dtypes()
-
-
-def write(path: Path, arrays: Sequence[Any]) -> Index:
-    """Writes a file of arrays, whole and on the disk when it returns, and its index.
+def write_file(path: Path, content: bytes) -> None:
+    """Writes a file whole or not at all, and replaces one that is there.
 
     Raises:
-        TypeError: an array of something else than numbers; nothing is written.
-        OSError: the file cannot be written; nothing is left of it.
+        OSError: the file cannot be written.
+    """
+    part = path.with_name(path.name + ".part")
+    part.unlink(missing_ok=True)  # left by a crash, or a link or pipe of others
+    _write_synced(part, [memoryview(content)], 0o666)
+    os.replace(part, path)
+
+
+def write_arrays(path: Path, arrays: Sequence[Any]) -> Index:
+    """Writes a new file of arrays, which is on the disk when this returns.
+
+    Returns:
+        The index of the file.
+
+    Raises:
+        TypeError: an array holds something other than numbers; nothing is written.
+        OSError: the file cannot be written; nothing of it is left.
     """
     ready = [_little_endian(array) for array in arrays]
     part = path.with_name(path.name + ".part")
     try:
-        file = os.open(part, WRITE, 0o600)
-        try:
-            for array in ready:
-                _write_all(file, _bytes(array))
-            os.fsync(file)
-        finally:
-            os.close(file)
+        _write_synced(part, map(_bytes, ready), 0o600)
         os.replace(part, path)
         sync_folder(path.parent)
     except OSError:
@@ -83,14 +79,14 @@ def write(path: Path, arrays: Sequence[Any]) -> Index:
     return [_entry(array) for array in ready]
 
 
-def read(path: Path, index: Any) -> list[NDArray[Any]]:
-    """Returns the arrays of a file, each seen to be the one that was written.
+def read_arrays(path: Path, index: Any) -> list[NDArray[Any]]:
+    """Returns the arrays of a file, after a check against their digests.
 
     Sizes are compared before memory is taken.
 
     Raises:
-        DamagedError: the file is missing, no plain file, or not what the index says;
-            or the index is none.
+        DamagedError: the file is missing, is not a plain file, or differs from the
+            index; or the index is malformed.
         OSError: the file cannot be read for another reason.
     """
     kinds = [_kind(entry) for entry in _list(index)]
@@ -109,6 +105,18 @@ def read(path: Path, index: Any) -> list[NDArray[Any]]:
     return arrays
 
 
+def move_aside(path: Path, folder: Path) -> None:
+    """Moves a file, if it is there, to a new name in a folder, which is made."""
+    if not os.path.lexists(path):
+        return
+    if folder.is_symlink():
+        raise damaged(folder.parent, f"a link is in the place of {folder.name}")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    names = (folder / f"{path.stem}.{k}{path.suffix}" for k in itertools.count())
+    os.replace(path, next(x for x in names if not os.path.lexists(x)))
+    sync_folder(folder)
+
+
 def sync_folder(folder: Path) -> None:
     """Puts the names in a folder on the disk, where the system can."""
     if os.name == "nt":
@@ -118,6 +126,18 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _write_synced(path: Path, pieces: Iterable[memoryview], mode: int) -> None:
+    """Writes a new file piece by piece; one system call may write less than a piece."""
+    file = os.open(path, WRITE, mode)
+    try:
+        for rest in pieces:
+            while rest:
+                rest = rest[os.write(file, rest) :]
+        os.fsync(file)
+    finally:
+        os.close(file)
 
 
 def _little_endian(array: Any) -> NDArray[Any]:
@@ -147,7 +167,7 @@ def _list(index: Any) -> Index:
 
 
 def _kind(entry: Any) -> tuple[np.dtype[Any], tuple[int, ...]]:
-    """Returns dtype and shape of an entry that can be believed."""
+    """Returns dtype and shape of an entry after a check that they are possible."""
     match entry:
         case {"dtype": str(name), "shape": list(shape)} if name in DTYPES:
             sides = [side for side in shape if type(side) is int and side >= 0]
@@ -164,14 +184,8 @@ def _wrong(path: Path, found: str, expected: str) -> DamagedError:
     return DamagedError(f"got {found} at {path}; expected {expected}")
 
 
-def _write_all(file: int, rest: memoryview) -> None:
-    """Writes all bytes; one call may write fewer than it is given."""
-    while rest:
-        rest = rest[os.write(file, rest) :]
-
-
 def _open(path: Path) -> int:
-    """Returns the file at a path if it is a plain one."""
+    """Opens a plain file and returns its descriptor."""
     try:
         if not stat.S_ISREG(path.lstat().st_mode):
             raise _wrong(path, "a link, folder or device", "a plain file")
@@ -179,7 +193,7 @@ def _open(path: Path) -> int:
     except FileNotFoundError as error:
         raise _wrong(path, "nothing", "a file of arrays") from error
     except OSError as error:
-        if error.errno == errno.ELOOP:  # a link that came since
+        if error.errno == errno.ELOOP:  # a link that was put there after the check
             raise _wrong(path, "a link", "a plain file") from error
         raise
 
