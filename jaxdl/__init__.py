@@ -12,7 +12,9 @@ from jaxdl.spaces import (
     AsSize,
     Choice,
     Chosen,
+    Distribution,
     Either,
+    IntLogUniform,
     IntUniform,
     LogUniform,
     OneMinusLogUniform,
@@ -26,10 +28,11 @@ from jaxdl.sweeps import SweepResult, load_member, replay, sweep
 from jaxdl.train import Member, Recipe, fit
 
 __all__ = [
-    "AsSize", "Choice", "Chosen", "Either", "IntUniform", "LogUniform", "Member",
-    "OneMinusLogUniform", "Plan", "Recipe", "Static", "SweepResult", "Uniform",
-    "data", "diagnose", "enable_compilation_cache", "engine", "experiment",
-    "fit", "grid", "grid_search", "halving", "hyperband", "interop", "load_member",
-    "nn", "optim", "pbt", "refine", "refinement", "replay", "report", "runs", "sample",
-    "searches", "sobol", "spaces", "sweep", "sweeps", "train",
+    "AsSize", "Choice", "Chosen", "Distribution", "Either", "IntLogUniform",
+    "IntUniform", "LogUniform", "Member", "OneMinusLogUniform", "Plan", "Recipe",
+    "Static", "SweepResult", "Uniform", "data", "diagnose", "enable_compilation_cache",
+    "engine", "experiment", "fit", "grid", "grid_search", "halving", "hyperband",
+    "interop", "load_member", "nn", "optim", "pbt", "refine", "refinement", "replay",
+    "report", "runs", "sample", "searches", "sobol", "spaces", "sweep", "sweeps",
+    "train",
 ]  # fmt: skip

@@ -18,10 +18,9 @@ import numpy as np
 
 from jaxdl.data import Splits
 from jaxdl.optim import Schedule
-from jaxdl.spaces import Static
-from jaxdl.spaces.distributions import DISTRIBUTIONS, AsSize
+from jaxdl.spaces.distributions import AsSize, is_distribution
 from jaxdl.spaces.either import applies, choose, needs
-from jaxdl.spaces.sample import is_static
+from jaxdl.spaces.sample import is_static, static_values
 from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.structure import flatten
 
@@ -113,20 +112,19 @@ def _middle(leaf: Any) -> Any:
     """Returns a distribution's median, an array's first number, a constant itself."""
     if isinstance(leaf, AsSize):
         return int(_middle(leaf.values))
-    if isinstance(leaf, DISTRIBUTIONS):
+    if is_distribution(leaf):
         value = leaf.quantile(np.asarray(0.5))
-        return value if isinstance(leaf, Static) else np.asarray(value)
+        return value if leaf.static else np.asarray(value)
     return leaf if leaf is None or np.ndim(leaf) == 0 else np.asarray(leaf)[0]
 
 
 def _value(name: str, text: str, leaf: Any) -> Any:
     """Returns the text as a Python literal, or as it is where a str is expected."""
-    if is_static(leaf) and isinstance(leaf, np.ndarray):
-        leaf = Static(leaf.tolist())
-    if isinstance(leaf, Static):
-        chosen = [option for option in leaf.options if str(option) == text]
+    if is_static(leaf) and (is_distribution(leaf) or isinstance(leaf, np.ndarray)):
+        options = static_values(leaf)
+        chosen = [option for option in options if str(option) == text]
         if not chosen:
-            raise ExperimentError(f"got {name}={text}; expected one of {leaf.options}")
+            raise ExperimentError(f"got {name}={text}; expected one of {options}")
         return chosen[0]
     try:
         value = ast.literal_eval(text)

@@ -12,17 +12,10 @@ import numpy as np
 from jaxdl.interop.extras import library
 from jaxdl.searches import Rung, Search, Standing
 from jaxdl.searches.rungs import Requests, check_number
-from jaxdl.spaces import (
-    AsSize,
-    IntUniform,
-    LogUniform,
-    OneMinusLogUniform,
-    SpaceError,
-    Uniform,
-)
-from jaxdl.spaces.distributions import SCALES, is_distribution
+from jaxdl.spaces.contract import SpaceError
+from jaxdl.spaces.distributions import is_distribution
 from jaxdl.spaces.either import applies, needs
-from jaxdl.spaces.refine import check_varies, given
+from jaxdl.spaces.refine import check_varies
 from jaxdl.spaces.sample import sample
 from jaxdl.train.state import HPARAMS
 from jaxdl.train.structure import flatten
@@ -176,7 +169,7 @@ def _proposed(space: Any, trials: list[Any]) -> Any:
                 value = leaf.quantile(np.asarray(0.5))  # of which nothing is made
             rows[-1].append(value)
     filled = [
-        given(values, leaf) if is_distribution(leaf) else leaf
+        leaf.given(values) if is_distribution(leaf) else leaf
         for values, leaf in zip(zip(*rows, strict=True), leaves, strict=True)
     ]
     return jax.tree.unflatten(treedef, filled)
@@ -185,30 +178,27 @@ def _proposed(space: Any, trials: list[Any]) -> Any:
 def parameter(name: str, dist: Any) -> tuple[str, Any]:
     """Returns a hyperparameter's name and distribution as Optuna has them."""
     of = _optuna().distributions
-    if isinstance(dist, AsSize):
-        return parameter(name, dist.values)
-    if isinstance(dist, OneMinusLogUniform):
+    log = dist.scale == "log"
+    if dist.scale == "category":
+        return name, of.CategoricalDistribution(dist.options)
+    if dist.whole:
+        return name, of.IntDistribution(dist.low, dist.high, log=log)
+    if dist.scale == "reversed log":
         above, dot, last = name.rpartition(".")
         ends = 1 - float(dist.high), 1 - float(dist.low)
         own = of.FloatDistribution(*ends, log=True)
         return f"{above}{dot}one_minus_{last}", own
-    if isinstance(dist, Uniform | LogUniform):
-        log = isinstance(dist, LogUniform)
-        return name, of.FloatDistribution(float(dist.low), float(dist.high), log=log)
-    if isinstance(dist, IntUniform):
-        return name, of.IntDistribution(int(dist.low), int(dist.high))
-    return name, of.CategoricalDistribution(dist.options)
+    return name, of.FloatDistribution(float(dist.low), float(dist.high), log=log)
 
 
 def _suggested(trial: Any, name: str, dist: Any) -> Any:
     """Returns a trial's value of a named distribution."""
     named, own = parameter(name, dist)
-    if isinstance(dist.values if isinstance(dist, AsSize) else dist, IntUniform):
-        return trial.suggest_int(named, own.low, own.high)
-    if not isinstance(dist, SCALES):
+    if dist.scale == "category":
         return trial.suggest_categorical(named, own.choices)
-    value = trial.suggest_float(named, own.low, own.high, log=own.log)
-    return 1 - value if isinstance(dist, OneMinusLogUniform) else value
+    suggest = trial.suggest_int if dist.whole else trial.suggest_float
+    value = suggest(named, own.low, own.high, log=own.log)
+    return 1 - value if dist.scale == "reversed log" else value
 
 
 def _tell(study: Any, trials: list[Any], standing: Standing) -> None:

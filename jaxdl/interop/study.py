@@ -7,7 +7,7 @@ from typing import Any
 from jaxdl.interop.extras import library
 from jaxdl.interop.log import Logger, Run
 from jaxdl.interop.optuna import check_storage, parameter, quiet
-from jaxdl.spaces import AsSize, Choice, OneMinusLogUniform, SpaceError, Static
+from jaxdl.spaces.contract import SpaceError
 from jaxdl.spaces.distributions import is_distribution
 from jaxdl.train.structure import flatten
 
@@ -104,9 +104,8 @@ def _trial(optuna: Any, leaf_of: dict[str, Any], run: Run) -> Any:
 
 def _value(name: str, dist: Any, value: Any) -> Any:
     """Returns a value as Optuna has it, without what rounding to float32 has done."""
-    dist = dist.values if isinstance(dist, AsSize) else dist
     drawn: Any
-    if isinstance(dist, Static | Choice):
+    if dist.scale == "category":
         drawn = min(dist.options, key=lambda option: _distance(option, value))
     else:
         drawn = min(max(value, dist.low), dist.high)
@@ -115,7 +114,7 @@ def _value(name: str, dist: Any, value: Any) -> Any:
             f"got {name}={value!r}, which {dist} has not; expected the space of the "
             "sweep"
         )
-    return 1 - drawn if isinstance(dist, OneMinusLogUniform) else drawn
+    return 1 - drawn if dist.scale == "reversed log" else drawn
 
 
 def _distance(drawn: Any, value: Any) -> float:

@@ -7,15 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxdl.report.style import plain
-from jaxdl.spaces import (
-    AsSize,
-    Choice,
-    IntUniform,
-    LogUniform,
-    OneMinusLogUniform,
-    Static,
-    Uniform,
-)
+from jaxdl.spaces.distributions import is_distribution
 from jaxdl.sweeps import SweepResult
 from jaxdl.train.structure import flatten
 
@@ -72,25 +64,23 @@ def scale(name: str, column: NDArray[Any], leaf: Any) -> Scale:
     Args:
         name: of the hyperparameter.
         column: its values, `[configurations]`; NaN where it does not apply.
-        leaf: of the space. What is no distribution is drawn by what the numbers are.
+        leaf: of the space. If it is not a distribution, the values tell the scale.
     """
-    leaf = leaf.values if isinstance(leaf, AsSize) else leaf
+    known = is_distribution(leaf)
+    kind = leaf.scale if known else None
     label = plain(name)
-    if isinstance(leaf, Static | Choice) or not _are_numbers(column):
+    if kind == "category" or not _are_numbers(column):
         return _categories(name, label, column)
     values = column.astype(float)
-    finite = values[np.isfinite(values)]
-    if isinstance(leaf, OneMinusLogUniform):
+    if kind == "reversed log":
         # Values near 1 are 1 in float32; the scale ends where the range does.
-        return Scale(
-            name, f"{label} (log scale of 1 − {label})",
-            np.maximum(1 - values, 1 - leaf.high), "reversed log",
-        )  # fmt: skip
-    unknown = not isinstance(leaf, Uniform | IntUniform | LogUniform)
+        at = np.maximum(1 - values, 1 - leaf.high)
+        return Scale(name, f"{label} (log scale of 1 − {label})", at, "reversed log")
+    finite = values[np.isfinite(values)]
     wide = finite.size and 0 < finite.min() * 10**DECADES <= finite.max()
-    if isinstance(leaf, LogUniform) or (unknown and wide):
+    if kind == "log" or (not known and wide):
         return Scale(name, f"{label} (log scale)", values, "log")
-    whole = column.dtype.kind in "iu" or isinstance(leaf, IntUniform)
+    whole = column.dtype.kind in "iu" or (known and leaf.whole)
     return Scale(name, label, values, "whole" if whole else "linear")
 
 

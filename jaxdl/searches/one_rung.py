@@ -1,4 +1,4 @@
-"""Searches whose members all train to the end; they differ in how these are drawn."""
+"""Searches whose members all train to the end, and that differ in how they draw."""
 
 from typing import Any
 
@@ -6,9 +6,11 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxdl.counts import as_count
 from jaxdl.searches.rungs import Requests, Rung, Search, check_number
-from jaxdl.spaces.distributions import SpaceError, is_distribution
-from jaxdl.spaces.refine import grid
+from jaxdl.spaces.contract import SpaceError
+from jaxdl.spaces.distributions import is_distribution
+from jaxdl.spaces.grid import grid
 from jaxdl.spaces.sample import fill, sample
 from jaxdl.train.state import HPARAMS
 from jaxdl.train.structure import flatten
@@ -17,7 +19,7 @@ LEAST = 2.0**-33  # a point of the sequence may be 0, which quantiles do not tak
 
 
 def random() -> Search:
-    """Returns random search: each member is drawn by itself and trains to the end."""
+    """Returns random search: every member is drawn independently."""
 
     def search(key: jax.Array, space: Any, members: int, epochs: int) -> Requests:
         hparams = sample(key, space, members)
@@ -33,8 +35,8 @@ def grid_search(points: int) -> Search:
         points: of each range, at least 2.
 
     Raises:
-        SpaceError: as `grid`; or, when the search begins, the number of members is
-            another than that of combinations.
+        SpaceError: as `grid`; or, when the search begins, the number of members differs
+            from the number of combinations.
     """
     check_number("grid", "points", points, least=2)
 
@@ -56,15 +58,15 @@ def grid_search(points: int) -> Search:
 def sobol() -> Search:
     """Returns quasi-random search: its draws fill the space more evenly.
 
-    Hyperparameters are read at the points of a scrambled Sobol sequence, a dimension
-    for each distribution. Member i's point does not depend on how many there are; it
-    does on which distributions the space has.
+    Each distribution is a dimension of a scrambled Sobol sequence, and its value is the
+    quantile at the sequence's point. Member i's point depends on the distributions of
+    the space, but not on the number of members.
 
     Source: Owen, Scrambling Sobol' and Niederreiter-Xing Points, 1998.
     """
 
     def search(key: jax.Array, space: Any, members: int, epochs: int) -> Requests:
-        check_number("sobol", "members", members, least=1)
+        members = as_count("members", members, error=SpaceError)
         names, leaves, _ = flatten(space)
         drawn = [n for n, x in zip(names, leaves, strict=True) if is_distribution(x)]
         inside = np.clip(_points(key, members, len(drawn)), LEAST, 1 - LEAST)

@@ -1,4 +1,4 @@
-"""Population based training: the worst go on from the best, a little changed."""
+"""Population based training: the worst members become changed copies of the best."""
 
 import math
 from typing import Any
@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxdl.searches.rungs import Requests, Rung, Search, check_number, ranking
-from jaxdl.spaces.distributions import SCALES, Choice, IntUniform, SpaceError
+from jaxdl.spaces.contract import SpaceError
+from jaxdl.spaces.distributions import is_distribution
 from jaxdl.spaces.sample import sample
 from jaxdl.train.state import EXPLORE
 from jaxdl.train.structure import flatten
@@ -17,13 +18,14 @@ from jaxdl.train.structure import flatten
 def pbt(every: int, *, share: float = 0.25, step: float = 0.1) -> Search:
     """Returns the search in which hyperparameters change while members train.
 
-    After every `every` epochs each of the worst `share` of the members goes on from a
-    random one of the best `share`: with its weights, its optimizer's state and its
-    hyperparameters (exploit), of which the traced numbers are changed (explore). A
-    range's value moves up or down by `step` of the range, on the range's own scale and
-    at most to its ends; a choice is drawn anew with probability `step`. A member that
-    diverged is one of the worst. A member keeps its own random numbers. With early
-    stopping, who has stopped stays so, and so does who goes on from it.
+    After every `every` epochs, each of the worst `share` of the members copies a random
+    one of the best `share`: its weights, its optimizer's state and its hyperparameters
+    (exploit). The copied traced numbers then change (explore). A range's value moves up
+    or down by `step` of the range, on the range's own scale and at most to its ends. A
+    choice is drawn again with probability `step`. Sizes and static values do not
+    change. A member that diverged is one of the worst. Each member keeps its own random
+    numbers. With early stopping, a member that stopped stays stopped, and so do its
+    copies.
 
     Args:
         every: epochs between exchanges, at least 1.
@@ -78,24 +80,20 @@ def _explored(
 
 
 def _moved(
-    dist: Any, values: NDArray[Any], step: float, draws: np.random.Generator
+    leaf: Any, values: NDArray[Any], step: float, draws: np.random.Generator
 ) -> NDArray[Any]:
-    """Returns values near the given ones; the same for what is no traced number."""
+    """Returns values near the given ones; the same for a leaf without a distribution.
+
+    Every leaf takes its signs, so that no draw depends on what other leaves are.
+    """
     signs = draws.choice([-1, 1], len(values))
-    if isinstance(dist, SCALES):
-        u = dist.fraction(values.astype(float)) + step * signs
-        return dist.quantile(np.clip(u, 0, 1))
-    if isinstance(dist, IntUniform):
-        reach = max(1, round(step * (dist.high - dist.low)))
-        return np.clip(values + reach * signs, dist.low, dist.high)
-    if isinstance(dist, Choice):
-        anew = draws.random(len(values)) < step
-        return np.where(anew, draws.choice(dist.options, len(values)), values)
-    return values
+    if not is_distribution(leaf):
+        return values
+    return leaf.nudged(values, step * signs, draws)
 
 
 def _few(share: float, members: int) -> int:
-    """Returns how many members a share has, 29 for 0.29 of 100."""
+    """Returns how many members a share has, such as 29 for 0.29 of 100."""
     return math.floor(share * members + 1e-9)
 
 
@@ -103,7 +101,7 @@ def _check_size(every: int, share: float, members: int, epochs: int) -> None:
     if every >= epochs:
         raise SpaceError(
             f"pbt got every={every} and epochs={epochs}; expected more epochs than "
-            "between two exchanges"
+            "lie between two exchanges"
         )
     if _few(share, members) < 1:
         raise SpaceError(

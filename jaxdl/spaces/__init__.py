@@ -1,20 +1,22 @@
 """What can be chosen: distributions, options, draws from them, grids, refinement."""
 
-from jaxdl.spaces.distributions import (
-    AsSize,
-    Choice,
+from jaxdl.spaces.contract import Distribution, SpaceError
+from jaxdl.spaces.distributions import AsSize, Choice, Static
+from jaxdl.spaces.either import Chosen, Either
+from jaxdl.spaces.grid import grid
+from jaxdl.spaces.ranges import (
+    IntLogUniform,
     IntUniform,
     LogUniform,
     OneMinusLogUniform,
-    SpaceError,
-    Static,
+    Range,
     Uniform,
 )
-from jaxdl.spaces.either import Chosen, Either
-from jaxdl.spaces.refine import grid, refine
+from jaxdl.spaces.refine import refine
 from jaxdl.spaces.sample import sample
 
 __all__ = [
-    "AsSize", "Choice", "Chosen", "Either", "IntUniform", "LogUniform",
-    "OneMinusLogUniform", "SpaceError", "Static", "Uniform", "grid", "refine", "sample",
+    "AsSize", "Choice", "Chosen", "Distribution", "Either", "IntLogUniform",
+    "IntUniform", "LogUniform", "OneMinusLogUniform", "Range", "SpaceError", "Static",
+    "Uniform", "grid", "refine", "sample",
 ]  # fmt: skip

@@ -1,134 +1,76 @@
-"""What a space says of a hyperparameter: its distribution, given by the quantiles.
-
-A distribution is a frozen dataclass, which JAX sees as a leaf, with one method,
-`quantile(u)`: the value below which a fraction u of the draws lie. Random, grid and
-quasi-random searches differ only in the u they ask for. The names are typed `Any`, so
-that a field annotated `float` accepts a distribution.
-"""
+"""Distributions of options, and `AsSize`, which makes sizes of any ints."""
 
 import dataclasses
-import math
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxdl.plain import scalar
+from jaxdl.spaces.contract import Distribution, SpaceError
 
-class SpaceError(ValueError):
-    """A space of hyperparameters, or a draw from it, makes no sense."""
-
-
-class TypedAny:
-    """Makes type checkers take a call of the class for Any; nothing at run time."""
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        return super().__new__(cls)
+MOST_BOUNDS = 8
+MOST_PADDING = 1.25  # computed units for each live one
+MOST_SIZES = 4096  # that stand for all of a range
 
 
-@dataclasses.dataclass(frozen=True)
-class Uniform(TypedAny):
-    """A float, uniform on [low, high].
-
-    Raises:
-        SpaceError: bounds that are not finite numbers with low < high.
-    """
-
-    low: float
-    high: float
-
-    def __post_init__(self):
-        _check_range(self)
-
-    def quantile(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Returns `low + u (high - low)` for u in [0, 1]."""
-        return self.low + u * (self.high - self.low)
-
-    def fraction(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Returns the u whose quantile is x."""
-        return (x - self.low) / (self.high - self.low)
+def is_distribution(leaf: Any) -> bool:
+    """Returns whether a leaf of a space is drawn from."""
+    return isinstance(leaf.values if isinstance(leaf, AsSize) else leaf, Distribution)
 
 
-@dataclasses.dataclass(frozen=True)
-class LogUniform(TypedAny):
-    """A float `10^r`, r uniform: each decade of [low, high] gets as many draws.
+class Options(Distribution):
+    """A distribution with the field `options`, all of which are equally likely."""
 
-    Raises:
-        SpaceError: bounds that are not finite with 0 < low < high.
-    """
+    scale = "category"
 
-    low: float
-    high: float
+    def quantile(self, u: NDArray[np.float64]) -> NDArray[Any]:
+        """Returns `options[floor(u n)]` for u in [0, 1); the last one at 1."""
+        n = len(self.options)
+        return self._array()[np.minimum(np.floor(u * n).astype(np.int64), n - 1)]
 
-    def __post_init__(self):
-        _check_range(self, above=0)
+    def fraction(self, x: NDArray[Any]) -> NDArray[np.float64]:
+        """Returns the middle of the fractions whose quantile is x."""
+        return (np.argmax(self._equal(x), axis=-1) + 0.5) / len(self.options)
 
-    def quantile(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Returns `low (high / low)^u` for u in [0, 1]."""
-        return self.low * (self.high / self.low) ** u
+    def points(self, n: int) -> list[Any]:
+        """Returns all options, for any n."""
+        return list(self.options)
 
-    def fraction(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Returns the u whose quantile is x."""
-        return np.log(x / self.low) / np.log(self.high / self.low)
+    def narrowed(self, values: NDArray[Any]) -> Any:
+        """Returns the distribution of the options that occur among the values."""
+        return type(self)(self._array()[self._equal(values).any(axis=0)].tolist())
 
+    def typical(self, n: int) -> NDArray[Any]:
+        """Returns the options in rising order."""
+        return np.sort(self._array())
 
-@dataclasses.dataclass(frozen=True)
-class OneMinusLogUniform(TypedAny):
-    """A float `1 - 10^r`, r uniform: the scale of averages, whose memory is 1/(1 - β).
+    def arguments(self) -> list[Any]:
+        """Returns the options."""
+        return list(self.options)
 
-    On [0.9, 0.999] half of the draws lie above 0.99.
+    @classmethod
+    def from_arguments(cls, arguments: Sequence[Any]) -> Any:
+        """Returns the distribution that has these options."""
+        return cls(arguments)
 
-    Raises:
-        SpaceError: bounds that are not finite with low < high < 1.
-    """
+    def _array(self) -> NDArray[Any]:
+        """Returns the options, `[options]`, in the type of the draws."""
+        raise NotImplementedError
 
-    low: float
-    high: float
-
-    def __post_init__(self):
-        _check_range(self, below=1)
-
-    def quantile(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Returns `1 - (1 - low) ((1 - high) / (1 - low))^u` for u in [0, 1]."""
-        return 1 - (1 - self.low) * ((1 - self.high) / (1 - self.low)) ** u
-
-    def fraction(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Returns the u whose quantile is x."""
-        return np.log((1 - x) / (1 - self.low)) / np.log(
-            (1 - self.high) / (1 - self.low)
-        )
+    def _equal(self, values: NDArray[Any]) -> NDArray[np.bool_]:
+        """Returns which option each value is, `[..., options]`."""
+        raise NotImplementedError
 
 
 @dataclasses.dataclass(frozen=True)
-class IntUniform(TypedAny):
-    """An int, each of low, low + 1, ..., high alike; a traced number.
+class Choice(Options):
+    """One of several numbers, all equally likely; a traced number.
 
     Raises:
-        SpaceError: bounds that are not ints of 32 bits with low < high.
-    """
-
-    low: int
-    high: int
-
-    def __post_init__(self):
-        for name, value in (("low", self.low), ("high", self.high)):
-            if not isinstance(value, int | np.integer) or abs(value) >= 2**31:
-                raise SpaceError(
-                    f"got {self} with {name}={value!r}; expected an int of 32 bits"
-                )
-        _check_range(self)
-
-    def quantile(self, u: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Returns `low + floor(u (high - low + 1))` for u in (0, 1)."""
-        return self.low + np.floor(u * (self.high - self.low + 1)).astype(np.int64)
-
-
-@dataclasses.dataclass(frozen=True)
-class Choice(TypedAny):
-    """One of several numbers, each alike; a traced number.
-
-    Raises:
-        SpaceError: no options, or one that is not a number.
+        SpaceError: there are no options, or one is not a number.
     """
 
     options: Sequence[float]
@@ -142,23 +84,47 @@ class Choice(TypedAny):
                     "choice of anything else is Static([...])"
                 )
 
-    def quantile(self, u: NDArray[np.float64]) -> NDArray[Any]:
-        """Returns `options[floor(u n)]` for u in (0, 1)."""
-        return np.asarray(self.options)[_index(u, len(self.options))]
+    @property
+    def whole(self) -> bool:  # pyrefly: ignore
+        """Returns whether all options are ints."""
+        return self._array().dtype.kind in "iu"
+
+    def nudged(
+        self,
+        values: NDArray[Any],
+        step: NDArray[np.float64],
+        draws: np.random.Generator,
+    ) -> NDArray[Any]:
+        """Returns values of which a part `|step|` is replaced by random options."""
+        redrawn = draws.random(len(values)) < np.abs(step)
+        return np.where(redrawn, draws.choice(self.options, len(values)), values)
+
+    def given(self, values: Sequence[Any]) -> NDArray[Any]:
+        """Returns the values in the type of the options, whichever of them occur."""
+        return np.asarray(values, self._array().dtype)
+
+    def _array(self) -> NDArray[Any]:
+        return np.asarray(self.options)  # floats, if one of them is
+
+    def _equal(self, values: NDArray[Any]) -> NDArray[np.bool_]:
+        values = np.asarray(values)
+        rounded = self._array().astype(values.dtype)  # as the programs have them
+        return values[..., None] == rounded[(None,) * values.ndim]
 
 
 @dataclasses.dataclass(frozen=True)
-class Static(TypedAny):
-    """One of several plain values, each alike, that reach the recipe as they are.
+class Static(Options):
+    """One of several plain values, all equally likely, that the recipe gets unchanged.
 
-    Members that agree on all static values share one compiled program, so a recipe may
+    Members with the same static values share one compiled program, so a recipe may
     branch on them in Python. A float among them is plain in a sweep but traced by
     `fit`, as all floats are: name such choices by a str or an int.
 
     Raises:
-        SpaceError: no options, or one that is not a plain value.
+        SpaceError: there are no options, or one is not a plain value.
     """
 
+    static = True
     options: Sequence[str | int | float | bool | None]
 
     def __post_init__(self):
@@ -171,48 +137,106 @@ class Static(TypedAny):
                     "inside the recipe"
                 )
 
-    def quantile(self, u: NDArray[np.float64]) -> NDArray[Any]:
-        """Returns `options[floor(u n)]` for u in (0, 1), as Python objects."""
-        options = np.empty(len(self.options), object)
-        options[:] = self.options
-        return options[_index(u, len(self.options))]
+    def nudged(
+        self,
+        values: NDArray[Any],
+        step: NDArray[np.float64],
+        draws: np.random.Generator,
+    ) -> NDArray[Any]:
+        """Returns the values themselves: a member's program cannot change."""
+        return values
+
+    def given(self, values: Sequence[Any]) -> NDArray[Any]:
+        """Returns the values as Python objects."""
+        column = np.empty(len(values), object)
+        column[:] = values
+        return column
+
+    def _array(self) -> NDArray[Any]:
+        return self.given(self.options)
+
+    def _equal(self, values: NDArray[Any]) -> NDArray[np.bool_]:
+        values = np.asarray(values, object)
+        options = [(type(o), o) for o in self.options]  # 1 == True == 1.0
+        found = [[(type(x), x) == o for o in options] for x in values.ravel().tolist()]
+        return np.array(found, bool).reshape(*values.shape, len(options))
 
 
 @dataclasses.dataclass(frozen=True)
-class AsSize(TypedAny):
+class AsSize(Distribution):
     """A number of units, channels or layers, which reaches the recipe as `nn.Size`.
 
     Members whose sizes lie below the same bound share a program. The bounds follow from
-    what is given here, never from the draw: as few as leave at most a quarter more
-    units computed than live ones, and at most 8.
+    the values given here, never from the draw: there are at most 8, and as few as leave
+    at most a quarter more units computed than live ones.
 
     Args:
-        values: `IntUniform`, a `Choice` of ints, or ints `[members]` used as given.
+        values: a distribution of ints, such as `IntUniform`, `IntLogUniform` or a
+            `Choice` of ints; or ints `[members]`, which are used as given.
 
     Raises:
-        SpaceError: anything else, no value at all, or a size below 0.
+        SpaceError: it is anything else, holds no value, or has a size below 0.
     """
 
     values: Any
 
     def __post_init__(self):
-        if not isinstance(self.values, IntUniform | Choice):
+        if not isinstance(self.values, Distribution):
             object.__setattr__(self, "values", np.asarray(self.values))
-        sizes = self._quantiles()
-        whole = sizes.dtype.kind in "iu" or isinstance(self.values, IntUniform)
-        if not whole or sizes.size == 0 or sizes.min() < 0:
+        if not self.whole or self._sizes().size == 0 or self._sizes().min() < 0:
             raise SpaceError(
-                f"got {self}; expected IntUniform, a Choice of ints, or ints, one a "
-                "member, all at least 0"
+                f"got {self}; expected IntUniform, a Choice of ints or another "
+                "distribution of ints, or one int for each member, all at least 0"
             )
 
+    scale = property(attrgetter("values.scale"))
+    low = property(attrgetter("values.low"))
+    high = property(attrgetter("values.high"))
+    options = property(attrgetter("values.options"))
+
+    @property
+    def whole(self) -> bool:
+        """Returns whether all sizes are ints, as they have to be."""
+        if isinstance(self.values, Distribution):
+            return self.values.whole
+        return self.values.dtype.kind in "iu"
+
     def quantile(self, u: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Returns those of the distribution."""
+        """Returns the sizes below which fractions u of the draws lie."""
         return self.values.quantile(u)
 
+    def fraction(self, x: NDArray[Any]) -> NDArray[np.float64]:
+        """Returns fractions whose quantiles are the sizes x."""
+        return self.values.fraction(x)
+
+    def points(self, n: int) -> list[int]:
+        """Returns the points of the distribution of the sizes."""
+        return self.values.points(n)
+
+    def narrowed(self, values: NDArray[Any]) -> Any:
+        """Returns the sizes of the narrowed distribution."""
+        return AsSize(self.values.narrowed(values))
+
+    def nudged(
+        self,
+        values: NDArray[Any],
+        step: NDArray[np.float64],
+        draws: np.random.Generator,
+    ) -> NDArray[Any]:
+        """Returns the values themselves: weights that are copied keep their shape."""
+        return values
+
+    def typical(self, n: int) -> NDArray[Any]:
+        """Returns the typical values of the distribution of the sizes."""
+        return self.values.typical(n)
+
+    def given(self, values: Sequence[Any]) -> Any:
+        """Returns the given sizes, one for each member."""
+        return AsSize(np.asarray(values))
+
     def bounds(self) -> tuple[int, ...]:
-        """Returns the bounds in rising order; a size belongs to the least not below."""
-        sizes = self._quantiles()
+        """Returns the bounds in rising order; a size takes the first not below it."""
+        sizes = self._sizes()
         for count in range(1, MOST_BOUNDS + 1):
             parts = np.array_split(sizes, count)
             bounds = [int(part[-1]) for part in parts if len(part)]
@@ -221,46 +245,17 @@ class AsSize(TypedAny):
                 break
         return tuple(sorted(set(bounds)))
 
-    def _quantiles(self) -> NDArray[Any]:
-        """Returns sizes that stand for all, each as often as it is to be expected."""
-        if isinstance(self.values, IntUniform):
-            low, high = self.values.low, self.values.high
-            return np.unique(np.linspace(low, high, min(high - low + 1, 4096)).round())
-        given = self.values
-        sizes = given.options if isinstance(given, Choice) else np.ravel(given)
-        return np.sort(np.asarray(sizes))
-
-
-SCALES = (Uniform, LogUniform, OneMinusLogUniform)  # of floats
-DISTRIBUTIONS = (*SCALES, IntUniform, Choice, Static)
-MOST_BOUNDS = 8
-MOST_PADDING = 1.25  # times the live units
-
-
-def is_distribution(leaf: Any) -> bool:
-    """Returns whether a leaf of a space is drawn from."""
-    inner = leaf.values if isinstance(leaf, AsSize) else leaf
-    return isinstance(inner, DISTRIBUTIONS)
-
-
-def _index(u: NDArray[np.float64], options: int) -> NDArray[np.int64]:
-    return np.floor(u * options).astype(np.int64)
-
-
-def _check_range(
-    dist: Any, *, above: float = -math.inf, below: float = math.inf
-) -> None:
-    low, high = dist.low, dist.high
-    numbers = all(isinstance(x, int | float | np.number) for x in (low, high))
-    if not (numbers and math.isfinite(low) and math.isfinite(high) and low < high):
-        raise SpaceError(f"got {dist}; expected finite bounds with low < high")
-    if low <= above or high >= below:
-        limit = f"above {above:g}" if low <= above else f"below {below:g}"
-        raise SpaceError(f"got {dist}; expected both bounds {limit}, for its log scale")
+    def _sizes(self) -> NDArray[Any]:
+        """Returns rising sizes that stand for all, each as often as expected."""
+        if isinstance(self.values, Distribution):
+            return self.values.typical(MOST_SIZES)
+        return np.sort(np.ravel(self.values))
 
 
 def _check_options(dist: Any) -> None:
+    """Checks that there are options, and makes them a tuple of plain values."""
     if isinstance(dist.options, str) or not isinstance(dist.options, Sequence):
         raise SpaceError(f"got {dist}; expected a list of options")
     if len(dist.options) == 0:
         raise SpaceError(f"got {dist}; expected at least one option")
+    object.__setattr__(dist, "options", tuple(map(scalar, dist.options)))

@@ -12,7 +12,8 @@ import numpy as np
 from jax.tree_util import GetAttrKey
 from numpy.typing import NDArray
 
-from jaxdl.spaces.distributions import SpaceError, Static, TypedAny
+from jaxdl.spaces.contract import SpaceError, TypedAny
+from jaxdl.spaces.distributions import Static
 
 Needs = tuple[tuple[int, str], ...]  # leaves' places, and what each must have chosen
 

@@ -14,7 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxdl.spaces.distributions import AsSize, SpaceError, Static, is_distribution
+from jaxdl.counts import as_count
+from jaxdl.spaces.contract import Distribution, SpaceError
+from jaxdl.spaces.distributions import AsSize, Static, is_distribution
 from jaxdl.train.state import HPARAMS
 from jaxdl.train.structure import canonical, flatten
 
@@ -35,8 +37,7 @@ def sample(key: jax.Array, space: Any, members: int) -> Any:
         SpaceError: `members` is below 1, an array has another length, or a leaf is
             none of these.
     """
-    if isinstance(members, bool) or not isinstance(members, int) or members < 1:
-        raise SpaceError(f"got members={members!r}; expected an int of at least 1")
+    members = as_count("members", members, error=SpaceError)
     return fill(space, members, lambda name: _uniforms(key, name, members))
 
 
@@ -66,17 +67,31 @@ def fill(
 
 def is_static(leaf: Any) -> bool:
     """Returns whether a leaf of a space reaches the recipe as a plain value."""
-    plain = leaf is None or isinstance(leaf, Static | str | int)
-    return plain or (isinstance(leaf, np.ndarray) and leaf.dtype.kind in "OU")
+    if isinstance(leaf, Distribution):
+        return leaf.static
+    if isinstance(leaf, np.ndarray):
+        return leaf.dtype.kind in "OU"
+    return leaf is None or isinstance(leaf, str | int)
+
+
+def static_values(leaf: Any) -> tuple[Any, ...]:
+    """Returns the plain values that a static leaf can have, each as often as it has it.
+
+    Raises:
+        SpaceError: one is not a plain value.
+    """
+    if isinstance(leaf, Distribution):
+        return leaf.options
+    return Static(np.ravel(np.asarray(leaf, object)).tolist()).options
 
 
 def _column(name: str, leaf: Any, members: int) -> NDArray[Any]:
-    """Returns the values, one a member, of a leaf that is no distribution."""
+    """Returns the values, one for each member, of a leaf that is not a distribution."""
     if isinstance(leaf, AsSize):
         leaf = leaf.values
     if is_static(leaf):
-        values = np.asarray(leaf, object)
-        Static(values.ravel().tolist())  # which refuses what is no plain value
+        values = np.empty(np.shape(leaf), object)
+        values.ravel()[:] = static_values(leaf)
         _check_length(name, leaf, values, members)
         return np.broadcast_to(values, members).copy()
     try:
@@ -96,7 +111,7 @@ def _check_length(name: str, leaf: Any, values: NDArray[Any], members: int) -> N
     if values.shape not in ((), (members,)):
         raise SpaceError(
             f"the space has {name}={leaf!r}; expected one value for all, or an array "
-            f"of {members}, one a member"
+            f"of {members}, one for each member"
         )
 
 

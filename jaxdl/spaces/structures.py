@@ -8,9 +8,10 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxdl.spaces.distributions import AsSize, SpaceError, Static
+from jaxdl.spaces.contract import SpaceError
+from jaxdl.spaces.distributions import AsSize
 from jaxdl.spaces.either import Either, Needs, applies, choose, combinations, needs
-from jaxdl.spaces.sample import is_static
+from jaxdl.spaces.sample import is_static, static_values
 from jaxdl.train.structure import TRACED, Bound, Structure, flatten
 
 
@@ -101,5 +102,4 @@ def static_options(leaf: Any) -> Sequence[Any]:
         return tuple(Bound(bound) for bound in leaf.bounds())
     if not is_static(leaf):
         return (TRACED,)
-    options = leaf.options if isinstance(leaf, Static) else np.ravel(leaf).tolist()
-    return tuple({(type(o), o): o for o in options}.values())
+    return tuple({(type(o), o): o for o in static_values(leaf)}.values())

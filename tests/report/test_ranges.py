@@ -14,7 +14,7 @@ from jaxdl.report.scales import scale, value, varying
 from tests.report.conftest import diverged, drawn, texts
 
 NAN = float("nan")
-MODULE = sys.modules["jaxdl.report.hyperparameters"]  # a function has its name
+MODULE = sys.modules["jaxdl.report.ranges"]
 
 
 def objects(*values):

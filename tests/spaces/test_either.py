@@ -165,7 +165,7 @@ def test_the_best_options_are_kept_and_their_ranges_narrowed():
     name, rate = drawn.optimizer.name, drawn.optimizer.options["adam"]["rate"]
     far = np.abs(np.log10(rate) + 2)
     narrow = dl.refine(SPACE, drawn, np.where(name == "adam", far, 9.0), 20)
-    assert narrow.optimizer.name.options == ["adam"]
+    assert narrow.optimizer.name.options == ("adam",)
     left = narrow.optimizer.options
     assert 3e-3 < left["adam"]["rate"].low < 0.01 < left["adam"]["rate"].high < 0.03
     assert left["descent"] == OPTIMIZER["descent"]

@@ -120,7 +120,7 @@ def test_a_draw_moves_neither_with_members_nor_with_other_fields():
 @pytest.mark.parametrize("array", [np.array([1e-3, 1e-2, 1e-1]), jnp.array([1, 2, 3])])
 def test_an_array_of_members_is_used_as_given(array):
     np.testing.assert_array_equal(draw(array, 3), np.float32(array))
-    with pytest.raises(SpaceError, match="array of 4, one a member"):
+    with pytest.raises(SpaceError, match="array of 4, one for each member"):
         draw(array, 4)
 
 

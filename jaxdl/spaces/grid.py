@@ -1,0 +1,44 @@
+"""Grids: every combination of evenly spaced values."""
+
+from typing import Any
+
+import jax
+
+from jaxdl.counts import as_count
+from jaxdl.spaces.contract import SpaceError
+from jaxdl.spaces.distributions import is_distribution
+from jaxdl.spaces.either import combinations, needs
+from jaxdl.spaces.refine import check_varies
+from jaxdl.train.structure import flatten
+
+
+def grid(space: Any, points: int) -> Any:
+    """Returns every combination of values on a grid: the space's tree with arrays.
+
+    A range gives `points` values, evenly spaced on its own scale with both ends; a
+    range of ints gives at most as many. Choices and static values give all options. The
+    rest of the space stays as it is. The arrays have one entry for each member and are
+    a space themselves: `sweep(recipe, grid(space, 5), data, members=...)`.
+
+    Random search covers each range more densely with as many models; a grid is for a
+    few discrete values.
+
+    Args:
+        space: as for `sample`, without arrays.
+        points: at least 2.
+
+    Raises:
+        SpaceError: `points` is below 2, or the space holds an array or no distribution.
+
+    Source: Bergstra and Bengio, Random Search for Hyper-Parameter Optimization, 2012.
+    """
+    points = as_count("points", points, least=2, error=SpaceError)
+    check_varies(space)
+    _, leaves, treedef = flatten(space)
+    axes = [x.points(points) if is_distribution(x) else [x] for x in leaves]
+    rows = combinations(axes, needs(space))
+    filled = [
+        leaf.given(column) if is_distribution(leaf) else leaf
+        for column, leaf in zip(zip(*rows, strict=True), leaves, strict=True)
+    ]
+    return jax.tree.unflatten(treedef, filled)
