@@ -20,7 +20,7 @@ from jaxdl.train.epoch_state import Carry, Status, init_epoch_state, kept
 from jaxdl.train.outline import Outline
 from jaxdl.train.structure import Structure
 
-METRICS = ("train_loss", "train_error", "dev_loss", "dev_error")
+METRICS = ("dev_error", "dev_loss", "train_error", "train_loss")
 
 Outlines = Mapping[Structure, Outline]
 
