@@ -11,8 +11,9 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxdl.engine.inputs import SharedInputs
 from jaxdl.engine.layout import Block
-from jaxdl.engine.programs import Programs, SharedInputs
+from jaxdl.engine.programs import Programs
 from jaxdl.train.epoch_state import Carry, kept
 from jaxdl.train.fit import train_epochs
 

@@ -4,7 +4,6 @@ A member's bits depend on nothing but its task, so a run that resumes from its r
 is equal to the bit to one that was never interrupted.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -14,15 +13,13 @@ import numpy as np
 from jaxdl import runs
 from jaxdl.engine.blocks import TrainedBlock
 from jaxdl.engine.layout import block_of
+from jaxdl.engine.outlines import Outlines
 from jaxdl.engine.task import Task
 from jaxdl.searches.rungs import Rung
 from jaxdl.train.epoch_state import Carry, Status, init_epoch_state, kept
 from jaxdl.train.outline import Outline
-from jaxdl.train.structure import Structure
 
 METRICS = ("dev_error", "dev_loss", "train_error", "train_loss")
-
-Outlines = Mapping[Structure, Outline]
 
 
 def to_record(rung_number: int, trained: TrainedBlock) -> runs.Record:

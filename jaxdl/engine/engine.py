@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from jaxdl import terminal
 from jaxdl.engine.blocks import Report, TrainedBlock, train_block
-from jaxdl.engine.checkpoints import Outlines
+from jaxdl.engine.inputs import SharedInputs
 from jaxdl.engine.layout import Block, describe, lay_out
 from jaxdl.engine.memory import block_bytes, fitting
+from jaxdl.engine.outlines import Outlines
 from jaxdl.engine.population import Population
-from jaxdl.engine.programs import Programs, SharedInputs, compile_all, lower
+from jaxdl.engine.programs import Programs, compile_all, lower
 from jaxdl.engine.progress import Callback, Meter, metered
 from jaxdl.engine.task import Task
 from jaxdl.engine.workers import place

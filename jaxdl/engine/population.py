@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from jaxdl import runs
 from jaxdl.engine.blocks import TrainedBlock
-from jaxdl.engine.checkpoints import Outlines, from_record, to_record
+from jaxdl.engine.checkpoints import from_record, to_record
+from jaxdl.engine.outlines import Outlines
 from jaxdl.engine.task import Task
 from jaxdl.searches.rungs import Rung, Standing
 from jaxdl.train.epoch_state import Carry, Status

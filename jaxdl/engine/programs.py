@@ -11,10 +11,9 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.sharding import SingleDeviceSharding
 
-from jaxdl.data import Dataset
+from jaxdl.engine.inputs import SharedInputs
 from jaxdl.engine.layout import Block
 from jaxdl.engine.plan import MAX_PROGRAMS
 from jaxdl.engine.workers import cores
@@ -22,7 +21,7 @@ from jaxdl.nn.size import Shape
 from jaxdl.train.check import tracing_errors_explained
 from jaxdl.train.epoch import make_epoch
 from jaxdl.train.epoch_state import init_epoch_state
-from jaxdl.train.part import Part, whole
+from jaxdl.train.part import whole
 from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.state import init, member_key
 from jaxdl.train.structure import Structure, combine
@@ -31,21 +30,6 @@ from jaxdl.train.structure import Structure, combine
 # thread adds up do not depend on how many cores there are. Vectors of 512 bits where
 # the processor has them: XLA's default of 256 made steps of small networks 10 % slower.
 CPU_OPTIONS = {"xla_cpu_multi_thread_eigen": False, "xla_cpu_prefer_vector_width": 512}
-
-
-class SharedInputs(NamedTuple):
-    """What all members of a variant train with, on one device."""
-
-    train: Dataset | Part
-    dev: Dataset | Part
-    key: jax.Array  # the variant's
-    patience: Any  # [] int32 epochs; None: no early stopping
-
-    @property
-    def device(self) -> jax.Device:
-        """The device that all of it is on."""
-        (device,) = self.key.devices()
-        return device
 
 
 class Programs(NamedTuple):
@@ -100,11 +84,6 @@ def compile_all(lowered: Sequence[Programs]) -> list[Programs]:
 
     with concurrent.futures.ThreadPoolExecutor(cores()) as pool:
         return list(pool.map(compile_both, lowered))
-
-
-def as_patience_input(patience: int | None) -> np.int32 | None:
-    """Returns the patience as the programs take it."""
-    return None if patience is None else np.int32(min(patience, 2**31 - 1))
 
 
 @functools.lru_cache(maxsize=MAX_PROGRAMS)

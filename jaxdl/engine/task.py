@@ -4,14 +4,14 @@ from typing import Any, NamedTuple
 
 import jax
 
-from jaxdl.counts import as_count, is_count
+from jaxdl.counts import as_count
 from jaxdl.data import Splits
 from jaxdl.engine.plan import Plan, as_plan
+from jaxdl.plain import scalar
 from jaxdl.searches.rungs import Search
 from jaxdl.spaces.distributions import SpaceError
 from jaxdl.train.check import as_patience
 from jaxdl.train.recipe import RecipeFunction
-from jaxdl.train.state import as_key
 
 
 class Task(NamedTuple):
@@ -27,7 +27,7 @@ class Task(NamedTuple):
     key: jax.Array
     members: int  # that a search may ask for; with variants, configurations
     epochs: int  # that no member exceeds
-    search: Search | None = None  # None: likewise of a folder
+    search: Search | None = None  # None: of a folder, which has its name alone
     patience: int | None = None  # epochs; None: no early stopping
     repeats: int = 1
     folds: int | None = None
@@ -51,19 +51,17 @@ class Task(NamedTuple):
 
 
 def check_task(task: Task) -> Task:
-    """Returns a task with plain ints and a typed key, checked as far as one can now.
+    """Returns a task with plain ints, checked as far as one can without shapes.
 
     Raises:
         SpaceError: `members` is below 1.
-        TypeError: another kind of key.
         ValueError: `epochs`, `patience` or `repeats` is below 1, or the plan is wrong.
     """
     return task._replace(
-        key=as_key(task.key),
         members=as_count("members", task.members, error=SpaceError),
         epochs=as_count("epochs", task.epochs),
         patience=as_patience(task.patience),
         repeats=as_count("repeats", task.repeats),
-        folds=int(task.folds) if is_count(task.folds) else task.folds,
+        folds=task.folds if task.folds is None else scalar(task.folds),
         plan=None if task.plan is None else as_plan(task.plan),
     )

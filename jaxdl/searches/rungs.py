@@ -6,6 +6,7 @@ rung, and so on until it ends. It knows nothing of blocks, programs and bits.
 """
 
 from collections.abc import Callable, Generator
+from inspect import signature
 from typing import Any, NamedTuple
 
 import jax
@@ -32,6 +33,32 @@ class Rung(NamedTuple):
 
 Requests = Generator[Rung, Standing, None]
 Search = Callable[[jax.Array, Any, int, int], Requests]  # key, space, members, epochs
+
+
+def start(
+    search: Search, key: jax.Array, space: Any, members: int, epochs: int
+) -> tuple[Requests, Rung]:
+    """Returns the generator of a search, and the first rung that it yields.
+
+    Raises:
+        SpaceError: the search is no function of this kind, or asks for nothing.
+    """
+    expected = (
+        f"got search={search!r}; expected a generator function of key, space, members "
+        "and epochs, such as jaxdl.halving(3) or jaxdl.sobol()"
+    )
+    try:
+        signature(search).bind(key, space, members, epochs)
+    except (TypeError, ValueError) as error:
+        raise SpaceError(expected) from error
+    requests = search(key, space, members, epochs)
+    if not isinstance(requests, Generator):
+        raise SpaceError(expected)
+    rung = next(requests, None)
+    if rung is None:
+        raise SpaceError(f"got search={search!r}, which asks for no member")
+    check_rung(rung, members, epochs)
+    return requests, rung
 
 
 def check_number(search: str, name: str, value: int, *, least: int) -> int:

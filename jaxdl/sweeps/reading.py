@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from jaxdl import runs
 from jaxdl.data import Dataset
-from jaxdl.engine.checkpoints import Outlines
+from jaxdl.engine.outlines import Outlines
 from jaxdl.engine.plan import MAX_PROGRAMS
 from jaxdl.engine.population import Population
 from jaxdl.engine.task import Task

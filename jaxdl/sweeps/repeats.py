@@ -6,7 +6,7 @@ repeat 0 come first, then those of repeat 1. Variants differ in the key, the dat
 both; configurations are compared on the same variants.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,16 +16,9 @@ from numpy.typing import NDArray
 from jaxdl.counts import as_count
 from jaxdl.data import Dataset, Splits, fold_rows, pool
 from jaxdl.data.folds import Rows
+from jaxdl.engine.inputs import Variant
 from jaxdl.searches.rungs import Rung, Standing
 from jaxdl.train.state import FOLD, REPEAT, as_key, member_key, step_key
-
-
-class Variant(NamedTuple):
-    """What the members of a variant train with."""
-
-    key: jax.Array  # the run's
-    train: Rows | None  # of the pooled examples; None: the train set as it is
-    dev: Rows | None  # the same for the dev set
 
 
 def make_variants(

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from jaxdl import nn, runs, terminal
 from jaxdl.data import Splits
 from jaxdl.engine.blocks import TrainedBlock
+from jaxdl.engine.outlines import precisions
 from jaxdl.engine.population import Population
 from jaxdl.engine.task import Task
 from jaxdl.plain import scalar
 from jaxdl.searches.rungs import Rung, ranking
 from jaxdl.spaces.either import blanked
 from jaxdl.sweeps.repeats import mean, members_of, not_worse, standard_error, variant
-from jaxdl.sweeps.specification import precisions
 from jaxdl.train.epoch_state import Status
 from jaxdl.train.member import Member
 from jaxdl.train.structure import combine, flatten, is_traced
@@ -79,13 +79,13 @@ class SweepResult:
         """Returns the members of a configuration, `[V]`."""
         return members_of(np.array([configuration]), self.num_variants)
 
-    def first_data(self, data: Splits | None) -> Splits | None:
+    def first_data(self, data: Splits) -> Splits:
         """Returns the sets that the first member of each configuration trains with.
 
         Args:
-            data: of the sweep; None: there are none to return.
+            data: of the sweep.
         """
-        if data is None or self.task.folds is None:
+        if self.task.folds is None:
             return data
         return variant(data, self.task.key, folds=self.task.folds)[0]
 

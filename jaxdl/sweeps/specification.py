@@ -12,7 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdl.data import Splits
-from jaxdl.engine.checkpoints import METRICS, Outlines
+from jaxdl.engine.checkpoints import METRICS
+from jaxdl.engine.outlines import Outlines, precisions
 from jaxdl.engine.plan import Plan
 from jaxdl.engine.task import Task
 from jaxdl.searches.rungs import Rung, Search
@@ -118,11 +119,6 @@ def task_of(said: Mapping[str, Any], recipe: RecipeFunction, space: Any) -> Task
     if task.num_members * task.epochs > MOST_VALUES:
         raise ValueError(f"{task.num_members} members and {task.epochs} epochs")
     return task
-
-
-def precisions(outlines: Outlines) -> list[str]:
-    """Returns the precisions of matrix products in any of the programs."""
-    return sorted({found.precision for found in outlines.values()})
 
 
 def _check_finite(outlines: Outlines) -> None:

@@ -60,6 +60,7 @@ def summarize(result: SweepResult, data: Splits | None) -> Summary:
     """
     columns, rows = result.rows(SHOWN)
     some = result.has_best()
+    first = None if data is None else result.first_data(data)
     return Summary(
         kind="member" if result.num_variants == 1 else "configuration",
         count=len(result.diverged()),
@@ -70,7 +71,7 @@ def summarize(result: SweepResult, data: Splits | None) -> Summary:
         everywhere=_everywhere(result),
         noise=_noise(result) if some and result.num_variants > 1 else None,
         importance=_importance(result) if some else None,
-        errors=errors_of(result.best(), result.first_data(data)) if some else None,
+        errors=errors_of(result.best(), first) if some else None,
     )
 
 

@@ -2,8 +2,6 @@
 
 import contextlib
 import os
-from collections.abc import Generator
-from inspect import signature
 from typing import Any
 
 import jax
@@ -12,32 +10,21 @@ from jaxdl import runs
 from jaxdl.data import Splits, check
 from jaxdl.engine import workers
 from jaxdl.engine.engine import Engine
-from jaxdl.engine.plan import MAX_PROGRAMS, Plan, make_plan
+from jaxdl.engine.inputs import share
+from jaxdl.engine.outlines import make_outlines
+from jaxdl.engine.plan import Plan, make_plan
 from jaxdl.engine.population import Population
-from jaxdl.engine.programs import SharedInputs, as_patience_input
 from jaxdl.engine.progress import Callback
 from jaxdl.engine.task import Task, check_task
 from jaxdl.searches.one_rung import draws_each_alone, random
-from jaxdl.searches.rungs import Rung, Search, Standing, check_rung
+from jaxdl.searches.rungs import Requests, Rung, Search, check_rung, start
 from jaxdl.spaces.distributions import SpaceError
-from jaxdl.spaces.sample import is_static
-from jaxdl.spaces.structures import structures
-from jaxdl.sweeps.repeats import (
-    Variant,
-    data_of,
-    expand,
-    make_variants,
-    mean,
-    step_keys,
-)
+from jaxdl.sweeps.repeats import data_of, expand, make_variants, mean, step_keys
 from jaxdl.sweeps.result import SweepResult, make_result
 from jaxdl.sweeps.specification import specify
 from jaxdl.train.check import check_one_process
-from jaxdl.train.member import on_device
-from jaxdl.train.outline import Outline, outline
-from jaxdl.train.part import Part
 from jaxdl.train.recipe import RecipeFunction
-from jaxdl.train.structure import Structure, flatten
+from jaxdl.train.state import as_key
 
 GROWS = ("members", "epochs")  # what `extend` may raise
 
@@ -125,7 +112,7 @@ def sweep(
         ValueError: `epochs`, `patience` or `repeats` is below 1, or the plan is wrong.
     """
     task = Task(
-        recipe, space, data, key, members, epochs, search or random(), patience,
+        recipe, space, data, as_key(key), members, epochs, search or random(), patience,
         repeats, folds, plan,
     )  # fmt: skip
     return train_task(task, run_dir=run_dir, extend=extend, progress=progress)
@@ -141,25 +128,25 @@ def train_task(
     """Returns the result of a task with data and a search; see `sweep`."""
     check_one_process()
     task = check_task(task)
+    assert task.data is not None and task.search is not None
     check(task.data)
     data, variants = make_variants(task.data, task.key, task.repeats, task.folds)
-    requests, rung = _first_rung(task)
-    _claim(run_dir, extend, task)
-    outlines = _outlines(task, rung, data_of(variants[0], data))
+    first, keys = data_of(variants[0], data), step_keys(variants, task.members)
+    requests, rung = start(task.search, task.key, task.space, task.members, task.epochs)
+    _claim(run_dir, extend, task.search)
+    outlines = make_outlines(task, rung.hparams, first)
     devices = workers.worker_devices()
     plan = task.plan or make_plan(outlines.values(), devices[0].platform)
     task = task._replace(plan=plan)
     with contextlib.ExitStack() as stack:
         store = None
         if run_dir is not None:
-            said = specify(task, outlines, rung, data_of(variants[0], data))
+            said = specify(task, outlines, rung, first)
             grows = GROWS if extend else ()
             store = stack.enter_context(runs.open_run(run_dir, said, grows=grows))
-        population = Population(
-            task, step_keys(variants, task.members), outlines, store
-        )
+        population = Population(task, keys, outlines, store)
         shared = {
-            device: _share(device, data, variants, task.patience)
+            device: share(device, data, variants, task.patience)
             for device in dict.fromkeys(devices)
         }
         engine = Engine(task, outlines, shared, devices, progress)
@@ -167,36 +154,8 @@ def train_task(
         return make_result(population)
 
 
-def _first_rung(task: Task) -> tuple[Generator[Rung, Standing, None], Rung]:
-    """Returns what a search asks for, and its first rung.
-
-    Raises:
-        SpaceError: the search is no function of this kind, or asks for nothing.
-    """
-    search, arguments = task.search, (task.key, task.space, task.members, task.epochs)
-    try:
-        signature(search).bind(*arguments)
-    except (TypeError, ValueError) as error:
-        raise SpaceError(_no_search(search)) from error
-    requests = search(*arguments)
-    if not isinstance(requests, Generator):
-        raise SpaceError(_no_search(search))
-    rung = next(requests, None)
-    if rung is None:
-        raise SpaceError(f"got search={search!r}, which asks for no member")
-    check_rung(rung, task.members, task.epochs)
-    return requests, rung
-
-
-def _no_search(search: Any) -> str:
-    return (
-        f"got search={search!r}; expected a generator function of key, space, members "
-        "and epochs, such as jaxdl.halving(3) or jaxdl.sobol()"
-    )
-
-
-def _claim(run_dir: Any, extend: bool, task: Task) -> None:
-    if extend and (run_dir is None or not draws_each_alone(task.search)):
+def _claim(run_dir: Any, extend: bool, search: Search) -> None:
+    if extend and (run_dir is None or not draws_each_alone(search)):
         raise SpaceError(
             "got extend without a run_dir, or with a search that decides by how "
             "members do; expected the folder of a run, and no search, random() or "
@@ -207,10 +166,7 @@ def _claim(run_dir: Any, extend: bool, task: Task) -> None:
 
 
 def _train_rungs(
-    engine: Engine,
-    population: Population,
-    requests: Generator[Rung, Standing, None],
-    rung: Rung,
+    engine: Engine, population: Population, requests: Requests, rung: Rung
 ) -> None:
     """Trains the rungs that a search asks for, from the first to the last."""
     task = population.task
@@ -224,45 +180,3 @@ def _train_rungs(
             population.finish()
             return
         check_rung(rung, task.members, task.epochs)
-
-
-def _traced_shapes(space: Any, hparams: Any) -> dict[str, jax.ShapeDtypeStruct]:
-    """Returns the shapes and types of the traced hyperparameters, by name."""
-    names, leaves, treedef = flatten(space)
-    columns = treedef.flatten_up_to(hparams)
-    return {
-        name: jax.ShapeDtypeStruct((), column.dtype)
-        for name, leaf, column in zip(names, leaves, columns, strict=True)
-        if not is_static(leaf)
-    }
-
-
-def _outlines(task: Task, rung: Rung, data: Splits) -> dict[Structure, Outline]:
-    """Returns the checked outline of every program that the space can ask for."""
-    traced = _traced_shapes(task.space, rung.hparams)
-    return {
-        structure: outline(task.recipe, traced, structure, data)
-        for structure in structures(task.space, MAX_PROGRAMS)
-    }
-
-
-def _share(
-    device: jax.Device, data: Splits, variants: list[Variant], patience: int | None
-) -> list[SharedInputs]:
-    """Returns what each variant trains with; the examples are on the device once."""
-
-    def put(x):
-        return jax.device_put(x, device)
-
-    train = put(on_device(data.train))
-    dev = train if data.dev is data.train else put(on_device(data.dev))
-    patient = None if patience is None else put(as_patience_input(patience))
-    return [
-        SharedInputs(
-            train if v.train is None else Part(train, put(v.train)),
-            dev if v.dev is None else Part(dev, put(v.dev)),
-            put(v.key),
-            patient,
-        )
-        for v in variants
-    ]
