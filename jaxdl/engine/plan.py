@@ -62,7 +62,7 @@ def as_plan(plan: Plan) -> Plan:
 
 def member_bytes(outline: Outline) -> int:
     """Returns what one member carries and keeps of a step's forward pass, in bytes."""
-    carried = outline.train_state._replace(key=())
+    carry = outline.train_state._replace(key=())
     return outline.saved_bytes + sum(
-        x.size * x.dtype.itemsize for x in jax.tree.leaves(carried)
+        x.size * x.dtype.itemsize for x in jax.tree.leaves(carry)
     )

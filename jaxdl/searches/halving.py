@@ -1,4 +1,4 @@
-"""Successive halving and Hyperband: the worst stop early, what they leave goes on."""
+"""Successive halving and Hyperband: the worst stop early, the best train on."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ def halving(eta: int = 3, *, first: int = 1, survivors: int = 1) -> Search:
 
     All members train for `first` epochs, the best `1/eta` of them until `eta first`
     epochs, the best `1/eta` of these until `eta² first`, and so on; `survivors` or more
-    train to the end. Who diverged does not go on.
+    train to the end. A member that diverged does not train on.
 
     Args:
         eta: at least 2.
@@ -29,9 +29,9 @@ def halving(eta: int = 3, *, first: int = 1, survivors: int = 1) -> Search:
     Source: Jamieson and Talwalkar, Non-stochastic Best Arm Identification and
     Hyperparameter Optimization, 2016.
     """
-    check_number("halving", "eta", eta, least=2)
-    check_number("halving", "first", first, least=1)
-    check_number("halving", "survivors", survivors, least=1)
+    eta = check_number("halving", "eta", eta, least=2)
+    first = check_number("halving", "first", first, least=1)
+    survivors = check_number("halving", "survivors", survivors, least=1)
 
     def search(key: jax.Array, space: Any, members: int, epochs: int) -> Requests:
         if first > epochs:
@@ -63,7 +63,7 @@ def hyperband(eta: int = 3) -> Search:
     Source: Li et al., Hyperband: A Novel Bandit-Based Approach to Hyperparameter
     Optimization, 2018.
     """
-    check_number("hyperband", "eta", eta, least=2)
+    eta = check_number("hyperband", "eta", eta, least=2)
 
     def search(key: jax.Array, space: Any, members: int, epochs: int) -> Requests:
         firsts = [epochs]
@@ -90,9 +90,9 @@ def hyperband(eta: int = 3) -> Search:
 
 
 def side_by_side(searches: list[Requests]) -> Requests:
-    """Yields the rungs of several searches as one, as long as any of them goes on.
+    """Yields the rungs of several searches as one, until the last of them ends.
 
-    These have no parents.
+    Their rungs have no parents.
     """
     rungs = [next(search) for search in searches]
     while rungs:

@@ -28,8 +28,8 @@ def refinement(rounds: int = 3, *, keep: int = 8) -> Search:
             would have fewer than `keep` members, or the space holds an array or no
             distribution.
     """
-    check_number("refinement", "rounds", rounds, least=2)
-    check_number("refinement", "keep", keep, least=2)
+    rounds = check_number("refinement", "rounds", rounds, least=2)
+    keep = check_number("refinement", "keep", keep, least=2)
 
     def search(key: jax.Array, space: Any, members: int, epochs: int) -> Requests:
         if members < rounds * keep:

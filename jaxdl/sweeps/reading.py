@@ -122,22 +122,26 @@ def _column(values: Sequence[Any], *, static: bool) -> NDArray[Any]:
     return np.asarray(canonical(np.asarray(values)))
 
 
-def _outlines(task: Task, said: dict[str, Any]) -> Outlines:
+def _outlines(task: Task, specification: dict[str, Any]) -> Outlines:
     """Returns the outline of each program of a run.
 
     Raises:
         RunMismatchError: the recipe is not the run's.
     """
-    train = Dataset(*(x and jax.ShapeDtypeStruct(*x) for x in said["shapes"]))
-    traced = {n: jax.ShapeDtypeStruct((), dtype) for n, dtype in said["traced"].items()}
+    train = Dataset(*(x and jax.ShapeDtypeStruct(*x) for x in specification["shapes"]))
+    traced = {
+        n: jax.ShapeDtypeStruct((), dtype)
+        for n, dtype in specification["traced"].items()
+    }
     outlines = {}
     for structure in structures(task.space, MAX_PROGRAMS):
         found = _traced(task.recipe, traced, structure, train)
-        if found.program != said["programs"].get(label(structure)):
+        if found.program != specification["programs"].get(label(structure)):
+            jax_then = specification["versions"]["jax"]
             raise runs.RunMismatchError(
                 f"got a recipe whose program for {label(structure) or 'all members'} "
                 "is not the run's; expected the recipe that the run was trained with, "
-                f"and jax {said['versions']['jax']} (this is {jax.__version__})"
+                f"and jax {jax_then} (this is {jax.__version__})"
             )
         outlines[structure] = found
     return outlines

@@ -1,4 +1,4 @@
-"""Repeats and folds: each configuration trained several times, and what that tells.
+"""Repeats and folds: each configuration trained several times, and the noise.
 
 A search speaks of configurations. Each has V = repeats times folds variants, and each
 variant is a member: variant v of configuration c is member `c V + v`. The folds of

@@ -142,14 +142,14 @@ class SweepResult:
         this difference. They come in the order of the ranking, the best first.
 
         Raises:
-            ValueError: V is 1, which tells nothing about the noise.
+            ValueError: V is 1, which shows no noise.
 
         Source: Breiman, Friedman, Olshen and Stone, Classification and Regression
         Trees, 1984, for the rule of one standard error.
         """
         if self.num_variants == 1:
             raise ValueError(
-                "got one model a configuration, which tells nothing about the noise; "
+                "got one model a configuration, which shows no noise; "
                 "expected several: sweep with repeats=3 or folds=5"
             )
         errors = self.final()["dev_error"].reshape(-1, self.num_variants)
@@ -212,7 +212,7 @@ class SweepResult:
         """Returns column names and a row of plain values for each of the n best.
 
         Rows are of configurations. With V above 1 the standard error of the dev error
-        follows its mean, and the status tells how many members ended how.
+        follows its mean, and the status counts how many members ended how.
         """
         v, values = self.num_variants, self.mean()
         if v == 1:

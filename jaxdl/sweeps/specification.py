@@ -83,11 +83,13 @@ def specify(task: Task, outlines: Outlines, rung: Rung, data: Splits) -> dict[st
     }
 
 
-def task_of(said: Mapping[str, Any], recipe: RecipeFunction, space: Any) -> Task:
+def task_of(
+    specification: Mapping[str, Any], recipe: RecipeFunction, space: Any
+) -> Task:
     """Returns the task of a specification, without data and search.
 
     Args:
-        said: the specification of a run.
+        specification: the specification of a run.
         recipe: the run's own.
         space: the run's own; None: the one that the specification holds.
 
@@ -97,22 +99,22 @@ def task_of(said: Mapping[str, Any], recipe: RecipeFunction, space: Any) -> Task
         ValueError, TypeError, LookupError: no sweep has such a specification.
     """
     if space is None:
-        space = from_plain(said["space"])
+        space = from_plain(specification["space"])
     else:
-        check_recorded(space, said["space"])
+        check_recorded(space, specification["space"])
     task = Task(
         recipe=recipe,
         space=space,
         data=None,
         key=jax.random.wrap_key_data(
-            jnp.array(said["key"], jnp.uint32), impl="threefry2x32"
+            jnp.array(specification["key"], jnp.uint32), impl="threefry2x32"
         ),
-        members=said["members"],
-        epochs=said["epochs"],
-        patience=said["patience"],
-        repeats=said["repeats"],
-        folds=said["folds"],
-        plan=Plan(**said["plan"]),
+        members=specification["members"],
+        epochs=specification["epochs"],
+        patience=specification["patience"],
+        repeats=specification["repeats"],
+        folds=specification["folds"],
+        plan=Plan(**specification["plan"]),
     )
     if min(task.members, task.epochs, task.num_variants, task.block_width) < 1:
         raise ValueError("a count is below 1")

@@ -141,9 +141,11 @@ def train_task(
     with contextlib.ExitStack() as stack:
         store = None
         if run_dir is not None:
-            said = specify(task, outlines, rung, first)
+            specification = specify(task, outlines, rung, first)
             grows = GROWS if extend else ()
-            store = stack.enter_context(runs.open_run(run_dir, said, grows=grows))
+            store = stack.enter_context(
+                runs.open_run(run_dir, specification, grows=grows)
+            )
         population = Population(task, keys, outlines, store)
         shared = {
             device: share(device, data, variants, task.patience)

@@ -11,7 +11,7 @@ import pytest
 import jaxdl as dl
 from jaxdl.spaces import SpaceError
 from jaxdl.spaces.plain import check_recorded, from_plain, to_plain
-from jaxdl.train import flatten
+from jaxdl.train.structure import flatten
 
 KEY = jax.random.key(0)
 NAN = float("nan")
