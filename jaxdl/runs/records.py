@@ -55,9 +55,9 @@ class Record(NamedTuple):
     first: int  # epochs they had trained before
     until: int  # epochs they have trained now
     status: NDArray[np.int32]  # [n]; the caller knows what the numbers mean
-    stopped_at: NDArray[np.int32]  # [n] epochs
-    steps: NDArray[np.int32]  # [n]
-    kept_epoch: NDArray[np.int32]  # [n]
+    stopped_at: NDArray[np.int32]  # [n] step; -1 while running
+    steps: NDArray[np.int32]  # [n] taken
+    kept_epoch: NDArray[np.int32]  # [n] that the weights are from; -1: none
     metrics: dict[str, NDArray[np.float64]]  # [until - first, n] by name
     # Leaves in an order that the caller knows; None: they have been dropped.
     arrays: list[NDArray[Any]] | None
