@@ -231,7 +231,7 @@ def test_searches_train_options(search, digits):
         (["adam", "sgd"], "expected spaces by name"),
         ({1: {}}, "the option 1; expected a str"),
         ({"": {}}, "the option ''"),
-        ({"name": {}}, "by which the choice itself goes"),
+        ({"name": {}}, "which names the choice itself"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(options, message):
