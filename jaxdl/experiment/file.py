@@ -1,9 +1,7 @@
 """Experiment files: Python files that define `recipe`, `space` and `data`.
 
-One that defines `schedule` as well, from hyperparameters to a learning-rate schedule,
-has its learning rates drawn.
-
-A file is run, so it is trusted like any script.
+If it also defines `schedule`, from hyperparameters to a learning-rate schedule, its
+learning rates are drawn. A file is executed, so trust it as you trust any script.
 """
 
 import ast
@@ -26,11 +24,11 @@ from jaxdl.train.structure import flatten
 
 
 class ExperimentError(ValueError):
-    """An experiment file, or what the command line says of it, cannot be used."""
+    """An experiment file, or a hyperparameter given for it, cannot be used."""
 
 
 class Experiment(NamedTuple):
-    """What an experiment file defines."""
+    """The definitions of an experiment file."""
 
     recipe: RecipeFunction
     space: Any
@@ -39,14 +37,14 @@ class Experiment(NamedTuple):
 
 
 def load(file: Path) -> Experiment:
-    """Returns what the file defines, having run it.
+    """Executes an experiment file and returns its definitions.
 
     Raises:
         ExperimentError: there is no such file, or it lacks a definition.
     """
     if not file.is_file():
         raise ExperimentError(f"there is no experiment file {file}")
-    sys.path.insert(0, str(file.resolve().parent))  # as `python FILE` would have it
+    sys.path.insert(0, str(file.resolve().parent))  # as `python FILE` does
     defined = runpy.run_path(str(file))
     optional = Experiment._field_defaults
     missing = [n for n in Experiment._fields if n not in defined | optional]
@@ -69,17 +67,17 @@ def load(file: Path) -> Experiment:
 def hyperparameters(
     space: Any, arguments: Sequence[str], *, middle: bool = False
 ) -> Any:
-    """Returns the space with its distributions replaced by the values given.
+    """Returns the space with the given values instead of its distributions.
 
-    Of options, only what belongs to the chosen one is asked for.
+    Of an `Either`, only the hyperparameters of the chosen option are asked for.
 
     Args:
         space: as for `sample`.
         arguments: texts `NAME=VALUE`.
-        middle: whether what is not given becomes the middle of its range.
+        middle: whether a hyperparameter without a value gets the middle of its range.
 
     Raises:
-        ExperimentError: an unknown or missing name, or a value of another type.
+        ExperimentError: a name is unknown or missing, or a value has another type.
     """
     given = {name: value for name, _, value in (a.partition("=") for a in arguments)}
     names, leaves, treedef = flatten(space)
@@ -90,7 +88,7 @@ def hyperparameters(
             values.append(None)
             continue
         known.append(name)
-        # What is no constant must be given: distributions, and arrays [members].
+        # Distributions and arrays [members] must be given; constants need not.
         if not (leaf is None or isinstance(leaf, str | int | float)):
             sampled.append(name)
         value = _value(name, given[name], leaf) if name in given else _middle(leaf)

@@ -33,30 +33,31 @@ def optuna_search(
 ) -> Search:
     """Returns the search in which a sampler of Optuna proposes the members.
 
-    It proposes `batch` members at once, which train to the end side by side; it is told
-    their dev errors, proposes the next, and so on. Trial i of the study is member i.
-    One that diverged is a failed trial.
+    It proposes `batch` members at once, which train to the end side by side. It then
+    receives their dev errors, proposes the next members, and so on. Trial i of the
+    study is member i. A member that diverged is a failed trial.
 
-    Ranges, choices and static values become parameters of the same names and scales. An
-    average's β, of `OneMinusLogUniform`, becomes `one_minus_β` on a log scale.
+    Each distribution becomes a parameter of the same name, range and scale. The β of an
+    average, of `OneMinusLogUniform`, becomes `one_minus_β` on a log scale.
 
     Args:
-        sampler: called as `sampler(seed=...)`, with a seed of the run's key, returns
-            one: a class such as `optuna.samplers.CmaEsSampler`, its name, or a function
-            of yours. None: Optuna's TPE, with members of the same batch kept apart.
-        batch: members proposed at once, at least 1. With fewer the sampler knows more
-            of each, with more they train faster.
+        sampler: is called as `sampler(seed=...)`, with a seed from the run's key, and
+            returns a sampler: a class such as `optuna.samplers.CmaEsSampler`, its name,
+            or a function of yours. None: Optuna's TPE, which keeps members of one batch
+            apart.
+        batch: members proposed at once, at least 1. With small batches the sampler
+            knows more errors before it proposes; large batches train faster.
         storage: where Optuna keeps the finished study: a URL such as
-            `sqlite:///study.db`, or one of its storages. A storage that fails at the
-            end is a warning. None: nowhere.
-        study_name: its name there, which no other study may have; by default Optuna's.
+            `sqlite:///study.db`, or one of its storages. If it fails at the end, there
+            is a warning. None: nowhere.
+        study_name: its name there, which no other study may have. None: Optuna's.
 
     Raises:
         ImportError: Optuna is missing.
         SpaceError: `batch` is below 1; or, when the search begins, the space holds an
             array or no distribution, or the storage has a study of that name.
-        TypeError: `sampler` is a sampler itself.
-        ValueError: Optuna has no sampler of that name that needs no more than a seed.
+        TypeError: `sampler` is a sampler, not a function that makes one.
+        ValueError: Optuna has no sampler of that name that a seed alone makes.
 
     Source: Akiba et al., Optuna: A Next-generation Hyperparameter Optimization
     Framework, 2019.
@@ -65,9 +66,9 @@ def optuna_search(
     check_number("optuna_search", "batch", batch, least=1)
     if isinstance(sampler, optuna.samplers.BaseSampler):
         raise TypeError(
-            f"got the sampler {type(sampler).__name__} itself; expected what makes one "
-            "for a seed, so that a run can be repeated: its class, or a function such "
-            "as lambda seed: optuna.samplers.TPESampler(seed=seed)"
+            f"got the sampler {type(sampler).__name__} itself; expected a function "
+            "that makes one of a seed, so that a run can be repeated: its class, or "
+            "lambda seed: optuna.samplers.TPESampler(seed=seed)"
         )
     if isinstance(sampler, str):
         sampler = _named(sampler)
@@ -125,7 +126,7 @@ def _seed(key: jax.Array) -> int:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keeps what Optuna logs and warns of from the terminal, but for its errors."""
+    """Keeps Optuna's logs and warnings from the terminal, but not its errors."""
     logging = _optuna().logging
     before = logging.get_verbosity()
     logging.set_verbosity(logging.ERROR)
@@ -154,7 +155,7 @@ def check_storage(storage: Any, study_name: str | None) -> None:
 
 
 def _proposed(space: Any, trials: list[Any]) -> Any:
-    """Returns the space with what the trials have for its distributions, `[n]`."""
+    """Returns the space with the trials' values, `[n]`, for its distributions."""
     names, leaves, treedef = flatten(space)
     need = needs(space)
     rows: list[list[Any]] = []
@@ -166,7 +167,7 @@ def _proposed(space: Any, trials: list[Any]) -> Any:
             elif applies(own, rows[-1]):
                 value = _suggested(trial, name, leaf)
             else:
-                value = leaf.quantile(np.asarray(0.5))  # of which nothing is made
+                value = leaf.quantile(np.asarray(0.5))  # which nothing reads
             rows[-1].append(value)
     filled = [
         leaf.given(values) if is_distribution(leaf) else leaf
@@ -202,8 +203,8 @@ def _suggested(trial: Any, name: str, dist: Any) -> Any:
 
 
 def _tell(study: Any, trials: list[Any], standing: Standing) -> None:
-    # Failed rather than pruned: TPE shuns where trials were pruned, and the best rates
-    # lie close to where training diverges.
+    # Failed, not pruned: TPE avoids the region of pruned trials, and the best rates lie
+    # close to those at which training diverges.
     failed = _optuna().trial.TrialState.FAIL
     for trial, error in zip(trials, standing["dev_error"].tolist(), strict=True):
         if np.isfinite(error):
@@ -217,6 +218,6 @@ def _write(study: Any, storage: Any, study_name: str | None) -> None:
         with quiet():
             kept = _optuna().create_study(storage=storage, study_name=study_name)
             kept.add_trials(study.get_trials(deepcopy=False))
-    except Exception as error:  # of whatever a storage is made of
+    except Exception as error:  # of any kind, as storages differ
         message = NOT_WRITTEN.format(type(error).__name__, error)
         warnings.warn(message, stacklevel=2)

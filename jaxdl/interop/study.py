@@ -11,29 +11,30 @@ from jaxdl.spaces.contract import SpaceError
 from jaxdl.spaces.distributions import is_distribution
 from jaxdl.train.structure import flatten
 
-ROUNDING = 1e-6  # relative, by which a value in float32 may miss what was drawn
+ROUNDING = 1e-6  # relative error of a drawn value in float32
 
 
 def optuna_study(storage: Any, name: str, space: Any) -> Logger:
     """Returns the logger that `optuna-dashboard STORAGE` shows.
 
-    Each run is a trial with the dev error of the epoch whose weights are kept for its
-    value and that of each epoch, from 1, for its intermediate values. One that diverged
-    has failed; one that the search cut short, or that still trains, was pruned. The
-    other metrics and what the space has no distribution for are attributes of the
-    trial, and so is the run's name. Names and scales are those of `optuna_search`.
+    Each run is a trial. Its value is the dev error of the epoch whose weights are kept,
+    and its intermediate values are those of all epochs, from 1. A member that diverged
+    is a failed trial; one that the search cut short, or that still trains, is a pruned
+    one. Attributes of the trial hold the run's name, the other metrics, and the
+    hyperparameters without a distribution. Names and scales are those of
+    `optuna_search`.
 
     Args:
-        storage: the path of a journal, which is the faster; a URL such as
+        storage: the path of a journal, which is faster; a URL such as
             `sqlite:///study.db`; or one of Optuna's storages.
-        name: of the study, which no other one may have there.
+        name: of the study; no other study there may have it.
         space: of the sweep.
 
     Raises:
         ImportError: Optuna is not installed.
         OSError: when it writes, the journal cannot be written.
         SpaceError: when it writes, the storage has a study of that name, a run has a
-            value that the space has not, or is none of a member.
+            value that the space cannot give, or a run is not a member.
     """
     optuna = library("optuna", "optuna", "studies")
     names, leaves, _ = flatten(space)
@@ -61,8 +62,8 @@ def _storage(optuna: Any, storage: Any) -> Any:
         return optuna.storages.JournalStorage(backend)
     except ValueError as error:
         raise SpaceError(
-            f"got {path}, which is no journal of Optuna; expected one, or a path at "
-            "which there is nothing yet"
+            f"got {path}, which is no journal of Optuna; expected a journal, or a path "
+            "where nothing exists yet"
         ) from error
 
 
@@ -86,7 +87,7 @@ def _trial(optuna: Any, leaf_of: dict[str, Any], run: Run) -> Any:
         named, distributions[named] = parameter(name, leaf)
         params[named] = _value(name, leaf, value)
     error = run.kept[1].get("kept/dev_error")
-    short = run.status in ("cut short", "running")  # no trial of a storage goes on
+    short = run.status in ("cut short", "running")  # a stored trial has ended
     ended = "PRUNED" if short else "COMPLETE"
     return optuna.trial.create_trial(
         state=optuna.trial.TrialState["FAIL" if error is None else ended],
@@ -103,7 +104,7 @@ def _trial(optuna: Any, leaf_of: dict[str, Any], run: Run) -> Any:
 
 
 def _value(name: str, dist: Any, value: Any) -> Any:
-    """Returns a value as Optuna has it, without what rounding to float32 has done."""
+    """Returns a value as Optuna has it, without its rounding to float32."""
     drawn: Any
     if dist.scale == "category":
         drawn = min(dist.options, key=lambda option: _distance(option, value))
@@ -111,14 +112,14 @@ def _value(name: str, dist: Any, value: Any) -> Any:
         drawn = min(max(value, dist.low), dist.high)
     if _distance(drawn, value) > ROUNDING:
         raise SpaceError(
-            f"got {name}={value!r}, which {dist} has not; expected the space of the "
-            "sweep"
+            f"got {name}={value!r}, which {dist} cannot give; expected the space of "
+            "the sweep"
         )
     return 1 - drawn if dist.scale == "reversed log" else drawn
 
 
 def _distance(drawn: Any, value: Any) -> float:
-    """Returns the relative distance of two numbers; of what else differs, infinity."""
+    """Returns the relative distance of two numbers; of other values 0 or infinity."""
     if drawn == value:
         return 0.0
     numbers = all(isinstance(x, int | float) for x in (drawn, value))

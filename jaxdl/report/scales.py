@@ -1,4 +1,4 @@
-"""Hyperparameters as coordinates, each on the scale that it was drawn on."""
+"""Hyperparameters as coordinates, each on the scale of its distribution."""
 
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,12 +14,12 @@ from jaxdl.train.structure import flatten
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-DECADES = 2  # that positive numbers of no known distribution span to be drawn as logs
+DECADES = 2  # from here on, positive numbers of unknown distribution have a log scale
 SHOWN = 8  # names of categories at an axis
 
 
 class Scale(NamedTuple):
-    """A hyperparameter's coordinates and what is written at their axis."""
+    """A hyperparameter's coordinates and the words at their axis."""
 
     name: str  # as the result has it
     label: str
@@ -29,13 +29,13 @@ class Scale(NamedTuple):
 
     @property
     def log(self) -> bool:
-        """Returns whether coordinates are to be told apart by their ratio."""
+        """Returns whether distances on the scale are ratios of coordinates."""
         return self.kind in ("log", "reversed log")
 
     def fraction(self, at: NDArray[Any] | None = None) -> NDArray[np.float64]:
-        """Returns how far from the lowest to the highest coordinate some are, 0 to 1.
+        """Returns where coordinates lie between the lowest, 0, and the highest, 1.
 
-        It is 0.5 where all are the same, and rises with the hyperparameter.
+        It rises with the hyperparameter, and is 0.5 if all coordinates are equal.
         """
         read = np.log if self.log else np.asarray
         known = read(self.at[np.isfinite(self.at)])
@@ -73,7 +73,7 @@ def scale(name: str, column: NDArray[Any], leaf: Any) -> Scale:
         return _categories(name, label, column)
     values = column.astype(float)
     if kind == "reversed log":
-        # Values near 1 are 1 in float32; the scale ends where the range does.
+        # Values near 1 round to 1 in float32; the scale ends where the range ends.
         at = np.maximum(1 - values, 1 - leaf.high)
         return Scale(name, f"{label} (log scale of 1 − {label})", at, "reversed log")
     finite = values[np.isfinite(values)]
@@ -85,7 +85,7 @@ def scale(name: str, column: NDArray[Any], leaf: Any) -> Scale:
 
 
 def label_axis(axes: "Axes", which: str, scale: Scale) -> None:
-    """Makes the x or y axis one of a hyperparameter."""
+    """Gives the x or y axis a hyperparameter's label, scale and ticks."""
     from matplotlib import ticker
 
     axis = {"x": axes.xaxis, "y": axes.yaxis}[which]
@@ -111,7 +111,7 @@ def label_axis(axes: "Axes", which: str, scale: Scale) -> None:
 
 
 def value(scale: Scale, at: float) -> str:
-    """Returns the hyperparameter's value at a coordinate, as it is written."""
+    """Returns the hyperparameter's value at a coordinate, as a text."""
     if scale.kind == "category":
         return scale.names[int(at)]
     if scale.kind == "reversed log":  # two digits of 1 - x

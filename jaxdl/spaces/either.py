@@ -1,7 +1,7 @@
 """Conditional hyperparameters: options, each with hyperparameters of its own.
 
-In a space, and in the columns drawn from it, all options are there; `choose` leaves
-the chosen one, which is all that a recipe receives and a program is made of.
+A space, and the columns drawn from it, hold all options. `choose` keeps the chosen one:
+a recipe receives nothing else, and a program depends on nothing else.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from jaxdl.spaces.contract import SpaceError, TypedAny
 from jaxdl.spaces.distributions import Static
 
-Needs = tuple[tuple[int, str], ...]  # leaves' places, and what each must have chosen
+Needs = tuple[tuple[int, str], ...]  # places of leaves, and the option of each
 
 
 class Option(NamedTuple):
@@ -29,20 +29,20 @@ class Option(NamedTuple):
 
 @jax.tree_util.register_pytree_with_keys_class
 class Either(TypedAny):
-    """One of several options, each alike, with hyperparameters of its own.
+    """One of several options, all equally likely, each with its own hyperparameters.
 
     The recipe receives a `Chosen`: the option's name, a plain str, and its values. For
     `Hparams(optimizer=Either({"adam": {"rate": ...}, "sgd": {}}))` these are
     `hp.optimizer.name` and `hp.optimizer.values["rate"]`; the leaves are named
     `optimizer.name` and `optimizer.adam.rate`. Members of one option share a program.
-    All options are drawn for each member, so that no draw depends on a choice; in
-    results, what was not chosen is NaN.
+    All options are drawn for each member, so that no draw depends on a choice. In
+    results, the values of the other options are NaN.
 
     Args:
-        options: spaces by name, which may hold others of this kind.
+        options: spaces by name, which may hold further ones of this class.
 
     Raises:
-        SpaceError: no option, or a name that is not a str, is empty or is `name`.
+        SpaceError: there is no option, or a name is not a str, is empty or is `name`.
     """
 
     name: Any  # Static([...]) in a space, [members] in columns
@@ -58,7 +58,7 @@ class Either(TypedAny):
             if not isinstance(name, str) or name in ("", "name"):
                 raise SpaceError(
                     f"got Either with the option {name!r}; expected a str that is not "
-                    "empty, nor `name`, by which the choice itself goes"
+                    "empty and not `name`, which names the choice itself"
                 )
         self.name, self.options = Static([*options]), dict(options)
 
@@ -79,7 +79,7 @@ class Either(TypedAny):
 
 @jax.tree_util.register_pytree_with_keys_class
 class Chosen:
-    """An option of an `Either` with its hyperparameters: what a recipe receives.
+    """An option of an `Either` with its hyperparameters, as a recipe receives it.
 
     Args:
         name: of the option.
@@ -115,7 +115,7 @@ def choose(tree: Any) -> Any:
 def blanked(hparams: Any) -> Any:
     """Returns columns `[members]` with NaN for the options that were not chosen.
 
-    Columns of anything but floats become Python objects where they need a NaN.
+    A column that needs a NaN becomes one of Python objects, unless it has floats.
     """
 
     def blank(node):
@@ -134,9 +134,9 @@ def blanked(hparams: Any) -> Any:
 
 
 def needs(tree: Any) -> list[Needs]:
-    """Returns what has to be chosen for each leaf to apply, in the tree's order.
+    """Returns the options that each leaf needs to apply, in the tree's order.
 
-    A leaf's needs are at leaves before it.
+    A leaf needs choices of leaves before it only.
     """
     with_paths = jax.tree.leaves_with_path(tree, is_leaf=lambda x: x is None)
     places = {path: place for place, (path, _) in enumerate(with_paths)}
@@ -156,9 +156,9 @@ def applies(need: Needs, values: Sequence[Any]) -> bool:
 
 
 def combinations(axes: Sequence[Sequence[Any]], need: list[Needs]) -> list[list[Any]]:
-    """Returns every combination of a value for each leaf, the last changing fastest.
+    """Returns every combination of a value for each leaf; the last changes fastest.
 
-    Where a leaf does not apply it has the first of its values alone.
+    A leaf that does not apply has only the first of its values.
     """
     rows: list[list[Any]] = [[]]
     for axis, own in zip(axes, need, strict=True):

@@ -1,7 +1,7 @@
 """Spaces: pytrees of the shape of the hyperparameters, and draws from them.
 
-A leaf is a distribution, a constant, or an array `[members]` that is used as given: of
-numbers, which are traced, or of texts or Python objects, which are static.
+A leaf is a distribution, a constant, or an array `[members]` that is used as given.
+Arrays of numbers are traced; arrays of texts or Python objects are static.
 """
 
 import functools
@@ -24,8 +24,8 @@ from jaxdl.train.structure import canonical, flatten
 def sample(key: jax.Array, space: Any, members: int) -> Any:
     """Returns random hyperparameters: the space's tree with arrays `[members]`.
 
-    Member i's value of a leaf is a pure function of the key, the leaf's name and i: it
-    moves neither with the number of members nor with other leaves. Options that were
+    Member i's value of a leaf is a pure function of the key, the leaf's name and i. It
+    depends neither on the number of members nor on other leaves. The options that were
     not chosen are drawn too.
 
     Args:
@@ -35,7 +35,7 @@ def sample(key: jax.Array, space: Any, members: int) -> Any:
 
     Raises:
         SpaceError: `members` is below 1, an array has another length, or a leaf is
-            none of these.
+            anything else.
     """
     members = as_count("members", members, error=SpaceError)
     return fill(space, members, lambda name: _uniforms(key, name, members))
@@ -49,8 +49,8 @@ def fill(
     Args:
         space: as for `sample`.
         members: at least 1.
-        uniforms: the fractions in (0, 1), `[members]`, at whose quantiles a named
-            distribution is read.
+        uniforms: from the name of a distribution to fractions in (0, 1), `[members]`,
+            whose quantiles it gives.
 
     Raises:
         SpaceError: as `sample`.
@@ -123,12 +123,12 @@ def _uniforms(key: jax.Array, name: str, members: int) -> NDArray[np.float64]:
 
 @functools.partial(jax.jit, static_argnames="members")
 def _bits(key: jax.Array, leaf: NDArray[np.uint32], members: int) -> jax.Array:
-    """Returns 32 random bits a member for a leaf of the space."""
+    """Returns 32 random bits for each member, for a leaf of the space."""
     leaf_key = jax.random.fold_in(jax.random.fold_in(key, HPARAMS), leaf)
     keys = jax.vmap(jax.random.fold_in, (None, 0))(leaf_key, jnp.arange(members))
     return jax.vmap(lambda k: jax.random.bits(k, (), jnp.uint32))(keys)
 
 
 def _default_type(values: NDArray[Any]) -> NDArray[Any]:
-    """Returns numbers in the type the programs use, so that they show what trained."""
+    """Returns numbers in the type of the programs, so that they show what trained."""
     return values if values.dtype == object else np.asarray(canonical(values))

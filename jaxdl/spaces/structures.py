@@ -35,7 +35,7 @@ def structures(space: Any, most: int) -> list[Structure]:
 
 
 def label(structure: Structure) -> str:
-    """Returns what tells a program from others of its space, in words."""
+    """Returns the words that distinguish a program from the others of its space."""
     return ", ".join(
         f"{name}={value.bound if isinstance(value, Bound) else repr(value)}"
         for name, value in zip(structure.names, structure.values, strict=True)
@@ -56,11 +56,11 @@ def choices(space: Any, prefix: str = "") -> dict[str, list[str]]:
 
 
 def received(complete: Structure, need: list[Needs]) -> Structure:
-    """Returns the structure of what a recipe receives: of the chosen options alone.
+    """Returns the structure of the chosen options, which a recipe receives.
 
     Args:
         complete: the structure of the space's tree, with all options.
-        need: what has to be chosen for each of its leaves.
+        need: the options that each of its leaves needs.
     """
     kept = [i for i, own in enumerate(need) if applies(own, complete.values)]
     marked = [v if isinstance(v, str) else TRACED for v in complete.values]
@@ -88,7 +88,7 @@ def _is_either(node: Any) -> bool:
 
 
 def fixed_values(leaf: Any, column: NDArray[Any]) -> list[Any]:
-    """Returns what a leaf's values have in a Structure, one a member."""
+    """Returns the entries in a Structure of a leaf's values, one for each member."""
     if isinstance(leaf, AsSize):
         bounds = np.array(leaf.bounds())
         found = bounds[np.searchsorted(bounds, column)]
@@ -97,7 +97,7 @@ def fixed_values(leaf: Any, column: NDArray[Any]) -> list[Any]:
 
 
 def static_options(leaf: Any) -> Sequence[Any]:
-    """Returns what a leaf's values can have in a Structure."""
+    """Returns the entries in a Structure that a leaf can have."""
     if isinstance(leaf, AsSize):
         return tuple(Bound(bound) for bound in leaf.bounds())
     if not is_static(leaf):

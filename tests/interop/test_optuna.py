@@ -26,6 +26,8 @@ SPACE = {
     "depth": dl.IntUniform(1, 5),
     "units": dl.AsSize(dl.IntUniform(16, 128)),
     "width": dl.AsSize(dl.Choice([8, 64])),
+    "neurons": dl.IntLogUniform(1, 1000),
+    "filters": dl.AsSize(dl.IntLogUniform(8, 512)),
     "constant": 0.5,
     "name": "adam",
 }
@@ -87,6 +89,12 @@ def test_every_distribution_has_its_values_and_types():
     assert set(rung.hparams["width"]) == {8, 64}
     assert set(rung.hparams["depth"]) == {1, 2, 3, 4, 5}
     assert 16 <= rung.hparams["units"].min() and rung.hparams["units"].max() <= 128
+    for name, middle in (("neurons", 31), ("filters", 64)):
+        column = rung.hparams[name]
+        low, high = SPACE[name].low, SPACE[name].high
+        assert low <= column.min() < middle < column.max() <= high
+        # Half of them lie below the middle of the log scale.
+        assert abs(np.mean(column < middle) - 0.5) < 0.2
     assert set(rung.hparams["constant"]) == {0.5}
     assert set(rung.hparams["name"]) == {"adam"}
 
@@ -106,7 +114,7 @@ def test_the_storage_has_what_was_trained(url):
             [rung.hparams["inner"]["beta"].astype(float) for rung in rungs]
         ),
         **{name: together(rungs, name)
-           for name in ("keep", "l2", "act", "depth", "units", "width")},
+           for name in SPACE if name not in ("inner", "rate", "constant", "name")},
     }  # fmt: skip
     states = {True: optuna.trial.TrialState.COMPLETE,
               False: optuna.trial.TrialState.FAIL}  # fmt: skip
@@ -127,6 +135,7 @@ def test_the_storage_has_what_was_trained(url):
     assert scales["rate"] == distributions.FloatDistribution(1e-4, 1.0, log=True)
     assert scales["keep"] == distributions.FloatDistribution(0.5, 1.0)
     assert scales["units"] == distributions.IntDistribution(16, 128)
+    assert scales["filters"] == distributions.IntDistribution(8, 512, log=True)
     assert scales["act"].choices == ("relu", None, 3)
 
 

@@ -22,6 +22,7 @@ MANY = {
     "keep": dl.Uniform(0.1, 0.7),
     "l2": dl.Choice([0.1, 0.3]),
     "width": dl.AsSize(dl.Choice([8, 64])),
+    "neurons": dl.IntLogUniform(1, 1000),
     "either": dl.Either({"adam": {"rate": dl.LogUniform(1e-3, 1)}, "sgd": {}}),
     "constant": 0.5,
     "name": "adam",
@@ -82,6 +83,7 @@ def test_every_distribution_has_its_scale_and_what_was_drawn(tmp_path):
         assert got["keep"] == pytest.approx(hparams["keep"][i], rel=1e-6)
         assert got["l2"] in (0.1, 0.3) and np.float32(got["l2"]) == hparams["l2"][i]
         assert got["width"] == hparams["width"][i]
+        assert got["neurons"] == hparams["neurons"][i]
         option = hparams["either"].name[i]
         assert got["either.name"] == option
         assert ("either.adam.rate" in got) == (option == "adam")
@@ -90,6 +92,7 @@ def test_every_distribution_has_its_scale_and_what_was_drawn(tmp_path):
         assert attributes["given"] == i and not {"constant", "name", "given"} & {*got}
         assert kinds["one_minus_beta"].log
         assert kinds["keep"] == of.FloatDistribution(0.1, 0.7)
+        assert kinds["neurons"] == of.IntDistribution(1, 1000, log=True)
         assert kinds["l2"] == of.CategoricalDistribution([0.1, 0.3])
 
 

@@ -207,7 +207,13 @@ def test_its_draws_have_the_type_of_the_programs(row):
     types = {float: np.float32, int: np.int32}
     kind = types[type(row.dist.points(2)[0])] if not row.dist.static else object
     assert draw(row.dist, 3).dtype == kind
-    assert row.dist.given(row.dist.points(2)) is not None
+
+
+def test_its_values_can_be_given_one_for_each_member(row):
+    points = row.dist.points(3)
+    found = draw(row.dist.given(points), len(points))
+    assert found.dtype == draw(row.dist, 3).dtype
+    np.testing.assert_array_equal(found, np.asarray(points, found.dtype))
 
 
 @pytest.mark.parametrize("n", [2, 3, 7, 50])

@@ -9,7 +9,6 @@ import pytest
 import jaxdl as dl
 from jaxdl import nn, optim, train
 from jaxdl.engine.layout import groups
-from jaxdl.experiment import ExperimentError, hyperparameters
 from jaxdl.spaces import SpaceError
 from jaxdl.spaces.structures import structures
 from jaxdl.train import Status
@@ -116,14 +115,6 @@ def test_members_of_an_option_are_a_group_that_knows_of_no_other():
         assert set(group.traced) == set(group.structure.names) - static
         hp = train.combine(group.traced, group.structure)
         assert isinstance(hp.optimizer, dl.Chosen) and hp.optimizer.name == option
-
-
-def test_only_what_can_be_chosen_counts_as_a_program():
-    inner = dl.Either({"c": dl.Static([1, 2, 3]), "d": dl.Static([1, 2])})
-    space = {"e": dl.Either({"a": inner, "b": {}}), "s": dl.Static([0, 1])}
-    assert len(set(structures(space, 12))) == (3 + 2 + 1) * 2
-    with pytest.raises(SpaceError, match="12 combinations of static values"):
-        structures(space, 11)
 
 
 def test_results_are_empty_where_an_option_was_not_chosen(result):
@@ -234,21 +225,6 @@ def test_searches_train_options(search, digits):
         assert set(found.hparams.optimizer.name) == set(OPTIMIZER)
 
 
-def test_the_command_line_asks_for_the_chosen_option_alone():
-    hp = hyperparameters(SPACE, ["optimizer.name=descent", "optimizer.descent.rate=0.1",
-                                 "optimizer.descent.power=2", "l2=0.5"])  # fmt: skip
-    assert hp.optimizer.name == "descent" and float(hp.optimizer.values["rate"]) == 0.1
-    middle = hyperparameters(SPACE, ["optimizer.name=adam"], middle=True)
-    assert float(middle.optimizer.values["rate"]) == pytest.approx(0.01)
-    wrong = ["optimizer.name=fixed", "optimizer.adam.rate=0.1", "l2=0.5"]
-    with pytest.raises(ExperimentError, match="unknown .'optimizer.adam.rate'"):
-        hyperparameters(SPACE, wrong)
-    with pytest.raises(ExperimentError, match="missing .*optimizer.descent.rate"):
-        hyperparameters(SPACE, ["optimizer.name=descent", "l2=0.5"])
-    with pytest.raises(ExperimentError, match="missing .'optimizer.name'"):
-        hyperparameters(SPACE, ["l2=0.5"])
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -256,7 +232,7 @@ def test_the_command_line_asks_for_the_chosen_option_alone():
         (["adam", "sgd"], "expected spaces by name"),
         ({1: {}}, "the option 1; expected a str"),
         ({"": {}}, "the option ''"),
-        ({"name": {}}, "by which the choice itself goes"),
+        ({"name": {}}, "which names the choice itself"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(options, message):

@@ -1,4 +1,4 @@
-"""Grids and coarse to fine, by hand and end to end."""
+"""From coarse to fine, by hand and end to end."""
 
 import jax
 import numpy as np
@@ -6,7 +6,6 @@ import pytest
 
 import jaxdl as dl
 from jaxdl.spaces import SpaceError
-from jaxdl.train import Status
 
 KEY = jax.random.key(0)
 SPACE = {
@@ -15,80 +14,10 @@ SPACE = {
     "constant": 0.5,
     "l2": dl.Choice([0.0, 0.1]),
     "rate": dl.LogUniform(1e-4, 1.0),
+    "neurons": dl.IntLogUniform(1, 1000),
     "units": dl.IntUniform(1, 5),
     "width": dl.Uniform(-1.0, 3.0),
 }
-
-
-# grids
-
-
-def test_a_grid_has_every_combination_once_on_each_ranges_own_scale():
-    grid = dl.grid(SPACE, 3)
-    members = 3 * 3 * 2 * 3 * 3 * 3
-    rows = list(zip(*(grid[n] for n in SPACE if n != "constant"), strict=True))
-    assert len(rows) == len(set(rows)) == members
-    expected = {
-        "beta": [0.9, 0.99, 0.999], "l2": [0, 0.1], "rate": [1e-4, 1e-2, 1],
-        "units": [1, 3, 5], "width": [-1, 1, 3],
-    }  # fmt: skip
-    for name, values in expected.items():
-        np.testing.assert_allclose(np.unique(grid[name]), values, rtol=1e-12)
-    assert set(grid["act"]) == {"relu", None, 3}
-    assert grid["constant"] == 0.5
-
-
-def test_a_range_of_integers_has_each_at_most_once():
-    assert dl.grid({"n": dl.IntUniform(1, 3)}, 10)["n"].tolist() == [1, 2, 3]
-
-
-def test_a_grid_is_a_space_and_its_members_are_trained(make_recipe, digits, space):
-    inner = {size: make_recipe(batch_size=size) for size in (64, 128)}
-
-    def recipe(hp):
-        return inner[hp["size"]](hp["rest"])
-
-    few = space._replace(beta1=0.9, keep_prob=0.8, l2=0.1)
-    grid = dl.grid({"rest": few, "size": dl.Static([64, 128])}, 2)
-    result = dl.sweep(
-        recipe, grid, digits, key=KEY, members=4, epochs=2, progress=False
-    )
-    assert result.hparams["size"].tolist() == [64, 128, 64, 128]
-    rates = result.hparams["rest"].learning_rate
-    np.testing.assert_allclose(rates, [1e-3, 1e-3, 1e-1, 1e-1], rtol=1e-6)
-    assert result.member(1).hparams["size"] == 128
-    assert (result.status == Status.FINISHED).all()
-
-
-def test_hyperparameters_of_a_sweep_are_a_space_themselves():
-    drawn = dl.sample(KEY, SPACE, 20)
-    again = dl.sample(jax.random.key(1), drawn, 20)
-    jax.tree.map(np.testing.assert_array_equal, drawn, again)
-    with pytest.raises(SpaceError, match="array of 19, one for each member"):
-        dl.sample(KEY, drawn, 19)
-
-
-def test_an_array_of_anything_else_is_refused():
-    functions = np.array([len, max], object)
-    with pytest.raises(SpaceError, match="expected str, int, float, bool or None"):
-        dl.sample(KEY, {"f": functions}, 2)
-
-
-@pytest.mark.parametrize(
-    ("space", "points", "message"),
-    [
-        (SPACE, 1, "got points=1"),
-        (SPACE, 2.5, "got points=2.5"),
-        ({"a": 1, "b": 0.5}, 3, "without a distribution"),
-        (SPACE | {"given": np.ones(3)}, 3, "space with an array"),
-    ],
-)
-def test_grids_that_cannot_be_are_refused(space, points, message):
-    with pytest.raises(SpaceError, match=message):
-        dl.grid(space, points)
-
-
-# coarse to fine
 
 
 def test_ranges_shrink_to_the_best_by_hand():
@@ -97,6 +26,7 @@ def test_ranges_shrink_to_the_best_by_hand():
         "beta": np.float32([0.9, 0.99, 0.95, 0.999, 0.9]),
         "constant": np.full(5, 0.5, np.float32),
         "l2": np.float32([0, 0.1, 0.1, 0.1, 0]),
+        "neurons": np.int32([1, 8, 32, 128, 9]),
         "rate": np.float32([1e-4, 1e-2, 1e-2, 1e-1, 1]),
         "units": np.int32([1, 2, 3, 2, 5]),
         "width": np.float32([-1, 0.5, 1, 1.5, 3]),
@@ -109,6 +39,8 @@ def test_ranges_shrink_to_the_best_by_hand():
     # r from -2 to -1, widened by 1/2 on either side
     ends = np.log10([narrow["rate"].low, narrow["rate"].high])
     np.testing.assert_allclose(ends, [-2.5, -0.5], rtol=1e-6)
+    # 8 to 128, widened by the ratio of 4 that lies between two of three
+    assert narrow["neurons"] == dl.IntLogUniform(2, 512)
     # 2 to 3, widened by 1/2 and rounded outwards
     assert narrow["units"] == dl.IntUniform(1, 4)
     # 0.5 to 1.5, widened by 1/2
@@ -170,3 +102,10 @@ def test_too_few_members_are_refused(scores, keep, message):
         dl.refine(space, drawn, scores, keep)
     with pytest.raises(SpaceError, match=r"\['beta'\]; expected.*\['rate'\]"):
         dl.refine(space, {"beta": drawn["rate"]}, [1, 2, 3], 2)
+
+
+def test_the_number_of_the_best_may_be_one_of_numpy():
+    space = {"rate": dl.LogUniform(1e-4, 1.0)}
+    drawn = dl.sample(KEY, space, 9)
+    one, other = (dl.refine(space, drawn, np.arange(9), k) for k in (4, np.int64(4)))
+    assert one == other
