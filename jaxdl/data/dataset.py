@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from jaxdl.counts import as_count
+
 
 class DataError(ValueError):
     """The data cannot be trained on; the message says which entry and what to do."""
@@ -65,7 +67,12 @@ class Splits(NamedTuple):
         )
 
     def steps_per_epoch(self, batch_size: int) -> int:
-        """Returns `ceil(m / batch_size)` for the train set's m."""
+        """Returns `ceil(m / batch_size)` for the train set's m.
+
+        Raises:
+            DataError: the batch size is not an integer of at least 1.
+        """
+        batch_size = as_count("batch_size", batch_size, error=DataError)
         return -(-len(self.train.inputs) // batch_size)
 
 

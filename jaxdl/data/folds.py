@@ -9,6 +9,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxdl.counts import is_count
 from jaxdl.data.dataset import DataError, Dataset, Splits
 from jaxdl.data.split import are_classes
 
@@ -50,7 +51,7 @@ def fold_rows(dataset: Dataset, k: int, *, key: jax.Array) -> list[tuple[Rows, R
     and Model Selection, 1995.
     """
     labels, m = np.asarray(dataset.labels), len(dataset.labels)
-    if isinstance(k, bool) or not isinstance(k, int) or not 2 <= k <= m:
+    if not is_count(k, least=2) or k > m:
         raise DataError(
             f"got folds={k!r} for {m} examples of the train and dev sets; expected an "
             "int from 2 to as many as there are"

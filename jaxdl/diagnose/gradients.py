@@ -1,5 +1,6 @@
 """The gradient check: every coordinate against a two-sided difference."""
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -9,6 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 from numpy.typing import NDArray
+
+from jaxdl.counts import is_count
 
 CORRECT, DOUBTFUL = 1e-6, 1e-4  # between the course's 1e-7, 1e-5 and 1e-3
 AT_ONCE = 64  # coordinates whose differences are computed side by side
@@ -55,42 +58,45 @@ def check_gradients(
             parameters differ, as they do under live dropout, there are no parameters,
             or ε or `per_leaf` is too small.
     """
-    if not eps > 0 or (per_leaf is not None and per_leaf < 1):
+    if not eps > 0 or not (per_leaf is None or is_count(per_leaf)):
         raise ValueError(
             f"got eps={eps} and per_leaf={per_leaf}; expected eps above 0 and at least "
             "1 coordinate of a leaf"
         )
     with jax.enable_x64(True):
         params = jax.tree.map(lambda x: jnp.asarray(x, jnp.float64), params)
-        _check_loss(loss, params)
-        theta, unravel = ravel_pytree(params)
-
-        def cost(theta):
-            return jnp.asarray(loss(unravel(theta)), jnp.float64)
-
-        def difference(theta, i):
-            # side by side, so that the loss is compiled once
-            up, down = jax.vmap(lambda step: cost(theta.at[i].add(step)))(
-                jnp.array([eps, -eps])
-            )
-            return (up - down) / (2 * eps)
-
-        @jax.jit
-        def both(theta, places):
-            d = jax.lax.map(lambda i: difference(theta, i), places, batch_size=AT_ONCE)
-            return jax.grad(cost)(theta)[places], d
-
+        value = _checked_value(loss, params)
         chosen = _coordinates(params, per_leaf)
         places = np.concatenate([*chosen.values()])
         # A batch that is not full would be compiled by itself.
         full = np.pad(places, (0, -len(places) % AT_ONCE), mode="edge")
-        g, d = (np.asarray(x)[: len(places)] for x in both(theta, full))
-        noise = ROUNDING * np.finfo(float).eps * abs(float(cost(theta))) / eps
+        both = jax.jit(functools.partial(_gradient_and_differences, loss, eps))
+        g, d = (np.asarray(x)[: len(places)] for x in both(params, full))
+        noise = ROUNDING * np.finfo(float).eps * abs(value) / eps
     ends = np.cumsum([len(places) for places in chosen.values()])[:-1]
     leaves = zip(chosen, np.split(g, ends), np.split(d, ends), strict=True)
     scores = {name: _score(ours, theirs, noise) for name, ours, theirs in leaves}
     score = _score(g, d, noise)
     return GradientCheck(score, scores, _verdict([score, *scores.values()]))
+
+
+def _gradient_and_differences(
+    loss: Callable[[Any], jax.Array], eps: float, params: Any, places: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Returns `dJ/dθ` and `d` at the places among all coordinates, `[places]` each."""
+    theta, unravel = ravel_pytree(params)
+
+    def cost(theta):
+        return jnp.asarray(loss(unravel(theta)), jnp.float64)
+
+    def difference(i):
+        # Side by side, so that the loss is compiled once.
+        steps = jnp.array([eps, -eps])
+        up, down = jax.vmap(lambda step: cost(theta.at[i].add(step)))(steps)
+        return (up - down) / (2 * eps)
+
+    differences = jax.lax.map(difference, places, batch_size=AT_ONCE)
+    return jax.grad(cost)(theta)[places], differences
 
 
 def _coordinates(params: Any, most: int | None) -> dict[str, NDArray[np.int64]]:
@@ -105,7 +111,12 @@ def _coordinates(params: Any, most: int | None) -> dict[str, NDArray[np.int64]]:
     return chosen
 
 
-def _check_loss(loss: Callable[[Any], jax.Array], params: Any) -> None:
+def _checked_value(loss: Callable[[Any], jax.Array], params: Any) -> float:
+    """Returns the loss, after checks that the differences depend on.
+
+    Raises:
+        ValueError: as `check_gradients`.
+    """
     if not jax.tree.leaves(params):
         raise ValueError("got no parameters; expected some to check the gradient of")
     once, twice = (np.asarray(loss(params)) for _ in range(2))
@@ -119,6 +130,7 @@ def _check_loss(loss: Callable[[Any], jax.Array], params: Any) -> None:
             f"the loss gave {once} and {twice} for the same parameters; expected the "
             "same value twice: switch dropout and other randomness off"
         )
+    return float(once)
 
 
 def _score(gradient: NDArray[Any], difference: NDArray[Any], noise: float) -> float:

@@ -55,8 +55,8 @@ def conv2d(
     as a matrix product, Chellapilla et al., High Performance Convolutional Neural
     Networks for Document Processing, 2006.
     """
-    check_size("conv2d", "channels", channels, least=1)
-    check_count("conv2d", "strides", strides, least=1)
+    channels = check_size("conv2d", "channels", channels, least=1)
+    strides = check_count("conv2d", "strides", strides, least=1)
     window = _window("conv2d", size)
     if padding not in ("SAME", "VALID"):
         raise ValueError(f"conv2d got padding={padding!r}; expected SAME or VALID")
@@ -181,10 +181,9 @@ def _pool(name, reduce, size) -> Layer:
 
 
 def _window(layer: str, size: int | tuple[int, int]) -> tuple[int, int]:
-    window = size if isinstance(size, tuple) and len(size) == 2 else (size, size)
-    for side in window:
-        check_count(layer, "size", side, least=1)
-    return window
+    sides = size if isinstance(size, tuple) and len(size) == 2 else (size, size)
+    height, width = (check_count(layer, "size", side, least=1) for side in sides)
+    return height, width
 
 
 def _check_images(layer: str, in_shape: Shape, window: tuple[int, int]) -> None:

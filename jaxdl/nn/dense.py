@@ -29,7 +29,7 @@ def dense(units: int | Size, *, use_bias: bool = True, init: Initializer = he) -
         TypeError: `units` is neither, for example a traced hyperparameter.
         ValueError: `units` is below 1, or the input has not one axis an example.
     """
-    check_size("dense", "units", units, least=1)
+    units = check_size("dense", "units", units, least=1)
     stddev = init
 
     def init_params(key, in_shape):

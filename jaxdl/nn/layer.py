@@ -11,6 +11,7 @@ layer may be a tracer: a model is built inside the traced function of a training
 """
 
 import math
+import operator
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -18,7 +19,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdl.nn.size import Shape, Size, bound, is_size, only_live
+from jaxdl.counts import is_count
+from jaxdl.nn.size import Shape, Size, bound, is_size, is_whole, only_live
 
 
 class Layer(NamedTuple):
@@ -195,7 +197,7 @@ def repeat(layer: Layer | Callable[[jax.Array], jax.Array], times: int | Size) -
         TypeError: `times` is neither, for example a traced hyperparameter.
         ValueError: `times` is below 0, or a `Size` while the layer changes the shape.
     """
-    check_size("repeat", "times", times, least=0)
+    times = check_size("repeat", "times", times, least=0)
     if isinstance(times, Size):
         return _repeat_live(as_layer(layer), times)
     return serial(*[layer] * times)
@@ -242,33 +244,33 @@ def _same_shape(a: Shape, b: Shape) -> bool:
     return [(is_size(n), bound(n)) for n in a] == [(is_size(n), bound(n)) for n in b]
 
 
-def check_size(layer: str, name: str, size: int | Size, *, least: int) -> None:
-    """Checks a number that may be a `Size`.
+def check_size(layer: str, name: str, size: int | Size, *, least: int) -> Any:
+    """Returns a `Size` unchanged and any other integer as a plain int.
 
     Raises:
-        TypeError: it is neither that nor a plain int.
-        ValueError: a plain int, or a bound, is below `least`.
+        TypeError: the size is neither a `Size` nor an integer.
+        ValueError: the integer, or the bound, is below `least`.
     """
-    check_count(layer, name, bound(size), least=least, way=" or AsSize(...)")
+    count = check_count(layer, name, bound(size), least=least, way=" or AsSize(...)")
+    return size if isinstance(size, Size) else count
 
 
-def check_count(
-    layer: str, name: str, count: int, *, least: int, way: str = ""
-) -> None:
-    """Checks a number that shapes the program.
+def check_count(layer: str, name: str, count: int, *, least: int, way: str = "") -> int:
+    """Returns a number that shapes the program as a plain int.
 
     Raises:
-        TypeError: it is not a plain int, for example a traced hyperparameter.
+        TypeError: the number is not an integer, for example a traced hyperparameter.
         ValueError: it is below `least`.
     """
-    if not isinstance(count, int) or isinstance(count, bool):
+    if not is_whole(count):
         raise TypeError(
             f"{layer} got {name}={count!r} ({type(count).__name__}); expected a plain "
             "int, since it shapes the program: give the hyperparameter as a constant, "
             f"as Static([...]){way} in the space"
         )
-    if count < least:
+    if not is_count(count, least=least):
         raise ValueError(f"{layer} got {name}={count}; expected at least {least}")
+    return operator.index(count)
 
 
 def given_key(layer: str, key: jax.Array | None) -> jax.Array:

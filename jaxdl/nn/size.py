@@ -5,12 +5,15 @@ not live exactly zero, so that it computes what it would at the live size alone.
 """
 
 import dataclasses
+import operator
+import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
 import jax
 import jax.numpy as jnp
-import numpy as np
+
+from jaxdl.counts import is_count
 
 Shape = tuple[Any, ...]  # of an example; entries int or Size
 
@@ -32,25 +35,29 @@ class Size:
     bound: int
 
     def __post_init__(self):
-        if isinstance(self.bound, bool) or not isinstance(self.bound, int):
-            raise TypeError(f"got Size with bound={self.bound!r}; expected a plain int")
-        if isinstance(self.live, int | np.integer) and not 0 <= self.live <= self.bound:
+        if not is_whole(self.bound):
+            raise TypeError(f"got Size with bound={self.bound!r}; expected an int")
+        object.__setattr__(self, "bound", operator.index(self.bound))
+        if not is_whole(self.live):
+            return  # traced
+        object.__setattr__(self, "live", operator.index(self.live))
+        if not 0 <= self.live <= self.bound:
             raise ValueError(
                 f"got Size(live={self.live}, bound={self.bound}); expected a live size "
                 "from 0 to the bound"
             )
 
     def __add__(self, n: int) -> "Size":
-        return self._map(lambda x: x + n, n)
+        return self._map(lambda x, n: x + n, n)
 
     def __sub__(self, n: int) -> "Size":
-        return self._map(lambda x: x - n, n)
+        return self._map(lambda x, n: x - n, n)
 
     def __mul__(self, n: int) -> "Size":
-        return self._map(lambda x: x * n, n)
+        return self._map(lambda x, n: x * n, n)
 
     def __floordiv__(self, n: int) -> "Size":
-        return self._map(lambda x: x // n, n)
+        return self._map(lambda x, n: x // n, n)
 
     __radd__, __rmul__ = __add__, __mul__
 
@@ -70,10 +77,11 @@ class Size:
     __index__ = __float__ = __bool__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
     __truediv__ = __rtruediv__ = __pow__ = __rpow__ = __rsub__ = _refuse
 
-    def _map(self, function: Callable[[Any], Any], n: Any) -> "Size":
-        if isinstance(n, bool) or not isinstance(n, int):
-            raise TypeError(f"got a Size with {n!r}; expected a plain int beside it")
-        return Size(function(self.live), function(self.bound))
+    def _map(self, function: Callable[[Any, int], Any], n: Any) -> "Size":
+        if not is_whole(n):
+            raise TypeError(f"got a Size with {n!r}; expected an int beside it")
+        n = operator.index(n)
+        return Size(function(self.live, n), function(self.bound, n))
 
 
 def bound(size: Any) -> int:
@@ -93,6 +101,11 @@ def live_state(size: Any) -> dict[str, jax.Array]:
 
 def is_size(size: Any) -> bool:
     return isinstance(size, Size)
+
+
+def is_whole(value: Any) -> bool:
+    """Returns whether a value is an integer of Python or NumPy; a bool is not."""
+    return is_count(value, least=-sys.maxsize)
 
 
 def only_live(x: jax.Array, size: Any, axis: int = -1) -> jax.Array:
