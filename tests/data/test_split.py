@@ -11,13 +11,9 @@ from sklearn.model_selection import (
 from sklearn.preprocessing import StandardScaler
 
 from jaxdl import data
+from tests.data.conftest import dataset
 
 KEY = jax.random.key(1)
-
-
-def dataset(m=100, features=3):
-    rng = np.random.default_rng(0)
-    return data.from_arrays(rng.normal(5, 2, (m, features)), np.arange(m) % 4)
 
 
 def numbered(labels):
