@@ -10,22 +10,26 @@ from tests.data.conftest import dataset
 KEY = jax.random.key(0)
 
 
-def test_each_dev_set_has_its_own_examples_and_the_rest_is_trained_on():
-    folds = data.fold_rows(dataset(23), 5, key=KEY)
+def test_folds_partition_the_examples_and_keep_the_classes():
+    labels = np.random.default_rng(0).choice(3, 103, p=[0.7, 0.2, 0.1])
+    whole = data.from_arrays(np.zeros((103, 1)), labels)
+    folds = data.fold_rows(whole, 5, key=KEY)
     dev_rows = np.concatenate([dev for _, dev in folds])
-    assert len(folds) == 5
-    assert len(dev_rows) == len(set(dev_rows)) == 20  # 5 floor(23 / 5)
+    assert len(dev_rows) == len(set(dev_rows)) == 100  # 5 floor(103 / 5)
     for train, dev in folds:
-        np.testing.assert_array_equal(np.sort([*train, *dev]), np.arange(23))
-
-
-def test_dev_sets_differ_by_at_most_one_example_of_a_class():
-    whole = dataset(50)
-    counts = [
-        np.bincount(whole.labels[dev], minlength=4)
-        for _, dev in data.fold_rows(whole, 7, key=KEY)
-    ]
+        assert (len(train), len(dev)) == (83, 20)
+        np.testing.assert_array_equal(np.sort([*train, *dev]), np.arange(103))
+    counts = [np.bincount(labels[dev], minlength=3) for _, dev in folds]
     assert np.ptp(counts, axis=0).max() <= 1
+    for other in (jax.random.key(1), jax.random.key(2)):
+        again = data.fold_rows(whole, 5, key=other)
+        assert set(again[0][1]) != set(folds[0][1])
+
+
+def test_targets_are_dealt_out_as_well():
+    whole = data.from_arrays(np.zeros((10, 1)), np.zeros((10, 2)))
+    folds = data.fold_rows(whole, 10, key=KEY)
+    assert sorted(int(dev[0]) for _, dev in folds) == list(range(10))
 
 
 def test_an_integer_of_numpy_counts_folds_as_a_plain_one():
@@ -65,3 +69,4 @@ def test_missing_weights_in_a_pool_are_1():
 def test_a_dev_set_that_stands_for_the_test_set_stays_out_of_the_pool():
     splits = data.split(dataset(), "70:30", key=KEY)
     assert len(data.pool(splits).inputs) == 70
+    assert len(data.pool(data.normalize(splits)).inputs) == 70
