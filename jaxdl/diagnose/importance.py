@@ -32,8 +32,8 @@ def importance(hparams: Any, scores: ArrayLike) -> Importance:
     Extremely randomized trees learn the scores from the hyperparameters. The values of
     one hyperparameter are then shuffled among the held-out members. Its importance is
     the increase of their squared error, or 0 if there is none. A share is an importance
-    divided by the sum of all. For `score = Σ f_j(x_j)` the share is `Var f_j / Σ Var f`.
-    A joint effect counts for each hyperparameter that takes part.
+    divided by the sum of all. For `score = Σ f_j(x_j)` it is `Var f_j / Σ Var f`. A
+    joint effect counts for each hyperparameter that takes part.
 
     The standard error of a share is `s / sqrt(5)`, where s is the standard deviation of
     the shares in the five folds. The trees of the folds share most members, so it is

@@ -97,7 +97,7 @@ def signal(
 def _probed(
     layer: Layer, name: str, nudges: dict[str, Any], outputs: dict[str, jax.Array]
 ) -> Layer:
-    """Returns the layer, which now writes each part's output, plus a nudge, to `outputs`.
+    """Returns the layer that also writes each part's output, nudged, to `outputs`.
 
     The gradient with respect to a nudge of zeros is that with respect to the output.
     """
@@ -118,7 +118,7 @@ def _probed(
 
 
 def _in_order(names: Iterable[str]) -> list[str]:
-    """Returns names in the order of the layers. JAX sorts the keys of a dict as text."""
+    """Returns names in the order of the layers. JAX sorts dict keys as text."""
     return sorted(names, key=lambda name: [int(place) for place in name.split(".")])
 
 
