@@ -46,7 +46,7 @@ def train(script, space, **size):
 # batch_norm
 
 
-def test_members_that_learned_are_summed_up(batch_norm):
+def test_the_summary_counts_members_that_learned(batch_norm):
     nan = np.nan
     result = SimpleNamespace(
         hparams=SimpleNamespace(

@@ -55,7 +55,7 @@ def test_the_sets_must_fit_each_other():
     data.check(data.Splits(good, good, good))
 
 
-def test_integers_that_float32_would_round_stay_apart():
+def test_integers_that_float32_would_round_become_float64():
     times = 1_700_000_000 + np.arange(5)[:, None]
     kept = data.from_arrays(times, np.zeros(5, int)).inputs
     assert kept.dtype == np.float64
@@ -63,7 +63,7 @@ def test_integers_that_float32_would_round_stay_apart():
     assert data.from_arrays(times % 7, np.zeros(5, int)).inputs.dtype == np.float32
 
 
-def test_another_byte_order_is_turned_round_or_refused():
+def test_another_byte_order_is_converted_or_refused():
     swapped = np.arange(6.0).reshape(3, 2).astype(">f8")
     kept = data.from_arrays(swapped, np.zeros(3, ">i4"))
     assert kept.inputs.dtype == np.float64 and kept.labels.dtype.isnative
@@ -95,7 +95,7 @@ WEIGHTS = np.linspace(0, 2, 100)
         (np.full(100, "1"), "weights <U1"),
     ],
 )
-def test_weights_that_cannot_be_are_refused(weights, message):
+def test_invalid_weights_are_refused(weights, message):
     with pytest.raises(data.DataError, match=message):
         data.from_arrays(np.ones((100, 2)), np.zeros(100, int), weights)
 
@@ -135,7 +135,7 @@ def test_labels_without_class_weights_are_refused(labels, message):
         data.class_weights(labels)
 
 
-def test_what_is_no_splits_of_arrays_is_refused():
+def test_other_types_than_splits_of_arrays_are_refused():
     with pytest.raises(data.DataError, match="got data of type tuple"):
         data.check((1, 2, 3))
     lists = data.Dataset([[1.0]], [0])

@@ -39,7 +39,7 @@ def test_an_integer_of_numpy_counts_folds_as_a_plain_one():
 
 
 @pytest.mark.parametrize("k", [1, 101, True, 2.0, None])
-def test_numbers_of_folds_that_cannot_be_are_refused(k):
+def test_invalid_numbers_of_folds_are_refused(k):
     with pytest.raises(data.DataError, match="got folds=.*from 2 to as many"):
         data.fold_rows(dataset(), k, key=KEY)
 
@@ -66,7 +66,7 @@ def test_missing_weights_in_a_pool_are_1():
     assert weights.tolist() == [1.0] * 60 + [3.0] * 20
 
 
-def test_a_dev_set_that_stands_for_the_test_set_stays_out_of_the_pool():
+def test_a_dev_set_that_is_the_test_set_stays_out_of_the_pool():
     splits = data.split(dataset(), "70:30", key=KEY)
     assert len(data.pool(splits).inputs) == 70
     assert len(data.pool(data.normalize(splits)).inputs) == 70

@@ -62,7 +62,7 @@ MALFORMED_IDX = {
 
 
 @pytest.mark.parametrize("name", MALFORMED_IDX)
-def test_files_that_are_not_idx_are_refused(tmp_path, name):
+def test_malformed_idx_files_are_refused(tmp_path, name):
     content, message = MALFORMED_IDX[name]
     path = written(tmp_path, content, "file.gz" if name.endswith(".gz") else "file")
     with pytest.raises(data.DataError, match=f"{path}.*{message}"):

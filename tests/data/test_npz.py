@@ -32,7 +32,7 @@ def test_an_npz_file_written_by_hand_is_read(tmp_path):
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-def test_what_numpy_writes_comes_back_whole(tmp_path, save):
+def test_files_written_by_numpy_are_read_whole(tmp_path, save):
     rng = np.random.default_rng(0)
     bits = rng.integers(0, 2, (700, 11))
     arrays = {kind: bits.astype(kind) for kind in ("?", "b", "u1", "i4", "<f2", ">f8")}
@@ -54,7 +54,7 @@ def test_what_numpy_writes_comes_back_whole(tmp_path, save):
 
 
 def compressed(stream, size, stored):
-    """An archive whose member is said to be a deflated stream of these sizes."""
+    """An archive that lists its member as a deflated stream of these sizes."""
     content = patched(archived([("a.npy", stream)]), offset=10, form="<H", value=8)
     content = patched(content, offset=20, form="<I", value=stored)
     return patched(content, offset=24, form="<I", value=size)
@@ -142,8 +142,8 @@ MALFORMED_NPZ = {
     "truth for a size": (one(described("'<f4'", "(True,)"), bytes(4)), "TypeError"),
     "truth values of 2": (one(described("'|b1'", "(2,)"), b"\1\2"), "bytes other than"),
     "shape of a list": (one(described("'<f4'", "[2]"), bytes(8)), "shape is not valid"),
-    "order that is none": (one(described("'<f4'", "(1,)", "2")), "fortran_order"),
-    "type that is none": (one(described("'what'", "(1,)")), "not a valid dtype"),
+    "an invalid order": (one(described("'<f4'", "(1,)", "2")), "fortran_order"),
+    "an invalid type": (one(described("'what'", "(1,)")), "not a valid dtype"),
     "type of nothing": (one(described("()", "(1,)")), "IndexError"),
     "keys that are missing": (one(b"{'descr': '<f4'}"), "correct keys"),
     "keys of two types": (one(b"{1: 2, 'a': 3}"), "array 'a': got content"),
@@ -166,7 +166,7 @@ MALFORMED_NPZ = {
 
 
 @pytest.mark.parametrize("name", MALFORMED_NPZ)
-def test_files_that_are_not_npz_are_refused(tmp_path, name):
+def test_malformed_npz_files_are_refused(tmp_path, name):
     content, message = MALFORMED_NPZ[name]
     path = written(tmp_path, content)
     with pytest.raises(data.DataError, match=f"(?s){path}: .*({message})"):

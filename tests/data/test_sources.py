@@ -46,7 +46,7 @@ def small_fashion(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_fashion_mnist_comes_from_the_folder_that_is_named(small_fashion):
+def test_fashion_mnist_is_read_from_the_named_folder(small_fashion):
     splits = data.load("fashion_mnist")
     shapes = [d.inputs.shape for d in splits.sets.values()]
     assert shapes == [(50, 28, 28, 1), (10, 28, 28, 1), (20, 28, 28, 1)]

@@ -63,7 +63,7 @@ def test_a_large_csv_file_is_read_as_numpy_reads_it(tmp_path):
     np.testing.assert_array_equal(labels, table[:, 3].astype(np.float32), strict=True)
 
 
-def test_blank_lines_and_spaces_after_commas_mean_nothing(tmp_path):
+def test_blank_lines_and_spaces_after_commas_are_ignored(tmp_path):
     content = b"\nx, kind\n\n1, cat\n2,cat \n\r\n3,  dog\n\n"
     read = data.read_csv(written(tmp_path, content), label="kind")
     assert read.inputs.tolist() == [[1], [2], [3]]
@@ -116,7 +116,7 @@ MALFORMED_CSV = {
 
 
 @pytest.mark.parametrize("name", MALFORMED_CSV)
-def test_files_that_are_no_tables_of_numbers_are_refused(tmp_path, name):
+def test_malformed_csv_files_are_refused(tmp_path, name):
     content, message = MALFORMED_CSV[name]
     path = written(tmp_path, content)
     with pytest.raises(data.DataError, match=f"(?s){path}: .*({message})"):

@@ -136,12 +136,12 @@ def test_an_error_in_a_layer_without_parameters_shows_in_the_leaves_before_it(na
         assert score == pytest.approx(0.1 / 2.1 if leaf[0] == "0" else 0, abs=1e-6)
 
 
-def test_of_a_bias_before_a_batch_norm_nothing_can_be_told():
+def test_a_bias_before_a_batch_norm_has_the_score_nan():
     check = check_of_right_gradients("convolutional")
     assert np.isnan(check.per_leaf["1.bias"]) and check.verdict == "correct"
 
 
-def test_rounding_of_a_large_loss_is_not_held_against_its_gradient():
+def test_rounding_of_a_large_loss_does_not_count_as_an_error():
     target = jnp.array([1e5, 2e5, 3e5], jnp.float32)
     check = check_gradients(lambda p: jnp.mean((p - target) ** 2), jnp.zeros(3))
     assert check.verdict == "correct"
@@ -160,7 +160,7 @@ def test_a_wrong_leaf_among_larger_ones_is_wrong():
     assert check.verdict == "wrong"
 
 
-def test_where_rounding_hides_all_the_verdict_is_to_look_again():
+def test_the_verdict_is_to_look_again_if_rounding_hides_everything():
     check = check_gradients(lambda p: 1e12 + jnp.sum(planted(p, 2.0)), jnp.ones(2))
     assert np.isnan(check.score) and check.verdict == "look again"
 
@@ -168,7 +168,7 @@ def test_where_rounding_hides_all_the_verdict_is_to_look_again():
 @pytest.mark.parametrize(
     "bad", [{"eps": 0.0}, {"eps": -1.0}, {"per_leaf": 0}, {"per_leaf": True}]
 )
-def test_numbers_that_check_nothing_are_refused(bad):
+def test_invalid_numbers_are_refused(bad):
     with pytest.raises(ValueError, match="expected eps above 0 and at least 1"):
         check_gradients(lambda w: w**2, jnp.asarray(1.0), **bad)
 
@@ -207,7 +207,7 @@ def test_live_dropout_is_refused():
 
 
 @pytest.mark.parametrize("loss", [lambda w: w, lambda w: jnp.sum(w) / 0])
-def test_a_loss_that_is_no_finite_scalar_is_refused(loss):
+def test_a_loss_must_be_a_finite_scalar(loss):
     with pytest.raises(ValueError, match="expected one finite number"):
         check_gradients(loss, jnp.ones(3))
 

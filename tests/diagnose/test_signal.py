@@ -47,7 +47,7 @@ def test_a_linear_chain_grows_and_shrinks_as_the_power_of_its_depth(scale):
     assert found.vanishing == (() if scale > 1 else tuple(named))
 
 
-def test_norms_are_those_of_a_network_written_out_in_numpy():
+def test_norms_equal_those_of_a_network_in_numpy():
     with jax.enable_x64(True):
         model = nn.serial(nn.dense(5), nn.tanh, nn.dense(3))
         x, y = rng.normal(size=(7, 6)), rng.normal(size=(7, 3))
@@ -72,7 +72,7 @@ def test_norms_are_those_of_a_network_written_out_in_numpy():
         np.testing.assert_allclose(list(ours.values()), theirs, rtol=1e-10)
 
 
-def test_what_is_made_of_layers_is_looked_into():
+def test_the_parts_of_a_layer_are_measured():
     model = nn.serial(
         nn.residual(nn.dense(6), nn.relu), nn.repeat(nn.dense(6), 11), nn.dense(4)
     )
@@ -122,7 +122,7 @@ def test_a_population_has_its_signals_at_once():
     assert together.exploding[-1] == together.vanishing[-1] == "14"
 
 
-def test_zeros_vanish_and_what_is_not_finite_explodes():
+def test_zeros_vanish_and_infinite_values_explode():
     model = nn.serial(nn.dense(6, init=nn.zeros), nn.relu, nn.dense(4, init=nn.zeros))
     params, state = drawn(model)
     found = signal(model, params, state, BATCH, nn.softmax_cross_entropy)

@@ -206,6 +206,6 @@ def test_a_live_integer_of_numpy_becomes_a_plain_one():
     assert type(Size(np.int64(2), 3).live) is int
 
 
-def test_what_is_not_a_layer_is_refused():
+def test_a_number_is_refused_as_a_layer():
     with pytest.raises(TypeError, match="got 3 as a layer"):
         nn.serial(nn.relu, 3)

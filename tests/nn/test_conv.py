@@ -184,7 +184,7 @@ def test_the_bias_before_a_batch_norm_has_no_effect():
         (lambda: init(nn.mean_pool(2), (6,)), "mean_pool got examples"),
     ],
 )
-def test_what_cannot_be_is_refused(make, message):
+def test_invalid_arguments_and_shapes_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
 

@@ -57,7 +57,7 @@ def test_a_mask_does_not_depend_on_how_many_rows_or_units_there_are():
 
 
 @pytest.mark.parametrize("keep_prob", [0, -0.1, 1.1])
-def test_dropout_refuses_what_is_not_a_probability_to_keep(keep_prob):
+def test_dropout_refuses_values_outside_0_to_1(keep_prob):
     with pytest.raises(ValueError, match="expected a probability to keep"):
         nn.dropout(keep_prob)
 

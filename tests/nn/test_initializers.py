@@ -25,7 +25,7 @@ def test_zeros_gives_weights_of_zero():
 
 
 @pytest.mark.parametrize("initializer", [nn.he, nn.xavier, nn.glorot])
-def test_a_traced_fan_gives_what_a_plain_one_gives(initializer):
+def test_a_traced_fan_and_a_plain_one_give_the_same(initializer):
     traced = jax.jit(initializer)(50, 30)
     assert float(traced) == pytest.approx(initializer(50, 30), rel=1e-6)
 

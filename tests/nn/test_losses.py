@@ -272,7 +272,7 @@ def test_wrappers_know_the_labels_of_a_sigmoid():
         ),
     ],
 )
-def test_losses_and_wrappers_that_cannot_be_are_refused(make, message):
+def test_invalid_losses_and_wrappers_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
 

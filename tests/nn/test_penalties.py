@@ -24,7 +24,7 @@ def test_penalties_by_hand_act_on_kernels_only():
     assert nn.none(PARAMS, 10) == 0
 
 
-def test_where_chooses_the_leaves():
+def test_the_argument_where_chooses_the_leaves():
     def biases(path):
         return "bias" in jax.tree_util.keystr(path)
 

@@ -1,4 +1,4 @@
-"""Sizes: what is not live stays zero, and the rest does what it would do alone."""
+"""Sizes: dead entries stay zero, and live ones compute as they would alone."""
 
 import functools
 import itertools
@@ -218,7 +218,7 @@ def test_a_size_is_no_plain_number(use, message):
         use(Size(5, 9))
 
 
-def test_a_function_that_loses_track_of_a_size_is_refused():
+def test_a_function_that_changes_the_axis_of_a_size_is_refused():
     layer = nn.serial(nn.dense(Size(5, 9)), lambda x: x.reshape(-1, 3, 3))
     with pytest.raises(ValueError, match="expected a function that keeps the shape"):
         layer.init(KEY, (4,))
@@ -227,7 +227,7 @@ def test_a_function_that_loses_track_of_a_size_is_refused():
 @pytest.mark.parametrize(
     "mixes", [nn.softmax, lambda x: x - x.mean(-1, keepdims=True), lambda x: x[:, ::-1]]
 )
-def test_a_function_that_brings_what_is_dead_to_what_is_live_is_refused(mixes):
+def test_a_function_that_mixes_dead_features_into_live_ones_is_refused(mixes):
     layer = nn.serial(nn.dense(Size(5, 9)), mixes, nn.dense(3))
     with pytest.raises(ValueError, match="feature .* depends on one behind it"):
         jax.eval_shape(lambda key: layer.init(key, (4,))[0], KEY)

@@ -136,7 +136,7 @@ def test_a_schedule_serves_where_optax_takes_one(name):
         np.testing.assert_allclose(-updates, equation(t, **parameters), rtol=1e-6)
 
 
-def test_piecewise_refuses_numbers_that_do_not_fit():
+def test_piecewise_refuses_a_wrong_number_of_boundaries():
     with pytest.raises(ValueError, match="got 2 values and 2 boundaries"):
         optim.piecewise([0.1, 0.01], [5, 10])
 
@@ -150,6 +150,6 @@ def test_roots_count_from_one():
 
 
 @pytest.mark.parametrize("warmup_steps", [0, 1])
-def test_a_warmup_of_one_or_no_step_is_none_for_plain_numbers_too(warmup_steps):
+def test_a_warmup_of_0_or_1_steps_changes_nothing(warmup_steps):
     schedule = optim.warmup(optim.constant(0.5), warmup_steps)
     assert [schedule(step) for step in range(3)] == [0.5, 0.5, 0.5]

@@ -7,7 +7,7 @@ import numpy as np
 from jaxdl import optim
 
 
-def test_a_batch_split_under_accumulation_moves_as_the_whole_batch():
+def test_a_split_batch_under_accumulation_moves_like_the_whole_batch():
     rng = np.random.default_rng(0)
     batches = jnp.asarray(rng.normal(size=(2, 12, 4)), jnp.float32)
 
