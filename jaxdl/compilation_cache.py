@@ -1,8 +1,8 @@
-"""JAX's compilation cache on disk: what one process compiled the next one loads.
+"""JAX's compilation cache on disk: a process loads what earlier ones compiled.
 
-The machine code itself is kept, so results are the same to the bit. JAX knows a program
-by its operations, compiler options and versions and by the processor's instructions, so
-machines of several kinds may share a folder.
+The files hold machine code, so results are the same to the bit. JAX identifies a
+program by its operations, compiler options, versions and the processor's instruction
+set, so machines of several kinds may share a folder.
 """
 
 import contextlib
@@ -24,15 +24,16 @@ MOST_BYTES = 2**30
 
 
 def enable_compilation_cache() -> None:
-    """Keeps what this process compiles in the user's cache, and looks there first.
+    """Makes this process save its compiled programs, and load those saved before.
 
-    The folder is `jaxdl/compiled` in `$XDG_CACHE_HOME` or `~/.cache`. It must belong to
-    the user alone, since what is loaded from it is run: where it does not, or cannot be
-    made, a line says so and all goes on without. It is cut to 1 GiB, or half of what
-    the disk has left for it, by removing the programs that were not used for longest.
+    The folder is `jaxdl/compiled` in `$XDG_CACHE_HOME` or `~/.cache`. Programs in it
+    are executed, so only the user may have access to it. If others have access, or if
+    the folder cannot be made, a line says so and the process compiles without a cache.
+    The least recently used programs are removed until the folder has at most 1 GiB, and
+    at most half of the space that it and the free disk have together.
 
-    A cache that JAX was told of already, or told not to use, stays as it is. These are
-    settings of the whole process, so it is for programs to call, not for libraries.
+    If JAX already has a cache, or its cache is off, nothing changes. These settings are
+    those of the whole process, so programs should call this function, not libraries.
     """
     config: Any = jax.config  # whose attributes JAX makes at run time
     if config.jax_compilation_cache_dir or not config.jax_enable_compilation_cache:
@@ -41,31 +42,31 @@ def enable_compilation_cache() -> None:
         folder = cache_folder() / "compiled"
         _claim(folder)
         _remove_oldest(folder)
-    except (OSError, RuntimeError) as error:  # RuntimeError: there is no home
+    except (OSError, RuntimeError) as error:  # RuntimeError: no home folder
         print(f"jaxdl: compiled programs are not kept: {error}", file=sys.stderr)
         return
     config.update("jax_compilation_cache_dir", str(folder))
     if "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS" not in os.environ:
         config.update("jax_persistent_cache_min_compile_time_secs", 0)
-    # What cannot be read or written is compiled as if there were no cache.
+    # A program that cannot be read or written is compiled as without a cache.
     warnings.filterwarnings("ignore", "Error (read|writ)ing persistent compilation")
-    # JAX sets the variable to 1 itself; another value is of somebody with a wish.
+    # JAX itself sets the variable to 1; another value is the user's choice.
     wish = os.environ.get("TF_CPP_MIN_LOG_LEVEL", "1") != "1"
     if jax.__version_info__ < (0, 12) and not wish:
         _silence_loader(config)
 
 
 def _claim(folder: Path) -> None:
-    """Makes a folder that is the user's alone.
+    """Makes a folder to which only the user has access.
 
     Raises:
-        OSError: it cannot be made, or is one that others made or can change.
+        OSError: the folder cannot be made, or others own it or can change it.
     """
     for path in reversed((folder, *folder.parents)):
         path.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()
     if os.name == "posix" and (
-        not stat.S_ISDIR(found.st_mode)  # but a link
+        not stat.S_ISDIR(found.st_mode)  # a link, for example
         or found.st_uid != os.geteuid()
         or found.st_mode & 0o077
     ):
@@ -78,13 +79,13 @@ def _claim(folder: Path) -> None:
 
 
 def _check_parent(parent: Path) -> None:
-    """Checks that no other user but root can put another folder in a folder's place."""
+    """Checks that only the user and root can replace the folders in `parent`."""
     found = parent.stat()
     for_all = found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX
     if for_all or found.st_uid not in (0, os.geteuid()):
         try:
             owner = parent.owner()
-        except KeyError:  # a number without a name
+        except KeyError:  # the user has a number and no name
             owner = str(found.st_uid)
         raise PermissionError(
             f"got {parent} above the cache, of {owner} and with mode "
@@ -94,7 +95,7 @@ def _check_parent(parent: Path) -> None:
 
 
 def _remove_oldest(folder: Path) -> None:
-    """Removes the files that were not used for longest, as many as are too many."""
+    """Removes the least recently used files until the rest is small enough."""
 
     def used(entry: tuple[Path, os.stat_result]) -> float:
         return max(entry[1].st_atime, entry[1].st_mtime)
@@ -110,7 +111,7 @@ def _remove_oldest(folder: Path) -> None:
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """Yields the files that no other process removes meanwhile."""
+    """Yields the files, without those that another process has just removed."""
     for path in folder.rglob("*"):
         with contextlib.suppress(FileNotFoundError):
             status = path.stat()
@@ -119,13 +120,13 @@ def _files(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
 
 
 def _silence_loader(config: Any) -> None:
-    """Stops XLA's C++ log, but for what ends the process.
+    """Stops XLA's C++ log, except for fatal errors.
 
-    Loading a program for the CPU, XLA takes two of LLVM's preferences (prefer-no-gather
-    and prefer-no-scatter) for instructions that the processor lacks, and says so in
-    kilobytes a program (openxla/xla#44565). Python's loggers keep their levels.
+    When XLA loads a program for the CPU, it takes two of LLVM's preferences
+    (prefer-no-gather and prefer-no-scatter) for missing instructions and logs kilobytes
+    for each program (openxla/xla#44565). Python's loggers keep their levels.
     """
-    if config.jax_logging_level == "NOTSET":  # else somebody wants to see the log
+    if config.jax_logging_level == "NOTSET":  # otherwise the user wants to see the log
         loggers = [logging.getLogger(name) for name in ("jax", "jaxlib")]
         levels = [logger.level for logger in loggers]
         for level in ("CRITICAL", "NOTSET"):

@@ -1,7 +1,7 @@
-"""What a person sees in a terminal; knows numbers and names only.
+"""Output in a terminal. This file knows only numbers and names.
 
-Progress goes to standard error: a live view on a terminal, a plain line now and then
-elsewhere.
+Progress goes to standard error: as a live view on a terminal, and elsewhere as a plain
+line every few seconds.
 """
 
 import contextlib
@@ -44,17 +44,18 @@ def epoch_lines(*, enabled: bool) -> Iterator[Callable[..., None]]:
 def live(
     look: Callable[[], tuple[float, Sequence[str]]], *, enabled: bool
 ) -> Iterator[Callable[[], None]]:
-    """Shows how something goes on, and at the end a line of how it went.
+    """Shows progress, and at the end one line with the final state.
 
-    On a terminal it is drawn anew four times a second. Elsewhere, also in a notebook,
-    it is a line now and then.
+    A terminal shows a view that is redrawn four times a second. Elsewhere, also in a
+    notebook, a line is printed every few seconds.
 
     Args:
-        look: returns what fraction is done, and what else to say, part by part.
+        look: returns the fraction that is done, and the texts to show after it.
         enabled: whether to print at all.
 
     Yields:
-        changed: to be called when there is something new, by one thread at a time.
+        changed: a function to call when there is something new, from one thread at a
+            time.
     """
     console = _console(enabled)
 
@@ -78,7 +79,7 @@ def live(
 
 
 def at_most_every(seconds: float, act: Callable[[], None]) -> Callable[[], None]:
-    """Returns a function that acts when called, unless it has just acted."""
+    """Returns a function that calls `act`, but at most once in `seconds` seconds."""
     acted = -math.inf
 
     def call() -> None:
@@ -92,8 +93,8 @@ def at_most_every(seconds: float, act: Callable[[], None]) -> Callable[[], None]
 
 
 def _console(enabled: bool) -> Console:
-    # A notebook's output says that it is a terminal, and shows what moves the cursor;
-    # FORCE_COLOR, for logs that show colors, says it of files.
+    # A notebook claims to be a terminal, but prints the codes that move the cursor.
+    # FORCE_COLOR, meant for logs with colors, makes Rich treat files as terminals.
     return Console(
         stderr=True,
         quiet=not enabled,
@@ -107,17 +108,17 @@ def _console(enabled: bool) -> Console:
 def _is_terminal() -> bool:
     try:
         return sys.stderr.isatty()
-    except (AttributeError, ValueError):  # there is none, or it is closed
+    except (AttributeError, ValueError):  # standard error is missing or closed
         return False
 
 
 def _print(console: Console, line: str) -> None:
-    """Prints a line, on a terminal with ends between words."""
+    """Prints a line. On a terminal long lines are wrapped between words."""
     console.print(line, soft_wrap=not console.is_terminal)
 
 
 def _frame(done: float, parts: Sequence[str], width: int) -> Group:
-    """Returns a bar with the parts below it, as many in a line as there is room for."""
+    """Returns a bar and, below it, the parts, with as many on a line as fit."""
     bar = Table.grid(padding=(0, 2, 0, 0))
     bar.add_row(ProgressBar(total=1, completed=done, width=BAR), f"{done:.0%}")
     lines = [""]
@@ -131,7 +132,7 @@ def _frame(done: float, parts: Sequence[str], width: int) -> Group:
 
 
 def width() -> int | None:
-    """Returns how many characters fit into a line of the terminal; None for no end."""
+    """Returns the number of characters in a line of the terminal; None if unlimited."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
@@ -145,8 +146,8 @@ def table(
     Args:
         columns: their names.
         rows: a value for each column.
-        width: of a line; where the columns do not fit side by side, several tables
-            follow each other, all with the first column. None: as wide as need be.
+        width: of a line. If the columns do not fit side by side, several tables follow
+            each other, each with the first column. None: any width.
     """
     cells = [[_cell(value) for value in row] for row in rows]
     widths = [
@@ -159,7 +160,7 @@ def table(
 
 
 def _parts(widths: Sequence[int], width: int | None) -> list[list[int]]:
-    """Returns which columns stand side by side, two spaces apart."""
+    """Returns the columns of each table; columns are two spaces apart."""
     parts = [[0]]
     for i in range(1, len(widths)):
         needed = sum(widths[j] + 2 for j in [*parts[-1], i]) - 2
@@ -170,7 +171,7 @@ def _parts(widths: Sequence[int], width: int | None) -> list[list[int]]:
 
 
 def _grid(rows: Sequence[Sequence[str]]) -> str:
-    """Returns rows of cells, the names of the columns first, two spaces apart."""
+    """Returns the text of rows of cells, of which the first has the column names."""
     widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
     header, *lines = (
         "  ".join(

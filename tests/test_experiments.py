@@ -1,5 +1,6 @@
 """The research scripts at a small scale, against what can be calculated."""
 
+import functools
 import runpy
 from pathlib import Path
 from types import SimpleNamespace
@@ -45,7 +46,7 @@ def train(script, space, **size):
 # batch_norm
 
 
-def test_members_that_learned_are_summed_up(batch_norm):
+def test_the_summary_counts_members_that_learned(batch_norm):
     nan = np.nan
     result = SimpleNamespace(
         hparams=SimpleNamespace(
@@ -83,8 +84,8 @@ def test_normalization_tolerates_rates_that_are_too_large_without_it(batch_norm)
 def test_the_noise_of_a_batch_shrinks_with_its_size_and_needs_normalization(batch_norm):
     def noise(norm, size):
         hp = batch_norm.Hparams(norm, size, 0.1, 0.2)
-        each = jax.vmap(lambda key: batch_norm.noise(key, hp, batches=32))(KEYS)
-        return float(each.mean())
+        one = functools.partial(batch_norm.noise, hp=hp, batches=32)
+        return float(jax.jit(jax.vmap(one))(KEYS).mean())
 
     assert noise(True, 16) > 2 * noise(True, 256) > 0
     assert noise(False, 16) < 1e-6
@@ -96,7 +97,8 @@ def test_inputs_of_the_last_layer_shift_less_with_normalization(batch_norm):
             hp = batch_norm.Hparams(norm, 64, rate, 0.2)
             return batch_norm.shift(KEYS[0], hp, epochs=4)[0]
 
-        return np.asarray(jax.vmap(one)(np.array([0.0, 0.03, 0.1], np.float32)))
+        rates = np.array([0.0, 0.03, 0.1], np.float32)
+        return np.asarray(jax.jit(jax.vmap(one))(rates))
 
     without = shift(False)
     assert without[0] == 0  # nothing is learned
@@ -135,13 +137,16 @@ def test_a_convolutional_network_learns_clothes_and_its_bits_know_no_neighbours(
 @pytest.mark.parametrize("layers", [1, 10, 50])
 def test_a_chain_grows_as_the_power_of_its_scale(layers, initialization):
     scales = np.array([0.5, 1.5], np.float32)
-    growth = jax.vmap(initialization.growth, (0, None))(scales, layers)
+    grow = functools.partial(initialization.growth, layers=layers)
+    growth = jax.jit(jax.vmap(grow))(scales)
     np.testing.assert_allclose(growth, [0.5**layers, 1.5**layers], rtol=1e-6)
 
 
 def test_activations_scale_with_the_weights_of_every_layer_before(initialization):
     small, he, zeros = (
-        np.asarray(initialization.signal(KEYS[0], init, 6))
+        np.asarray(
+            jax.jit(initialization.signal, static_argnums=(1, 2))(KEYS[0], init, 6)
+        )
         for init in ("small", "he", "zeros")
     )
     ratio = 0.01 / np.sqrt(2 / 64)  # of one layer's weights

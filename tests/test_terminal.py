@@ -37,11 +37,11 @@ def test_an_empty_table_is_its_header():
 
 
 def frames(text):
-    """Returns what a terminal of 80 columns shows, each time it was drawn anew."""
+    """Returns what a terminal of 80 columns shows, one text for each redraw."""
     return re.split(r"\x1b\[[0-9;?]*[A-HJKhl]|\r", text)
 
 
-def test_without_a_terminal_there_is_a_line_now_and_then(monkeypatch):
+def test_without_a_terminal_a_line_is_printed_every_few_seconds(monkeypatch):
     text = captured(monkeypatch, is_terminal=False)
     now, done = iter([0.0, 1.0, 5.0, 9.9]), iter([0.1, 0.6, 1.0])
     monkeypatch.setattr(terminal.time, "monotonic", lambda: next(now))
@@ -66,7 +66,7 @@ def test_a_terminal_shows_a_bar_with_the_parts_below_it(monkeypatch):
     assert shown[-3:] == [f"25%  {'x' * 40}", "y" * 37, "z" * 80, "z"][-3:]
 
 
-def test_a_terminal_that_cannot_move_its_cursor_gets_lines(monkeypatch):
+def test_a_terminal_without_cursor_movement_gets_lines(monkeypatch):
     monkeypatch.setenv("TERM", "dumb")
     text = captured(monkeypatch, is_terminal=True)
     with terminal.live(lambda: (0.5, ["a"]), enabled=True) as changed:
@@ -74,7 +74,7 @@ def test_a_terminal_that_cannot_move_its_cursor_gets_lines(monkeypatch):
     assert text.getvalue() == " 50%  a\n" * 2
 
 
-def test_a_notebook_gets_lines_though_it_says_that_it_is_a_terminal(monkeypatch):
+def test_a_notebook_gets_lines_although_it_claims_to_be_a_terminal(monkeypatch):
     shown = io.StringIO()
     monkeypatch.setattr(shown, "isatty", lambda: True, raising=False)
     monkeypatch.setattr("sys.stderr", shown)
@@ -84,7 +84,7 @@ def test_a_notebook_gets_lines_though_it_says_that_it_is_a_terminal(monkeypatch)
     assert shown.getvalue() == f"b\n100%  {'a' * 100}\n"
 
 
-def test_a_file_gets_lines_also_where_colors_are_forced(monkeypatch):
+def test_a_file_gets_lines_also_with_forced_colors(monkeypatch):
     written = io.StringIO()
     monkeypatch.setattr("sys.stderr", written)
     monkeypatch.setenv("FORCE_COLOR", "1")
@@ -93,7 +93,7 @@ def test_a_file_gets_lines_also_where_colors_are_forced(monkeypatch):
     assert written.getvalue() == "100%  a\n"
 
 
-def test_nothing_is_printed_when_not_wanted(monkeypatch):
+def test_nothing_is_printed_when_disabled(monkeypatch):
     for is_terminal in (False, True):
         text = captured(monkeypatch, is_terminal=is_terminal)
         with terminal.live(lambda: (1.0, ["a"]), enabled=False) as changed:
@@ -104,7 +104,7 @@ def test_nothing_is_printed_when_not_wanted(monkeypatch):
         assert text.getvalue() == ""
 
 
-def test_a_table_that_is_too_wide_is_continued_below():
+def test_columns_beyond_the_width_continue_in_tables_below():
     columns, rows = ["id", "alpha", "beta", "gamma"], [[1, 0.5, 2.0, 3.0]]
     whole = terminal.table(columns, rows, width=22)
     assert whole == terminal.table(columns, rows)  # 2 + 5 + 4 + 5, two spaces between

@@ -8,13 +8,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from jaxdl.counts import as_count
+
 
 class DataError(ValueError):
-    """The data cannot be trained on; the message says which entry and what to do."""
+    """Data that cannot be trained on. The message names the entry and what to do."""
 
 
 class Dataset(NamedTuple):
-    """Examples with their labels and, if they do not all count alike, weights."""
+    """Examples with their labels and, where examples count differently, weights."""
 
     inputs: Any  # [m, ...] floats
     labels: Any  # [m] integers 0..C-1, or [m, ...] float targets
@@ -22,10 +24,10 @@ class Dataset(NamedTuple):
 
 
 class Moments(NamedTuple):
-    """What normalization subtracts and divides by, one entry a feature."""
+    """What normalization subtracts and divides by, one entry for each feature."""
 
-    mean: NDArray[np.float64]  # [...] as an example
-    scale: NDArray[np.float64]  # [...] standard deviation; 1 for constant features
+    mean: NDArray[np.float64]  # [...], the shape of an example
+    scale: NDArray[np.float64]  # [...], standard deviation; 1 for constant features
 
     def normalize(self, inputs: ArrayLike) -> NDArray[np.float32]:
         """Returns `(x - mean) / scale` for raw inputs `[m, ...]`."""
@@ -33,12 +35,12 @@ class Moments(NamedTuple):
 
 
 class Splits(NamedTuple):
-    """Three sets of one problem: trained on, chosen by, and looked at once."""
+    """Three sets of one problem: to train on, to choose by, and to use only once."""
 
     train: Dataset
     dev: Dataset
     test: Dataset
-    moments: Moments | None = None  # those of the raw train inputs, once normalized
+    moments: Moments | None = None  # of the raw train inputs; None if not normalized
 
     @property
     def sets(self) -> dict[str, Dataset]:
@@ -47,7 +49,7 @@ class Splits(NamedTuple):
 
     @property
     def num_classes(self) -> int:
-        """C: one more than the largest integer label, or the width of `[m, C]` ones.
+        """C: the largest integer label plus 1, or the width of labels `[m, C]`.
 
         Raises:
             DataError: the labels are not classes.
@@ -65,7 +67,12 @@ class Splits(NamedTuple):
         )
 
     def steps_per_epoch(self, batch_size: int) -> int:
-        """Returns `ceil(m / batch_size)` for the train set's m."""
+        """Returns `ceil(m / batch_size)` for the train set's m.
+
+        Raises:
+            DataError: the batch size is not an integer of at least 1.
+        """
+        batch_size = as_count("batch_size", batch_size, error=DataError)
         return -(-len(self.train.inputs) // batch_size)
 
 
@@ -74,18 +81,23 @@ def from_arrays(
 ) -> Dataset:
     """Returns the arrays as a checked dataset.
 
-    The cost of a batch is `(1/m) sum_i w_i L_i`, so weights with a mean of 1 leave the
-    learning rate its scale; a metric of a set is `sum_i w_i v_i / sum_i w_i`.
+    The cost of a batch is `(1/m) sum_i w_i L_i`, so weights with a mean of 1 do not
+    change the scale of the learning rate. A metric of a set is `sum_i w_i v_i / sum_i
+    w_i`.
+
+        >>> examples = dl.data.from_arrays([[0.5, 2.0], [1.0, 3.0]], [0, 1])
+        >>> examples.inputs.shape, examples.labels.tolist()
+        ((2, 2), [0, 1])
 
     Args:
-        inputs: `[m, ...]` numbers, all finite; kept as float32, or as float64 if they
-            come so or are integers that float32 would round.
+        inputs: `[m, ...]` finite numbers. They become float32, or float64 if they are
+            float64 or are integers that float32 would round.
         labels: `[m]` integers from 0, or `[m, ...]` finite float targets.
         weights: `[m]` finite numbers of at least 0, not all 0; None for 1 each.
 
     Raises:
-        DataError: no examples, lengths that differ, inputs that are not numbers or not
-            finite, negative labels or weights, or labels that are not numbers.
+        DataError: there are no examples, the lengths differ, inputs are not finite
+            numbers, labels are not numbers, or a label or weight is negative.
     """
     inputs, labels = np.asarray(inputs), np.asarray(labels)
     weights = None if weights is None else np.asarray(weights)
@@ -101,13 +113,16 @@ def from_arrays(
 
 
 def class_weights(labels: ArrayLike) -> NDArray[np.float32]:
-    """Returns `m / (C m_c)` for each class, `[C]`: every class counts as much in all.
+    """Returns `m / (C m_c)` for each class, `[C]`: all classes count equally in total.
 
-    They are for `nn.class_weighted`; `class_weights(labels)[labels]` are weights for
-    `from_arrays`, with a mean of 1.
+    `nn.class_weighted` takes these weights. `class_weights(labels)[labels]` are weights
+    of examples for `from_arrays`, with a mean of 1.
+
+        >>> dl.data.class_weights([0, 0, 1, 1, 1, 1]).tolist()  # 6 / (2 · 2), ...
+        [1.5, 0.75]
 
     Args:
-        labels: `[m]` integers 0..C-1, each of them at least once.
+        labels: `[m]` integers 0..C-1; each class occurs at least once.
 
     Raises:
         DataError: the labels are not such integers.
@@ -133,8 +148,8 @@ def check(splits: Splits) -> None:
     """Checks the three sets, each by itself and against the others.
 
     Raises:
-        DataError: not `Splits` of arrays, what `from_arrays` refuses, or examples or
-            labels whose shapes or types differ between the sets.
+        DataError: the argument is not `Splits` of arrays, `from_arrays` would refuse a
+            set, or the shapes or types of examples or labels differ between the sets.
     """
     if not isinstance(splits, Splits):
         raise DataError(f"got data of type {type(splits).__name__}; expected Splits")
@@ -152,10 +167,10 @@ def check(splits: Splits) -> None:
 
 
 def check_dataset(dataset: Dataset, name: str) -> None:
-    """Checks one set, which errors call `name`.
+    """Checks one set. Errors call it `name`.
 
     Raises:
-        DataError: what `from_arrays` refuses.
+        DataError: `from_arrays` would refuse the arrays.
     """
     inputs, labels, weights = dataset
     if not (hasattr(inputs, "dtype") and hasattr(labels, "dtype")):
@@ -216,7 +231,7 @@ def _check_weights(weights: Any, examples: int, name: str) -> None:
 
 
 def _check_finite(array: NDArray[Any], name: str) -> None:
-    with np.errstate(over="ignore"):  # what float32 cannot hold is not finite there
+    with np.errstate(over="ignore"):  # beyond float32 a number becomes infinite
         finite = np.isfinite(array.astype(np.float32))
     if not finite.all():
         row, *column = (int(i) for i in np.argwhere(~finite)[0])

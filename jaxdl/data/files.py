@@ -1,7 +1,7 @@
-"""Files that may come from anywhere: bounded sizes, and one type of error.
+"""Files from any source: bounded sizes, and one type of error.
 
-A reader takes memory for what a file holds, never for what it says it holds, and for no
-more than `MAX_BYTES` of it.
+A reader takes memory for the bytes that a file has, never for the size that its header
+claims, and never for more than `MAX_BYTES`.
 """
 
 import gzip
@@ -15,7 +15,7 @@ from typing import IO
 
 from jaxdl.data.dataset import DataError
 
-MAX_BYTES = 2**31  # as much decompressed content as one file may have
+MAX_BYTES = 2**31  # of the decompressed content of one file
 CHUNK = 2**20  # bytes read at once
 
 
@@ -24,8 +24,8 @@ def opened(path: str | os.PathLike[str]) -> Iterator[BufferedIOBase]:
     """Opens a file to read, decompressed if its name ends in `.gz`.
 
     Raises:
-        DataError: what is raised within, preceded by the path; or a gzip file that is
-            not whole.
+        DataError: the block raised a DataError, now with the path in front; or a gzip
+            file is not whole.
         OSError: the file cannot be read.
     """
     opener = gzip.GzipFile if Path(path).suffix == ".gz" else open
@@ -41,7 +41,7 @@ def opened(path: str | os.PathLike[str]) -> Iterator[BufferedIOBase]:
 
 
 def read(file: BufferedIOBase | IO[bytes], size: int) -> bytearray:
-    """Returns the next `size` bytes, fewer where the file ends."""
+    """Returns the next `size` bytes, or fewer if the file ends."""
     content = bytearray()
     while chunk := file.read(min(CHUNK, size - len(content))):
         content += chunk

@@ -1,4 +1,4 @@
-"""Folds: examples divided so often that each is chosen by once and else trained on.
+"""Folds: each example is in the dev set of one fold and in the other train sets.
 
 `m` examples, `k` folds.
 """
@@ -9,6 +9,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxdl.counts import is_count
 from jaxdl.data.dataset import DataError, Dataset, Splits
 from jaxdl.data.split import are_classes
 
@@ -18,8 +19,8 @@ Rows = NDArray[np.int32]
 def pool(splits: Splits) -> Dataset:
     """Returns the examples of the train and the dev set, in this order.
 
-    Where only one of the two has weights, those of the other are 1. A dev set with the
-    inputs of the test set stands for it, and stays out as that does.
+    If only one of the two has weights, those of the other are 1. A dev set with the
+    inputs of the test set is the test set, so it stays out.
     """
     train, dev, test = splits.sets.values()
     if np.array_equal(dev.inputs, test.inputs):
@@ -32,25 +33,30 @@ def pool(splits: Splits) -> Dataset:
 def fold_rows(dataset: Dataset, k: int, *, key: jax.Array) -> list[tuple[Rows, Rows]]:
     """Returns the rows of the train and the dev set of each of k folds.
 
-    The examples are shuffled and dealt out to k dev sets of `floor(m / k)`, one after
-    another; where the labels are classes, class by class, so that two dev sets differ
-    by one example of a class at most. A fold trains on whatever is not in its dev set.
-    What cannot be dealt out evenly, fewer than k examples, is in the train set of every
-    fold and in no dev set: all folds have sets of the same sizes.
+    The examples are shuffled and dealt to k dev sets of `floor(m / k)`, one after
+    another. If the labels are classes, they are dealt class by class, so that two dev
+    sets differ by at most one example of a class. The train set of a fold is everything
+    outside its dev set. The `m mod k` examples that are left over are in every train
+    set and in no dev set, so all folds have the same sizes.
+
+        >>> examples = dl.data.from_arrays(np.zeros((10, 1)), np.arange(10) % 2)
+        >>> folds = dl.data.fold_rows(examples, 3, key=jax.random.key(0))
+        >>> [(len(train), len(dev)) for train, dev in folds]
+        [(7, 3), (7, 3), (7, 3)]
 
     Args:
         dataset: `[m, ...]` examples.
-        k: from 2 to m.
+        k: the number of folds, an int from 2 to m.
         key: of the shuffle.
 
     Raises:
-        DataError: k is outside its range, or a set has no example with a weight.
+        DataError: k is not such an int, or the weights of a set are all 0.
 
     Source: Kohavi, A Study of Cross-Validation and Bootstrap for Accuracy Estimation
     and Model Selection, 1995.
     """
     labels, m = np.asarray(dataset.labels), len(dataset.labels)
-    if isinstance(k, bool) or not isinstance(k, int) or not 2 <= k <= m:
+    if not is_count(k, least=2) or k > m:
         raise DataError(
             f"got folds={k!r} for {m} examples of the train and dev sets; expected an "
             "int from 2 to as many as there are"

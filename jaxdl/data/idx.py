@@ -23,8 +23,8 @@ def read_idx(
         sha256: digest that the decompressed content must have.
 
     Raises:
-        DataError: not an IDX file of unsigned bytes, too short or too long for its
-            header, over 2 GiB or 64 axes, or with another digest.
+        DataError: the file is not an IDX file of unsigned bytes, is too short or too
+            long for its header, is over 2 GiB or 64 axes, or has another digest.
         OSError: the file cannot be read.
     """
     with files.opened(path) as file:
@@ -35,7 +35,7 @@ def read_idx(
                 f"got the shape {list(shape)} in the header; expected at most "
                 f"{files.MAX_BYTES} bytes"
             )
-        content = files.read(file, size + 1)  # one more shows that the file goes on
+        content = files.read(file, size + 1)  # one more byte shows a longer file
         if len(content) != size:
             raise DataError(
                 f"got {'more' if len(content) > size else len(content)} bytes after "

@@ -1,4 +1,4 @@
-"""Whether the three sets come from one distribution, and where they differ."""
+"""Mismatch: do the three sets come from one distribution, and where do they differ?"""
 
 import math
 from typing import NamedTuple
@@ -21,7 +21,7 @@ class Difference(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """Where two sets differ, largest statistic first; empty where they do not."""
+    """Where two sets differ, largest statistic first; empty if they do not differ."""
 
     features: dict[tuple[int, ...], Difference]  # by the index in an example
     labels: dict[tuple[int, ...], Difference]  # the same; () for labels [m]
@@ -33,34 +33,35 @@ class Mismatch(NamedTuple):
     train_dev: Comparison
     train_test: Comparison
     dev_test: Comparison
-    advice: tuple[str, ...]  # the worst first; empty where nothing differs
+    advice: tuple[str, ...]  # most important first; empty if nothing differs
 
 
 def mismatch(splits: Splits, *, level: float = 0.01) -> Mismatch:
     """Returns the features and labels whose distribution differs between the sets.
 
-    Dev and test must come from one distribution, since what is chosen by the one is
-    judged by the other. Train may differ, which the dev error then shows as well.
+    Dev and test must come from one distribution, since a model is chosen by one and
+    judged by the other. Train may differ; part of the dev error then comes from that.
 
-    Each feature of an example, and each output of float labels, is compared by the
-    statistic `D = max_x |F(x) - G(x)|`, where F and G are the shares of values up to x
-    in two sets. Its p-value is that of the limit of large sets, which is careful for
-    small sets and for ties. Integer labels `[m]` are compared by the chi-square test of
-    the classes' counts, where classes that are expected fewer than 5 times in a set
-    count as one, or, if that is still too few, not at all.
+    - Each feature of an example, and each output of float labels, is compared by the
+      statistic `D = max_x |F(x) - G(x)|`. F and G are the shares of values up to x in
+      two sets. Its p-value is that of the limit of large sets; for small sets and for
+      ties it is too large rather than too small.
+    - Integer labels `[m]` are compared by the chi-square test of the classes' counts.
+      Classes that are expected fewer than 5 times in a set are counted together; if
+      their sum is still below 5, they are left out.
 
-    Holm's correction over all these tests, of all three pairs, keeps the chance that
-    anything at all is named at `level` where the three sets are from one distribution.
-    That a large set differs does not say that it differs by much: see the statistic.
-    Examples that depend on each other, such as several of one person, differ by more
-    than chance where `split` kept them together. Weights are not looked at.
+    Holm's correction covers all these tests of all three pairs: if the three sets come
+    from one distribution, the chance of any difference in the result is at most
+    `level`. In large sets even a small difference is found, so look at the statistic
+    too. Dependent examples, such as several of one person, differ by more than chance
+    if `split` kept them together. Weights are ignored.
 
     Args:
-        splits: raw or normalized: the statistics are the same, but for rounding.
+        splits: raw or normalized data; except for rounding, both give the same result.
         level: the chance of a false alarm, in (0, 1).
 
     Raises:
-        DataError: what `check` refuses, or a level that is not in (0, 1).
+        DataError: `check` refuses the splits, or the level is not in (0, 1).
 
     Sources: Smirnov, Table for estimating the goodness of fit of empirical
     distributions, 1948; Holm, A simple sequentially rejective multiple test procedure,
@@ -93,7 +94,7 @@ def _tests(a: Dataset, b: Dataset) -> list[tuple[float, float]]:
 
 def _smirnov(a: NDArray, b: NDArray) -> list[tuple[float, float]]:
     """Returns D and its p-value of each feature of two arrays `[m, ...]`."""
-    from scipy.special import kolmogorov  # here, since it takes 0.4 s
+    from scipy.special import kolmogorov  # imported here, since it takes 0.4 s
 
     a, b = np.asarray(a), np.asarray(b)
     m, n = len(a), len(b)
@@ -109,7 +110,7 @@ def _smirnov(a: NDArray, b: NDArray) -> list[tuple[float, float]]:
 
 def _chi_square(a: NDArray, b: NDArray) -> tuple[float, float]:
     """Returns chi-square and its p-value of the classes in two arrays `[m]`."""
-    from scipy.stats import chi2_contingency  # here, since it takes 0.7 s
+    from scipy.stats import chi2_contingency  # imported here, since it takes 0.7 s
 
     _, classes = np.unique(np.concatenate([a, b]), return_inverse=True)
     parts = np.split(classes, [len(a)])
@@ -141,7 +142,7 @@ def _holm(p: NDArray) -> NDArray[np.float64]:
 def _comparison(
     dataset: Dataset, statistics: NDArray, p: NDArray, level: float
 ) -> Comparison:
-    """Returns which of a pair's tests `[tests]` tell the two sets apart."""
+    """Returns the tests `[tests]` of a pair in which the two sets differ."""
     d = math.prod(dataset.inputs.shape[1:])
     return Comparison(
         _named(statistics[:d], p[:d], dataset.inputs.shape[1:], level),

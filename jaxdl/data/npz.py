@@ -1,4 +1,4 @@
-"""NumPy's `.npz` format: a zip archive with a `.npy` file an array."""
+"""NumPy's `.npz` format: a zip archive with one `.npy` file for each array."""
 
 import io
 import math
@@ -21,8 +21,8 @@ from jaxdl.data.dataset import DataError
 MAX_MEMBERS = 2**16
 MAX_HEADER = 2**12  # bytes; a header with 64 axes of 20 digits needs less than half
 HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
-# What zipfile and numpy.lib.format raise for content that is not theirs: a header is a
-# Python literal, which the parser may refuse in any of these ways.
+# What zipfile and numpy.lib.format raise for malformed content. A header is a Python
+# literal, and the parser may refuse it in any of these ways.
 MALFORMED = (
     zipfile.BadZipFile, zlib.error, EOFError, tokenize.TokenError, SyntaxError,
     ValueError, TypeError, LookupError, OverflowError, RuntimeError, MemoryError,
@@ -33,16 +33,15 @@ MALFORMED = (
 def read_npz(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
     """Returns the arrays of numbers in a NumPy `.npz` file, by name.
 
-    Nothing is unpickled, and a header is believed only where it fits the size that the
-    archive gives for it.
+    Nothing is unpickled. The shape in a header must match the size in the archive.
 
     Args:
         path: a file as `numpy.savez` and `numpy.savez_compressed` write it.
 
     Raises:
-        DataError: not such a file, damaged, arrays of other things than numbers or
-            truth values, two arrays of one name, more than 65,536 arrays, or over
-            2 GiB before or after decompression.
+        DataError: the file is not such a file or is damaged; an array does not hold
+            real numbers or truth values; two arrays have one name; or there are more
+            than 65,536 arrays, or over 2 GiB before or after decompression.
         OSError: the file cannot be read.
     """
     with files.opened(path) as file:
@@ -54,7 +53,7 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
 
 @contextmanager
 def _refusing(name: str) -> Iterator[None]:
-    """Makes whatever is raised within a DataError about `name`."""
+    """Turns the errors of a block into a DataError about `name`."""
     try:
         yield
     except DataError as error:
@@ -70,7 +69,7 @@ def _content(file: io.BufferedIOBase) -> io.BytesIO:
     content = files.read(file, files.MAX_BYTES + 1)
     if len(content) > files.MAX_BYTES:
         raise DataError(f"got more than the {files.MAX_BYTES} bytes allowed")
-    # These four bytes open every entry of the directory, all of which zipfile lists.
+    # Every entry of the directory starts with these bytes; zipfile lists all entries.
     if content.count(b"PK\1\2") > MAX_MEMBERS:
         raise DataError(f"got more than the {MAX_MEMBERS} arrays allowed")
     return io.BytesIO(content)
@@ -78,7 +77,7 @@ def _content(file: io.BufferedIOBase) -> io.BytesIO:
 
 def _arrays(archive: zipfile.ZipFile) -> dict[str, NDArray[Any]]:
     members = archive.infolist()
-    # Members may overlap in a file that means harm, so both sizes are added up.
+    # In a malicious file members may overlap, so the larger size of each counts.
     size = sum(max(member.file_size, member.compress_size) for member in members)
     if size > files.MAX_BYTES:
         raise DataError(
@@ -121,8 +120,8 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
         file.seek(0)
         content = files.read(file, size)
     array = np.frombuffer(content, dtype, offset=start).reshape(shape, order=order)
-    # NumPy counts truth values by adding their bytes, so that any others than 0 and 1
-    # would let a mask reach outside of its array.
+    # NumPy counts truth values by adding their bytes. With bytes other than 0 and 1 a
+    # mask would reach outside its array.
     if dtype.kind == "b" and array.size and array.view(np.uint8).max() > 1:
         raise DataError("got truth values with bytes other than 0 and 1")
     return array
@@ -137,6 +136,6 @@ def _header(
     if version not in HEADERS:
         raise DataError(f"got .npy version {version}; expected one of {list(HEADERS)}")
     with warnings.catch_warnings():
-        warnings.simplefilter("error")  # numpy gives one for what Python 2 wrote
+        warnings.simplefilter("error")  # NumPy warns of headers written by Python 2
         shape, fortran, dtype = HEADERS[version](file)
     return file.tell(), shape, "F" if fortran else "C", dtype

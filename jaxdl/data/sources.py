@@ -37,18 +37,22 @@ def load(name: str) -> Splits:
     - `digits`: 1,797 scans of handwritten digits, `[m, 64]` grey values, 10 classes, in
       scikit-learn (extra `sklearn`); split 60:20:20 by a fixed shuffle.
     - `fashion_mnist`: 70,000 pictures of clothes, `[m, 28, 28, 1]` grey values, 10
-      classes. The test set is the official one; 10,000 of the train examples, by a
-      fixed shuffle, are the dev set. Its four IDX files, plain or `.gz`, are taken from
-      the folder that the environment variable `JAXDL_FASHION_MNIST` names, else from
-      where Debian's package `dataset-fashion-mnist` puts them, else they are downloaded
-      to the user's cache. Wherever they come from, their content must have the pinned
-      SHA-256.
+      classes. The test set is the official one. The dev set is 10,000 of the official
+      train examples, chosen by a fixed shuffle. The four IDX files, plain or `.gz`, are
+      looked for in this order: in the folder named by the environment variable
+      `JAXDL_FASHION_MNIST`, in the folder of Debian's package `dataset-fashion-mnist`,
+      in the user's cache. Otherwise they are downloaded to the cache. Their content
+      must always have the pinned SHA-256.
+
+        >>> digits = dl.data.load("digits")
+        >>> digits.train.inputs.shape, digits.num_classes
+        ((1078, 64), 10)
 
     Args:
         name: one of the above.
 
     Raises:
-        DataError: an unknown name, or files that are not the data set.
+        DataError: the name is unknown, or the files are not the data set.
         ImportError: scikit-learn is missing.
         OSError: files cannot be read or downloaded.
 
@@ -97,7 +101,7 @@ def _pictures(pixels: np.ndarray, labels: np.ndarray) -> Dataset:
 
 
 def _fashion_mnist_file(name: str) -> Path:
-    """Returns the path of an IDX file, downloading it where no folder has it."""
+    """Returns the path of an IDX file. Downloads the file if no folder has it."""
     named = os.environ.get("JAXDL_FASHION_MNIST")
     cache = cache_folder() / "fashion-mnist"
     folders = (Path(named),) if named else (*FASHION_MNIST_FOLDERS, cache)
@@ -118,13 +122,13 @@ def _fashion_mnist_file(name: str) -> Path:
 
 
 def cache_folder() -> Path:
-    """Returns where the user keeps what this package could get again."""
+    """Returns the user's folder for files that this package can get again."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "jaxdl"
 
 
 def _download(url: str, path: Path, sha256: str) -> Path:
-    """Returns `path` once it holds what `url` gives, with the digest it must have."""
+    """Downloads `url` to `path`, checks the digest and returns `path`."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     part = path.with_name(f"{os.getpid()}.{path.name}")
     try:

@@ -1,6 +1,6 @@
-"""From one dataset to three, and their normalization with the train set's moments.
+"""Division of a dataset into three, and normalization with the train set's moments.
 
-`m` examples are divided among `S` sets: three, or two where dev and test are one.
+`m` examples are divided among `S` sets: three, or two if dev and test are one set.
 """
 
 import warnings
@@ -32,32 +32,40 @@ def split(
 
     Each set is in random order, and the sizes add up to m exactly.
 
-    - By default the examples are shuffled once and set i ends at
-      `round(m * sum(fractions[:i+1]))`. A class that a set lacks is warned of.
-    - With `stratify`, each class is divided by the fractions: of its n examples, set i
-      gets `n * fractions[i]` to within one, and at least one. What rounding down leaves
-      over goes to sets without an example of the class, else to the sets furthest below
-      their size: each is within one of `m * fractions[i]`, small classes aside.
-    - With `groups`, examples of one group stay together. The groups are shuffled, and
-      each goes to the set that is then furthest below its size, the last ones to sets
-      still empty. No set exceeds `m * fractions[i]` by as much as the largest group.
+    - By default the examples are shuffled once, and set i ends at
+      `round(m * sum(fractions[:i+1]))`. If a set lacks a class, a warning names it.
+    - With `stratify`, each class is divided by the fractions. Of its n examples, set i
+      gets `n * fractions[i]`, rounded down or up, and at least one. Examples left over
+      by rounding down go first to sets without an example of the class, then to the
+      sets furthest below their size. Except for small classes, each set's size is
+      within one of `m * fractions[i]`.
+    - With `groups`, examples of one group stay together. The groups are shuffled. Each
+      goes to the set that is furthest below its size; the last groups go to sets that
+      are still empty. No set exceeds `m * fractions[i]` by the size of the largest
+      group or more.
 
-    Two fractions leave out the dev set. The test set then stands for it as well: one
-    chooses by it, and its error is no longer that on unseen data.
+    With two fractions there is no dev set of its own: the test set is also the dev set.
+    Models are then chosen by it, so its error is not an error on unseen data.
+
+        >>> examples = dl.data.from_arrays(np.zeros((10, 2)), np.arange(10) % 2)
+        >>> splits = dl.data.split(examples, "60:20:20", key=jax.random.key(0),
+        ...                        stratify=True)
+        >>> {name: len(part.labels) for name, part in splits.sets.items()}
+        {'train': 6, 'dev': 2, 'test': 2}
 
     Args:
         dataset: `[m, ...]` examples.
-        fractions: of train, dev and test, or of train and test; each above 0, adding up
-            to 1. Or percentages in a text, adding up to 100: "60:20:20" for some 10,000
-            examples, "98:1:1" for a million, "99.5:0.4:0.1" for more, "70:30".
+        fractions: of train, dev and test, or of train and test; each above 0, with the
+            sum 1. Or percentages in a text, with the sum 100: "60:20:20" for about
+            10,000 examples, "98:1:1" for a million, "99.5:0.4:0.1" for more, "70:30".
         key: of the shuffle.
-        stratify: divide each class by itself; the labels are integers `[m]`.
-        groups: `[m]` integers or texts, such as the person an example comes from.
+        stratify: whether to divide each class by itself; labels must be integers `[m]`.
+        groups: `[m]` integers or texts, such as the person of each example.
 
     Raises:
-        DataError: what `from_arrays` refuses, fractions, labels or groups other than
-            above, both `stratify` and `groups`, or so few examples, examples of a class
-            or groups that a set would be without.
+        DataError: `from_arrays` would refuse the data; fractions, labels or groups are
+            not as above; both `stratify` and `groups` are given; or a set would lack
+            examples, examples of a class, or groups.
 
     Source of the fractions: Ng, Deep Learning Specialization, course 2.
     """
@@ -81,7 +89,7 @@ def split(
 
 
 def _shares(fractions: str | Sequence[float]) -> NDArray[np.float64]:
-    """Returns the fractions `[S]`, also where they are percentages in a text."""
+    """Returns the fractions `[S]`, which may be percentages in a text."""
     try:
         if isinstance(fractions, str):
             shares = np.array(fractions.split(":"), float) / 100
@@ -146,10 +154,10 @@ def _by_class(
 
 
 def _class_sizes(counts: NDArray, shares: NDArray) -> NDArray[np.int64]:
-    """Returns how many examples of each class `[C]` each set gets, `[C, S]`."""
+    """Returns the number of examples of each class `[C]` in each set, `[C, S]`."""
     ideal = np.outer(counts, shares)
     sizes = np.floor(ideal).astype(int)
-    behind = np.zeros(len(shares))  # what the sets lack of their shares so far
+    behind = np.zeros(len(shares))  # how far each set is below its share so far
     for ours, mine, count in zip(ideal, sizes, counts, strict=True):
         behind += ours - mine
         # Empty sets first, then those furthest behind; fewer than S are left over.
@@ -162,7 +170,7 @@ def _class_sizes(counts: NDArray, shares: NDArray) -> NDArray[np.int64]:
 def _by_group(
     groups: NDArray, m: int, shares: NDArray, key: jax.Array
 ) -> list[NDArray[np.int32]]:
-    """Returns the S sets' rows: groups in random order, dealt to where most lacks."""
+    """Returns the S sets' rows: each group goes to the set furthest below its size."""
     if groups.shape != (m,) or groups.dtype.kind not in "iuSU":
         raise DataError(
             f"got groups {groups.dtype}{list(groups.shape)}; expected integers or "
@@ -192,14 +200,14 @@ def _owned(owner: NDArray, num_sets: int, key: jax.Array) -> list[NDArray[np.int
 
 
 def are_classes(labels: NDArray) -> bool:
-    """Returns whether labels are integers `[m]`, and not targets of another kind."""
+    """Returns whether labels are classes: integers `[m]`."""
     return labels.ndim == 1 and labels.dtype.kind in "iu"
 
 
 def _warn_of_missing_classes(labels: NDArray, splits: Splits) -> None:
     classes = np.unique(labels)
     if not are_classes(labels) or len(classes) == len(labels):
-        return  # numbers to predict, or to tell the examples apart by
+        return  # numbers to predict, or one number for each example
     sets = {name: d for name, d in splits.sets.items() if name != "dev"}
     if splits.dev is not splits.test:
         sets["dev"] = splits.dev
@@ -218,16 +226,20 @@ def _warn_of_missing_classes(labels: NDArray, splits: Splits) -> None:
 def normalize(splits: Splits) -> Splits:
     """Returns the splits with inputs `(x - μ) / σ`, μ and σ those of the train set.
 
-    Each feature has its own μ and σ over the train examples, computed in float64, and
-    the same ones serve all three sets and later raw inputs (`splits.moments`). A
-    feature that is constant in the train set is only shifted. Each example counts
-    once, whatever its weight.
+    Each feature has its own μ and σ over the train examples, computed in float64. All
+    three sets use them, and so do later raw inputs (`splits.moments`). A feature that
+    is constant in the train set is only shifted. Weights are ignored.
+
+        >>> one = dl.data.from_arrays([[1.0], [3.0]], [0, 1])
+        >>> splits = dl.data.normalize(dl.data.Splits(one, one, one))
+        >>> splits.train.inputs.tolist()  # mean 2, standard deviation 1
+        [[-1.0], [1.0]]
 
     Args:
         splits: raw inputs `[m, ...]`.
 
     Raises:
-        DataError: what `check` refuses.
+        DataError: `check` refuses the splits.
     """
     check(splits)
     raw = splits.train.inputs

@@ -1,4 +1,4 @@
-"""Tables as text: a line a row, numbers, and one column of labels."""
+"""Tables as text: each line is an example, and one column holds the labels."""
 
 import csv
 import os
@@ -23,24 +23,25 @@ LARGEST = float(np.finfo(np.float32).max)
 def read_csv(path: str | os.PathLike[str], *, label: str) -> Dataset:
     """Returns the rows of a CSV file as examples `[m, columns - 1]` with labels `[m]`.
 
-    The first line names the columns; every further line that is not blank is one
-    example, and no cell holds a line end. All columns but the label's are features,
-    kept as float64. Labels become
+    The first line names the columns. Every further line that is not blank is one
+    example, so no cell contains a line end. All columns except the label's are
+    features, kept as float64. Labels become
 
-    - classes as they are, if all are integers, written without a point or exponent;
+    - classes, unchanged, if all are integers without a point or an exponent;
     - float targets, if all are numbers;
-    - classes counted from 0 in sorted order of the distinct texts, if none is a number.
+    - classes counted from 0 in the sorted order of the texts, if none is a number.
 
     Args:
         path: the file, in UTF-8; a name that ends in `.gz` is decompressed.
-        label: name of the column that holds the labels.
+        label: the name of the column with the labels.
 
     Raises:
-        DataError: no such column, columns without a name or with one name, no rows,
-            rows of different lengths, cells that are no numbers finite in float32,
-            labels of which some are numbers and some are not, more than 65,536
-            classes, what `from_arrays` refuses, text that is not CSV in UTF-8, a cell
-            over 1,000 characters, a line over 1 MiB, or over 2 GiB of text or numbers.
+        DataError: there is no such column; a column has no name or the name of another;
+            there are no rows; rows have different lengths; a feature is not a number
+            that is finite in float32; only some labels are numbers; there are more than
+            65,536 classes; `from_arrays` would refuse the arrays; the text is not CSV
+            in UTF-8; a cell is over 1,000 characters, a line over 1 MiB, or the text or
+            its numbers over 2 GiB.
         OSError: the file cannot be read.
     """
     with files.opened(path) as file:
@@ -72,7 +73,7 @@ def _cells(content: bytes, line: int) -> list[str]:
             "text with a line end after each row"
         )
     try:
-        # Spreadsheets start UTF-8 with a mark, which is not part of the first name.
+        # Spreadsheets start UTF-8 with a mark that is not part of the first name.
         text = content.decode("utf-8-sig" if line == 1 else "utf-8")
         cells = next(csv.reader([text], strict=True, skipinitialspace=True), [])
     except (UnicodeDecodeError, csv.Error) as error:
@@ -107,7 +108,7 @@ def _dataset(
 ) -> Dataset:
     """Returns the rows as a dataset, the labels from column `at`."""
     inputs, labels = array("d"), array("d")
-    classes: dict[str, int] = {}  # labels that are texts, numbered as they come
+    classes: dict[str, int] = {}  # labels that are texts, in order of appearance
     whole = True
     features = names[:at] + names[at + 1 :]
     for line, cells in rows:
@@ -153,9 +154,7 @@ def _is_spelled_as_number(cell: str) -> bool:
         float(cell)
     except ValueError:
         return False
-    return (
-        "_" not in cell
-    )  # float() takes 2020_05 for a number; in a table it is a name
+    return "_" not in cell  # float() reads 2020_05, which is a name in a table
 
 
 def _label(text: str, classes: dict[str, int], line: int, *, first: bool) -> float:

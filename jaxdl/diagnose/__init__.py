@@ -1,4 +1,4 @@
-"""What is wrong: bias or variance, the gradient, the signal; and what mattered."""
+"""Diagnosis: bias and variance, gradients, signals, and which settings mattered."""
 
 from jaxdl.diagnose.bias_variance import Diagnosis, bias_variance
 from jaxdl.diagnose.gradients import GradientCheck, check_gradients

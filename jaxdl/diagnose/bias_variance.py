@@ -1,11 +1,11 @@
-"""Bias or variance: what keeps a model from being better, and what to do about it."""
+"""Bias and variance: why a model is not better yet, and what to do about it."""
 
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-HIGH = 0.02  # as an error rate: two points of avoidable bias or of variance are high
+HIGH = 0.02  # of an error rate; more avoidable bias or more variance is high
 
 BIAS_ADVICE = (
     "train a bigger network: more hidden units or layers",
@@ -21,10 +21,10 @@ DIVERGED_ADVICE = ("lower the learning rate: the training diverged",)
 
 
 class Diagnosis(NamedTuple):
-    """Verdict and advice, for one model or, with arrays for entries, for many."""
+    """Verdict and advice for one model; for many models the entries are arrays."""
 
-    bias: Any  # avoidable: train error less human-level error
-    variance: Any  # dev error less train error
+    bias: Any  # the avoidable bias: train error minus human-level error
+    variance: Any  # dev error minus train error
     high_bias: Any
     high_variance: Any
     advice: Any  # a tuple of texts, most useful first; an array of tuples for many
@@ -35,14 +35,20 @@ def bias_variance(
 ) -> Diagnosis:
     """Returns avoidable bias and variance, whether they are high, and what to do.
 
-    `bias = train - human` and `variance = dev - train`; either is high above 0.02. The
-    advice is the course's basic recipe: first mend the bias, then the variance.
+    `bias = train - human` and `variance = dev - train`; each is high above 0.02. The
+    advice is the course's basic recipe: first reduce the bias, then the variance.
+
+        >>> diagnosis = dl.diagnose.bias_variance(0.01, 0.11)
+        >>> bool(diagnosis.high_bias), bool(diagnosis.high_variance)
+        (False, True)
+        >>> diagnosis.advice[0]
+        'get more data, or augment what there is'
 
     Args:
-        train_error: error rates in [0, 1] on the train set, of any shape; NaN for
-            models that diverged, of which nothing is high.
+        train_error: error rates in [0, 1] on the train set, of any shape. NaN stands
+            for a model that diverged; its bias and variance do not count as high.
         dev_error: the same on the dev set.
-        human_error: human-level error, which stands for the best that is possible.
+        human_error: the human-level error, an estimate of the lowest possible error.
 
     Raises:
         ValueError: a rate is outside [0, 1], or the shapes do not fit.

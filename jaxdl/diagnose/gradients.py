@@ -1,5 +1,6 @@
 """The gradient check: every coordinate against a two-sided difference."""
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -10,17 +11,19 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from numpy.typing import NDArray
 
+from jaxdl.counts import is_count
+
 CORRECT, DOUBTFUL = 1e-6, 1e-4  # between the course's 1e-7, 1e-5 and 1e-3
 AT_ONCE = 64  # coordinates whose differences are computed side by side
-ROUNDING = 10  # units in the last place of J, by which two of its values may be off
+ROUNDING = 10  # units in the last place: the rounding error of two values of J
 
 
 class GradientCheck(NamedTuple):
     """How far the gradient is from the differences."""
 
-    score: float  # over all coordinates; NaN where rounding hides them
-    per_leaf: dict[str, float]  # the same over each leaf's, by its path
-    verdict: str  # of the worst score: correct, look again, or wrong
+    score: float  # over all coordinates; NaN where rounding hides the differences
+    per_leaf: dict[str, float]  # the score of each leaf, by the leaf's path
+    verdict: str  # correct, look again, or wrong, by the worst score
 
 
 def check_gradients(
@@ -32,60 +35,54 @@ def check_gradients(
 ) -> GradientCheck:
     """Returns how well `jax.grad(loss)` agrees with differences, in float64.
 
-    For every coordinate i, `d[i] = (J(θ + ε e_i) - J(θ - ε e_i)) / 2ε`; the score is
+    For every coordinate i, `d[i] = (J(θ + ε e_i) - J(θ - ε e_i)) / 2ε`. The score is
     `‖d - dJ/dθ‖ / (‖d‖ + ‖dJ/dθ‖)`, over all coordinates and over those of each leaf.
-    Near 1e-7 the gradient is correct, near 1e-5 it deserves another look, near 1e-3 it
-    is wrong; the verdict changes in between, at 1e-6 and 1e-4, and is that of the worst
-    score: that leaf is where to look. Check at random initial parameters and again
-    after some training, with the penalty in the loss and dropout off.
 
-    What rounding of J can make of a difference is not held against the gradient. A leaf
-    whose gradient is hardly larger than that, such as a bias before a batch norm, has
-    the score NaN; where nothing can be told, the verdict is to look again.
+    - A score near 1e-7 means that the gradient is correct.
+    - Near 1e-5 it deserves another look, and near 1e-3 it is wrong.
+    - The verdict changes in between, at 1e-6 and at 1e-4. The worst score decides: its
+      leaf is the one to look at.
+
+    Check at random initial parameters and again after some training, with the penalty
+    in the loss and dropout off.
+
+    An error that the rounding of J explains does not count. A leaf whose gradient is
+    hardly larger than the rounding error, such as a bias before a batch norm, has the
+    score NaN. If this holds for all leaves, the verdict is to look again.
+
+        >>> def loss(params):
+        ...     return jnp.sum(params["w"] ** 3)
+        >>> check = dl.diagnose.check_gradients(loss, {"w": jnp.array([1.0, 2.0])})
+        >>> check.verdict, check.score < 1e-6
+        ('correct', True)
 
     Args:
-        loss: from parameters to a scalar.
-        params: pytree of numbers; converted to float64, whatever JAX's setting.
+        loss: a function from parameters to a scalar.
+        params: a pytree of numbers; it is converted to float64, whatever JAX's setting.
         eps: ε, above 0.
-        per_leaf: how many coordinates of each leaf to check at most, at least 1, drawn
-            at random; None for every one. Each costs two values of the loss.
+        per_leaf: the largest number of coordinates to check in a leaf, at least 1; they
+            are drawn at random. None checks all. Each costs two values of the loss.
 
     Raises:
-        ValueError: the loss is not a finite scalar in float64, two calls with the same
-            parameters differ, as they do under live dropout, there are no parameters,
-            or ε or `per_leaf` is too small.
+        ValueError: there are no parameters; the loss is not a finite scalar in float64;
+            two calls with the same parameters differ, as they do under live dropout; or
+            ε or `per_leaf` is too small.
     """
-    if not eps > 0 or (per_leaf is not None and per_leaf < 1):
+    if not eps > 0 or not (per_leaf is None or is_count(per_leaf)):
         raise ValueError(
             f"got eps={eps} and per_leaf={per_leaf}; expected eps above 0 and at least "
             "1 coordinate of a leaf"
         )
     with jax.enable_x64(True):
         params = jax.tree.map(lambda x: jnp.asarray(x, jnp.float64), params)
-        _check_loss(loss, params)
-        theta, unravel = ravel_pytree(params)
-
-        def cost(theta):
-            return jnp.asarray(loss(unravel(theta)), jnp.float64)
-
-        def difference(theta, i):
-            # side by side, so that the loss is compiled once
-            up, down = jax.vmap(lambda step: cost(theta.at[i].add(step)))(
-                jnp.array([eps, -eps])
-            )
-            return (up - down) / (2 * eps)
-
-        @jax.jit
-        def both(theta, places):
-            d = jax.lax.map(lambda i: difference(theta, i), places, batch_size=AT_ONCE)
-            return jax.grad(cost)(theta)[places], d
-
+        value = _checked_value(loss, params)
         chosen = _coordinates(params, per_leaf)
         places = np.concatenate([*chosen.values()])
         # A batch that is not full would be compiled by itself.
         full = np.pad(places, (0, -len(places) % AT_ONCE), mode="edge")
-        g, d = (np.asarray(x)[: len(places)] for x in both(theta, full))
-        noise = ROUNDING * np.finfo(float).eps * abs(float(cost(theta))) / eps
+        both = jax.jit(functools.partial(_gradient_and_differences, loss, eps))
+        g, d = (np.asarray(x)[: len(places)] for x in both(params, full))
+        noise = ROUNDING * np.finfo(float).eps * abs(value) / eps
     ends = np.cumsum([len(places) for places in chosen.values()])[:-1]
     leaves = zip(chosen, np.split(g, ends), np.split(d, ends), strict=True)
     scores = {name: _score(ours, theirs, noise) for name, ours, theirs in leaves}
@@ -93,8 +90,30 @@ def check_gradients(
     return GradientCheck(score, scores, _verdict([score, *scores.values()]))
 
 
+def _gradient_and_differences(
+    loss: Callable[[Any], jax.Array], eps: float, params: Any, places: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Returns `dJ/dθ` and `d` at the places among all coordinates, `[places]` each."""
+    theta, unravel = ravel_pytree(params)
+
+    def cost(theta):
+        return jnp.asarray(loss(unravel(theta)), jnp.float64)
+
+    def difference(i):
+        # Side by side, so that the loss is compiled once.
+        steps = jnp.array([eps, -eps])
+        up, down = jax.vmap(lambda step: cost(theta.at[i].add(step)))(steps)
+        return (up - down) / (2 * eps)
+
+    differences = jax.lax.map(difference, places, batch_size=AT_ONCE)
+    return jax.grad(cost)(theta)[places], differences
+
+
 def _coordinates(params: Any, most: int | None) -> dict[str, NDArray[np.int64]]:
-    """Returns each leaf's places among all coordinates, at most so many, by path."""
+    """Returns the places of each leaf's coordinates among all, by the leaf's path.
+
+    Of a leaf with more than `most` coordinates, `most` are drawn at random.
+    """
     chosen, begin = {}, 0
     for path, leaf in jax.tree.leaves_with_path(params):
         places = np.arange(begin, begin + leaf.size)
@@ -105,7 +124,12 @@ def _coordinates(params: Any, most: int | None) -> dict[str, NDArray[np.int64]]:
     return chosen
 
 
-def _check_loss(loss: Callable[[Any], jax.Array], params: Any) -> None:
+def _checked_value(loss: Callable[[Any], jax.Array], params: Any) -> float:
+    """Returns the loss, after checks that the differences depend on.
+
+    Raises:
+        ValueError: as `check_gradients`.
+    """
     if not jax.tree.leaves(params):
         raise ValueError("got no parameters; expected some to check the gradient of")
     once, twice = (np.asarray(loss(params)) for _ in range(2))
@@ -119,10 +143,11 @@ def _check_loss(loss: Callable[[Any], jax.Array], params: Any) -> None:
             f"the loss gave {once} and {twice} for the same parameters; expected the "
             "same value twice: switch dropout and other randomness off"
         )
+    return float(once)
 
 
 def _score(gradient: NDArray[Any], difference: NDArray[Any], noise: float) -> float:
-    """Returns the score over some coordinates, `noise` being that of one difference."""
+    """Returns the score over some coordinates; `noise` is that of one difference."""
     apart = np.linalg.norm(gradient - difference)
     size = np.linalg.norm(gradient) + np.linalg.norm(difference)
     rounding = noise * np.sqrt(gradient.size)

@@ -1,4 +1,4 @@
-"""Which hyperparameters mattered: what the errors of a sweep's members depend on."""
+"""Importance: which hyperparameters the errors of a sweep's members depend on."""
 
 from typing import Any, NamedTuple
 
@@ -6,7 +6,7 @@ import jax
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-LEAST = 30  # members; shares of fewer are chance
+LEAST = 30  # members; with fewer the shares are mostly chance
 FOLDS, TREES, SHUFFLES = 5, 50, 5
 
 # What the course tunes first, second, third and rarely, by the usual names.
@@ -29,24 +29,27 @@ class Importance(NamedTuple):
 def importance(hparams: Any, scores: ArrayLike) -> Importance:
     """Returns how much of the members' scores each hyperparameter accounts for.
 
-    Extremely randomized trees learn the scores from the hyperparameters. The importance
-    of one is how much larger the squared error of held-out members becomes when its
-    values are shuffled among them, 0 at least; shares are importances over their sum.
-    For `score = Σ f_j(x_j)` that is `Var f_j / Σ Var f`; hyperparameters that act
-    together count for each of them. The standard error of a share is `s / sqrt(5)` of
-    the shares in the five folds; their trees have most members in common, so that it is
-    rather too small. Numbers count by their rank, so that a range is
-    seen on the scale it was drawn on. What all members agree on has no share.
+    Extremely randomized trees learn the scores from the hyperparameters. The values of
+    one hyperparameter are then shuffled among the held-out members. Its importance is
+    the increase of their squared error, or 0 if there is none. A share is an importance
+    divided by the sum of all. For `score = Σ f_j(x_j)` it is `Var f_j / Σ Var f`. A
+    joint effect counts for each hyperparameter that takes part.
+
+    The standard error of a share is `s / sqrt(5)`, where s is the standard deviation of
+    the shares in the five folds. The trees of the folds share most members, so it is
+    rather too small. Numbers are replaced by their ranks, so the scale of a range does
+    not matter. A hyperparameter with the same value in all members has no share.
 
     Args:
-        hparams: of the members, such as `SweepResult.hparams`; arrays `[members]`.
-        scores: `[members]`, lower is better, such as `result.final()["dev_error"]`;
-            what is not finite counts as the worst that is.
+        hparams: the hyperparameters of the members, such as `SweepResult.hparams`:
+            arrays `[members]`.
+        scores: `[members]`, lower is better, such as `result.final()["dev_error"]`; a
+            score that is not finite counts as the worst finite one.
 
     Raises:
         ImportError: scikit-learn is missing.
-        ValueError: fewer than 30 finite scores, another number of them than members,
-            or scores or hyperparameters that are all the same.
+        ValueError: there are fewer than 30 finite scores, or the number of scores is
+            not the number of members, or all scores or all hyperparameters are equal.
 
     Sources: Breiman, Random Forests, 2001; Geurts et al., Extremely Randomized Trees,
     2006.
@@ -85,11 +88,14 @@ def importance(hparams: Any, scores: ArrayLike) -> Importance:
 
 
 def expected_rank(name: str) -> int | None:
-    """Returns where the course tunes a hyperparameter of this name, 1 first, 4 last.
+    """Returns the course's rank of a hyperparameter, 1 to tune first, 4 to tune last.
 
-    The learning rate comes first; then momentum, hidden units and batch size; then
-    layers and the decay of the rate; Adam's averages and ε rarely. None: the course
-    says nothing of it. Of a path the last part counts.
+    1 is the learning rate; 2 are momentum, hidden units and batch size; 3 are layers
+    and the decay of the rate; 4 are Adam's averages and ε. None means that the course
+    does not rank it. Only the last part of a path counts.
+
+        >>> dl.diagnose.expected_rank("optimizer.learning_rate")
+        1
     """
     last = name.rpartition(".")[2].lower()
     ranks = (rank for rank, names in enumerate(EXPECTED, 1) if last in names)
@@ -123,8 +129,8 @@ def _features(hparams: Any, scores: NDArray[np.float64]) -> dict[str, NDArray[An
     finite = scores[np.isfinite(scores)]
     if len(finite) < LEAST:
         raise ValueError(
-            f"got {len(finite)} finite scores; expected at least {LEAST}: what fewer "
-            "members say of importance is chance"
+            f"got {len(finite)} finite scores; expected at least {LEAST}: with fewer "
+            "members importance is mostly chance"
         )
     codes = {name: _codes(column) for name, column in columns.items()}
     varied = {n: code for n, code in codes.items() if (code > 0).any()}
@@ -135,7 +141,7 @@ def _features(hparams: Any, scores: NDArray[np.float64]) -> dict[str, NDArray[An
 
 
 def _codes(column: NDArray[Any]) -> NDArray[np.float64]:
-    """Returns the rank of each value among the different ones; NaN stays NaN."""
+    """Returns the rank of each value among the distinct values; NaN stays NaN."""
     values = column.tolist()
     absent = np.array([isinstance(v, float) and np.isnan(v) for v in values])
     numbers = all(isinstance(v, int | float) for v in values)

@@ -1,4 +1,4 @@
-"""How the signal fares on its way through the layers, forward and back."""
+"""The size of the signal in each layer, forward and backward."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -11,11 +11,11 @@ from jaxdl.data import Dataset
 from jaxdl.nn import Layer, as_layer, serial
 from jaxdl.nn.losses import PerExample
 
-FAR = 100.0  # times larger or smaller than where it started: exploding or vanishing
+FAR = 100.0  # times larger than the start is exploding, times smaller is vanishing
 
 
 class Signal(NamedTuple):
-    """Norms by layer, named by its place in the model: `2.0` is the first of `2`."""
+    """Norms of each layer. A name is a place: `2.0` is the first part of layer `2`."""
 
     inputs: Any  # root mean square of the batch's inputs
     activations: dict[str, Any]  # root mean square of the layer's output
@@ -23,15 +23,15 @@ class Signal(NamedTuple):
 
     @property
     def exploding(self) -> tuple[str, ...]:
-        """The layers whose norms are over 100 times what the signal started with.
+        """The layers whose norms are over 100 times that of the start, or not finite.
 
-        Activations start from the inputs, gradients from the last layer.
+        Activations start at the inputs, gradients at the last layer.
         """
         return _far(self, lambda ratio: ~(ratio <= FAR))  # NaN as well
 
     @property
     def vanishing(self) -> tuple[str, ...]:
-        """The layers whose norms are under 1/100 of what the signal started with."""
+        """The layers whose norms are under 1/100 of that of the start."""
         return _far(self, lambda ratio: ratio < 1 / FAR)
 
 
@@ -46,21 +46,30 @@ def signal(
 ) -> Signal:
     """Returns the norms of activations and gradients at every layer, in training mode.
 
-    For a layer's output `a: [B, ...]` of n entries these are `||a|| / sqrt(n)`, which
-    does not depend on the layer's width, and `||dJ/da||`, J the mean loss, in which
-    each example counts once. A layer made of others is looked into. It is pure, so it
-    may be jitted and vmapped over models.
+    For a layer's output `a: [B, ...]` with n entries, the norm of the activations is
+    `||a|| / sqrt(n)`, which does not depend on the layer's width. The norm of the
+    gradient is `||dJ/da||`, where J is the mean loss over the examples, without
+    weights. Of a layer made of others, each part is measured. The function is pure, so
+    it may be jitted and vmapped over models.
+
+        >>> model = nn.serial(nn.dense(4), nn.relu, nn.dense(2))
+        >>> params, state, _ = model.init(jax.random.key(0), (3,))
+        >>> batch = dl.data.Dataset(jnp.ones((5, 3)), jnp.zeros(5, int))
+        >>> loss = nn.softmax_cross_entropy
+        >>> found = dl.diagnose.signal(model, params, state, batch, loss)
+        >>> list(found.activations), found.exploding
+        (['0', '1', '2'], ())
 
     Args:
         model: a layer, such as `nn.serial(...)`.
-        params: its parameters.
-        state: its state.
+        params: the parameters of the model.
+        state: the state of the model.
         batch: examples and labels.
         loss: `loss(outputs, labels) -> [B]`.
         key: for layers that draw, such as dropout.
 
     Raises:
-        ValueError: a layer draws and there is no key.
+        ValueError: a layer draws and `key` is None.
 
     Source: Glorot and Bengio, Understanding the difficulty of training deep feedforward
     neural networks, 2010.
@@ -88,9 +97,9 @@ def signal(
 def _probed(
     layer: Layer, name: str, nudges: dict[str, Any], outputs: dict[str, jax.Array]
 ) -> Layer:
-    """Returns the layer with its parts' outputs noted, and moved by the `nudges`.
+    """Returns the layer that also writes each part's output, nudged, to `outputs`.
 
-    The gradient by a nudge of zeros is the gradient by the output itself.
+    The gradient with respect to a nudge of zeros is that with respect to the output.
     """
     if layer.join is not None:
         parts = (
@@ -109,7 +118,7 @@ def _probed(
 
 
 def _in_order(names: Iterable[str]) -> list[str]:
-    """Returns names in the order of the layers; JAX sorts them as texts."""
+    """Returns names in the order of the layers. JAX sorts dict keys as text."""
     return sorted(names, key=lambda name: [int(place) for place in name.split(".")])
 
 
@@ -127,6 +136,6 @@ def _far(norms: Signal, is_far: Callable[[Any], Any]) -> tuple[str, ...]:
 
 
 def _ratio(norm: Any, start: Any) -> Any:
-    """Returns `norm / start`; 0 for a norm of 0, whatever it started with."""
+    """Returns `norm / start`; 0 for a norm of 0, whatever the start."""
     with np.errstate(all="ignore"):  # inf / inf is NaN, which is far
         return np.where(norm == 0, 0, norm / np.where(norm == 0, 1, start))

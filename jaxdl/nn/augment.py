@@ -1,8 +1,8 @@
-"""Augmentation of images `[B, H, W, C]` as layers: active in training, else identity.
+"""Augmentation of images `[B, H, W, C]` as layers: active in training only.
 
-Each example draws from a key of its own, so its picture does not depend on how many are
-in the batch. Labels are unchanged. What comes in from outside a picture is 0, which is
-the mean of normalized inputs. Every strength may be traced, and 0 switches it off.
+Each example draws from its own key, so its picture does not depend on the size of the
+batch. Labels are unchanged. Pixels from outside a picture are 0, which is the mean of
+normalized inputs. Every strength may be traced, and 0 switches the layer off.
 """
 
 from collections.abc import Callable
@@ -35,7 +35,7 @@ def random_flip(prob: ArrayLike = 0.5) -> Layer:
 def random_crop(padding: ArrayLike) -> Layer:
     """Returns the layer that pads with zeros and crops to the old size at random.
 
-    That is a move by whole pixels, uniform on -padding..padding along either axis.
+    The picture moves by whole pixels, uniform on -padding..padding along each axis.
 
     Args:
         padding: pixels, at least 0, rounded down; may be traced.
@@ -54,8 +54,8 @@ def random_crop(padding: ArrayLike) -> Layer:
 def random_shift(fraction: ArrayLike) -> Layer:
     """Returns the layer that moves each picture by up to a fraction of its size.
 
-    The move is uniform on `[-fraction, fraction]` of height and of width, not in whole
-    pixels.
+    The move is uniform on `[-fraction, fraction]` of height and of width. It is not
+    rounded to whole pixels.
 
     Args:
         fraction: at least 0; may be traced.
@@ -118,7 +118,7 @@ def random_affine(strength: ArrayLike) -> Layer:
 def cutout(size: ArrayLike) -> Layer:
     """Returns the layer that sets a square of each picture to 0.
 
-    Its center is any pixel, so that part of the square may lie outside.
+    Its center is any pixel, so part of the square may lie outside the picture.
 
     Args:
         size: side of the square in pixels, at least 0; may be traced.
@@ -145,8 +145,8 @@ def cutout(size: ArrayLike) -> Layer:
 def warp(x: jax.Array, matrix: jax.Array, shift: jax.Array) -> jax.Array:
     """Returns pictures whose pixel p shows what was at `A (p - c) + c + s`.
 
-    c is the center of the picture. Between pixels the four around are interpolated
-    linearly, and outside there are zeros.
+    c is the center of the picture. Values between pixels are interpolated linearly
+    from the four pixels around; pixels outside are zero.
 
     Args:
         x: `[B, H, W, C]`.

@@ -11,23 +11,35 @@ from jaxdl.nn.size import bound, live_state, only_live
 def batch_norm(decay: ArrayLike = 0.9, eps: ArrayLike = 1e-5) -> Layer:
     """Returns the layer `gamma (z - mean) / sqrt(variance + eps) + beta`.
 
-    Moments are per feature (the last axis), over the batch and every other axis. In
-    training they are the batch's own, `mean = mean(z)` and
-    `variance = mean((z - mean)²)`, and the state keeps exponentially weighted averages
-    of them, `v ← decay v + (1 - decay) moment`. In evaluation the moments are those
-    averages divided by `weight = 1 - decay^t`, so that they are right after few steps
-    too; before the first step they are 0 and 1.
+    Moments are per feature (the last axis), over the batch and every other axis. For
+    images the features are the channels.
 
-    It comes before the activation as a rule, and after it where it is put there; for
-    images the features are channels. Leave the bias out of the layer before it.
+    - In training the moments are those of the batch: `mean = mean(z)` and
+      `variance = mean((z - mean)²)`. The state holds exponentially weighted averages of
+      them, `v ← decay v + (1 - decay) moment`.
+    - In evaluation the moments are these averages, divided by `weight = 1 - decay^t`.
+      This bias correction makes them right after a few steps too. Before the first step
+      they are 0 and 1.
 
-    Features beyond a live `Size` are masked, and their gamma is 0 too. Parameters:
-    `gamma` and `beta`, `[n]`, 1 and 0 at the start. State: `mean` and
-    `variance`, `[n]`, uncorrected, and the scalar `weight`.
+    The layer usually stands before the activation. Leave the bias out of the layer
+    before it.
+
+    Parameters: `gamma` and `beta`, `[n]`, which start at 1 and 0. State: `mean` and
+    `variance`, `[n]`, not yet corrected, and the scalar `weight`. With a `Size`, the
+    features beyond the live size are zero, and so is their gamma.
+
+        >>> layer = nn.batch_norm()
+        >>> params, state, _ = layer.init(jax.random.key(0), (1,))
+        >>> z = jnp.array([[1.0], [3.0]])  # mean 2, variance 1
+        >>> y, state = layer.apply(params, state, z, train=True)
+        >>> y.round(3).tolist()
+        [[-1.0], [1.0]]
+        >>> (state["mean"] / state["weight"]).round(3).tolist()
+        [2.0]
 
     Args:
-        decay: weight of the old average, in [0, 1); may be traced.
-        eps: added to the variance, above 0; may be traced.
+        decay: the weight of the old average, in [0, 1); may be traced.
+        eps: what is added to the variance, above 0; may be traced.
 
     Source: Ioffe and Szegedy, Batch Normalization, 2015; the correction is that of
     Kingma and Ba, Adam, 2015.
@@ -69,7 +81,7 @@ def batch_norm(decay: ArrayLike = 0.9, eps: ArrayLike = 1e-5) -> Layer:
 def batch_moments(z: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Returns mean and variance per feature, `[n]` each, of `z: [B, ..., n]`.
 
-    The two-pass form: mean(z²) - mean(z)² can come out negative in float32.
+    The two-pass form, since mean(z²) - mean(z)² can be negative in float32.
     """
     axes = tuple(range(z.ndim - 1))
     mean = jnp.mean(z, axes, keepdims=True)
@@ -77,7 +89,7 @@ def batch_moments(z: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 def running_moments(state: dict[str, jax.Array]) -> tuple[jax.Array, jax.Array]:
-    """Returns the bias-corrected averages, `[n]` each; 0 and 1 before any step."""
+    """Returns the corrected averages, `[n]` each: 0 and 1 before the first step."""
     started = state["weight"] > 0
     weight = jnp.where(started, state["weight"], 1)
     return state["mean"] / weight, jnp.where(started, state["variance"] / weight, 1)

@@ -27,27 +27,32 @@ def conv2d(
     """Returns the layer `z[b,i,j,c] = sum_uvk x[b,si+u,sj+v,k] W[u,v,k,c] + b[c]`.
 
     `x: [B, H, W, C]` becomes `z: [B, H', W', channels]`. Parameters: `kernel`
-    `[h, w, C, channels]` and, with `use_bias`, `bias` `[channels]`, zero at the start.
-    The fans are `h w C` and `h w channels`. Weights of each channel are drawn from a
-    key of its own. Leave the bias out before a `batch_norm`.
+    `[h, w, C, channels]` and, with `use_bias`, `bias` `[channels]`, which starts at
+    zero. The fans are `h w C` and `h w channels`. Each channel draws its weights from
+    its own key. Leave the bias out before a `batch_norm`.
 
-    It is computed as one product of all patches with the kernel: under vmap over models
-    that stays a batched matrix product, where a convolution becomes a grouped one. With
-    up to 16 channels on both sides the channels are moved to the front, so that vectors
-    run along the pixels.
+    The layer is computed as one product of all patches with the kernel. Under vmap over
+    models this is a batched matrix product; XLA's convolution would become a grouped
+    one. With up to 16 channels on both sides the channels are moved to the front, so
+    that vectors run along the pixels.
+
+        >>> layer = nn.conv2d(8, 3, strides=2)
+        >>> params, _, out_shape = layer.init(jax.random.key(0), (28, 28, 1))
+        >>> params["kernel"].shape, out_shape
+        ((3, 3, 1, 8), (14, 14, 8))
 
     Args:
-        channels: of the output, a plain int of at least 1 or a `Size`, for which the
-            same holds as in `dense`.
-        size: of the window, `h = w` or `(h, w)`, plain ints of at least 1.
-        strides: s, the step of the window along both axes, at least 1.
-        padding: `SAME` adds zeros around, so that `H' = ceil(H / s)`; `VALID` adds
-            none: `H' = floor((H - h) / s) + 1`.
+        channels: the number of output channels, an int of at least 1 or a `Size`, which
+            acts as in `dense`.
+        size: of the window, `h = w` or `(h, w)`, ints of at least 1.
+        strides: s, the step of the window along both axes, an int of at least 1.
+        padding: `SAME` pads with zeros, so that `H' = ceil(H / s)`. `VALID` does not
+            pad: `H' = floor((H - h) / s) + 1`.
         use_bias: whether to add `b`.
         init: the standard deviation of a weight, as a function of the fans.
 
     Raises:
-        TypeError: a count is not a plain int, for example a traced hyperparameter.
+        TypeError: a count is not an int, for example a traced hyperparameter.
         ValueError: a count is below 1, the padding is unknown, the examples are not
             images, or the window does not fit into them.
 
@@ -55,8 +60,8 @@ def conv2d(
     as a matrix product, Chellapilla et al., High Performance Convolutional Neural
     Networks for Document Processing, 2006.
     """
-    check_size("conv2d", "channels", channels, least=1)
-    check_count("conv2d", "strides", strides, least=1)
+    channels = check_size("conv2d", "channels", channels, least=1)
+    strides = check_count("conv2d", "strides", strides, least=1)
     window = _window("conv2d", size)
     if padding not in ("SAME", "VALID"):
         raise ValueError(f"conv2d got padding={padding!r}; expected SAME or VALID")
@@ -86,7 +91,7 @@ def conv2d(
             front = jnp.moveaxis(x, 3, 0)
             seen = patches(front, window, strides, padding, channel_axis=0)
             z = product(kernel.T, seen.reshape(len(seen), -1))
-            # Added behind the move, the bias would bring the move into being.
+            # After the move, adding the bias would make XLA carry out the move.
             z = z + params["bias"][:, None] if use_bias else z
             return jnp.moveaxis(z.reshape(width, *seen.shape[1:]), 0, 3), state
         z = product(patches(x, window, strides, padding, channel_axis=3), kernel)
@@ -103,7 +108,7 @@ def patches(
     *,
     channel_axis: Literal[0, 3],
 ) -> jax.Array:
-    """Returns what the window sees at each place, `h*w*C` on the channel axis.
+    """Returns the pixels of the window at each place, `h*w*C` on the channel axis.
 
     Args:
         x: `[B, H, W, C]`, or `[C, B, H, W]` with channel axis 0.
@@ -133,15 +138,15 @@ def patches(
 def max_pool(size: int | tuple[int, int] = 2) -> Layer:
     """Returns the layer that takes the largest value of each window and channel.
 
-    Windows lie side by side: `[B, H, W, C] -> [B, floor(H / h), floor(W / w), C]`; what
-    is left over at the lower and right edges is dropped. The gradient of a largest
-    value that occurs several times is shared evenly among them.
+    Windows lie side by side: `[B, H, W, C] -> [B, floor(H / h), floor(W / w), C]`. Rows
+    and columns left over at the lower and right edges are dropped. If the largest value
+    occurs several times in a window, its gradient is shared evenly among them.
 
     Args:
-        size: of the window, `h = w` or `(h, w)`, plain ints of at least 1.
+        size: of the window, `h = w` or `(h, w)`, ints of at least 1.
 
     Raises:
-        TypeError: the size is not a plain int.
+        TypeError: the size is not an int.
         ValueError: it is below 1, the examples are not images, or the window does not
             fit into them.
     """
@@ -154,10 +159,10 @@ def mean_pool(size: int | tuple[int, int] = 2) -> Layer:
     Windows lie as in `max_pool`.
 
     Args:
-        size: of the window, `h = w` or `(h, w)`, plain ints of at least 1.
+        size: of the window, `h = w` or `(h, w)`, ints of at least 1.
 
     Raises:
-        TypeError: the size is not a plain int.
+        TypeError: the size is not an int.
         ValueError: it is below 1, the examples are not images, or the window does not
             fit into them.
     """
@@ -181,10 +186,9 @@ def _pool(name, reduce, size) -> Layer:
 
 
 def _window(layer: str, size: int | tuple[int, int]) -> tuple[int, int]:
-    window = size if isinstance(size, tuple) and len(size) == 2 else (size, size)
-    for side in window:
-        check_count(layer, "size", side, least=1)
-    return window
+    sides = size if isinstance(size, tuple) and len(size) == 2 else (size, size)
+    height, width = (check_count(layer, "size", side, least=1) for side in sides)
+    return height, width
 
 
 def _check_images(layer: str, in_shape: Shape, window: tuple[int, int]) -> None:

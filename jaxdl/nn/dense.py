@@ -11,25 +11,34 @@ from jaxdl.nn.size import Size, bound, live, live_state, only_live
 def dense(units: int | Size, *, use_bias: bool = True, init: Initializer = he) -> Layer:
     """Returns the layer `z = x W + b`, with `x: [B, n_in]` and `z: [B, units]`.
 
-    Parameters: `kernel` `[n_in, units]` and, with `use_bias`, `bias` `[units]`, zero at
-    the start. The weights of each unit are drawn from a key of its own, so that they do
-    not depend on how many units there are. Leave the bias out before a `batch_norm`,
-    whose mean subtraction would cancel it.
+    Parameters: `kernel` `[n_in, units]` and, with `use_bias`, `bias` `[units]`. The
+    bias starts at zero. Each unit draws its weights from its own key, so they do not
+    depend on the number of units. Leave the bias out before a `batch_norm`, which
+    subtracts the mean and so cancels it.
 
-    Of a `Size` of units the others have weights of zero, and an input beyond its live
-    size is masked, so that no activation brings it to life; the live size of the input
-    is state.
+    With a `Size`, the units beyond the live size have weights of zero. If the input has
+    a `Size`, its features beyond the live size are set to zero, whatever the activation
+    before made of them. The live size of the input is part of the state.
+
+        >>> layer = nn.dense(3)
+        >>> params, state, out_shape = layer.init(jax.random.key(0), (5,))
+        >>> params["kernel"].shape, params["bias"].shape, out_shape
+        ((5, 3), (3,), (3,))
+        >>> z, state = layer.apply(params, state, jnp.ones((2, 5)))
+        >>> z.shape
+        (2, 3)
 
     Args:
-        units: number of units, a plain int of at least 1 or a `Size`.
+        units: the number of units, an int of at least 1 or a `Size`.
         use_bias: whether to add `b`.
         init: the standard deviation of a weight, as a function of the fans.
 
     Raises:
-        TypeError: `units` is neither, for example a traced hyperparameter.
-        ValueError: `units` is below 1, or the input has not one axis an example.
+        TypeError: `units` is neither an int nor a `Size`, for example a traced
+            hyperparameter.
+        ValueError: `units` is below 1, or an example does not have exactly one axis.
     """
-    check_size("dense", "units", units, least=1)
+    units = check_size("dense", "units", units, least=1)
     stddev = init
 
     def init_params(key, in_shape):

@@ -1,4 +1,4 @@
-"""Inverted dropout, with masks from a hash of the position that is cheap to compute."""
+"""Inverted dropout. Its masks are a cheap hash of the position."""
 
 import math
 
@@ -10,14 +10,23 @@ from jaxdl.nn.layer import Layer, given_key
 
 
 def dropout(keep_prob: ArrayLike) -> Layer:
-    """Returns the layer that keeps each entry with `keep_prob` and rescales the rest.
+    """Returns the layer that keeps each entry with `keep_prob` and sets others to 0.
 
     In training `y = mask x / keep_prob` with `P(mask = 1) = keep_prob`, so that
-    `E[y] = x`; in evaluation `y = x`. At `keep_prob = 1` every entry is kept. The mask
-    comes from the key that `apply` is given, which training makes anew for each step.
+    `E[y] = x`. In evaluation `y = x`. With `keep_prob = 1` every entry is kept. The
+    mask depends on the key of `apply`; training gives each step a new key.
+
+        >>> layer = nn.dropout(0.5)
+        >>> x = jnp.ones((2, 4))
+        >>> y, _ = layer.apply((), (), x, key=jax.random.key(0), train=True)
+        >>> sorted(set(y.ravel().tolist()))
+        [0.0, 2.0]
+        >>> y, _ = layer.apply((), (), x)
+        >>> bool((y == x).all())
+        True
 
     Args:
-        keep_prob: probability to keep an entry, in (0, 1]; may be traced.
+        keep_prob: the probability of keeping an entry, in (0, 1]; may be traced.
 
     Raises:
         ValueError: `keep_prob` is a plain number outside (0, 1], or `apply` is called
@@ -50,18 +59,17 @@ def keep_mask(
 ) -> jax.Array:
     """Returns a Boolean mask, true with probability `keep_prob` rounded to 2^-24.
 
-    The entry for row r and unit u is a hash of (key, r, u): it does not depend on how
-    many rows or units there are. A counter through an integer hash costs about a tenth
-    of a threefry draw, which would otherwise be the dearest part of a small step.
+    The entry for row r and unit u is a hash of (key, r, u). It does not depend on the
+    number of rows or units. The hash costs about a tenth of a threefry draw, which
+    would be the most expensive part of a small step.
 
     Args:
         key: a threefry key.
-        shape: `[B, ...]`; the axes after the first number the units, the last of them
-            first, so that the number of one does not depend on how many channels or
-            units there are.
+        shape: `[B, ...]`. Units are counted channel by channel (the last axis is the
+            slowest), so that a unit's number does not depend on the number of channels.
         keep_prob: in (0, 1]; may be traced.
     """
-    # Scrambled, since words that differ in one bit would give correlated masks.
+    # Scrambled first: key words that differ in one bit would give correlated masks.
     high, low = _mix(jax.random.key_data(key))
     rows = jnp.arange(shape[0], dtype=jnp.uint32) * jnp.uint32(0x9E3779B9)
     units = jnp.arange(math.prod(shape[1:]), dtype=jnp.uint32) * jnp.uint32(0x85EBCA6B)
@@ -73,7 +81,7 @@ def keep_mask(
 
 
 def _mix(x: jax.Array) -> jax.Array:
-    """Returns a bijective scrambling of 32-bit words, each input bit reaching all.
+    """Returns scrambled 32-bit words: a bijection in which each bit changes all bits.
 
     Source: Wellons, Hash Function Prospector (lowbias32 and its successors), 2018.
     """

@@ -1,7 +1,7 @@
 """Initializers: the standard deviation of a weight as a function of its layer's fans.
 
-A weight is drawn as `stddev(fan_in, fan_out) * N(0, 1)`, so an initializer says only
-how wide: it holds no key and no shape, and its scale may be a traced hyperparameter.
+A weight is drawn as `stddev(fan_in, fan_out) * N(0, 1)`. An initializer is only the
+function `stddev`: it has no key and no shape. Its scale may be a traced hyperparameter.
 """
 
 import math
@@ -35,7 +35,7 @@ def xavier(fan_in: Fan, fan_out: Fan) -> ArrayLike:
 
 
 def glorot(fan_in: Fan, fan_out: Fan) -> ArrayLike:
-    """Returns `sqrt(2 / (fan_in + fan_out))`, between forward and backward signal.
+    """Returns `sqrt(2 / (fan_in + fan_out))`, for the forward and backward signal.
 
     Source: Glorot and Bengio, Understanding the difficulty of training deep
     feedforward neural networks, 2010.
@@ -44,9 +44,9 @@ def glorot(fan_in: Fan, fan_out: Fan) -> ArrayLike:
 
 
 def zeros(fan_in: Fan, fan_out: Fan) -> float:
-    """Returns 0: symmetry never breaks, and the units of a layer stay equal.
+    """Returns 0. The units of a layer then stay equal: symmetry never breaks.
 
-    Only what treats them differently, such as dropout, tells them apart.
+    Only a layer that treats units differently, such as dropout, makes them differ.
     """
     del fan_in, fan_out
     return 0.0
@@ -64,16 +64,16 @@ def normal(stddev: ArrayLike) -> Initializer:
 def normal_per_unit(key: jax.Array, fan_in: int, units: int) -> jax.Array:
     """Returns standard normal draws `[fan_in, units]`, column j from `fold_in(key, j)`.
 
-    The generator's i-th draw from a key does not depend on how many are drawn, so entry
-    (i, j) depends on nothing but the key, i and j; save for its last bit, which JAX
-    0.12 rounds by the entry's place in a vector.
+    The generator's i-th draw from a key does not depend on the number of draws, so
+    entry (i, j) depends only on the key, i and j. The exception is its last bit: JAX
+    0.12 rounds it depending on the entry's place in a vector.
     """
     low = jnp.finfo(jnp.result_type(float)).epsneg - 1  # erf_inv(-1) is infinite
 
     def unit(j):
         return jax.random.uniform(jax.random.fold_in(key, j), (fan_in,), minval=low)
 
-    # A loop, since all units at once take XLA twice as long to compile or longer.
+    # A loop: XLA takes at least twice as long to compile all units at once.
     u = jax.lax.map(unit, jnp.arange(units)).T
     return math.sqrt(2) * jax.lax.erf_inv(u)
 

@@ -1,16 +1,17 @@
 """What a layer is, and how layers make a model.
 
-A layer is a pair of pure functions; shapes leave out the batch axis, and what a layer
-does not have (parameters, state) is the empty tuple::
+A layer is a pair of pure functions. Shapes leave out the batch axis. A layer without
+parameters or without state has the empty tuple in their place::
 
     init(key, in_shape)                              -> (params, state, out_shape)
     apply(params, state, x, *, key=None, train=False) -> (y, state)
 
-A plain function of an array, such as `relu`, is a layer too. Every number given to a
-layer may be a tracer: a model is built inside the traced function of a training.
+A plain function of an array, such as `relu`, is a layer too. Every number that does not
+shape arrays may be traced: a model is built inside the traced function of a training.
 """
 
 import math
+import operator
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -18,14 +19,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdl.nn.size import Shape, Size, bound, is_size, only_live
+from jaxdl.counts import is_count
+from jaxdl.nn.size import Shape, Size, bound, is_size, is_whole, only_live
 
 
 class Layer(NamedTuple):
     """A pair of pure functions, `init` and `apply`, as this module describes them.
 
-    What is made of other layers names them as well, so that one can look inside:
-    `join(*parts)` is the layer itself.
+    A layer made of other layers has them as `parts`, and `join(*parts)` is the layer
+    itself, so that code can look inside or replace a part.
     """
 
     init: Callable[[jax.Array, Shape], tuple[Any, Any, Shape]]
@@ -37,11 +39,8 @@ class Layer(NamedTuple):
 def as_layer(layer: Layer | Callable[[jax.Array], jax.Array]) -> Layer:
     """Returns `layer` itself, or the layer that applies a plain function.
 
-    Args:
-        layer: a `Layer`, or a function from `[B, ...]` to `[B, ...]`.
-
     Raises:
-        TypeError: it is neither.
+        TypeError: `layer` is neither a `Layer` nor a function of one array.
     """
     if isinstance(layer, Layer):
         return layer
@@ -73,10 +72,10 @@ def as_layer(layer: Layer | Callable[[jax.Array], jax.Array]) -> Layer:
 
 
 def _out_shape(function: Callable, in_shape: Shape, out: tuple[int, ...]) -> Shape:
-    """Returns the shape that a plain function gives, with the sizes of its input.
+    """Returns the output shape of a plain function, with the sizes of its input.
 
-    It may keep the shape, or all of it but the sides of images, or be `flatten`; a
-    feature must not depend on those behind it, such as by a sum over all of them.
+    With a `Size`, it must keep the shape, or the last axis of images, or be `flatten`,
+    and no feature of its result may depend on a later one, as in a sum over all.
     """
     if not any(is_size(size) for size in in_shape):
         return out
@@ -102,9 +101,9 @@ def _out_shape(function: Callable, in_shape: Shape, out: tuple[int, ...]) -> Sha
 
 
 def _looks_behind(function: Callable, in_shape: Shape) -> bool:
-    """Returns whether the last feature has a part in the others; False if unknown.
+    """Returns whether other features depend on the last one.
 
-    It is unknown of a function with a traced hyperparameter in it.
+    For a function that contains a traced hyperparameter it is unknown: False.
     """
     ones = np.ones((1, *(bound(size) for size in in_shape)))
     other = ones.copy()
@@ -118,8 +117,13 @@ def _looks_behind(function: Callable, in_shape: Shape) -> bool:
 def serial(*layers: Layer | Callable[[jax.Array], jax.Array]) -> Layer:
     """Returns the layer `x -> layers[-1](... layers[1](layers[0](x)))`.
 
-    Parameters and state are tuples with one entry a layer. Layer `i` draws from
-    `fold_in(key, i)`, so a layer added at the end moves no earlier draw.
+    Parameters and state are tuples with one entry for each layer. Layer `i` draws from
+    `fold_in(key, i)`, so a layer added at the end changes no earlier draw.
+
+        >>> model = nn.serial(nn.flatten, nn.dense(8), nn.relu, nn.dense(3))
+        >>> params, state, out_shape = model.init(jax.random.key(0), (4, 4, 1))
+        >>> [sorted(p) for p in params], out_shape
+        ([[], ['bias', 'kernel'], [], ['bias', 'kernel']], (3,))
 
     Args:
         *layers: layers or plain functions, applied from left to right.
@@ -154,8 +158,8 @@ def residual(*layers: Layer | Callable[[jax.Array], jax.Array]) -> Layer:
     Parameters and state are those of the serial part.
 
     Args:
-        *layers: layers or plain functions that together keep the shape; of a `Size`
-            its bound, since what is live in it is known in the program alone.
+        *layers: layers or plain functions that together keep the shape. Of a `Size`
+            only the bound is compared; the live size is known only in the program.
 
     Raises:
         ValueError: they change the shape of an example.
@@ -181,21 +185,25 @@ def residual(*layers: Layer | Callable[[jax.Array], jax.Array]) -> Layer:
 
 
 def repeat(layer: Layer | Callable[[jax.Array], jax.Array], times: int | Size) -> Layer:
-    """Returns `serial(layer, ..., layer)`, each with parameters of its own.
+    """Returns `serial(layer, ..., layer)`, each with its own parameters.
 
-    With a `Size`, parameters and state have a leading axis, `[bound, ...]`; what is not
-    live is zero and passed by.
+    With a `Size`, parameters and state have a leading axis, `[bound, ...]`. The layers
+    beyond the live size are zero and are skipped.
+
+        >>> model = nn.repeat(nn.serial(nn.dense(8), nn.relu), 3)
+        >>> params, _, out_shape = model.init(jax.random.key(0), (8,))
+        >>> len(params), out_shape
+        (3, (8,))
 
     Args:
-        layer: what is repeated.
-        times: how often, a plain int of at least 0, where 0 is the identity, or a
-            `Size`.
+        layer: the layer to repeat.
+        times: how often, an int of at least 0 or a `Size`; 0 is the identity.
 
     Raises:
         TypeError: `times` is neither, for example a traced hyperparameter.
         ValueError: `times` is below 0, or a `Size` while the layer changes the shape.
     """
-    check_size("repeat", "times", times, least=0)
+    times = check_size("repeat", "times", times, least=0)
     if isinstance(times, Size):
         return _repeat_live(as_layer(layer), times)
     return serial(*[layer] * times)
@@ -238,44 +246,44 @@ def _repeat_live(layer: Layer, times: Size) -> Layer:
 
 
 def _same_shape(a: Shape, b: Shape) -> bool:
-    """Returns whether two shapes are alike; of sizes only the bounds are known."""
+    """Returns whether two shapes are equal; of sizes only the bounds are compared."""
     return [(is_size(n), bound(n)) for n in a] == [(is_size(n), bound(n)) for n in b]
 
 
-def check_size(layer: str, name: str, size: int | Size, *, least: int) -> None:
-    """Checks a number that may be a `Size`.
+def check_size(layer: str, name: str, size: int | Size, *, least: int) -> Any:
+    """Returns a `Size` unchanged and any other integer as a plain int.
 
     Raises:
-        TypeError: it is neither that nor a plain int.
-        ValueError: a plain int, or a bound, is below `least`.
+        TypeError: the size is neither a `Size` nor an integer.
+        ValueError: the integer, or the bound, is below `least`.
     """
-    check_count(layer, name, bound(size), least=least, way=" or AsSize(...)")
+    count = check_count(layer, name, bound(size), least=least, way=" or AsSize(...)")
+    return size if isinstance(size, Size) else count
 
 
-def check_count(
-    layer: str, name: str, count: int, *, least: int, way: str = ""
-) -> None:
-    """Checks a number that shapes the program.
+def check_count(layer: str, name: str, count: int, *, least: int, way: str = "") -> int:
+    """Returns a number that shapes the program as a plain int.
 
     Raises:
-        TypeError: it is not a plain int, for example a traced hyperparameter.
+        TypeError: the number is not an integer, for example a traced hyperparameter.
         ValueError: it is below `least`.
     """
-    if not isinstance(count, int) or isinstance(count, bool):
+    if not is_whole(count):
         raise TypeError(
             f"{layer} got {name}={count!r} ({type(count).__name__}); expected a plain "
             "int, since it shapes the program: give the hyperparameter as a constant, "
             f"as Static([...]){way} in the space"
         )
-    if count < least:
+    if not is_count(count, least=least):
         raise ValueError(f"{layer} got {name}={count}; expected at least {least}")
+    return operator.index(count)
 
 
 def given_key(layer: str, key: jax.Array | None) -> jax.Array:
-    """Returns the key that a layer needs to draw from in training.
+    """Returns the key from which a layer draws in training.
 
     Raises:
-        ValueError: there is none.
+        ValueError: the key is None.
     """
     if key is None:
         raise ValueError(f"{layer} got key=None in training; give apply a key")

@@ -20,6 +20,11 @@ def softmax_cross_entropy(outputs: jax.Array, labels: jax.Array) -> jax.Array:
 
     The gradient is `dL/dz = softmax(z) - y`.
 
+        >>> logits = jnp.log(jnp.array([[0.7, 0.2, 0.1]]))
+        >>> loss = nn.softmax_cross_entropy(logits, jnp.array([1]))
+        >>> round(float(loss[0]), 4)  # -log 0.2
+        1.6094
+
     Args:
         outputs: `[B, C]` logits z.
         labels: `[B]` integers in 0..C-1, or `[B, C]` one-hot or soft targets.
@@ -33,7 +38,8 @@ def softmax_cross_entropy(outputs: jax.Array, labels: jax.Array) -> jax.Array:
 def sigmoid_cross_entropy(outputs: jax.Array, labels: jax.Array) -> jax.Array:
     """Returns `sum_k -y_k log a_k - (1 - y_k) log(1 - a_k)`, `a = sigmoid(z)`, `[B]`.
 
-    One output is binary classification, several are independent yes/no labels.
+    One output is a binary classification; several outputs are independent yes/no
+    labels.
 
     Args:
         outputs: `[B, K]` logits z.
@@ -88,7 +94,7 @@ def sigmoid_error(outputs: jax.Array, labels: jax.Array) -> jax.Array:
 
 
 def label_smoothing(loss: PerExample, smoothing: ArrayLike) -> PerExample:
-    """Returns the loss of labels moved towards chance.
+    """Returns the loss with labels that are moved towards equal probabilities.
 
     `y ← (1 - smoothing) y + smoothing / C` for the C classes of a softmax, and
     `y ← (1 - smoothing) y + smoothing / 2` for each yes/no label of a sigmoid.
@@ -98,7 +104,7 @@ def label_smoothing(loss: PerExample, smoothing: ArrayLike) -> PerExample:
         smoothing: in [0, 1]; 0 switches it off; may be traced.
 
     Raises:
-        ValueError: another loss, or a plain number outside [0, 1].
+        ValueError: it is another loss, or `smoothing` is a plain number outside [0, 1].
 
     Source: Szegedy et al., Rethinking the Inception Architecture, 2016.
     """
@@ -117,18 +123,20 @@ def label_smoothing(loss: PerExample, smoothing: ArrayLike) -> PerExample:
 
 
 def class_weighted(loss: PerExample, weights: ArrayLike) -> PerExample:
-    """Returns the loss `(sum_j y_j w_j) L`: an example counts as its class does.
+    """Returns the loss `(sum_j y_j w_j) L`: each example has the weight of its class.
 
-    With `label_smoothing` it goes outside, so that the class is that of the label.
+    Together with `label_smoothing`, wrap the smoothed loss: the class is then that of
+    the label.
 
     Args:
         loss: `softmax_cross_entropy`, or `sigmoid_cross_entropy` of one output.
-        weights: `[C]`, each at least 0, C = 2 for one output; may be traced. With a
-            mean of 1 over the examples, as `data.class_weights` has it, the learning
-            rate keeps its scale.
+        weights: `[C]`, each at least 0, with C = 2 for one output; may be traced. If
+            their mean over the examples is 1, as with `data.class_weights`, the
+            learning rate keeps its scale.
 
     Raises:
-        ValueError: another loss, or, when called, another number of classes.
+        ValueError: it is another loss; or, when called, there is another number of
+            classes.
     """
     binary = _is_sigmoid("class_weighted", loss)
 
@@ -153,10 +161,10 @@ def class_weighted(loss: PerExample, weights: ArrayLike) -> PerExample:
 
 
 def hardmax(outputs: jax.Array) -> jax.Array:
-    """Returns 1 at the largest of each row and 0 elsewhere, `[..., C]`.
+    """Returns 1 at the largest entry of each row and 0 elsewhere, `[..., C]`.
 
     Args:
-        outputs: `[..., C]`; of equal ones the first is the largest.
+        outputs: `[..., C]`; among equal entries the first counts as the largest.
     """
     largest = jnp.argmax(outputs, axis=-1)
     return jax.nn.one_hot(largest, outputs.shape[-1], dtype=outputs.dtype)
@@ -186,7 +194,7 @@ def targets(outputs: jax.Array, labels: jax.Array) -> jax.Array:
 
     Raises:
         ValueError: the shapes do not fit, `[B]` labels are not integers, or there is
-            but one class.
+            only one class.
     """
     _check_rows(outputs)
     if outputs.shape[-1] == 1:

@@ -1,8 +1,9 @@
 """Penalties: `penalty(params, num_examples) -> scalar`, added to the mean loss.
 
-They act on weights only, never on biases or on a batch norm's gamma and beta: on leaves
-whose path ends in `kernel`, unless `where` says otherwise. `num_examples` is the m of
-the course's cost `J = (1/m) sum L + penalty`, the number of examples in the batch.
+By default they act on weights only, not on biases or on the gamma and beta of a batch
+norm: on the leaves whose path ends in `kernel`. `where` chooses other leaves.
+`num_examples` is the m of the course's cost `J = (1/m) sum L + penalty`: the number of
+examples in the batch.
 """
 
 from collections.abc import Callable
@@ -30,12 +31,16 @@ def none(params: Any, num_examples: int) -> float:
 def l2(strength: ArrayLike, *, where: Where = is_kernel) -> Penalty:
     """Returns the penalty `(strength / 2m) sum_l ||W[l]||²`.
 
-    Under plain gradient descent it is weight decay, `W ← (1 - α strength / m) W - α
-    dW`; under Adam it is not, since the gradient is rescaled.
+    Under plain gradient descent this is weight decay, `W ← (1 - α strength / m) W - α
+    dW`. Under Adam it is not, because Adam rescales the gradient.
+
+        >>> penalty = nn.l2(0.5)
+        >>> float(penalty({"kernel": jnp.array([3.0, 4.0])}, 10))  # 0.5 / 20 * 25
+        0.625
 
     Args:
-        strength: λ, at least 0, which switches it off; may be traced.
-        where: which leaves, from their path.
+        strength: λ, at least 0; 0 switches the penalty off; may be traced.
+        where: whether a leaf counts, given its path.
     """
 
     def penalty(params, num_examples):
@@ -49,12 +54,12 @@ def l1(strength: ArrayLike, *, where: Where = is_kernel) -> Penalty:
     """Returns the penalty `(strength / m) sum |w|`, with derivative 0 where w is 0.
 
     Args:
-        strength: λ, at least 0, which switches it off; may be traced.
-        where: which leaves, from their path.
+        strength: λ, at least 0; 0 switches the penalty off; may be traced.
+        where: whether a leaf counts, given its path.
     """
 
     def penalty(params, num_examples):
-        # JAX's derivative of abs at 0 is 1, which would bring dead weights to life.
+        # Not abs: its derivative at 0 is 1 in JAX, which would move weights that are 0.
         sizes = (
             jnp.sum(jnp.sign(jax.lax.stop_gradient(w)) * w)
             for w in _weights(params, where)

@@ -13,13 +13,12 @@ def product(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """Returns `z = x W`, `[..., n_in] [n_in, n_out] -> [..., n_out]`.
 
     Under `jax.default_matmul_precision("bfloat16")` float32 factors are rounded to
-    bfloat16 and summed in float32, on every kind of device; the other precisions are
-    JAX's own. Derivatives are for reverse mode.
+    bfloat16 and summed in float32, on every kind of device. Other precisions are JAX's
+    own. Only reverse-mode derivatives are defined.
 
-    The gradient `dW = xᵀ dz` is computed in the order in which W lies in memory, unless
-    W is narrow. JAX's own rule computes its transpose, which the optimizer then has to
-    read across the rows: for 512 by 512 weights that took longer than the product, on a
-    CPU.
+    The gradient `dW = xᵀ dz` is computed in the memory order of W, unless W is narrow.
+    JAX's own rule computes its transpose, which the optimizer then reads across the
+    rows. On a CPU, with weights of 512 by 512, that took longer than the product.
     """
     return _dot(x, kernel)
 
@@ -33,7 +32,7 @@ def _backward(factors, dz):
     examples = math.prod(x.shape[:-1])
     rows = x.reshape(examples, x.shape[-1])
     dz_rows = dz.reshape(examples, dz.shape[-1])
-    # A product with few columns leaves most of a vector idle, if its rows would not.
+    # With few columns most of a vector register is idle, so the transpose is faster.
     narrow = dz.shape[-1] < NARROW <= x.shape[-1]
     d_kernel = _dot(dz_rows.T, rows).T if narrow else _dot(rows.T, dz_rows)
     return _dot(dz, kernel.T).astype(x.dtype), d_kernel.astype(kernel.dtype)
@@ -50,7 +49,7 @@ def _dot(a: jax.Array, b: jax.Array) -> jax.Array:
 
 
 def _rounded_dot(a: jax.Array, b: jax.Array) -> jax.Array:
-    # XLA for CPU has no product of bfloat16 into float32 in all of its forms.
+    # XLA for CPU lacks some forms of the product of bfloat16 into float32.
     a, b = (
         jax.lax.reduce_precision(x, exponent_bits=8, mantissa_bits=7) for x in (a, b)
     )

@@ -1,4 +1,4 @@
-"""Exponentially weighted averages, the one idea behind every optimizer here."""
+"""Exponentially weighted averages: the idea behind every optimizer here."""
 
 from typing import Any
 
@@ -9,24 +9,29 @@ from jax.typing import ArrayLike
 def ewma(average: Any, value: Any, beta: ArrayLike) -> Any:
     """Returns the next average, `v ← beta v + (1 - beta) value`.
 
-    It weighs about the last `1 / (1 - beta)` values. Started from zero it is too small
-    at first; `bias_corrected` mends that on reading, and v itself stays as it is.
+    It averages over about the last `1 / (1 - beta)` values. An average that starts from
+    zero is too small at first. `bias_corrected` corrects it on reading and leaves v as
+    it is.
+
+        >>> v = optim.ewma(jnp.zeros(()), 10.0, 0.9)
+        >>> float(v.round(4)), float(optim.bias_corrected(v, 0.9, 1).round(4))
+        (1.0, 10.0)
 
     Args:
-        average: pytree v.
-        value: pytree of the same structure and shapes.
-        beta: weight of the old average, in [0, 1); may be traced.
+        average: v, a pytree.
+        value: a pytree of the same structure and shapes.
+        beta: the weight of the old average, in [0, 1); may be traced.
     """
     return jax.tree.map(lambda v, new: beta * v + (1 - beta) * new, average, value)
 
 
 def bias_corrected(average: Any, beta: ArrayLike, count: ArrayLike) -> Any:
-    """Returns `v / (1 - beta^count)`, the mean with weights that add up to 1.
+    """Returns `v / (1 - beta^count)`, the average with weights that add up to 1.
 
     Args:
-        average: pytree v after `count` values, started from zero.
-        beta: the weight it was averaged with; may be traced.
-        count: number of values, at least 1; may be traced.
+        average: v, a pytree, after `count` values; it started from zero.
+        beta: the weight of the old average in `ewma`; may be traced.
+        count: the number of values, at least 1; may be traced.
     """
     correction = 1 - beta**count
     return jax.tree.map(lambda v: v / correction, average)

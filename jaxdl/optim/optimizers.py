@@ -3,8 +3,8 @@
 `init(params) -> opt_state` and `update(grads, opt_state, params=None) -> (updates,
 opt_state)`; the new parameters are `params + updates`. A learning rate is a number or a
 schedule `step -> number`, where `step` counts updates from 0. Every number may be
-traced, and 0 switches its part off by arithmetic. In the equations g is the gradient,
-w a parameter and α the learning rate.
+traced, and 0 switches its part off. In the equations g is the gradient, w a parameter
+and α the learning rate.
 """
 
 from collections.abc import Callable
@@ -76,12 +76,18 @@ def momentum(
 ) -> optax.GradientTransformation:
     """Returns momentum: `v ← β v + (1 - β) g`, `w ← w - α v`.
 
-    The factor `1 - β` is part of the definition: compared with the form that leaves it
-    out (`optax.sgd`, PyTorch's `SGD`), α means `α / (1 - β)` here.
+    The factor `1 - β` is part of the definition. `optax.sgd` and PyTorch's `SGD` leave
+    it out: the same steps need the learning rate `α (1 - β)` there.
+
+        >>> optimizer = optim.momentum(0.5, beta=0.9)
+        >>> opt_state = optimizer.init({"w": jnp.zeros(())})
+        >>> updates, opt_state = optimizer.update({"w": jnp.array(2.0)}, opt_state)
+        >>> round(float(updates["w"]), 4)  # -0.5 (0.1 · 2)
+        -0.1
 
     Args:
         learning_rate: α, at least 0, or a schedule.
-        beta: weight of the old average, in [0, 1); 0 is gradient descent.
+        beta: β, the weight of the old average, in [0, 1); 0 is gradient descent.
 
     Source: Polyak, Some methods of speeding up the convergence of iteration methods,
     1964, as an exponentially weighted average.
@@ -110,7 +116,7 @@ def rmsprop(
 
     Args:
         learning_rate: α, at least 0, or a schedule.
-        beta2: weight of the old average, in [0, 1).
+        beta2: β₂, the weight of the old average, in [0, 1).
         eps: ε, above 0.
 
     Source: Tieleman and Hinton, Lecture 6.5, rmsprop, 2012.
@@ -139,13 +145,22 @@ def adam(
 ) -> optax.GradientTransformation:
     """Returns Adam: `w ← w - α v̂ / (√(ŝ + ε_root) + ε)`.
 
-    `v ← β₁ v + (1 - β₁) g` and `s ← β₂ s + (1 - β₂) g²`, read with bias correction,
-    `v̂ = v / (1 - β₁^t)` and `ŝ = s / (1 - β₂^t)`, t counting from 1.
+    The averages are `v ← β₁ v + (1 - β₁) g` and `s ← β₂ s + (1 - β₂) g²`. Bias
+    correction gives `v̂ = v / (1 - β₁^t)` and `ŝ = s / (1 - β₂^t)`, where t counts
+    updates from 1.
+
+        >>> optimizer = optim.adam(0.1)
+        >>> params = {"w": jnp.array([1.0, -2.0])}
+        >>> opt_state = optimizer.init(params)
+        >>> grads = {"w": jnp.array([3.0, -0.1])}
+        >>> updates, opt_state = optimizer.update(grads, opt_state)
+        >>> [round(w, 4) for w in updates["w"].tolist()]  # the first step is α long
+        [-0.1, 0.1]
 
     Args:
         learning_rate: α, at least 0, or a schedule.
-        beta1: weight of the old average of gradients, in [0, 1).
-        beta2: weight of the old average of squared gradients, in [0, 1).
+        beta1: β₁, the weight of the old average of gradients, in [0, 1).
+        beta2: β₂, the weight of the old average of squared gradients, in [0, 1).
         eps: ε outside the root, at least 0.
         eps_root: ε inside the root, at least 0.
 
@@ -184,17 +199,17 @@ def adamw(
 ) -> optax.GradientTransformation:
     """Returns Adam with decoupled decay: `w ← w - α (v̂ / (√ŝ + ε) + λ w)`.
 
-    An L2 penalty under Adam is not this: its gradient λ w is divided by √ŝ like the
-    rest, so that weights with large gradients are decayed less. Here each weight is
-    decayed by the same factor `1 - α λ`, as gradient descent with a penalty does.
+    This differs from an L2 penalty under Adam. The penalty's gradient λ w is divided by
+    √ŝ, so weights with large gradients decay less. Here each weight decays by the same
+    factor `1 - α λ`, as in gradient descent with an L2 penalty.
 
     Args:
         learning_rate: α, at least 0, or a schedule.
-        weight_decay: λ, at least 0, which switches it off; not divided by m.
+        weight_decay: λ, at least 0; 0 switches the decay off; not divided by m.
         beta1: see `adam`.
         beta2: see `adam`.
         eps: see `adam`.
-        where: which leaves decay, from their path; by default those named `kernel`.
+        where: whether a leaf decays, given its path; by default the leaves `kernel`.
 
     Raises:
         ValueError: `update` is called without the parameters.
@@ -222,7 +237,7 @@ def adamw(
 def transformation(
     init: Callable[..., Any], update: Callable[..., Any]
 ) -> optax.GradientTransformation:
-    """Returns the pair; optax calls it by position, so argument names may be ours."""
+    """Returns the pair. Optax calls by position, so the argument names may differ."""
     return optax.GradientTransformation(init, update)
 
 

@@ -1,9 +1,9 @@
 """Learning-rate schedules: `schedule(step) -> learning rate`.
 
-`step` counts updates from 0 and may be traced, and so may every parameter. Give
-`transition_steps` the number of steps in an epoch
-(`data.steps_per_epoch(batch_size)`) for a decay that counts in epochs, and 1 for one
-that counts in steps. A schedule serves wherever optax takes one.
+`step` counts updates from 0. It may be traced, as may every parameter. For a decay per
+epoch, `transition_steps` is the number of steps in an epoch,
+`data.steps_per_epoch(batch_size)`; for a decay per step it is 1. Optax takes these
+schedules too.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from jaxdl.optim.optimizers import Schedule
 
 
 def constant(value: ArrayLike) -> Schedule:
-    """Returns the schedule that is `value` at every step."""
+    """Returns the schedule with the same `value` at every step."""
     return lambda step: value
 
 
@@ -27,7 +27,7 @@ def inverse_time_decay(
     Args:
         init_value: α₀.
         transition_steps: steps in one unit of t, above 0.
-        decay_rate: k, at least 0; 0 keeps α₀.
+        decay_rate: k, at least 0; with 0 the rate stays α₀.
     """
 
     def schedule(step):
@@ -44,7 +44,7 @@ def exponential_decay(
     Args:
         init_value: α₀.
         transition_steps: steps in one unit of t, above 0.
-        decay_rate: r, above 0; 1 keeps α₀.
+        decay_rate: r, above 0; with 1 the rate stays α₀.
     """
 
     def schedule(step):
@@ -58,7 +58,7 @@ def inverse_sqrt_decay(
 ) -> Schedule:
     """Returns the schedule `k / √t`, `t = 1 + step / transition_steps`.
 
-    The course counts t from 1, in epochs or in steps, so the first value is k.
+    The course counts t from 1, in epochs or in steps; the first value is k.
 
     Args:
         init_value: k.
@@ -74,14 +74,18 @@ def inverse_sqrt_decay(
 def cosine(
     init_value: ArrayLike, decay_steps: ArrayLike, final_fraction: ArrayLike = 0.0
 ) -> Schedule:
-    """Returns half a cosine from `α₀` down to `α₀ f`, which it keeps.
+    """Returns half a cosine from `α₀` down to `α₀ f`, and then the constant `α₀ f`.
 
     `α₀ (f + (1 - f) (1 + cos(π t)) / 2)` with `t = min(1, step / decay_steps)`.
+
+        >>> schedule = optim.cosine(0.2, decay_steps=10)
+        >>> [round(float(schedule(step)), 4) for step in (0, 5, 10, 99)]
+        [0.2, 0.1, 0.0, 0.0]
 
     Args:
         init_value: α₀.
         decay_steps: steps until the lowest value, above 0.
-        final_fraction: f, in [0, 1]; 1 keeps α₀.
+        final_fraction: f, in [0, 1]; with 1 the rate stays α₀.
 
     Source: Loshchilov and Hutter, SGDR, 2017.
     """
@@ -94,17 +98,21 @@ def cosine(
 
 
 def piecewise(values: Sequence[ArrayLike], boundaries: Sequence[ArrayLike]) -> Schedule:
-    """Returns the schedule that is `values[i]` from `boundaries[i - 1]` on.
+    """Returns the schedule with `values[i]` from step `boundaries[i - 1]` on.
 
-    The course's manual decay: `values[0]` before the first boundary, and the last value
-    from the last boundary on.
+    This is the course's manual decay: `values[0]` before the first boundary, and the
+    last value from the last boundary on.
+
+        >>> schedule = optim.piecewise([0.2, 0.03], [10])
+        >>> [round(float(schedule(step)), 4) for step in (0, 9, 10)]
+        [0.2, 0.2, 0.03]
 
     Args:
         values: n + 1 rates.
         boundaries: n steps in ascending order.
 
     Raises:
-        ValueError: the numbers of values and boundaries do not fit.
+        ValueError: there is not exactly one value more than boundaries.
     """
     if len(values) != len(boundaries) + 1:
         raise ValueError(
@@ -124,11 +132,11 @@ def piecewise(values: Sequence[ArrayLike], boundaries: Sequence[ArrayLike]) -> S
 def staircase(schedule: Schedule, transition_steps: ArrayLike) -> Schedule:
     """Returns the schedule that changes only every `transition_steps` steps.
 
-    Its value at a step is the given one's at the last multiple of `transition_steps`.
+    It has the value of the given schedule at the last multiple of `transition_steps`.
 
     Args:
         schedule: any schedule.
-        transition_steps: steps on a stair, above 0.
+        transition_steps: the number of steps with one value, above 0.
     """
     return lambda step: schedule(step // transition_steps * transition_steps)
 
@@ -138,13 +146,14 @@ def warmup(schedule: Schedule, warmup_steps: ArrayLike) -> Schedule:
 
     Args:
         schedule: any schedule.
-        warmup_steps: steps until its full value, at least 0; 0 leaves it as it is.
+        warmup_steps: steps until its full value, at least 0; with 0 there is no
+            warm-up.
 
     Source: Goyal et al., Accurate, Large Minibatch SGD, 2017.
     """
 
     def warmed(step):
-        # Dividing by at least 1 keeps 1 / 0 out; a warm-up of 1 or 0 steps is none.
+        # At least 1, to avoid 1 / 0; 1 step or 0 steps mean no warm-up.
         risen = jnp.minimum(1, (step + 1) / jnp.maximum(1, warmup_steps))
         return risen * schedule(step)
 

@@ -1,4 +1,4 @@
-"""Optimizers around an optimizer: clipped gradients, accumulated batches.
+"""Optimizers that wrap an optimizer: clipped gradients, accumulated batches.
 
 Each takes an `optax.GradientTransformation` and returns one. Numbers may be traced.
 """
@@ -24,10 +24,10 @@ class AccumulateState(NamedTuple):
 def clip_by_norm(
     optimizer: optax.GradientTransformation, max_norm: ArrayLike
 ) -> optax.GradientTransformation:
-    """Returns the optimizer fed with `g min(1, c / ‖g‖₂)`, the norm over all leaves.
+    """Returns the optimizer of gradients `g min(1, c / ‖g‖₂)`, norm over all leaves.
 
     Args:
-        optimizer: what takes the step.
+        optimizer: the optimizer that gets the clipped gradients.
         max_norm: c, at least 0; 0 switches clipping off.
 
     Source: Pascanu et al., On the difficulty of training recurrent neural networks,
@@ -36,7 +36,7 @@ def clip_by_norm(
 
     def clip(grads):
         norm = jnp.sqrt(sum(jnp.sum(g**2) for g in jax.tree.leaves(grads)))
-        # A norm of 0 makes the quotient infinite, and the scale 1.
+        # With a norm of 0 the quotient is infinite, and the scale 1.
         scale = jnp.minimum(1, max_norm / norm)
         scale = jnp.where(jnp.asarray(max_norm) > 0, scale, 1)
         return jax.tree.map(lambda g: scale * g, grads)
@@ -47,10 +47,10 @@ def clip_by_norm(
 def clip_by_value(
     optimizer: optax.GradientTransformation, max_value: ArrayLike
 ) -> optax.GradientTransformation:
-    """Returns the optimizer fed with `min(c, max(-c, g))`, entry by entry.
+    """Returns the optimizer of gradients `min(c, max(-c, g))`, entry by entry.
 
     Args:
-        optimizer: what takes the step.
+        optimizer: the optimizer that gets the clipped gradients.
         max_value: c, at least 0; 0 switches clipping off.
     """
 
@@ -64,14 +64,23 @@ def clip_by_value(
 def accumulate(
     optimizer: optax.GradientTransformation, every: ArrayLike
 ) -> optax.GradientTransformation:
-    """Returns the optimizer that moves once in `every` batches, by their mean gradient.
+    """Returns the optimizer that takes a step after every k batches.
 
-    So k batches of m examples move the parameters as one batch of k m would; in between
-    the updates are 0. Schedules of the optimizer count its own moves.
+    The step uses the mean gradient of the k batches. So k batches of m examples move
+    the parameters as one batch of k m examples does. The updates in between are 0.
+    Schedules of the optimizer count its steps, not the batches.
+
+        >>> optimizer = optim.accumulate(optim.gradient_descent(1.0), every=2)
+        >>> opt_state = optimizer.init(jnp.zeros(()))
+        >>> for gradient in (1.0, 3.0):
+        ...     update, opt_state = optimizer.update(jnp.array(gradient), opt_state)
+        ...     print(float(update))
+        0.0
+        -2.0
 
     Args:
-        optimizer: what takes the step.
-        every: k, an int; 1 or less moves with every batch.
+        optimizer: the optimizer that takes the step.
+        every: k, an int; with 1 or less each batch is a step.
     """
 
     def init(params):

@@ -13,7 +13,7 @@ def normal(rng, m=300, shape=(4,), classes=3):
 
 
 def splits_of(**changes):
-    """Three sets of one distribution, but for what `changes` does to a set."""
+    """Three sets of one distribution; `changes` has a function for some of them."""
     rng = np.random.default_rng(0)
     sets = {name: normal(rng) for name in ("train", "dev", "test")}
     return data.Splits(**{n: changes.get(n, lambda d: d)(d) for n, d in sets.items()})
@@ -27,7 +27,7 @@ def shifted(feature, by=1.0):
 
 
 def feature(*sets):
-    """Splits of one feature with the given values, and labels that say nothing."""
+    """Splits of one feature with the given values, and labels that are all 0."""
     return data.Splits(
         *(data.Dataset(np.array(x, float)[:, None], np.zeros(len(x))) for x in sets)
     )
@@ -54,7 +54,7 @@ def test_one_distribution_is_falsely_accused_as_often_as_the_level_says():
     assert 3 <= alarms <= 20 + 3 * 4.2
 
 
-def test_the_statistics_and_p_values_are_those_worked_out_by_hand():
+def test_statistics_and_p_values_equal_a_calculation_by_hand():
     # 40 values, and the same 20 higher: F - G is 1/2 from 19 to 20. For sets of 40 the
     # limit has p = 2 (exp(-2 z^2) - exp(-8 z^2)) with z^2 = (40 * 40 / 80) / 4 = 5.
     high = np.arange(20, 60)
@@ -100,14 +100,14 @@ def test_statistics_are_those_of_scipy(grey):
 
 @pytest.mark.parametrize(("m", "n"), [(20, 20), (60, 20), (59, 31), (400, 200)])
 @pytest.mark.parametrize("shift", [0.5, 0.8])
-def test_p_values_of_small_sets_are_on_the_careful_side(m, n, shift):
+def test_p_values_of_small_sets_are_not_too_small(m, n, shift):
     train, other = np.arange(m) / m, np.arange(n) / n + shift
     found = data.mismatch(feature(train, other, other), level=0.999)
     exact = stats.ks_2samp(train, other, method="exact").pvalue
     assert found.train_dev.features[(0,)].p_value >= 6 * exact  # six tests
 
 
-def test_chi_square_is_that_worked_out_by_hand():
+def test_chi_square_equals_a_calculation_by_hand():
     # Expected in each set: 20, 25, 45. Chi-square: 2 (100/20 + 25/25 + 225/45) = 22,
     # with two degrees of freedom p = exp(-11).
     few, many = np.repeat([0, 4, 7], [30, 30, 30]), np.repeat([0, 4, 7], [10, 20, 60])
@@ -214,7 +214,7 @@ def test_constant_features_and_a_shared_test_set_never_differ():
     assert named(found) == [NOTHING] * 3
 
 
-def test_a_feature_that_is_constant_in_one_set_only_is_named():
+def test_a_feature_that_is_constant_only_in_one_set_is_named():
     found = data.mismatch(
         splits_of(train=lambda d: d._replace(inputs=d.inputs * [1, 1, 0, 1]))
     )
@@ -273,7 +273,7 @@ def test_advice_on_a_train_set_of_its_own_is_no_fault():
 
 
 @pytest.mark.parametrize("level", [0, 1, -0.1, np.nan])
-def test_a_level_that_is_no_chance_is_refused(level):
+def test_a_level_outside_0_to_1_is_refused(level):
     with pytest.raises(data.DataError, match="got level=.*between 0 and 1"):
         data.mismatch(splits_of(), level=level)
 

@@ -11,13 +11,9 @@ from sklearn.model_selection import (
 from sklearn.preprocessing import StandardScaler
 
 from jaxdl import data
+from tests.data.conftest import dataset
 
 KEY = jax.random.key(1)
-
-
-def dataset(m=100, features=3):
-    rng = np.random.default_rng(0)
-    return data.from_arrays(rng.normal(5, 2, (m, features)), np.arange(m) % 4)
 
 
 def numbered(labels):
@@ -66,7 +62,7 @@ def test_fractions_are_numbers_or_percentages_in_a_text(fractions, sizes):
 
 @pytest.mark.parametrize("fractions", ["70:30", (0.7, 0.3)])
 @pytest.mark.parametrize("rule", [{}, {"stratify": True}, {"groups": np.arange(100)}])
-def test_without_a_dev_set_the_test_set_stands_for_it(fractions, rule):
+def test_with_two_fractions_the_test_set_is_also_the_dev_set(fractions, rule):
     splits = data.split(numbered(np.arange(100) % 2), fractions, key=KEY, **rule)
     train, dev, test = rows(splits)
     assert len(train) == 70
@@ -116,7 +112,7 @@ def test_a_split_is_shuffled_by_its_key(rule):
         "",
     ],
 )
-def test_fractions_that_are_no_partition_are_refused(fractions):
+def test_invalid_fractions_are_refused(fractions):
     with pytest.raises(data.DataError, match="got fractions.*add up to 1"):
         data.split(dataset(), fractions, key=KEY)
 
@@ -136,7 +132,7 @@ def test_data_that_cannot_be_trained_on_is_not_split():
 # classes
 
 
-def test_a_class_that_a_set_lacks_is_warned_of_by_name():
+def test_a_warning_names_a_class_that_a_set_lacks():
     labels = np.array([0] * 50 + [1] * 50 + [7])
     with pytest.warns(UserWarning, match=r"set \(7\).*stratify=True") as warned:
         splits = data.split(numbered(labels), key=KEY)
@@ -166,7 +162,7 @@ def test_a_warning_names_at_most_five_classes():
         np.repeat([0, 1, 2], [34, 33, 33]),
     ],
 )
-def test_targets_and_classes_in_every_set_are_not_warned_of(labels):
+def test_no_warning_for_targets_or_if_each_set_has_every_class(labels):
     data.split(numbered(labels), key=KEY)
 
 
@@ -333,7 +329,7 @@ def test_the_last_groups_go_to_sets_that_would_be_empty():
         (np.arange(100) % 2, "got 2 groups; expected at least 3"),
     ],
 )
-def test_groups_that_cannot_be_dealt_are_refused(groups, message):
+def test_invalid_groups_are_refused(groups, message):
     with pytest.raises(data.DataError, match=message):
         data.split(dataset(), key=KEY, groups=groups)
 

@@ -23,10 +23,10 @@ def test_a_population_is_diagnosed_at_once():
     # Bias comes first: its advice leads where both are high.
     assert "bigger network" in diagnosis.advice[2][0]
     assert diagnosis.advice[2] == diagnosis.advice[1] + diagnosis.advice[0][:-1]
-    assert diagnosis.advice[1][-1] == diagnosis.advice[0][-1]  # and is said once
+    assert diagnosis.advice[1][-1] == diagnosis.advice[0][-1]  # and stands there once
 
 
-def test_bias_is_what_people_could_avoid():
+def test_bias_is_relative_to_the_human_error():
     diagnosis = bias_variance(0.15, 0.16, human_error=0.14)
     assert diagnosis.bias == pytest.approx(0.01)
     assert not diagnosis.high_bias and not diagnosis.high_variance
@@ -38,7 +38,7 @@ def test_rates_are_between_zero_and_one(errors):
         bias_variance(*errors)
 
 
-def test_members_that_diverged_are_told_apart_in_a_population():
+def test_diverged_members_have_their_own_advice():
     diagnosis = bias_variance([0.01, np.nan], [0.11, np.nan])
     assert diagnosis.high_variance.tolist() == [True, False]
     assert diagnosis.high_bias.tolist() == [False, False]

@@ -50,7 +50,7 @@ def score(drawn, weights):
         ({"act": -1}, {"act": 1}),
     ],
 )  # fmt: skip
-def test_shares_are_those_of_the_variance(drawn, weights, expected):
+def test_shares_equal_those_of_the_variance(drawn, weights, expected):
     found = importance(drawn, score(drawn, weights))
     assert set(found.shares) == set(SPACE) - {"constant"}
     assert list(found.shares.values()) == sorted(found.shares.values(), reverse=True)
@@ -60,14 +60,14 @@ def test_shares_are_those_of_the_variance(drawn, weights, expected):
     assert 0.9 < found.explained <= 1
 
 
-def test_what_acts_together_counts_for_each(drawn):
+def test_a_joint_effect_counts_for_each_hyperparameter(drawn):
     terms = parts(drawn)
     found = importance(drawn, (terms["keep"] - 0.5) * (terms["rate"] + 0.5))
     assert found.shares["keep"] == pytest.approx(0.5, abs=0.1)
     assert found.shares["rate"] == pytest.approx(0.5, abs=0.1)
 
 
-def test_noise_explains_nothing_and_half_noise_half(drawn):
+def test_noise_is_not_explained(drawn):
     noise = np.random.default_rng(0).normal(size=512) / np.sqrt(12)
     assert importance(drawn, noise).explained < 0.1
     half = importance(drawn, score(drawn, {"rate": 1}) + noise)
@@ -75,7 +75,7 @@ def test_noise_explains_nothing_and_half_noise_half(drawn):
     assert half.shares["rate"] > 0.9
 
 
-def test_the_standard_error_is_about_how_far_shares_of_other_members_are_apart(drawn):
+def test_the_standard_error_is_about_the_spread_of_shares_of_other_members(drawn):
     noise = np.random.default_rng(1).normal(size=512) / np.sqrt(12)
     scores = score(drawn, {"rate": 1, "keep": 1}) + noise
     parts = [
@@ -83,14 +83,14 @@ def test_the_standard_error_is_about_how_far_shares_of_other_members_are_apart(d
         for rows in np.array_split(np.arange(512), 6)
     ]
     apart = np.std([part.shares["rate"] for part in parts], ddof=1)
-    told = np.mean([part.errors["rate"] for part in parts])
-    assert apart / 3 < told < 3 * apart
+    expected = np.mean([part.errors["rate"] for part in parts])
+    assert apart / 3 < expected < 3 * apart
     assert [*parts[0].errors] == [*parts[0].shares]
     alone = importance(drawn, score(drawn, {"rate": 1}))
-    assert 0 <= alone.errors["rate"] < told / 3
+    assert 0 <= alone.errors["rate"] < expected / 3
 
 
-def test_who_diverged_is_as_bad_as_the_worst(drawn):
+def test_a_diverged_member_counts_as_the_worst(drawn):
     scores = np.where(drawn["rate"] > 0.1, 1, 0.1 * drawn["keep"])
     diverged = np.where(drawn["rate"] > 0.1, np.nan, scores)
     diverged[np.flatnonzero(np.isnan(diverged))[0]] = 1
@@ -131,12 +131,12 @@ def test_an_option_that_nobody_chose_has_no_share(drawn):
         ({"x": np.arange(40.0)}, np.ones(40), "scores that are all the same"),
     ],
 )
-def test_what_tells_nothing_is_refused(hparams, scores, message):
+def test_too_few_or_equal_scores_are_refused(hparams, scores, message):
     with pytest.raises(ValueError, match=message):
         importance(hparams, scores)
 
 
-def test_a_missing_scikit_learn_is_told(monkeypatch):
+def test_an_error_names_the_missing_scikit_learn(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.ensemble", None)
     with pytest.raises(ImportError, match=r"pip install 'jaxdl-sweep\[sklearn\]'"):
         importance({"x": np.arange(40.0)}, np.arange(40.0))

@@ -17,6 +17,11 @@ def rms(a):
     return float(np.sqrt(np.mean(a**2)))
 
 
+def drawn(model):
+    """Returns parameters and state for examples of six features."""
+    return jax.jit(lambda key: model.init(key, (6,))[:2])(jax.random.key(0))
+
+
 def linear_chain(scale, depth):
     model = nn.repeat(nn.dense(6, use_bias=False), depth)
     return model, ({"kernel": scale * jnp.eye(6)},) * depth, ((),) * depth
@@ -42,13 +47,15 @@ def test_a_linear_chain_grows_and_shrinks_as_the_power_of_its_depth(scale):
     assert found.vanishing == (() if scale > 1 else tuple(named))
 
 
-def test_norms_are_those_of_a_network_written_out_in_numpy():
+def test_norms_equal_those_of_a_network_in_numpy():
     with jax.enable_x64(True):
         model = nn.serial(nn.dense(5), nn.tanh, nn.dense(3))
         x, y = rng.normal(size=(7, 6)), rng.normal(size=(7, 3))
-        params, state, _ = model.init(jax.random.key(0), (6,))
+        params, state = drawn(model)
         batch = Dataset(jnp.asarray(x), jnp.asarray(y))
-        found = signal(model, params, state, batch, nn.squared_error)
+        found = jax.jit(lambda p: signal(model, p, state, batch, nn.squared_error))(
+            params
+        )
     (w1, b1), (w2, b2) = (
         (np.asarray(p["kernel"]), np.asarray(p["bias"])) for p in (params[0], params[2])
     )
@@ -65,11 +72,11 @@ def test_norms_are_those_of_a_network_written_out_in_numpy():
         np.testing.assert_allclose(list(ours.values()), theirs, rtol=1e-10)
 
 
-def test_what_is_made_of_layers_is_looked_into():
+def test_the_parts_of_a_layer_are_measured():
     model = nn.serial(
         nn.residual(nn.dense(6), nn.relu), nn.repeat(nn.dense(6), 11), nn.dense(4)
     )
-    params, state, _ = model.init(jax.random.key(0), (6,))
+    params, state = drawn(model)
     found = signal(model, params, state, BATCH, nn.softmax_cross_entropy)
     names = ["0.0", "0.1", *(f"1.{i}" for i in range(11)), "2"]
     assert list(found.activations) == list(found.gradients) == names
@@ -81,13 +88,19 @@ def test_what_is_made_of_layers_is_looked_into():
 
 def test_probing_changes_neither_masks_nor_moments():
     model = nn.serial(nn.dense(6), nn.batch_norm(), nn.dropout(0.5), nn.dense(4))
-    params, state, _ = model.init(jax.random.key(0), (6,))
+    params, state = drawn(model)
     batch = Dataset(
         jnp.asarray(rng.normal(size=(9, 6)), jnp.float32), jnp.arange(9) % 4
     )
     key = jax.random.key(1)
-    found = signal(model, params, state, batch, nn.softmax_cross_entropy, key=key)
-    y, _ = model.apply(params, state, batch.inputs, key=key, train=True)
+
+    @jax.jit
+    def probed_and_plain(params):
+        loss = nn.softmax_cross_entropy
+        found = signal(model, params, state, batch, loss, key=key)
+        return found, model.apply(params, state, batch.inputs, key=key, train=True)[0]
+
+    found, y = probed_and_plain(params)
     np.testing.assert_allclose(
         found.activations["3"], np.sqrt(np.mean(y**2)), rtol=1e-5
     )
@@ -109,9 +122,9 @@ def test_a_population_has_its_signals_at_once():
     assert together.exploding[-1] == together.vanishing[-1] == "14"
 
 
-def test_zeros_vanish_and_what_is_not_finite_explodes():
+def test_zeros_vanish_and_infinite_values_explode():
     model = nn.serial(nn.dense(6, init=nn.zeros), nn.relu, nn.dense(4, init=nn.zeros))
-    params, state, _ = model.init(jax.random.key(0), (6,))
+    params, state = drawn(model)
     found = signal(model, params, state, BATCH, nn.softmax_cross_entropy)
     assert found.vanishing == ("0", "1", "2") and not found.exploding
     infinite = jax.tree.map(lambda w: w + jnp.inf, params)
@@ -121,7 +134,7 @@ def test_zeros_vanish_and_what_is_not_finite_explodes():
 
 def test_an_explosion_in_the_first_layer_is_seen():
     model = nn.serial(nn.dense(6, init=nn.normal(1e6)), nn.dense(4))
-    params, state, _ = model.init(jax.random.key(0), (6,))
+    params, state = drawn(model)
     found = signal(model, params, state, BATCH, nn.softmax_cross_entropy)
     assert "0" in found.exploding
     assert float(found.inputs) == 1
@@ -129,14 +142,14 @@ def test_an_explosion_in_the_first_layer_is_seen():
 
 def test_outputs_without_a_gradient_are_left_out():
     model = nn.serial(nn.dense(6), lambda x: x > 0, lambda x: 1.0 * x, nn.dense(4))
-    params, state, _ = model.init(jax.random.key(0), (6,))
+    params, state = drawn(model)
     found = signal(model, params, state, BATCH, nn.softmax_cross_entropy)
     assert list(found.activations) == ["0", "2", "3"]
 
 
 def test_a_single_layer_is_a_model_too():
     layer = nn.dense(4)
-    params, state, _ = layer.init(jax.random.key(0), (6,))
+    params, state = drawn(layer)
     found = signal(layer, params, state, BATCH, nn.softmax_cross_entropy)
     assert list(found.activations) == ["0"]
     assert not found.exploding and not found.vanishing

@@ -26,10 +26,13 @@ STRENGTHS = {
 
 
 def augmented(layer, images=IMAGES, seed=0, train=True):
-    key = jax.random.key(seed)
-    y, state = layer.apply((), (), jnp.asarray(images), key=key, train=train)
-    assert state == ()
-    return np.asarray(y)
+    @jax.jit
+    def apply(images, key):
+        y, state = layer.apply((), (), images, key=key, train=train)
+        assert state == ()
+        return y
+
+    return np.asarray(apply(images, jax.random.key(seed)))
 
 
 @layers

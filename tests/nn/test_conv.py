@@ -1,18 +1,19 @@
 """Convolution and pooling against hand calculation, JAX's own convolution, PyTorch."""
 
+import functools
+
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxdl import nn
+from tests.nn.conftest import init
 
 IMAGES = np.random.default_rng(0).normal(size=(3, 7, 6, 2))
+SHAPE = IMAGES.shape[1:]
 FORMS = [(3, 1, "SAME"), ((2, 3), 1, "VALID"), (4, 3, "VALID"), (1, 1, "SAME")]
-
-
-def init(layer, in_shape=IMAGES.shape[1:], seed=0):
-    return layer.init(jax.random.key(seed), in_shape)
 
 
 def test_conv2d_by_hand():
@@ -32,7 +33,7 @@ def test_conv2d_by_hand():
 def test_conv2d_and_its_gradients_are_those_of_jax(size, strides, padding):
     with jax.enable_x64(True):
         layer = nn.conv2d(5, size, strides=strides, padding=padding, use_bias=False)
-        params, state, out_shape = init(layer)
+        params, state, out_shape = init(layer, SHAPE)
 
         def ours(kernel, x):
             return layer.apply({"kernel": kernel}, state, x)[0]
@@ -43,14 +44,16 @@ def test_conv2d_and_its_gradients_are_those_of_jax(size, strides, padding):
                 dimension_numbers=("NHWC", "HWIO", "NHWC"),
             )  # fmt: skip
 
-        kernel, x = params["kernel"], jnp.asarray(IMAGES)
-        expected, pull_theirs = jax.vjp(theirs, kernel, x)
-        z, pull_ours = jax.vjp(ours, kernel, x)
-        assert z.shape[1:] == out_shape == expected.shape[1:]
-        np.testing.assert_allclose(z, expected, atol=1e-12)
-        back = jnp.cos(jnp.arange(z.size)).reshape(z.shape)
-        for a, b in zip(pull_ours(back), pull_theirs(back), strict=True):
-            np.testing.assert_allclose(a, b, atol=1e-12)
+        @functools.partial(jax.jit, static_argnums=0)
+        def value_and_gradients(convolve, *factors):
+            z, pull_back = jax.vjp(convolve, *factors)
+            return z, pull_back(jnp.cos(jnp.arange(z.size)).reshape(z.shape))
+
+        factors = params["kernel"], jnp.asarray(IMAGES)
+        z, gradients = value_and_gradients(ours, *factors)
+        expected = value_and_gradients(theirs, *factors)
+        chex.assert_shape(z, (len(IMAGES), *out_shape))
+        chex.assert_trees_all_close((z, gradients), expected, rtol=1e-7, atol=1e-12)
 
 
 @pytest.mark.parametrize(("size", "strides", "padding"), FORMS)
@@ -58,7 +61,7 @@ def test_conv2d_and_its_gradients_are_those_of_pytorch(size, strides, padding):
     torch = pytest.importorskip("torch")
     with jax.enable_x64(True):
         layer = nn.conv2d(5, size, strides=strides, padding=padding)
-        params, state, _ = init(layer)
+        params, state, _ = init(layer, SHAPE)
         params["bias"] = jnp.arange(5.0)
         theirs = torch.nn.Conv2d(
             2, 5, size, stride=strides, padding=padding.lower(), dtype=torch.float64
@@ -76,9 +79,9 @@ def test_conv2d_and_its_gradients_are_those_of_pytorch(size, strides, padding):
             z, _ = layer.apply(params, state, x)
             return jnp.sum(z**3), z
 
-        (_, z), (by_params, by_x) = jax.value_and_grad(cubes, (0, 1), has_aux=True)(
-            params, jnp.asarray(IMAGES)
-        )
+        (_, z), (by_params, by_x) = jax.jit(
+            jax.value_and_grad(cubes, (0, 1), has_aux=True)
+        )(params, jnp.asarray(IMAGES))
         pairs = [
             (z, expected.detach().permute(0, 2, 3, 1)),
             (by_x, x.grad.permute(0, 2, 3, 1)),
@@ -144,7 +147,7 @@ def test_a_channels_weights_do_not_depend_on_how_many_channels_there_are(monkeyp
 def test_a_batch_norm_of_images_has_moments_per_channel():
     x = jnp.asarray(IMAGES, jnp.float32)
     layer = nn.batch_norm(0.0)
-    params, state, _ = init(layer)
+    params, state, _ = init(layer, SHAPE)
     y, state = layer.apply(params, state, x, train=True)
     np.testing.assert_allclose(state["mean"], IMAGES.mean((0, 1, 2)), rtol=1e-4)
     np.testing.assert_allclose(y.mean((0, 1, 2)), [0, 0], atol=1e-6)
@@ -153,16 +156,17 @@ def test_a_batch_norm_of_images_has_moments_per_channel():
 
 def test_the_bias_before_a_batch_norm_has_no_effect():
     layer = nn.serial(nn.conv2d(4), nn.batch_norm())
-    params, state, _ = init(layer)
+    params, state, _ = init(layer, SHAPE)
     x = jnp.asarray(IMAGES, jnp.float32)
 
+    @jax.jit
     def output(bias):
         moved = ({**params[0], "bias": bias}, params[1])
         return layer.apply(moved, state, x, train=True)[0]
 
     y = output(jnp.zeros(4))
     np.testing.assert_allclose(output(jnp.full(4, 3.0)), y, atol=1e-5)
-    slope = jax.jacrev(lambda bias: output(bias))(jnp.zeros(4))
+    slope = jax.jit(jax.jacfwd(output))(jnp.zeros(4))
     np.testing.assert_allclose(slope, np.zeros_like(slope), atol=1e-5)
 
 
@@ -174,17 +178,17 @@ def test_the_bias_before_a_batch_norm_has_no_effect():
         (lambda: nn.conv2d(3, strides=0), "strides=0"),
         (lambda: nn.conv2d(3, padding="same"), "expected SAME or VALID"),
         (lambda: init(nn.conv2d(3), (64,)), r"shape \(64,\); expected images.*reshape"),
-        (lambda: init(nn.conv2d(3, 8, padding="VALID")), "at least 8 by 8"),
+        (lambda: init(nn.conv2d(3, 8, padding="VALID"), SHAPE), "at least 8 by 8"),
         (lambda: nn.max_pool(0), "max_pool got size=0"),
-        (lambda: init(nn.max_pool((2, 7))), "at least 2 by 7"),
+        (lambda: init(nn.max_pool((2, 7)), SHAPE), "at least 2 by 7"),
         (lambda: init(nn.mean_pool(2), (6,)), "mean_pool got examples"),
     ],
 )
-def test_what_cannot_be_is_refused(make, message):
+def test_invalid_arguments_and_shapes_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
 
 
 def test_traced_channels_are_refused_and_the_way_out_named():
     with pytest.raises(TypeError, match="Static"):
-        jax.jit(lambda c: init(nn.conv2d(c))[0])(3)
+        jax.jit(lambda c: init(nn.conv2d(c), SHAPE)[0])(3)

@@ -1,8 +1,9 @@
-"""Sizes: what is not live stays zero, and the rest does what it would do alone."""
+"""Sizes: dead entries stay zero, and live ones compute as they would alone."""
 
 import functools
 import itertools
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -30,29 +31,46 @@ def wide():
 
 def batches(shape, steps=20, size=8):
     draws = np.random.default_rng(0)
-    for _ in range(steps):
-        inputs = draws.normal(size=(size, *shape))
-        yield Dataset(jnp.asarray(inputs), jnp.asarray(draws.integers(0, 3, size)))
+    inputs = jnp.asarray(draws.normal(size=(steps, size, *shape)))
+    return Dataset(inputs, jnp.asarray(draws.integers(0, 3, (steps, size))))
 
 
 def trained(recipe, hp, shape):
-    """Returns the first state and that after 20 steps."""
-    first = state = train.init(recipe, hp, KEY, shape)
-    step = jax.jit(functools.partial(train.make_step(recipe), hp))
-    for batch in batches(shape):
-        state, _ = step(state, batch)
-    return first, state
+    """Returns the first parameters and those after 20 steps, from one program."""
+
+    @jax.jit
+    def train_20_steps(batches):
+        first = train.init(recipe, hp, KEY, shape)
+        step = functools.partial(train.make_step(recipe), hp)
+        last, _ = jax.lax.scan(lambda state, batch: step(state, batch), first, batches)
+        return first.params, last.params
+
+    return train_20_steps(batches(shape))
 
 
 def live_part(leaf, like):
     """Returns the corner of an array that has another's shape."""
-    return leaf[tuple(slice(n) for n in like.shape)]
+    return leaf[corner(like)]
 
 
-def check_dead_are_zero(leaf, like):
-    dead = np.asarray(leaf).copy()
-    dead[tuple(slice(n) for n in like.shape)] = 0
-    assert not dead.any()
+def with_live_part(leaf, new):
+    """Returns the array with another one in its corner."""
+    changed = np.array(leaf)
+    changed[corner(new)] = new
+    return changed
+
+
+def corner(like):
+    return tuple(slice(n) for n in like.shape)
+
+
+def check_live_part_is(padded, alone):
+    """Checks that the rest is zero as well."""
+    ours = jax.tree.map(live_part, padded, alone)
+    chex.assert_trees_all_close(ours, alone, rtol=0, atol=1e-9)
+    zeros = jax.tree.map(jnp.zeros_like, alone)
+    dead = jax.tree.map(with_live_part, padded, zeros)
+    chex.assert_trees_all_equal(dead, jax.tree.map(jnp.zeros_like, padded))
 
 
 def perceptron(activation, optimizer, penalty):
@@ -104,15 +122,9 @@ def test_a_size_within_bounds_is_trained_as_the_size_alone(
     sizes = Size(jnp.asarray(LIVE), 4 * LIVE), Size(jnp.asarray(DEPTH), 2 * DEPTH)
     ours, theirs = trained(recipe, sizes, (6,)), trained(recipe, (LIVE, DEPTH), (6,))
     for padded, plain in zip(ours, theirs, strict=True):
-        expected = stacked(plain.params)
-        for leaf, like in zip(
-            jax.tree.leaves(padded.params), jax.tree.leaves(expected), strict=True
-        ):
-            np.testing.assert_allclose(live_part(leaf, like), like, rtol=0, atol=1e-9)
-            check_dead_are_zero(leaf, like)
-    first, alone = ours[0].params, stacked(theirs[0].params)
-    for leaf, like in zip(jax.tree.leaves(first), jax.tree.leaves(alone), strict=True):
-        np.testing.assert_array_equal(live_part(leaf, like), like)
+        check_live_part_is(padded, stacked(plain))
+    first = jax.tree.map(live_part, ours[0], stacked(theirs[0]))
+    chex.assert_trees_all_equal(first, stacked(theirs[0]))
 
 
 def images(channels):
@@ -136,11 +148,9 @@ def images(channels):
 )
 def test_channels_within_a_bound_are_trained_as_alone(live, bound, wide):
     shape = (6, 6, 1)
-    padded = trained(images, Size(jnp.asarray(live), bound), shape)[1].params
-    alone = trained(images, live, shape)[1].params
-    for leaf, like in zip(jax.tree.leaves(padded), jax.tree.leaves(alone), strict=True):
-        np.testing.assert_allclose(live_part(leaf, like), like, rtol=0, atol=1e-9)
-        check_dead_are_zero(leaf, like)
+    _, padded = trained(images, Size(jnp.asarray(live), bound), shape)
+    _, alone = trained(images, live, shape)
+    check_live_part_is(padded, alone)
 
 
 def test_many_sizes_side_by_side_are_each_alone(wide):
@@ -189,7 +199,7 @@ def test_arithmetic_with_ints_does_so_with_both():
         (lambda s: Size(-1, 9), "live=-1"),
         (lambda s: Size(1, 9.0), "bound=9.0"),
         (lambda s: s * 1.5, "got a Size with 1.5"),
-        (lambda s: s + s, "expected a plain int beside it"),
+        (lambda s: s + s, "expected an int beside it"),
         (lambda s: list(range(s)), "got a Size where a plain number is wanted"),
         (lambda s: float(s), "got a Size where a plain number is wanted"),
         (lambda s: 1 if s else 2, "got a Size where a plain number is wanted"),
@@ -208,7 +218,7 @@ def test_a_size_is_no_plain_number(use, message):
         use(Size(5, 9))
 
 
-def test_a_function_that_loses_track_of_a_size_is_refused():
+def test_a_function_that_changes_the_axis_of_a_size_is_refused():
     layer = nn.serial(nn.dense(Size(5, 9)), lambda x: x.reshape(-1, 3, 3))
     with pytest.raises(ValueError, match="expected a function that keeps the shape"):
         layer.init(KEY, (4,))
@@ -217,7 +227,7 @@ def test_a_function_that_loses_track_of_a_size_is_refused():
 @pytest.mark.parametrize(
     "mixes", [nn.softmax, lambda x: x - x.mean(-1, keepdims=True), lambda x: x[:, ::-1]]
 )
-def test_a_function_that_brings_what_is_dead_to_what_is_live_is_refused(mixes):
+def test_a_function_that_mixes_dead_features_into_live_ones_is_refused(mixes):
     layer = nn.serial(nn.dense(Size(5, 9)), mixes, nn.dense(3))
     with pytest.raises(ValueError, match="feature .* depends on one behind it"):
         jax.eval_shape(lambda key: layer.init(key, (4,))[0], KEY)
