@@ -7,14 +7,14 @@ import pytest
 import jaxdl as dl
 from jaxdl import nn, optim
 from jaxdl.data import DataError
-from jaxdl.experiment import examine
+from jaxdl.experiment import check
 from jaxdl.experiment.check import EXAMPLES, WORK
 
 KEY = jax.random.key(0)
 
 
 def texts(recipe, hp, data, key=KEY):
-    found = list(examine(recipe, hp, data, key=key))
+    found = list(check(recipe, hp, data, key=key))
     return {f.text.split(":")[0]: f for f in found if not f.text.startswith("data")}
 
 
@@ -34,7 +34,7 @@ def make(model):
 
 
 def test_a_good_experiment_is_healthy(recipe, hp, digits):
-    found = list(examine(recipe, hp, digits, key=KEY))
+    found = list(check(recipe, hp, digits, key=KEY))
     assert all(f.healthy for f in found)
     assert "1,078 train, 360 dev, 359 test examples of shape [64]" in found[0].text
     coordinates = 64 * 32 + 2 * 32 + 32 * 10 + 10
@@ -94,7 +94,7 @@ def test_sets_that_differ_are_a_finding(recipe, hp, digits):
     inputs = np.array(digits.test.inputs)
     inputs[:, 20] += 1
     moved = digits._replace(test=digits.test._replace(inputs=inputs))
-    found = examine(recipe, hp, moved, key=KEY)
+    found = check(recipe, hp, moved, key=KEY)
     faults = [f.text for f in found if not f.healthy]
     assert len(faults) == 1  # that train and test differ is no fault of its own
     assert "dev and test differ in the features 20:" in faults[0]
@@ -122,7 +122,7 @@ def test_a_model_without_parameters_and_a_loss_that_is_not_finite_are_told(digit
     assert not finding.healthy and "expected one finite number" in finding.text
 
 
-def test_regression_and_a_batch_of_one_are_examined_too():
+def test_regression_and_a_batch_of_one_are_checked_too():
     rng = np.random.default_rng(0)
     inputs = rng.normal(size=(60, 3))
     whole = dl.data.from_arrays(inputs, 3e5 + inputs @ [1.0, 2.0, 3.0])
@@ -141,4 +141,4 @@ def test_data_that_cannot_be_trained_on_are_refused(recipe, hp, digits):
     labels[5] = 10
     bad = digits._replace(train=digits.train._replace(labels=labels))
     with pytest.raises(DataError, match="label 10 in row 5"):
-        list(examine(recipe, hp, bad, key=KEY))
+        list(check(recipe, hp, bad, key=KEY))

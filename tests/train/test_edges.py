@@ -7,6 +7,7 @@ import pytest
 
 import jaxdl as dl
 from jaxdl import nn, optim
+from jaxdl.train import Status
 
 rng = np.random.default_rng(0)
 INPUTS, CLASSES = rng.normal(size=(12, 4)), np.arange(12) % 3
@@ -48,7 +49,7 @@ def train(hp=HP, inputs=INPUTS, labels=CLASSES, batch_size=4, **changes):
 )
 def test_a_training_at_the_edge_stays_finite(changes):
     member = train(**changes)
-    assert member.status in ("finished", "stopped")
+    assert member.status in (Status.FINISHED, Status.STOPPED)
     leaves = jax.tree.leaves((member.params, member.state))
     assert all(np.isfinite(leaf).all() for leaf in leaves)
     until = member.kept_epoch + 1

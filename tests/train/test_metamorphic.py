@@ -8,6 +8,7 @@ import pytest
 import jaxdl as dl
 from jaxdl import nn, optim, train
 from jaxdl.data import Dataset
+from jaxdl.train.state import init, member_key
 
 rng = np.random.default_rng(0)
 FEATURES, UNITS, CLASSES, B = 6, 5, 4, 12
@@ -46,7 +47,7 @@ def trained(state, batch, steps=5, make=recipe):
 
 
 def start(make=recipe):
-    return train.init(make, HP, jax.random.key(0), (FEATURES,))
+    return init(make, HP, jax.random.key(0), (FEATURES,))
 
 
 def permuted(state, path, order, axis):
@@ -116,10 +117,8 @@ def test_the_order_of_examples_does_not_matter():
 def test_the_order_of_members_does_not_matter_to_the_bit():
     order, data = rng.permutation(8), batch()
     rates = {"rate": jnp.logspace(-3, -1, 8), "smoothing": jnp.linspace(0, 0.3, 8)}
-    keys = jax.vmap(lambda i: train.member_key(jax.random.key(0), i))(jnp.arange(8))
-    states = jax.vmap(lambda hp, key: train.init(recipe, hp, key, (FEATURES,)))(
-        rates, keys
-    )
+    keys = jax.vmap(lambda i: member_key(jax.random.key(0), i))(jnp.arange(8))
+    states = jax.vmap(lambda hp, key: init(recipe, hp, key, (FEATURES,)))(rates, keys)
     step = jax.jit(jax.vmap(train.make_step(recipe), (0, 0, None)))
 
     def some_steps(hp, state):

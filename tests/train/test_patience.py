@@ -7,8 +7,7 @@ import pytest
 
 import jaxdl as dl
 from jaxdl import nn
-from jaxdl.train import progress
-from jaxdl.train import Status
+from jaxdl.train import Status, epoch_state
 
 KEY = jax.random.key(0)
 EPOCHS = 16
@@ -21,8 +20,8 @@ def rule(errors, losses, patience):
         if (errors[epoch], losses[epoch]) < (errors[best], losses[best]):
             best = epoch
         if epoch - best >= patience:
-            return best, epoch + 1, "stopped"
-    return best, len(errors), "finished"
+            return best, epoch + 1, Status.STOPPED
+    return best, len(errors), Status.FINISHED
 
 
 def fit(recipe, hp, data, **changes):
@@ -45,7 +44,7 @@ def test_a_training_stops_by_the_rule_and_keeps_its_best_epoch(
     )
     assert (member.kept_epoch, member.status) == (best, fate)
     steps = digits.steps_per_epoch(64)
-    assert member.stopped_at == (run * steps if fate == "stopped" else None)
+    assert member.stopped_at == (run * steps if fate == Status.STOPPED else None)
     for name, curve in member.metrics.items():
         np.testing.assert_allclose(curve[:run], full.metrics[name][:run], rtol=1e-5)
         assert np.isnan(curve[run:]).all()
@@ -153,11 +152,11 @@ def test_bits_with_patience_know_no_neighbours(recipe, space, digits):
 
 def test_ties_of_the_error_are_broken_by_the_loss():
     def best(error, loss, epoch=3):
-        return progress.Best(
+        return epoch_state.Best(
             np.int32(epoch), np.float32(error), np.float32(loss), (), ()
         )
 
-    better = progress._better
+    better = epoch_state._better
     assert better(best(0.1, 9.0), best(0.2, 1.0))
     assert better(best(0.2, 0.9), best(0.2, 1.0))
     assert not better(best(0.2, 1.0), best(0.2, 1.0))
