@@ -1,6 +1,6 @@
-"""What is worth knowing of an experiment before hours are spent on it."""
+"""Checks of an experiment that are worth a minute before hours of training."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -17,13 +17,13 @@ from jaxdl.train.recipe import RecipeFunction, build
 from jaxdl.train.state import init, member_key
 from jaxdl.train.structure import combine, partition
 
-EXAMPLES = 16  # that the signal and the gradient are looked at on
+EXAMPLES = 16  # in the batch on which the signal and the gradient are checked
 NOISE = 0.01  # standard deviation that moves initial zeros off the kink of a ReLU
 WORK = 2e10  # floating-point operations that one gradient check may cost, about
 
 
 class Finding(NamedTuple):
-    """One thing that was looked at."""
+    """The result of one check."""
 
     healthy: bool
     text: str
@@ -34,11 +34,12 @@ def check(
 ) -> Iterator[Finding]:
     """Yields what is found in the data, the signal and the gradient of one model.
 
-    The data are checked as training would, and the sets compared. The signal is
-    followed through the layers at random initialization. One epoch is trained. The
-    gradient of the very cost that training descends, with its penalty and one fixed
-    dropout mask, is checked before and after it: at every coordinate, or in costly
-    models at as many of each leaf, drawn at random, as take seconds.
+    The data are checked as `fit` checks them, and the three sets are compared. The
+    signal is followed through the layers at random initialization. The gradient is
+    checked before and after one epoch of training. It is the gradient of the cost that
+    training descends, with the penalty and one fixed dropout mask. It is checked at
+    every coordinate; in a costly model at some coordinates of each leaf, drawn at
+    random, as many as take seconds.
 
     Args:
         recipe: function from hyperparameters to a `Recipe`.
@@ -55,9 +56,10 @@ def check(
     outline(recipe, traced, structure, data)
     yield from _data(data)
     whole, batch = combine(traced, structure), _some(data.train, key)
-    start = init(recipe, whole, member_key(key, 0), batch.inputs.shape[1:])
+    in_shape = batch.inputs.shape[1:]
+    start = jax.jit(lambda k: init(recipe, whole, member_key(k, 0), in_shape))(key)
     yield _signal(recipe, whole, start, batch)
-    moved = start._replace(params=_moved(start.params, key))
+    moved = start._replace(params=jax.jit(_moved)(start.params, key))
     yield _gradient("at random initialization", recipe, whole, moved, batch)
     member = fit(recipe, hp, data, key=key, epochs=1, progress=False)
     if member.status == Status.DIVERGED:
@@ -68,7 +70,7 @@ def check(
 
 
 def _some(dataset: Dataset, key: jax.Array) -> Dataset:
-    """Returns a few examples, each of weight 1."""
+    """Returns a few random examples, each of weight 1."""
     rows = np.asarray(jax.random.permutation(key, len(dataset.inputs))[:EXAMPLES])
     unweighted = dataset._replace(weights=None)
     return jax.tree.map(lambda x: jnp.asarray(x[rows]), unweighted)
@@ -83,7 +85,7 @@ def _data(data: Splits) -> Iterator[Finding]:
     if constant:
         yield Finding(True, f"data: {constant} features are constant in the train set")
     found = mismatch(data)
-    fault = any(found.dev_test)  # the first advice; that train differs is none
+    fault = any(found.dev_test)  # the first advice is on it; a train set may differ
     for advice in found.advice or ("no two sets differ in a feature or the labels",):
         yield Finding(not fault, f"data: {advice}")
         fault = False
@@ -93,9 +95,9 @@ def _signal(
     recipe: RecipeFunction, hp: Any, start: TrainState, batch: Dataset
 ) -> Finding:
     built = build(recipe, hp)
-    found = signal(
-        built.model, start.params, start.state, batch, built.loss, key=start.key
-    )
+    found = jax.jit(
+        lambda s, b: signal(built.model, s.params, s.state, b, built.loss, key=s.key)
+    )(start, batch)
     rows = [
         (name, float(found.activations[name]), float(found.gradients[name]))
         for name in found.activations
@@ -116,6 +118,7 @@ def _signal(
 def _gradient(
     when: str, recipe: RecipeFunction, hp: Any, train_state: TrainState, batch: Dataset
 ) -> Finding:
+    @jax.jit
     def cost(params):
         return make_cost(recipe)(params, hp, train_state, batch)[0]
 
@@ -142,16 +145,16 @@ def _gradient(
     return Finding(found.verdict == "correct", text)
 
 
-def _affordable(cost: Callable[[Any], jax.Array], params: Any) -> int | None:
-    """Returns how many coordinates of a leaf to check; None for every one."""
+def _affordable(cost: Any, params: Any) -> int | None:
+    """Returns how many coordinates of a leaf to check; None: all of them."""
     sizes = [np.size(leaf) for leaf in jax.tree.leaves(params)]
-    analysis = jax.jit(cost).lower(params).cost_analysis() or {}
+    analysis = cost.lower(params).cost_analysis() or {}
     affordable = WORK / (2 * max(analysis.get("flops", 0.0), 1.0))
     return None if sum(sizes) <= affordable else max(5, int(affordable / len(sizes)))
 
 
 def _moved(params: Any, key: jax.Array) -> Any:
-    """Returns parameters with a little noise, so that no unit sits on a kink at 0."""
+    """Returns parameters with a little noise, which moves units off a kink at 0."""
     leaves, treedef = jax.tree.flatten(params)
     keys = jax.random.split(key, len(leaves))
     moved = [

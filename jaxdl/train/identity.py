@@ -10,30 +10,32 @@ import numpy as np
 
 from jaxdl.data import Splits
 
-ADDRESS = re.compile("0x[0-9a-f]+")  # of Python functions, another in every process
+ADDRESS = re.compile("0x[0-9a-f]+")  # of Python functions; differs between processes
 
 
 def program_digest(traces: Iterable[Any]) -> str:
     """Returns the SHA-256 of traced functions and the constants they close over.
 
-    It says whether a recipe is still the same, whatever it is called and wherever it is
-    written; another version of JAX may trace the same function in other steps.
+    Two recipes that compute the same have the same digest, whatever their names and
+    files are, and whether or not the terminal shows colors. Another version of JAX may
+    trace the same function in other steps.
 
     Args:
-        traces: what `jax.make_jaxpr` makes of functions.
+        traces: results of `jax.make_jaxpr`.
     """
     digest = hashlib.sha256()
     for trace in traces:
-        digest.update(ADDRESS.sub("0x", str(trace)).encode())
+        text = trace.pretty_print(use_color=False)  # `str` is colored in a terminal
+        digest.update(ADDRESS.sub("0x", text).encode())
         for constant in _constants(trace):
             digest.update(np.asarray(constant).tobytes())
     return digest.hexdigest()
 
 
 def _constants(trace: Any) -> Iterator[Any]:
-    """Yields what a traced function and those it calls close over, as plain numbers.
+    """Yields the constants of a traced function and of those it calls, as numbers.
 
-    Its text names these constants alone.
+    The text of a trace holds the names of these constants, but not their values.
     """
     for constant in getattr(trace, "consts", ()):
         is_key = jax.dtypes.issubdtype(constant.dtype, jax.dtypes.prng_key)

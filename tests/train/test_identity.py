@@ -7,6 +7,7 @@ import pytest
 
 import jaxdl as dl
 from jaxdl import nn, optim
+from jaxdl.train.identity import program_digest
 from jaxdl.train.outline import trace_recipe
 from jaxdl.train.structure import partition
 
@@ -47,3 +48,29 @@ def test_numbers_that_a_recipe_closes_over_are_of_its_program(make, digits):
     one, other = np.ones(5, np.float32), np.array([1, 1, 1, 2, 1], np.float32)
     assert program(make(one), digits) == program(make(one.copy()), digits)
     assert program(make(one), digits) != program(make(other), digits)
+
+
+def everything(numbers):
+    """Calls within calls, a loop, a branch, a custom derivative and a checkpoint."""
+
+    @jax.custom_jvp
+    def own(x):
+        return jax.lax.cond(x[0] > 0, jnp.sin, jnp.cos, x)
+
+    own.defjvp(lambda x, t: (own(*x), own(*x) * t[0]))
+
+    def penalty(x):
+        x, _ = jax.lax.scan(lambda c, n: (jax.jit(own)(c) * n, None), x, numbers)
+        return jax.checkpoint(at_once(numbers))(x)
+
+    return penalty
+
+
+def test_a_program_is_the_same_in_a_terminal_with_colors(digits, monkeypatch):
+    numbers = np.ones(5, np.float32)
+    plain = program(everything(numbers), digits)
+    monkeypatch.setattr("jax._src.pretty_printer.CAN_USE_COLOR", True)
+    trace = jax.make_jaxpr(everything(numbers))(numbers)
+    assert "\x1b[" in str(trace)  # else the test shows nothing
+    assert program(everything(numbers), digits) == plain
+    assert program_digest([trace]) != program_digest([jax.make_jaxpr(jnp.sin)(1.0)])

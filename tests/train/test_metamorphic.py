@@ -1,5 +1,8 @@
 """What must not matter does not: orders of members, classes, features and units."""
 
+import functools
+
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +11,7 @@ import pytest
 import jaxdl as dl
 from jaxdl import nn, optim, train
 from jaxdl.data import Dataset
+from jaxdl.train.state import init, member_key
 
 rng = np.random.default_rng(0)
 FEATURES, UNITS, CLASSES, B = 6, 5, 4, 12
@@ -38,15 +42,20 @@ def batch(examples=B):
     return Dataset(jnp.asarray(inputs), jnp.asarray(rng.integers(0, CLASSES, examples)))
 
 
+@functools.cache
+def compiled(make):
+    return jax.jit(train.make_step(make))
+
+
 def trained(state, batch, steps=5, make=recipe):
-    step = jax.jit(train.make_step(make))
     for _ in range(steps):
-        state, metrics = step(HP, state, batch)
+        state, metrics = compiled(make)(HP, state, batch)
     return state, metrics
 
 
+@functools.cache
 def start(make=recipe):
-    return train.init(make, HP, jax.random.key(0), (FEATURES,))
+    return jax.jit(lambda key: init(make, HP, key, (FEATURES,)))(jax.random.key(0))
 
 
 def permuted(state, path, order, axis):
@@ -62,10 +71,11 @@ def permuted(state, path, order, axis):
 
 
 def assert_close(a, b):
-    jax.tree.map(
-        lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-9, atol=1e-12),
+    chex.assert_trees_all_close(
         (a[0]._replace(key=0), a[1]),
         (b[0]._replace(key=0), b[1]),
+        rtol=1e-9,
+        atol=1e-12,
     )
 
 
@@ -116,10 +126,13 @@ def test_the_order_of_examples_does_not_matter():
 def test_the_order_of_members_does_not_matter_to_the_bit():
     order, data = rng.permutation(8), batch()
     rates = {"rate": jnp.logspace(-3, -1, 8), "smoothing": jnp.linspace(0, 0.3, 8)}
-    keys = jax.vmap(lambda i: train.member_key(jax.random.key(0), i))(jnp.arange(8))
-    states = jax.vmap(lambda hp, key: train.init(recipe, hp, key, (FEATURES,)))(
-        rates, keys
-    )
+
+    @jax.jit
+    @jax.vmap
+    def begin(hp, i):
+        return init(recipe, hp, member_key(jax.random.key(0), i), (FEATURES,))
+
+    states = begin(rates, jnp.arange(8))
     step = jax.jit(jax.vmap(train.make_step(recipe), (0, 0, None)))
 
     def some_steps(hp, state):
@@ -132,7 +145,7 @@ def test_the_order_of_members_does_not_matter_to_the_bit():
 
     here = reordered(some_steps(rates, states))
     there = some_steps(reordered(rates), reordered(states))
-    jax.tree.map(np.testing.assert_array_equal, here, there)
+    chex.assert_trees_all_equal(here, there)
 
 
 @pytest.mark.usefixtures("wide")
@@ -149,16 +162,12 @@ def test_a_batch_in_parts_under_accumulation_is_the_whole_batch(parts):
         return recipe
 
     whole, _ = trained(start(make(1)), data := batch(), 1, make(1))
-    state, step = start(make(parts)), jax.jit(train.make_step(make(parts)))
-    size = B // parts
+    in_parts = make(parts)
+    state, size = start(in_parts), B // parts
     for i in range(parts):
         part = jax.tree.map(lambda x, i=i: x[i * size : (i + 1) * size], data)
-        state, _ = step(HP, state, part)
-    jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12),
-        state.params,
-        whole.params,
-    )
+        state, _ = trained(state, part, 1, in_parts)
+    chex.assert_trees_all_close(state.params, whole.params, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.usefixtures("wide")
@@ -176,7 +185,7 @@ def test_an_example_of_weight_two_is_the_example_twice():
         trained(start(recipe), twice, make=recipe),
     )
     state, _ = trained(start(recipe), twice, make=recipe)
-    evaluate = train.make_eval(recipe)
+    evaluate = jax.jit(train.make_eval(recipe))
     ours = evaluate(HP, state, data._replace(weights=5 * weights))
     theirs = evaluate(HP, state, twice)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9), ours, theirs)
+    chex.assert_trees_all_close(ours, theirs, rtol=1e-9)

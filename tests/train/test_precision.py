@@ -1,5 +1,6 @@
 """The precision of matrix products: a recipe's own, in training and ever after."""
 
+import chex
 import jax
 import numpy as np
 import pytest
@@ -7,6 +8,8 @@ import pytest
 import jaxdl as dl
 from jaxdl import nn, optim
 from jaxdl.train import RecipeError
+from jaxdl.train.outline import outline
+from jaxdl.train.structure import partition
 
 KEY = jax.random.key(0)
 
@@ -25,22 +28,27 @@ def fit(digits, precision):
     return dl.fit(recipe, hp, digits, key=KEY, epochs=2, progress=False)
 
 
+@pytest.fixture(scope="module")
+def members(digits):
+    return {p: fit(digits, p) for p in ("bfloat16", "float32")}
+
+
 def rounded(x):
     """Returns x with the 8 significant bits of bfloat16, by the bits of float32."""
     bits = np.asarray(x, np.float32).view(np.uint32)
     return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16 << 16).view(np.float32)
 
 
-def test_a_model_predicts_in_the_precision_it_was_trained_in(digits):
-    member, x = fit(digits, "bfloat16"), digits.test.inputs
+def test_a_model_predicts_in_the_precision_it_was_trained_in(members, digits):
+    member, x = members["bfloat16"], digits.test.inputs
     kernel, bias = member.params[0]["kernel"], member.params[0]["bias"]
     expected = np.float64(rounded(x)) @ rounded(kernel) + bias
     np.testing.assert_allclose(member.predict(x), expected, atol=1e-5)
     assert np.abs(member.predict(x) - (x @ kernel + bias)).max() > 1e-3
 
 
-def test_training_in_bfloat16_is_another_training_and_nearly_as_good(digits):
-    coarse, fine = fit(digits, "bfloat16"), fit(digits, "float32")
+def test_training_in_bfloat16_is_another_training_and_nearly_as_good(members):
+    coarse, fine = members["bfloat16"], members["float32"]
     assert not np.array_equal(coarse.params[0]["kernel"], fine.params[0]["kernel"])
     for name, curve in fine.metrics.items():
         np.testing.assert_allclose(coarse.metrics[name], curve, atol=0.02)
@@ -71,27 +79,23 @@ def test_loss_error_and_optimizer_see_the_recipes_precision(digits):
             precision="tensorfloat32",
         )
 
-    dl.fit(recipe, {"learning_rate": 0.1}, digits, key=KEY, epochs=1, progress=False)
+    outline(recipe, *partition({"learning_rate": 0.1}), digits)
     assert seen == {"tensorfloat32"}
 
 
-def test_the_callers_setting_does_not_reach_a_recipe(digits):
+def test_the_callers_setting_does_not_reach_a_recipe(members, digits):
     with jax.default_matmul_precision("bfloat16"):
         within = fit(digits, "float32")
-    same = fit(digits, "float32")
-    jax.tree.map(np.testing.assert_array_equal, within.params, same.params)
+    chex.assert_trees_all_equal(within.params, members["float32"].params)
 
 
-def test_a_sweep_mixes_precisions_and_each_is_that_of_a_single_run(digits):
+def test_a_sweep_mixes_precisions_and_each_is_that_of_a_single_run(members, digits):
     space = {"learning_rate": 0.1, "precision": dl.Static(["float32", "bfloat16"])}
     result = dl.sweep(
         recipe, space, digits, key=KEY, members=6, epochs=2, progress=False
     )
     assert result.precisions == ("bfloat16", "float32")
-    kernels = {
-        precision: fit(digits, precision).params[0]["kernel"]
-        for precision in result.precisions
-    }
+    kernels = {p: member.params[0]["kernel"] for p, member in members.items()}
     gap = np.abs(kernels["bfloat16"] - kernels["float32"]).max()
     assert gap > 1e-4
     of_member_0 = kernels[result.hparams["precision"][0]]

@@ -1,0 +1,83 @@
+"""What the shapes of a training tell, and what fails before anything is compiled."""
+
+from pathlib import Path
+
+import chex
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxdl as dl
+from jaxdl import nn, optim
+from jaxdl.data import DataError
+from jaxdl.train import RecipeError
+from jaxdl.train.outline import outline
+from jaxdl.train.structure import partition
+
+PLAIN = {"rate": 0.1, "smoothing": 0.0}
+
+
+def test_an_outline_has_the_shapes_of_a_training(linear, few):
+    found = outline(linear, *partition(PLAIN), few)
+    assert (found.batch_size, found.steps_per_epoch) == (5, 5)
+    assert found.precision == "float32"
+    params = found.train_state.params
+    chex.assert_shape([params["kernel"], params["bias"]], [(4, 3), (3,)])
+    chex.assert_type(list(params.values()), jnp.float32)
+    assert found == outline(linear, *partition(PLAIN | {"rate": 0.2}), few)
+
+
+@pytest.mark.usefixtures("nothing_compiles")
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"loss": lambda z, y: jnp.mean(z)}, r"shape \[\] for 5 examples"),
+        ({"error": lambda z, y: z}, r"shape \[5, 3\] for 5 examples"),
+        (
+            {"loss": lambda z, y: nn.softmax_cross_entropy(z, y * 0.5)},
+            "got labels float",
+        ),
+        ({"loss": nn.squared_error}, "expected one target per output"),
+        ({"optimizer": 0.1}, "optimizer=0.1; expected an optax"),
+        ({"model": lambda x: x[:, 0]}, r"got outputs \[5\]; expected a row"),
+        (
+            {"model": nn.serial(nn.dense(3), lambda x: x @ x)},
+            f"{Path(__file__).name}, line",
+        ),
+        ({"batch_size": 2.5}, "batch_size=2.5; expected a plain int"),
+    ],
+)
+def test_what_fails_in_a_step_is_refused_before_compilation(
+    change, message, linear, few, fit
+):
+    with pytest.raises(RecipeError, match=message):
+        fit(lambda hp: linear(hp)._replace(**change), PLAIN, few)
+
+
+@pytest.mark.usefixtures("nothing_compiles")
+def test_a_batch_size_that_is_traced_names_static(linear, few, fit):
+    with pytest.raises(RecipeError, match=r"batch_size=.*Static"):
+        fit(lambda hp: linear(hp)._replace(batch_size=hp["rate"]), PLAIN, few)
+
+
+@pytest.mark.usefixtures("nothing_compiles")
+def test_a_batch_larger_than_the_train_set_is_refused(linear, few, fit):
+    with pytest.raises(DataError, match="batch_size=25 for 24 training examples"):
+        fit(lambda hp: linear(hp)._replace(batch_size=25), PLAIN, few)
+
+
+@pytest.mark.usefixtures("nothing_compiles")
+@pytest.mark.parametrize("recipe", ["adam", [], None])
+def test_a_recipe_is_a_function(recipe, few, fit):
+    with pytest.raises(RecipeError, match="expected a function"):
+        fit(recipe, PLAIN, few)
+
+
+def test_the_outputs_have_plain_sizes(few):
+    def recipe(hp):
+        model = nn.dense(hp["units"])
+        return dl.Recipe(model, optim.adam(0.1), nn.softmax_cross_entropy, batch_size=8)
+
+    sized = partition({"units": nn.Size(np.int32(3), 4)})
+    with pytest.raises(RecipeError, match="expected plain sizes"):
+        outline(recipe, *sized, few)
