@@ -28,8 +28,9 @@ class Cut(Exception):
 
 
 def sweep(recipe, space, data, **settings):
+    """Trains a few members in blocks of 2; this width compiles once in a process."""
     defaults = {"key": KEY, "members": 6, "epochs": 4, "plan": dl.Plan(2)}
-    return dl.sweep(recipe, space, data, progress=False, **defaults | settings)
+    return dl.sweep(recipe, space, data, **defaults | {"progress": False} | settings)
 
 
 def in_rungs(key, space, members, epochs):
