@@ -23,6 +23,15 @@ def small(hp):
     return dl.Recipe(model, optim.momentum(hp["rate"]), nn.softmax_cross_entropy)
 
 
+SIZED = SPACE | {"units": dl.AsSize(dl.IntUniform(4, 6))}  # one bound, 6
+
+
+def sized(hp):
+    """A recipe with a size."""
+    model = nn.serial(nn.dense(hp["units"]), nn.relu, nn.dense(10))
+    return small(hp)._replace(model=model)
+
+
 class Cut(Exception):
     """Stands for the end of a process."""
 
