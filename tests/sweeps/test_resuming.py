@@ -1,9 +1,8 @@
-"""Runs that are cut short, gone on with and extended, to the same bits."""
+"""Runs that are interrupted, resumed and extended, to the same bits."""
 
 import errno
 import os
 import sqlite3
-import sys
 
 import jax
 import numpy as np
@@ -12,10 +11,18 @@ import pytest
 import jaxdl as dl
 from jaxdl import runs
 from jaxdl.engine import engine
-from jaxdl.engine.checkpoints import Keeper
+from jaxdl.engine.population import Population
 from jaxdl.spaces import SpaceError
 from jaxdl.sweeps import read_result
-from tests.sweeps.kept import SPACE, cut_after, same, small, sweep, trained_blocks
+from jaxdl.train import Status
+from tests.sweeps.kept import (
+    SPACE,
+    assert_same_result,
+    cut_after,
+    small,
+    sweep,
+    trained_blocks,
+)
 
 
 @pytest.mark.parametrize(
@@ -24,66 +31,47 @@ from tests.sweeps.kept import SPACE, cut_after, same, small, sweep, trained_bloc
      {"repeats": 2, "members": 3}],
     ids=["random", "halving", "pbt", "patience", "repeats"],
 )  # fmt: skip
-def test_a_run_that_is_cut_after_each_record_goes_on_to_the_same_bits(
-    settings, recipe, space, digits, tmp_path, monkeypatch
+def test_a_run_that_is_cut_after_each_record_ends_with_the_same_bits(
+    settings, recipe, space, digits, tmp_path, monkeypatch, on_devices
 ):
+    """With everything random or stateful that a recipe has."""
     settings = {"members": 4} | settings
     whole = sweep(recipe, space, digits, **settings)
     monkeypatch.setattr(engine, "KEEP_SECONDS", 0.0)  # every epoch is put on record
-    module = sys.modules["jaxdl.sweeps.sweep"]
-    monkeypatch.setattr(module, "worker_devices", lambda: jax.devices()[:1])
+    on_devices(0)
     again, cuts = None, 0
     while again is None:
         with cut_after(1):
             again = sweep(recipe, space, digits, run_dir=tmp_path, **settings)
         cuts += again is None
     assert cuts > 4
-    same(whole, again)
+    assert_same_result(whole, again)
 
 
-def test_a_finished_run_is_returned_and_trains_nothing(recipe, space, digits, tmp_path):
-    first = sweep(recipe, space, digits, run_dir=tmp_path)
+def test_a_finished_run_is_returned_and_trains_nothing(finished, digits):
+    folder, first = finished
+    assert runs.is_finished(folder)
     with trained_blocks() as blocks:
-        again = sweep(recipe, space, digits, run_dir=tmp_path)
+        again = sweep(small, SPACE, digits, run_dir=folder, members=4)
     assert not blocks
-    same(first, again)
-    read = read_result(tmp_path, recipe)
-    same(first, read)
-    member = dl.load_member(tmp_path, recipe, 3)
-    assert member.evaluate(digits.test) == first.member(3).evaluate(digits.test)
-    assert float(member.hparams.learning_rate) == first.hparams.learning_rate[3]
+    assert_same_result(first, again)
 
 
-def test_members_and_epochs_are_added_to_a_finished_run(
-    recipe, space, digits, tmp_path
-):
-    sweep(recipe, space, digits, run_dir=tmp_path, members=3, epochs=2)
+def test_members_and_epochs_are_added_to_a_finished_run(digits, tmp_path):
+    few, wrong = {"members": 3, "run_dir": tmp_path}, {"members": 8}
+    sweep(small, SPACE, digits, epochs=2, **few)
     with trained_blocks() as blocks:
-        more = sweep(recipe, space, digits, run_dir=tmp_path, extend=True)
-    same(sweep(recipe, space, digits), more)
+        more = sweep(small, SPACE, digits, run_dir=tmp_path, extend=True)
+    assert_same_result(sweep(small, SPACE, digits), more)
     old = [b for b in blocks if 0 in b.members]
     assert min(b.first for b in old[:1]) == 2  # what was trained is not trained again
     with trained_blocks() as blocks:
-        same(more, sweep(recipe, space, digits, run_dir=tmp_path))
+        assert_same_result(more, sweep(small, SPACE, digits, run_dir=tmp_path))
     assert not blocks
     with pytest.raises(runs.RunMismatchError, match="members"):
-        sweep(recipe, space, digits, run_dir=tmp_path, members=3, extend=True)
+        sweep(small, SPACE, digits, extend=True, **few)
     with pytest.raises(runs.RunMismatchError, match="members"):
-        sweep(recipe, space, digits, run_dir=tmp_path, members=8)
-
-
-@pytest.mark.parametrize("workers", [[0], [0, 0, 0], [1, 0]], ids=str)
-def test_a_run_goes_on_with_another_number_of_devices_and_blocks(
-    workers, recipe, space, digits, tmp_path, monkeypatch
-):
-    module = sys.modules["jaxdl.sweeps.sweep"]
-    monkeypatch.setattr(module, "worker_devices", lambda: jax.devices()[:1] * 2)
-    whole = sweep(recipe, space, digits)
-    with cut_after(1):
-        sweep(recipe, space, digits, run_dir=tmp_path)
-    devices = [jax.devices()[i] for i in workers]
-    monkeypatch.setattr(module, "worker_devices", lambda: devices)
-    same(whole, sweep(recipe, space, digits, run_dir=tmp_path))
+        sweep(small, SPACE, digits, run_dir=tmp_path, **wrong)
 
 
 def no_space(*_):
@@ -98,10 +86,10 @@ def no_page(*_):
 
 @pytest.mark.parametrize(
     "full",
-    [(runs.arrays, "write", no_space), (runs.records, "insert", no_page)],
+    [(runs.files, "write_arrays", no_space), (runs.records, "insert", no_page)],
     ids=["arrays", "rows"],
 )
-def test_a_sweep_that_fills_the_disk_says_so_and_goes_on_when_it_is_freed(
+def test_a_sweep_that_fills_the_disk_resumes_when_there_is_space(
     full, digits, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(engine, "KEEP_SECONDS", 0.0)
@@ -115,39 +103,51 @@ def test_a_sweep_that_fills_the_disk_says_so_and_goes_on_when_it_is_freed(
                 sweep(small, SPACE, digits, run_dir=tmp_path)
     before = read_result(tmp_path, small)
     assert np.isfinite(before.metrics["dev_loss"]).sum() >= 4
-    same(whole, sweep(small, SPACE, digits, run_dir=tmp_path))
-    assert not runs.examine(tmp_path).problems
+    assert_same_result(whole, sweep(small, SPACE, digits, run_dir=tmp_path))
+    assert not runs.doctor(tmp_path).problems
 
 
-def test_what_is_superseded_leaves_the_disk(
-    recipe, space, digits, tmp_path, monkeypatch
-):
+def test_superseded_arrays_leave_the_disk(digits, tmp_path, monkeypatch):
     monkeypatch.setattr(engine, "KEEP_SECONDS", 0.0)
-    seen, keep = [], Keeper.keep
+    seen, commit = [], Population.commit
 
-    def counted(self, number, trained):
-        kept = keep(self, number, trained)
+    def counted(self, trained):
+        committed = commit(self, trained)
         seen.append(len(list((tmp_path / "checkpoints").iterdir())))
-        return kept
+        return committed
 
-    monkeypatch.setattr(Keeper, "keep", counted)
-    result = sweep(recipe, space, digits, run_dir=tmp_path, members=2, epochs=8)
-    assert len(seen) == 8 and max(seen) == 3  # the new one, before it, and one to go
+    monkeypatch.setattr(Population, "commit", counted)
+    result = sweep(small, SPACE, digits, run_dir=tmp_path, members=2, epochs=8)
+    assert len(seen) == 8 and max(seen) == 3  # the new one, before it, and one to drop
     assert sum(block is not None for block in result.blocks) == 1
 
 
-def test_hyperparameters_that_are_not_finite_are_kept(recipe, space, digits, tmp_path):
+def test_hyperparameters_that_are_not_finite_are_recorded(digits, tmp_path):
     rates = np.array([0.01, np.nan, np.inf])
-    given = space._replace(learning_rate=rates)
     settings = {"members": 3, "epochs": 1, "run_dir": tmp_path}
-    first = sweep(recipe, given, digits, **settings)
-    assert first.status.tolist() == ["finished", "diverged", "diverged"]
-    same(first, sweep(recipe, given, digits, **settings))
-    np.testing.assert_array_equal(
-        read_result(tmp_path, recipe).hparams.learning_rate, np.float32(rates)
-    )
+    first = sweep(small, {"rate": rates}, digits, **settings)
+    diverged = Status.DIVERGED
+    assert first.status.tolist() == [Status.FINISHED, diverged, diverged]
+    assert_same_result(first, sweep(small, {"rate": rates}, digits, **settings))
+    read = read_result(tmp_path, small)
+    np.testing.assert_array_equal(read.hparams["rate"], np.float32(rates))
     with pytest.raises(runs.RunMismatchError, match="space"):
-        other = space._replace(learning_rate=np.array([0.01, np.inf, np.inf]))
-        sweep(recipe, other, digits, **settings)
-    with pytest.raises(SpaceError, match="expected finite ones, to be kept"):
-        sweep(recipe, space._replace(l2=dl.Static([0.1, np.inf])), digits, **settings)
+        other = {"rate": np.array([0.01, np.inf, np.inf])}
+        sweep(small, other, digits, **settings)
+
+
+@pytest.mark.usefixtures("nothing_compiles")
+def test_static_values_that_are_not_finite_are_refused(digits, tmp_path):
+    given = SPACE | {"share": dl.Static([0.1, np.inf])}
+    with pytest.raises(SpaceError, match="share=inf; expected finite ones in a run"):
+        sweep(small, given, digits, run_dir=tmp_path)
+
+
+def test_numpy_counts_and_a_seed_resume_the_run_of_plain_ones(finished, digits):
+    folder, first = finished
+    counts = {"members": np.int64(4), "epochs": np.int32(4), "key": np.int64(0)}
+    with trained_blocks() as blocks:
+        again = sweep(small, SPACE, digits, run_dir=folder, **counts)
+    assert not blocks
+    assert_same_result(first, again)
+    assert jax.random.key_data(again.task.key).tolist() == [0, 0]
