@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-if "PYTEST_XDIST_WORKER" not in os.environ:  # a worker has it from who started it
+if "PYTEST_XDIST_WORKER" not in os.environ:  # a worker has it from its parent
     PROGRAMS = tempfile.TemporaryDirectory(prefix="jaxdl-tests-")
     os.environ |= {
         "JAX_COMPILATION_CACHE_DIR": PROGRAMS.name,
@@ -26,7 +26,7 @@ import pytest  # noqa: E402
 
 import jaxdl as dl  # noqa: E402
 from jaxdl import nn, optim  # noqa: E402
-from jaxdl.engine import workers  # noqa: E402
+from jaxdl.engine import engine, workers  # noqa: E402
 
 
 class Hparams(NamedTuple):
@@ -54,6 +54,40 @@ def two_workers_on_one_device():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(workers, "worker_devices", lambda: jax.devices()[:1] * 2)
         yield
+
+
+@pytest.fixture
+def on_devices(monkeypatch):
+    """Returns a function that sets where the workers of the next sweeps are."""
+
+    def use(*numbers):
+        devices = [jax.devices()[i] for i in numbers]
+        monkeypatch.setattr(workers, "worker_devices", lambda: devices)
+
+    return use
+
+
+@pytest.fixture
+def compilations(monkeypatch):
+    """Returns a list that gets how many programs each compilation of a sweep has."""
+    counts, compile_all = [], engine.compile_all
+
+    def counted(lowered):
+        counts.append(len(lowered))
+        return compile_all(lowered)
+
+    monkeypatch.setattr(engine, "compile_all", counted)
+    return counts
+
+
+@pytest.fixture
+def nothing_compiles(monkeypatch):
+    """Fails a test whose sweep reaches the compiler."""
+
+    def refuse(*_):
+        raise AssertionError("compiled before the error")
+
+    monkeypatch.setattr(engine, "compile_all", refuse)
 
 
 @pytest.fixture(scope="session")

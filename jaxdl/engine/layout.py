@@ -95,8 +95,8 @@ def block_of(
         until: how many epochs they will have trained.
     """
     place = {int(member): i for i, member in enumerate(rung.members)}
-    at = np.array([place.get(int(member), -1) for member in members])
-    if at.min(initial=0) < 0:
+    at = np.array([place.get(int(member), -1) for member in members], np.int64)
+    if at.min(initial=0) < 0 or len({*at.tolist()}) < len(at):
         return None
     epochs = (np.full(len(at), x) for x in (first, until))
     found = lay_out(task, pick(rung.hparams, at), members, *epochs)

@@ -1,4 +1,4 @@
-"""Memory: how many blocks a device holds at once, planned from the compiled program."""
+"""Memory: how many blocks fit on a device at once, by what their program takes."""
 
 import os
 from collections.abc import Sequence
@@ -11,12 +11,15 @@ MEMINFO, STATM = "/proc/meminfo", "/proc/self/statm"  # Linux only
 
 
 def fitting(devices: list[jax.Device], needed: int, width: int) -> list[jax.Device]:
-    """Returns those of the workers' devices whose blocks fit into memory together.
+    """Returns the devices of as many workers as have memory for one block each.
+
+    CPU devices share the memory of the host. A device whose free memory is unknown
+    keeps all its workers.
 
     Args:
-        devices: one entry a worker; a device may come more than once.
-        needed: bytes that a block takes beside what all blocks share.
-        width: members in a block.
+        devices: one for each worker; several workers may share a device.
+        needed: bytes that a block takes in addition to what all blocks share.
+        width: how many members a block has room for.
 
     Raises:
         MemoryError: not even one block fits.
@@ -36,11 +39,11 @@ def fitting(devices: list[jax.Device], needed: int, width: int) -> list[jax.Devi
 
 
 def block_bytes(epoch: Any, shared: Any) -> int:
-    """Returns what a block's compiled program takes while it runs; 0 if unknown.
+    """Returns how many bytes a block takes while it trains; 0 if unknown.
 
     Args:
-        epoch: the program.
-        shared: what all blocks read, which is not counted.
+        epoch: its compiled program.
+        shared: the inputs that all blocks read; they are not counted.
     """
     analysis = epoch.memory_analysis()
     if analysis is None:
@@ -55,9 +58,10 @@ def block_bytes(epoch: Any, shared: Any) -> int:
 
 
 def free_bytes(device: jax.Device) -> int | None:
-    """Returns how much memory a device has left; None if unknown.
+    """Returns how many bytes of memory a device has left; None if unknown.
 
-    The host's is what the system could still give; a container's limit is not seen.
+    For a CPU it is the memory that the host has available. A limit of a container is
+    not taken into account.
     """
     if device.platform == "cpu":
         return _available_on_host()
@@ -68,9 +72,9 @@ def free_bytes(device: jax.Device) -> int | None:
 
 
 def used_bytes(devices: Sequence[jax.Device]) -> int | None:
-    """Returns how much memory devices have in use, on CPU the process; None if unknown.
+    """Returns how many bytes the devices have in use now; None if unknown.
 
-    It is what they hold now, not the most that they have held.
+    On a CPU it is the memory of this process.
     """
     if devices[0].platform == "cpu":
         return _resident()

@@ -1,4 +1,4 @@
-"""The workers: host threads that run blocks on devices, one block each at a time."""
+"""The workers: host threads that train blocks on devices, each one block at a time."""
 
 import concurrent.futures
 import os
@@ -13,15 +13,16 @@ import jax.numpy as jnp
 Block = TypeVar("Block")
 Result = TypeVar("Result")
 ONE_TOO_MANY = (
-    "the device has no memory for one block at a time; expected a narrower one: "
-    "plan=jaxdl.Plan(block_width=...), or --block-width, below the width it told"
+    "the device ran out of memory with one block on it; expected a narrower block: "
+    "plan=jaxdl.Plan(block_width=...), or --block-width, below the width of this plan"
 )
 
 
 def worker_devices() -> list[jax.Device]:
-    """Returns the device of each worker: one a device, or a core where one CPU is all.
+    """Returns the device of each worker.
 
-    Two host threads that run programs on one CPU device use two cores.
+    Each device has one worker. A single CPU device has one worker for each core: two
+    host threads that run programs on one CPU device use two cores.
     """
     devices = jax.local_devices()
     if len(devices) == 1 and devices[0].platform == "cpu":
@@ -30,7 +31,7 @@ def worker_devices() -> list[jax.Device]:
 
 
 def cores() -> int:
-    """Returns how many processors this process may use."""
+    """Returns how many cores this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)  # Linux only
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
@@ -42,15 +43,18 @@ def place(
 ) -> list[Result]:
     """Returns `work(block, device, stop)` of every block, in the order of the blocks.
 
-    One thread a device takes the next block whenever it is free. A block that runs out
-    of the device's memory starts again with one worker fewer, as long as there is
-    another. When one fails, or the caller is interrupted, `stop` is set and no further
-    block begins.
+    Each worker takes the next block when it is free. If a block runs out of memory, its
+    worker ends and another worker starts the block again. If the last worker runs out
+    of memory, a block fails otherwise, or the caller is interrupted, `stop` is set and
+    no further block begins.
 
     Args:
-        work: trains a block on a device; should end soon once `stop` is set.
-        blocks: whom to train.
-        devices: one entry a worker; a device may come more than once.
+        work: trains a block on a device; it should end soon after `stop` is set.
+        blocks: to train.
+        devices: one for each worker; several workers may share a device.
+
+    Raises:
+        MemoryError: the last worker ran out of memory.
     """
     free: queue.SimpleQueue[jax.Device] = queue.SimpleQueue()
     for device in devices:
@@ -89,7 +93,7 @@ def place(
         finally:
             stop.set()
             pool.shutdown(cancel_futures=True)
-    # The first failure is the cause; what it stopped is not.
+    # The first failure is the cause; it cancelled the other blocks.
     failures = (f.exception() for f in futures if f.done() and not f.cancelled())
     for failure in failures:
         if failure and not isinstance(failure, concurrent.futures.CancelledError):

@@ -1,80 +1,127 @@
-"""Groups of members, the blocks they become, and how wide a block is."""
+"""The layout: which members share a block, by hand."""
 
 import jax
 import numpy as np
 import pytest
 
 import jaxdl as dl
-from jaxdl.engine.blocks import make_blocks
-from jaxdl.engine.layout import groups
-from jaxdl.engine.plan import make_plan
+from jaxdl.engine import layout
+from jaxdl.engine.layout import block_of, describe, lay_out, padding
+from jaxdl.searches import Rung
 from jaxdl.spaces.structures import structures
-from jaxdl.train import Outline, TrainState
+from jaxdl.train.structure import Bound
+from tests.engine.training import KEY, blocks_of, make_task
 
-KEY = jax.random.key(0)
-
-
-def grouped(space, hparams, until=3):
-    return groups(space, hparams, np.arange(50), np.zeros(50, int), np.full(50, until))
-
-
-def test_members_that_train_different_epochs_are_different_groups():
-    space = {"x": dl.Uniform(0, 1)}
-    first, until = np.arange(50) % 2, np.arange(50) % 5 + 2
-    parts = groups(space, dl.sample(KEY, space, 50), 100 + np.arange(50), first, until)
-    assert [(g.first, g.until) for g in parts[:3]] == [(0, 2), (1, 3), (0, 4)]
-    assert len(parts) == 10
-    assert parts[0].members.tolist() == [100, 110, 120, 130, 140]
+SPACE = {
+    "units": dl.AsSize(np.array([1, 2, 3, 4, 4])),
+    "kind": dl.Static(["one"]),
+    "rate": 0.1,
+}
+KINDS = {"kind": dl.Static(["a", "b"]), "rate": dl.Uniform(0, 1)}
+ABBA = {"kind": np.array([*"abbaa"], object), "rate": np.arange(5.0)}
 
 
-def test_members_that_agree_on_static_values_are_a_group():
-    space = {"batch": dl.Static([32, 64]), "f": dl.Static([0.1]), "x": dl.Uniform(0, 1)}
-    drawn = dl.sample(KEY, space, 50)
-    parts = grouped(space, drawn)
-    assert len(parts) == 2
-    ids = np.sort(np.concatenate([g.members for g in parts]))
-    np.testing.assert_array_equal(ids, np.arange(50))
-    for group in parts:
-        batch, f, _ = group.structure.values
-        assert type(batch) is int and type(f) is float
-        assert (drawn["batch"][group.members] == batch).all()
-        assert list(group.traced) == ["x"]
-        np.testing.assert_array_equal(group.traced["x"], drawn["x"][group.members])
-    assert {g.structure for g in parts} == set(structures(space, 64))
+@pytest.fixture
+def blocks():
+    """Bounds are 3 and 4: sizes 1 and 2 in one block, 3 alone, and 4 and 4."""
+    task = make_task(None, SPACE, members=5, epochs=3, plan=dl.Plan(2))
+    return blocks_of(task, dl.sample(KEY, SPACE, 5), np.arange(5))
 
 
-def test_equal_options_of_different_types_are_different_programs():
-    space = {"n": dl.Static([1, True, 1])}
-    kinds = {s.kinds for s in structures(space, 64)}
-    assert kinds == {(int,), (bool,)}
-    parts = grouped(space, dl.sample(KEY, space, 50))
-    assert {g.structure for g in parts} == set(structures(space, 64))
+def ids(blocks):
+    return [block.members.tolist() for block in blocks]
 
 
-def test_blocks_hold_a_group_each_and_all_members_once():
-    space = {"batch": dl.Static([32, 64]), "x": dl.Uniform(0, 1)}
-    blocks = make_blocks(grouped(space, dl.sample(KEY, space, 50)), 8)
-    assert max(len(b.members) for b in blocks) == 8
-    ids = np.sort(np.concatenate([b.members for b in blocks]))
-    np.testing.assert_array_equal(ids, np.arange(50))
+def test_members_with_one_bound_share_blocks_of_the_plans_width(blocks):
+    assert ids(blocks) == [[0, 1], [2], [3, 4]]
+    at = blocks[0].structure.names.index("units")
+    assert [b.structure.values[at] for b in blocks] == [Bound(3), Bound(3), Bound(4)]
+    assert [b.traced["units"].tolist() for b in blocks] == [[1, 2], [3], [4, 4]]
+    assert {*blocks[0].traced} == {"units", "rate"}
+    assert all((b.first, b.until) == (0, 3) for b in blocks)
 
 
-def outline(floats, saved_bytes=0):
-    shape = jax.ShapeDtypeStruct((floats,), np.float32)
-    return Outline(
-        64, "float32", 10, TrainState(shape, (), (), (), shape), saved_bytes, ""
+def test_members_with_one_static_value_share_a_block():
+    task = make_task(None, KINDS, plan=dl.Plan(2))
+    found = blocks_of(task, ABBA, np.arange(5))
+    assert ids(found) == [[0, 3], [4], [1, 2]]
+    assert [b.traced["rate"].tolist() for b in found] == [[0, 3], [4], [1, 2]]
+
+
+def test_members_with_other_epochs_are_in_other_blocks():
+    task = make_task(None, KINDS, epochs=5, plan=dl.Plan(8))
+    same = {"kind": np.array(["a"] * 4, object), "rate": np.arange(4.0)}
+    members, first = np.array([7, 3, 5, 4]), np.array([0, 1, 0, 0])
+    found = lay_out(task, same, members, first, np.array([2, 2, 2, 5]))
+    assert ids(found) == [[7, 5], [3], [4]]
+    assert [(b.first, b.until) for b in found] == [(0, 2), (1, 2), (0, 5)]
+
+
+def test_variants_of_a_configuration_are_in_blocks_of_their_own():
+    task = make_task(None, KINDS, repeats=2, members=3, plan=dl.Plan(8))
+    same = {"kind": np.array(["a"] * 6, object), "rate": np.repeat(np.arange(3.0), 2)}
+    even, odd = blocks_of(task, same, np.arange(6))
+    assert ids([even, odd]) == [[0, 2, 4], [1, 3, 5]]
+    assert (even.variant, odd.variant) == (0, 1)
+    for block in (even, odd):
+        assert block.configurations.tolist() == [0, 1, 2]
+        assert block.traced["rate"].tolist() == [0, 1, 2]
+
+
+def test_members_with_sizes_are_grouped_by_the_bounds_that_the_space_has():
+    space = {
+        "units": dl.AsSize(dl.IntUniform(1, 50)),
+        "layers": dl.AsSize(dl.IntUniform(1, 4)),
+    }
+    task = make_task(None, space, members=200)
+    drawn = dl.sample(KEY, space, 200)
+    found = blocks_of(task, drawn, np.arange(200))
+    possible = set(structures(space, 64))
+    sizes = {name: space[name].bounds() for name in space}
+    assert len(possible) == len(sizes["units"]) * len(sizes["layers"])
+    assert {block.structure for block in found} <= possible
+    for block in found:
+        for name, bound in zip(
+            block.structure.names, block.structure.values, strict=True
+        ):
+            lower = max([b for b in sizes[name] if b < bound.bound], default=0)
+            live = block.traced[name]
+            assert ((lower < live) & (live <= bound.bound)).all()
+            np.testing.assert_array_equal(live, drawn[name][block.members])
+
+
+def test_the_block_of_a_records_members_is_found_again():
+    task = make_task(None, KINDS, epochs=4, plan=dl.Plan(2))
+    rung = Rung(np.array([9, 8, 7, 6, 5]), ABBA, np.full(5, 4))
+    block = block_of(task, rung, np.array([6, 9]), 1, 3)
+    assert block.members.tolist() == [6, 9] and (block.first, block.until) == (1, 3)
+    assert block.traced["rate"].tolist() == [3, 0]
+    for members in ([9, 8], [9, 4], [9, 6, 5], [9, 9], []):
+        assert block_of(task, rung, np.array(members, int), 1, 3) is None
+
+
+def test_padding_by_hand(blocks):
+    # 3 blocks of 2 places for 5 members; 2 of 3, 2 of 3 and 2 of 4 units
+    expected = {"members": 6 / 5, "units": (6 + 6 + 8) / (1 + 2 + 3 + 4 + 4)}
+    assert padding(blocks, 2) == pytest.approx(expected)
+    assert padding(blocks[:1], 2) == pytest.approx({"members": 1, "units": 6 / 3})
+
+
+def test_blocks_in_words(blocks, monkeypatch):
+    monkeypatch.setattr(layout, "cores", lambda: 4)
+    assert describe(blocks, 2, 6) == (
+        "5 members in 3 blocks of 2; computed for what is live: 1.20x members, "
+        "1.43x units; 6 programs to compile, 4 s if no cache has them"
+    )
+    one = blocks[0]._replace(members=np.array([0]), traced={"units": np.array([2])})
+    assert describe([one], 1, 1) == (
+        "1 member in 1 block of 1; computed for what is live: 1.00x members, "
+        "1.50x units; 1 program to compile, 3 s if no cache has it"
     )
 
 
-@pytest.mark.parametrize(
-    ("floats", "platform", "width"),
-    [
-        (10, "cpu", 16), (2**17, "cpu", 16), (2**17 + 1, "cpu", 8), (2**21, "cpu", 1),
-        (2**25, "cpu", 1), (10, "gpu", 256), (10, "tpu", 256), (2**22, "gpu", 64),
-        (2**29, "gpu", 1),
-    ],
-)  # fmt: skip
-def test_a_block_fits_the_devices_budget(floats, platform, width):
-    assert make_plan([outline(5), outline(floats)], platform).block_width == width
-    saved = [outline(5), outline(2**4, saved_bytes=4 * (floats - 2**4))]
-    assert make_plan(saved, platform).block_width == width
+def test_draws_are_those_of_a_space_without_sizes():
+    plain = SPACE | {"units": dl.IntUniform(8, 16)}
+    sized = SPACE | {"units": dl.AsSize(plain["units"])}
+    drawn, expected = (dl.sample(KEY, space, 24) for space in (sized, plain))
+    jax.tree.map(np.testing.assert_array_equal, drawn, expected)

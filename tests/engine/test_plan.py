@@ -1,53 +1,58 @@
-"""What a plan says of itself, by hand."""
+"""The plan: how wide a block is, by hand."""
+
+from types import SimpleNamespace
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import jaxdl as dl
-from jaxdl.engine import plan
-from jaxdl.engine.blocks import make_blocks
-from jaxdl.engine.layout import groups
-from jaxdl.engine.plan import describe, padding
+from jaxdl.engine.plan import as_plan, make_plan, member_bytes
+from jaxdl.train.state import TrainState
 
-SPACE = {
-    "units": dl.AsSize(np.array([1, 2, 3, 4, 4])),
-    "kind": dl.Static(["one"]),
-    "rate": 0.1,
-}
+MIB = 2**20
 
 
-@pytest.fixture
-def blocks():
-    """Bounds are 3 and 4: sizes 1 and 2 in one block, 3 alone, and 4 and 4."""
-    drawn = dl.sample(jax.random.key(0), SPACE, 5)
-    zeros = np.zeros(5, int)
-    return make_blocks(groups(SPACE, drawn, np.arange(5), zeros, zeros + 3), 2)
+def outline(carried, saved):
+    """Returns one of a member that carries and saves so many bytes."""
+    shape = jax.ShapeDtypeStruct((carried // 4,), jnp.float32)
+    state = TrainState((), shape, (), (), key="not counted")
+    return SimpleNamespace(train_state=state, saved_bytes=saved)
 
 
-def test_padding_by_hand(blocks):
-    # 3 blocks of 2 places for 5 members; 2 of 3, 2 of 3 and 2 of 4 units
-    expected = {"members": 6 / 5, "units": (6 + 6 + 8) / (1 + 2 + 3 + 4 + 4)}
-    assert padding(blocks, 2) == pytest.approx(expected)
-    assert padding(blocks[:1], 2) == pytest.approx({"members": 1, "units": 6 / 3})
+def test_a_member_takes_what_it_carries_and_saves():
+    assert member_bytes(outline(4096, 100)) == 4196
 
 
-def test_a_plan_in_words(blocks, monkeypatch):
-    monkeypatch.setattr(plan, "cores", lambda: 4)
-    assert describe(blocks, 2, 6) == (
-        "5 members in 3 blocks of 2; computed for what is live: 1.20x members, "
-        "1.43x units; 6 programs to compile, 4 s if no cache has them"
-    )
-    one = blocks[0]._replace(members=np.array([0]), traced={"units": np.array([2])})
-    assert describe([one], 1, 1) == (
-        "1 member in 1 block of 1; computed for what is live: 1.00x members, "
-        "1.50x units; 1 program to compile, 3 s if no cache has it"
-    )
+@pytest.mark.parametrize(
+    ("carried", "platform", "width"),
+    [
+        (MIB, "cpu", 8),  # 8 MiB hold 8
+        (MIB + 4, "cpu", 4),  # and not 8 that are larger: a power of two
+        (3 * MIB, "cpu", 2),
+        (100 * MIB, "cpu", 1),
+        (4, "cpu", 16),  # at most
+        (100 * MIB, "gpu", 8),  # 1 GiB holds 10
+        (4, "tpu", 256),
+        (2048 * MIB, "gpu", 1),
+    ],
+)
+def test_a_block_is_as_wide_as_its_members_fit_the_budget(carried, platform, width):
+    assert make_plan([outline(carried, 0)], platform) == dl.Plan(width)
 
 
-def test_a_sweep_says_its_plan_before_it_trains(recipe, space, digits, capfd):
-    key = jax.random.key(0)
-    dl.sweep(recipe, space, digits, key=key, members=3, epochs=1, plan=dl.Plan(2))
-    said = capfd.readouterr().err.split("member-steps/s")[0]
-    assert "3 members in 2 blocks of 2; computed for what is live: 1.33x mem" in said
-    assert "a block takes " in said and " MiB, 2 at once" in said
+def test_the_largest_program_decides():
+    outlines = [outline(4, 0), outline(MIB, MIB), outline(MIB, 0)]
+    assert make_plan(outlines, "cpu") == dl.Plan(4)
+
+
+def test_a_plan_has_plain_ints():
+    plan = as_plan(dl.Plan(np.int64(8)))
+    assert plan == dl.Plan(8) and type(plan.block_width) is int
+
+
+@pytest.mark.parametrize("plan", [16, None, dl.Plan(0), dl.Plan(1.5), dl.Plan(True)])
+def test_what_is_no_plan_is_refused(plan):
+    with pytest.raises(ValueError, match=r"expected a block width .*Plan\(block_width"):
+        as_plan(plan)

@@ -1,9 +1,9 @@
-"""Small sweeps that are kept, cut short, damaged, and compared to the bit."""
+"""Small sweeps: trained, interrupted, damaged, and compared to the bit."""
 
 import contextlib
-from typing import NamedTuple
 from unittest import mock
 
+import chex
 import jax
 import numpy as np
 
@@ -11,21 +11,25 @@ import jaxdl as dl
 from jaxdl import nn, optim
 from jaxdl.engine import engine
 from jaxdl.engine.population import Population
+from jaxdl.searches import Rung
 
 KEY = jax.random.key(0)
-
-
-class Small(NamedTuple):
-    rate: object
-
-
-SPACE = Small(dl.LogUniform(1e-3, 1e-1))
+SPACE = {"rate": dl.LogUniform(1e-3, 1e-1)}
 
 
 def small(hp):
     """A recipe that compiles quickly."""
     model = nn.dense(10)
-    return dl.Recipe(model, optim.momentum(hp.rate), nn.softmax_cross_entropy)
+    return dl.Recipe(model, optim.momentum(hp["rate"]), nn.softmax_cross_entropy)
+
+
+SIZED = SPACE | {"units": dl.AsSize(dl.IntUniform(4, 6))}  # one bound, 6
+
+
+def sized(hp):
+    """A recipe with a size."""
+    model = nn.serial(nn.dense(hp["units"]), nn.relu, nn.dense(10))
+    return small(hp)._replace(model=model)
 
 
 class Cut(Exception):
@@ -33,20 +37,32 @@ class Cut(Exception):
 
 
 def sweep(recipe, space, data, **settings):
+    """Trains a few members in blocks of 2; this width compiles once in a process."""
     defaults = {"key": KEY, "members": 6, "epochs": 4, "plan": dl.Plan(2)}
-    return dl.sweep(recipe, space, data, progress=False, **defaults | settings)
+    return dl.sweep(recipe, space, data, **defaults | {"progress": False} | settings)
 
 
-def same(a, b):
+def in_rungs(key, space, members, epochs):
+    """A search that trains all members one epoch a rung."""
+    hparams, ids = dl.sample(key, space, members), np.arange(members)
+    for until in range(1, epochs + 1):
+        yield Rung(ids, hparams, np.full(members, until))
+
+
+def assert_same_member(a, b):
+    """Checks that two members are equal to the bit: weights, layer state, metrics."""
+    left, right = ((m.params, m.state, m.metrics, m.kept_epoch) for m in (a, b))
+    chex.assert_trees_all_equal(left, right, strict=True)
+
+
+def assert_same_result(a, b):
     """Checks that two results are equal to the bit."""
-    for name, curve in a.metrics.items():
-        np.testing.assert_array_equal(curve, b.metrics[name], strict=True)
-    for what in ("status", "stopped_at", "kept_epoch"):
-        np.testing.assert_array_equal(getattr(a, what), getattr(b, what))
-    for i in range(len(a.status)):
-        for x, y in zip(*(jax.tree.leaves((r.member(i).params, r.member(i).state))
-                          for r in (a, b)), strict=True):  # fmt: skip
-            np.testing.assert_array_equal(x, y, strict=True)
+    names = ("hparams", "metrics", "status", "stopped_at", "kept_epoch")
+    left, right = ({n: getattr(r, n) for n in names} for r in (a, b))
+    chex.assert_trees_all_equal(left, right, strict=True)
+    np.testing.assert_array_equal(a.trained(), b.trained())
+    for i in np.flatnonzero(a.trained()):
+        assert_same_member(a.member(i), b.member(i))
 
 
 @contextlib.contextmanager

@@ -12,87 +12,73 @@ import jaxdl as dl
 from jaxdl import runs
 from jaxdl.engine import engine
 from jaxdl.sweeps import read_result
+from jaxdl.train import Status
 from tests.sweeps.kept import (
     SPACE,
+    assert_same_result,
     cut_after,
     damage,
-    same,
     small,
     sweep,
     trained_blocks,
 )
 
 HALVING, PBT = dl.halving(2), dl.pbt(1)
-FOUR = {"members": 4, "epochs": 4}
+TWO, FOUR = {"members": 2}, {"members": 4}
 
 
-def test_damaged_arrays_are_trained_again(recipe, space, digits, tmp_path):
-    first = sweep(recipe, space, digits, run_dir=tmp_path)
-    files = sorted((tmp_path / "checkpoints").glob("*.bin"))
-    damage(files[0])
-    left_out = pytest.warns(UserWarning, match="left out")
-    with left_out, trained_blocks() as blocks:
-        again = sweep(recipe, space, digits, run_dir=tmp_path)
-    same(first, again)
-    assert len({int(i) for b in blocks for i in b.members}) == 2
-
-
-def test_weights_that_are_lost_are_told(recipe, space, digits, tmp_path, monkeypatch):
+@pytest.fixture
+def every_epoch(monkeypatch):
+    """Puts each epoch of a block on disk."""
     monkeypatch.setattr(engine, "KEEP_SECONDS", 0.0)
-    sweep(recipe, space, digits, run_dir=tmp_path, members=2, epochs=4)
+
+
+def left_out():
+    return pytest.warns(UserWarning, match="left out")
+
+
+@pytest.mark.usefixtures("every_epoch")
+def test_lost_weights_are_an_error_that_says_so(digits, tmp_path):
+    sweep(small, SPACE, digits, run_dir=tmp_path, **TWO)
     for path in (tmp_path / "checkpoints").iterdir():
         damage(path)
-    with pytest.warns(UserWarning, match="left out"):
-        left = read_result(tmp_path, recipe)
+    with left_out():
+        read = read_result(tmp_path, small)
     with pytest.raises(runs.DamagedError, match="weights of member 1 are lost"):
-        left.member(1)
+        read.member(1)
 
 
-def test_the_state_before_a_damaged_one_is_gone_on_from(
-    recipe, space, digits, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(engine, "KEEP_SECONDS", 0.0)
-    first = sweep(recipe, space, digits, run_dir=tmp_path, members=2)
+@pytest.mark.usefixtures("every_epoch")
+def test_a_run_resumes_from_the_state_before_a_damaged_one(digits, tmp_path):
+    first = sweep(small, SPACE, digits, run_dir=tmp_path, **TWO)
     damage(max((tmp_path / "checkpoints").iterdir(), key=lambda p: int(p.stem)))
-    left_out = pytest.warns(UserWarning, match="left out")
-    with left_out, trained_blocks() as blocks:
-        same(first, sweep(recipe, space, digits, run_dir=tmp_path, members=2))
+    with left_out(), trained_blocks() as blocks:
+        assert_same_result(first, sweep(small, SPACE, digits, run_dir=tmp_path, **TWO))
     assert [(b.first, b.until) for b in blocks] == [(3, 4)]
 
 
-def test_what_follows_a_damaged_state_leaves_the_disk(
-    recipe, space, digits, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(engine, "KEEP_SECONDS", 0.0)
-    first = sweep(recipe, space, digits, run_dir=tmp_path, members=2)
+@pytest.mark.usefixtures("every_epoch")
+def test_a_state_that_follows_a_damaged_one_leaves_the_disk(digits, tmp_path):
+    first = sweep(small, SPACE, digits, run_dir=tmp_path, **TWO)
     files = tmp_path / "checkpoints"
     assert {p.name for p in files.iterdir()} == {"3.bin", "4.bin"}
     damage(files / "3.bin")
-    with pytest.warns(UserWarning, match="left out"):
-        same(first, sweep(recipe, space, digits, run_dir=tmp_path, members=2))
+    with left_out():
+        assert_same_result(first, sweep(small, SPACE, digits, run_dir=tmp_path, **TWO))
     assert {p.name for p in files.iterdir()} == {"7.bin", "8.bin"}
 
 
-def test_who_starts_over_and_is_cut_short_goes_on_from_there(
-    recipe, space, digits, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(engine, "KEEP_SECONDS", 0.0)
+@pytest.mark.usefixtures("every_epoch")
+def test_members_that_restart_and_are_interrupted_resume_from_there(digits, tmp_path):
     settings = {"members": 2, "epochs": 6, "run_dir": tmp_path}
-    first = sweep(recipe, space, digits, **settings)
+    first = sweep(small, SPACE, digits, **settings)
     for path in (tmp_path / "checkpoints").iterdir():
         damage(path)
-    with pytest.warns(UserWarning, match="left out"), cut_after(2):
-        sweep(recipe, space, digits, **settings)
+    with left_out(), cut_after(2):
+        sweep(small, SPACE, digits, **settings)
     with trained_blocks() as blocks:
-        same(first, sweep(recipe, space, digits, **settings))
+        assert_same_result(first, sweep(small, SPACE, digits, **settings))
     assert blocks[0].first == 2
-
-
-@pytest.fixture(scope="module")
-def finished(digits, tmp_path_factory):
-    """A run of two blocks, each in a file, and its result; not to be changed."""
-    folder = tmp_path_factory.mktemp("runs") / "finished"
-    return folder, sweep(small, SPACE, digits, run_dir=folder, **FOUR)
 
 
 def flip(path, _, draws):
@@ -126,20 +112,21 @@ def test_members_of_a_harmed_file_are_trained_again(
         shutil.copytree(whole, folder)
         files = sorted((folder / "checkpoints").iterdir())
         harm(*draws.sample(files, 2), draws)
-        left_out = pytest.warns(UserWarning, match="left out")
-        with left_out, trained_blocks() as blocks:
-            same(first, sweep(small, SPACE, digits, run_dir=folder, **FOUR))
-        again = {int(block.members[0]) for block in blocks}
-        assert len(again) == 1 or harm is swap
-        assert not runs.examine(folder).problems
+        with left_out(), trained_blocks() as blocks:
+            again = sweep(small, SPACE, digits, run_dir=folder, **FOUR)
+        assert_same_result(first, again)
+        trained = {int(block.members[0]) for block in blocks}
+        assert len(trained) == 1 or harm is swap
+        assert not runs.doctor(folder).problems
         shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")
 def cut_in_a_rung(digits, tmp_path_factory):
-    """Returns what makes a run in rungs, cut in the third, and what it was to be.
+    """Returns a function that makes a run of a search, cut in its third rung.
 
-    The files of its last two rungs are there.
+    The folder has the files of the last two rungs. The function also returns the
+    settings of the run and the result of the same sweep without an interruption.
     """
 
     @functools.cache
@@ -163,23 +150,24 @@ def test_a_rung_is_trained_again(search, number, cut_in_a_rung, digits, tmp_path
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     *_, before, last = sorted((tmp_path / "checkpoints").iterdir())
     damage((before, last)[number])
-    with pytest.warns(UserWarning, match="left out"):
-        same(whole, sweep(small, SPACE, digits, run_dir=tmp_path, **settings))
+    with left_out():
+        again = sweep(small, SPACE, digits, run_dir=tmp_path, **settings)
+    assert_same_result(whole, again)
 
 
-def test_weights_that_came_from_others_and_are_lost_are_told(
+def test_lost_weights_of_other_members_are_an_error_that_says_so(
     cut_in_a_rung, digits, tmp_path
 ):
     folder, settings, _ = cut_in_a_rung(PBT)
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     for path in (tmp_path / "checkpoints").iterdir():
         damage(path)
-    with pytest.warns(UserWarning, match="left out"):
-        with pytest.raises(runs.DamagedError, match=r"\[0, 1, 2, 3\] are lost .* anew"):
+    with left_out():
+        with pytest.raises(runs.DamagedError, match=r"\[0, 1, 2, 3\] are lost .* again in"):
             sweep(small, SPACE, digits, run_dir=tmp_path, **settings)
-    with pytest.raises(runs.DamagedError, match="they come from other members"):
+    with pytest.raises(runs.DamagedError, match="came from other members"):
         sweep(small, SPACE, digits, run_dir=tmp_path, **settings)
-    with pytest.warns(UserWarning, match="left out"):
+    with left_out():
         read = read_result(tmp_path, small)
-    assert read.status.tolist() == ["running"] * 4
+    assert read.status.tolist() == [Status.RUNNING] * 4
     assert np.isfinite(read.metrics["dev_error"][:, 0]).all()  # what is left

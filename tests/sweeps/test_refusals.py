@@ -8,67 +8,81 @@ import numpy as np
 import pytest
 
 import jaxdl as dl
-from jaxdl import runs
+from jaxdl import nn, runs
 from jaxdl.engine import checkpoints
 from jaxdl.sweeps import read_result
-from tests.sweeps.kept import SPACE, same, small, sweep
 from jaxdl.train import Status
+from tests.sweeps.kept import SPACE, assert_same_result, small, sweep
+
+ONE = {"members": 1, "epochs": 1}
 
 
-def test_another_sweep_is_refused_and_the_difference_named(
-    recipe, make_recipe, space, digits, tmp_path
-):
-    sweep(recipe, space, digits, run_dir=tmp_path, members=2, epochs=1)
-    before = {p: p.read_bytes() for p in tmp_path.rglob("*.bin")}
-    for changes, name in (
+@pytest.fixture(scope="module")
+def recorded(digits, tmp_path_factory):
+    """The folder of a run of one member; not to be changed."""
+    folder = tmp_path_factory.mktemp("runs") / "recorded"
+    sweep(small, SPACE, digits, run_dir=folder, **ONE)
+    return folder
+
+
+def wider(hp):
+    return small(hp)._replace(model=nn.serial(nn.dense(3), nn.dense(10)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
         ({"key": jax.random.key(1)}, "key"),
+        ({"key": 1}, "key"),
         ({"epochs": 2}, "epochs"),
         ({"plan": dl.Plan(4)}, "plan"),
         ({"patience": 3}, "patience"),
-    ):
-        with pytest.raises(runs.RunMismatchError, match=name):
-            settings = {"members": 2, "epochs": 1, "run_dir": tmp_path} | changes
-            sweep(recipe, space, digits, **settings)
-    settings = {"members": 2, "epochs": 1, "run_dir": tmp_path}
+        ({"repeats": 2}, "repeats"),
+        ({"folds": 2}, "folds"),
+        ({"search": dl.sobol()}, "search"),
+    ],
+    ids=lambda part: str(part)[:30],
+)
+@pytest.mark.usefixtures("nothing_compiles")
+def test_another_sweep_is_refused_and_the_difference_named(
+    changes, name, recorded, digits
+):
+    before = {p: p.read_bytes() for p in recorded.rglob("*.bin")}
+    with pytest.raises(runs.RunMismatchError, match=name):
+        sweep(small, SPACE, digits, run_dir=recorded, **ONE | changes)
+    assert before == {p: p.read_bytes() for p in recorded.rglob("*.bin")}
+
+
+@pytest.mark.usefixtures("nothing_compiles")
+def test_other_data_spaces_and_recipes_are_refused_and_named(recorded, digits):
+    settings = {"run_dir": recorded, **ONE}
     fewer = digits._replace(train=jax.tree.map(lambda x: x[:500], digits.train))
     with pytest.raises(runs.RunMismatchError, match="data"):
-        sweep(recipe, space, fewer, **settings)
+        sweep(small, SPACE, fewer, **settings)
+    with pytest.raises(runs.RunMismatchError, match="space"):
+        sweep(small, {"rate": dl.LogUniform(1e-3, 1.0)}, digits, **settings)
     with pytest.raises(runs.RunMismatchError, match="programs"):
-        sweep(make_recipe(batch_size=32), space, digits, **settings)
+        sweep(wider, SPACE, digits, **settings)
     with pytest.raises(runs.RunMismatchError, match="not the run's"):
-        dl.load_member(tmp_path, make_recipe(batch_size=32), 0)
-    assert before == {p: p.read_bytes() for p in tmp_path.rglob("*.bin")}
+        dl.load_member(recorded, wider, 0)
 
 
 def test_a_search_that_ends_before_the_recorded_one_is_refused(digits, tmp_path):
     def halving(rungs):
         def search(*arguments):
-            asking, standing = dl.halving(2)(*arguments), None
+            requests, standing = dl.halving(2)(*arguments), None
             for _ in range(rungs):
-                standing = yield asking.send(standing)
+                standing = yield requests.send(standing)
 
         search.__qualname__ = "halving"
         return search
 
     settings = {"members": 4, "run_dir": tmp_path}
     first = sweep(small, SPACE, digits, search=dl.halving(2), **settings)
-    with pytest.raises(runs.RunMismatchError, match="after 2 rungs, .* 3 on record"):
+    with pytest.raises(runs.RunMismatchError, match="after 2 rungs, .* has 3"):
         sweep(small, SPACE, digits, search=halving(2), **settings)
-    same(first, sweep(small, SPACE, digits, search=halving(3), **settings))
-
-
-@pytest.mark.parametrize("settings", [{}, {"search": dl.halving(2), "run_dir": "a"}])
-def test_what_cannot_be_extended_is_refused(settings, recipe, space, digits):
-    with pytest.raises(ValueError, match="expected the folder of a run"):
-        sweep(recipe, space, digits, extend=True, **settings)
-
-
-@pytest.fixture(scope="module")
-def kept_run(digits, tmp_path_factory):
-    """A run of one member; not to be changed."""
-    folder = tmp_path_factory.mktemp("runs") / "kept"
-    sweep(small, SPACE, digits, run_dir=folder, members=1, epochs=1)
-    return folder
+    again = sweep(small, SPACE, digits, search=halving(3), **settings)
+    assert_same_result(first, again)
 
 
 def other_processor(patch):
@@ -94,42 +108,35 @@ def other_flags(patch):
     ],
 )
 def test_another_machine_or_program_is_refused_and_named(
-    other, named, kept_run, digits, monkeypatch
+    other, named, recorded, digits, monkeypatch
 ):
-    settings = {"members": 1, "epochs": 1, "run_dir": kept_run}
     other(monkeypatch)
     with pytest.raises(runs.RunMismatchError, match=named):
-        sweep(small, SPACE, digits, **settings)
+        sweep(small, SPACE, digits, run_dir=recorded, **ONE)
 
 
-def test_other_random_numbers_are_refused_and_named(kept_run, digits):
-    settings = {"members": 1, "epochs": 1, "run_dir": kept_run}
+def test_other_random_numbers_are_refused_and_named(recorded, digits):
     with jax.threefry_partitionable(False):
         with pytest.raises(runs.RunMismatchError, match="flags: .*partitionable"):
-            sweep(small, SPACE, digits, **settings)
+            sweep(small, SPACE, digits, run_dir=recorded, **ONE)
 
 
-def test_a_flag_that_changes_no_bit_is_none(kept_run, digits, monkeypatch):
+def test_a_flag_that_changes_no_bit_is_not_recorded(recorded, digits, monkeypatch):
     monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=3")
-    sweep(small, SPACE, digits, members=1, epochs=1, run_dir=kept_run)
+    sweep(small, SPACE, digits, run_dir=recorded, **ONE)
 
 
-def test_a_second_process_is_refused_with_the_first_ones_name(
-    recipe, space, digits, tmp_path
-):
-    sweep(recipe, space, digits, run_dir=tmp_path, members=2, epochs=1)
-    with runs.read_run(tmp_path) as store:
-        said = store.specification
-    with runs.open_run(tmp_path, said):
+def test_a_second_process_is_refused_with_the_first_ones_name(recorded, digits):
+    with runs.read_run(recorded) as store:
+        specification = store.specification
+    with runs.open_run(recorded, specification):
         with pytest.raises(runs.RunOwnedError, match=str(os.getpid())):
-            sweep(recipe, space, digits, run_dir=tmp_path, members=2, epochs=1)
-        assert read_result(tmp_path, recipe).member(0).status == Status.FINISHED
+            sweep(small, SPACE, digits, run_dir=recorded, **ONE)
+        assert read_result(recorded, small).member(0).status == Status.FINISHED
 
 
-def test_a_record_with_other_metrics_than_a_sweep_s_is_refused(
-    digits, tmp_path, monkeypatch
-):
-    sweep(small, SPACE, digits, run_dir=tmp_path, members=2, epochs=1)
-    monkeypatch.setattr(checkpoints, "METRICS", checkpoints.METRICS - {"dev_loss"})
-    with pytest.raises(runs.DamagedError, match="none that a block of this sweep"):
-        read_result(tmp_path, small)
+def test_a_record_with_other_metrics_than_a_sweeps_is_refused(recorded, monkeypatch):
+    fewer = tuple(name for name in checkpoints.METRICS if name != "dev_loss")
+    monkeypatch.setattr(checkpoints, "METRICS", fewer)
+    with pytest.raises(runs.DamagedError, match="one that a block of this sweep"):
+        read_result(recorded, small)

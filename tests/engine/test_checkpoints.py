@@ -1,0 +1,120 @@
+"""Checkpoints: a trained block as a record and back, and records that cannot be."""
+
+import chex
+import jax
+import numpy as np
+import pytest
+
+import jaxdl as dl
+from jaxdl import runs
+from jaxdl.engine.checkpoints import METRICS, from_record, to_record
+from jaxdl.searches import Rung
+from jaxdl.train import Status
+from jaxdl.train.outline import trace_recipe
+from tests.engine.training import KEY, block_trainer, blocks_of, make_task
+from tests.sweeps.kept import SPACE, small
+
+BACK = ("block", "status", "stopped_at", "steps", "kept_epoch", "metrics", "carry")
+
+
+@pytest.fixture(scope="module", params=[None, 3], ids=["to the end", "early stopping"])
+def kept(request, digits):
+    """A task, its outlines, its rung and a block of 3 of its members after 2 epochs."""
+    task = make_task(small, SPACE, epochs=4, patience=request.param)
+    hparams = dl.sample(KEY, SPACE, 8)
+    (block,) = blocks_of(task, hparams, [4, 1, 6], until=2)
+    outline, *_ = trace_recipe(small, block.traced, block.structure, digits.train)
+    trained = block_trainer(task, block, digits)(block, last=False)
+    rung = Rung(np.arange(8), hparams, np.full(8, 4))
+    return task, {block.structure: outline}, rung, trained
+
+
+def test_a_trained_block_comes_back_from_its_record(kept):
+    *task, trained = kept
+    record = to_record(0, trained)._replace(id=7)
+    assert all(len(array) == 3 for array in record.arrays)  # without the padding
+    again = from_record(*task, record)
+    assert again.record == 7
+    without_padding = trained._replace(
+        carry=jax.tree.map(lambda x: x[:3], trained.carry)
+    )
+    for name in BACK[1:]:
+        chex.assert_trees_all_equal(getattr(again, name), getattr(without_padding, name))
+    assert again.block.structure == trained.block.structure
+    np.testing.assert_array_equal(again.block.members, [4, 1, 6])
+    chex.assert_trees_all_equal(again.block.traced, trained.block.traced)
+    params, state = jax.tree.map(lambda x: x[:3], (trained.params, trained.state))
+    chex.assert_trees_all_equal((again.params, again.state), (params, state))
+
+
+def test_a_record_without_arrays_says_how_its_members_ended(kept):
+    *task, trained = kept
+    again = from_record(*task, to_record(0, trained)._replace(arrays=None))
+    assert again.params is again.state is again.carry is None
+    np.testing.assert_array_equal(again.status, trained.status)
+
+
+def column(*values):
+    return np.array(values, np.int32)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"status": column(0, 7, 0)},
+        {"status": column(0, Status.FINISHED, 0)},
+        {"status": column(0, Status.CUT_SHORT, 0)},
+        {"status": column(0, -1, 0)},
+        {"kept_epoch": column(1, 10**9, 1)},
+        {"kept_epoch": column(1, 2, 1)},  # trained by no record
+        {"kept_epoch": column(1, -7, 1)},
+        {"stopped_at": column(-1, -2, -1)},
+        {"steps": column(34, -1, 34)},
+        {"until": 5},
+        {"until": 10**9},
+        {"members": np.array([4, 1, 8])},
+        {"members": np.array([4, 1, 1])},
+        {"members": np.arange(5)},  # a block has room for 4
+    ],
+    ids=str,
+)
+def test_a_record_that_no_training_leaves_is_refused(change, kept):
+    *task, trained = kept
+    record = to_record(0, trained)._replace(id=7, **change)
+    with pytest.raises(runs.DamagedError, match="got record 7 .* a block of this swee"):
+        from_record(*task, record)
+
+
+def test_a_record_with_other_metrics_is_refused(kept):
+    *task, trained = kept
+    record = to_record(0, trained)
+    assert {*record.metrics} == {*METRICS}
+    fewer = {n: x for n, x in record.metrics.items() if n != "dev_loss"}
+    more = record.metrics | {"dev_auc": record.metrics["dev_loss"]}
+    for metrics in ({}, fewer, more):
+        with pytest.raises(runs.DamagedError, match="expected one that a block of"):
+            from_record(*task, record._replace(metrics=metrics))
+
+
+def short(arrays):
+    return arrays[:-1]
+
+
+def long(arrays):
+    return [*arrays, arrays[0]]
+
+
+def wide(arrays):
+    return [np.asarray(arrays[0], np.int64), *arrays[1:]]
+
+
+def reshaped(arrays):
+    return [x[:, None] for x in arrays]
+
+
+@pytest.mark.parametrize("harm", [short, long, wide, reshaped, lambda arrays: []])
+def test_a_record_with_other_arrays_is_refused(harm, kept):
+    *task, trained = kept
+    record = to_record(0, trained)
+    with pytest.raises(runs.DamagedError, match="the shapes and types of this recipe"):
+        from_record(*task, record._replace(arrays=harm(record.arrays)))

@@ -1,0 +1,107 @@
+"""The engine: what it reports, saves and retries while blocks train."""
+
+import threading
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import jaxdl as dl
+from jaxdl.engine import engine, memory
+from jaxdl.engine.engine import _Reporter
+from jaxdl.engine.layout import Block
+from jaxdl.train import Status
+from tests.engine.test_workers import no_memory
+from tests.sweeps.kept import SPACE, assert_same_result, small, sweep, trained_blocks
+
+
+def test_a_block_reports_each_of_its_epochs_once():
+    shown = []
+    block = Block(None, np.arange(2), {}, 0, 10)
+    meter = SimpleNamespace(report=lambda *a, last: shown.append((*a, last)))
+    report, stop = _Reporter(block, 17, meter), threading.Event()
+
+    def epoch(number, status, errors):
+        report(stop, number, np.array(status), {"dev_error": np.array(errors)})
+
+    running, diverged, stopped = Status.RUNNING, Status.DIVERGED, Status.STOPPED
+    epoch(0, [running, running], [0.3, 0.2])
+    epoch(0, [running, running], [0.3, 0.2])  # the block started again
+    epoch(1, [diverged, running], [np.nan, 0.1])
+    epoch(2, [diverged, stopped], [np.nan, np.nan])
+    members, epochs, status, errors, steps, last = zip(*shown, strict=True)
+    np.testing.assert_array_equal(members, [[0, 1]] * 3)
+    assert epochs == (1, 2, 3) and steps == (2 * 17,) * 3
+    assert last == (False, False, True)  # no member trains after the third
+    np.testing.assert_array_equal(status[2], [diverged, stopped])
+    np.testing.assert_array_equal(errors[1], [np.nan, 0.1])
+
+
+def test_a_sweep_without_room_is_refused_before_it_trains(digits, monkeypatch):
+    def refuse(*_, **__):
+        raise AssertionError("trained")
+
+    monkeypatch.setattr(memory, "free_bytes", lambda device: 1000)
+    monkeypatch.setattr(engine, "train_block", refuse)
+    with pytest.raises(MemoryError, match="block_width=|not even one"):
+        sweep(small, SPACE, digits)
+
+
+def test_a_block_that_runs_out_of_memory_ends_with_the_same_bits(digits, monkeypatch):
+    expected, train_block, failed = sweep(small, SPACE, digits), engine.train_block, []
+
+    def short(programs, block, width, shared, carry, report, *, last):
+        def once(number, *rest):
+            report(number, *rest)
+            if number == 1 and not failed:
+                failed.append(block.members[0])
+                raise no_memory()
+
+        return train_block(programs, block, width, shared, carry, once, last=last)
+
+    monkeypatch.setattr(engine, "train_block", short)
+    assert_same_result(sweep(small, SPACE, digits), expected)
+    assert len(failed) == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "spans"),
+    [(0.0, [(0, 1), (1, 2), (2, 3), (3, 4)]), (1e9, [(0, 1), (1, 4)])],
+)
+def test_a_block_is_saved_about_every_so_many_seconds(
+    seconds, spans, digits, tmp_path, monkeypatch
+):
+    """After its first epoch, from which the pace is known."""
+    monkeypatch.setattr(engine, "KEEP_SECONDS", seconds)
+    with trained_blocks() as blocks:
+        sweep(small, SPACE, digits, members=2, run_dir=tmp_path)
+    assert [(block.first, block.until) for block in blocks] == spans
+
+
+def test_without_a_folder_a_block_trains_at_once(digits):
+    with trained_blocks() as blocks:
+        sweep(small, SPACE, digits)
+    assert sorted(block.members.tolist() for block in blocks) == [[0, 1], [2, 3], [4, 5]]
+    assert {(block.first, block.until) for block in blocks} == {(0, 4)}
+
+
+def test_members_that_still_train_are_packed_into_fewer_blocks(digits):
+    given = {"rate": np.array([0.1, 1e-9, 0.1, 1e-9])}
+    settings = {"members": 4, "epochs": 9, "patience": 2}
+    with trained_blocks() as blocks:
+        result = sweep(small, given, digits, **settings)
+    stopped = np.isfinite(result.metrics["dev_loss"]).sum(axis=1)
+    by_first = {}
+    for block in blocks:
+        by_first.setdefault(block.first, []).extend(block.members.tolist())
+        assert block.until <= block.first + 2
+    for first, members in by_first.items():
+        assert sorted(members) == np.flatnonzero(stopped > first).tolist()
+        count = sum(block.first == first for block in blocks)
+        assert count == -(-len(members) // 2)  # blocks of 2
+    assert len(set(stopped)) > 1
+
+
+def test_a_carry_leaves_the_memory_when_no_member_trains_on(digits):
+    result = sweep(small, SPACE, digits, search=dl.halving(2))
+    assert all(block.carry is None for block in result.blocks if block)

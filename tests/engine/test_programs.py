@@ -1,0 +1,89 @@
+"""Programs: how many are compiled, and what a size computes in one."""
+
+import functools
+
+import jax
+import numpy as np
+import pytest
+
+import jaxdl as dl
+from jaxdl import nn, optim, train
+from jaxdl.engine.plan import MAX_PROGRAMS
+from jaxdl.engine.programs import _jitted, as_patience_input
+from jaxdl.train.member import on_device
+from jaxdl.train.state import epoch_order, init, member_key
+from tests.engine.training import KEY, block_trainer, blocks_of, make_task
+from tests.sweeps.kept import SPACE, small, sweep
+
+
+def test_another_sweep_of_the_same_recipe_traces_nothing(digits):
+    traces = []
+
+    def recipe(hp):
+        traces.append(hp)
+        return small(hp)
+
+    sweep(recipe, SPACE, digits, epochs=1)
+    first = len(traces)
+    sweep(recipe, SPACE, digits, epochs=2, members=9, key=5, repeats=2)
+    assert len(traces) == first > 0
+
+
+def test_the_first_rung_compiles_for_all_and_for_each_device(
+    digits, compilations, on_devices
+):
+    on_devices(0, 1)
+    result = sweep(small, SPACE, digits, search=dl.halving(2))
+    assert len(result.rungs) == 3
+    assert compilations == [2]
+
+
+def test_all_variants_share_one_program(digits, compilations):
+    sweep(small, SPACE, digits, folds=2, repeats=3, members=2, epochs=1)
+    assert compilations == [1]
+
+
+def test_as_many_programs_are_remembered_as_a_space_may_have():
+    assert _jitted.cache_parameters()["maxsize"] >= MAX_PROGRAMS
+
+
+@pytest.mark.parametrize(("patience", "given"), [(3, 3), (2**40, 2**31 - 1)])
+def test_a_patience_beyond_32_bits_is_the_largest_number_of_them(patience, given):
+    found = as_patience_input(patience)
+    assert found == given and found.dtype == np.int32
+    assert as_patience_input(None) is None
+
+
+SIZES = {
+    "units": dl.AsSize(np.array([5, 8, 8])),
+    "layers": dl.AsSize(np.array([1, 2, 2])),
+}
+
+
+def sized(hp):
+    hidden = nn.serial(nn.dense(hp["units"]), nn.batch_norm(), nn.sigmoid)
+    return dl.Recipe(
+        nn.serial(nn.dense(hp["units"]), nn.repeat(hidden, hp["layers"]), nn.dense(10)),
+        optim.momentum(0.1),
+        nn.softmax_cross_entropy,
+    )
+
+
+def test_a_member_trains_as_a_plain_network_of_its_size(digits):
+    """Against steps of a network of plain ints, in float64."""
+    few = digits._replace(train=jax.tree.map(lambda x: x[:256], digits.train))
+    with jax.enable_x64(True):
+        task = make_task(sized, SIZES, members=3, epochs=1)
+        drawn = jax.tree.map(lambda size: size.values, SIZES)
+        (block,) = blocks_of(task, drawn, [0, 1, 2])
+        params = block_trainer(task, block, few)(block).params
+        plain = {"units": 5, "layers": 1}
+        state = init(sized, plain, member_key(KEY, 0), (64,))
+        step = jax.jit(functools.partial(train.make_step(sized), plain))
+        data = on_device(few.train)
+        for rows in epoch_order(KEY, 0, 256, 64):
+            state, _ = step(state, jax.tree.map(lambda x, rows=rows: x[rows], data))
+    ours, theirs = params[0]["kernel"][0], state.params[0]["kernel"]
+    assert ours.shape == (64, 8) and theirs.shape == (64, 5)
+    np.testing.assert_allclose(ours[:, :5], theirs, atol=1e-9)
+    assert not ours[:, 5:].any()

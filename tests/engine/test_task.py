@@ -1,0 +1,80 @@
+"""A task: its counts, its key, and what is refused."""
+
+import jax
+import numpy as np
+import pytest
+
+import jaxdl as dl
+from jaxdl.engine.task import Task, check_task
+from jaxdl.spaces import SpaceError
+
+KEY = jax.random.key(3)
+
+
+def make_task(**settings):
+    defaults = {"key": KEY, "members": 5, "epochs": 4}
+    return Task(recipe=None, space=(), data=None, **defaults | settings)
+
+
+@pytest.mark.parametrize(
+    ("repeats", "folds", "variants", "members"),
+    [(1, None, 1, 5), (3, None, 3, 15), (1, 4, 4, 20), (2, 3, 6, 30)],
+)
+def test_each_configuration_has_a_member_for_each_repeat_and_fold(
+    repeats, folds, variants, members
+):
+    task = make_task(repeats=repeats, folds=folds, plan=dl.Plan(8))
+    assert (task.num_variants, task.num_members) == (variants, members)
+    assert task.block_width == 8
+
+
+def test_counts_of_numpy_become_plain_ints():
+    task = check_task(
+        make_task(
+            members=np.int64(5), epochs=np.uint8(4), patience=np.int16(2),
+            repeats=np.int32(3), folds=np.int64(2), plan=dl.Plan(np.int64(8)),
+        )
+    )  # fmt: skip
+    counts = (task.members, task.epochs, task.patience, task.repeats, task.folds)
+    assert counts == (5, 4, 2, 3, 2)
+    assert {type(count) for count in (*counts, task.plan.block_width)} == {int}
+
+
+@pytest.mark.parametrize("seed", [0, 3, np.int64(3), np.uint32(2**32 - 1)])
+def test_a_seed_is_the_key_of_that_number(seed):
+    key = check_task(make_task(key=seed)).key
+    expected = jax.random.key(int(seed), impl="threefry2x32")
+    assert (jax.random.key_data(key) == jax.random.key_data(expected)).all()
+
+
+def test_a_key_stays_as_it_is():
+    assert check_task(make_task()).key is KEY
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"members": 0}, SpaceError, "got members=0; expected an int of at least 1"),
+        ({"members": True}, SpaceError, "got members=True"),
+        ({"members": "8"}, SpaceError, "got members='8'"),
+        ({"members": 48.0}, SpaceError, "got members=48.0"),
+        ({"epochs": 0}, ValueError, "got epochs=0"),
+        ({"epochs": np.float32(2)}, ValueError, r"got epochs=np.float32\(2.0\)"),
+        ({"patience": 0}, ValueError, "got patience=0"),
+        ({"patience": 1.5}, ValueError, "got patience=1.5"),
+        ({"repeats": 0}, ValueError, "got repeats=0"),
+        ({"plan": 16}, ValueError, "got plan=16; expected a block width of at least 1"),
+        ({"plan": dl.Plan(0)}, ValueError, r"got plan=Plan\(block_width=0\)"),
+        ({"plan": dl.Plan(2.0)}, ValueError, r"got plan=Plan\(block_width=2.0\)"),
+        ({"key": -1}, TypeError, "got key=-1; expected a seed from 0 to 2"),
+        ({"key": 2**32}, ValueError, "got the seed 4294967296"),
+        ({"key": 1.0}, TypeError, "got key=1.0"),
+        ({"key": True}, TypeError, "got key=True"),
+        ({"key": jax.random.key(0, impl="rbg")}, TypeError, "one threefry key"),
+        ({"key": jax.random.split(KEY)}, TypeError, "one threefry key"),
+        ({"key": jax.random.PRNGKey(0)}, TypeError, "one threefry key"),
+    ],
+)
+def test_a_task_that_makes_no_sense_is_refused(settings, error, message):
+    with pytest.raises(error, match=message):
+        check_task(make_task(**settings))

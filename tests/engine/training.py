@@ -1,0 +1,47 @@
+"""Blocks that train by themselves, without a sweep."""
+
+import jax
+import numpy as np
+
+import jaxdl as dl
+from jaxdl.engine.blocks import train_block
+from jaxdl.engine.layout import lay_out
+from jaxdl.engine.programs import SharedInputs, as_patience_input, compile_all, lower
+from jaxdl.engine.task import Task, check_task
+from jaxdl.train.member import on_device
+
+KEY = jax.random.key(0)
+
+
+def make_task(recipe, space, **settings):
+    """Returns a task of 8 members in blocks of 4, or with other settings."""
+    defaults = {"data": None, "key": KEY, "members": 8, "epochs": 2, "plan": dl.Plan(4)}
+    return check_task(Task(recipe=recipe, space=space, **defaults | settings))
+
+
+def blocks_of(task, hparams, members, first=0, until=None):
+    """Returns the blocks of members that train the same epochs."""
+    members = np.asarray(members)
+    until = task.epochs if until is None else until
+    spans = (np.full(len(members), epoch) for epoch in (first, until))
+    own = jax.tree.map(lambda column: column[members], hparams)
+    return lay_out(task, own, members, *spans)
+
+
+def block_trainer(task, block, data):
+    """Returns a function that trains blocks like this one, compiled once."""
+    train, dev = (on_device(dataset) for dataset in (data.train, data.dev))
+    shared = SharedInputs(train, dev, task.key, as_patience_input(task.patience))
+    width = task.block_width
+    (programs,) = compile_all([lower(task.recipe, block, width, shared)])
+
+    def train_one(block, carry=None, *, report=lambda *_: None, last=True):
+        return train_block(programs, block, width, shared, carry, report, last=last)
+
+    return train_one
+
+
+def slot(trained, place):
+    """Returns weights, layer state and metrics of one slot of a trained block."""
+    own = jax.tree.map(lambda x: x[place], (trained.params, trained.state))
+    return own, {name: curve[:, place] for name, curve in trained.metrics.items()}
