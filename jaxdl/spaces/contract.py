@@ -27,9 +27,9 @@ class TypedAny:
 class Distribution(TypedAny):
     """What a hyperparameter is drawn from: the base class of all distributions.
 
-    A subclass is a frozen dataclass with `quantile` and `fraction`. It also has `low`
-    and `high`, or, if its scale is "category", a tuple of `options`. A range of numbers
-    inherits from `Range`, which narrows it as well.
+    A subclass is a frozen dataclass with `quantile` and `fraction`; the other methods
+    follow from these. It also has `low` and `high`, or, if its scale is "category", a
+    tuple of `options`. A range of numbers inherits from `Range`, which can narrow it.
 
     Attributes:
         scale: on which `fraction` is even, and of an axis: "linear", "log",
@@ -41,9 +41,6 @@ class Distribution(TypedAny):
     scale: ClassVar[str] = "linear"
     whole: ClassVar[bool] = False
     static: ClassVar[bool] = False
-    low: Any
-    high: Any
-    options: Any
 
     def quantile(self, u: NDArray[np.float64]) -> NDArray[Any]:
         """Returns the values below which fractions u of the draws lie; u in [0, 1]."""

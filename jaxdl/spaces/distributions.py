@@ -25,6 +25,7 @@ class Options(Distribution):
     """A distribution with the field `options`, all of which are equally likely."""
 
     scale = "category"
+    options: Any
 
     def quantile(self, u: NDArray[np.float64]) -> NDArray[Any]:
         """Returns `options[floor(u n)]` for u in [0, 1); the last one at 1."""
@@ -73,7 +74,7 @@ class Choice(Options):
         SpaceError: there are no options, or one is not a number.
     """
 
-    options: Sequence[float]
+    options: Sequence[float]  # pyrefly: ignore
 
     def __post_init__(self):
         _check_options(self)
@@ -125,7 +126,7 @@ class Static(Options):
     """
 
     static = True
-    options: Sequence[str | int | float | bool | None]
+    options: Sequence[str | int | float | bool | None]  # pyrefly: ignore
 
     def __post_init__(self):
         _check_options(self)
@@ -189,13 +190,13 @@ class AsSize(Distribution):
                 "distribution of ints, or one int for each member, all at least 0"
             )
 
-    scale = property(attrgetter("values.scale"))
+    scale = property(attrgetter("values.scale"))  # pyrefly: ignore
     low = property(attrgetter("values.low"))
     high = property(attrgetter("values.high"))
     options = property(attrgetter("values.options"))
 
     @property
-    def whole(self) -> bool:
+    def whole(self) -> bool:  # pyrefly: ignore
         """Returns whether all sizes are ints, as they have to be."""
         if isinstance(self.values, Distribution):
             return self.values.whole
@@ -236,7 +237,7 @@ class AsSize(Distribution):
 
     def bounds(self) -> tuple[int, ...]:
         """Returns the bounds in rising order; a size takes the first not below it."""
-        sizes = self._sizes()
+        sizes, bounds = self._sizes(), []
         for count in range(1, MOST_BOUNDS + 1):
             parts = np.array_split(sizes, count)
             bounds = [int(part[-1]) for part in parts if len(part)]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from jaxdl.counts import as_count
 from jaxdl.spaces.contract import Distribution, SpaceError
-from jaxdl.spaces.distributions import AsSize, Static, is_distribution
+from jaxdl.spaces.distributions import AsSize, Options, Static, is_distribution
 from jaxdl.train.state import HPARAMS
 from jaxdl.train.structure import canonical, flatten
 
@@ -80,7 +80,7 @@ def static_values(leaf: Any) -> tuple[Any, ...]:
     Raises:
         SpaceError: one is not a plain value.
     """
-    if isinstance(leaf, Distribution):
+    if isinstance(leaf, Options):
         return leaf.options
     return Static(np.ravel(np.asarray(leaf, object)).tolist()).options
 
