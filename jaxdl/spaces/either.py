@@ -65,6 +65,11 @@ class Either(TypedAny):
     def __repr__(self) -> str:
         return f"Either({self.options!r})"
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Either) and self.options == other.options
+
+    __hash__ = None  # pyrefly: ignore
+
     def tree_flatten_with_keys(self):
         inner = [(Option(name), space) for name, space in self.options.items()]
         return [(GetAttrKey("name"), self.name), *inner], tuple(self.options)

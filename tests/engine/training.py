@@ -5,10 +5,10 @@ import numpy as np
 
 import jaxdl as dl
 from jaxdl.engine.blocks import train_block
+from jaxdl.engine.inputs import Variant, share
 from jaxdl.engine.layout import lay_out
-from jaxdl.engine.programs import SharedInputs, as_patience_input, compile_all, lower
+from jaxdl.engine.programs import compile_all, lower
 from jaxdl.engine.task import Task, check_task
-from jaxdl.train.member import on_device
 
 KEY = jax.random.key(0)
 
@@ -30,8 +30,8 @@ def blocks_of(task, hparams, members, first=0, until=None):
 
 def block_trainer(task, block, data):
     """Returns a function that trains blocks like this one, compiled once."""
-    train, dev = (on_device(dataset) for dataset in (data.train, data.dev))
-    shared = SharedInputs(train, dev, task.key, as_patience_input(task.patience))
+    alone = Variant(task.key, None, None)
+    (shared,) = share(jax.devices()[0], data, [alone], task.patience)
     width = task.block_width
     (programs,) = compile_all([lower(task.recipe, block, width, shared)])
 

@@ -1,13 +1,13 @@
 """Successive halving and Hyperband, by hand and in a sweep."""
 
-import sys
-
 import jax
 import numpy as np
 import pytest
 
 import jaxdl as dl
+from jaxdl.engine import engine, workers
 from jaxdl.spaces import SpaceError
+from jaxdl.train import Status
 from tests.searches.conftest import KEY, SPACE, play, same_bits, spans, sweep
 
 
@@ -110,11 +110,11 @@ def test_survivors_have_the_bits_of_a_sweep_without_rungs(
     full = search(KEY, space, 40, 4)
     if next(full).until.min() == 4:
         return
-    assert all(block.carried is None for block in pruned.blocks if block)
+    assert all(block.carry is None for block in pruned.blocks if block)
     for i in survivors:
         same_bits(pruned.member(i), whole.member(i))
-        assert pruned.status[i] == "finished"
-    cut = pruned.status == "stopped"
+        assert pruned.status[i] == Status.FINISHED
+    cut = pruned.status == Status.CUT_SHORT
     epochs = trained[cut].sum(axis=1)
     steps = digits.steps_per_epoch(64)
     np.testing.assert_array_equal(pruned.stopped_at[cut], steps * epochs)
@@ -124,13 +124,12 @@ def test_survivors_have_the_bits_of_a_sweep_without_rungs(
 def test_the_first_rung_is_the_only_one_that_compiles(
     recipe, space, digits, monkeypatch
 ):
-    engine, compiled = sys.modules["jaxdl.engine.engine"], []
+    compiled = []
     compile_all = engine.compile_all
     monkeypatch.setattr(
         engine, "compile_all", lambda x: compiled.append(len(x)) or compile_all(x)
     )
-    module = sys.modules["jaxdl.sweeps.sweep"]
-    monkeypatch.setattr(module, "worker_devices", jax.devices)
+    monkeypatch.setattr(workers, "worker_devices", jax.devices)
     result = sweep(recipe, space, digits, search=dl.halving(2))
     assert len(result.rungs) == 3
     assert compiled == [len(set(jax.devices()))] == [2]

@@ -5,6 +5,7 @@ import pytest
 
 import jaxdl as dl
 from jaxdl.spaces import SpaceError
+from jaxdl.train import Status
 from tests.searches.conftest import SPACE, play, spans, sweep
 
 
@@ -80,6 +81,6 @@ def test_settings_that_make_no_sense(make, message):
 def test_pbt_ends_with_members_that_learned(recipe, space, digits):
     result = sweep(recipe, space, digits, members=16, search=dl.pbt(1), epochs=5)
     assert len(result.rungs) == 5
-    assert (result.status == "finished").all()
+    assert (result.status == Status.FINISHED).all()
     assert result.best().evaluate(digits.dev)["error"] < 0.1
     assert np.isfinite(result.metrics["dev_error"]).all()

@@ -9,7 +9,10 @@ import jaxdl as dl
 from jaxdl.searches import ranking
 from jaxdl.searches.rungs import Rung, check_rung
 from jaxdl.spaces import SpaceError
+from jaxdl.train import Status
 from tests.searches.conftest import same_bits, sweep
+
+FINISHED, CUT_SHORT = Status.FINISHED, Status.CUT_SHORT
 
 
 def test_a_member_with_a_parent_copies_its_weights(recipe, space, digits, whole):
@@ -27,7 +30,11 @@ def test_a_member_with_a_parent_copies_its_weights(recipe, space, digits, whole)
     result = sweep(recipe, space, digits, members=3, search=search)
     same_bits(result.member(0), whole.member(0))
     same_bits(result.member(1), result.member(2))
-    assert result.status.tolist() == ["finished", "stopped", "stopped"]
+    assert result.status.tolist() == [
+        Status.FINISHED,
+        Status.CUT_SHORT,
+        Status.CUT_SHORT,
+    ]
     expected = result.metrics["dev_error"][0, :2]
     np.testing.assert_array_equal(result.metrics["dev_error"][1, :2], expected)
     rates = jax.tree.leaves(result.hparams)[0]
@@ -39,7 +46,11 @@ def test_a_member_that_a_search_leaves_out_is_reported(recipe, space, digits):
         yield Rung(np.arange(2), dl.sample(key, space, 2), np.full(2, 1))
 
     result = sweep(recipe, space, digits, members=3, epochs=1, search=lazy)
-    assert result.status.tolist() == ["finished", "finished", "stopped"]
+    assert result.status.tolist() == [
+        Status.FINISHED,
+        Status.FINISHED,
+        Status.CUT_SHORT,
+    ]
     assert int(result.ranking()[-1]) == 2
     with pytest.raises(ValueError, match="member 2 never trained"):
         result.member(2)
@@ -81,8 +92,14 @@ def test_a_sweep_refuses_a_search_that_asks_for_too_much(recipe, space, digits):
     [
         ({"members": "8", "search": dl.hyperband(2)}, "got members='8'; expected an"),
         ({"members": 48.0, "search": dl.refinement()}, "got members=48.0; expec"),
-        ({"search": "halving"}, "got search='halving'; expected a function of key"),
-        ({"search": dl.halving}, "expected a function of key, space, members and epo"),
+        (
+            {"search": "halving"},
+            "got search='halving'; expected a generator",
+        ),
+        (
+            {"search": dl.halving},
+            "expected a generator function of key, space, mem",
+        ),
     ],
 )
 def test_a_sweep_that_makes_no_sense(settings, message, recipe, space, digits):
@@ -99,7 +116,7 @@ def test_ranking_puts_what_is_not_finite_last():
 def test_stopped_members_are_packed_away_and_change_no_bit(recipe, space, digits):
     patient = sweep(recipe, space, digits, patience=1, epochs=8, members=24)
     alone = sweep(recipe, space, digits, patience=1, epochs=8, members=3)
-    assert (patient.status == "stopped").any()
+    assert (patient.status == Status.STOPPED).any()
     for i in range(3):
         same_bits(patient.member(i), alone.member(i))
     ended = jnp.isfinite(patient.metrics["dev_loss"]).sum(axis=1)

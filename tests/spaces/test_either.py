@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 import jaxdl as dl
-from jaxdl import nn, optim, train
-from jaxdl.engine.layout import groups
+from jaxdl import nn, optim
 from jaxdl.spaces import SpaceError
 from jaxdl.spaces.structures import structures
 from jaxdl.train import Status
+from jaxdl.train.structure import combine, flatten
+from tests.engine.training import blocks_of, make_task
 
 KEY = jax.random.key(0)
 
@@ -71,15 +72,10 @@ def result(digits):
     return sweep(digits)
 
 
-def parts(space, hparams):
-    n = len(jax.tree.leaves(hparams)[0])
-    return groups(space, hparams, np.arange(n), np.zeros(n, int), np.ones(n, int))
-
-
 def test_leaves_are_named_by_option():
-    assert train.flatten(SPACE)[0] == NAMES
+    assert flatten(SPACE)[0] == NAMES
     one = Hparams(dl.Chosen("adam", {"rate": 0.1, "beta1": 0.9}), 0.1, 64)
-    assert train.flatten(one)[0] == (
+    assert flatten(one)[0] == (
         "optimizer.name", "optimizer.adam.beta1", "optimizer.adam.rate", "l2",
         "batch_size",
     )  # fmt: skip
@@ -100,7 +96,8 @@ def test_options_are_alike_and_draws_keep_their_own_keys():
 
 def test_members_of_an_option_are_a_group_that_knows_of_no_other():
     drawn = dl.sample(KEY, SPACE, 200)
-    found = parts(SPACE, drawn)
+    task = make_task(recipe, SPACE, members=200, plan=dl.Plan(200))
+    found = blocks_of(task, drawn, np.arange(200))
     # adam by its two kinds, descent, fixed
     assert len(found) == 4
     assert {g.structure for g in found} == set(structures(SPACE, 4))
@@ -113,7 +110,7 @@ def test_members_of_an_option_are_a_group_that_knows_of_no_other():
         assert set(group.structure.names) == own | {NAMES[0], "l2", "batch_size"}
         static = {"optimizer.name", "optimizer.adam.kind", "batch_size"}
         assert set(group.traced) == set(group.structure.names) - static
-        hp = train.combine(group.traced, group.structure)
+        hp = combine(group.traced, group.structure)
         assert isinstance(hp.optimizer, dl.Chosen) and hp.optimizer.name == option
 
 
@@ -162,7 +159,8 @@ def test_the_best_options_are_kept_and_their_ranges_narrowed():
     assert left["descent"] == OPTIMIZER["descent"]
     again = dl.sample(KEY, narrow, 50)
     assert set(again.optimizer.name) == {"adam"}
-    assert {g.structure for g in parts(SPACE, again)} <= set(structures(SPACE, 4))
+    found = blocks_of(make_task(recipe, SPACE, members=50), again, np.arange(50))
+    assert {g.structure for g in found} <= set(structures(SPACE, 4))
 
 
 def test_columns_of_a_result_can_be_refined(result):

@@ -6,6 +6,7 @@ import pytest
 
 import jaxdl as dl
 from jaxdl.spaces import SpaceError
+from jaxdl.train import Status
 
 KEY = jax.random.key(0)
 SPACE = {
@@ -60,7 +61,7 @@ def test_a_grid_is_a_space_and_its_members_are_trained(make_recipe, digits, spac
     rates = result.hparams["rest"].learning_rate
     np.testing.assert_allclose(rates, [1e-3, 1e-3, 1e-1, 1e-1], rtol=1e-6)
     assert result.member(1).hparams["size"] == 128
-    assert (result.status == "finished").all()
+    assert (result.status == Status.FINISHED).all()
 
 
 @pytest.mark.parametrize(
