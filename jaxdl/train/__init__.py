@@ -1,4 +1,4 @@
-"""One model: the recipe, its training, what becomes of it, and how well it does."""
+"""One model: its recipe, its training, the trained model, and its metrics."""
 
 from jaxdl.train.epoch import make_epoch
 from jaxdl.train.epoch_state import Status, init_epoch_state

@@ -1,4 +1,4 @@
-"""What is refused before anything is compiled."""
+"""Checks of a training before anything is compiled."""
 
 import contextlib
 import re
@@ -45,14 +45,14 @@ def check_training(
         out_shape: shape of the model's outputs for one example.
 
     Raises:
-        DataError: a batch larger than the train set, or integer labels that the model's
-            outputs have no place for.
+        DataError: a batch is larger than the train set, or labels do not suit the loss
+            or the number of outputs, see `check_labels`.
     """
     m = len(data.train.inputs)
     if batch_size > m:
         raise DataError(
             f"got batch_size={batch_size} for {m} training examples; expected "
-            "at most as many as there are"
+            f"at most {m}: make the batches smaller"
         )
     for name, dataset in data.sets.items():
         check_labels(loss, dataset, out_shape, f"the {name} set")
@@ -61,18 +61,18 @@ def check_training(
 def check_labels(
     loss: PerExample, dataset: Dataset, out_shape: tuple[int, ...], name: str
 ) -> None:
-    """Checks that labels are classes or targets that the loss can have.
+    """Checks that the loss accepts the labels as classes or targets.
 
     Args:
         loss: the recipe's.
-        dataset: whose labels.
+        dataset: the dataset with the labels.
         out_shape: shape of the model's outputs for one example.
-        name: what errors call the dataset.
+        name: the dataset's name in errors, such as `the train set`.
 
     Raises:
-        DataError: `[m]` integers outside 0..C-1 for C outputs; for the sigmoid
-            cross-entropy integers beside 0 and 1 or targets outside [0, 1]; for the
-            softmax cross-entropy targets that are not probabilities adding up to 1.
+        DataError: `[m]` integers are outside 0..C-1 for C outputs. For the sigmoid
+            cross-entropy: a label is outside 0..1. For the softmax cross-entropy: the
+            targets of an example are not probabilities that add up to 1.
     """
     labels, plain = np.asarray(dataset.labels), nn.plain_loss(loss)
     integers = np.issubdtype(labels.dtype, np.integer)
@@ -102,8 +102,9 @@ def tracing_errors_explained() -> Iterator[None]:
     """Turns errors of building and tracing a recipe into one that names its line.
 
     Raises:
-        RecipeError: the recipe used a traced hyperparameter as a plain Python value,
-            in which case the error names the way out, or something in it was refused.
+        RecipeError: the recipe uses a traced hyperparameter as a plain Python value, or
+            raises a TypeError or ValueError. In the first case the error says what to
+            do.
     """
     try:
         yield
@@ -127,7 +128,7 @@ def tracing_errors_explained() -> Iterator[None]:
 
 
 def _users_line(error: Exception) -> str:
-    """Returns the last place in the traceback outside JAX and this package."""
+    """Returns the innermost line of the traceback outside JAX and this package."""
     ours = Path(nn.__file__).parent.parent
     frames = [
         frame
@@ -144,10 +145,12 @@ def check_one_process() -> None:
     """Checks that JAX runs as one process.
 
     Raises:
-        RuntimeError: it runs as several, of which each sees its own devices alone.
+        RuntimeError: JAX runs as several processes; each would see its own devices
+            only.
     """
     if jax.process_count() > 1:
         raise RuntimeError(
-            f"got a JAX of {jax.process_count()} processes; expected one: leave out "
-            "jax.distributed.initialize, and start a sweep of its own in each process"
+            f"got a JAX of {jax.process_count()} processes; expected one: remove the "
+            "call of jax.distributed.initialize, and start a separate sweep in each "
+            "process"
         )

@@ -1,4 +1,4 @@
-"""The pure function of one epoch: the unit that the host dispatches."""
+"""The pure function of one epoch, which the host calls once an epoch."""
 
 from collections.abc import Callable
 
@@ -25,10 +25,10 @@ def make_epoch(
     `dev`. The metrics are `train_loss` and `train_error`, means over the steps, and
     `dev_loss` and `dev_error`. `train` and `dev` are datasets, or parts of them.
 
-    A training whose loss, parameters or state turn non-finite has diverged: it is put
-    back to its state at the start of the epoch, at the first step whose loss is not
-    finite; when no step of the epoch shows it, at the step after its last. One that has
-    diverged or stopped stays as it is, and its metrics are NaN.
+    A training whose loss, parameters or state turn non-finite has diverged. It returns
+    to its state at the start of the epoch. `stopped_at` becomes the first step whose
+    loss is not finite; if all losses are finite, the step after the epoch's last one. A
+    training that has diverged or stopped does not change, and its metrics are NaN.
     """
     step, evaluate = make_step(recipe), make_eval(recipe)
 
@@ -66,7 +66,7 @@ def _first_bad_step(
     Args:
         before: at the start of the epoch.
         after: at its end.
-        losses: of the steps between, `[steps]`.
+        losses: of the epoch's steps, `[steps]`.
     """
     finite = jnp.isfinite(losses)
     first_bad = jnp.where(finite.all(), len(losses), jnp.argmin(finite))
@@ -83,6 +83,6 @@ def _all_finite(train_state: TrainState) -> jax.Array:
 
 
 def _mean_weight(train: Dataset | Part, order: jax.Array) -> jax.Array | float:
-    """Returns the mean weight of an example in an epoch; 1 where none has any."""
+    """Returns the mean weight of an example in an epoch; 1 without weights."""
     each = weights(train)
     return 1.0 if each is None else jnp.mean(each[order])

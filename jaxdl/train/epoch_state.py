@@ -1,6 +1,6 @@
 """What a training carries from epoch to epoch: its status and its best epoch.
 
-The device decides all of it, once an epoch, for each training by itself.
+The device computes it, once an epoch, for each training by itself.
 """
 
 import enum
@@ -26,7 +26,7 @@ class Status(enum.IntEnum):
 
 
 class Best(NamedTuple):
-    """The epoch with the lowest dev error so far, ties by dev loss."""
+    """The epoch with the lowest dev error so far; dev loss breaks ties."""
 
     epoch: Any  # [] int32; -1 before the first
     error: Any  # []
@@ -69,7 +69,7 @@ def advance(
         train_state: after it; where the training diverged or had stopped, as before it.
         bad_step: the step at which it diverged in this epoch, or -1.
         on_dev: `loss` and `error` on the dev set after the epoch.
-        patience: how many epochs in a row may bring nothing better before the training
+        patience: after how many epochs in a row without a better one the training
             stops; None if `epoch_state.best` is None.
     """
     running = epoch_state.status == Status.RUNNING
@@ -96,8 +96,8 @@ def advance(
 def kept(train_state: TrainState, epoch_state: EpochState) -> tuple[Any, Any, Any]:
     """Returns the parameters, layer state and epoch that a training keeps.
 
-    With early stopping these are of the best epoch, else of the last finished one.
-    Epoch -1 stands for the initial weights. Works on any number of trainings at once.
+    With early stopping they are those of the best epoch, else of the last finished one.
+    Epoch -1 means the initial weights. Works on any number of trainings at once.
     """
     if epoch_state.best is None:
         return train_state.params, train_state.state, epoch_state.epochs - 1

@@ -1,4 +1,4 @@
-"""Training one model, with a line for each epoch."""
+"""Training of one model, with a line for each epoch."""
 
 import functools
 from collections.abc import Callable
@@ -35,7 +35,7 @@ def fit(
     patience: int | None = None,
     progress: bool = True,
 ) -> Member:
-    """Returns one model, trained for `epochs` epochs or until it gets no better.
+    """Returns one model, trained for `epochs` epochs or until it stops early.
 
     It is member 0 of a sweep with the same key: the same initial weights, batches and
     masks. Its floating-point sums may differ from the sweep's in the last bits.
@@ -57,16 +57,19 @@ def fit(
         data: normalized train, dev and test sets; training does not read test.
         key: a seed, or a threefry key such as `jax.random.key(seed)`.
         epochs: at least 1.
-        patience: how many epochs in a row may pass without a lower dev error (ties by
-            dev loss) before the training stops; the member then has the weights of its
-            best epoch. None: no early stopping, it has those of the last epoch.
+        patience: after how many epochs in a row without a lower dev error (dev loss
+            breaks ties) the training stops; the member has the weights of its best
+            epoch. None: no early stopping, it has the weights of the last epoch.
         progress: whether to print a line for each epoch.
 
     Raises:
-        DataError: the data do not suit training, see `data.check`, or the recipe.
+        DataError: the data do not suit training, see `data.check`, or do not suit the
+            recipe.
         RecipeError: the recipe or a hyperparameter cannot be traced.
-        TypeError: another kind of key.
-        ValueError: `epochs` or `patience` is below 1.
+        RuntimeError: JAX runs as several processes.
+        TypeError: the key is neither a seed nor a threefry key.
+        ValueError: `epochs` or `patience` is no int of at least 1, or the seed is above
+            2^32 - 1.
     """
     check_one_process()
     key, epochs = as_key(key), as_count("epochs", epochs)
@@ -116,18 +119,18 @@ def train_epochs(
 ) -> tuple[TrainState, EpochState, dict[str, NDArray[Any]]]:
     """Returns both states and the metrics `[epochs, ...]` after the last epoch.
 
-    Works for one model and for a block of them. The host reads the metrics of an epoch
-    while the device computes the next. When no training is running any more, the epochs
-    that are left do not run, and their metrics are NaN.
+    Works for one model and for a block of models. The host reads the metrics of an
+    epoch while the device computes the next. When no training is running any more, the
+    epochs that are left do not run, and their metrics are NaN.
 
     Args:
         advance: `(train_state, epoch_state, number) -> (train_state, epoch_state,
-            metrics)`, the program of one epoch; may overwrite the state it gets.
+            metrics)`, the program of one epoch; may overwrite its arguments.
         train_state: before the first epoch.
         epoch_state: before the first epoch.
         epochs: numbers of the epochs, at least one.
-        report: called with an epoch's number, the statuses `[...]` after it and its
-            metrics, for each epoch in which a training ran.
+        report: is called after each epoch in which a training ran, with the epoch's
+            number, the statuses `[...]` after it and its metrics.
     """
     pending: list[tuple[int, jax.Array, dict[str, jax.Array]]] = []
     history: list[dict[str, NDArray[Any]]] = []

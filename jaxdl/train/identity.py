@@ -1,4 +1,4 @@
-"""What a training is: digests of its program and of its data."""
+"""Identity of a training: digests of its program and of its data."""
 
 import hashlib
 import re

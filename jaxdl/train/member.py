@@ -24,16 +24,16 @@ from jaxdl.train.structure import Structure, canonical, combine, flatten, is_tra
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Member:
-    """One trained model: what it was trained with, how that went, and its weights."""
+    """One trained model: its hyperparameters, its metrics, its status, its weights."""
 
     recipe: RecipeFunction
     structure: Structure  # which of the hyperparameters are traced
     hparams: Any  # as the recipe received them, sizes as `nn.Size`
     metrics: dict[str, NDArray[Any]]  # [epochs] train_loss train_error dev_loss
-    # dev_error; NaN where it did not train
+    # dev_error; NaN for epochs without training
     status: Status  # RUNNING in a run that is not finished
     stopped_at: int | None  # the step at which it stopped, or the first non-finite one
-    kept_epoch: int  # the epoch that params and state are from; -1: the initial ones
+    kept_epoch: int  # the epoch of params and state; -1: initial weights
     params: Any  # of the best epoch with early stopping, else of the last finite one
     state: Any  # of the layers, of the same epoch
 
@@ -51,7 +51,7 @@ class Member:
         """Returns the mean `loss` and `error` over a dataset, penalty excluded.
 
         Raises:
-            DataError: the dataset is empty, not finite, its lengths differ, or the
+            DataError: the dataset is empty or not finite, its lengths differ, or the
                 model has no output for a label.
         """
         self._check(dataset)
@@ -60,17 +60,17 @@ class Member:
         return {name: float(value) for name, value in metrics.items()}
 
     def confusion_matrix(self, dataset: Dataset) -> NDArray[np.int32]:
-        """Returns how many examples of class i were taken for class j, `[C, C]`.
+        """Returns how many examples of class i are predicted as class j, `[C, C]`.
 
-        For several yes/no labels it is one such matrix each, `[K, 2, 2]`.
-        `train.precision`, `recall`, `f1` and `accuracy` follow from it.
+        With K yes/no labels it returns one such matrix for each label, `[K, 2, 2]`.
+        `train.precision`, `recall`, `f1` and `accuracy` take the result.
 
         Args:
             dataset: inputs and classes, as for `evaluate`.
 
         Raises:
             DataError: as `evaluate`.
-            ValueError: the recipe's loss is not one of classes.
+            ValueError: the recipe's loss is not a cross-entropy.
         """
         self._check(dataset)
         loss = nn.plain_loss(self.loss)
@@ -98,7 +98,7 @@ class Member:
 
     @property
     def built(self) -> Recipe:
-        """Returns what the recipe makes of these hyperparameters."""
+        """Returns the recipe for these hyperparameters."""
         return build(self.recipe, combine(self._traced(), self.structure))
 
     def _traced(self) -> dict[str, jax.Array]:
@@ -114,7 +114,7 @@ class Member:
 
 @functools.lru_cache(maxsize=32)
 def _programs(recipe: RecipeFunction, structure: Structure) -> tuple[Any, Any]:
-    """Returns prediction and evaluation, compiled once for all such members."""
+    """Returns prediction and evaluation, compiled once a structure."""
 
     def predict(traced, params, state, inputs):
         return make_predict(recipe)(combine(traced, structure), params, state, inputs)

@@ -1,8 +1,8 @@
-"""How well a classifier does, class by class, counted on the device.
+"""Metrics of a classifier, class by class, counted on the device.
 
-Counts of several batches add up, so a set may be counted in chunks; what is divided
-comes last. Each example counts once, whatever its weight. C classes; a single output is
-the logit of class 1 of two.
+Confusion matrices of several batches add up; compute ratios from the sum. Each example
+counts once, whatever its weight. C is the number of classes; a single output is the
+logit of class 1 of two classes.
 """
 
 import jax
@@ -13,7 +13,7 @@ from jaxdl.nn.losses import PerExample, targets
 
 
 def confusion_matrix(outputs: jax.Array, labels: jax.Array) -> jax.Array:
-    """Returns how many examples of class i were taken for class j, `[C, C]` integers.
+    """Returns how many examples of class i are predicted as class j, `[C, C]` integers.
 
     Args:
         outputs: `[B, C]` logits, or `[B, 1]` for two classes.
@@ -43,7 +43,7 @@ def multilabel_confusion(outputs: jax.Array, labels: jax.Array) -> jax.Array:
 
 
 def accuracy(confusion: jax.Array) -> jax.Array:
-    """Returns the fraction of examples that were taken for what they are.
+    """Returns the fraction of examples that are predicted correctly.
 
     Args:
         confusion: `[..., C, C]` counts, rows the truth.
@@ -54,7 +54,9 @@ def accuracy(confusion: jax.Array) -> jax.Array:
 
 
 def precision(confusion: jax.Array) -> jax.Array:
-    """Returns for each class how many taken for it are of it, `[..., C]`; 0 for none.
+    """Returns for each class what fraction of its predictions is right, `[..., C]`.
+
+    A class that is never predicted has 0.
 
     Args:
         confusion: `[..., C, C]` counts, rows the truth.
@@ -63,7 +65,9 @@ def precision(confusion: jax.Array) -> jax.Array:
 
 
 def recall(confusion: jax.Array) -> jax.Array:
-    """Returns for each class how many of it are taken for it, `[..., C]`; 0 for none.
+    """Returns for each class what fraction of its examples is found, `[..., C]`.
+
+    A class without examples has 0.
 
     Args:
         confusion: `[..., C, C]` counts, rows the truth.
@@ -83,7 +87,7 @@ def f1(confusion: jax.Array) -> jax.Array:
 def top_k_error(k: int) -> PerExample:
     """Returns the error that is 1 where the class is not among the k largest logits.
 
-    It is `zero_one_error` for k = 1, and can be a recipe's `error`.
+    For k = 1 it is `zero_one_error`. It can be a recipe's `error`.
 
     Args:
         k: from 1 to the number of classes, a plain int.

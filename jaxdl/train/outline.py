@@ -1,4 +1,4 @@
-"""The outline of a training: what its shapes alone tell, without compiling anything."""
+"""The outline of a training: what its shapes tell, before anything is compiled."""
 
 import functools
 from collections.abc import Hashable
@@ -21,14 +21,14 @@ from jaxdl.train.structure import RecipeError, Structure, combine, default_type
 
 
 class Outline(NamedTuple):
-    """What is known of one model's training from its shapes alone."""
+    """What the shapes alone tell of one model's training."""
 
     batch_size: int
     precision: str  # of matrix products
     steps_per_epoch: int
     train_state: TrainState  # of jax.ShapeDtypeStruct
-    saved_bytes: int  # what a step's forward pass leaves for its backward pass
-    program: str  # a digest of what is computed, see `program_digest`
+    saved_bytes: int  # that a step's forward pass keeps for its backward pass
+    program: str  # a digest of the computation, see `program_digest`
 
 
 def outline(
@@ -43,10 +43,10 @@ def outline(
         data: train, dev and test sets, each checked by itself.
 
     Raises:
-        DataError: a batch larger than the train set, or integer labels that the model's
-            outputs have no place for.
-        RecipeError: the recipe uses a traced hyperparameter as a plain value, is not a
-            recipe, or fails on data of these shapes.
+        DataError: a batch is larger than the train set, or labels do not suit the loss
+            or the number of outputs.
+        RecipeError: the recipe uses a traced hyperparameter as a plain value, does not
+            return a `Recipe`, or fails on data of these shapes.
     """
     if not callable(recipe) or not isinstance(recipe, Hashable):
         raise RecipeError(
@@ -69,7 +69,7 @@ def trace_recipe(
 
     Args:
         recipe: function from hyperparameters to a `Recipe`.
-        traced: scalars by name, or their shapes and types; others are not looked at.
+        traced: scalars by name, or their shapes and types; other names are ignored.
         structure: the other hyperparameters.
         data: the train set, or its shapes and types.
 
@@ -99,7 +99,7 @@ def _trace(
         types: of the traced hyperparameters, by name.
         structure: the other hyperparameters.
         data_types: shape of an example and type, of inputs and labels.
-        wide: whether floats are of 64 bits, on which the answer depends too.
+        wide: whether floats have 64 bits; only part of the cache key.
     """
     del wide
     in_shape, _ = data_types.inputs
@@ -107,13 +107,13 @@ def _trace(
     built: list[Recipe] = []
     out_shapes: list[Shape] = []
 
-    def begin(traced, key):
+    def start(traced, key):
         hp = combine(traced, structure)
         built.append(build(recipe, hp))
         out_shapes.append(built[0].model.init(key, in_shape)[2])
         return init(recipe, hp, key, in_shape)
 
-    def go_on(traced, train_state, batch):
+    def step_and_evaluate(traced, train_state, batch):
         hp = combine(traced, structure)
         train_state, metrics = make_step(recipe)(hp, train_state, batch)
         return metrics, make_eval(recipe)(hp, train_state, batch)
@@ -128,7 +128,7 @@ def _trace(
         return pull_back
 
     with tracing_errors_explained():
-        first, train_state = jax.make_jaxpr(begin, return_shape=True)(
+        first, train_state = jax.make_jaxpr(start, return_shape=True)(
             traced, jax.random.key(0)
         )
     size = built[0].batch_size
@@ -139,7 +139,7 @@ def _trace(
         )
     )
     with tracing_errors_explained():
-        later = jax.make_jaxpr(go_on)(traced, train_state, batch)
+        later = jax.make_jaxpr(step_and_evaluate)(traced, train_state, batch)
         residuals = jax.eval_shape(saved, traced, train_state, batch)
     saved_bytes = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(residuals))
     digest = program_digest([first, later])

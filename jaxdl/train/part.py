@@ -1,4 +1,4 @@
-"""Some examples of a dataset: in the place of a dataset, without a copy of them."""
+"""A part of a dataset: used like a dataset, but its examples are not copied."""
 
 from typing import Any, NamedTuple
 
@@ -16,17 +16,17 @@ class Part(NamedTuple):
 
 
 def whole(examples: Dataset | Part) -> Dataset:
-    """Returns the dataset that examples are all or a part of."""
+    """Returns the whole dataset of a part; a dataset itself."""
     return examples.whole if isinstance(examples, Part) else examples
 
 
 def size(examples: Dataset | Part) -> int:
-    """Returns m."""
+    """Returns the number of examples m."""
     return len(examples.rows if isinstance(examples, Part) else examples.inputs)
 
 
 def weights(examples: Dataset | Part) -> jax.Array | None:
-    """Returns what each example counts, `[m]`; None: 1 each."""
+    """Returns the weight of each example, `[m]`; None: 1 each."""
     if isinstance(examples, Part) and examples.whole.weights is not None:
         return examples.whole.weights[examples.rows]
     return whole(examples).weights

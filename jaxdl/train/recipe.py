@@ -13,12 +13,20 @@ from jaxdl.train.structure import RecipeError
 
 
 class Recipe(NamedTuple):
-    """One model's training; what a recipe function returns for hyperparameters.
+    """One model's training; a recipe function returns it for hyperparameters.
 
-    The function is called inside the traced program, so any number in it may be a
-    tracer; `batch_size` shapes the program and is a plain int. It is called once for
-    many runs: what it reads beside its hyperparameters, such as a global, must not
-    change as long as the function lives.
+    JAX traces the function, so any number in it may be a tracer. `batch_size` is a
+    plain int, since it shapes the program. One trace serves many runs: globals and
+    other values that the function reads, apart from its hyperparameters, must not
+    change while the function is in use.
+
+    >>> from jaxdl import nn, optim
+    >>> from jaxdl.train import Recipe
+    >>> def recipe(hp):
+    ...     model = nn.serial(nn.dense(16), nn.relu, nn.dense(10))
+    ...     return Recipe(model, optim.adam(hp["rate"]), nn.softmax_cross_entropy)
+    >>> recipe({"rate": 0.01}).batch_size
+    64
     """
 
     model: nn.Layer
@@ -30,18 +38,19 @@ class Recipe(NamedTuple):
     precision: str = "float32"  # of matrix products, one of PRECISIONS
 
 
-# JAX's names: what float32 factors of a matrix product keep of their bits; sums are in
-# float32. Where a device has no tensorfloat32 it computes in float32. `bfloat16` is
-# promised of `dense` and `conv2d`; in a user's own products a CPU leaves it out.
+# JAX's names for the type to which a matrix product rounds its float32 factors; sums
+# are in float32. A device without tensorfloat32 computes in float32. `dense` and
+# `conv2d` round to bfloat16 on every device; in other products a CPU does not round.
 PRECISIONS = ("float32", "tensorfloat32", "bfloat16")
 
 RecipeFunction = Callable[[Any], Recipe]
 
 
 def error_of(recipe: Recipe) -> PerExample:
-    """Returns the error by which models are ranked.
+    """Returns the error that ranks models.
 
-    It is the recipe's own, or the 0-1 error of a classification loss, or the loss.
+    It is the recipe's own error; else, with a cross-entropy, its 0-1 error; else the
+    loss.
     """
     if recipe.error is not None:
         return recipe.error
@@ -52,11 +61,11 @@ def error_of(recipe: Recipe) -> PerExample:
 
 
 def build(recipe: RecipeFunction, hp: Any) -> Recipe:
-    """Returns `recipe(hp)`, checked as far as one can without data.
+    """Returns `recipe(hp)`, checked as far as possible without data.
 
     Raises:
-        RecipeError: it is not a `Recipe`, or its batch size is not a plain int of at
-            least 1, or its precision is unknown.
+        RecipeError: it is not a `Recipe`, its batch size is not a plain int of at least
+            1, its optimizer has no `update`, or its precision is unknown.
     """
     built = recipe(hp)
     if not isinstance(built, Recipe):

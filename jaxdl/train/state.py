@@ -1,8 +1,8 @@
-"""What a training carries, and the keys everything random in it comes from.
+"""The state of a training, and the keys of all its random numbers.
 
-Every random number is a pure function of the caller's key, the member's id, a named
-purpose and the step or epoch; keys are derived by `fold_in`, so nothing is drawn from
-a hidden state and nothing depends on how many members there are.
+Every random number is a pure function of the run's key, the member's id, a named
+purpose and the step or epoch. Keys are derived by `fold_in`: there is no hidden state,
+and a member does not depend on the number of members.
 """
 
 from typing import Any, NamedTuple
@@ -51,7 +51,7 @@ def member_key(key: jax.Array, member: int | jax.Array) -> jax.Array:
 
 
 def step_key(key: jax.Array) -> jax.Array:
-    """Returns the key that a member with such a key carries from step to step."""
+    """Returns the key that a member carries from step to step, from its own key."""
     return jax.random.fold_in(key, STEP)
 
 
@@ -60,8 +60,8 @@ def epoch_order(
 ) -> jax.Array:
     """Returns the examples of each step of an epoch, `[steps, batch_size]` indices.
 
-    A new shuffle every epoch, the same for all members of a run. Every example comes
-    once; the last batch is completed from the start of the same permutation.
+    Each epoch has its own shuffle, the same for all members of a run. Every example
+    comes once; the start of the same permutation fills up the last batch.
 
     Args:
         key: the run's key.
@@ -84,8 +84,8 @@ def as_key(key: jax.Array | int) -> jax.Array:
             from 0 to 2^32 - 1.
 
     Raises:
-        TypeError: another kind of key.
-        ValueError: the seed is out of range.
+        TypeError: the key is neither a seed nor a single threefry key.
+        ValueError: the seed is above 2^32 - 1.
     """
     if is_count(key, least=0):
         if key >= MOST_SEEDS:  # JAX drops the bits above

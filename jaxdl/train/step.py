@@ -23,10 +23,10 @@ def make_cost(
 ) -> Callable[[Any, Any, TrainState, Dataset], tuple[jax.Array, Any]]:
     """Returns `cost(params, hp, train_state, batch) -> (J, (loss, outputs, state))`.
 
-    `J = mean(weight loss) + penalty`, in training mode, as one step descends it; the
-    parameters are those given, not those of the train state. Examples without weights
-    have 1. `loss` is the mean without the penalty, `state` the layers' new state. Who
-    differentiates it sets the recipe's precision for the way back.
+    `J = mean(weight loss) + penalty` in training mode; one step descends its gradient.
+    `params` are used in place of those of the train state. Without weights each example
+    counts 1. `loss` is the mean without the penalty, `state` the layers' new state. The
+    caller sets the recipe's precision for the backward pass.
     """
 
     def cost(params, hp, train_state, batch):
@@ -81,9 +81,10 @@ def make_eval(
 ) -> Callable[[Any, TrainState, Dataset | Part], Metrics]:
     """Returns `evaluate(hp, train_state, dataset) -> metrics`, pure.
 
-    The metrics are `loss` and `error`, means over all examples, by their weights where
-    they have any, in evaluation mode: running moments, no dropout, no penalty, and the
-    loss without wrappers such as label smoothing, so that models can be compared.
+    The metrics are `loss` and `error`, means over all examples, weighted if they have
+    weights. The model is in evaluation mode: running moments, no dropout. There is no
+    penalty, and the loss has no wrapper such as label smoothing, so that models can be
+    compared.
     """
 
     def evaluate(hp, train_state, dataset):
@@ -120,10 +121,10 @@ def make_predict(recipe: RecipeFunction) -> Callable[[Any, Any, Any, Any], jax.A
 
 
 def map_batches(function: Callable[[Dataset], Any], dataset: Dataset | Part) -> Any:
-    """Returns `function(dataset)`, `[m, ...]` leaves, computed in batches one by one.
+    """Returns `function(dataset)`, `[m, ...]` leaves, computed batch by batch.
 
     Args:
-        function: from a batch to a pytree of `[B, ...]`, each example on its own.
+        function: from a batch to a pytree of `[B, ...]`, each example by itself.
         dataset: `[m, ...]` examples; any number of them.
     """
     m = size(dataset)
@@ -135,14 +136,14 @@ def map_batches(function: Callable[[Dataset], Any], dataset: Dataset | Part) -> 
 
 
 def _per_example(function: PerExample, outputs: jax.Array, batch: Dataset) -> jax.Array:
-    """Returns what each example of the batch costs, `[B]`, times its weight."""
+    """Returns the function's value of each example times its weight, `[B]`."""
     values = function(outputs, batch.labels)
     if jnp.shape(values) != batch.labels.shape[:1]:
         name = getattr(function, "__name__", function)
         raise RecipeError(
             f"the loss or error {name} gave shape {list(jnp.shape(values))} for "
-            f"{len(batch.labels)} examples; expected one value each: leave the mean to "
-            "jaxdl"
+            f"{len(batch.labels)} examples; expected one value each: jaxdl takes the "
+            "mean"
         )
     return values if batch.weights is None else batch.weights * values
 

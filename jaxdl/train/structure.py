@@ -1,8 +1,8 @@
 """Which hyperparameters are traced, and which reach the recipe as plain values.
 
-Sampled numbers, every float and the live count of a `Size` are traced; every other
+Sampled numbers, every float and the live count of a `Size` are traced. Every other
 plain value (`str`, `int`, `bool`, `None`) is static: it shapes the program and reaches
-the recipe unchanged, from outside `jit`. A hyperparameter's name is its path, such as
+the recipe unchanged. A hyperparameter's name is its path, such as
 `optimizer.learning_rate`.
 """
 
@@ -21,7 +21,7 @@ PlainValue = str | int | float | bool | None
 
 
 class Traced(enum.Enum):
-    """Stands in a Structure where a traced number goes; equal to itself in a copy."""
+    """Stands in a Structure for a traced number; a copy of a member is the member."""
 
     TRACED = enum.auto()
 
@@ -30,13 +30,13 @@ TRACED = Traced.TRACED
 
 
 class Bound(NamedTuple):
-    """Stands in a Structure where a `Size` goes, whose live count is traced."""
+    """Stands in a Structure for a `Size`, whose live count is traced."""
 
     bound: int
 
 
 class RecipeError(TypeError):
-    """A recipe or its hyperparameters cannot be trained as they are written."""
+    """A recipe or its hyperparameters cannot be trained."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,8 +62,8 @@ def flatten(hparams: Any) -> tuple[tuple[str, ...], list[Any], PyTreeDef]:
     names = [jax.tree_util.keystr(p, simple=True, separator=".") for p, _ in found]
     if len(set(names)) < len(names):
         raise RecipeError(
-            f"got hyperparameters {names}; expected names that differ: a dot in a key "
-            "stands for a level of the tree"
+            f"got hyperparameters {names}; expected names that differ: rename a key "
+            "that contains a dot, which stands for a level of the tree"
         )
     return tuple(names), [leaf for _, leaf in found], treedef
 
@@ -75,7 +75,8 @@ def partition(hparams: Any) -> tuple[dict[str, jax.Array], Structure]:
         hparams: a pytree of floats, scalar arrays, sizes and plain values.
 
     Raises:
-        RecipeError: a leaf is neither a number nor `str`, `int`, `bool` or `None`.
+        RecipeError: a leaf is neither a number, a `Size`, `str`, `bool` nor `None`, or
+            two hyperparameters have the same name.
     """
     names, leaves, treedef = flatten(hparams)
     traced, values = {}, []
@@ -98,7 +99,7 @@ def partition(hparams: Any) -> tuple[dict[str, jax.Array], Structure]:
 
 
 def combine(traced: dict[str, jax.Array], structure: Structure) -> Any:
-    """Returns the hyperparameters that `partition` took apart."""
+    """Returns the hyperparameters again from both results of `partition`."""
     leaves = (
         _combined(traced.get(name), value)
         for name, value in zip(structure.names, structure.values, strict=True)

@@ -49,11 +49,8 @@ def test_a_seed_trains_as_its_key(linear, few, fit):
     same_training(b, c)
 
 
-def test_counts_may_be_numpys(linear, few, fit):
-    plain, numpys = (
-        fit(linear, PLAIN, few, epochs=integer(4), patience=integer(2))
-        for integer in (int, np.int64)
-    )
+def test_epochs_are_any_integer(linear, few, fit):
+    plain, numpys = (fit(linear, PLAIN, few, epochs=n(4)) for n in (int, np.int64))
     same_training(plain, numpys)
 
 
@@ -71,25 +68,34 @@ def test_a_second_fit_with_other_numbers_traces_nothing(linear, few, fit):
     assert len(calls) == first > 0
 
 
-def test_the_hyperparameters_of_a_member_of_a_sweep_of_sizes_train_as_they_are(
-    few, fit
-):
-    def recipe(hp):
-        model = nn.serial(nn.dense(hp["units"]), nn.tanh, nn.dense(3))
-        optimizer = optim.adam(hp["rate"])
-        return dl.Recipe(model, optimizer, nn.softmax_cross_entropy, batch_size=8)
+def sized(hp):
+    model = nn.serial(nn.dense(hp["units"]), nn.dense(3))
+    optimizer = optim.gradient_descent(hp["rate"])
+    return dl.Recipe(model, optimizer, nn.softmax_cross_entropy, batch_size=8)
 
+
+@pytest.fixture(scope="module")
+def swept(few):
     sizes = dl.AsSize(dl.IntUniform(2, 3))
     space = {"rate": dl.LogUniform(1e-3, 1e-1), "units": sizes}
-    swept = dl.sweep(recipe, space, few, key=0, members=2, epochs=2, progress=False)
+    return dl.sweep(sized, space, few, key=0, members=2, epochs=2, progress=False)
+
+
+def test_the_hyperparameters_of_a_member_of_a_sweep_train_as_they_are(swept, few, fit):
     of_sweep = swept.member(0)
     units = of_sweep.hparams["units"]
     assert isinstance(units, nn.Size) and units.bound == 3
-    alone = fit(recipe, of_sweep.hparams, few, epochs=2)
+    alone = fit(sized, of_sweep.hparams, few, epochs=2)
     assert alone.structure == of_sweep.structure
     assert partition(alone.hparams)[1] == partition(of_sweep.hparams)[1]
     chex.assert_trees_all_equal_shapes_and_dtypes(alone.params, of_sweep.params)
     chex.assert_trees_all_close(alone.params, of_sweep.params, rtol=1e-4, atol=1e-6)
+
+
+def test_without_patience_the_last_epoch_is_kept(swept):
+    assert swept.kept_epoch.tolist() == [1, 1]
+    last = swept.metrics["dev_error"][:, -1]
+    np.testing.assert_array_equal(swept.final()["dev_error"], last)
 
 
 def test_regression(fit):
