@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CONSTANT = "all configurations have the same hyperparameters"
+UNEVEN = "members trained for different numbers of epochs"
 ACROSS = 3  # panels in a row
 CELLS = 8  # of a heat map's side
 
@@ -70,6 +71,8 @@ def hyperparameters(result: SweepResult) -> "Figure":
     }
     drawn.legend([*handles.values()], [*handles], loc="outside lower center", ncols=4,
                  fontsize="small")  # fmt: skip
+    if _is_uneven(result):
+        drawn.suptitle(UNEVEN, fontsize="medium")
     return drawn
 
 
@@ -185,6 +188,14 @@ def cell_medians(
         inside = known & (rows == cell[0]) & (columns == cell[1])
         medians[cell] = np.median(error[inside])
     return medians
+
+
+def _is_uneven(result: SweepResult) -> bool:
+    """Returns whether a search trained members for different numbers of epochs."""
+    until = np.zeros(len(result.status), int)
+    for rung in result.rungs:
+        until[rung.members] = rung.until
+    return len(np.unique(until[until > 0])) > 1
 
 
 def _points(axes: Any, scale: Scale, error: NDArray[Any], result: SweepResult) -> None:
