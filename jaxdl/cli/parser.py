@@ -20,6 +20,7 @@ from jaxdl.searches import (
     refinement,
     sobol,
 )
+from jaxdl.train.state import MOST_SEEDS
 
 SEARCHES: dict[str, Callable[..., Search]] = {  # given the number behind the colon
     "random": random,
@@ -197,9 +198,9 @@ def _folder(text: str) -> Path:
 
 
 def _seed(text: str) -> int:
-    if not text.isdecimal() or int(text) >= 2**63:
+    if not text.isdecimal() or int(text) >= MOST_SEEDS:
         raise argparse.ArgumentTypeError(
-            f"got {text}; expected an int from 0 to 2^63-1"
+            f"got {text}; expected an int from 0 to {MOST_SEEDS - 1}"
         )
     return int(text)
 
