@@ -100,7 +100,7 @@ def test_a_member_that_the_run_does_not_have_is_refused(
 
 def test_a_member_that_has_not_trained_yet_is_refused(main, linear, tmp_path):
     folder = tmp_path / "run"
-    given = (linear, "--members", "16", "--epochs", "1", "--block-width", "8")
+    given = (linear, "--members", "16", "--epochs", "1", "--block-width", "4")
     with cut_after(1):  # the first half of the members
         main("sweep", *given, "--search", "refine:2", "--out", folder)
     status, _, error = main("export", folder, linear, "--member", "15")
@@ -124,7 +124,7 @@ def test_a_run_in_which_nothing_has_trained_is_refused(
 def test_no_member_is_the_best_if_all_diverged(main, write, tmp_path, command):
     file = write(LINEAR.replace("dl.LogUniform(1e-3, 1e-1)", "1e38"))
     folder = tmp_path / "run"
-    given = (file, "--members", "2", "--epochs", "1", "--block-width", "8")
+    given = (file, "--members", "2", "--epochs", "1", "--block-width", "4")
     assert main("sweep", *given, "--out", folder)[0] == 1
     status, _, error = main(command, folder, file)
     assert status == 2 and "got best, and all members diverged" in error

@@ -48,6 +48,7 @@ def test_a_regression_has_no_rates_to_diagnose(main, write):
 
 def test_a_sweep_in_which_all_members_diverge_is_reported(main, write):
     file = write(LINEAR.replace("1e-3, 1e-1", "1e37, 1e38"))
-    status, output, _ = main("sweep", file, "--members", "3", "--epochs", "2")
+    given = (file, "--members", "3", "--epochs", "2", "--block-width", "4")
+    status, output, _ = main("sweep", *given)
     assert status == 1
     assert "all 3 members diverged" in output and "diverged at step 1" in output

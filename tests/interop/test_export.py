@@ -1,5 +1,6 @@
 """Members as safetensors and JSON, read back by other programs' means."""
 
+import dataclasses
 import json
 import struct
 
@@ -42,7 +43,8 @@ def test_the_format_is_the_public_one(small_sweep, tmp_path):
 
 def test_what_is_not_finite_is_null(small_sweep, tmp_path):
     member = small_sweep.member(2)
-    member.metrics["dev_loss"][1] = np.nan
-    _, about = export(member, tmp_path / "nan")
+    metrics = member.metrics | {"dev_loss": np.array([2.0, np.nan, 1.0])}
+    lost = dataclasses.replace(member, metrics=metrics)
+    _, about = export(lost, tmp_path / "nan")
     read = json.loads(about.read_text())
     assert read["metrics"]["dev_loss"][1] is None and read["normalization"] is None

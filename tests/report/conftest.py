@@ -1,6 +1,7 @@
 """A small sweep on digits, and results that other sweeps could have had."""
 
 import dataclasses
+import importlib
 import importlib.util
 import io
 
@@ -17,6 +18,15 @@ from jaxdl.train import Status
 collect_ignore_glob = [] if importlib.util.find_spec("matplotlib") else ["test_*.py"]
 
 KEY = jax.random.key(0)
+
+
+@pytest.fixture(scope="package", autouse=True)
+def few_trees():
+    """Makes the importance cheap: here it matters what is drawn of it."""
+    module = importlib.import_module("jaxdl.diagnose.importance")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "TREES", 4)
+        yield
 
 
 @pytest.fixture(scope="session")

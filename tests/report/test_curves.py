@@ -89,7 +89,7 @@ def test_the_regions_are_those_of_the_diagnosis(result, human):
 
 
 def test_errors_that_are_no_rates_have_no_regions(result, monkeypatch):
-    monkeypatch.setattr("jaxdl.report.curves.draws_rates", lambda result: False)
+    monkeypatch.setattr(type(result), "has_rates", lambda _: False)
     figure = drawn(report.train_against_dev(result))
     assert not figure.axes[0].patches
     assert not any("variance" in text or "%" in text for text in texts(figure))
