@@ -1,4 +1,4 @@
-"""The neighbors: each optional, and imported on use."""
+"""Other programs: each is optional, and imported on use."""
 
 from jaxdl.interop.export import export
 from jaxdl.interop.log import Run, best, every, log, quantiles, top

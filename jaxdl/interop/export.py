@@ -18,12 +18,12 @@ from jaxdl.train.structure import flatten
 def export(
     member: Member, path: str | os.PathLike[str], moments: Moments | None = None
 ) -> tuple[Path, Path]:
-    """Writes a member's weights and, beside them, all that is needed to use them.
+    """Writes a member's weights, and all that is needed to use them.
 
     `path.safetensors` holds parameters and layer state by path, such as
     `params.0.kernel`. `path.json` holds the hyperparameters by name, the metrics by
-    epoch, where the training ended, and what inputs are normalized by. Both replace
-    files of these names.
+    epoch, where the training ended, and the normalization of inputs. Both replace files
+    of these names.
 
     Args:
         member: a trained one.

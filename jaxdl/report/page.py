@@ -1,8 +1,8 @@
 """A page of a sweep: one HTML file that needs neither network nor server.
 
-Nothing in it is from elsewhere and nothing leaves it: its policy lets run what is named
-by its hash, and nothing else. All texts from data are escaped; the script writes them
-as text, never as markup.
+It loads nothing and sends nothing: its policy allows the style and the script with its
+hashes, and nothing else. All texts from data are escaped, and the script writes them as
+text, never as markup.
 """
 
 import base64
@@ -25,7 +25,7 @@ from jaxdl.report.style import save
 from jaxdl.sweeps import SweepResult
 from jaxdl.sweeps.summary import summarize
 
-WIDE = 8.5  # inches, from which on a figure has no other beside it
+WIDE = 8.5  # inches; a wider figure has a row of the page to itself
 
 
 def report(
@@ -45,12 +45,12 @@ def report(
         result: of a sweep.
         path: of the HTML file, which is replaced if there is one.
         data: of the sweep, for the figures and errors of its best member.
-        run_dir: the sweep's folder, for the command to replay and what it was run on.
-        schedule: from hyperparameters to their learning-rate schedule, to draw it.
+        run_dir: the sweep's folder, which the replay command names.
+        schedule: from hyperparameters to their learning-rate schedule.
 
     Raises:
         ImportError: matplotlib is missing.
-        OSError: the file cannot be written, or the folder not be read.
+        OSError: the file cannot be written.
     """
     source = Source(result, result.first_data(data), schedule)
     sections = _sections(source)
@@ -70,7 +70,7 @@ def report(
         "style": style,
         "script": script,
     }
-    # In one pass, so that no text is taken for a place of another.
+    # One pass, so that no text is replaced inside another.
     page = re.sub(r"\{\{(\w+)\}\}", lambda place: texts[place[1]], _part("page.html"))
     Path(path).write_bytes(page.encode("utf-8", "replace"))
 

@@ -1,4 +1,4 @@
-"""What the hyperparameters did to the dev error: one by one, in pairs, and their share.
+"""The dev error by hyperparameter: one by one, in pairs, and their importance.
 
 Points are configurations; an error is the mean over a configuration's members.
 """
@@ -85,8 +85,8 @@ def heat_map(
 
     Args:
         result: of a sweep.
-        first: name of the one across; by default the two that matter most of those that
-            apply together, or, where that cannot be told, the first two that vary.
+        first: name of the one across; by default the two most important that apply
+            together; where the importance is unknown, the first two that vary.
         second: name of the one upward.
 
     Raises:
@@ -136,7 +136,7 @@ def importance(result: SweepResult) -> "Figure":
     try:
         found = importance_of(result)
     except ValueError as error:
-        return message(f"importance cannot be told: {error}")
+        return message(f"the importance is unknown: {error}")
     names = [*found.shares][::-1]
     drawn = figure(6.4, 0.9 + 0.34 * len(names))
     axes = drawn.add_subplot()
