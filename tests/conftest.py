@@ -27,6 +27,7 @@ import pytest  # noqa: E402
 import jaxdl as dl  # noqa: E402
 from jaxdl import nn, optim  # noqa: E402
 from jaxdl.engine import engine, workers  # noqa: E402
+from tests import small  # noqa: E402
 
 
 class Hparams(NamedTuple):
@@ -135,3 +136,26 @@ def space():
         dl.Uniform(0.5, 1.0),
         dl.LogUniform(1e-3, 1.0),
     )
+
+
+@pytest.fixture(scope="session")
+def run_dir(tmp_path_factory):
+    """The folder of the sweep below."""
+    return tmp_path_factory.mktemp("runs") / "a run"
+
+
+@pytest.fixture(scope="session")
+def small_sweep(digits, run_dir):
+    """Thirty-two members of three epochs, on disk as well."""
+    return dl.sweep(
+        small.recipe, small.SPACE, digits, key=0, members=32, epochs=3, progress=False,
+        plan=dl.Plan(16), run_dir=run_dir,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def small_file(tmp_path_factory):
+    """The experiment file of the sweep above."""
+    file = tmp_path_factory.mktemp("experiment") / "experiment.py"
+    file.write_text(small.EXPERIMENT)
+    return file

@@ -1,15 +1,15 @@
-"""The command line: `check`, `fit`, `sweep`, and what is done with a run.
+"""The command line: `sweep`, `fit` and `check` train; the others take a run.
 
-Most take a Python file that defines `recipe`, `space` and `data`; see
+All but `doctor` take a Python file that defines `recipe`, `space` and `data`; see
 `jaxdl.experiment`.
 """
 
 import sys
 from collections.abc import Sequence
 
-from jaxdl.cli.commands import run_sweep
 from jaxdl.cli.parser import make_parser
 from jaxdl.cli.supervise import supervise
+from jaxdl.cli.training import run_sweep
 from jaxdl.compilation_cache import enable_compilation_cache
 from jaxdl.data import DataError
 from jaxdl.experiment import ExperimentError
@@ -23,9 +23,8 @@ INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line and returns its exit status.
 
-    0 when a model was trained, or nothing wrong found in it; 1 when every model
-    diverged, or something was found; 2 when the file, its data or the arguments cannot
-    be used.
+    It is 0 on success; 1 if every model diverged or something is wrong; 2 if the file,
+    its data or the arguments cannot be used.
     """
     parser = make_parser()
     options, rest = parser.parse_known_args(arguments)
@@ -37,8 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if hparams:
             options.hparams += hparams
         enable_compilation_cache()
-        kept = options.run is run_sweep and options.out is not None
-        return supervise(lambda: options.run(options), resumable=kept)
+        resumable = options.run is run_sweep and options.out is not None
+        return supervise(lambda: options.run(options), resumable=resumable)
     except KeyboardInterrupt:
         print("jaxdl: interrupted", file=sys.stderr)
         return INTERRUPTED

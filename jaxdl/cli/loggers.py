@@ -1,4 +1,4 @@
-"""The command that writes a run where people look at others: TensorBoard and such."""
+"""The command `log`: writes a run for TensorBoard and other programs."""
 
 import argparse
 import os
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from jaxdl import interop
-from jaxdl.cli.figures import read
+from jaxdl.cli.runs import read
 from jaxdl.interop.log import Logger, Policy
 
 POLICIES: dict[str, Policy] = {
@@ -18,9 +18,9 @@ POLICIES: dict[str, Policy] = {
 
 
 class Place(NamedTuple):
-    """Where a run can be written."""
+    """A program that shows runs."""
 
-    out: str  # by default; {run} is the name of the run's folder
+    out: str  # where its files go by default; {run} is the name of the run's folder
     logger: Callable[[str, str, Any], Logger]  # of out, the run's name and the space
     look: str  # the command that shows what is in {out}
 
@@ -46,7 +46,7 @@ PLACES = {
 
 
 def run_log(options: argparse.Namespace) -> int:
-    """Writes members of a run, or quantiles of all, for another program's page."""
+    """Writes members of a run, or quantiles of all, for another program."""
     result, _ = read(options)
     place, name = PLACES[options.place], options.run_dir.resolve().name
     out = options.out or place.out.format(run=name)
@@ -78,7 +78,7 @@ def add_command(commands: Any, given: argparse.ArgumentParser) -> None:
     log.add_argument(
         "--out",
         metavar="PATH",
-        help="a folder, or of optuna a file or URL; default: logs/RUN, ., optuna.log",
+        help="a folder; for optuna, a file or URL; default: logs/RUN, ., optuna.log",
     )
     log.set_defaults(run=run_log)
 

@@ -1,4 +1,4 @@
-"""What the command line takes, and which command it runs."""
+"""The arguments of the command line, and the command that each name runs."""
 
 import argparse
 from collections.abc import Callable
@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from jaxdl.cli import figures, loggers
-from jaxdl.cli.commands import run_check, run_fit, run_sweep
-from jaxdl.cli.run_commands import run_doctor, run_export, run_replay
+from jaxdl.cli.runs import run_doctor, run_export, run_replay
+from jaxdl.cli.training import run_check, run_fit, run_sweep
 from jaxdl.interop import optuna_search
+from jaxdl.interop.tables import as_table_path
 from jaxdl.searches import (
     Search,
     grid_search,
@@ -19,8 +20,9 @@ from jaxdl.searches import (
     refinement,
     sobol,
 )
+from jaxdl.train.state import MOST_SEEDS
 
-SEARCHES: dict[str, Callable[..., Search]] = {  # of the number behind the colon
+SEARCHES: dict[str, Callable[..., Search]] = {  # given the number behind the colon
     "random": random,
     "sobol": sobol,
     "grid": grid_search,
@@ -32,132 +34,147 @@ SEARCHES: dict[str, Callable[..., Search]] = {  # of the number behind the colon
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Returns the parser; what it returns has the command as `run(options)`."""
+    """Returns the parser. The options that it returns have the command as `run`."""
     parser = argparse.ArgumentParser(
         prog="jaxdl",
         description="trains models from a file that defines recipe, space and data",
     )
     commands = parser.add_subparsers(required=True)
-    given = argparse.ArgumentParser(add_help=False)
-    given.add_argument("file", type=Path, metavar="FILE", help="the experiment file")
-    given.add_argument("--seed", type=_seed, default=0, metavar="S", help="default: 0")
-    trained = argparse.ArgumentParser(add_help=False)
-    trained.add_argument(
+    file = argparse.ArgumentParser(add_help=False)
+    file.add_argument("file", type=Path, metavar="FILE", help="the experiment file")
+    run = argparse.ArgumentParser(add_help=False)
+    run.add_argument(
+        "run_dir", type=_folder, metavar="RUN", help="the folder of a sweep, its --out"
+    )
+    both = argparse.ArgumentParser(add_help=False, parents=[run, file])
+    _add_training(commands, file)
+    _add_runs(commands, run, both)
+    figures.add_commands(commands, both)
+    loggers.add_command(commands, both)
+    return parser
+
+
+def _add_training(commands: Any, file: argparse.ArgumentParser) -> None:
+    seeded = argparse.ArgumentParser(add_help=False, parents=[file])
+    seeded.add_argument("--seed", type=_seed, default=0, metavar="S", help="default: 0")
+    training = argparse.ArgumentParser(add_help=False, parents=[seeded])
+    training.add_argument(
         "--epochs", type=_count, default=20, metavar="N", help="default: 20"
     )
-    trained.add_argument(
+    training.add_argument(
         "--patience",
         type=_count,
         metavar="N",
         help="stop after N epochs without a lower dev error and keep the best weights",
     )
-    _add_sweep(commands, [given, trained])
-    one = commands.add_parser("fit", parents=[given, trained], help="train one model")
-    one.set_defaults(run=run_fit)
-    look = commands.add_parser(
+    _add_sweep(commands, training)
+    fit = commands.add_parser("fit", parents=[training], help="train one model")
+    fit.set_defaults(run=run_fit)
+    check = commands.add_parser(
         "check",
-        parents=[given],
-        help="look at the data, the signal and the gradient before training",
+        parents=[seeded],
+        help="check the data, the signal and the gradient before training",
     )
-    look.set_defaults(run=run_check)
-    for command, left_out in (
-        (one, "what the space has as a constant may be left out"),
-        (look, "what is left out has the middle of its range"),
+    check.set_defaults(run=run_check)
+    for command, default in (
+        (fit, "a constant of the space may be left out"),
+        (check, "default: the middle of its range"),
     ):
         command.add_argument(
             "hparams",
             nargs="*",
             metavar="NAME=VALUE",
-            help=f"a hyperparameter; {left_out}",
+            help=f"a hyperparameter; {default}",
         )
-    run = argparse.ArgumentParser(add_help=False)
-    run.add_argument(
-        "run_dir", type=_folder, metavar="RUN", help="the folder of a sweep, its --out"
-    )
-    kept = argparse.ArgumentParser(add_help=False, parents=[run])
-    kept.add_argument("file", type=Path, metavar="FILE", help="the experiment file")
-    _add_runs(commands, run, kept)
-    figures.add_commands(commands, kept)
-    loggers.add_command(commands, kept)
-    return parser
 
 
 def _add_runs(
-    commands: Any, run: argparse.ArgumentParser, kept: argparse.ArgumentParser
+    commands: Any, run: argparse.ArgumentParser, both: argparse.ArgumentParser
 ) -> None:
-    one = argparse.ArgumentParser(add_help=False, parents=[kept])
-    one.add_argument(
-        "--member", type=_member, default="best", metavar="N", help="default: best"
+    replay = commands.add_parser(
+        "replay", parents=[both], help="train one model of a run again, to the bit"
     )
-    again = commands.add_parser(
-        "replay", parents=[one], help="train one model of a run again, to the bit"
+    replay.set_defaults(run=run_replay)
+    export = commands.add_parser(
+        "export",
+        parents=[both],
+        help="write one model as safetensors and JSON, or the table of all models",
     )
-    again.set_defaults(run=run_replay)
-    out = commands.add_parser(
-        "export", parents=[one], help="write one as safetensors and JSON"
+    export.add_argument(
+        "--out",
+        type=Path,
+        metavar="PATH",
+        help="of the model, without an ending; default: in RUN",
     )
-    out.add_argument(
-        "--out", type=Path, metavar="PATH", help="without ending; default: in RUN"
+    export.add_argument(
+        "--table",
+        type=_table,
+        metavar="PATH",
+        help="write all models instead, to a .csv, .parquet or .npz file",
     )
-    out.set_defaults(run=run_export)
-    look = commands.add_parser(
+    export.set_defaults(run=run_export)
+    for command in (replay, export):
+        command.add_argument(
+            "--member", type=_member, metavar="N", help="default: the best"
+        )
+    doctor = commands.add_parser(
         "doctor", parents=[run], help="say what is wrong with a run's folder"
     )
-    look.set_defaults(run=run_doctor)
+    doctor.set_defaults(run=run_doctor)
 
 
-def _add_sweep(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
-    many = commands.add_parser(
+def _add_sweep(commands: Any, training: argparse.ArgumentParser) -> None:
+    sweep = commands.add_parser(
         "sweep",
-        parents=parents,
+        parents=[training],
         help="train many models with random hyperparameters",
     )
-    many.add_argument(
+    sweep.add_argument(
         "--members", type=_count, default=256, metavar="N", help="default: 256"
     )
-    many.add_argument(
+    sweep.add_argument(
         "--search",
         type=_search,
         metavar="NAME[:N]",
         help="random, sobol, grid:POINTS, refine[:ROUNDS], halving[:ETA], "
         "hyperband[:ETA], pbt:EPOCHS, optuna[:SAMPLER]; default: random",
     )
-    many.add_argument(
+    sweep.add_argument(
         "--repeats",
         type=_count,
         default=1,
         metavar="N",
         help="train each N times, each time with other random numbers; default: 1",
     )
-    many.add_argument(
+    sweep.add_argument(
         "--folds",
         type=_count,
         metavar="K",
         help="train each K times, each time with another part as the dev set",
     )
-    many.add_argument(
+    sweep.add_argument(
         "--out",
         type=_folder,
-        metavar="DIR",
-        help="a folder that keeps the run; the same command goes on with it",
+        metavar="RUN",
+        help="keep the run in this folder; the same command resumes it",
     )
-    many.add_argument(
+    sweep.add_argument(
         "--extend",
         action="store_true",
         help="add members or epochs to the run in --out",
     )
-    many.add_argument(
+    sweep.add_argument(
         "--block-width",
         type=_count,
         metavar="K",
-        help="models in one program; by default as many as suit the device",
+        help="models in one program; default: what suits the device",
     )
-    many.add_argument(
+    sweep.add_argument(
         "--json",
         action="store_true",
-        help="print lines of JSON: how it goes, about every second, and the results",
+        help="print lines of JSON: progress about every second, then the summary",
     )
-    many.set_defaults(run=run_sweep)
+    sweep.set_defaults(run=run_sweep)
 
 
 def _search(text: str) -> Search:
@@ -176,14 +193,14 @@ def _search(text: str) -> Search:
 
 
 def _folder(text: str) -> Path:
-    """Returns a path that stays what it is when an experiment file changes folder."""
+    """Returns an absolute path: an experiment file may change the folder."""
     return Path(text).absolute()
 
 
 def _seed(text: str) -> int:
-    if not text.isdecimal() or int(text) >= 2**63:
+    if not text.isdecimal() or int(text) >= MOST_SEEDS:
         raise argparse.ArgumentTypeError(
-            f"got {text}; expected an int from 0 to 2^63-1"
+            f"got {text}; expected an int from 0 to {MOST_SEEDS - 1}"
         )
     return int(text)
 
@@ -192,6 +209,13 @@ def _member(text: str) -> str:
     if text != "best" and not text.isdecimal():
         raise argparse.ArgumentTypeError(f"got {text}; expected best or a number")
     return text
+
+
+def _table(text: str) -> Path:
+    try:
+        return as_table_path(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _count(text: str) -> int:

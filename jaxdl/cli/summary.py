@@ -53,8 +53,8 @@ def print_errors(name: str, errors: Errors) -> None:
 def _print_noise(name: str, noise: Noise) -> None:
     print(
         f"\n{name}: dev error {noise.dev_error:.2%}, standard error "
-        f"{noise.standard_error:.2%}, over {noise.models} models; not told apart from "
-        f"it: {noise.not_worse} of {noise.others} others"
+        f"{noise.standard_error:.2%}, over {noise.models} models; within one standard "
+        f"error: {noise.not_worse} of {noise.others} others"
     )
 
 
@@ -64,8 +64,9 @@ def _print_importance(found: Importance) -> None:
         for name, share in found.shares.items()
     ]
     print(
-        "\nwhat the dev error depended on (expected: 1 is tuned first, 4 rarely), as "
-        f"far as its variance is explained, {max(found.explained, 0):.0%}:"
+        "\nwhat the dev error depended on; together this explains "
+        f"{max(found.explained, 0):.0%} of its variance (expected: 1 is usually tuned "
+        "first, 4 rarely):"
     )
     print(terminal.table(("hyperparameter", "share", "expected"), rows))
 

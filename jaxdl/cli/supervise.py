@@ -1,7 +1,7 @@
-"""Work beside a main thread that listens, so that signals are answered at any moment.
+"""Runs work beside the main thread, which answers signals at any moment.
 
-Python handles signals between two steps of its main thread, and a compilation or an
-epoch is one such step.
+Python handles signals between two steps of its main thread. A compilation or an epoch
+would be one such step.
 """
 
 import os
@@ -13,27 +13,26 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-TEMPORARY = 75  # exit status of what the same command can go on with; sysexits.h
+TEMPORARY = 75  # exit status if the same command resumes the work; sysexits.h
 
 
 def supervise(work: Callable[[], int], *, resumable: bool) -> int:
     """Returns what the work does, or raises what it raises.
 
-    SIGINT and SIGTERM end the process at once. What it has on disk is whole at every
-    instant, so there is nothing to wait for.
+    SIGINT and SIGTERM end the process at once: its files are whole at every instant.
+    The exit status is 75 if the work is resumable, else 128 plus the signal's number.
 
     Args:
         work: runs in a thread of its own.
-        resumable: whether the same command goes on where it was ended; the exit status
-            is 75 then, and 128 and the signal's number otherwise.
+        resumable: whether the same command resumes the work.
     """
 
     def leave(number: int, _: Any) -> None:
         name = signal.Signals(number).name
-        again = "; the same command goes on from what is kept" if resumable else ""
+        again = "; the same command resumes it" if resumable else ""
         show_cursor = "\x1b[?25h" if sys.stderr.isatty() else ""
-        # Not through sys.stderr, which a thread may hold that waits for a reader; and
-        # not at all if the reader is gone, or reads nothing.
+        # Another thread may hold sys.stderr while it waits for a reader. If the reader
+        # is gone or reads nothing, nothing is written.
         with suppress(OSError):
             if os.name == "nt" or select.select([], [2], [], 0)[1]:
                 os.write(2, f"{show_cursor}\njaxdl: ended by {name}{again}\n".encode())
@@ -62,7 +61,8 @@ def _beside(work: Callable[[], int]) -> int:
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     while thread.is_alive():
-        # A signal that comes just as this begins, or on Windows, is seen at its end.
+        # A signal may wait for the end of a join: on Windows, or if it comes as one
+        # begins.
         thread.join(0.1)
     if failure:
         raise failure[0]

@@ -14,7 +14,7 @@ from jaxdl.diagnose import check_gradients, signal
 from jaxdl.train import Status, TrainState, fit, make_cost
 from jaxdl.train.outline import outline
 from jaxdl.train.recipe import RecipeFunction, build
-from jaxdl.train.state import init, member_key
+from jaxdl.train.state import as_key, init, member_key
 from jaxdl.train.structure import combine, partition
 
 EXAMPLES = 16  # in the batch on which the signal and the gradient are checked
@@ -30,7 +30,7 @@ class Finding(NamedTuple):
 
 
 def check(
-    recipe: RecipeFunction, hp: Any, data: Splits, *, key: jax.Array
+    recipe: RecipeFunction, hp: Any, data: Splits, *, key: jax.Array | int
 ) -> Iterator[Finding]:
     """Yields what is found in the data, the signal and the gradient of one model.
 
@@ -45,12 +45,13 @@ def check(
         recipe: function from hyperparameters to a `Recipe`.
         hp: hyperparameters of one model.
         data: normalized train, dev and test sets.
-        key: a threefry key.
+        key: a threefry key, or a seed.
 
     Raises:
         DataError: the data cannot be trained on.
         RecipeError: the recipe or a hyperparameter cannot be traced.
     """
+    key = as_key(key)
     datasets.check(data)
     traced, structure = partition(hp)
     outline(recipe, traced, structure, data)

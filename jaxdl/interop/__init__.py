@@ -1,10 +1,11 @@
-"""The neighbors: each optional, and imported on use."""
+"""Other programs: each is optional, and imported on use."""
 
 from jaxdl.interop.export import export
 from jaxdl.interop.log import Run, best, every, log, quantiles, top
 from jaxdl.interop.mlflow import mlflow
 from jaxdl.interop.optuna import optuna_search
 from jaxdl.interop.study import optuna_study
+from jaxdl.interop.tables import table
 from jaxdl.interop.tensorboard import tensorboard
 from jaxdl.interop.wandb import wandb
 
@@ -18,6 +19,7 @@ __all__ = [
     "optuna_search",
     "optuna_study",
     "quantiles",
+    "table",
     "tensorboard",
     "top",
     "wandb",

@@ -1,4 +1,4 @@
-"""The neighbors' libraries, each imported when it is asked for."""
+"""Libraries of the extras, each imported on use."""
 
 import importlib
 from typing import Any

@@ -1,7 +1,7 @@
-"""A sweep's members as runs in the pages that people look at anyway.
+"""A sweep's members as runs of TensorBoard and other programs.
 
-A policy says which members, or quantiles of all, become runs; a logger writes runs as
-its library has them. Both are plain functions, so that one's own need no more:
+A policy chooses members, or quantiles of all, that become runs. A logger writes runs in
+the format of its program. Both are plain functions, and yours may be, too:
 
     policy: SweepResult -> list[Run]
     logger: list[Run] -> None
@@ -30,10 +30,10 @@ class Run(NamedTuple):
     """What a logger writes as one run. Its numbers are finite; others are left out."""
 
     name: str  # such as `member 17` or `quantile 0.5`
-    hparams: dict[str, PlainValue]  # those that apply; none of a quantile
+    hparams: dict[str, PlainValue]  # those that apply; empty for a quantile
     epochs: list[Point]
     kept: Point  # `kept/dev_error` and such, of the epoch whose weights are kept
-    status: str  # that of the member, such as `finished`; of a quantile, `quantile`
+    status: str  # of the member, such as `finished`; for a quantile, `quantile`
 
 
 Policy = Callable[[SweepResult], list[Run]]
@@ -67,7 +67,7 @@ def quantiles(*q: float) -> Policy:
     """Returns the policy of quantiles over the members that are alive at each epoch.
 
     Those are the members whose metric is finite. Each metric has its own quantiles,
-    interpolated linearly, so that a run is nobody's curve.
+    interpolated linearly, so a run is not the curve of any member.
 
     Args:
         q: in [0, 1]; by default 0, 0.1, 0.5, 0.9 and 1.
@@ -94,10 +94,10 @@ TEN_BEST = top(10)
 
 
 def log(result: SweepResult, logger: Logger, policy: Policy = TEN_BEST) -> None:
-    """Writes a sweep where people look, such as `log(sweep, tensorboard("logs"))`.
+    """Writes members of a sweep, as in `log(result, tensorboard("logs"))`.
 
     Args:
-        result: of a sweep; of one that still goes on, `jaxdl.sweeps.read_result`.
+        result: of a sweep; while it trains, that of `jaxdl.sweeps.read_result`.
         logger: `tensorboard`, `wandb`, `mlflow`, `optuna_study`, or a function of
             yours that takes a list of `Run`.
         policy: which members: `best`, `top(k)`, `quantiles(...)`, `every`, or a
@@ -118,9 +118,9 @@ def _members(result: SweepResult, k: int | None) -> list[Run]:
     """Returns the members that have trained, of the k best configurations, as runs."""
     v = result.num_variants
     trained = result.trained()
-    begun = np.flatnonzero(trained.reshape(-1, v).any(axis=1))
+    started = np.flatnonzero(trained.reshape(-1, v).any(axis=1))
     order = result.ranking()
-    members = members_of(order[np.isin(order, begun)][:k], v)
+    members = members_of(order[np.isin(order, started)][:k], v)
     kept = {f"kept/{name}": values for name, values in result.final().items()}
     return [
         Run(
@@ -152,7 +152,7 @@ def _finite(values: dict[str, NDArray[Any]], at: Any) -> dict[str, float]:
 
 
 def _quantiles(curves: NDArray[Any], q: tuple[float, ...]) -> NDArray[Any]:
-    """Returns `[quantiles, epochs]` of `[members, epochs]`; NaN if nobody is alive."""
+    """Returns `[quantiles, epochs]` of `[members, epochs]`; NaN if none is alive."""
     alive = np.where(np.isfinite(curves), curves, np.nan)
     some = np.isfinite(curves).any(axis=0)
     found = np.full((len(q), curves.shape[1]), np.nan, curves.dtype)

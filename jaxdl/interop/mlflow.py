@@ -24,12 +24,12 @@ def mlflow(
 
     It writes `mlflow.db`, an SQLite database, which is where MLflow looks by default.
     Each call makes a run for the sweep and, below it, a run for each that is given. A
-    metric's step is its epoch, from 1; `kept/dev_error` and such are those of the epoch
-    whose weights are kept. A run that diverged has failed, one that the search cut
-    short was killed; the tag `status` says which.
+    metric's step is its epoch, from 1; `kept/dev_error` and the like are those of the
+    epoch whose weights are kept. A run that diverged is marked as failed, one that the
+    search cut short as killed. The tag `status` has its status.
 
-    Parameters have the names of the hyperparameters, with `_` for what MLflow does not
-    take in a name.
+    Parameters have the names of the hyperparameters, with `_` for letters that MLflow
+    refuses.
 
     Args:
         folder: of the database, which may hold other experiments.
@@ -41,7 +41,7 @@ def mlflow(
         OSError: when it writes, the folder cannot be made, or its path has a ? or %.
     """
     with _quiet():
-        # Else it would report its use to its makers, from the import on.
+        # Otherwise MLflow reports its use to its makers, from the import on.
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         purpose = "runs of MLflow"
         module = library("mlflow", "mlflow", purpose)
@@ -91,7 +91,7 @@ def _write(client: Any, experiment: str, parent: str, run: Run) -> None:
 
 
 def _keys(names: Iterable[str]) -> list[str]:
-    """Returns names as MLflow takes them, no two alike."""
+    """Returns names that MLflow accepts, all different."""
     keys: list[str] = []
     for name in names:
         key = re.sub(r"[^\w\-. ]", "_", name)[:LONGEST]
@@ -105,7 +105,7 @@ def _keys(names: Iterable[str]) -> list[str]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps from the terminal what MLflow and its libraries say of their own work."""
+    """Silences the reports of MLflow and its libraries on their own work."""
     logger = logging.getLogger("mlflow.store.db.utils")
     before = logger.level
     logger.setLevel(logging.ERROR)

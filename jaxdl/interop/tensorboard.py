@@ -15,8 +15,8 @@ FILE = "events.out.tfevents.0.jaxdl"  # found by the middle of its name
 def tensorboard(folder: str | os.PathLike[str]) -> Logger:
     """Returns the logger that `tensorboard --logdir FOLDER` shows.
 
-    Each run is a folder of its name, with one event file, which replaces that of an
-    earlier call; runs that this call has not stay. A metric's step is its epoch, from
+    Each run is a folder of its name, with one event file, which replaces the file of
+    an earlier call. Other runs in the folder stay. A metric's step is its epoch, from
     1. The HPARAMS tab has the hyperparameters against `kept/dev_error` and the other
     metrics of the epoch whose weights are kept.
 
@@ -66,7 +66,7 @@ def _events(run: Run, columns: Any) -> Iterator[Any]:
 def _columns(runs: list[Run]) -> Any:
     """Returns the columns of the HPARAMS tab: whatever any of the runs has.
 
-    All runs say the same, for the tab listens to one of them.
+    All runs have the same columns, because the tab reads those of one run.
     """
     from tensorboardX.summary import hparams
 
@@ -77,7 +77,7 @@ def _columns(runs: list[Run]) -> Any:
 
 
 def _hparams(run: Run) -> dict[str, Any]:
-    """Returns the hyperparameters with a text for None, which the tab would drop."""
+    """Returns the hyperparameters, with a text for None, which the tab drops."""
     return {n: "None" if x is None else x for n, x in run.hparams.items()}
 
 

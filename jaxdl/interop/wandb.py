@@ -1,4 +1,4 @@
-"""Weights & Biases: runs on disk, which `wandb sync` uploads if one wants that."""
+"""Weights & Biases: runs on disk, which `wandb sync` can upload."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from jaxdl.interop.extras import library
 from jaxdl.interop.log import Logger, Run
 
-# A run is of a sweep, not of this process: no output, packages, use of the CPU.
+# A run describes a member, not this process: no output, packages or CPU load.
 NOTHING_ELSE = {
     "silent": True,
     "console": "off",
@@ -22,10 +22,10 @@ def wandb(
 ) -> Logger:
     """Returns the logger that writes offline runs of Weights & Biases.
 
-    Nothing is sent: `wandb sync FOLDER/wandb/offline-run-*` does that. The
+    Nothing is sent. `wandb sync FOLDER/wandb/offline-run-*` sends them. The
     hyperparameters are the configuration, a metric's step is its epoch, from 1, and the
     summary has the status and, as `kept/dev_error`, the metrics of the epoch whose
-    weights are kept. A run that diverged has failed. Each call makes new runs.
+    weights are kept. A run that diverged is marked as failed. Each call makes new runs.
 
     Args:
         folder: in which the folder `wandb` is.
@@ -36,7 +36,7 @@ def wandb(
         ImportError: wandb is not installed.
         OSError: when it writes, the folder cannot be made.
     """
-    # Else it would ask its makers' server whether to report its use there.
+    # Otherwise wandb asks its makers' server whether to report its use.
     os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
     module = library("wandb", "wandb", "runs of Weights & Biases")
     known = module.Settings.model_fields  # those that begin with x come and go

@@ -1,4 +1,4 @@
-"""What a person looks at afterwards: figures of a sweep, and a page of them."""
+"""Figures of a sweep, and a page of all figures."""
 
 from jaxdl.report.curves import learning_curves, train_against_dev
 from jaxdl.report.network import confusion, learning_rates, signal, worst_examples

@@ -1,4 +1,4 @@
-"""What a page says of a sweep, apart from its figures, as plain values."""
+"""The content of a page except its figures, as plain values."""
 
 import math
 import os
@@ -20,9 +20,9 @@ NUMBERS = 800_000  # of curves in a page, at most; longer ones leave epochs out
 def members(
     result: SweepResult, run_dir: str | os.PathLike[str] | None
 ) -> dict[str, Any]:
-    """Returns the table, the curves and the command to replay, for JSON.
+    """Returns the table, the curves and the replay command, for JSON.
 
-    What is not finite is None.
+    A number that is not finite becomes None.
 
     Args:
         result: of a sweep.
@@ -70,13 +70,13 @@ def outcome(summary: Summary, rates: bool) -> str:
     return (
         f"{ended} The best of {summary.count} configurations, {summary.best}, has "
         f"{_error(noise.dev_error, rates)} dev error, standard error "
-        f"{_error(noise.standard_error, rates)}; {noise.not_worse} others are not told "
-        "apart from it."
+        f"{_error(noise.standard_error, rates)}; {noise.not_worse} others are "
+        "within one standard error."
     )
 
 
 def diagnosis(summary: Summary, rates: bool) -> tuple[list[str], list[str]]:
-    """Returns what is found of the best member, and what to do about it.
+    """Returns findings on the best member, and what to do about them.
 
     Args:
         summary: of a sweep.
@@ -109,7 +109,7 @@ def diagnosis(summary: Summary, rates: bool) -> tuple[list[str], list[str]]:
 def specification(
     result: SweepResult, run_dir: str | os.PathLike[str] | None
 ) -> list[tuple[str, str]]:
-    """Returns what the sweep was, as names and texts.
+    """Returns the specification of the sweep, as names and texts.
 
     Args:
         result: of a sweep.
@@ -131,10 +131,10 @@ def specification(
     if run_dir is not None:
         rows.append(("run", os.fspath(run_dir)))
     if result.specification is not None:
-        said = result.specification
-        versions = ", ".join(f"{n} {v}" for n, v in said["versions"].items())
-        rows += [("device", str(said["device"])), ("versions", versions)]
-        rows.append(("data", str(said["data"])))
+        recorded = result.specification
+        versions = ", ".join(f"{n} {v}" for n, v in recorded["versions"].items())
+        rows += [("device", str(recorded["device"])), ("versions", versions)]
+        rows.append(("data", str(recorded["data"])))
     spaces = zip(names, leaves, strict=True)
     return rows + [(f"space: {name}", _words(leaf)) for name, leaf in spaces]
 
@@ -150,7 +150,7 @@ def _error(error: float, rates: bool) -> str:
 
 
 def _json(value: Any, digits: int) -> Any:
-    """Returns a plain value that JSON can hold, floats to so many digits."""
+    """Returns a plain value for JSON, with floats rounded to some digits."""
     if isinstance(value, float):
         return float(f"{value:.{digits}g}") if math.isfinite(value) else None
     return value

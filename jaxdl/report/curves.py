@@ -1,4 +1,4 @@
-"""How the members learned: their curves, and where bias and variance left them."""
+"""How the members learned: their curves, and their train against their dev error."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -67,15 +67,15 @@ def learning_curves(result: SweepResult, metric: str = "dev_error") -> "Figure":
 
 
 def train_against_dev(result: SweepResult, *, human_error: float = 0.0) -> "Figure":
-    """Returns train against dev error, with where `diagnose.bias_variance` sees what.
+    """Returns train against dev error, with the regions of high bias and variance.
 
-    Every configuration is a point at its means. Bias is high to the right of
-    `human + 0.02`, variance above `train + 0.02`. Errors that are no rates have no such
-    regions.
+    Every configuration is a point at its mean errors. As in `diagnose.bias_variance`,
+    bias is high to the right of `human + 0.02`, and variance above `train + 0.02`.
+    Without rates there are no regions.
 
     Args:
-        result: of a sweep. Its train errors are averages over the steps of an epoch,
-            with dropout, so that they are rather too large.
+        result: of a sweep. Its train errors are means over the steps of an epoch, with
+            dropout, so they are a little too large.
         human_error: human-level error, in [0, 1].
 
     Raises:

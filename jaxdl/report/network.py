@@ -1,4 +1,4 @@
-"""One model: the signal through its layers, its rates, what it takes for what."""
+"""Figures of one model: its signal by layer, its learning rates, its mistakes."""
 
 import math
 from collections.abc import Callable
@@ -31,9 +31,10 @@ LINES = 50  # schedules
 def signal(result: SweepResult, dataset: Dataset) -> "Figure":
     """Returns norms of activations and gradients at the layers of the best member.
 
-    The band is where neither explodes nor vanishes: within 100 times what the signal
-    started with, forward the inputs and back the last layer. Layers outside are marked;
-    a norm that is 0 or not finite is written at the edge.
+    In the band the signal neither explodes nor vanishes: it is within 100 times its
+    start, which is the inputs on the way forward and the last layer on the way back.
+    Layers outside are marked. A norm of 0, or one that is not finite, is written at the
+    edge.
 
     Args:
         result: of a sweep.
@@ -71,7 +72,7 @@ def signal(result: SweepResult, dataset: Dataset) -> "Figure":
 def learning_rates(
     result: SweepResult, make_schedule: Callable[[Any], Schedule], steps: int
 ) -> "Figure":
-    """Returns the learning rate by step: of the best tenth, and of the best over it.
+    """Returns the learning rates of the best tenth by step, the best one on top.
 
     Args:
         result: of a sweep.
@@ -117,7 +118,7 @@ def steps_of(result: SweepResult, data: Splits) -> int:
 
 
 def confusion(result: SweepResult, dataset: Dataset) -> "Figure":
-    """Returns how many examples of a class the best member took for which.
+    """Returns the confusion matrix of the best member.
 
     Colors are shares of the examples of a row's class, so that rare classes show.
 
@@ -142,7 +143,7 @@ def confusion(result: SweepResult, dataset: Dataset) -> "Figure":
     drawn = figure(side + 1.4, side + 0.4)
     axes = drawn.add_subplot()
     colors = axes.imshow(100 * shares, cmap="viridis", vmin=0, vmax=100)
-    axes.set(xlabel="taken for class", ylabel="is of class")
+    axes.set(xlabel="predicted class", ylabel="class")
     every = -(-classes // LABELED)
     axes.set_xticks(range(0, classes, every))
     axes.set_yticks(range(0, classes, every))
@@ -168,15 +169,15 @@ def worst_examples(
 ) -> "Figure":
     """Returns the examples on which the best member's loss is highest, as pictures.
 
-    Above each is what it is, then what it was taken for. Gray goes from the lowest to
-    the highest pixel of each.
+    Above each example are its class and its predicted class. Gray goes from the lowest
+    to the highest pixel of each.
 
     Args:
         result: of a sweep.
         dataset: pictures `[m, H, W]`, `[m, H, W, 1 or 3]` or flat ones, `[m, H²]`, with
             classes.
         n: how many, at least 1.
-        moments: with which they were normalized, to show them as they were.
+        moments: of the normalization, to undo it.
 
     Raises:
         ImportError: matplotlib is missing.
@@ -204,7 +205,7 @@ def worst_examples(
         axes.set_axis_off()
         axes.set_title(f"{truth[i]} → {taken[i]}", fontsize="small",
                        color=BEST if truth[i] != taken[i] else "black")  # fmt: skip
-    drawn.suptitle("is → taken for, highest loss first", fontsize="medium")
+    drawn.suptitle("class → predicted class, highest loss first", fontsize="medium")
     return drawn
 
 

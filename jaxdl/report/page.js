@@ -2,7 +2,7 @@
 (() => {
   const { columns, rows, epochs, curves, replay, best } = JSON.parse(
     document.getElementById("data").textContent);
-  const CHUNK = 200; // rows that are added as the reader comes to the end
+  const CHUNK = 200; // rows that are added when the reader reaches the end
   const SVG = "http://www.w3.org/2000/svg";
   const head = document.querySelector("#table thead");
   const body = document.querySelector("#table tbody");
@@ -27,7 +27,7 @@
     return String(Number(value.toPrecision(6)));
   }
 
-  // Absent values come last whichever way the others go; numbers before words.
+  // Absent values come last in both orders, and numbers before words.
   function compare(a, b, falling) {
     if (a === null || b === null) return (a === null) - (b === null);
     const words = typeof a !== "number", others = typeof b !== "number";
@@ -41,7 +41,7 @@
     ">=": (a, b) => a >= b, "=": (a, b) => a === b, "!=": (a, b) => a !== b,
   };
 
-  // One word of the filter as a predicate of a row's number.
+  // Returns one word of the filter as a predicate of a row's index.
   function condition(word) {
     const parts = word.match(/^(.+?)(<=|>=|!=|<|>|=)(.+)$/);
     const named = (name) => name.toLowerCase() === parts[1].toLowerCase();
@@ -53,7 +53,7 @@
       if (typeof value !== "number") {
         return test(shown(value).toLowerCase(), parts[3].toLowerCase());
       }
-      // As it is shown, so that what is read in the table can be asked for.
+      // Compares the value as shown, so that a reader can filter by a number in the table.
       return test(Number(shown(value)), limit);
     };
   }
@@ -119,7 +119,7 @@
     const charts = make("div", undefined, { className: "charts" });
     charts.append(chart("error", i), chart("loss", i));
     target.replaceChildren(
-      values, charts, make("h3", "To train it again, bit for bit"),
+      values, charts, make("h3", "To train it again, to the same bits"),
       make("pre", replay[0] + member + replay[1]));
   }
 

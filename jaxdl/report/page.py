@@ -1,8 +1,8 @@
 """A page of a sweep: one HTML file that needs neither network nor server.
 
-Nothing in it is from elsewhere and nothing leaves it: its policy lets run what is named
-by its hash, and nothing else. All texts from data are escaped; the script writes them
-as text, never as markup.
+It loads nothing and sends nothing: its policy allows the style and the script with its
+hashes, and nothing else. All texts from data are escaped, and the script writes them as
+text, never as markup.
 """
 
 import base64
@@ -12,44 +12,20 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable
-from functools import partial
 from html import escape
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
-from jaxdl import nn
 from jaxdl.data import Splits
 from jaxdl.optim import Schedule
 from jaxdl.report import contents
-from jaxdl.report.curves import learning_curves, train_against_dev
-from jaxdl.report.network import (
-    confusion,
-    learning_rates,
-    signal,
-    steps_of,
-    worst_examples,
-)
-from jaxdl.report.parallel import parallel_coordinates
-from jaxdl.report.ranges import heat_map, hyperparameters, importance
-from jaxdl.report.searches import funnel, lineage
+from jaxdl.report.figures import FIGURES, Row, Source, can_draw, draw
 from jaxdl.report.style import save
 from jaxdl.sweeps import SweepResult
 from jaxdl.sweeps.summary import summarize
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-
-WIDE = 8.5  # inches, from which on a figure has no other beside it
-
-
-class Shown(NamedTuple):
-    """A figure of the page."""
-
-    draw: Callable[[], "Figure"]
-    alt: str  # what it is, for those who do not see it
-    caption: str  # how it is read
+WIDE = 8.5  # inches; a wider figure has a row of the page to itself
 
 
 def report(
@@ -69,14 +45,15 @@ def report(
         result: of a sweep.
         path: of the HTML file, which is replaced if there is one.
         data: of the sweep, for the figures and errors of its best member.
-        run_dir: the sweep's folder, for the command to replay and what it was run on.
-        schedule: from hyperparameters to their learning-rate schedule, to draw it.
+        run_dir: the sweep's folder, which the replay command names.
+        schedule: from hyperparameters to their learning-rate schedule.
 
     Raises:
         ImportError: matplotlib is missing.
-        OSError: the file cannot be written, or the folder not be read.
+        OSError: the file cannot be written.
     """
-    sections = _sections(result, data, schedule)
+    source = Source(result, result.first_data(data), schedule)
+    sections = _sections(source)
     summary, rates = summarize(result, data), result.has_rates()
     name = "" if run_dir is None else f" {Path(run_dir).name}"
     title = f"Sweep{name}: {contents.count(len(result.status), 'member')}"
@@ -87,83 +64,24 @@ def report(
         "summary": escape(contents.outcome(summary, rates)),
         "links": _links(sections),
         "diagnosis": _diagnosis(*contents.diagnosis(summary, rates)),
-        "figures": "".join(_section(*section) for section in sections.items()),
+        "figures": "".join(_section(n, rows, source) for n, rows in sections.items()),
         "specification": _specification(contents.specification(result, run_dir)),
         "data": _json(contents.members(result, run_dir)),
         "style": style,
         "script": script,
     }
-    # In one pass, so that no text is taken for a place of another.
+    # One pass, so that no text is replaced inside another.
     page = re.sub(r"\{\{(\w+)\}\}", lambda place: texts[place[1]], _part("page.html"))
     Path(path).write_bytes(page.encode("utf-8", "replace"))
 
 
-def _sections(
-    result: SweepResult,
-    data: Splits | None,
-    schedule: Callable[[Any], Schedule] | None,
-) -> dict[str, list[Shown]]:
-    learning = [
-        Shown(partial(learning_curves, result, metric),
-              f"{metric.replace('_', ' ')} of all members by epoch",
-              "Color: how many members' curves pass. The line is the best member.")
-        for metric in ("dev_error", "dev_loss")
-    ]  # fmt: skip
-    learning.append(
-        Shown(partial(train_against_dev, result), "train against dev error",
-              "Far right is high bias, far above the diagonal is high variance. Train "
-              "errors are means over the steps of an epoch, with dropout.")
-    )  # fmt: skip
-    unequal = any((rung.until != rung.until.max()).any() for rung in result.rungs)
-    unequal |= len({int(rung.until.max()) for rung in result.rungs}) > 1
-    after = " Members trained for different numbers of epochs." if unequal else ""
-    ranges = [
-        Shown(partial(hyperparameters, result), "each hyperparameter against dev error",
-              f"Each on its own scale.{after}"),
-        Shown(partial(importance, result), "importance of the hyperparameters",
-              "What the dev error depended on."),
-        Shown(partial(parallel_coordinates, result), "the best tenth side by side",
-              "Where lines meet, the best agree."),
-        Shown(partial(heat_map, result), "median dev error over two hyperparameters",
-              "Two that apply together, the most important if that can be told."),
-    ]  # fmt: skip
-    sections = {"Learning": learning, "Hyperparameters": ranges}
-    if len(result.rungs) > 1:
-        sections["Search"] = _search(result)
-    first = result.first_data(data)
-    if first is not None and result.has_best():
-        sections["Best member"] = _best(result, first)
-        if schedule is not None:
-            rates = partial(learning_rates, result, schedule, steps_of(result, first))
-            learning.append(
-                Shown(rates, "learning rates by step", "Of the best tenth.")
-            )
+def _sections(source: Source) -> dict[str, list[Row]]:
+    """Returns the figures that the page shows, by section."""
+    sections: dict[str, list[Row]] = {}
+    for row in FIGURES.values():
+        if can_draw(row, source) and row.shown(source.result):
+            sections.setdefault(row.section, []).append(row)
     return sections
-
-
-def _search(result: SweepResult) -> list[Shown]:
-    shown = [Shown(partial(funnel, result), "members that trained in each epoch",
-                   "Who was asked to train on, and who did.")]  # fmt: skip
-    if any(rung.parents is not None for rung in result.rungs):
-        shown.append(
-            Shown(partial(lineage, result), "who went on from whom",
-                  "The way to the best, and its hyperparameters on that way.")
-        )  # fmt: skip
-    return shown
-
-
-def _best(result: SweepResult, data: Splits) -> list[Shown]:
-    norms = Shown(partial(signal, result, data.train), "norms by layer",
-                  "At the trained weights, on examples of the train set.")  # fmt: skip
-    if not nn.has_classes(result.best().loss):
-        return [norms]
-    worst = partial(worst_examples, result, data.dev, moments=data.moments)
-    return [
-        norms,
-        Shown(partial(confusion, result, data.dev), "confusion matrix",
-              "On the dev set; colors are shares of a row."),
-        Shown(worst, "examples with the highest loss", "Of the dev set."),
-    ]  # fmt: skip
 
 
 def _policy(style: str, script: str) -> str:
@@ -183,24 +101,24 @@ def _links(sections: Iterable[str]) -> str:
     return "".join(f'<a href="#{_id(name)}">{escape(name)}</a>\n' for name in names)
 
 
-def _section(name: str, shown: list[Shown]) -> str:
-    figures = "".join(map(_figure, shown))
+def _section(name: str, rows: list[Row], source: Source) -> str:
+    figures = "".join(_figure(row, source) for row in rows)
     return (
         f'<section id="{_id(name)}"><h2>{escape(name)}</h2>'
         f'<div class="figures">{figures}</div></section>\n'
     )
 
 
-def _figure(shown: Shown) -> str:
+def _figure(row: Row, source: Source) -> str:
     """Returns a figure as an image of its own, so that no two share their names."""
-    file, drawn = io.BytesIO(), shown.draw()
+    file, drawn = io.BytesIO(), draw(row, source)
     save(drawn, file, "svg")
     wide = ' class="wide"' if drawn.get_figwidth() > WIDE else ""
     image = base64.b64encode(file.getvalue()).decode()
     return (
-        f'<figure{wide}><img alt="{escape(shown.alt)}" '
+        f'<figure{wide}><img alt="{escape(row.alt)}" '
         f'src="data:image/svg+xml;base64,{image}">'
-        f"<figcaption>{escape(shown.caption)}</figcaption></figure>\n"
+        f"<figcaption>{escape(row.caption)}</figcaption></figure>\n"
     )
 
 

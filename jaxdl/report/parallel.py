@@ -1,4 +1,4 @@
-"""The best configurations side by side: what they have in common."""
+"""The best configurations side by side, which shows what they have in common."""
 
 import math
 from typing import TYPE_CHECKING, Any

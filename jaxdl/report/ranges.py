@@ -1,4 +1,4 @@
-"""What the hyperparameters did to the dev error: one by one, in pairs, and their share.
+"""The dev error by hyperparameter: one by one, in pairs, and their importance.
 
 Points are configurations; an error is the mean over a configuration's members.
 """
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CONSTANT = "all configurations have the same hyperparameters"
+UNEVEN = "members trained for different numbers of epochs"
 ACROSS = 3  # panels in a row
 CELLS = 8  # of a heat map's side
 
@@ -70,6 +71,8 @@ def hyperparameters(result: SweepResult) -> "Figure":
     }
     drawn.legend([*handles.values()], [*handles], loc="outside lower center", ncols=4,
                  fontsize="small")  # fmt: skip
+    if _is_uneven(result):
+        drawn.suptitle(UNEVEN, fontsize="medium")
     return drawn
 
 
@@ -82,8 +85,8 @@ def heat_map(
 
     Args:
         result: of a sweep.
-        first: name of the one across; by default the two that matter most of those that
-            apply together, or, where that cannot be told, the first two that vary.
+        first: name of the one across; by default the two most important that apply
+            together; where the importance is unknown, the first two that vary.
         second: name of the one upward.
 
     Raises:
@@ -133,7 +136,7 @@ def importance(result: SweepResult) -> "Figure":
     try:
         found = importance_of(result)
     except ValueError as error:
-        return message(f"importance cannot be told: {error}")
+        return message(f"the importance is unknown: {error}")
     names = [*found.shares][::-1]
     drawn = figure(6.4, 0.9 + 0.34 * len(names))
     axes = drawn.add_subplot()
@@ -185,6 +188,14 @@ def cell_medians(
         inside = known & (rows == cell[0]) & (columns == cell[1])
         medians[cell] = np.median(error[inside])
     return medians
+
+
+def _is_uneven(result: SweepResult) -> bool:
+    """Returns whether a search trained members for different numbers of epochs."""
+    until = np.zeros(len(result.status), int)
+    for rung in result.rungs:
+        until[rung.members] = rung.until
+    return len(np.unique(until[until > 0])) > 1
 
 
 def _points(axes: Any, scale: Scale, error: NDArray[Any], result: SweepResult) -> None:

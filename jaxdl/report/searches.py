@@ -1,4 +1,4 @@
-"""What a search did: who trained on, and from whom the best one came."""
+"""What a search did: which members trained on, and the ancestors of the best."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -27,13 +27,13 @@ from jaxdl.train.structure import flatten
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-BEND = 0.25  # of the time between two rungs, in which a line goes over to a child
+BEND = 0.25  # of the time between two rungs: where the line to a child bends
 
 
 def funnel(result: SweepResult) -> "Figure":
     """Returns how many members trained in each epoch, of those the search asked for.
 
-    The difference are members that diverged or stopped early, or are running still.
+    The others diverged, stopped early, or have not trained that far yet.
 
     Raises:
         ImportError: matplotlib is missing.
@@ -63,11 +63,12 @@ def funnel(result: SweepResult) -> "Figure":
 
 
 def lineage(result: SweepResult) -> "Figure":
-    """Returns who went on from whom, and the way that led to the best member.
+    """Returns which members copied which weights, and the way to the best member.
 
-    Above, a line is a member from rung to rung, the best at the end on top; where it
-    took over another's weights it comes from there. Below are the hyperparameters on
-    the way to the best, each on its own scale, as a share of the range in all rungs.
+    Above, a line is a member from rung to rung, with the best at the end on top. Where
+    a member copied the weights of another, its line comes from there. Below are the
+    hyperparameters on the way to the best, each on its own scale, as a share of its
+    range in all rungs.
 
     Raises:
         ImportError: matplotlib is missing.
@@ -75,7 +76,7 @@ def lineage(result: SweepResult) -> "Figure":
     Source: Jaderberg et al., Population Based Training of Neural Networks, 2017.
     """
     if not any(rung.parents is not None for rung in result.rungs):
-        return message("no member took over another's weights: nobody has ancestors")
+        return message("no member copied the weights of another: none has ancestors")
     drawn = figure(7.0, 6.0)
     above, below = drawn.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     best = int(result.ranking()[0]) * result.num_variants
@@ -121,16 +122,16 @@ def _heights(result: SweepResult) -> NDArray[np.int64]:
 
 def _lines(rungs: Any, height: NDArray[np.int64]) -> Any:
     """Yields epochs and heights of each member's line in each rung."""
-    begun = np.zeros(len(height), int)  # epochs that each has trained
+    trained = np.zeros(len(height), int)  # epochs of each member so far
     for rung in rungs:
         parents = rung.members if rung.parents is None else rung.parents
-        starts = begun[parents]
+        starts = trained[parents]
         for member, parent, start, until in zip(
             rung.members, parents, starts, rung.until, strict=True
         ):
             bend = start + BEND * (until - start) * (member != parent)
             yield (start, bend, until), height[[parent, member, member]]
-        begun[rung.members] = rung.until
+        trained[rung.members] = rung.until
 
 
 def _values_on(axes: Any, way: list[Rung], result: SweepResult) -> None:

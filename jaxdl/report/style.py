@@ -1,8 +1,7 @@
-"""The look of the figures: colors, axes of errors, and a word for what is not there.
+"""The look of the figures: colors, axes of errors, and messages instead of figures.
 
-Figures are made through matplotlib's objects, never through pyplot, so that no global
-state is read or left behind. Colors are Okabe and Ito's, which colorblind readers can
-tell apart.
+Figures are objects of matplotlib, never made by pyplot, so no global state is read or
+left behind. The colors are Okabe and Ito's, which colorblind readers can tell apart.
 
 Source: Okabe and Ito, Color Universal Design, 2008.
 """
@@ -25,11 +24,11 @@ LONGEST = 32  # letters of a name
 
 
 class Errors(NamedTuple):
-    """How errors are drawn: as rates or plain, on a log scale where they can be."""
+    """How errors are drawn: as rates or plain numbers, on a log scale if possible."""
 
     rates: bool
     log: bool
-    low: float  # what is below, such as 0 on a log scale, is drawn here
+    low: float  # smaller errors, such as 0 on a log scale, are drawn here
     high: float
 
     def clip(self, values: NDArray[Any]) -> NDArray[np.float64]:
@@ -66,14 +65,14 @@ def message(text: str) -> "Figure":
 
 
 def plain(text: Any, longest: int = LONGEST) -> str:
-    """Returns a text from data as matplotlib is to show it: a line without formulas."""
+    """Returns a text from data for matplotlib: one line, without formulas."""
     line = "".join(c if c.isprintable() else " " for c in str(text))
     short = line if len(line) <= longest else f"{line[: longest - 1]}…"
     return short.replace("$", r"\$")
 
 
 def tidy(axes: "Axes", title: str = "") -> None:
-    """Leaves what carries data: no frame on the right and above, a faint grid."""
+    """Removes the frame on the right and above, and adds a faint grid."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color=GRAY, alpha=0.25, linewidth=0.6)
     axes.set_axisbelow(True)
@@ -81,7 +80,7 @@ def tidy(axes: "Axes", title: str = "") -> None:
 
 
 def epoch_axis(axes: "Axes", epochs: int) -> None:
-    """Makes the x axis one of epochs, with half a one before and after."""
+    """Makes the x axis one of epochs, with half an epoch before and after."""
     from matplotlib.ticker import MaxNLocator
 
     axes.set(xlabel="epoch", xlim=(0.5, epochs + 0.5))
@@ -89,7 +88,7 @@ def epoch_axis(axes: "Axes", epochs: int) -> None:
 
 
 def density_colors() -> Any:
-    """Returns viridis, few light and many dark, without the end that white drowns."""
+    """Returns viridis from light to dark, without its end that is hard to see."""
     from matplotlib import colormaps
     from matplotlib.colors import ListedColormap
 

@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 
 import jaxdl as dl
+from jaxdl.engine.task import Task
+from jaxdl.train import Status
 
 HOSTILE = (
     "", ".", "..", "../../up", "/etc", "a/b", "a_b", "a b", "<script>alert(1)</script>",
@@ -14,7 +16,7 @@ HOSTILE = (
 
 def made(
     dev_error, *, hparams=None, status=None, kept_epoch=None, patience=None, repeats=1,
-    untrained=(),
+    folds=None, untrained=(),
 ):  # fmt: skip
     """Returns the result of a sweep with such dev errors, `[members, epochs]`."""
     dev_error = np.asarray(dev_error, np.float32)
@@ -22,8 +24,20 @@ def made(
     places = np.stack([np.zeros(members, int), np.arange(members)], axis=1)
     places[list(untrained)] = -1
     last = (~np.isnan(dev_error)).sum(axis=1) - 1
-    return dl.SweepResult(
+    task = Task(
         recipe=None,
+        space=None,
+        data=None,
+        key=jax.random.key(0),
+        members=members // (repeats * (folds or 1)),
+        epochs=epochs,
+        patience=patience,
+        repeats=repeats,
+        folds=folds,
+        plan=dl.Plan(1),
+    )
+    return dl.SweepResult(
+        task=task,
         hparams=hparams or {"rate": np.arange(members, dtype=np.float32)},
         metrics={
             "train_loss": dev_error + 3,
@@ -31,18 +45,14 @@ def made(
             "dev_loss": dev_error + 1,
             "dev_error": dev_error,
         },
-        status=np.array(status or ["finished"] * members),
-        stopped_at=np.full(members, -1),
-        kept_epoch=last if kept_epoch is None else np.array(kept_epoch),
-        space=None,
-        key=jax.random.key(0),
-        patience=patience,
-        plan=dl.Plan(1),
+        status=np.array(status or [Status.FINISHED] * members, np.int32),
+        stopped_at=np.full(members, -1, np.int32),
+        kept_epoch=np.array(last if kept_epoch is None else kept_epoch, np.int32),
         precisions=(),
         rungs=(),
         blocks=(),
         places=places,
-        repeats=repeats,
+        specification=None,
     )
 
 
@@ -57,7 +67,12 @@ def result():
             "act": np.array(["relu", None, "tanh", nan], object),
             "units": np.array([3, 4, 5, 6], np.int32),
         },
-        status=["finished", "diverged", "stopped", "finished"],
+        status=[
+            Status.FINISHED,
+            Status.DIVERGED,
+            Status.CUT_SHORT,
+            Status.FINISHED,
+        ],  # fmt: skip
         kept_epoch=[2, 0, 1, 2],
     )
 
@@ -70,5 +85,5 @@ def hostile():
 
 
 def within(folder):
-    """Returns the files of a folder, and sees to it that it holds no links out."""
+    """Returns the files of a folder."""
     return [path for path in folder.rglob("*") if path.is_file()]

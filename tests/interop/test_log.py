@@ -1,13 +1,16 @@
 """Which members become runs, and what a run says of one."""
 
-import sys
-
 import numpy as np
 import pytest
 
+import jaxdl as dl
 from jaxdl import interop
+from jaxdl.searches import Rung
 from jaxdl.spaces import SpaceError
+from jaxdl.sweeps import read_result
+from jaxdl.train import Status
 from tests.interop.conftest import made
+from tests.sweeps.kept import SPACE, small, sweep
 
 NAN = np.nan
 
@@ -61,18 +64,20 @@ def test_what_is_not_finite_is_left_out():
     assert second["train_loss"] == 3.25
 
 
-@pytest.mark.parametrize(
-    ("patience", "status"), [(None, "cut short"), (2, "stopped"), (3, "cut short")]
-)
-def test_patience_stops_a_member_and_its_search_cuts_it_short(patience, status):
-    """Three epochs were trained, of which the first was the best."""
-    curve = [[0.1, 0.2, 0.3, NAN, NAN]]
-    result = made(curve, status=["stopped"], kept_epoch=[0], patience=patience)
-    assert interop.best(result)[0].status == status
+@pytest.mark.parametrize("status", Status)
+def test_a_run_has_the_status_of_its_member(status):
+    result = made([[0.1, 0.2, 0.3]], status=[status])
+    (run,) = interop.every(result)
+    words = {
+        Status.RUNNING: "running", Status.FINISHED: "finished",
+        Status.STOPPED: "stopped", Status.CUT_SHORT: "cut short",
+        Status.DIVERGED: "diverged",
+    }  # fmt: skip
+    assert run.status == words[status]
 
 
 def test_all_may_have_diverged():
-    result = made([[0.5, NAN], [NAN, NAN]], status=["diverged"] * 2)
+    result = made([[0.5, NAN], [NAN, NAN]], status=[Status.DIVERGED] * 2)
     assert names(interop.best(result)) == ["member 0"]
     assert [run.epochs != [] for run in interop.every(result)] == [True, False]
 
@@ -89,7 +94,7 @@ def test_members_that_have_not_trained_are_no_runs():
     errors = [[NAN], [NAN], [0.5], [0.2]]
     result = made(errors, untrained=[0, 1])
     assert names(interop.every(result)) == ["member 3", "member 2"]
-    lost = made([[NAN], [NAN]], status=["stopped", "diverged"], untrained=[0])
+    lost = made([[NAN], [NAN]], status=[Status.STOPPED, Status.DIVERGED], untrained=[0])
     assert names(interop.best(lost)) == ["member 1"]
     repeated = made(errors, untrained=[0, 1, 3], repeats=2)
     assert names(interop.top(1)(repeated)) == ["configuration 1, member 2"]
@@ -108,10 +113,10 @@ def test_quantiles_are_over_those_that_are_alive():
 
 
 def test_epochs_in_which_nobody_is_alive_have_no_quantiles():
-    result = made([[0.5, NAN], [0.7, NAN]], status=["diverged"] * 2)
+    result = made([[0.5, NAN], [0.7, NAN]], status=[Status.DIVERGED] * 2)
     (run,) = interop.quantiles(0.5)(result)
     assert [epoch for epoch, _ in run.epochs] == [1]
-    nothing = made([[NAN]], status=["diverged"])
+    nothing = made([[NAN]], status=[Status.DIVERGED])
     assert interop.quantiles(0.5)(nothing)[0].epochs == []
 
 
@@ -139,18 +144,23 @@ def test_a_sweep_in_which_nothing_has_trained_is_told():
         interop.log(made([[NAN]], untrained=[0]), print)
 
 
-@pytest.mark.parametrize(
-    ("module", "extra", "make"),
-    [
-        ("tensorboardX", "tensorboard", lambda: interop.tensorboard("logs")),
-        ("wandb", "wandb", lambda: interop.wandb("logs")),
-        ("mlflow", "mlflow", lambda: interop.mlflow("logs")),
-        ("optuna", "optuna", lambda: interop.optuna_study("logs", "study", {})),
-    ],
-)
-def test_a_missing_library_is_told(monkeypatch, module, extra, make):
-    for name in [n for n in sys.modules if n.split(".")[0] == module]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ImportError, match=rf"pip install 'jaxdl-sweep\[{extra}\]'"):
-        make()
+def test_a_sweep_is_logged_while_it_trains(digits, tmp_path):
+    """A logger gets the first of two epochs between two rungs."""
+    meanwhile = []
+
+    def search(key, space, members, epochs):
+        ids, hparams = np.arange(members), dl.sample(key, space, members)
+        yield Rung(ids, hparams, np.full(members, 1))
+        so_far = read_result(tmp_path, small, space=space)
+        interop.log(so_far, meanwhile.extend)
+        yield Rung(ids, hparams, np.full(members, 2))
+
+    result = sweep(
+        small, SPACE, digits, members=3, epochs=2, search=search, run_dir=tmp_path
+    )
+    now = {run.name: run for run in interop.every(result)}
+    assert len(meanwhile) == len(now) == 3
+    for run in meanwhile:
+        assert run.epochs == now[run.name].epochs[:1]
+        assert run.hparams == now[run.name].hparams
+        assert (run.status, now[run.name].status) == ("running", "finished")

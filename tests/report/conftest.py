@@ -1,19 +1,18 @@
-"""Real sweeps on digits, small, and what could have become of them."""
+"""A small sweep on digits, and results that other sweeps could have had."""
 
 import dataclasses
+import importlib
 import importlib.util
 import io
-from typing import NamedTuple
 
 import jax
 import numpy as np
 import pytest
 
 import jaxdl as dl
-from jaxdl import nn, optim
 from jaxdl.report.style import save
 from jaxdl.searches import Rung
-from jaxdl.sweeps.reading import Named
+from jaxdl.train import Status
 
 # Without matplotlib there is nothing to look at; its extra is part of `test`.
 collect_ignore_glob = [] if importlib.util.find_spec("matplotlib") else ["test_*.py"]
@@ -21,49 +20,18 @@ collect_ignore_glob = [] if importlib.util.find_spec("matplotlib") else ["test_*
 KEY = jax.random.key(0)
 
 
-class Hparams(NamedTuple):
-    learning_rate: float
-    beta: float
-    units: int
-    activation: str
-    decay: float
-
-
-SPACE = Hparams(
-    dl.LogUniform(1e-3, 1.0),
-    dl.OneMinusLogUniform(0.5, 0.99),
-    dl.AsSize(dl.IntUniform(8, 12)),
-    "relu",
-    dl.Choice([0.0, 0.5]),
-)
-ACTIVATIONS = {"relu": nn.relu, "tanh": nn.tanh}
-
-
-def rate(hp):
-    return optim.inverse_time_decay(hp.learning_rate, 8, hp.decay)
-
-
-def recipe(hp):
-    return dl.Recipe(
-        nn.serial(nn.dense(hp.units), ACTIVATIONS[hp.activation], nn.dense(10)),
-        optim.momentum(rate(hp), beta=hp.beta),
-        nn.softmax_cross_entropy,
-        batch_size=128,
-    )
+@pytest.fixture(scope="package", autouse=True)
+def few_trees():
+    """Makes the importance cheap: here it matters what is drawn of it."""
+    module = importlib.import_module("jaxdl.diagnose.importance")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "TREES", 4)
+        yield
 
 
 @pytest.fixture(scope="session")
-def run_dir(tmp_path_factory):
-    return tmp_path_factory.mktemp("runs") / "digits"
-
-
-@pytest.fixture(scope="session")
-def result(digits, run_dir):
-    """Thirty-two members of three epochs, which are on record in a folder as well."""
-    return dl.sweep(
-        recipe, SPACE, digits, key=KEY, members=32, epochs=3, progress=False,
-        plan=dl.Plan(16), run_dir=run_dir,
-    )  # fmt: skip
+def result(small_sweep):
+    return small_sweep
 
 
 @pytest.fixture(scope="session")
@@ -72,7 +40,8 @@ def repeated(result):
     few = part(result, 16)
     rows = np.repeat(np.arange(4), 4)
     hparams = jax.tree.map(lambda c: c[rows], few.hparams)
-    return dataclasses.replace(few, hparams=hparams, repeats=2, folds=2)
+    task = few.task._replace(members=4, repeats=2, folds=2)
+    return dataclasses.replace(few, task=task, hparams=hparams)
 
 
 @pytest.fixture(scope="session")
@@ -130,6 +99,7 @@ def part(result, members=None, epochs=None):
             rung._replace(members=rung.members[:m], until=rung.until[:m].clip(0, e)),
         ),
         places=result.places[:m],
+        task=result.task._replace(members=m, epochs=e),
     )
 
 
@@ -138,8 +108,8 @@ def diverged(result, members):
     metrics = {name: curves.copy() for name, curves in result.metrics.items()}
     for curves in metrics.values():
         curves[members, -1] = np.nan
-    status = result.status.astype("<U8").copy()
-    status[members] = "diverged"
+    status = result.status.copy()
+    status[members] = Status.DIVERGED
     return dataclasses.replace(result, metrics=metrics, status=status)
 
 
@@ -160,13 +130,24 @@ def constant(result):
     return dataclasses.replace(result, hparams=same)
 
 
+def with_space(result, space, hparams):
+    """Returns a result of another space, whose models are those of the result."""
+
+    class Other(dl.SweepResult):
+        def member(self, i):
+            return result.member(i)
+
+    task = result.task._replace(space=space)
+    return Other(**vars(result) | {"task": task, "hparams": hparams})
+
+
 def renamed(result, name):
     """Returns a result with other names of hyperparameters, of which one is given."""
-    hparams, space = (
-        Named(zip((name, *"bcde"), tree, strict=True))
-        for tree in (result.hparams, result.space)
+    space, hparams = (
+        dict(zip((name, *"bcde"), tree, strict=True))
+        for tree in (result.task.space, result.hparams)
     )
-    return dataclasses.replace(result, hparams=hparams, space=space)
+    return with_space(result, space, hparams)
 
 
 def drawn(figure):
@@ -192,7 +173,8 @@ def widened(result, times, longer=1):
     epochs = longer * result.metrics["dev_loss"].shape[1]
     return dataclasses.replace(
         result,
-        hparams=dl.sample(KEY, result.space, n),
+        task=result.task._replace(members=n, epochs=epochs),
+        hparams=dl.sample(KEY, result.task.space, n),
         metrics={
             name: noise * np.tile(curves, (times, longer))
             for name, curves in result.metrics.items()

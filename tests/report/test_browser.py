@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxdl import report
-from jaxdl.report.page import Shown
+from jaxdl.report.figures import FIGURES
 from tests.report.browser import PROGRAM, browser
 from tests.report.conftest import diverged, renamed, widened
 
@@ -28,8 +28,8 @@ def look(chromium, tmp_path, monkeypatch):
     """Opens the page of a result, with one figure, and returns the browser."""
 
     def opened(result):
-        one = Shown(lambda: report.learning_curves(result), "curves", "Curves.")
-        monkeypatch.setattr("jaxdl.report.page._sections", lambda *_: {"A": [one]})
+        one = {"learning_curves": FIGURES["learning_curves"]}
+        monkeypatch.setattr("jaxdl.report.page.FIGURES", one)
         report.report(result, tmp_path / "page.html")
         chromium.open((tmp_path / "page.html").as_uri())
         return chromium

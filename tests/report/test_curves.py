@@ -41,21 +41,6 @@ def test_a_log_scale_halves_a_ratio():
     assert count_at([[0.01, 1.0]], 1.5, 0.1, errors) == 1
 
 
-def test_zero_is_drawn_at_the_lowest_error_that_is_not_zero():
-    errors = errors_of([0.0, 0.02, np.nan, 0.4], rates=True)
-    assert (errors.low, errors.high) == (0.02, 0.4)
-    clipped = errors.clip(np.array([0.0, 0.02, 0.4, np.nan, np.inf]))
-    np.testing.assert_array_equal(clipped, [0.02, 0.02, 0.4, np.nan, np.nan])
-
-
-def test_what_can_be_negative_has_a_plain_scale():
-    assert not errors_of([-1.0, 2.0], rates=False).log
-
-
-def test_a_few_enormous_losses_leave_room_for_the_others():
-    assert errors_of([*np.linspace(1, 2, 99), 1e30], rates=False).high <= 2
-
-
 def test_the_best_member_is_drawn_over_the_density(result):
     figure = drawn(report.learning_curves(result))
     (line,) = figure.axes[0].lines
@@ -104,7 +89,7 @@ def test_the_regions_are_those_of_the_diagnosis(result, human):
 
 
 def test_errors_that_are_no_rates_have_no_regions(result, monkeypatch):
-    monkeypatch.setattr("jaxdl.report.curves.draws_rates", lambda result: False)
+    monkeypatch.setattr(type(result), "has_rates", lambda _: False)
     figure = drawn(report.train_against_dev(result))
     assert not figure.axes[0].patches
     assert not any("variance" in text or "%" in text for text in texts(figure))

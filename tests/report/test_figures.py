@@ -1,40 +1,26 @@
 """Every figure: what it says where there is little to say, and how it is made."""
 
-import io
 import sys
 
 import numpy as np
 import pytest
 
 from jaxdl import report
+from jaxdl.report.figures import FIGURES, Needs, Source, can_draw, draw
 from tests.report.conftest import (
     constant,
     diverged,
     drawn,
     part,
-    rate,
     renamed,
     texts,
     untrained,
 )
+from tests.small import rate
 
-FIGURES = {
-    "learning_curves": report.learning_curves,
-    "loss_curves": lambda result: report.learning_curves(result, "train_loss"),
-    "train_against_dev": report.train_against_dev,
-    "hyperparameters": report.hyperparameters,
-    "heat_map": report.heat_map,
-    "importance": report.importance,
-    "parallel_coordinates": report.parallel_coordinates,
-    "funnel": report.funnel,
-    "lineage": report.lineage,
-    "learning_rates": lambda result: report.learning_rates(result, rate, 24),
-}
-FIGURES_OF_DATA = {
-    "signal": report.signal,
-    "confusion": report.confusion,
-    "worst_examples": report.worst_examples,
-}
+OF_THE_RESULT = [n for n, row in FIGURES.items() if row.needs == Needs.RESULT]
+OF_THE_BEST = [n for n, row in FIGURES.items() if row.needs > Needs.RESULT]
+ALONE = [*OF_THE_RESULT, "learning_rates"]  # which draws without a best member, too
 CASES = {
     "as it is": lambda result: result,
     "one member": lambda result: part(result, members=1),
@@ -50,29 +36,51 @@ CASES = {
 }
 
 
+def figure_of(name, result):
+    """Returns a figure that needs no best member."""
+    if name == "learning_rates":
+        return report.learning_rates(result, rate, 24)
+    return draw(FIGURES[name], Source(result))
+
+
+def test_every_public_figure_has_a_row():
+    assert {*FIGURES} == {*report.__all__} - {"report"} | {"loss_curves"}
+
+
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", ALONE)
 def test_a_figure_survives(result, name, case):
-    figure = drawn(FIGURES[name](CASES[case](result)))
-    assert texts(figure)
+    assert texts(drawn(figure_of(name, CASES[case](result))))
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", ALONE)
 @pytest.mark.parametrize("kind", ["repeated", "halved", "bred"])
 def test_a_figure_survives_repeats_folds_and_searches(request, name, kind):
-    assert texts(drawn(FIGURES[name](request.getfixturevalue(kind))))
+    assert texts(drawn(figure_of(name, request.getfixturevalue(kind))))
 
 
-@pytest.mark.parametrize("name", FIGURES_OF_DATA)
+@pytest.mark.parametrize("name", OF_THE_BEST)
 def test_a_figure_of_the_best_member_survives(result, digits, name):
     for case in ("as it is", "one member", "a diverged member"):
-        drawn(FIGURES_OF_DATA[name](CASES[case](result), digits.dev))
+        source = Source(CASES[case](result), digits, rate)
+        assert can_draw(FIGURES[name], source)
+        drawn(draw(FIGURES[name], source))
 
 
-@pytest.mark.parametrize("name", FIGURES_OF_DATA)
+@pytest.mark.parametrize("name", OF_THE_BEST)
 def test_no_figure_of_the_best_member_where_all_diverged(result, digits, name):
+    lost = Source(CASES["all diverged"](result), digits, rate)
+    assert not can_draw(FIGURES[name], lost)
     with pytest.raises(ValueError, match="all 32 members diverged"):
-        FIGURES_OF_DATA[name](CASES["all diverged"](result), digits.dev)
+        draw(FIGURES[name], lost)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_is_drawn_from_what_it_needs_alone(result, digits, name):
+    needs = FIGURES[name].needs
+    assert can_draw(FIGURES[name], Source(result)) == (needs == Needs.RESULT)
+    assert can_draw(FIGURES[name], Source(result, digits)) == (needs <= Needs.DATA)
+    assert can_draw(FIGURES[name], Source(result, digits, rate))
 
 
 HOSTILE = ["$x_{\nb", "_hidden", r"\frac{1}", "<b>" * 99, "名", "", "%(a)s {0}"]
@@ -82,31 +90,14 @@ HOSTILE = ["$x_{\nb", "_hidden", r"\frac{1}", "<b>" * 99, "名", "", "%(a)s {0}"
 def test_a_name_from_data_is_shown_as_it_is(result, hostile):
     odd = renamed(result, hostile)
     for name in ("hyperparameters", "parallel_coordinates", "importance"):
-        written = " ".join(texts(drawn(FIGURES[name](odd))))
+        written = " ".join(texts(drawn(figure_of(name, odd))))
         assert hostile.replace("\n", " ")[:31].replace("$", r"\$") in written
-
-
-def test_nothing_of_matplotlib_is_left_behind(result):
-    import matplotlib
-
-    before = matplotlib.rcParams.copy()
-    drawn(report.learning_curves(result))
-    assert matplotlib.rcParams.copy() == before
-    assert "matplotlib.pyplot" not in sys.modules
-
-
-def test_the_same_figure_has_the_same_bytes(result):
-    for kind in ("svg", "png"):
-        files = [io.BytesIO(), io.BytesIO()]
-        for file in files:
-            report.style.save(report.hyperparameters(result), file, kind)
-        assert files[0].getvalue() == files[1].getvalue()
 
 
 def test_a_missing_matplotlib_is_told(result, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    for figure in FIGURES.values():
+    for name in ALONE:
         with pytest.raises(
             ImportError, match=r"pip install 'jaxdl-sweep\[matplotlib\]'"
         ):
-            figure(result)
+            figure_of(name, result)

@@ -9,8 +9,10 @@ from jaxdl import nn, report
 from jaxdl.data import Dataset
 from jaxdl.diagnose import Signal
 from jaxdl.report import network
+from jaxdl.report.figures import FIGURES, Source, draw
 from jaxdl.report.network import as_pictures, classes
-from tests.report.conftest import drawn, part, rate, recipe, texts
+from tests.report.conftest import drawn, part, texts
+from tests.small import rate, recipe
 
 
 def test_the_confusion_matrix_is_the_member_s(result, digits):
@@ -138,11 +140,20 @@ def test_learning_rates_are_the_schedules_of_the_best(result):
     )
 
 
+def test_the_rates_are_drawn_over_all_steps(result, digits):
+    figure = drawn(draw(FIGURES["learning_rates"], Source(result, digits, rate)))
+    (*_, best) = figure.axes[0].lines
+    steps = 3 * -(-len(digits.train.inputs) // 128)
+    assert best.get_xdata()[-1] == steps - 1
+    hp = result.best().hparams
+    assert best.get_ydata()[-1] == pytest.approx(float(rate(hp)(steps - 1)), rel=1e-6)
+
+
 def test_a_loss_that_is_not_one_of_classes_has_no_confusion_matrix(result, digits):
     def of_numbers(hp):
         return recipe(hp)._replace(loss=nn.squared_error)
 
-    plain = dataclasses.replace(result, recipe=of_numbers)
+    plain = dataclasses.replace(result, task=result.task._replace(recipe=of_numbers))
     assert "the loss is not one of classes" in texts(
         drawn(report.confusion(plain, digits.dev))
     )

@@ -1,7 +1,6 @@
 """The page as a file: what is in it, what cannot get out of it, how big it is."""
 
 import base64
-import dataclasses
 import hashlib
 import html
 import json
@@ -11,10 +10,11 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from jaxdl import diagnose, report
-from jaxdl.report import contents
-from jaxdl.report.page import Shown
-from tests.report.conftest import diverged, part, renamed, untrained, widened
+from jaxdl import report
+from jaxdl.report.figures import FIGURES, Source
+from jaxdl.report.page import _sections
+from tests.report.conftest import diverged, renamed, untrained, widened
+from tests.small import rate
 
 HOSTILE = "</script><script>alert(1)</script>\"'<img src=x onerror=alert(1)>&amp;<!--"
 
@@ -55,8 +55,8 @@ def page(tmp_path, monkeypatch):
 
     def write(result, figures=False, **settings):
         if not figures:
-            one = Shown(lambda: report.learning_curves(result), "curves", "Curves.")
-            monkeypatch.setattr("jaxdl.report.page._sections", lambda *_: {"A": [one]})
+            one = {"learning_curves": FIGURES["learning_curves"]}
+            monkeypatch.setattr("jaxdl.report.page.FIGURES", one)
         report.report(result, tmp_path / "page.html", **settings)
         return (tmp_path / "page.html").read_text(encoding="utf-8")
 
@@ -69,7 +69,7 @@ def test_every_figure_is_in_the_page(result, digits, page):
     images = [attributes for attributes, _ in Reader(text).all("img")]
     assert [a["alt"] for a in images] == [
         "dev error of all members by epoch", "dev loss of all members by epoch",
-        "train against dev error", "each hyperparameter against dev error",
+        "train error against dev error", "each hyperparameter against dev error",
         "importance of the hyperparameters", "the best tenth side by side",
         "median dev error over two hyperparameters", "norms by layer",
         "confusion matrix", "examples with the highest loss",
@@ -78,6 +78,12 @@ def test_every_figure_is_in_the_page(result, digits, page):
         kind, _, data = image["src"].partition(",")
         assert kind == "data:image/svg+xml;base64"
         assert b"<svg" in base64.b64decode(data, validate=True)
+
+
+def test_a_page_has_the_rates_of_a_schedule_that_is_given(result, digits):
+    for schedule, count in ((rate, 1), (None, 0)):
+        shown = _sections(Source(result, digits, schedule))["Learning"]
+        assert [row.name for row in shown].count("learning_rates") == count
 
 
 def test_what_a_search_did_is_in_the_page(halved, bred, page):
@@ -114,7 +120,9 @@ def test_hostile_names_and_values_stay_texts(result, page, tmp_path):
     reader = Reader(text)
     assert len(reader.all("script")) == 2
     assert not [a for _, a in reader.elements for name in a if name.startswith("on")]
-    assert [a["alt"] for a, _ in reader.all("img")] == ["curves"]
+    assert [a["alt"] for a, _ in reader.all("img")] == [
+        "dev error of all members by epoch"
+    ]
     assert HOSTILE in reader.data()["columns"]
     assert HOSTILE in reader.data()["rows"][0]
     assert HOSTILE not in text and html.escape(HOSTILE) in text
@@ -194,68 +202,8 @@ def test_curves_are_in_the_order_of_the_rows(result, page):
         np.testing.assert_allclose(curves, result.metrics[name][order], rtol=1e-3)
 
 
-def test_long_curves_leave_epochs_out_but_never_the_last(result, monkeypatch):
-    monkeypatch.setattr(contents, "NUMBERS", 4 * 32 * 2)
-    data = contents.members(result, None)
-    assert data["epochs"] == [1, 3]
-    order = [row[0] for row in data["rows"]]
-    expected = result.metrics["dev_loss"][order][:, [0, 2]]
-    np.testing.assert_allclose(data["curves"]["dev_loss"], expected, rtol=1e-3)
-
-
-def test_the_command_to_replay_names_the_folder(result):
-    assert contents.members(result, None)["replay"] == [
-        "dl.replay(result, recipe, data, member=", ")"
-    ]  # fmt: skip
-    named = contents.members(result, "runs/it's")["replay"][0]
-    assert named == 'dl.replay("runs/it\'s", recipe, data, member='
-
-
 def test_1024_members_of_300_epochs_stay_below_10_megabytes(result, page):
     big = widened(result, 32, 100)
     assert big.metrics["dev_loss"].shape == (1024, 300)
     text = page(big)
     assert 3e6 < len(text) < 8.5e6  # the other figures are less than one more
-
-
-def test_the_diagnosis_is_that_of_the_best_member(result, digits):
-    found, advice = contents.diagnosis(result, digits)
-    best = result.best()
-    train = best.evaluate(digits.train)["error"]
-    dev = best.metrics["dev_error"][-1]
-    right = diagnose.bias_variance(train, dev)
-    assert found[0] == (
-        f"The best member's error is {train:.2%} on the train set and {dev:.2%} on the "
-        "dev set."
-    )
-    assert found[1].startswith("High bias" if right.high_bias else "No high bias")
-    assert f"{100 * right.variance:.2f} points" in found[2]
-    assert [text.lower() for text in advice] == [f"{a}.".lower() for a in right.advice]
-    without, _ = contents.diagnosis(result, None)
-    assert f"{best.metrics['train_error'][-1]:.2%} in training" in without[0]
-
-
-def test_the_summary_counts_how_members_ended(result, repeated):
-    best = result.ranking()[0]
-    error = result.final()["dev_error"][best]
-    assert contents.summary(result) == (
-        f"32 members: 32 finished. The best, member {best}, has {error:.2%} dev error."
-    )
-    assert contents.summary(diverged(result, [1, 2])).startswith(
-        "32 members: 2 diverged, 30 finished."
-    )
-    assert contents.summary(diverged(part(result, 1), [0])) == (
-        "1 member: 1 diverged. No configuration has a finite error."
-    )
-    assert "of 4 configurations" in contents.summary(repeated)
-
-
-def test_the_specification_has_the_space_in_words(result):
-    rows = dict(contents.specification(result, None))
-    assert rows["space: learning_rate"] == "LogUniform(low=0.001, high=1.0)"
-    assert rows["space: activation"] == "'relu'"
-    given = result.space._replace(decay=np.zeros(32))
-    rows |= contents.specification(dataclasses.replace(result, space=given), None)
-    assert rows["space: decay"] == "32 given values"
-    assert rows["members"] == "32" and rows["epochs"] == "3" and rows["key"] == "[0, 0]"
-    assert rows["block width"] == "16" and rows["precision"] == "float32"

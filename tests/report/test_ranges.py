@@ -1,7 +1,6 @@
-"""Hyperparameters as coordinates, and what is drawn of them, against the result."""
+"""What is drawn of the hyperparameters, against the result."""
 
 import dataclasses
-import sys
 
 import jax
 import numpy as np
@@ -9,12 +8,12 @@ import pytest
 
 import jaxdl as dl
 from jaxdl import report
+from jaxdl.report import ranges
 from jaxdl.report.ranges import cell_medians, cells
-from jaxdl.report.scales import scale, varying
-from tests.report.conftest import diverged, drawn, texts
+from jaxdl.report.scales import scale
+from tests.report.conftest import diverged, drawn, texts, with_space
 
 NAN = float("nan")
-MODULE = sys.modules["jaxdl.report.ranges"]
 
 
 def objects(*values):
@@ -124,28 +123,6 @@ def test_importance_is_not_told_of_errors_after_different_epochs(halved, bred):
         assert "different numbers of epochs" in said
 
 
-def test_the_best_tenth_is_a_line_each(result):
-    axes = drawn(report.parallel_coordinates(result)).axes[0]
-    lines = [line for line in axes.lines if len(line.get_xdata()) == 4]
-    assert len(lines) == 4  # of 32, rounded up
-    winner = result.ranking()[0]
-    expected = [s.fraction()[winner] for s in varying(result)]
-    (best,) = [line for line in lines if line.get_label() == f"best ({winner})"]
-    np.testing.assert_allclose(best.get_ydata(), expected)
-
-
-def test_a_hyperparameter_that_does_not_apply_is_passed_below(result):
-    beta = result.hparams.beta.copy()
-    best = result.ranking()[0]
-    beta[best] = np.nan
-    without = dataclasses.replace(result, hparams=result.hparams._replace(beta=beta))
-    axes = drawn(report.parallel_coordinates(without)).axes[0]
-    (line,) = [a for a in axes.lines if a.get_label() == f"best ({best})"]
-    assert line.get_ydata()[1] < 0
-    points = drawn(report.hyperparameters(without)).axes[1].collections
-    assert points[0].get_offsets().mask[best].any() and len(points) == 1
-
-
 def test_the_label_of_all_panels_fits_into_one_row_of_them(result):
     few = dataclasses.replace(
         result, hparams=result.hparams._replace(decay=0 * result.hparams.decay)
@@ -169,25 +146,31 @@ def of_options(result):
     hparams = jax.tree.map(np.asarray, dl.sample(jax.random.key(0), space, 32))
     for option, name in enumerate([*space][:2]):
         hparams[name] = np.where(np.arange(32) % 2 == option, hparams[name], NAN)
-    return dataclasses.replace(result, space=space, hparams=hparams)
+    return with_space(result, space, hparams)
 
 
 def test_a_heat_map_is_of_two_that_apply_together(result, monkeypatch):
     either = of_options(result)
-    rates = [*either.space][:2]
-    monkeypatch.setattr(MODULE, "draws_rates", lambda _: True)
-    monkeypatch.setattr(MODULE, "_by_importance", lambda *_: [*rates, "x"])
+    rates = [*either.task.space][:2]
+    monkeypatch.setattr(ranges, "_by_importance", lambda *_: [*rates, "x"])
     axes = drawn(report.heat_map(either)).axes[0]
     assert axes.get_xlabel().startswith(rates[0]) and axes.get_ylabel() == "x"
     axes = drawn(report.heat_map(either, second=rates[1])).axes[0]
     assert axes.get_xlabel() == "x"
 
 
-def test_labels_of_panels_do_not_overlap(result, monkeypatch):
-    monkeypatch.setattr(MODULE, "draws_rates", lambda _: True)
+def test_labels_of_panels_do_not_overlap(result):
     figure = report.hyperparameters(of_options(result))
     figure.draw_without_rendering()
     boxes = [a.xaxis.label.get_window_extent() for a in figure.axes]
     for i, box in enumerate(boxes):
         assert figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1
         assert not any(box.overlaps(other) for other in boxes[:i])
+
+
+def test_a_search_that_trains_some_members_for_longer_is_named(result, halved, bred):
+    for uneven, expected in ((halved, True), (bred, False), (result, False)):
+        written = texts(drawn(report.hyperparameters(uneven)))
+        assert (
+            "members trained for different numbers of epochs" in written
+        ) == expected

@@ -1,13 +1,12 @@
 """Hyperparameters as coordinates, each on the scale of its distribution."""
 
-import dataclasses
-
 import jax
 import numpy as np
 import pytest
 
 import jaxdl as dl
 from jaxdl.report.scales import scale, value, varying
+from tests.report.conftest import with_space
 
 NAN = float("nan")
 
@@ -83,7 +82,7 @@ def test_what_does_not_vary_is_left_out(result):
 def test_options_of_a_choice_are_drawn_too(result):
     space = {"opt": dl.Either({"adam": {"eps": dl.LogUniform(1e-9, 1e-5)}, "sgd": {}})}
     hparams = dl.spaces.either.blanked(dl.sample(jax.random.key(0), space, 32))
-    either = dataclasses.replace(result, space=space, hparams=hparams)
+    either = with_space(result, space, hparams)
     name, eps = varying(either)
     assert name.names == ("adam", "sgd") and eps.label == "opt.adam.eps (log scale)"
     np.testing.assert_array_equal(np.isnan(eps.at), name.at == 1)

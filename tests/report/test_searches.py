@@ -55,7 +55,7 @@ def test_hyperparameters_on_the_way_are_shares_of_the_range_in_all_rungs(bred):
 
 def test_members_without_ancestors_are_told(result):
     (text,) = [t for t in texts(drawn(report.lineage(result))) if t]
-    assert text == "no member took over another's weights: nobody has ancestors"
+    assert text == "no member copied the weights of another: none has ancestors"
 
 
 def test_the_funnel_of_one_member_has_no_parts_of_a_member(result):

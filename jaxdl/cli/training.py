@@ -1,4 +1,7 @@
-"""The commands: each takes the parsed options, prints, and returns an exit status."""
+"""The commands that train from an experiment file: `sweep`, `fit` and `check`.
+
+Each command takes the parsed options, prints, and returns an exit status.
+"""
 
 import argparse
 import json
@@ -14,7 +17,7 @@ from jaxdl.train import Status, fit
 
 
 def run_sweep(options: argparse.Namespace) -> int:
-    """Trains many models; 1 if all of them diverged."""
+    """Trains many models. Returns 1 if none has a finite dev error."""
     if options.out is not None:
         runs.claim(options.out)
     experiment = load(options.file)
@@ -45,7 +48,7 @@ def run_sweep(options: argparse.Namespace) -> int:
 
 
 def run_fit(options: argparse.Namespace) -> int:
-    """Trains one model; 1 if it diverged."""
+    """Trains one model. Returns 1 if it diverged."""
     experiment = load(options.file)
     hp = hyperparameters(experiment.space, options.hparams)
     member = fit(
@@ -70,7 +73,7 @@ def run_fit(options: argparse.Namespace) -> int:
 
 
 def run_check(options: argparse.Namespace) -> int:
-    """Examines an experiment; 1 if something is wrong."""
+    """Checks an experiment. Returns 1 if something is wrong."""
     experiment = load(options.file)
     hp = hyperparameters(experiment.space, options.hparams, middle=True)
     healthy = True
@@ -85,5 +88,5 @@ def _print_progress(progress: SweepProgress) -> None:
 
 
 def _print_json(name: str, value: SweepProgress | Summary) -> None:
-    """Prints a line that other programs read, such as {"progress": {...}}."""
+    """Prints a line for other programs to read, such as {"progress": {...}}."""
     print(json.dumps({name: to_json(value)}, allow_nan=False), flush=True)

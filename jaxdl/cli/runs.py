@@ -1,0 +1,111 @@
+"""The commands on the folder of a run: `replay`, `export` and `doctor`.
+
+Each command takes the parsed options, prints, and returns an exit status.
+"""
+
+import argparse
+
+from jaxdl import interop, runs
+from jaxdl.data import Splits
+from jaxdl.experiment import Experiment, ExperimentError, load
+from jaxdl.sweeps import SweepResult, read_result, replay
+from jaxdl.train import Member
+from jaxdl.train.identity import data_digest
+
+
+def run_replay(options: argparse.Namespace) -> int:
+    """Trains a member again, to the same bits."""
+    result, experiment = read(options)
+    number = _number(result, options.member)
+    member = replay(result, experiment.recipe, experiment.data, number)
+    print(f"member {number} has the same bits as in the run{_described(member)}")
+    return 0
+
+
+def run_export(options: argparse.Namespace) -> int:
+    """Writes a member, or the table of all members, for other programs."""
+    if options.table is not None:
+        return _export_table(options)
+    result, experiment = read(options)
+    _check_data(result, experiment.data)
+    number = _number(result, options.member)
+    out = options.out or options.run_dir / f"member_{number}"
+    paths = interop.export(result.member(number), out, experiment.data.moments)
+    print(*paths, sep="\n")
+    return 0
+
+
+def run_doctor(options: argparse.Namespace) -> int:
+    """Says what is wrong with a run's folder. Returns 1 if something is."""
+    findings = runs.doctor(options.run_dir)
+    for problem in findings.problems:
+        print(f"LOOK  {problem}")
+    for note in findings.notes:
+        print(f"note  {note}")
+    if not findings.problems:
+        print("ok    the run is whole")
+    return 1 if findings.problems else 0
+
+
+def read(options: argparse.Namespace) -> tuple[SweepResult, Experiment]:
+    """Returns the result of a run so far, and the experiment of its file.
+
+    Raises:
+        ExperimentError: no member has trained for an epoch yet, or as `load`.
+        OSError, RunMismatchError: as `read_result`.
+    """
+    experiment = load(options.file)
+    result = read_result(options.run_dir, experiment.recipe, space=experiment.space)
+    if not result.trained().any():
+        raise ExperimentError(
+            f"got the run in {options.run_dir}, in which nothing has trained yet; "
+            "expected a run with an epoch on record: try again later"
+        )
+    return result, experiment
+
+
+def _export_table(options: argparse.Namespace) -> int:
+    if options.member is not None or options.out is not None:
+        raise ExperimentError(
+            "got --table with --member or --out, which are of one model; expected "
+            "--table alone, which writes all models"
+        )
+    print(interop.table(read(options)[0], options.table))
+    return 0
+
+
+def _check_data(result: SweepResult, data: Splits) -> None:
+    """Checks that a file's data are the run's: normalization goes with the weights."""
+    assert result.specification is not None
+    if result.specification["data"] != data_digest(result.first_data(data)):
+        raise runs.RunMismatchError(
+            "got a file whose data are not the run's; expected the data that the run "
+            "trained with, because their normalization goes with the weights"
+        )
+
+
+def _number(result: SweepResult, member: str | None) -> int:
+    """Returns the number of a member; None stands for the best."""
+    best, members = int(result.ranking()[0]), len(result.status)
+    if member in (None, "best") and result.diverged()[best]:
+        raise ExperimentError(
+            "got best, and all members diverged; expected a run in which one did not, "
+            "or a number: --member N"
+        )
+    number = int(result.members_of(best)[0] if member in (None, "best") else member)
+    if number >= members:
+        raise ExperimentError(
+            f"got member {number}; expected a number from 0 to {members - 1}, or best"
+        )
+    if not result.trained()[number]:
+        raise ExperimentError(
+            f"got member {number}, which has not trained yet; expected a member that "
+            "has: resume the sweep"
+        )
+    return number
+
+
+def _described(member: Member) -> str:
+    if member.kept_epoch < 0:
+        return ""
+    return f": dev error {member.metrics['dev_error'][member.kept_epoch]:.2%}"

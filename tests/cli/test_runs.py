@@ -1,0 +1,131 @@
+"""`jaxdl replay`, `export` and `doctor` on the folder of a run."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import jaxdl as dl
+from tests.cli.conftest import LINEAR
+from tests.small import EXPERIMENT
+from tests.sweeps.kept import cut_after
+
+
+def test_the_best_member_is_replayed_to_the_bit(main, small_sweep, run_dir, small_file):
+    status, output, _ = main("replay", run_dir, small_file)
+    best = small_sweep.ranking()[0]
+    error = small_sweep.final()["dev_error"][best]
+    assert status == 0 and output == (
+        f"member {best} has the same bits as in the run: dev error {error:.2%}\n"
+    )
+
+
+def test_a_member_is_exported(main, small_sweep, run_dir, small_file, tmp_path):
+    pytest.importorskip("safetensors")
+    copy = shutil.copytree(run_dir, tmp_path / "copy")
+    status, printed, _ = main("export", copy, small_file, "--member", "3")
+    weights, about = map(Path, printed.split())
+    assert status == 0 and weights == copy / "member_3.safetensors"
+    told = json.loads(about.read_text())
+    assert told["metrics"]["dev_error"] == small_sweep.metrics["dev_error"][3].tolist()
+    status, printed, _ = main("export", copy, small_file, "--out", tmp_path / "best")
+    assert (tmp_path / "best.json").exists() and len(printed.split()) == 2
+
+
+def test_all_members_are_exported_as_a_table(
+    main, small_sweep, run_dir, small_file, tmp_path
+):
+    path = tmp_path / "members.csv"
+    status, printed, _ = main("export", run_dir, small_file, "--table", path)
+    assert status == 0 and printed == f"{path}\n"
+    with open(path, newline="") as file:
+        rows = list(csv.DictReader(file))
+    errors = [float(row["dev_error"]) for row in rows]
+    np.testing.assert_array_equal(errors, small_sweep.final()["dev_error"])
+
+
+@pytest.mark.parametrize("other", [("--member", "1"), ("--out", "x")])
+def test_a_table_is_of_all_members(main, run_dir, small_file, other):
+    status, _, error = main("export", run_dir, small_file, "--table", "a.csv", *other)
+    assert status == 2 and "expected --table alone" in error
+
+
+def test_a_whole_run_has_nothing_wrong(main, small_sweep, run_dir):
+    status, printed, _ = main("doctor", run_dir)
+    assert status == 0 and printed.endswith("ok    the run is whole\n")
+
+
+def test_the_doctor_names_what_is_wrong(main, tmp_path):
+    status, printed, _ = main("doctor", tmp_path)
+    assert status == 1 and "LOOK" in printed and "run.sqlite" in printed
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("replay",), ("export", "--member", "3"), ("export", "--table", "a.csv")],
+)
+def test_a_folder_without_a_run_is_refused(main, tmp_path, small_file, arguments):
+    command, *options = arguments
+    status, _, error = main(command, tmp_path / "nowhere", small_file, *options)
+    assert status == 2 and "has no run.sqlite" in error and "Traceback" not in error
+
+
+def test_another_recipe_is_refused(main, write, small_sweep, run_dir):
+    file = write(
+        f"{EXPERIMENT}\nold = recipe\n"
+        "def recipe(hp):\n    return old(hp)._replace(batch_size=64)\n"
+    )
+    status, _, error = main("replay", run_dir, file)
+    assert status == 2 and "is not the run's" in error
+
+
+def test_other_data_are_refused(main, write, small_sweep, run_dir):
+    file = write(
+        f"{EXPERIMENT}\nimport jax\n"
+        "data = data._replace(dev=jax.tree.map(lambda x: x[1:], data.dev))\n"
+    )
+    status, _, error = main("export", run_dir, file, "--member", "0")
+    assert status == 2 and "got a file whose data are not the run's" in error
+
+
+def test_a_member_that_the_run_does_not_have_is_refused(
+    main, small_sweep, run_dir, small_file
+):
+    status, _, error = main("export", run_dir, small_file, "--member", "32")
+    assert status == 2 and "got member 32; expected a number from 0 to 31" in error
+
+
+def test_a_member_that_has_not_trained_yet_is_refused(main, linear, tmp_path):
+    folder = tmp_path / "run"
+    given = (linear, "--members", "16", "--epochs", "1", "--block-width", "4")
+    with cut_after(1):  # the first half of the members
+        main("sweep", *given, "--search", "refine:2", "--out", folder)
+    status, _, error = main("export", folder, linear, "--member", "15")
+    assert status == 2 and "got member 15, which has not trained yet" in error
+    assert main("replay", folder, linear, "--member", "0")[0] == 0
+
+
+@pytest.mark.parametrize("command", ["export", "replay", "plot", "report", "log"])
+def test_a_run_in_which_nothing_has_trained_is_refused(
+    main, monkeypatch, small_sweep, run_dir, small_file, command
+):
+    monkeypatch.setattr(
+        dl.SweepResult, "trained", lambda result: np.zeros(len(result.status), bool)
+    )
+    more = {"plot": ("funnel",), "log": ("optuna",)}.get(command, ())
+    status, _, error = main(command, run_dir, small_file, *more)
+    assert status == 2 and "in which nothing has trained yet" in error
+
+
+@pytest.mark.parametrize("command", ["export", "replay"])
+def test_no_member_is_the_best_if_all_diverged(main, write, tmp_path, command):
+    file = write(LINEAR.replace("dl.LogUniform(1e-3, 1e-1)", "1e38"))
+    folder = tmp_path / "run"
+    given = (file, "--members", "2", "--epochs", "1", "--block-width", "4")
+    assert main("sweep", *given, "--out", folder)[0] == 1
+    status, _, error = main(command, folder, file)
+    assert status == 2 and "got best, and all members diverged" in error
+    assert main(command, folder, file, "--member", "1")[0] == 0

@@ -1,0 +1,44 @@
+"""Signals end a command at once, whether or not anyone reads its output."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+READERS = {
+    "reads nothing": "os.set_blocking(2, False)\nwhile os.write(2, bytes(4096)): pass",
+    "is gone": "os.close(2)",
+}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs signals and pipes of POSIX")
+@pytest.mark.parametrize("reader", READERS)
+def test_a_command_ends_though_nobody_reads_its_output(reader):
+    program = f"""
+import contextlib, os, sys, time
+from jaxdl.cli.supervise import supervise
+def work():
+    with contextlib.suppress(BlockingIOError):
+        {READERS[reader].replace(chr(10), chr(10) + 8 * " ")}
+    if {reader == "reads nothing"}:
+        os.set_blocking(2, True)
+    print("ready", flush=True)
+    time.sleep(60)
+supervise(work, resumable=True)
+"""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, **pipes) as ended:
+        assert ended.stdout.readline() == b"ready\n"
+        ended.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        ended.send_signal(signal.SIGINT)  # before the first is answered, or after
+        try:
+            assert ended.wait(10) == 75
+            assert time.monotonic() - began < 1
+        finally:
+            ended.kill()

@@ -1,0 +1,26 @@
+"""Libraries that need not be installed."""
+
+import sys
+
+import pytest
+
+from jaxdl import interop
+from tests.interop.conftest import made
+
+
+@pytest.mark.parametrize(
+    ("module", "extra", "make"),
+    [
+        ("tensorboardX", "tensorboard", lambda: interop.tensorboard("logs")),
+        ("wandb", "wandb", lambda: interop.wandb("logs")),
+        ("mlflow", "mlflow", lambda: interop.mlflow("logs")),
+        ("optuna", "optuna", lambda: interop.optuna_study("logs", "study", {})),
+        ("pyarrow", "parquet", lambda: interop.table(made([[0.5]]), "a.parquet")),
+    ],
+)
+def test_a_missing_library_is_named(monkeypatch, module, extra, make):
+    for name in [n for n in sys.modules if n.split(".")[0] == module]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ImportError, match=rf"pip install 'jaxdl-sweep\[{extra}\]'"):
+        make()

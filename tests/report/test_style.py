@@ -1,0 +1,42 @@
+"""Axes of errors, and how figures are made and saved."""
+
+import io
+import sys
+
+import numpy as np
+
+from jaxdl import report
+from jaxdl.report.style import errors_of
+from tests.report.conftest import drawn
+
+
+def test_zero_is_drawn_at_the_lowest_error_that_is_not_zero():
+    errors = errors_of([0.0, 0.02, np.nan, 0.4], rates=True)
+    assert (errors.low, errors.high) == (0.02, 0.4)
+    clipped = errors.clip(np.array([0.0, 0.02, 0.4, np.nan, np.inf]))
+    np.testing.assert_array_equal(clipped, [0.02, 0.02, 0.4, np.nan, np.nan])
+
+
+def test_what_can_be_negative_has_a_plain_scale():
+    assert not errors_of([-1.0, 2.0], rates=False).log
+
+
+def test_a_few_enormous_losses_leave_room_for_the_others():
+    assert errors_of([*np.linspace(1, 2, 99), 1e30], rates=False).high <= 2
+
+
+def test_nothing_of_matplotlib_is_left_behind(result):
+    import matplotlib
+
+    before = matplotlib.rcParams.copy()
+    drawn(report.learning_curves(result))
+    assert matplotlib.rcParams.copy() == before
+    assert "matplotlib.pyplot" not in sys.modules
+
+
+def test_the_same_figure_has_the_same_bytes(result):
+    for kind in ("svg", "png"):
+        files = [io.BytesIO(), io.BytesIO()]
+        for file in files:
+            report.style.save(report.hyperparameters(result), file, kind)
+        assert files[0].getvalue() == files[1].getvalue()
