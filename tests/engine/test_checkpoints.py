@@ -39,7 +39,9 @@ def test_a_trained_block_comes_back_from_its_record(kept):
         carry=jax.tree.map(lambda x: x[:3], trained.carry)
     )
     for name in BACK[1:]:
-        chex.assert_trees_all_equal(getattr(again, name), getattr(without_padding, name))
+        chex.assert_trees_all_equal(
+            getattr(again, name), getattr(without_padding, name)
+        )
     assert again.block.structure == trained.block.structure
     np.testing.assert_array_equal(again.block.members, [4, 1, 6])
     chex.assert_trees_all_equal(again.block.traced, trained.block.traced)
