@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 import jaxdl as dl
+from jaxdl.engine.outlines import make_outlines
 from jaxdl.engine.task import Task, check_task
 from jaxdl.searches import random
 from jaxdl.spaces import SpaceError
 from jaxdl.sweeps.specification import MOST_VALUES, specify, task_of
-from jaxdl.sweeps.sweep import _outlines
 from tests.sweeps.kept import KEY, SPACE, in_rungs, small
 
 PARTS = {
@@ -36,7 +36,7 @@ def specification(task, digits):
 
 def specified(task, digits):
     rung = next(task.search(task.key, task.space, task.members, task.epochs))
-    return specify(task, _outlines(task, rung, digits), rung, digits)
+    return specify(task, make_outlines(task, rung.hparams, digits), rung, digits)
 
 
 def test_it_names_everything_that_the_bits_depend_on(specification):
