@@ -84,7 +84,7 @@ def finish(command, cache):
     return printed, seconds
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(200, marks=pytest.mark.heavy)])
+@pytest.mark.parametrize("kills", [2, pytest.param(200, marks=pytest.mark.heavy)])
 def test_a_run_that_is_killed_at_random_ends_with_the_same_bits(kills, cache, tmp_path):
     whole, seconds = finish([TRAIN, str(tmp_path / "whole")], cache)
     moments, folder, killed = random.Random(kills), 0, 0
@@ -111,7 +111,7 @@ def test_the_same_sweep_has_one_hash(cache, tmp_path):
     assert len(set(hashes)) == 1
 
 
-@pytest.mark.parametrize("ends", [2, pytest.param(100, marks=pytest.mark.heavy)])
+@pytest.mark.parametrize("ends", [1, pytest.param(100, marks=pytest.mark.heavy)])
 def test_a_command_that_is_ended_resumes(ends, cache, tmp_path):
     file = tmp_path / "experiment.py"
     file.write_text(EXPERIMENT)

@@ -15,7 +15,7 @@ SEARCHES = pytest.mark.parametrize("search", [None, dl.pbt(1)], ids=["random", "
 
 
 @SEARCHES
-@pytest.mark.parametrize("settings", [{}, {"repeats": 2}, {"folds": 2}], ids=str)
+@pytest.mark.parametrize("settings", [{}, {"repeats": 2, "folds": 2}], ids=str)
 def test_a_member_is_replayed_to_the_bit(search, settings, digits, tmp_path):
     result = sweep(small, SPACE, digits, run_dir=tmp_path, search=search, **settings)
     for run in (tmp_path, result):

@@ -137,7 +137,7 @@ def test_configurations_are_ranked_by_means_and_the_noise_is_shown():
 def test_one_model_a_configuration_says_nothing_about_the_noise(result):
     assert np.isnan(result.standard_error()["dev_error"]).all()
     assert "standard_error" not in result.table()
-    with pytest.raises(ValueError, match="tells nothing about the noise.*repeats=3"):
+    with pytest.raises(ValueError, match="shows no noise.*repeats=3"):
         result.not_worse()
 
 
