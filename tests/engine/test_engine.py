@@ -81,7 +81,11 @@ def test_a_block_is_saved_about_every_so_many_seconds(
 def test_without_a_folder_a_block_trains_at_once(digits):
     with trained_blocks() as blocks:
         sweep(small, SPACE, digits)
-    assert sorted(block.members.tolist() for block in blocks) == [[0, 1], [2, 3], [4, 5]]
+    assert sorted(block.members.tolist() for block in blocks) == [
+        [0, 1],
+        [2, 3],
+        [4, 5],
+    ]
     assert {(block.first, block.until) for block in blocks} == {(0, 4)}
 
 

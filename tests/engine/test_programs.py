@@ -4,12 +4,11 @@ import functools
 
 import jax
 import numpy as np
-import pytest
 
 import jaxdl as dl
 from jaxdl import nn, optim, train
 from jaxdl.engine.plan import MAX_PROGRAMS
-from jaxdl.engine.programs import _jitted, as_patience_input
+from jaxdl.engine.programs import _jitted
 from jaxdl.train.member import on_device
 from jaxdl.train.state import epoch_order, init, member_key
 from tests.engine.training import KEY, block_trainer, blocks_of, make_task
@@ -45,13 +44,6 @@ def test_all_variants_share_one_program(digits, compilations):
 
 def test_as_many_programs_are_remembered_as_a_space_may_have():
     assert _jitted.cache_parameters()["maxsize"] >= MAX_PROGRAMS
-
-
-@pytest.mark.parametrize(("patience", "given"), [(3, 3), (2**40, 2**31 - 1)])
-def test_a_patience_beyond_32_bits_is_the_largest_number_of_them(patience, given):
-    found = as_patience_input(patience)
-    assert found == given and found.dtype == np.int32
-    assert as_patience_input(None) is None
 
 
 SIZES = {

@@ -1,4 +1,4 @@
-"""A task: its counts, its key, and what is refused."""
+"""A task: its counts, and what is refused."""
 
 import jax
 import numpy as np
@@ -40,17 +40,6 @@ def test_counts_of_numpy_become_plain_ints():
     assert {type(count) for count in (*counts, task.plan.block_width)} == {int}
 
 
-@pytest.mark.parametrize("seed", [0, 3, np.int64(3), np.uint32(2**32 - 1)])
-def test_a_seed_is_the_key_of_that_number(seed):
-    key = check_task(make_task(key=seed)).key
-    expected = jax.random.key(int(seed), impl="threefry2x32")
-    assert (jax.random.key_data(key) == jax.random.key_data(expected)).all()
-
-
-def test_a_key_stays_as_it_is():
-    assert check_task(make_task()).key is KEY
-
-
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
@@ -66,13 +55,6 @@ def test_a_key_stays_as_it_is():
         ({"plan": 16}, ValueError, "got plan=16; expected a block width of at least 1"),
         ({"plan": dl.Plan(0)}, ValueError, r"got plan=Plan\(block_width=0\)"),
         ({"plan": dl.Plan(2.0)}, ValueError, r"got plan=Plan\(block_width=2.0\)"),
-        ({"key": -1}, TypeError, "got key=-1; expected a seed from 0 to 2"),
-        ({"key": 2**32}, ValueError, "got the seed 4294967296"),
-        ({"key": 1.0}, TypeError, "got key=1.0"),
-        ({"key": True}, TypeError, "got key=True"),
-        ({"key": jax.random.key(0, impl="rbg")}, TypeError, "one threefry key"),
-        ({"key": jax.random.split(KEY)}, TypeError, "one threefry key"),
-        ({"key": jax.random.PRNGKey(0)}, TypeError, "one threefry key"),
     ],
 )
 def test_a_task_that_makes_no_sense_is_refused(settings, error, message):

@@ -30,9 +30,8 @@ def blocks_of(task, hparams, members, first=0, until=None):
 
 def block_trainer(task, block, data):
     """Returns a function that trains blocks like this one, compiled once."""
-    alone = Variant(task.key, None, None)
-    (shared,) = share(jax.devices()[0], data, [alone], task.patience)
-    width = task.block_width
+    variants, width = [Variant(task.key, None, None)], task.block_width
+    (shared,) = share(jax.devices()[0], data, variants, task.patience)
     (programs,) = compile_all([lower(task.recipe, block, width, shared)])
 
     def train_one(block, carry=None, *, report=lambda *_: None, last=True):

@@ -57,9 +57,13 @@ def assert_same_member(a, b):
 
 def assert_same_result(a, b):
     """Checks that two results are equal to the bit."""
-    names = ("hparams", "metrics", "status", "stopped_at", "kept_epoch")
+    names = ("metrics", "status", "stopped_at", "kept_epoch")
     left, right = ({n: getattr(r, n) for n in names} for r in (a, b))
     chex.assert_trees_all_equal(left, right, strict=True)
+    # As leaves, since chex has no word for the path of an option.
+    assert jax.tree.structure(a.hparams) == jax.tree.structure(b.hparams)
+    columns = (jax.tree.leaves(r.hparams) for r in (a, b))
+    chex.assert_trees_all_equal(*columns, strict=True)
     np.testing.assert_array_equal(a.trained(), b.trained())
     for i in np.flatnonzero(a.trained()):
         assert_same_member(a.member(i), b.member(i))

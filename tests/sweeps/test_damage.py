@@ -163,7 +163,9 @@ def test_lost_weights_of_other_members_are_an_error_that_says_so(
     for path in (tmp_path / "checkpoints").iterdir():
         damage(path)
     with left_out():
-        with pytest.raises(runs.DamagedError, match=r"\[0, 1, 2, 3\] are lost .* again in"):
+        with pytest.raises(
+            runs.DamagedError, match=r"\[0, 1, 2, 3\] are lost .* again in"
+        ):
             sweep(small, SPACE, digits, run_dir=tmp_path, **settings)
     with pytest.raises(runs.DamagedError, match="came from other members"):
         sweep(small, SPACE, digits, run_dir=tmp_path, **settings)

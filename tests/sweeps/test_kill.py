@@ -10,67 +10,89 @@ from pathlib import Path
 
 import pytest
 
+from jaxdl import runs
+from jaxdl.sweeps import read_result
+from tests.sweeps.kept import assert_same_result, small
+
 ROOT = Path(__file__).parents[2]
 TRAIN = """
 import hashlib, sys
 import jax
 import jaxdl as dl
-from jaxdl.search import engine
-from experiments import digits
+from jaxdl.engine import engine
+from tests.sweeps.kept import SPACE, small
 
 dl.enable_compilation_cache()
-engine.KEEP_SECONDS = 0.1
+engine.KEEP_SECONDS = 0.0
+data = dl.data.load("digits")
+print("imported", flush=True)
 result = dl.sweep(
-    digits.recipe, digits.space, digits.data, key=jax.random.key(0), members=64,
-    epochs=12, progress=False, run_dir=sys.argv[1], search=dl.halving(2, first=3),
+    small, SPACE, data, key=0, members=16, epochs=12, progress=False,
+    run_dir=sys.argv[1], search=dl.halving(2, first=3), plan=dl.Plan(4),
 )
 digest = hashlib.sha256()
 for name, curve in sorted(result.metrics.items()):
     digest.update(name.encode() + curve.tobytes())
-for i in range(64):
+for i in range(16):
     for leaf in jax.tree.leaves((result.member(i).params, result.member(i).state)):
         digest.update(leaf.tobytes())
 print(digest.hexdigest())
 """
+EXPERIMENT = """
+import jaxdl as dl
+from tests.sweeps.kept import SPACE as space, small as recipe
+data = dl.data.load("digits")
+"""
+COMMAND = """
+import sys
+from jaxdl.cli import main
+print("imported", flush=True)
+sys.exit(main(sys.argv[1:]))
+"""
 
 
-def environment(tmp_path):
-    """Returns one in which compiled programs are kept, in a folder of the test's."""
-    kept = {k: v for k, v in os.environ.items() if "CACHE" not in k}
-    kept |= {"XDG_CACHE_HOME": str(tmp_path / "cache"), "PYTHONPATH": str(ROOT)}
-    return kept
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    """A folder with the compiled programs of all these processes."""
+    folder = tmp_path_factory.mktemp("cache")
+    finish([TRAIN, str(folder / "run")], folder)
+    return folder
 
 
-def start(command, tmp_path):
-    return subprocess.Popen(
-        [sys.executable, *command], env=environment(tmp_path), cwd=ROOT, text=True,
+def start(command, cache):
+    """Returns a process that has imported everything, and has its programs in a folder.
+
+    A folder of its own, so that a kill harms no program of another test.
+    """
+    inherited = {k: v for k, v in os.environ.items() if "CACHE" not in k}
+    own = {"XDG_CACHE_HOME": str(cache), "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(
+        [sys.executable, "-c", *command], env=inherited | own, cwd=ROOT, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
+    assert process.stdout.readline() == "imported\n", process.communicate()
+    return process
 
 
-def finished(command, tmp_path):
-    """Returns what a process prints that is left alone, and how long it took."""
-    began = time.monotonic()
-    with start(command, tmp_path) as process:
+def finish(command, cache):
+    """Returns what an undisturbed process prints, and how long it took."""
+    with start(command, cache) as process:
+        began = time.monotonic()
         printed, errors = process.communicate(timeout=300)
+        seconds = time.monotonic() - began
     assert process.returncode == 0, errors
-    return printed, time.monotonic() - began
+    return printed, seconds
 
 
-@pytest.mark.parametrize(
-    "kills", [10, pytest.param(200, marks=pytest.mark.heavy)]
-)  # fmt: skip
-def test_a_run_that_is_killed_at_random_ends_with_the_same_bits(kills, tmp_path):
-    finished(["-c", TRAIN, str(tmp_path / "first")], tmp_path)  # which compiles
-    whole, seconds = finished(["-c", TRAIN, str(tmp_path / "whole")], tmp_path)
+@pytest.mark.parametrize("kills", [2, pytest.param(200, marks=pytest.mark.heavy)])
+def test_a_run_that_is_killed_at_random_ends_with_the_same_bits(kills, cache, tmp_path):
+    whole, seconds = finish([TRAIN, str(tmp_path / "whole")], cache)
     moments, folder, killed = random.Random(kills), 0, 0
     while killed < kills:
-        command = ["-c", TRAIN, str(tmp_path / f"run{folder}")]
-        with start(command, tmp_path) as process:
+        with start([TRAIN, str(tmp_path / f"run{folder}")], cache) as process:
             try:
-                printed, errors = process.communicate(
-                    timeout=moments.uniform(0, seconds)
-                )
+                moment = moments.uniform(0, seconds)
+                printed, errors = process.communicate(timeout=moment)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.communicate()
@@ -79,34 +101,26 @@ def test_a_run_that_is_killed_at_random_ends_with_the_same_bits(kills, tmp_path)
         assert process.returncode == 0, errors
         assert printed == whole
         folder += 1  # it is done: another one
-    assert finished(["-c", TRAIN, str(tmp_path / f"run{folder}")], tmp_path)[0] == whole
+    assert finish([TRAIN, str(tmp_path / f"run{folder}")], cache)[0] == whole
 
 
 @pytest.mark.heavy
-def test_the_same_sweep_has_one_hash(tmp_path):
-    hashes = [finished(["-c", TRAIN, str(tmp_path / f"run{i}")], tmp_path)[0]
+def test_the_same_sweep_has_one_hash(cache, tmp_path):
+    hashes = [finish([TRAIN, str(tmp_path / f"run{i}")], cache)[0]
               for i in range(20)]  # fmt: skip
     assert len(set(hashes)) == 1
 
 
-@pytest.mark.parametrize(
-    "ends", [4, pytest.param(100, marks=pytest.mark.heavy)]
-)  # fmt: skip
-def test_a_command_that_is_ended_goes_on_where_it_was(ends, tmp_path):
-    main = """
-import sys
-from jaxdl.cli import main
-print("imported", flush=True)
-sys.exit(main(sys.argv[1:]))
-"""
-    sweep = ["sweep", "experiments/digits.py", "--members", "32", "--epochs", "6"]
-    command = ["-c", main, *sweep, "--out"]
-    finished([*command, str(tmp_path / "first")], tmp_path)
-    _, seconds = finished([*command, str(tmp_path / "whole")], tmp_path)
+@pytest.mark.parametrize("ends", [1, pytest.param(100, marks=pytest.mark.heavy)])
+def test_a_command_that_is_ended_resumes(ends, cache, tmp_path):
+    file = tmp_path / "experiment.py"
+    file.write_text(EXPERIMENT)
+    sweep = ["sweep", str(file), "--members", "32", "--epochs", "12"]
+    command = [COMMAND, *sweep, "--block-width", "4", "--out"]
+    _, seconds = finish([*command, str(tmp_path / "whole")], cache)
     moments, ended, folder = random.Random(ends), 0, 0
     while ended < ends:
-        with start([*command, str(tmp_path / f"run{folder}")], tmp_path) as process:
-            assert process.stdout.readline() == "imported\n"
+        with start([*command, str(tmp_path / f"run{folder}")], cache) as process:
             time.sleep(moments.uniform(0.05, seconds))
             process.send_signal(moments.choice([signal.SIGTERM, signal.SIGINT]))
             began = time.monotonic()
@@ -116,9 +130,9 @@ sys.exit(main(sys.argv[1:]))
             folder += 1
             continue
         assert process.returncode == 75, errors
-        assert "the same command goes on from what is kept" in errors
+        assert "the same command" in errors
         ended += 1
-    finished([*command, str(tmp_path / f"run{folder}")], tmp_path)
-    for name in ("members.csv", "run.json"):
-        one, other = (tmp_path / run / name for run in ("whole", f"run{folder}"))
-        assert one.read_bytes() == other.read_bytes()
+    finish([*command, str(tmp_path / f"run{folder}")], cache)
+    whole, resumed = (tmp_path / run for run in ("whole", f"run{folder}"))
+    assert runs.is_finished(resumed)
+    assert_same_result(read_result(whole, small), read_result(resumed, small))

@@ -1,4 +1,4 @@
-"""Runs that are read again, while they go on and afterwards."""
+"""Runs that are read again, while they train and afterwards."""
 
 import concurrent.futures
 import contextlib
@@ -7,46 +7,66 @@ import sqlite3
 import threading
 from typing import NamedTuple
 
+import chex
 import jax
 import numpy as np
 import pytest
 
 import jaxdl as dl
-from jaxdl import nn, optim, runs
+from jaxdl import nn, runs
 from jaxdl.engine import engine
-from jaxdl.engine.checkpoints import Keeper
-from jaxdl.runs import digests
+from jaxdl.engine.population import Population
+from jaxdl.report.scales import varying
+from jaxdl.runs import database
+from jaxdl.spaces.plain import to_plain
 from jaxdl.sweeps import read_result
-from tests.sweeps.kept import SPACE, cut_after, damage, same, small, sweep
 from jaxdl.train import Status
+from tests.sweeps.kept import (
+    SPACE,
+    assert_same_member,
+    assert_same_result,
+    cut_after,
+    damage,
+    small,
+    sweep,
+)
 
 FOUR = {"members": 4, "epochs": 3, "plan": dl.Plan(4)}
 JUNK = (None, -1, 0, 2**70, 1.5, "x", "", [], [[]], {}, {"x": 1}, True, [1] * 9)
+RUNNING, FINISHED, CUT_SHORT = Status.RUNNING, Status.FINISHED, Status.CUT_SHORT
 
 
-def test_a_hostile_specification_is_refused(recipe, space, digits, tmp_path):
-    sweep(recipe, space, digits, run_dir=tmp_path, members=2, epochs=1)
+def test_a_finished_run_is_read_to_the_bit(finished, digits):
+    folder, first = finished
+    read = read_result(folder, small)
+    assert_same_result(first, read)
+    assert read.rows() == first.rows()
+    assert read.task.plan == first.task.plan and read.task.data is None
+    member = dl.load_member(folder, small, 3)
+    assert_same_member(member, first.member(3))
+    assert member.evaluate(digits.test) == first.member(3).evaluate(digits.test)
+
+
+def test_a_hostile_specification_is_refused(finished, tmp_path):
+    folder, _ = finished
     path = tmp_path / "run.sqlite"
-    with contextlib.closing(sqlite3.connect(path)) as database:
-        parts = dict(database.execute("SELECT part, value FROM specification"))
+    path.write_bytes((folder / "run.sqlite").read_bytes())
+    (tmp_path / "checkpoints").symlink_to(folder / "checkpoints")
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        parts = dict(connection.execute("SELECT part, value FROM specification"))
         for part, value in parts.items():
             for junk in JUNK:
-                database.execute(
-                    "UPDATE specification SET value = ? WHERE part = ?",
-                    (json.dumps(junk), part),
-                )
-                signed = parts | {part: json.dumps(junk)}
-                digests.put(database, "specification", 0, signed)
-                database.commit()
-                # Either nobody reads the part, or it is refused in plain words.
+                database.specify(connection, {part: json.dumps(junk)})
+                connection.commit()
+                # Either nothing reads the part, or it is refused in plain words.
                 with contextlib.suppress(OSError, runs.RunMismatchError):
-                    assert len(read_result(tmp_path, recipe).status) <= 9
-            database.execute(
-                "UPDATE specification SET value = ? WHERE part = ?", (value, part)
-            )
-            digests.put(database, "specification", 0, parts)
-            database.commit()
-    assert read_result(tmp_path, recipe).status.tolist() == ["finished"] * 2
+                    assert len(read_result(tmp_path, small).status) <= 9
+            database.specify(connection, {part: value})
+            connection.commit()
+    assert read_result(tmp_path, small).status.tolist() == [FINISHED] * 4
+
+
+# while it trains
 
 
 def read_after(records, search, digits, folder):
@@ -56,31 +76,33 @@ def read_after(records, search, digits, folder):
     return read_result(folder, small)
 
 
-def test_who_will_train_on_is_running_and_not_stopped(digits, tmp_path, monkeypatch):
+def test_a_member_is_running_until_the_search_drops_it(digits, tmp_path, monkeypatch):
     monkeypatch.setattr(engine, "KEEP_SECONDS", 0.0)
-    begun = read_after(2, None, digits, tmp_path / "random")
-    assert begun.status.tolist() == ["running"] * 4
-    assert begun.stopped_at.tolist() == [-1] * 4 and "running" in begun.table()
-    assert begun.member(0).status == Status.RUNNING and begun.member(0).stopped_at is None
-    # After a rung nobody knows whom the search will ask for; in the next it is known.
+    early = read_after(2, None, digits, tmp_path / "random")
+    assert early.status.tolist() == [RUNNING] * 4
+    assert early.stopped_at.tolist() == [-1] * 4 and "running" in early.table()
+    assert early.member(0).status == RUNNING and early.member(0).stopped_at is None
+    # After a rung the search may ask for each of its members; in the next it has asked.
     folder, search = tmp_path / "halving", dl.halving(2)
-    assert read_after(1, search, digits, folder).status.tolist() == ["running"] * 4
+    assert read_after(1, search, digits, folder).status.tolist() == [RUNNING] * 4
     later = read_after(1, search, digits, folder)
-    assert sorted(later.status) == ["running"] * 2 + ["stopped"] * 2
-    assert (later.stopped_at[later.status == Status.STOPPED] > 0).all()
+    assert sorted(later.status) == [RUNNING] * 2 + [CUT_SHORT] * 2
+    assert (later.stopped_at[later.status == CUT_SHORT] > 0).all()
+    assert not runs.is_finished(folder)
     done = read_after(9, search, digits, folder)
-    assert sorted(done.status) == ["finished"] + ["stopped"] * 3
+    assert sorted(done.status) == [FINISHED] + [CUT_SHORT] * 3
+    assert runs.is_finished(folder)
 
 
 def test_eight_readers_of_a_sweep_that_writes_see_what_it_had(
     digits, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(engine, "KEEP_SECONDS", 0.0)
-    had, keep, ended = {}, Keeper.keep, threading.Event()
+    had, commit, ended = {}, Population.commit, threading.Event()
 
-    def noted(self, number, trained):
+    def noted(self, trained):
         had[trained.block.until] = trained.params
-        return keep(self, number, trained)
+        return commit(self, trained)
 
     def look():
         """Returns after how many epochs it saw the members."""
@@ -91,13 +113,11 @@ def test_eight_readers_of_a_sweep_that_writes_see_what_it_had(
                 seen.add(epochs := int(max(read.kept_epoch)) + 1)
                 if epochs:
                     params = jax.tree.map(lambda x: x[1], had[epochs])
-                    jax.tree.map(
-                        np.testing.assert_array_equal, read.member(1).params, params
-                    )
+                    chex.assert_trees_all_equal(read.member(1).params, params)
         return seen
 
-    monkeypatch.setattr(Keeper, "keep", noted)
-    settings = {"members": 2, "epochs": 16, "plan": dl.Plan(2), "run_dir": tmp_path}
+    monkeypatch.setattr(Population, "commit", noted)
+    settings = {"members": 2, "epochs": 16, "run_dir": tmp_path}
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         readers = [pool.submit(look) for _ in range(8)]
         try:
@@ -105,86 +125,174 @@ def test_eight_readers_of_a_sweep_that_writes_see_what_it_had(
         finally:
             ended.set()
         assert sum(len(reader.result()) for reader in readers) > 16
-    same(first, read_result(tmp_path, small))
+    assert_same_result(first, read_result(tmp_path, small))
 
 
-def test_whose_weights_are_lost_will_train_again(digits, tmp_path):
+def test_members_whose_weights_are_lost_are_running(digits, tmp_path):
     sweep(small, SPACE, digits, run_dir=tmp_path, **FOUR)
     damage(next((tmp_path / "checkpoints").iterdir()))
     with pytest.warns(UserWarning, match="left out"):
         read = read_result(tmp_path, small)
-    assert read.status.tolist() == ["running"] * 4
+    assert read.status.tolist() == [RUNNING] * 4
 
 
-class Mixed(NamedTuple):
-    optimizer: object
-    units: object
-    share: object
-    names: object
+# what a run remembers of its space
+
+EVERYTHING = SPACE | {
+    "uniform": dl.Uniform(0.25, 0.75),
+    "near_1": dl.OneMinusLogUniform(0.9, 0.999),
+    "whole": dl.IntUniform(1, 9),
+    "decades": dl.spaces.IntLogUniform(1, 1000),
+    "choice": dl.Choice([0.5, 2.0]),
+    "static": dl.Static([0.1]),  # a float that float32 does not have
+    "units": dl.AsSize(dl.IntUniform(10, 12)),
+    "other_units": dl.AsSize(dl.Choice([8])),
+    "either": dl.Either(
+        {"some": {"share": dl.Uniform(0.1, 1.0),
+                  "inner": dl.Either({"only": (dl.IntUniform(1, 2), None)})}}
+    ),
+    "given": np.float32([0.1, 0.2, np.nan, 0.4]),
+    "constants": [1, 2.5, "text", True, None, {"b": 3, "a": ()}],
+}  # fmt: skip
 
 
-MIXED = Mixed(
-    dl.Either({"adam": {"rate": dl.LogUniform(1e-3, 1e-1)}, "fixed": {}}),
-    dl.AsSize(dl.IntUniform(10, 12)),
-    dl.Static([0.1]),  # a float that float32 does not have
-    {"b": 3, "c": None},
+def everything(hp):
+    assert hp["static"] == 0.1 and hp["constants"][5]["b"] == 3
+    share = hp["either"].values["share"]
+    hidden = nn.serial(nn.dense(hp["units"]), nn.relu, nn.dense(10))
+    return small({"rate": hp["rate"] * share})._replace(model=hidden)
+
+
+@pytest.fixture(scope="module")
+def remembered(digits, tmp_path_factory):
+    """The folder of a run with hyperparameters of every kind, and its result."""
+    folder = tmp_path_factory.mktemp("runs") / "everything"
+    settings = {"members": 4, "epochs": 1, "run_dir": folder}
+    return folder, sweep(everything, EVERYTHING, digits, **settings)
+
+
+def test_a_run_remembers_its_space_with_equal_leaves(remembered):
+    folder, live = remembered
+    read = read_result(folder, everything)
+    assert to_plain(read.task.space) == to_plain(EVERYTHING)
+    assert jax.tree.structure(read.task.space) == jax.tree.structure(EVERYTHING)
+    pairs = zip(*map(jax.tree.leaves, (read.task.space, EVERYTHING)), strict=True)
+    for ours, theirs in pairs:
+        assert type(ours) is type(theirs)
+        np.testing.assert_equal(ours, theirs)
+    assert_same_result(live, read)
+
+
+def test_members_of_a_run_have_the_hyperparameters_that_they_had(remembered, digits):
+    folder, live = remembered
+    read = dl.load_member(folder, everything, 1)
+    original = live.member(1)
+    assert read.structure == original.structure
+    assert str(read.hparams) == str(original.hparams)
+    assert isinstance(read.hparams["units"], nn.Size)
+    again = dl.replay(folder, everything, digits, member=1, progress=False)
+    assert_same_member(again, original)
+
+
+def test_a_space_that_was_read_is_refined_as_the_live_one(remembered):
+    folder, live = remembered
+    read = read_result(folder, everything)
+    narrow = [
+        dl.refine(r.task.space | {"given": 0.1}, r.hparams | {"given": np.full(4, 0.1)},
+                  r.final()["dev_error"], 2)
+        for r in (read, live)
+    ]  # fmt: skip
+    assert to_plain(narrow[0]) == to_plain(narrow[1]) != to_plain(EVERYTHING)
+    assert isinstance(narrow[0]["near_1"], dl.OneMinusLogUniform)
+
+
+def test_the_scales_of_a_figure_of_a_folder_are_those_of_the_live_result(remembered):
+    folder, live = remembered
+    found = [
+        [(s.name, s.kind, s.at.tolist(), s.names) for s in varying(result)]
+        for result in (read_result(folder, everything), live)
+    ]
+    assert str(found[0]) == str(found[1])  # as NaN differs from itself
+    kinds = {name: kind for name, kind, *_ in found[0]}
+    assert kinds["near_1"] == "reversed log" and kinds["rate"] == "log"
+
+
+class Named(NamedTuple):
+    rate: object
+
+
+NAMED = Named(SPACE["rate"])
+
+
+def by_name(hp):
+    return small({"rate": hp.rate})
+
+
+@pytest.fixture(scope="module")
+def named(digits, tmp_path_factory):
+    """The folder of a run whose space is a NamedTuple, and its result."""
+    folder = tmp_path_factory.mktemp("runs") / "named"
+    settings = {"members": 2, "epochs": 1, "run_dir": folder}
+    return folder, sweep(by_name, NAMED, digits, **settings)
+
+
+def test_a_namedtuple_has_to_be_given(named, digits):
+    folder, first = named
+    for read in (
+        lambda: read_result(folder, by_name),
+        lambda: dl.load_member(folder, by_name, 0),
+        lambda: dl.replay(folder, by_name, digits, 0, progress=False),
+    ):
+        with pytest.raises(runs.RunMismatchError, match="holds Named, .*space=..."):
+            read()
+    assert_same_result(first, read_result(folder, by_name, space=NAMED))
+    member = dl.load_member(folder, by_name, 1, space=NAMED)
+    assert_same_member(member, first.member(1))
+    assert isinstance(member.hparams, Named)
+    again = dl.replay(folder, by_name, digits, 1, space=NAMED, progress=False)
+    assert_same_member(again, first.member(1))
+
+
+@pytest.mark.parametrize(
+    ("space", "message"),
+    [
+        (Named(dl.LogUniform(1e-3, 1.0)), "rate=.*1.0.*0.1"),
+        (Named(dl.Uniform(1e-3, 1e-1)), "rate=.*Uniform.*LogUniform"),
+        (Named(0.1), "rate=0.1"),
+        (SPACE, "the recorded leaves in a tree of other classes"),
+        (SPACE | {"l2": 0.1}, "l2=0.1, but the recorded one has nothing"),
+    ],
 )
+def test_another_space_is_refused_and_the_leaf_named(space, message, named):
+    with pytest.raises(runs.RunMismatchError, match=message):
+        read_result(named[0], by_name, space=space)
 
 
-def mixed(hp):
-    assert hp.share == 0.1 and hp.names["c"] is None
-    rate = hp.optimizer.values["rate"] if hp.optimizer.name == "adam" else hp.share
-    return dl.Recipe(
-        model=nn.serial(nn.dense(hp.units), nn.relu, nn.dense(10)),
-        optimizer=optim.adam(rate),
-        loss=nn.softmax_cross_entropy,
-    )
+def test_a_recipe_of_other_hyperparameters_is_not_called_damage(named, finished):
+    def decays(hp):
+        return by_name(hp)._replace(batch_size=hp.decay)
 
-
-def test_hyperparameters_of_every_kind_are_read_again(digits, tmp_path):
-    first = sweep(mixed, MIXED, digits, members=5, epochs=1, run_dir=tmp_path)
-    read = read_result(tmp_path, mixed)
-    same(first, read)
-    assert read.rows()[0] == first.rows()[0]
-    member, original = dl.load_member(tmp_path, mixed, 1), first.member(1)
-    assert member.hparams.optimizer.name == original.hparams.optimizer.name
-    assert member.hparams.units == original.hparams.units
-    replayed = dl.replay(tmp_path, mixed, digits, member=1, progress=False)
-    np.testing.assert_array_equal(
-        replayed.params[0]["kernel"], original.params[0]["kernel"]
-    )
-
-
-def test_a_recipe_that_asks_for_other_hyperparameters_is_not_called_damage(
-    recipe, space, digits, tmp_path
-):
-    sweep(recipe, space, digits, run_dir=tmp_path, members=2, epochs=1)
-    with pytest.raises(runs.RunMismatchError, match="fails on.* beta1, .*got decay"):
-        read_result(tmp_path, lambda hp: recipe(hp)._replace(batch_size=hp.decay))
-
-    def by_place(hp):
-        return recipe(type("Placed", (), {"l2": hp[3]}))
-
-    with pytest.raises(runs.RunMismatchError, match="by name, .*or give its space"):
-        read_result(tmp_path, by_place)
+    with pytest.raises(runs.RunMismatchError, match="fails on.* rate .*decay"):
+        read_result(named[0], decays, space=NAMED)
+    with pytest.raises(runs.RunMismatchError, match="fails on.* rate"):
+        read_result(finished[0], lambda hp: small({"rate": hp["rates"]}))
 
 
 def by_place(hp):
     (rate, (options, _)), units = hp
-    return dl.Recipe(
-        nn.serial(nn.dense(units), nn.dense(10)),
-        optim.gradient_descent(rate * options.values[0]),
-        nn.softmax_cross_entropy,
-    )
+    model = nn.serial(nn.dense(units), nn.dense(10))
+    return small({"rate": rate * options.values[0]})._replace(model=model)
 
 
-def test_hyperparameters_by_place_are_read_again_with_the_space(digits, tmp_path):
+def test_hyperparameters_by_place_are_read_again(digits, tmp_path):
     some = dl.Either({"some": (dl.Uniform(0.1, 1.0),)})
     space = ((dl.LogUniform(1e-3, 1e-1), [some, None]), dl.Static([4]))
-    first = sweep(by_place, space, digits, run_dir=tmp_path, **FOUR)
-    same(first, read_result(tmp_path, by_place, space))
-    member = dl.load_member(tmp_path, by_place, 3, space=space)
-    assert str(member.hparams) == str(first.member(3).hparams)
-    dl.replay(tmp_path, by_place, digits, member=3, space=space, progress=False)
-    with pytest.raises(runs.RunMismatchError, match="parameters 0, 1; .* 0.1.1, 1"):
-        read_result(tmp_path, by_place, (0.1, 3))
+    settings = {"members": 3, "epochs": 1, "run_dir": tmp_path}
+    first = sweep(by_place, space, digits, **settings)
+    assert_same_result(first, read_result(tmp_path, by_place))
+    assert_same_result(first, read_result(tmp_path, by_place, space=space))
+    member = dl.load_member(tmp_path, by_place, 2)
+    assert str(member.hparams) == str(first.member(2).hparams)
+    assert_same_member(
+        dl.replay(tmp_path, by_place, digits, 2, progress=False), first.member(2)
+    )

@@ -9,8 +9,7 @@ from jaxdl import nn
 from jaxdl.data import DataError
 from jaxdl.searches import Rung
 from jaxdl.sweeps import variant
-from jaxdl.sweeps.repeats import expand, make_variants, mean, members_of, not_worse
-from jaxdl.sweeps.sweep import _share
+from jaxdl.sweeps.repeats import expand, mean, members_of, not_worse
 from jaxdl.train import Status
 from tests.sweeps.kept import KEY, SPACE, assert_same_member, in_rungs, small
 from tests.sweeps.kept import sweep as train
@@ -110,14 +109,6 @@ def test_a_variant_is_trained_by_itself_from_its_data_and_key(digits):
     for c in range(6):
         assert result.status[4 * c + 3] == alone.status[c]
         assert_same_member(result.member(4 * c + 3), alone.member(c))
-
-
-def test_the_examples_are_on_a_device_once(digits):
-    data, variants = make_variants(digits, KEY, 2, 3)
-    shared = _share(jax.devices()[0], data, variants, None)
-    assert len(shared) == 6
-    copies = {s.whole.inputs.unsafe_buffer_pointer() for v in shared for s in v[:2]}
-    assert len(copies) == 1
 
 
 # what decides

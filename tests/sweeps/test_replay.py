@@ -1,47 +1,68 @@
 """Members that are trained again, to the bit."""
 
-import jax
 import numpy as np
 import pytest
 
 import jaxdl as dl
 from jaxdl import runs
 from jaxdl.engine import engine
+from jaxdl.searches import Rung
 from jaxdl.sweeps import read_result
-from tests.sweeps.kept import cut_after, sweep
+from jaxdl.sweeps.replay import lineage
+from tests.sweeps.kept import SPACE, assert_same_member, cut_after, small, sweep
+
+SEARCHES = pytest.mark.parametrize("search", [None, dl.pbt(1)], ids=["random", "pbt"])
 
 
-@pytest.mark.parametrize("search", [None, dl.pbt(1)], ids=["random", "pbt"])
-def test_a_member_is_replayed_to_the_bit(search, recipe, space, digits, tmp_path):
-    result = sweep(recipe, space, digits, run_dir=tmp_path, search=search)
-    again = dl.replay(tmp_path, recipe, digits, member=4, progress=False)
-    once_more = dl.replay(result, recipe, digits, member=4, progress=False)
-    for member in (again, once_more):
-        for x, y in zip(
-            jax.tree.leaves(member.params),
-            jax.tree.leaves(result.member(4).params),
-            strict=True,
-        ):
-            np.testing.assert_array_equal(x, y)
+@SEARCHES
+@pytest.mark.parametrize("settings", [{}, {"repeats": 2, "folds": 2}], ids=str)
+def test_a_member_is_replayed_to_the_bit(search, settings, digits, tmp_path):
+    result = sweep(small, SPACE, digits, run_dir=tmp_path, search=search, **settings)
+    for run in (tmp_path, result):
+        again = dl.replay(run, small, digits, member=5, progress=False)
+        assert_same_member(again, result.member(5))
 
 
-@pytest.mark.parametrize("search", [None, dl.pbt(1)], ids=["random", "pbt"])
-def test_a_member_of_a_run_that_goes_on_is_replayed_as_far_as_it_is(
-    search, recipe, space, digits, tmp_path, monkeypatch
+@SEARCHES
+def test_a_member_of_a_run_that_still_trains_is_replayed_as_far_as_it_is(
+    search, digits, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(engine, "KEEP_SECONDS", 0.0)
     with cut_after(4):
-        sweep(recipe, space, digits, run_dir=tmp_path, search=search)
-    result = read_result(tmp_path, recipe)
+        sweep(small, SPACE, digits, run_dir=tmp_path, search=search)
+    result = read_result(tmp_path, small)
     trained = np.isfinite(result.metrics["dev_loss"]).sum(axis=1)
     assert 0 < trained.max() < 4
-    again = dl.replay(tmp_path, recipe, digits, member=trained.argmax(), progress=False)
+    again = dl.replay(tmp_path, small, digits, member=trained.argmax(), progress=False)
     assert np.isfinite(again.metrics["dev_loss"]).sum() == trained.max()
 
 
-def test_other_weights_are_not_taken_for_a_replay(recipe, space, digits):
-    result = sweep(recipe, space, digits, members=2, epochs=1)
+def test_a_member_with_other_weights_is_not_taken_for_a_replay(digits):
+    result = sweep(small, SPACE, digits, members=2, epochs=1)
     (block,) = result.blocks
-    block.params[0]["kernel"] = 2 * block.params[0]["kernel"]
+    block.params["kernel"] = 2 * block.params["kernel"]
     with pytest.raises(runs.RunMismatchError, match="same metrics and other weights"):
-        dl.replay(result, recipe, digits, member=1, progress=False)
+        dl.replay(result, small, digits, member=1, progress=False)
+
+
+def test_other_data_are_not_taken_for_a_replay(digits):
+    result = sweep(small, SPACE, digits, members=2, epochs=2)
+    swapped = digits._replace(dev=digits.dev._replace(labels=digits.dev.labels[::-1]))
+    with pytest.raises(runs.RunMismatchError, match="another dev_.* from epoch 1 on"):
+        dl.replay(result, small, swapped, member=1, progress=False)
+
+
+def test_the_lineage_of_a_member_is_all_that_it_copied_from():
+    """Member 3 copied 1 in the last rung, and 1 had copied 0 before."""
+
+    def rung(parents):
+        parents = None if parents is None else np.array(parents)
+        hparams = {"rate": np.arange(4.0)}
+        return Rung(np.arange(4), hparams, np.full(4, 9), parents)
+
+    found = lineage([rung(None), rung([0, 0, 2, 3]), rung([0, 1, 2, 1])], 3)
+    assert [r.members.tolist() for r in found] == [[0], [1], [3]]
+    assert [r.hparams["rate"].tolist() for r in found] == [[0], [1], [3]]
+    assert [r.parents if r.parents is None else r.parents.tolist() for r in found] == [
+        None, [0], [1]
+    ]  # fmt: skip

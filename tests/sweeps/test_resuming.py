@@ -28,14 +28,14 @@ from tests.sweeps.kept import (
 @pytest.mark.parametrize(
     "settings",
     [{}, {"search": dl.halving(2)}, {"search": dl.pbt(1)}, {"patience": 1},
-     {"repeats": 2, "members": 3}],
+     {"repeats": 2, "members": 5}],
     ids=["random", "halving", "pbt", "patience", "repeats"],
 )  # fmt: skip
 def test_a_run_that_is_cut_after_each_record_ends_with_the_same_bits(
     settings, recipe, space, digits, tmp_path, monkeypatch, on_devices
 ):
     """With everything random or stateful that a recipe has."""
-    settings = {"members": 4} | settings
+    settings = {"members": 10, "epochs": 3, "plan": dl.Plan(8)} | settings
     whole = sweep(recipe, space, digits, **settings)
     monkeypatch.setattr(engine, "KEEP_SECONDS", 0.0)  # every epoch is put on record
     on_devices(0)

@@ -1,0 +1,109 @@
+"""The specification: what it names, and the task that it gives back."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+
+import jaxdl as dl
+from jaxdl.engine.outlines import make_outlines
+from jaxdl.engine.task import Task, check_task
+from jaxdl.searches import random
+from jaxdl.spaces import SpaceError
+from jaxdl.sweeps.specification import MOST_VALUES, specify, task_of
+from tests.sweeps.kept import KEY, SPACE, in_rungs, small
+
+PARTS = {
+    "members", "epochs", "patience", "repeats", "folds", "search", "space", "traced",
+    "metrics", "key", "plan", "precision", "programs", "data", "shapes", "device",
+    "versions", "flags",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def task(digits):
+    return check_task(
+        Task(small, SPACE, digits, KEY, 6, 4, dl.halving(2), patience=2, repeats=3,
+             folds=None, plan=dl.Plan(8))
+    )  # fmt: skip
+
+
+@pytest.fixture
+def specification(task, digits):
+    return specified(task, digits)
+
+
+def specified(task, digits):
+    rung = next(task.search(task.key, task.space, task.members, task.epochs))
+    return specify(task, make_outlines(task, rung.hparams, digits), rung, digits)
+
+
+def test_it_names_everything_that_the_bits_depend_on(specification):
+    assert specification.keys() == PARTS
+    assert json.loads(json.dumps(specification, allow_nan=False)) == specification
+    expected = {
+        "members": 6, "epochs": 4, "patience": 2, "repeats": 3, "folds": None,
+        "search": "halving", "space": {"dict": [["rate", {"LogUniform": [1e-3, 0.1]}]]},
+        "traced": {"rate": "float32"}, "key": [0, 0], "plan": {"block_width": 8},
+        "shapes": [[[1078, 64], "float32"], [[1078], "int32"], None],
+    }  # fmt: skip
+    assert {name: specification[name] for name in expected} == expected
+    assert [*specification["versions"]] == ["jax", "jaxlib", "jaxdl"]
+
+
+def test_the_task_comes_back_without_its_data_and_search(task, specification):
+    again = task_of(json.loads(json.dumps(specification)), small, None)
+    assert (jax.random.key_data(again.key) == jax.random.key_data(KEY)).all()
+    assert again._replace(key=KEY) == task._replace(data=None, search=None)
+
+
+@pytest.mark.parametrize(
+    ("search", "name"),
+    [
+        (dl.halving(2), "halving"),
+        (random(), "random"),
+        (dl.sobol(), "sobol"),
+        (dl.grid_search(6), "grid_search"),
+        (in_rungs, "in_rungs"),
+    ],
+)
+def test_a_search_is_named_for_the_function_that_made_it(search, name, task, digits):
+    assert specified(task._replace(search=search), digits)["search"] == name
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"space": {"rate": dl.LogUniform(1e-3, 0.2)}},
+        {"space": {"rate": np.geomspace(1e-3, 1e-1, 6)}},
+        {"key": jax.random.key(1)},
+        {"recipe": lambda hp: small(hp)._replace(batch_size=32)},
+    ],
+    ids=["space", "array", "key", "program"],
+)
+def test_another_task_has_another_specification(changes, task, specification, digits):
+    changed = specified(task._replace(search=random(), **changes), digits)
+    different = {name for name in PARTS if changed[name] != specification[name]}
+    (name,) = changes
+    assert different == {"search", {"recipe": "programs"}.get(name, name)}
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("members", 0), ("epochs", -1), ("repeats", 0), ("plan", {"block_width": 0}),
+        ("plan", None), ("plan", {}), ("key", [1]), ("key", "x"),
+        ("members", MOST_VALUES), ("members", None), ("space", {"LogUniform": 3}),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_specification_that_no_sweep_has_is_refused(part, value, specification):
+    with pytest.raises((ValueError, TypeError, LookupError)):
+        task_of(specification | {part: value}, small, None)
+
+
+def test_a_space_that_is_given_has_to_be_the_recorded_one(specification):
+    assert task_of(specification, small, SPACE).space is SPACE
+    with pytest.raises(SpaceError, match="got a space with rate="):
+        task_of(specification, small, {"rate": 0.1})

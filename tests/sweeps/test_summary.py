@@ -1,0 +1,75 @@
+"""The summary of a sweep, against counts by hand and from its own curves."""
+
+import numpy as np
+import pytest
+
+import jaxdl as dl
+from jaxdl.sweeps.summary import ended, errors_of, importance_of, summarize
+from tests.sweeps.kept import SPACE, small, sweep
+
+
+def test_one_model_a_configuration(result, digits):
+    found = summarize(result, digits)
+    assert (found.kind, found.count, found.members) == ("member", 6, 6)
+    assert found.ended == {"finished": 6} == ended(result)
+    assert found.best == result.ranking()[0]
+    assert [row["member"] for row in found.table] == result.ranking().tolist()
+    assert found.noise is None and found.everywhere == {}
+    best = result.best()
+    for name in ("train", "dev", "test"):
+        expected = best.evaluate(getattr(digits, name))["error"]
+        assert getattr(found.errors, f"{name}_error") == pytest.approx(expected)
+    assert found.errors.test_examples == len(digits.test.labels)
+    diagnosis = dl.diagnose.bias_variance(
+        found.errors.train_error, found.errors.dev_error
+    )
+    assert found.errors.diagnosis == diagnosis
+
+
+def test_without_data_the_test_error_is_unknown(result):
+    found, best = summarize(result, None), result.best()
+    assert found.errors.test_error is None and found.errors.test_examples == 0
+    assert found.errors.train_error == best.metrics["train_error"][-1]
+    assert found.errors.dev_error == best.metrics["dev_error"][-1]
+    assert found.errors == errors_of(best, None)
+
+
+def test_repeats_and_folds_show_the_noise(digits):
+    space = SPACE | {"l2": 0.5}
+    result = sweep(small, space, digits, members=5, epochs=1, repeats=2, folds=2)
+    found = summarize(result, digits)
+    assert (found.kind, found.count, found.members) == ("configuration", 5, 20)
+    assert found.everywhere == {"l2": 0.5}
+    errors = result.metrics["dev_error"][:, -1].reshape(5, 4).astype(float)
+    best = int(np.argmin(errors.mean(axis=1)))
+    assert found.best == best
+    behind = [
+        np.mean(e - errors[best]) <= np.std(e - errors[best], ddof=1) / 2
+        for i, e in enumerate(errors)
+        if i != best
+    ]
+    assert found.noise == pytest.approx(
+        (errors[best].mean(), np.std(errors[best], ddof=1) / 2, 4, sum(behind), 4)
+    )
+    first = result.member(4 * best)
+    data = result.first_data(digits)
+    assert len(data.dev.labels) == 719
+    assert found.errors.dev_error == first.metrics["dev_error"][-1]
+    assert found.errors.train_error == first.evaluate(data.train)["error"]
+
+
+def test_a_sweep_without_a_best_member_has_a_summary(digits):
+    result = sweep(small, {"rate": np.inf}, digits, members=3)
+    found = summarize(result, digits)
+    assert found.best is found.noise is found.importance is found.errors is None
+    assert found.ended == {"diverged": 3}
+    assert len(found.table) == 3
+
+
+def test_importance_is_unknown_where_members_trained_unequally(digits):
+    result = sweep(small, SPACE, digits, members=8, search=dl.halving(2))
+    with pytest.raises(ValueError, match="different numbers of epochs"):
+        importance_of(result)
+    found = summarize(result, digits)
+    assert found.importance is None
+    assert found.ended == {"finished": 2, "cut short": 6}
