@@ -95,8 +95,11 @@ def verdict(file: str, source: str) -> str:
             shutil.copytree(ROOT / part, Path(copy, part))
         Path(copy, "jaxdl", file).write_text(source)
         folder, name = Path(copy, "tests", file).parent, Path(file).stem
-        # The tests that speak of the file most come first.
-        tests = sorted(folder.glob("test_*"), key=lambda t: -t.read_text().count(name))
+        # First the tests of the file, then those that name it most often.
+        tests = sorted(
+            folder.glob("test_*"),
+            key=lambda t: (t.stem != f"test_{name}", -t.read_text().count(name)),
+        )
         args = [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", *tests]
         try:
             subprocess.run(args, cwd=copy, timeout=900, capture_output=True, check=True)
