@@ -52,7 +52,8 @@ def report(
         ImportError: matplotlib is missing.
         OSError: the file cannot be written.
     """
-    source = Source(result, result.first_data(data), schedule)
+    first = None if data is None else result.first_data(data)
+    source = Source(result, first, schedule)
     sections = _sections(source)
     summary, rates = summarize(result, data), result.has_rates()
     name = "" if run_dir is None else f" {Path(run_dir).name}"

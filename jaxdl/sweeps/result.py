@@ -296,6 +296,5 @@ def _count(status: NDArray[np.int32]) -> str:
     """Returns such as `finished`, or `1 diverged, 4 finished`."""
     counts = {str(s): int((status == s).sum()) for s in Status}
     some = sorted((name, n) for name, n in counts.items() if n)
-    if len(some) == 1:
-        return some[0][0]
-    return ", ".join(f"{n} {name}" for name, n in some)
+    words = ", ".join(f"{n} {name}" for name, n in some)
+    return words if len(some) > 1 else some[0][0]

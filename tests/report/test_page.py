@@ -113,6 +113,11 @@ def test_repeats_and_folds_have_their_columns(repeated, digits, page):
     ]
 
 
+def test_a_page_of_folds_needs_no_data(repeated, page):
+    text = page(repeated, figures=True)
+    assert "The best of 4 configurations" in text and "Best member" not in text
+
+
 def test_hostile_names_and_values_stay_texts(result, page, tmp_path):
     hostile = renamed(result, HOSTILE)
     hostile.hparams["d"] = np.array([HOSTILE] * 32, object)
