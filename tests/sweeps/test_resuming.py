@@ -35,7 +35,7 @@ def test_a_run_that_is_cut_after_each_record_ends_with_the_same_bits(
     settings, recipe, space, digits, tmp_path, monkeypatch, on_devices
 ):
     """With everything random or stateful that a recipe has."""
-    settings = {"members": 10, "epochs": 3, "plan": dl.Plan(8)} | settings
+    settings = {"members": 10, "plan": dl.Plan(8)} | settings
     whole = sweep(recipe, space, digits, **settings)
     monkeypatch.setattr(engine, "KEEP_SECONDS", 0.0)  # every epoch is put on record
     on_devices(0)

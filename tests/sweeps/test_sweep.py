@@ -53,14 +53,19 @@ def test_sizes_can_be_given_and_laid_on_a_grid(digits, with_sizes):
 # equal to one model by itself
 
 
-def test_a_member_starts_as_fit_does_and_its_first_gradients_agree(
-    make_recipe, space, digits
-):
+def test_a_member_starts_as_fit_does_and_its_first_gradients_agree(digits):
     """At rate 1 and one step an epoch, plain descent shows minus the gradient."""
-    one_step = make_recipe(len(digits.train.inputs), optim.gradient_descent)
+
+    def one_step(hp):
+        return dl.Recipe(
+            nn.serial(nn.dropout(0.8), nn.dense(10)),
+            optim.gradient_descent(hp["rate"]),
+            nn.softmax_cross_entropy,
+            batch_size=len(digits.train.inputs),
+        )
 
     def both_ways(rate):
-        given = space._replace(learning_rate=rate)
+        given = {"rate": rate}
         member = sweep(one_step, given, digits, members=1, epochs=1).member(0)
         alone = dl.fit(
             one_step, member.hparams, digits, key=KEY, epochs=1, progress=False
