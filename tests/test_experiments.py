@@ -24,17 +24,17 @@ def experiment(name):
 
 @pytest.fixture(scope="module")
 def batch_norm():
-    return experiment("batch_norm")
+    return experiment("course/batch_norm")
 
 
 @pytest.fixture(scope="module")
 def initialization():
-    return experiment("initialization")
+    return experiment("course/initialization")
 
 
 @pytest.fixture(scope="module")
 def ravine():
-    return experiment("ravine")
+    return experiment("course/ravine")
 
 
 def train(script, space, **size):

@@ -1,6 +1,6 @@
 """What do the first weights of a deep network decide?
 
-    python experiments/initialization.py
+    python experiments/course/initialization.py
 
 20 ReLU layers of 64 units, or one of 64 sigmoids, by 20 epochs of gradient descent on
 scikit-learn's digits with log-uniform rates, 100 and 64 members.

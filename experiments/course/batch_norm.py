@@ -1,6 +1,6 @@
 """What does batch normalization change in the training of a small network?
 
-    python experiments/batch_norm.py
+    python experiments/course/batch_norm.py
 
 Three hidden layers of 64 ReLU units, 20 epochs of gradient descent on scikit-learn's
 digits, 384 members; those whose dev error falls to 5 % have learned.

@@ -1,6 +1,6 @@
 """Which optimizer is fast in a ravine, over a saddle and across a plateau?
 
-    python experiments/ravine.py
+    python experiments/course/ravine.py
 
 Four optimizers with their default averages in two dimensions, with 256 constant rates,
 log-uniform from 1e-6 to 1e4, each from 16 random starts. A run arrives with the step
