@@ -91,13 +91,11 @@ def as_key(key: jax.Array | int) -> jax.Array:
         if key >= MOST_SEEDS:  # JAX drops the bits above
             raise ValueError(f"got the seed {key}; expected one from 0 to 2^32 - 1")
         return jax.random.key(int(key), impl="threefry2x32")
-    typed = isinstance(key, jax.Array) and jnp.issubdtype(
-        key.dtype, jax.dtypes.prng_key
+    if isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
+        if not key.shape and "fry" in str(jax.random.key_impl(key)):
+            return key
+    raise TypeError(
+        f"got key={key!r}; expected a seed from 0 to 2^32 - 1, or one threefry key, "
+        "jax.random.key(seed): other generators give all models of a batch the first "
+        "model's random numbers"
     )
-    if not typed or key.shape or "fry" not in str(jax.random.key_impl(key)):
-        raise TypeError(
-            f"got key={key!r}; expected a seed from 0 to 2^32 - 1, or one threefry "
-            "key, jax.random.key(seed): other generators give all models of a batch "
-            "the first model's random numbers"
-        )
-    return key

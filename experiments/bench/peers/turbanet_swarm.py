@@ -36,7 +36,7 @@ def prepare(task: Task) -> Run:
     inputs = jnp.asarray(task.train_inputs)
     labels = jax.nn.one_hot(task.train_labels, CLASSES)
 
-    # Once, since a swarm compiles its step anew.
+    # Once, since each swarm compiles its own step.
     first = make_swarm(task).set_loss_fn(softmax_cross_entropy)
 
     @jax.jit
