@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,25 @@ def test_the_floor_test_sees_an_import_upwards():
     assert violations("nn", ast.parse("from jaxdl import optim")) == {"optim"}
     assert violations("nn", ast.parse("import jaxdl as dl")) == {""}
     assert violations("train", ast.parse("from jaxdl.nn import dense")) == set()
+
+
+def test_the_architecture_names_the_imports_of_each_room():
+    page = (ROOT.parent / "docs" / "architecture.md").read_text()
+    told = {}
+    for line in page.split("| room | imports |")[1].split("\n\n")[0].splitlines():
+        if line.startswith("| `"):
+            rooms, imports = (
+                re.findall(r"`(\w+)[/.`]", x) for x in line.split("|")[1:3]
+            )
+            told |= dict.fromkeys(rooms, set(imports))
+    told["cli"] = told.keys() - {"cli"}
+    found = {room: set() for room in told}
+    for file in FILES:
+        room = file.relative_to(ROOT).parts[0].removesuffix(".py")
+        names = imported_modules(ast.parse(file.read_text()))
+        rooms = {name.split(".")[1] for name in names if name.startswith("jaxdl.")}
+        found.setdefault(room, set()).update(r for r in rooms if FLOORS.get(r, 0) > 1)
+    assert told == {room: found[room] - {room} for room in told}
 
 
 @pytest.mark.parametrize("file", FILES, ids=NAMES)
