@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxdl import nn, runs
 from jaxdl.data import Moments
-from jaxdl.interop.extras import library
+from jaxdl.extras import library
 from jaxdl.plain import to_json
 from jaxdl.train import Member
 from jaxdl.train.structure import flatten

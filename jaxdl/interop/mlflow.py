@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from jaxdl.interop.extras import library
+from jaxdl.extras import library
 from jaxdl.interop.log import Logger, Run
 
 STATUS = {"diverged": "FAILED", "cut short": "KILLED"}

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxdl.interop.extras import library
+from jaxdl.extras import library
 from jaxdl.searches import Rung, Search, Standing
 from jaxdl.searches.rungs import Requests, check_number
 from jaxdl.spaces.contract import SpaceError

@@ -4,7 +4,7 @@ import math
 import os
 from typing import Any
 
-from jaxdl.interop.extras import library
+from jaxdl.extras import library
 from jaxdl.interop.log import Logger, Run
 from jaxdl.interop.optuna import check_storage, parameter, quiet
 from jaxdl.spaces.contract import SpaceError

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxdl import runs
-from jaxdl.interop.extras import library
+from jaxdl.extras import library
 from jaxdl.plain import scalar
 from jaxdl.sweeps import SweepResult
 from jaxdl.train.epoch_state import Status

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxdl.extras import library
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -48,13 +50,8 @@ def figure(width: float, height: float) -> "Figure":
     Raises:
         ImportError: matplotlib is missing.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError(
-            "figures need matplotlib: pip install 'jaxdl-sweep[matplotlib]'"
-        ) from error
-    return Figure((width, height), layout="constrained")
+    module = library("matplotlib.figure", "matplotlib", "figures")
+    return module.Figure((width, height), layout="constrained")
 
 
 def message(text: str) -> "Figure":
