@@ -17,7 +17,7 @@ from jaxdl.engine.outlines import Outlines
 from jaxdl.engine.task import Task
 from jaxdl.searches.rungs import Rung, Standing
 from jaxdl.train.epoch_state import Carry, Status
-from jaxdl.train.structure import flatten
+from jaxdl.train.structure import by_name
 
 
 class Population:
@@ -68,8 +68,7 @@ class Population:
         self.begin(rung)
         if self.store is None:
             return
-        names, columns, _ = flatten(rung.hparams)
-        hparams = {n: c.tolist() for n, c in zip(names, columns, strict=True)}
+        hparams = {n: c.tolist() for n, c in by_name(rung.hparams).items()}
         store = self.store
         store.enter(self.number, rung.members, hparams, rung.until, rung.parents)
         self._supersede(self.load())

@@ -12,7 +12,7 @@ from jaxdl.spaces.distributions import is_distribution
 from jaxdl.sweeps import SweepResult
 from jaxdl.sweeps.summary import Summary
 from jaxdl.train.epoch_state import Status
-from jaxdl.train.structure import flatten
+from jaxdl.train.structure import by_name
 
 NUMBERS = 800_000  # of curves in a page, at most; longer ones leave epochs out
 
@@ -116,7 +116,6 @@ def specification(
         run_dir: its folder, to name it; None: unknown.
     """
     task = result.task
-    names, leaves, _ = flatten(task.space)
     rows = [
         ("members", str(len(result.status))),
         ("epochs", str(task.epochs)),
@@ -135,7 +134,7 @@ def specification(
         versions = ", ".join(f"{n} {v}" for n, v in recorded["versions"].items())
         rows += [("device", str(recorded["device"])), ("versions", versions)]
         rows.append(("data", str(recorded["data"])))
-    spaces = zip(names, leaves, strict=True)
+    spaces = by_name(task.space).items()
     return rows + [(f"space: {name}", _words(leaf)) for name, leaf in spaces]
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from jaxdl.report.style import plain
 from jaxdl.spaces.distributions import is_distribution
 from jaxdl.sweeps import SweepResult
-from jaxdl.train.structure import flatten
+from jaxdl.train.structure import by_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,12 +48,10 @@ class Scale(NamedTuple):
 
 def varying(result: SweepResult) -> list[Scale]:
     """Returns the hyperparameters that differ between configurations."""
-    names, columns, _ = flatten(result.configurations())
-    known, leaves, _ = flatten(result.task.space)
-    space = dict(zip(known, leaves, strict=True))
+    space = by_name(result.task.space)
     scales = [
         scale(name, np.asarray(column), space.get(name))
-        for name, column in zip(names, columns, strict=True)
+        for name, column in by_name(result.configurations()).items()
     ]
     return [s for s in scales if len(np.unique(s.at[np.isfinite(s.at)])) > 1]
 

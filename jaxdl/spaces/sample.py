@@ -74,6 +74,13 @@ def is_static(leaf: Any) -> bool:
     return leaf is None or isinstance(leaf, str | int)
 
 
+def traced_columns(space: Any, hparams: Any) -> dict[str, NDArray[Any]]:
+    """Returns the traced hyperparameters of some members by name, `[n]` each."""
+    names, leaves, treedef = flatten(space)
+    columns = zip(names, leaves, treedef.flatten_up_to(hparams), strict=True)
+    return {name: column for name, leaf, column in columns if not is_static(leaf)}
+
+
 def static_values(leaf: Any) -> tuple[Any, ...]:
     """Returns the plain values that a static leaf can have, each as often as it has it.
 

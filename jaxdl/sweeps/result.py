@@ -21,7 +21,7 @@ from jaxdl.spaces.either import blanked
 from jaxdl.sweeps.repeats import mean, members_of, not_worse, standard_error, variant
 from jaxdl.train.epoch_state import Status
 from jaxdl.train.member import Member
-from jaxdl.train.structure import combine, flatten, is_traced
+from jaxdl.train.structure import by_name, combine, is_traced
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -218,22 +218,21 @@ class SweepResult:
         if v == 1:
             return self.member_rows(n)
         values["standard_error"] = self.standard_error()["dev_error"]
-        names, columns, _ = flatten(self.hparams)
+        hparams = by_name(self.hparams)
         rows = [
             [
                 int(i),
                 *(float(column[i]) for column in values.values()),
                 _count(self.status[self.members_of(i)]),
-                *(scalar(column[i * v]) for column in columns),
+                *(scalar(column[i * v]) for column in hparams.values()),
             ]
             for i in self.ranking()[:n]
         ]
-        return ["configuration", *values, "status", *names], rows
+        return ["configuration", *values, "status", *hparams], rows
 
     def member_rows(self, n: int | None = None) -> tuple[list[str], list[list[Any]]]:
         """Returns the same for each member of the n best configurations."""
-        names, columns, _ = flatten(self.hparams)
-        final = self.final()
+        hparams, final = by_name(self.hparams), self.final()
         origin = ["configuration", "repeat", "fold"] if self.num_variants > 1 else []
         rows = [
             [
@@ -241,19 +240,18 @@ class SweepResult:
                 *self._origin(int(i)),
                 *(float(values[i]) for values in final.values()),
                 self._status(i),
-                *(scalar(column[i]) for column in columns),
+                *(scalar(column[i]) for column in hparams.values()),
             ]
             for i in members_of(self.ranking()[:n], self.num_variants)
         ]
-        return ["member", *origin, *final, "status", *names], rows
+        return ["member", *origin, *final, "status", *hparams], rows
 
     def table(self, n: int = 10) -> str:
         """Returns the n best configurations as text: metrics and hyperparameters."""
         return terminal.table(*self.rows(n))
 
     def _traced(self, structure: Any, i: int) -> dict[str, Any]:
-        names, columns, _ = flatten(self.hparams)
-        column = dict(zip(names, columns, strict=True))
+        column = by_name(self.hparams)
         pairs = zip(structure.names, structure.values, strict=True)
         return {name: column[name][i] for name, value in pairs if is_traced(value)}
 

@@ -19,11 +19,10 @@ from jaxdl.engine.task import Task
 from jaxdl.searches.rungs import Rung, Search
 from jaxdl.spaces.distributions import SpaceError
 from jaxdl.spaces.plain import check_recorded, from_plain, to_plain
-from jaxdl.spaces.sample import is_static
+from jaxdl.spaces.sample import traced_columns
 from jaxdl.spaces.structures import label
 from jaxdl.train.identity import data_digest
 from jaxdl.train.recipe import RecipeFunction
-from jaxdl.train.structure import flatten
 
 PACKAGES = {"jax": "jax", "jaxlib": "jaxlib", "jaxdl": "jaxdl-sweep"}
 MOST_VALUES = 2**26  # of a metric; a reader refuses a run that claims more
@@ -49,8 +48,6 @@ def specify(task: Task, outlines: Outlines, rung: Rung, data: Splits) -> dict[st
         SpaceError: a static value is not finite.
     """
     _check_finite(outlines)
-    names, leaves, treedef = flatten(task.space)
-    columns = treedef.flatten_up_to(rung.hparams)
     partitionable = jax.config.jax_threefry_partitionable  # pyrefly: ignore
     return {
         "members": task.members,
@@ -62,8 +59,7 @@ def specify(task: Task, outlines: Outlines, rung: Rung, data: Splits) -> dict[st
         "space": to_plain(task.space),
         "traced": {
             name: str(column.dtype)
-            for name, leaf, column in zip(names, leaves, columns, strict=True)
-            if not is_static(leaf)
+            for name, column in traced_columns(task.space, rung.hparams).items()
         },
         "metrics": list(METRICS),
         "key": np.asarray(jax.random.key_data(task.key)).tolist(),

@@ -11,7 +11,7 @@ from jaxdl.plain import scalar
 from jaxdl.sweeps.result import SweepResult
 from jaxdl.train.epoch_state import Status
 from jaxdl.train.member import Member
-from jaxdl.train.structure import flatten
+from jaxdl.train.structure import by_name
 
 SHOWN = 10  # members or configurations in the table
 
@@ -115,10 +115,9 @@ def importance_of(result: SweepResult) -> Importance:
 
 
 def _everywhere(result: SweepResult) -> dict[str, Any]:
-    names, columns, _ = flatten(result.configurations())
     return {
         name: scalar(column[0])
-        for name, column in zip(names, columns, strict=True)
+        for name, column in by_name(result.configurations()).items()
         if len(column) > 1 and np.all(column == column[0])
     }
 
