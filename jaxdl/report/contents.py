@@ -6,7 +6,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from numpy.typing import NDArray
 
 from jaxdl.spaces.distributions import is_distribution
 from jaxdl.sweeps import SweepResult
@@ -33,14 +32,15 @@ def members(
     shape = result.metrics["dev_loss"].shape
     every = max(1, math.ceil(4 * shape[0] * shape[1] / NUMBERS))
     epochs = np.arange(shape[1])[::-1][::every][::-1]  # the last is among them
+    shown = {name: x[order][:, epochs] for name, x in result.metrics.items()}
     run = "result" if run_dir is None else repr(os.fspath(run_dir))
     return {
         "columns": columns,
         "rows": [[_json(value, 9) for value in row] for row in rows],
         "epochs": (epochs + 1).tolist(),
         "curves": {
-            name: _rounded(curves[order][:, epochs])
-            for name, curves in result.metrics.items()
+            name: [[_json(value, 4) for value in curve] for curve in curves.tolist()]
+            for name, curves in shown.items()
         },
         "replay": [f"dl.replay({run}, recipe, data, member=", ")"],
         "best": 0,  # rows are ranked
@@ -153,7 +153,3 @@ def _json(value: Any, digits: int) -> Any:
     if isinstance(value, float):
         return float(f"{value:.{digits}g}") if math.isfinite(value) else None
     return value
-
-
-def _rounded(curves: NDArray[Any]) -> list[list[float | None]]:
-    return [[_json(value, 4) for value in curve] for curve in curves.tolist()]

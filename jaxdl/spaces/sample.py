@@ -6,7 +6,7 @@ Arrays of numbers are traced; arrays of texts or Python objects are static.
 
 import functools
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -63,6 +63,21 @@ def fill(
         for name, leaf in zip(names, leaves, strict=True)
     ]
     return jax.tree.unflatten(treedef, columns)
+
+
+def given(space: Any, rows: Sequence[Sequence[Any]]) -> Any:
+    """Returns the space with values in the place of its distributions.
+
+    Args:
+        space: as for `sample`.
+        rows: the values of all leaves, a row for each member.
+    """
+    _, leaves, treedef = flatten(space)
+    filled = [
+        leaf.given(values) if is_distribution(leaf) else leaf
+        for leaf, values in zip(leaves, zip(*rows, strict=True), strict=True)
+    ]
+    return jax.tree.unflatten(treedef, filled)
 
 
 def is_static(leaf: Any) -> bool:
