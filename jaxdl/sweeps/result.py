@@ -13,7 +13,7 @@ from jaxdl import nn, runs, terminal
 from jaxdl.data import Splits
 from jaxdl.engine.blocks import TrainedBlock
 from jaxdl.engine.outlines import precisions
-from jaxdl.engine.population import Population
+from jaxdl.engine.population import Population, kept_metrics
 from jaxdl.engine.task import Task
 from jaxdl.plain import scalar
 from jaxdl.searches.rungs import Rung, ranking
@@ -106,12 +106,8 @@ class SweepResult:
 
         They are NaN for members that diverged.
         """
-        epochs = np.maximum(self.kept_epoch, 0)[:, None]
-        diverged = self.status == Status.DIVERGED
-        return {
-            name: np.where(diverged, np.nan, np.take_along_axis(curve, epochs, 1)[:, 0])
-            for name, curve in self.metrics.items()
-        }
+        everyone = np.arange(len(self.status))
+        return kept_metrics(self.metrics, self.kept_epoch, self.status, everyone)
 
     def mean(self) -> dict[str, NDArray[np.float64]]:
         """Returns the means of the final metrics, `[configurations]`.
@@ -290,10 +286,13 @@ def make_result(end: Population) -> SweepResult:
     )
 
 
+def ended(status: NDArray[np.int32]) -> dict[str, int]:
+    """Returns how many members ended how, by the name of the status."""
+    counts = {str(s): int((status == s).sum()) for s in Status}
+    return {name: n for name, n in counts.items() if n}
+
+
 def _count(status: NDArray[np.int32]) -> str:
     """Returns such as `finished`, or `1 diverged, 4 finished`."""
-    counts = {str(s): int((status == s).sum()) for s in Status}
-    some = sorted((name, n) for name, n in counts.items() if n)
-    if len(some) == 1:
-        return some[0][0]
-    return ", ".join(f"{n} {name}" for name, n in some)
+    some = sorted(ended(status).items())
+    return some[0][0] if len(some) == 1 else ", ".join(f"{n} {s}" for s, n in some)

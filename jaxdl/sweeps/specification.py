@@ -25,6 +25,7 @@ from jaxdl.train.identity import data_digest
 from jaxdl.train.recipe import RecipeFunction
 
 PACKAGES = {"jax": "jax", "jaxlib": "jaxlib", "jaxdl": "jaxdl-sweep"}
+SETTINGS = ("members", "epochs", "patience", "repeats", "folds")  # of a task, as it is
 MOST_VALUES = 2**26  # of a metric; a reader refuses a run that claims more
 
 
@@ -50,11 +51,7 @@ def specify(task: Task, outlines: Outlines, rung: Rung, data: Splits) -> dict[st
     _check_finite(outlines)
     partitionable = jax.config.jax_threefry_partitionable  # pyrefly: ignore
     return {
-        "members": task.members,
-        "epochs": task.epochs,
-        "patience": task.patience,
-        "repeats": task.repeats,
-        "folds": task.folds,
+        **{name: getattr(task, name) for name in SETTINGS},
         "search": _name(task.search),
         "space": to_plain(task.space),
         "traced": {
@@ -105,12 +102,8 @@ def task_of(
         key=jax.random.wrap_key_data(
             jnp.array(specification["key"], jnp.uint32), impl="threefry2x32"
         ),
-        members=specification["members"],
-        epochs=specification["epochs"],
-        patience=specification["patience"],
-        repeats=specification["repeats"],
-        folds=specification["folds"],
         plan=Plan(**specification["plan"]),
+        **{name: specification[name] for name in SETTINGS},
     )
     if min(task.members, task.epochs, task.num_variants, task.block_width) < 1:
         raise ValueError("a count is below 1")
