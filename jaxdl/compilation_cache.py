@@ -12,7 +12,6 @@ import shutil
 import stat
 import sys
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -97,26 +96,20 @@ def _check_parent(parent: Path) -> None:
 def _remove_oldest(folder: Path) -> None:
     """Removes the least recently used files until the rest is small enough."""
 
-    def used(entry: tuple[Path, os.stat_result]) -> float:
-        return max(entry[1].st_atime, entry[1].st_mtime)
-
-    found = sorted(_files(folder), key=used)
-    size = sum(status.st_size for _, status in found)
+    found = []
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # another process removes files
+            status = path.stat()
+            if stat.S_ISREG(status.st_mode):
+                used = max(status.st_atime, status.st_mtime)
+                found.append((used, path, status.st_size))
+    size = sum(length for _, _, length in found)
     most = min(MOST_BYTES, (size + shutil.disk_usage(folder).free) // 2)
-    for path, status in found:
+    for _, path, length in sorted(found):
         if size <= most:
             break
         path.unlink(missing_ok=True)
-        size -= status.st_size
-
-
-def _files(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """Yields the files, without those that another process has just removed."""
-    for path in folder.rglob("*"):
-        with contextlib.suppress(FileNotFoundError):
-            status = path.stat()
-            if stat.S_ISREG(status.st_mode):
-                yield path, status
+        size -= length
 
 
 def _silence_loader(config: Any) -> None:

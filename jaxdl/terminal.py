@@ -28,16 +28,15 @@ def say(line: str, *, enabled: bool) -> None:
     _print(_console(enabled), line)
 
 
-@contextlib.contextmanager
-def epoch_lines(*, enabled: bool) -> Iterator[Callable[..., None]]:
-    """Yields `show(number, epochs, metrics)`, which prints an epoch of one model."""
+def epoch_lines(*, enabled: bool) -> Callable[..., None]:
+    """Returns `show(number, epochs, metrics)`, which prints an epoch of one model."""
     console = _console(enabled)
 
     def show(number: int, epochs: int, metrics: Mapping[str, Any]) -> None:
         values = "  ".join(f"{name} {float(v):.4f}" for name, v in metrics.items())
         _print(console, f"epoch {number}/{epochs}  {values}")
 
-    yield show
+    return show
 
 
 @contextlib.contextmanager
@@ -149,7 +148,7 @@ def table(
         width: of a line. If the columns do not fit side by side, several tables follow
             each other, each with the first column. None: any width.
     """
-    cells = [[_cell(value) for value in row] for row in rows]
+    cells = [[cell(value) for value in row] for row in rows]
     widths = [
         max(cell_len(row[i]) for row in [columns, *cells]) for i in range(len(columns))
     ]
@@ -183,7 +182,8 @@ def _grid(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([header, "─" * cell_len(header), *lines])
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
+    """Returns a value as text: a float with four significant digits, NaN as a dash."""
     if not isinstance(value, float):
         return str(value)
     return "-" if math.isnan(value) else f"{value:.4g}"

@@ -98,8 +98,7 @@ def test_nothing_is_printed_when_disabled(monkeypatch):
         text = captured(monkeypatch, is_terminal=is_terminal)
         with terminal.live(lambda: (1.0, ["a"]), enabled=False) as changed:
             changed()
-        with terminal.epoch_lines(enabled=False) as show:
-            show(1, 1, {"x": 1.0})
+        terminal.epoch_lines(enabled=False)(1, 1, {"x": 1.0})
         terminal.say("hello", enabled=False)
         assert text.getvalue() == ""
 

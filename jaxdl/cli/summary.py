@@ -1,7 +1,5 @@
 """The summary of a sweep, and the errors of a model, printed for a person."""
 
-from typing import Any
-
 from jaxdl import terminal
 from jaxdl.diagnose import Importance, expected_rank
 from jaxdl.sweeps.summary import Errors, Noise, Summary
@@ -13,7 +11,8 @@ def print_summary(summary: Summary) -> None:
     rows = [[row[name] for name in columns] for row in summary.table]
     print(terminal.table(columns, rows, width=terminal.width()))
     if summary.everywhere:
-        same = ", ".join(f"{n} {_short(v)}" for n, v in summary.everywhere.items())
+        shared = summary.everywhere.items()
+        same = ", ".join(f"{n} {terminal.cell(v)}" for n, v in shared)
         print(f"\nthe same in all: {same}")
     if summary.best is None:
         lost = summary.ended.get("diverged") == summary.members
@@ -69,7 +68,3 @@ def _print_importance(found: Importance) -> None:
         "first, 4 rarely):"
     )
     print(terminal.table(("hyperparameter", "share", "expected"), rows))
-
-
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -75,12 +75,9 @@ def mismatch(splits: Splits, *, level: float = 0.01) -> Mismatch:
     sets = splits.sets
     tests = np.array([_tests(sets[a], sets[b]) for a, b in PAIRS])  # [3, tests, 2]
     statistics, p = tests[..., 0], _holm(tests[..., 1])
-    train_dev, train_test, dev_test = (
-        _comparison(splits.train, *pair, level)
-        for pair in zip(statistics, p, strict=True)
-    )
-    advice = _advice(train_dev, train_test, dev_test)
-    return Mismatch(train_dev, train_test, dev_test, advice)
+    pairs = zip(statistics, p, strict=True)
+    compared = [_comparison(splits.train, *pair, level) for pair in pairs]
+    return Mismatch(*compared, _advice(*compared))
 
 
 def _tests(a: Dataset, b: Dataset) -> list[tuple[float, float]]:
@@ -121,11 +118,9 @@ def _chi_square(a: NDArray, b: NDArray) -> tuple[float, float]:
     table = table[:, ~rare]  # [2, classes]
     if fewer * others.sum() >= FEWEST:
         table = np.hstack([table, others])
-    return (
-        chi2_contingency(table, correction=False)[:2]
-        if table.shape[1] > 1
-        else (0.0, 1.0)
-    )
+    if table.shape[1] < 2:
+        return 0.0, 1.0
+    return chi2_contingency(table, correction=False)[:2]
 
 
 def _holm(p: NDArray) -> NDArray[np.float64]:

@@ -1,7 +1,6 @@
 """NumPy's `.npz` format: a zip archive with one `.npy` file for each array."""
 
 import io
-import math
 import os
 import tokenize
 import warnings
@@ -9,7 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.lib import format as npy
@@ -105,21 +104,12 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
             "expected it stored or deflated"
         )
     with archive.open(member) as file:
-        start, shape, order, dtype = _header(file.read(MAX_HEADER))
-        if dtype.kind not in "biuf" or min(shape, default=0) < 0:
-            raise DataError(
-                f"got type {dtype} and shape {shape}; expected real numbers or truth "
-                "values"
-            )
-        size = start + math.prod(shape) * dtype.itemsize
-        if size != member.file_size:
-            raise DataError(
-                f"got {member.file_size} bytes; expected {size} for {dtype} and the "
-                f"shape {shape}"
-            )
+        header = io.BytesIO(file.read(MAX_HEADER))
+        shape, fortran, dtype = _header(header)
         file.seek(0)
-        content = files.read(file, size)
-    array = np.frombuffer(content, dtype, offset=start).reshape(shape, order=order)
+        content = files.read(file, member.file_size)
+    array = np.frombuffer(content, dtype, offset=header.tell())
+    array = array.reshape(shape, order="F" if fortran else "C")
     # NumPy counts truth values by adding their bytes. With bytes other than 0 and 1 a
     # mask would reach outside its array.
     if dtype.kind == "b" and array.size and array.view(np.uint8).max() > 1:
@@ -127,15 +117,15 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
     return array
 
 
-def _header(
-    content: bytes,
-) -> tuple[int, tuple[int, ...], Literal["C", "F"], np.dtype[Any]]:
-    """Returns where the data starts, its shape, order and type."""
-    file = io.BytesIO(content)
-    version = npy.read_magic(file)
+def _header(content: io.BytesIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Returns the shape, whether the order is Fortran's, and the type."""
+    version = npy.read_magic(content)
     if version not in HEADERS:
         raise DataError(f"got .npy version {version}; expected one of {list(HEADERS)}")
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")  # NumPy warns of headers written by Python 2
-        shape, fortran, dtype = HEADERS[version](file)
-    return file.tell(), shape, "F" if fortran else "C", dtype
+    with warnings.catch_warnings(action="error"):  # of headers written by Python 2
+        shape, fortran, dtype = HEADERS[version](content)
+    if dtype.kind not in "biuf" or min(shape, default=0) < 0:
+        raise DataError(
+            f"got type {dtype} and shape {shape}; expected real numbers or truth values"
+        )
+    return shape, fortran, dtype

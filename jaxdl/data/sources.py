@@ -11,6 +11,7 @@ import numpy as np
 from jaxdl.data.dataset import DataError, Dataset, Splits, from_arrays
 from jaxdl.data.idx import read_idx
 from jaxdl.data.split import normalize, split
+from jaxdl.extras import library
 
 FASHION_MNIST_URL = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
 FASHION_MNIST_SHA256 = {  # of the decompressed content
@@ -70,14 +71,8 @@ def _fixed_key() -> jax.Array:
 
 
 def _digits() -> Splits:
-    try:
-        from sklearn.datasets import load_digits
-    except ImportError as error:
-        raise ImportError(
-            "load('digits') needs scikit-learn, which brings the scans: "
-            "pip install 'jaxdl-sweep[sklearn]'"
-        ) from error
-    inputs, labels = load_digits(return_X_y=True)
+    datasets = library("sklearn.datasets", "sklearn", "the scans of load('digits')")
+    inputs, labels = datasets.load_digits(return_X_y=True)
     return split(from_arrays(inputs.astype(np.float32), labels), key=_fixed_key())
 
 

@@ -208,10 +208,9 @@ def _warn_of_missing_classes(labels: NDArray, splits: Splits) -> None:
     classes = np.unique(labels)
     if not are_classes(labels) or len(classes) == len(labels):
         return  # numbers to predict, or one number for each example
-    sets = {name: d for name, d in splits.sets.items() if name != "dev"}
-    if splits.dev is not splits.test:
-        sets["dev"] = splits.dev
-    for name, dataset in sets.items():
+    for name, dataset in splits.sets.items():
+        if name == "dev" and dataset is splits.test:
+            continue
         missing = np.setdiff1d(classes, dataset.labels)
         if len(missing):
             some = ", ".join(map(str, missing[:5])) + ", ..." * (len(missing) > 5)

@@ -6,6 +6,8 @@ import jax
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from jaxdl.extras import library
+
 LEAST = 30  # members; with fewer the shares are mostly chance
 FOLDS, TREES, SHUFFLES = 5, 50, 5
 
@@ -54,19 +56,22 @@ def importance(hparams: Any, scores: ArrayLike) -> Importance:
     Sources: Breiman, Random Forests, 2001; Geurts et al., Extremely Randomized Trees,
     2006.
     """
-    sklearn = _sklearn()
+    ensemble, inspection, model_selection = (
+        library(f"sklearn.{module}", "sklearn", "the importance")
+        for module in ("ensemble", "inspection", "model_selection")
+    )
     scores = np.asarray(scores, float)
     features = _features(hparams, scores)
     finite = np.isfinite(scores)
     scores = np.where(finite, scores, scores.max(initial=-np.inf, where=finite))
     table = np.stack([*features.values()], axis=1)
     increases, error = [], 0.0
-    folds = sklearn.model_selection.KFold(FOLDS, shuffle=True, random_state=0)
+    folds = model_selection.KFold(FOLDS, shuffle=True, random_state=0)
     for seen, held_out in folds.split(table):
-        trees = sklearn.ensemble.ExtraTreesRegressor(TREES, random_state=0)
+        trees = ensemble.ExtraTreesRegressor(TREES, random_state=0)
         trees.fit(table[seen], scores[seen])
         part = len(held_out) / len(scores)
-        found = sklearn.inspection.permutation_importance(
+        found = inspection.permutation_importance(
             trees,
             table[held_out],
             scores[held_out],
@@ -100,18 +105,6 @@ def expected_rank(name: str) -> int | None:
     last = name.rpartition(".")[2].lower()
     ranks = (rank for rank, names in enumerate(EXPECTED, 1) if last in names)
     return next(ranks, None)
-
-
-def _sklearn() -> Any:
-    try:
-        import sklearn.ensemble
-        import sklearn.inspection
-        import sklearn.model_selection
-    except ImportError as error:
-        raise ImportError(
-            "importance needs scikit-learn: pip install 'jaxdl-sweep[sklearn]'"
-        ) from error
-    return sklearn
 
 
 def _features(hparams: Any, scores: NDArray[np.float64]) -> dict[str, NDArray[Any]]:

@@ -34,6 +34,12 @@ class Signal(NamedTuple):
         """The layers whose norms are under 1/100 of that of the start."""
         return _far(self, lambda ratio: ratio < 1 / FAR)
 
+    @property
+    def faults(self) -> str:
+        """What is wrong in words, such as `vanishing at 0, 1`; empty if nothing is."""
+        found = (("exploding", self.exploding), ("vanishing", self.vanishing))
+        return "; ".join(f"{what} at {', '.join(at)}" for what, at in found if at)
+
 
 def signal(
     model: Layer,

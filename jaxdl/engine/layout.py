@@ -10,7 +10,7 @@ from jaxdl.engine.task import Task
 from jaxdl.engine.workers import cores
 from jaxdl.searches.rungs import pick
 from jaxdl.spaces.either import applies, needs
-from jaxdl.spaces.sample import is_static
+from jaxdl.spaces.sample import traced_columns
 from jaxdl.spaces.structures import fixed_values, received
 from jaxdl.train.structure import Bound, Structure, flatten
 
@@ -61,13 +61,7 @@ def lay_out(
         first: the epoch that each trains next, `[n]`.
         until: how many epochs each will have trained, `[n]`.
     """
-    names, leaves, treedef = flatten(task.space)
-    columns = treedef.flatten_up_to(hparams)
-    traced = [
-        (name, column)
-        for name, leaf, column in zip(names, leaves, columns, strict=True)
-        if not is_static(leaf)
-    ]
+    traced = traced_columns(task.space, hparams)
     width = task.block_width
     blocks = []
     variant = members % task.num_variants
@@ -75,7 +69,7 @@ def lay_out(
         structure, start, end, _ = key
         for i in range(0, len(places), width):
             own = places[i : i + width]
-            columns = {n: c[own] for n, c in traced if n in structure.names}
+            columns = {n: c[own] for n, c in traced.items() if n in structure.names}
             blocks.append(
                 Block(structure, members[own], columns, start, end, task.num_variants)
             )

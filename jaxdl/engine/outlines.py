@@ -8,10 +8,10 @@ import jax
 from jaxdl.data import Splits
 from jaxdl.engine.plan import MAX_PROGRAMS
 from jaxdl.engine.task import Task
-from jaxdl.spaces.sample import is_static
+from jaxdl.spaces.sample import traced_columns
 from jaxdl.spaces.structures import structures
 from jaxdl.train.outline import Outline, outline
-from jaxdl.train.structure import Structure, flatten
+from jaxdl.train.structure import Structure
 
 Outlines = Mapping[Structure, Outline]
 
@@ -28,12 +28,9 @@ def make_outlines(task: Task, hparams: Any, data: Splits) -> Outlines:
         DataError, RecipeError: as `train.outline.outline`.
         SpaceError: there are too many programs.
     """
-    names, leaves, treedef = flatten(task.space)
-    columns = treedef.flatten_up_to(hparams)
     traced = {
         name: jax.ShapeDtypeStruct((), column.dtype)
-        for name, leaf, column in zip(names, leaves, columns, strict=True)
-        if not is_static(leaf)
+        for name, column in traced_columns(task.space, hparams).items()
     }
     return {
         structure: outline(task.recipe, traced, structure, data)

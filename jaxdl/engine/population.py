@@ -17,7 +17,22 @@ from jaxdl.engine.outlines import Outlines
 from jaxdl.engine.task import Task
 from jaxdl.searches.rungs import Rung, Standing
 from jaxdl.train.epoch_state import Carry, Status
-from jaxdl.train.structure import flatten
+from jaxdl.train.structure import by_name
+
+
+def kept_metrics(
+    curves: dict[str, NDArray[Any]],
+    kept_epoch: NDArray[np.int32],
+    status: NDArray[np.int32],
+    members: NDArray[np.int64],
+) -> Standing:
+    """Returns the metrics of the members' kept epochs; NaN for the diverged."""
+    epochs = np.maximum(kept_epoch[members], 0)
+    diverged = status[members] == Status.DIVERGED
+    return {
+        name: np.where(diverged, np.nan, curve[members, epochs])
+        for name, curve in curves.items()
+    }
 
 
 class Population:
@@ -68,8 +83,7 @@ class Population:
         self.begin(rung)
         if self.store is None:
             return
-        names, columns, _ = flatten(rung.hparams)
-        hparams = {n: c.tolist() for n, c in zip(names, columns, strict=True)}
+        hparams = {n: c.tolist() for n, c in by_name(rung.hparams).items()}
         store = self.store
         store.enter(self.number, rung.members, hparams, rung.until, rung.parents)
         self._supersede(self.load())
@@ -179,12 +193,7 @@ class Population:
 
     def standing(self, members: NDArray[np.int64]) -> Standing:
         """Returns the metrics of the members' kept epochs; NaN for the diverged."""
-        epochs = np.maximum(self.kept_epoch[members], 0)
-        diverged = self.status[members] == Status.DIVERGED
-        return {
-            name: np.where(diverged, np.nan, curve[members, epochs])
-            for name, curve in self.metrics.items()
-        }
+        return kept_metrics(self.metrics, self.kept_epoch, self.status, members)
 
     def _add(self, trained: list[TrainedBlock]) -> list[TrainedBlock]:
         """Adds trained blocks; returns those that no member needs any more."""

@@ -104,16 +104,8 @@ def _signal(
         for name in found.activations
     ]
     table = terminal.table(("layer", "activation", "gradient"), rows)
-    faults = [
-        f"{word} at {', '.join(layers)}"
-        for word, layers in (
-            ("exploding", found.exploding),
-            ("vanishing", found.vanishing),
-        )
-        if layers
-    ]
-    verdict = "; ".join(faults) or "neither explodes nor vanishes"
-    return Finding(not faults, f"signal: {verdict}\n{table}")
+    verdict = found.faults or "neither explodes nor vanishes"
+    return Finding(not found.faults, f"signal: {verdict}\n{table}")
 
 
 def _gradient(

@@ -9,10 +9,10 @@ import numpy as np
 
 from jaxdl import nn, runs
 from jaxdl.data import Moments
-from jaxdl.interop.extras import library
+from jaxdl.extras import library
 from jaxdl.plain import to_json
 from jaxdl.train import Member
-from jaxdl.train.structure import flatten
+from jaxdl.train.structure import by_name
 
 
 def export(
@@ -38,8 +38,8 @@ def export(
         OSError: a file cannot be written.
     """
     arrays = library("safetensors.numpy", "safetensors", "the export of weights")
-    names, leaves, _ = flatten({"params": member.params, "state": member.state})
-    content = {n: np.ascontiguousarray(x) for n, x in zip(names, leaves, strict=True)}
+    leaves = by_name({"params": member.params, "state": member.state})
+    content = {name: np.ascontiguousarray(leaf) for name, leaf in leaves.items()}
     weights, about = (
         Path(f"{os.fspath(path)}.{end}") for end in ("safetensors", "json")
     )
@@ -50,10 +50,9 @@ def export(
 
 
 def _about(member: Member, moments: Moments | None) -> dict[str, Any]:
-    names, leaves, _ = flatten(member.hparams)
-    hparams = zip(names, map(nn.size.live, leaves), strict=True)
+    hparams = by_name(member.hparams).items()
     return {
-        "hyperparameters": dict(hparams),
+        "hyperparameters": {name: nn.size.live(leaf) for name, leaf in hparams},
         "status": str(member.status),
         "stopped_at": member.stopped_at,
         "kept_epoch": member.kept_epoch,

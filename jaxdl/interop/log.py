@@ -21,7 +21,7 @@ from jaxdl.searches.rungs import check_number
 from jaxdl.sweeps import SweepResult
 from jaxdl.sweeps.repeats import members_of
 from jaxdl.train.epoch_state import Status
-from jaxdl.train.structure import PlainValue, flatten
+from jaxdl.train.structure import PlainValue, by_name
 
 Point = tuple[int, dict[str, float]]  # epoch, from 1, and its metrics
 
@@ -135,10 +135,8 @@ def _members(result: SweepResult, k: int | None) -> list[Run]:
 
 
 def _hparams(result: SweepResult, i: int) -> dict[str, PlainValue]:
-    names, columns, _ = flatten(result.hparams)
-    values = (scalar(column[i]) for column in columns)
-    applying = zip(names, values, strict=True)
-    return {n: x for n, x in applying if x == x}  # NaN is not: does not apply
+    values = {n: scalar(column[i]) for n, column in by_name(result.hparams).items()}
+    return {n: x for n, x in values.items() if x == x}  # NaN is not: does not apply
 
 
 def _points(curves: dict[str, NDArray[Any]], i: int) -> list[Point]:

@@ -1,16 +1,15 @@
 """MLflow: a run for the sweep with the members' runs below it, in a local database."""
 
-import contextlib
 import logging
 import os
 import re
 import time
-import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from jaxdl.interop.extras import library
+from jaxdl.extras import library, quiet
 from jaxdl.interop.log import Logger, Run
 
 STATUS = {"diverged": "FAILED", "cut short": "KILLED"}
@@ -103,15 +102,7 @@ def _keys(names: Iterable[str]) -> list[str]:
     return keys
 
 
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def _quiet() -> AbstractContextManager[None]:
     """Silences the reports of MLflow and its libraries on their own work."""
     logger = logging.getLogger("mlflow.store.db.utils")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(before)
+    return quiet(logger.level, logger.setLevel)

@@ -1,24 +1,24 @@
 """Optuna: its samplers propose members, and its storage keeps the finished study."""
 
-import contextlib
 import inspect
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import jax
 import numpy as np
 
-from jaxdl.interop.extras import library
+from jaxdl import extras
 from jaxdl.searches import Rung, Search, Standing
 from jaxdl.searches.rungs import Requests, check_number
 from jaxdl.spaces.contract import SpaceError
 from jaxdl.spaces.distributions import is_distribution
 from jaxdl.spaces.either import applies, needs
 from jaxdl.spaces.refine import check_varies
-from jaxdl.spaces.sample import sample
+from jaxdl.spaces.sample import given, sample
 from jaxdl.train.state import HPARAMS
-from jaxdl.train.structure import flatten
+from jaxdl.train.structure import by_name
 
 VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 NOT_WRITTEN = "the study could not be written to Optuna's storage ({}: {})"
@@ -95,7 +95,7 @@ def optuna_search(
 
 
 def _optuna() -> Any:
-    return library("optuna", "optuna", "its samplers and storage")
+    return extras.library("optuna", "optuna", "its samplers and storage")
 
 
 def _named(name: str) -> Any:
@@ -124,18 +124,10 @@ def _seed(key: jax.Array) -> int:
     return int(np.random.default_rng(words).integers(2**32))
 
 
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
+def quiet() -> AbstractContextManager[None]:
     """Keeps Optuna's logs and warnings from the terminal, but not its errors."""
-    logging = _optuna().logging
-    before = logging.get_verbosity()
-    logging.set_verbosity(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.set_verbosity(before)
+    log = _optuna().logging
+    return extras.quiet(log.get_verbosity(), log.set_verbosity)
 
 
 def check_storage(storage: Any, study_name: str | None) -> None:
@@ -156,12 +148,12 @@ def check_storage(storage: Any, study_name: str | None) -> None:
 
 def _proposed(space: Any, trials: list[Any]) -> Any:
     """Returns the space with the trials' values, `[n]`, for its distributions."""
-    names, leaves, treedef = flatten(space)
+    leaves = by_name(space).items()
     need = needs(space)
     rows: list[list[Any]] = []
     for trial in trials:
         rows.append([])
-        for name, leaf, own in zip(names, leaves, need, strict=True):
+        for (name, leaf), own in zip(leaves, need, strict=True):
             if not is_distribution(leaf):
                 value = leaf
             elif applies(own, rows[-1]):
@@ -169,11 +161,7 @@ def _proposed(space: Any, trials: list[Any]) -> Any:
             else:
                 value = leaf.quantile(np.asarray(0.5))  # which nothing reads
             rows[-1].append(value)
-    filled = [
-        leaf.given(values) if is_distribution(leaf) else leaf
-        for values, leaf in zip(zip(*rows, strict=True), leaves, strict=True)
-    ]
-    return jax.tree.unflatten(treedef, filled)
+    return given(space, rows)
 
 
 def parameter(name: str, dist: Any) -> tuple[str, Any]:

@@ -4,12 +4,12 @@ import math
 import os
 from typing import Any
 
-from jaxdl.interop.extras import library
+from jaxdl.extras import library
 from jaxdl.interop.log import Logger, Run
 from jaxdl.interop.optuna import check_storage, parameter, quiet
 from jaxdl.spaces.contract import SpaceError
 from jaxdl.spaces.distributions import is_distribution
-from jaxdl.train.structure import flatten
+from jaxdl.train.structure import by_name
 
 ROUNDING = 1e-6  # relative error of a drawn value in float32
 
@@ -37,8 +37,7 @@ def optuna_study(storage: Any, name: str, space: Any) -> Logger:
             value that the space cannot give, or a run is not a member.
     """
     optuna = library("optuna", "optuna", "studies")
-    names, leaves, _ = flatten(space)
-    leaf_of = dict(zip(names, leaves, strict=True))
+    leaf_of = by_name(space)
 
     def write(runs: list[Run]) -> None:
         with quiet():

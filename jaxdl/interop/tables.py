@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxdl import runs
-from jaxdl.interop.extras import library
+from jaxdl.extras import library
 from jaxdl.plain import scalar
 from jaxdl.sweeps import SweepResult
 from jaxdl.train.epoch_state import Status
-from jaxdl.train.structure import flatten
+from jaxdl.train.structure import by_name
 
 Columns = dict[str, NDArray[Any]]  # by name, [members]; of dtype object: None is absent
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that spreadsheets run
@@ -71,8 +71,7 @@ def _columns(result: SweepResult) -> Columns:
     members = np.arange(len(result.status))
     configuration, variant = np.divmod(members, result.num_variants)
     repeat, fold = np.divmod(variant, result.task.folds or 1)
-    names, hparams, _ = flatten(result.hparams)
-    named = zip(map(_text, names), hparams, strict=True)
+    hparams = by_name(result.hparams).items()
     return {
         "member": members,
         "configuration": configuration,
@@ -82,7 +81,7 @@ def _columns(result: SweepResult) -> Columns:
         "stopped_at": result.stopped_at,
         "kept_epoch": result.kept_epoch,
         **result.final(),
-        **{f"hparams.{name}": _uniform(column) for name, column in named},
+        **{f"hparams.{_text(name)}": _uniform(column) for name, column in hparams},
     }
 
 

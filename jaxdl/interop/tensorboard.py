@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from jaxdl.interop.extras import library
+from jaxdl.extras import library
 from jaxdl.interop.log import Logger, Run
 
 FILE = "events.out.tfevents.0.jaxdl"  # found by the middle of its name

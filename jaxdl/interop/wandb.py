@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from jaxdl.interop.extras import library
+from jaxdl.extras import library
 from jaxdl.interop.log import Logger, Run
 
 # A run describes a member, not this process: no output, packages or CPU load.

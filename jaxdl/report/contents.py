@@ -6,13 +6,12 @@ from typing import Any
 
 import jax
 import numpy as np
-from numpy.typing import NDArray
 
 from jaxdl.spaces.distributions import is_distribution
 from jaxdl.sweeps import SweepResult
 from jaxdl.sweeps.summary import Summary
 from jaxdl.train.epoch_state import Status
-from jaxdl.train.structure import flatten
+from jaxdl.train.structure import by_name
 
 NUMBERS = 800_000  # of curves in a page, at most; longer ones leave epochs out
 
@@ -33,14 +32,15 @@ def members(
     shape = result.metrics["dev_loss"].shape
     every = max(1, math.ceil(4 * shape[0] * shape[1] / NUMBERS))
     epochs = np.arange(shape[1])[::-1][::every][::-1]  # the last is among them
+    shown = {name: x[order][:, epochs] for name, x in result.metrics.items()}
     run = "result" if run_dir is None else repr(os.fspath(run_dir))
     return {
         "columns": columns,
         "rows": [[_json(value, 9) for value in row] for row in rows],
         "epochs": (epochs + 1).tolist(),
         "curves": {
-            name: _rounded(curves[order][:, epochs])
-            for name, curves in result.metrics.items()
+            name: [[_json(value, 4) for value in curve] for curve in curves.tolist()]
+            for name, curves in shown.items()
         },
         "replay": [f"dl.replay({run}, recipe, data, member=", ")"],
         "best": 0,  # rows are ranked
@@ -116,7 +116,6 @@ def specification(
         run_dir: its folder, to name it; None: unknown.
     """
     task = result.task
-    names, leaves, _ = flatten(task.space)
     rows = [
         ("members", str(len(result.status))),
         ("epochs", str(task.epochs)),
@@ -135,7 +134,7 @@ def specification(
         versions = ", ".join(f"{n} {v}" for n, v in recorded["versions"].items())
         rows += [("device", str(recorded["device"])), ("versions", versions)]
         rows.append(("data", str(recorded["data"])))
-    spaces = zip(names, leaves, strict=True)
+    spaces = by_name(task.space).items()
     return rows + [(f"space: {name}", _words(leaf)) for name, leaf in spaces]
 
 
@@ -154,7 +153,3 @@ def _json(value: Any, digits: int) -> Any:
     if isinstance(value, float):
         return float(f"{value:.{digits}g}") if math.isfinite(value) else None
     return value
-
-
-def _rounded(curves: NDArray[Any]) -> list[list[float | None]]:
-    return [[_json(value, 4) for value in curve] for curve in curves.tolist()]

@@ -62,10 +62,8 @@ def signal(result: SweepResult, dataset: Dataset) -> "Figure":
     marks = [f"{name} !" if name in far else name for name in names]
     forward.set_yticks(range(len(names)), marks)
     forward.set(ylabel="layer", ylim=(len(names) - 0.5, -0.5))
-    words = (("exploding", found.exploding), ("vanishing", found.vanishing))
-    verdict = [f"{word} at {', '.join(at)}" for word, at in words if at]
-    drawn.suptitle(plain("; ".join(verdict), 90) or "neither explodes nor vanishes",
-                   fontsize="medium")  # fmt: skip
+    verdict = plain(found.faults, 90) or "neither explodes nor vanishes"
+    drawn.suptitle(verdict, fontsize="medium")
     return drawn
 
 

@@ -10,7 +10,7 @@ from jaxdl.report.scales import SHOWN, Scale, value, varying
 from jaxdl.report.style import (
     BEST,
     GRAY,
-    error_axis,
+    error_bar,
     errors_of,
     figure,
     message,
@@ -43,10 +43,12 @@ def parallel_coordinates(result: SweepResult) -> "Figure":
     best = best[np.isfinite(error[best])]
     if not best.size:
         return message("no configuration has a finite error")
+    from matplotlib.cm import ScalarMappable
+
     errors = errors_of(error[best], rates=result.has_rates())
     drawn = figure(max(1.25 * len(scales) + 1.5, 5.0), 4.4)
     axes = drawn.add_subplot()
-    colors = _colors(errors)
+    colors = ScalarMappable(errors.norm(), "viridis")
     heights = np.array([np.nan_to_num(s.fraction()[best], nan=ABSENT) for s in scales])
     thin = 1.2 if len(best) < 50 else 0.4
     for line in reversed(range(len(best))):
@@ -58,19 +60,9 @@ def parallel_coordinates(result: SweepResult) -> "Figure":
     _upright(axes, scales)
     axes.set_title(f"the best {len(best)} of {len(error)}", loc="left",
                    fontsize="medium")  # fmt: skip
-    bar = drawn.colorbar(colors, ax=axes)
-    error_axis(bar.ax, "y", errors, "dev error")
-    bar.ax.set_ylim(errors.low, errors.high)
+    error_bar(drawn, axes, colors, errors, "dev error")
     drawn.legend(loc="outside lower center", fontsize="small")
     return drawn
-
-
-def _colors(errors: Any) -> Any:
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import LogNorm, Normalize
-
-    norm = (LogNorm if errors.log else Normalize)(errors.low, errors.high)
-    return ScalarMappable(norm, "viridis")
 
 
 def _upright(axes: Any, scales: list[Scale]) -> None:

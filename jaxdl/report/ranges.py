@@ -17,6 +17,7 @@ from jaxdl.report.style import (
     GRAY,
     dot,
     error_axis,
+    error_bar,
     errors_of,
     figure,
     message,
@@ -227,16 +228,11 @@ def _points(axes: Any, scale: Scale, error: NDArray[Any], result: SweepResult) -
 def _cells(
     drawn: Any, axes: Any, across: Any, up: Any, medians: Any, errors: Any
 ) -> None:
-    from matplotlib.colors import LogNorm, Normalize
-
-    norm = (LogNorm if errors.log else Normalize)(errors.low, errors.high)
     colors = axes.pcolormesh(across, up, np.ma.masked_invalid(errors.clip(medians)),
-                             cmap="viridis", norm=norm, edgecolors="white",
+                             cmap="viridis", norm=errors.norm(), edgecolors="white",
                              linewidth=0.5)  # fmt: skip
     axes.spines[["top", "right"]].set_color(GRAY)
-    bar = drawn.colorbar(colors, ax=axes)
-    error_axis(bar.ax, "y", errors, "median dev error")
-    bar.ax.set_ylim(errors.low, errors.high)
+    error_bar(drawn, axes, colors, errors, "median dev error")
 
 
 def _partner(name: str, names: list[str], scales: dict[str, Scale]) -> str:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxdl.plain import scalar
 from jaxdl.report.style import plain
 from jaxdl.spaces.distributions import is_distribution
 from jaxdl.sweeps import SweepResult
-from jaxdl.train.structure import flatten
+from jaxdl.train.structure import by_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,12 +49,10 @@ class Scale(NamedTuple):
 
 def varying(result: SweepResult) -> list[Scale]:
     """Returns the hyperparameters that differ between configurations."""
-    names, columns, _ = flatten(result.configurations())
-    known, leaves, _ = flatten(result.task.space)
-    space = dict(zip(known, leaves, strict=True))
+    space = by_name(result.task.space)
     scales = [
         scale(name, np.asarray(column), space.get(name))
-        for name, column in zip(names, columns, strict=True)
+        for name, column in by_name(result.configurations()).items()
     ]
     return [s for s in scales if len(np.unique(s.at[np.isfinite(s.at)])) > 1]
 
@@ -129,9 +128,8 @@ def _are_numbers(column: NDArray[Any]) -> bool:
 
 def _categories(name: str, label: str, column: NDArray[Any]) -> Scale:
     """Returns coordinates 0, 1, ... for numbers in rising order, then other values."""
-    values = [x.item() if isinstance(x, np.generic) else x for x in column]
-    absent = [isinstance(x, float) and np.isnan(x) for x in values]
-    kinds = {repr(x): x for x, no in zip(values, absent, strict=True) if not no}
+    values = [scalar(x) for x in column]
+    kinds = {repr(x): x for x in values if x == x}  # NaN: it does not apply
 
     def order(key):
         number = isinstance(kinds[key], int | float)
@@ -139,9 +137,7 @@ def _categories(name: str, label: str, column: NDArray[Any]) -> Scale:
 
     keys = sorted(kinds, key=order)
     place = {key: float(i) for i, key in enumerate(keys)}
-    at = [
-        np.nan if no else place[repr(x)] for x, no in zip(values, absent, strict=True)
-    ]
+    at = [place.get(repr(x), np.nan) for x in values]
     names = tuple(plain(_shortest(kinds[key]), 14) for key in keys)
     return Scale(name, label, np.array(at, float), "category", names)
 

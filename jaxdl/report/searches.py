@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxdl.report.scales import Scale, scale, varying
+from jaxdl.report.scales import scale, varying
 from jaxdl.report.style import (
     BEST,
     BLUE,
@@ -22,7 +22,7 @@ from jaxdl.searches import Rung
 from jaxdl.sweeps import SweepResult
 from jaxdl.sweeps.replay import lineage as ancestors
 from jaxdl.train.epoch_state import Status
-from jaxdl.train.structure import flatten
+from jaxdl.train.structure import by_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -163,14 +163,8 @@ def _in_all_rungs(result: SweepResult) -> Any:
         {int(member): int(begin) + i for i, member in enumerate(rung.members)}
         for begin, rung in zip(sizes[:-1], result.rungs, strict=True)
     ]
-    names, leaves, _ = flatten(result.task.space)
-    by_name = dict(zip(names, leaves, strict=True))
+    space = by_name(result.task.space)
     for known in varying(result):
-        column = np.concatenate(
-            [
-                dict(zip(*flatten(rung.hparams)[:2], strict=True))[known.name]
-                for rung in result.rungs
-            ]
-        )
-        whole: Scale = scale(known.name, column, by_name.get(known.name))
+        columns = [by_name(rung.hparams)[known.name] for rung in result.rungs]
+        whole = scale(known.name, np.concatenate(columns), space.get(known.name))
         yield whole, lambda member, number: found[number][int(member)]

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxdl.extras import library
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -36,6 +38,12 @@ class Errors(NamedTuple):
         values = np.where(np.isfinite(values), values, np.nan)
         return np.clip(values, self.low, self.high)
 
+    def norm(self) -> Any:
+        """Returns matplotlib's mapping of errors to the colors of a map."""
+        from matplotlib.colors import LogNorm, Normalize
+
+        return (LogNorm if self.log else Normalize)(self.low, self.high)
+
 
 def dot(points: int) -> float:
     """Returns the area of a dot among so many, in square points."""
@@ -48,13 +56,8 @@ def figure(width: float, height: float) -> "Figure":
     Raises:
         ImportError: matplotlib is missing.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError(
-            "figures need matplotlib: pip install 'jaxdl-sweep[matplotlib]'"
-        ) from error
-    return Figure((width, height), layout="constrained")
+    module = library("matplotlib.figure", "matplotlib", "figures")
+    return module.Figure((width, height), layout="constrained")
 
 
 def message(text: str) -> "Figure":
@@ -142,6 +145,15 @@ def error_axis(axes: "Axes", which: str, errors: Errors, label: str) -> None:
             lambda x, _: f"{100 * x:.3g}%" if errors.rates else f"{x:.3g}"
         )
     )
+
+
+def error_bar(
+    drawn: "Figure", axes: "Axes", colors: Any, errors: Errors, label: str
+) -> None:
+    """Adds the bar that says which colors stand for which errors."""
+    bar = drawn.colorbar(colors, ax=axes)
+    error_axis(bar.ax, "y", errors, label)
+    bar.ax.set_ylim(errors.low, errors.high)
 
 
 def save(drawn: "Figure", file: Any, kind: str, *, dpi: int = 150) -> None:

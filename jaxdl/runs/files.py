@@ -89,7 +89,9 @@ def read_arrays(path: Path, index: Any) -> list[NDArray[Any]]:
             index; or the index is malformed.
         OSError: the file cannot be read for another reason.
     """
-    kinds = [_kind(entry) for entry in _list(index)]
+    if not isinstance(index, list):
+        raise DamagedError(f"got an index of arrays {index!r:.80}; expected a list")
+    kinds = [_kind(entry) for entry in index]
     sizes = [math.prod(shape) * dtype.itemsize for dtype, shape in kinds]
     with open(_open(path), "rb", buffering=0) as file:
         found = os.fstat(file.fileno()).st_size
@@ -158,12 +160,6 @@ def _entry(array: NDArray[Any]) -> dict[str, Any]:
     digest = hashlib.sha256(f"{dtype} {shape} ".encode())
     digest.update(_bytes(array))
     return {"dtype": dtype, "shape": shape, "sha256": digest.hexdigest()}
-
-
-def _list(index: Any) -> Index:
-    if not isinstance(index, list):
-        raise DamagedError(f"got an index of arrays {index!r:.80}; expected a list")
-    return index
 
 
 def _kind(entry: Any) -> tuple[np.dtype[Any], tuple[int, ...]]:

@@ -26,9 +26,8 @@ class StoredRung(NamedTuple):
     members: NDArray[np.int64]  # [n] ids
     hparams: Columns  # plain values
     until: NDArray[np.int64]  # [n] epochs that each will have trained
-    parents: (
-        NDArray[np.int64] | None
-    )  # [n] ids of the members whose weights each copies
+    # [n] ids of the members whose weights each copies
+    parents: NDArray[np.int64] | None
 
 
 def stored_rung(
@@ -107,7 +106,13 @@ def enter(
         raise ValueError(f"got rung {number}; expected {count}, the next one")
     may_grow = bool(grows) and count == 1
     if recorded is not None:
-        _check_same(number, recorded, asked, grows=may_grow)
+        difference = _difference(recorded, asked, grows=may_grow)
+        if difference:
+            raise RunMismatchError(
+                f"rung {number} of this run differs: {difference}; expected the "
+                "recorded one: name another folder, or use the code and data that "
+                "began this run"
+            )
     if recorded is None or may_grow:
         _write(connection, number, asked)
     if grows:
@@ -230,23 +235,8 @@ def is_finished(folder: Path, connection: sqlite3.Connection) -> bool:
     return bool(found)
 
 
-def _check_same(
-    number: int, recorded: StoredRung, asked: StoredRung, *, grows: bool = False
-) -> None:
-    """Checks that a rung equals the recorded one, or grows in members and epochs.
-
-    Raises:
-        RunMismatchError: it names the first difference.
-    """
-    difference = _difference(recorded, asked, grows=grows)
-    if difference:
-        raise RunMismatchError(
-            f"rung {number} of this run differs: {difference}; expected the recorded "
-            "one: name another folder, or use the code and data that began this run"
-        )
-
-
 def _difference(recorded: StoredRung, asked: StoredRung, *, grows: bool) -> str:
+    """Returns the first difference, or ''. Rungs that grow gain members and epochs."""
     old, new = _columns(recorded), _columns(asked)
     count, n = len(recorded.members), len(asked.members)
     if n < count or (n > count and not grows):

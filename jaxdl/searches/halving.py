@@ -77,12 +77,11 @@ def hyperband(eta: int = 3) -> Search:
             )
         ends = np.cumsum(shares) / shares.sum() * (members - len(firsts))
         ends = np.round(ends).astype(int) + np.arange(1, len(firsts) + 1)
+        parts = np.split(np.arange(members), ends[:-1])
         hparams = sample(key, space, members)
         brackets = [
             _bracket(pick(hparams, ids), ids, first, epochs, eta, 1)
-            for ids, first in zip(
-                np.split(np.arange(members), ends[:-1]), firsts, strict=True
-            )
+            for ids, first in zip(parts, firsts, strict=True)
         ]
         yield from side_by_side(brackets)
 

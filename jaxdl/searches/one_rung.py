@@ -13,7 +13,7 @@ from jaxdl.spaces.distributions import is_distribution
 from jaxdl.spaces.grid import grid
 from jaxdl.spaces.sample import fill, sample
 from jaxdl.train.state import HPARAMS
-from jaxdl.train.structure import flatten
+from jaxdl.train.structure import by_name, flatten
 
 LEAST = 2.0**-33  # a point of the sequence may be 0, which quantiles do not take
 
@@ -67,11 +67,10 @@ def sobol() -> Search:
 
     def search(key: jax.Array, space: Any, members: int, epochs: int) -> Requests:
         members = as_count("members", members, error=SpaceError)
-        names, leaves, _ = flatten(space)
-        drawn = [n for n, x in zip(names, leaves, strict=True) if is_distribution(x)]
+        drawn = [n for n, leaf in by_name(space).items() if is_distribution(leaf)]
         inside = np.clip(_points(key, members, len(drawn)), LEAST, 1 - LEAST)
-        by_name = dict(zip(drawn, inside.T, strict=True))
-        hparams = fill(space, members, by_name.__getitem__)
+        uniforms = dict(zip(drawn, inside.T, strict=True))
+        hparams = fill(space, members, uniforms.__getitem__)
         yield Rung(np.arange(members), hparams, np.full(members, epochs))
 
     return search

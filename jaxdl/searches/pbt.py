@@ -74,22 +74,12 @@ def _explored(
     columns = []
     for leaf, column in zip(leaves, treedef.flatten_up_to(hparams), strict=True):
         taken = column[parents]
-        taken[changed] = _moved(leaf, taken[changed], step, draws)
+        # Drawn for every leaf, so that no draw depends on what other leaves are.
+        signs = draws.choice([-1, 1], len(changed))
+        if is_distribution(leaf):
+            taken[changed] = leaf.nudged(taken[changed], step * signs, draws)
         columns.append(taken)
     return jax.tree.unflatten(treedef, columns)
-
-
-def _moved(
-    leaf: Any, values: NDArray[Any], step: float, draws: np.random.Generator
-) -> NDArray[Any]:
-    """Returns values near the given ones; the same for a leaf without a distribution.
-
-    Every leaf takes its signs, so that no draw depends on what other leaves are.
-    """
-    signs = draws.choice([-1, 1], len(values))
-    if not is_distribution(leaf):
-        return values
-    return leaf.nudged(values, step * signs, draws)
 
 
 def _few(share: float, members: int) -> int:

@@ -114,7 +114,7 @@ def choose(tree: Any) -> Any:
             return node
         return Chosen(node.name, choose(node.options[node.name]))
 
-    return jax.tree.map(chosen, tree, is_leaf=_is_either)
+    return jax.tree.map(chosen, tree, is_leaf=is_either)
 
 
 def blanked(hparams: Any) -> Any:
@@ -135,7 +135,7 @@ def blanked(hparams: Any) -> Any:
         }
         return Either.tree_unflatten([*inner], [node.name, *inner.values()])
 
-    return jax.tree.map(blank, hparams, is_leaf=_is_either)
+    return jax.tree.map(blank, hparams, is_leaf=is_either)
 
 
 def needs(tree: Any) -> list[Needs]:
@@ -175,7 +175,8 @@ def combinations(axes: Sequence[Sequence[Any]], need: list[Needs]) -> list[list[
     return rows
 
 
-def _is_either(node: Any) -> bool:
+def is_either(node: Any) -> bool:
+    """Returns whether a node of a space is an `Either`."""
     return isinstance(node, Either)
 
 

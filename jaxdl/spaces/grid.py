@@ -2,13 +2,12 @@
 
 from typing import Any
 
-import jax
-
 from jaxdl.counts import as_count
 from jaxdl.spaces.contract import SpaceError
 from jaxdl.spaces.distributions import is_distribution
 from jaxdl.spaces.either import combinations, needs
 from jaxdl.spaces.refine import check_varies
+from jaxdl.spaces.sample import given
 from jaxdl.train.structure import flatten
 
 
@@ -34,11 +33,6 @@ def grid(space: Any, points: int) -> Any:
     """
     points = as_count("points", points, least=2, error=SpaceError)
     check_varies(space)
-    _, leaves, treedef = flatten(space)
+    leaves = flatten(space)[1]
     axes = [x.points(points) if is_distribution(x) else [x] for x in leaves]
-    rows = combinations(axes, needs(space))
-    filled = [
-        leaf.given(column) if is_distribution(leaf) else leaf
-        for column, leaf in zip(zip(*rows, strict=True), leaves, strict=True)
-    ]
-    return jax.tree.unflatten(treedef, filled)
+    return given(space, combinations(axes, needs(space)))

@@ -6,7 +6,7 @@ Arrays of numbers are traced; arrays of texts or Python objects are static.
 
 import functools
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -65,6 +65,21 @@ def fill(
     return jax.tree.unflatten(treedef, columns)
 
 
+def given(space: Any, rows: Sequence[Sequence[Any]]) -> Any:
+    """Returns the space with values in the place of its distributions.
+
+    Args:
+        space: as for `sample`.
+        rows: the values of all leaves, a row for each member.
+    """
+    _, leaves, treedef = flatten(space)
+    filled = [
+        leaf.given(values) if is_distribution(leaf) else leaf
+        for leaf, values in zip(leaves, zip(*rows, strict=True), strict=True)
+    ]
+    return jax.tree.unflatten(treedef, filled)
+
+
 def is_static(leaf: Any) -> bool:
     """Returns whether a leaf of a space reaches the recipe as a plain value."""
     if isinstance(leaf, Distribution):
@@ -72,6 +87,13 @@ def is_static(leaf: Any) -> bool:
     if isinstance(leaf, np.ndarray):
         return leaf.dtype.kind in "OU"
     return leaf is None or isinstance(leaf, str | int)
+
+
+def traced_columns(space: Any, hparams: Any) -> dict[str, NDArray[Any]]:
+    """Returns the traced hyperparameters of some members by name, `[n]` each."""
+    names, leaves, treedef = flatten(space)
+    columns = zip(names, leaves, treedef.flatten_up_to(hparams), strict=True)
+    return {name: column for name, leaf, column in columns if not is_static(leaf)}
 
 
 def static_values(leaf: Any) -> tuple[Any, ...]:

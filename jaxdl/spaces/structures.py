@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from jaxdl.spaces.contract import SpaceError
 from jaxdl.spaces.distributions import AsSize
-from jaxdl.spaces.either import Either, Needs, applies, choose, combinations, needs
+from jaxdl.spaces.either import Needs, applies, choose, combinations, is_either, needs
 from jaxdl.spaces.sample import is_static, static_values
 from jaxdl.train.structure import TRACED, Bound, Structure, flatten
 
@@ -46,8 +46,8 @@ def label(structure: Structure) -> str:
 def choices(space: Any, prefix: str = "") -> dict[str, list[str]]:
     """Returns the options of each `Either` in a space, by name."""
     found = {}
-    for path, node in jax.tree.leaves_with_path(space, is_leaf=_is_either):
-        if _is_either(node):
+    for path, node in jax.tree.leaves_with_path(space, is_leaf=is_either):
+        if is_either(node):
             name = prefix + jax.tree_util.keystr(path, simple=True, separator=".")
             found[name] = list(node.options)
             for option, inner in node.options.items():
@@ -74,17 +74,13 @@ def received(complete: Structure, need: list[Needs]) -> Structure:
 
 def _count(space: Any) -> int:
     """Returns how many combinations of static values the space can give."""
-    nodes = jax.tree.leaves(space, is_leaf=lambda x: x is None or _is_either(x))
+    nodes = jax.tree.leaves(space, is_leaf=lambda x: x is None or is_either(x))
     return math.prod(
         sum(_count(node.options[name]) for name in static_options(node.name))
-        if _is_either(node)
+        if is_either(node)
         else len(static_options(node))
         for node in nodes
     )
-
-
-def _is_either(node: Any) -> bool:
-    return isinstance(node, Either)
 
 
 def fixed_values(leaf: Any, column: NDArray[Any]) -> list[Any]:

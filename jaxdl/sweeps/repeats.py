@@ -13,7 +13,6 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxdl.counts import as_count
 from jaxdl.data import Dataset, Splits, fold_rows, pool
 from jaxdl.data.folds import Rows
 from jaxdl.engine.inputs import Variant
@@ -32,9 +31,7 @@ def make_variants(
 
     Raises:
         DataError: as `fold_rows`.
-        ValueError: `repeats` is below 1.
     """
-    repeats = as_count("repeats", repeats)
     keys = [_repeat_key(key, number) for number in range(repeats)]
     if folds is None:
         return data, [Variant(key, None, None) for key in keys]

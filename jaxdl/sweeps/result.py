@@ -13,7 +13,7 @@ from jaxdl import nn, runs, terminal
 from jaxdl.data import Splits
 from jaxdl.engine.blocks import TrainedBlock
 from jaxdl.engine.outlines import precisions
-from jaxdl.engine.population import Population
+from jaxdl.engine.population import Population, kept_metrics
 from jaxdl.engine.task import Task
 from jaxdl.plain import scalar
 from jaxdl.searches.rungs import Rung, ranking
@@ -21,7 +21,7 @@ from jaxdl.spaces.either import blanked
 from jaxdl.sweeps.repeats import mean, members_of, not_worse, standard_error, variant
 from jaxdl.train.epoch_state import Status
 from jaxdl.train.member import Member
-from jaxdl.train.structure import combine, flatten, is_traced
+from jaxdl.train.structure import by_name, combine, is_traced
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -106,12 +106,8 @@ class SweepResult:
 
         They are NaN for members that diverged.
         """
-        epochs = np.maximum(self.kept_epoch, 0)[:, None]
-        diverged = self.status == Status.DIVERGED
-        return {
-            name: np.where(diverged, np.nan, np.take_along_axis(curve, epochs, 1)[:, 0])
-            for name, curve in self.metrics.items()
-        }
+        everyone = np.arange(len(self.status))
+        return kept_metrics(self.metrics, self.kept_epoch, self.status, everyone)
 
     def mean(self) -> dict[str, NDArray[np.float64]]:
         """Returns the means of the final metrics, `[configurations]`.
@@ -218,22 +214,21 @@ class SweepResult:
         if v == 1:
             return self.member_rows(n)
         values["standard_error"] = self.standard_error()["dev_error"]
-        names, columns, _ = flatten(self.hparams)
+        hparams = by_name(self.hparams)
         rows = [
             [
                 int(i),
                 *(float(column[i]) for column in values.values()),
                 _count(self.status[self.members_of(i)]),
-                *(scalar(column[i * v]) for column in columns),
+                *(scalar(column[i * v]) for column in hparams.values()),
             ]
             for i in self.ranking()[:n]
         ]
-        return ["configuration", *values, "status", *names], rows
+        return ["configuration", *values, "status", *hparams], rows
 
     def member_rows(self, n: int | None = None) -> tuple[list[str], list[list[Any]]]:
         """Returns the same for each member of the n best configurations."""
-        names, columns, _ = flatten(self.hparams)
-        final = self.final()
+        hparams, final = by_name(self.hparams), self.final()
         origin = ["configuration", "repeat", "fold"] if self.num_variants > 1 else []
         rows = [
             [
@@ -241,19 +236,18 @@ class SweepResult:
                 *self._origin(int(i)),
                 *(float(values[i]) for values in final.values()),
                 self._status(i),
-                *(scalar(column[i]) for column in columns),
+                *(scalar(column[i]) for column in hparams.values()),
             ]
             for i in members_of(self.ranking()[:n], self.num_variants)
         ]
-        return ["member", *origin, *final, "status", *names], rows
+        return ["member", *origin, *final, "status", *hparams], rows
 
     def table(self, n: int = 10) -> str:
         """Returns the n best configurations as text: metrics and hyperparameters."""
         return terminal.table(*self.rows(n))
 
     def _traced(self, structure: Any, i: int) -> dict[str, Any]:
-        names, columns, _ = flatten(self.hparams)
-        column = dict(zip(names, columns, strict=True))
+        column = by_name(self.hparams)
         pairs = zip(structure.names, structure.values, strict=True)
         return {name: column[name][i] for name, value in pairs if is_traced(value)}
 
@@ -292,9 +286,13 @@ def make_result(end: Population) -> SweepResult:
     )
 
 
+def ended(status: NDArray[np.int32]) -> dict[str, int]:
+    """Returns how many members ended how, by the name of the status."""
+    counts = {str(s): int((status == s).sum()) for s in Status}
+    return {name: n for name, n in counts.items() if n}
+
+
 def _count(status: NDArray[np.int32]) -> str:
     """Returns such as `finished`, or `1 diverged, 4 finished`."""
-    counts = {str(s): int((status == s).sum()) for s in Status}
-    some = sorted((name, n) for name, n in counts.items() if n)
-    words = ", ".join(f"{n} {name}" for name, n in some)
-    return words if len(some) > 1 else some[0][0]
+    some = sorted(ended(status).items())
+    return some[0][0] if len(some) == 1 else ", ".join(f"{n} {s}" for s, n in some)

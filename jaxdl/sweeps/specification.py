@@ -19,13 +19,13 @@ from jaxdl.engine.task import Task
 from jaxdl.searches.rungs import Rung, Search
 from jaxdl.spaces.distributions import SpaceError
 from jaxdl.spaces.plain import check_recorded, from_plain, to_plain
-from jaxdl.spaces.sample import is_static
+from jaxdl.spaces.sample import traced_columns
 from jaxdl.spaces.structures import label
 from jaxdl.train.identity import data_digest
 from jaxdl.train.recipe import RecipeFunction
-from jaxdl.train.structure import flatten
 
 PACKAGES = {"jax": "jax", "jaxlib": "jaxlib", "jaxdl": "jaxdl-sweep"}
+SETTINGS = ("members", "epochs", "patience", "repeats", "folds")  # of a task, as it is
 MOST_VALUES = 2**26  # of a metric; a reader refuses a run that claims more
 
 
@@ -49,21 +49,14 @@ def specify(task: Task, outlines: Outlines, rung: Rung, data: Splits) -> dict[st
         SpaceError: a static value is not finite.
     """
     _check_finite(outlines)
-    names, leaves, treedef = flatten(task.space)
-    columns = treedef.flatten_up_to(rung.hparams)
     partitionable = jax.config.jax_threefry_partitionable  # pyrefly: ignore
     return {
-        "members": task.members,
-        "epochs": task.epochs,
-        "patience": task.patience,
-        "repeats": task.repeats,
-        "folds": task.folds,
+        **{name: getattr(task, name) for name in SETTINGS},
         "search": _name(task.search),
         "space": to_plain(task.space),
         "traced": {
             name: str(column.dtype)
-            for name, leaf, column in zip(names, leaves, columns, strict=True)
-            if not is_static(leaf)
+            for name, column in traced_columns(task.space, rung.hparams).items()
         },
         "metrics": list(METRICS),
         "key": np.asarray(jax.random.key_data(task.key)).tolist(),
@@ -109,12 +102,8 @@ def task_of(
         key=jax.random.wrap_key_data(
             jnp.array(specification["key"], jnp.uint32), impl="threefry2x32"
         ),
-        members=specification["members"],
-        epochs=specification["epochs"],
-        patience=specification["patience"],
-        repeats=specification["repeats"],
-        folds=specification["folds"],
         plan=Plan(**specification["plan"]),
+        **{name: specification[name] for name in SETTINGS},
     )
     if min(task.members, task.epochs, task.num_variants, task.block_width) < 1:
         raise ValueError("a count is below 1")

@@ -8,10 +8,9 @@ from jaxdl import diagnose, nn
 from jaxdl.data import Splits
 from jaxdl.diagnose import Diagnosis, Importance, bias_variance
 from jaxdl.plain import scalar
-from jaxdl.sweeps.result import SweepResult
-from jaxdl.train.epoch_state import Status
+from jaxdl.sweeps.result import SweepResult, ended
 from jaxdl.train.member import Member
-from jaxdl.train.structure import flatten
+from jaxdl.train.structure import by_name
 
 SHOWN = 10  # members or configurations in the table
 
@@ -65,7 +64,7 @@ def summarize(result: SweepResult, data: Splits | None) -> Summary:
         kind="member" if result.num_variants == 1 else "configuration",
         count=len(result.diverged()),
         members=len(result.status),
-        ended=ended(result),
+        ended=ended(result.status),
         best=int(result.ranking()[0]) if some else None,
         table=[dict(zip(columns, row, strict=True)) for row in rows],
         everywhere=_everywhere(result),
@@ -73,12 +72,6 @@ def summarize(result: SweepResult, data: Splits | None) -> Summary:
         importance=_importance(result) if some else None,
         errors=errors_of(result.best(), first) if some else None,
     )
-
-
-def ended(result: SweepResult) -> dict[str, int]:
-    """Returns how many members ended how, by the name of the status."""
-    counts = {str(status): int((result.status == status).sum()) for status in Status}
-    return {name: n for name, n in counts.items() if n}
 
 
 def errors_of(member: Member, data: Splits | None) -> Errors:
@@ -115,10 +108,9 @@ def importance_of(result: SweepResult) -> Importance:
 
 
 def _everywhere(result: SweepResult) -> dict[str, Any]:
-    names, columns, _ = flatten(result.configurations())
     return {
         name: scalar(column[0])
-        for name, column in zip(names, columns, strict=True)
+        for name, column in by_name(result.configurations()).items()
         if len(column) > 1 and np.all(column == column[0])
     }
 

@@ -80,6 +80,8 @@ def fit(
     start, epoch = _programs(recipe, structure)
     train, dev = on_device(data.train), on_device(data.dev)
 
+    show = terminal.epoch_lines(enabled=progress)
+
     def advance(train_state, epoch_state, number):
         carry = train_state, epoch_state
         return epoch(traced, *carry, number, train, dev, key, patience)
@@ -88,13 +90,12 @@ def fit(
         carry = start(
             traced, member_key(key, 0), train.inputs.shape[1:], patience is not None
         )
-        with terminal.epoch_lines(enabled=progress) as show:
-            train_state, end, metrics = train_epochs(
-                advance,
-                *carry,
-                range(epochs),
-                lambda number, _, metrics: show(number + 1, epochs, metrics),
-            )
+        train_state, end, metrics = train_epochs(
+            advance,
+            *carry,
+            range(epochs),
+            lambda number, _, metrics: show(number + 1, epochs, metrics),
+        )
     params, state, kept_epoch = jax.device_get(kept(train_state, end))
     running = int(end.status) == Status.RUNNING
     return Member(

@@ -19,7 +19,7 @@ from jaxdl.train.metrics import confusion_matrix, multilabel_confusion
 from jaxdl.train.recipe import Recipe, RecipeFunction, build
 from jaxdl.train.state import TrainState
 from jaxdl.train.step import make_eval, make_predict
-from jaxdl.train.structure import Structure, canonical, combine, flatten, is_traced
+from jaxdl.train.structure import Structure, by_name, canonical, combine, is_traced
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -102,12 +102,10 @@ class Member:
         return build(self.recipe, combine(self._traced(), self.structure))
 
     def _traced(self) -> dict[str, jax.Array]:
-        names, leaves, _ = flatten(self.hparams)
+        pairs = zip(by_name(self.hparams).items(), self.structure.values, strict=True)
         return {
             name: canonical(nn.size.live(leaf))
-            for name, leaf, value in zip(
-                names, leaves, self.structure.values, strict=True
-            )
+            for (name, leaf), value in pairs
             if is_traced(value)
         }
 

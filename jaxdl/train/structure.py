@@ -68,6 +68,16 @@ def flatten(hparams: Any) -> tuple[tuple[str, ...], list[Any], PyTreeDef]:
     return tuple(names), [leaf for _, leaf in found], treedef
 
 
+def by_name(hparams: Any) -> dict[str, Any]:
+    """Returns the leaves of hyperparameters by name; None is a leaf too.
+
+    Raises:
+        RecipeError: two hyperparameters have the same name.
+    """
+    names, leaves, _ = flatten(hparams)
+    return dict(zip(names, leaves, strict=True))
+
+
 def partition(hparams: Any) -> tuple[dict[str, jax.Array], Structure]:
     """Returns the traced numbers by name, and the structure with the static values.
 

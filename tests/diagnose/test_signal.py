@@ -127,6 +127,7 @@ def test_zeros_vanish_and_infinite_values_explode():
     params, state = drawn(model)
     found = signal(model, params, state, BATCH, nn.softmax_cross_entropy)
     assert found.vanishing == ("0", "1", "2") and not found.exploding
+    assert found.faults == "vanishing at 0, 1, 2"
     infinite = jax.tree.map(lambda w: w + jnp.inf, params)
     found = signal(model, infinite, state, BATCH, nn.softmax_cross_entropy)
     assert "2" in found.exploding
@@ -152,4 +153,4 @@ def test_a_single_layer_is_a_model_too():
     params, state = drawn(layer)
     found = signal(layer, params, state, BATCH, nn.softmax_cross_entropy)
     assert list(found.activations) == ["0"]
-    assert not found.exploding and not found.vanishing
+    assert not found.exploding and not found.vanishing and found.faults == ""

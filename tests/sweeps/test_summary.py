@@ -11,7 +11,7 @@ from tests.sweeps.kept import SPACE, small, sweep
 def test_one_model_a_configuration(result, digits):
     found = summarize(result, digits)
     assert (found.kind, found.count, found.members) == ("member", 6, 6)
-    assert found.ended == {"finished": 6} == ended(result)
+    assert found.ended == {"finished": 6} == ended(result.status)
     assert found.best == result.ranking()[0]
     assert [row["member"] for row in found.table] == result.ranking().tolist()
     assert found.noise is None and found.everywhere == {}
