@@ -7,7 +7,7 @@ import numpy as np
 
 
 def is_count(value: Any, *, least: int = 1) -> bool:
-    """Returns whether a value is an integer of at least `least`; a bool is none."""
+    """Returns whether a value is an integer of at least `least`; no bool is."""
     whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
     return bool(whole and value >= least)
 

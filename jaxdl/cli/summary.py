@@ -7,9 +7,13 @@ from jaxdl.sweeps.summary import Errors, Noise, Summary
 
 def print_summary(summary: Summary) -> None:
     """Prints the summary of a sweep."""
-    columns = [name for name in summary.table[0] if name not in summary.everywhere]
-    rows = [[row[name] for name in columns] for row in summary.table]
-    print(terminal.table(columns, rows, width=terminal.width()))
+    own = [name for name in summary.table[0] if name != "hparams"]
+    names = [n for n in summary.table[0]["hparams"] if n not in summary.everywhere]
+    rows = [
+        [*(row[name] for name in own), *(row["hparams"][name] for name in names)]
+        for row in summary.table
+    ]
+    print(terminal.table([*own, *names], rows, width=terminal.width()))
     if summary.everywhere:
         shared = summary.everywhere.items()
         same = ", ".join(f"{n} {terminal.cell(v)}" for n, v in shared)

@@ -28,9 +28,9 @@ class Plan(NamedTuple):
 def make_plan(outlines: Iterable[Outline], platform: str) -> Plan:
     """Returns the plan for trainings of these outlines.
 
-    A block is as wide as keeps what its members carry from step to step, and what they
-    keep of a step's forward pass, within a budget: on a CPU 8 MiB and at most 16
-    members, on an accelerator 1 GiB and at most 256. The width is a power of two.
+    The width is the largest power of two at which the carry and the saved activations
+    of all members fit a budget: on a CPU 8 MiB and at most 16 members, on an
+    accelerator 1 GiB and at most 256.
 
     Args:
         outlines: one for every combination of static values in the space.

@@ -7,15 +7,17 @@ store, each trained block is on disk before the search hears of it.
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
 from jaxdl import runs
 from jaxdl.engine.blocks import TrainedBlock
-from jaxdl.engine.checkpoints import from_record, to_record
+from jaxdl.engine.checkpoints import METRICS, from_record, to_record
 from jaxdl.engine.outlines import Outlines
 from jaxdl.engine.task import Task
 from jaxdl.searches.rungs import Rung, Standing
+from jaxdl.spaces.either import known_alone
 from jaxdl.train.epoch_state import Carry, Status
 from jaxdl.train.structure import by_name
 
@@ -57,7 +59,8 @@ class Population:
         members = task.num_members
         self.task, self.keys, self.outlines, self.store = task, keys, outlines, store
         self.rungs: list[Rung] = []
-        self.metrics: dict[str, NDArray[Any]] = {}  # [members, epochs]
+        shape, dtype = (members, task.epochs), jnp.result_type(float)
+        self.metrics = {name: np.full(shape, np.nan, dtype) for name in METRICS}
         self.epochs = np.zeros(members, np.int64)  # that each has trained
         self.status = np.full(members, Status.RUNNING, np.int32)
         self.stopped_at = np.full(members, -1, np.int32)
@@ -65,7 +68,7 @@ class Population:
         self.steps = np.zeros(members, np.int32)  # that each has taken
         self.blocks: list[TrainedBlock | None] = []
         self.places = np.full((members, 2), -1)  # block and slot of weights; -1: none
-        self._superseded: list[TrainedBlock] = []  # whose arrays are still on disk
+        self._superseded: list[int] = []  # records whose arrays are still on disk
 
     @property
     def number(self) -> int:
@@ -181,13 +184,17 @@ class Population:
         return awaited
 
     def hparams(self) -> Any:
-        """Returns the hyperparameters that each member had last, `[members]`."""
+        """Returns the hyperparameters that each member had last, `[members]`.
+
+        They are NaN for a member that no rung has had.
+        """
 
         def latest(*columns):
             merged = np.zeros(len(self.status), columns[0].dtype)
+            asked = np.zeros(len(self.status), bool)
             for rung, column in zip(self.rungs, columns, strict=True):
-                merged[rung.members] = column
-            return merged
+                merged[rung.members], asked[rung.members] = column, True
+            return known_alone(merged, asked)
 
         return jax.tree.map(latest, *(rung.hparams for rung in self.rungs))
 
@@ -200,9 +207,6 @@ class Population:
         for one in trained:
             ids, span = one.block.members, slice(one.block.first, one.block.until)
             for name, curve in one.metrics.items():
-                if name not in self.metrics:
-                    shape = len(self.status), self.task.epochs
-                    self.metrics[name] = np.full(shape, np.nan, curve.dtype)
                 self.metrics[name][ids, span] = curve.T
             self.epochs[ids] = one.block.until
             self.status[ids], self.stopped_at[ids] = one.status, one.stopped_at
@@ -223,8 +227,9 @@ class Population:
 
         Those superseded now stay, as a fallback should what followed be damaged.
         """
-        self.drop(self._superseded)
-        self._superseded = blocks
+        if self.store is not None:
+            self.store.drop(self._superseded)
+            self._superseded = [block.record for block in blocks]
 
     def _reset_lost(self, rung: Rung) -> None:
         """Resets members whose arrays are lost to epoch 0.

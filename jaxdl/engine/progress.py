@@ -51,8 +51,7 @@ class Meter:
         self.devices = devices
         self.status = population.status.copy()  # [members]
         everyone = np.arange(len(self.status))
-        unknown = np.full(len(everyone), np.nan)
-        self.errors = population.standing(everyone).get("dev_error", unknown)
+        self.errors = population.standing(everyone)["dev_error"].astype(float)
         self.block = self.blocks = self.epoch = self.taken = self.steps = 0
         self.began = self.heard = time.monotonic()
         self.lock = threading.RLock()

@@ -41,7 +41,8 @@ def start(
     """Returns the generator of a search, and the first rung that it yields.
 
     Raises:
-        SpaceError: the search is no function of this kind, or asks for nothing.
+        SpaceError: the search is not a generator function of key, space, members and
+            epochs, or asks for nothing.
     """
     expected = (
         f"got search={search!r}; expected a generator function of key, space, members "

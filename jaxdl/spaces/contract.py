@@ -97,4 +97,9 @@ class Distribution(TypedAny):
 
 def fields(dist: Any) -> dict[str, Any]:
     """Returns the values of a distribution's fields by name."""
+    if not dataclasses.is_dataclass(dist):
+        raise SpaceError(
+            f"got the distribution {dist!r:.80}; expected a frozen dataclass, so "
+            "that a run can remember it"
+        )
     return {f.name: getattr(dist, f.name) for f in dataclasses.fields(dist)}

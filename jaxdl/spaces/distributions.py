@@ -131,7 +131,7 @@ class Static(Options):
     def __post_init__(self):
         _check_options(self)
         for option in self.options:
-            if option is not None and not isinstance(option, str | int | float | bool):
+            if type(option) not in (str, int, float, bool, type(None)):
                 raise SpaceError(
                     f"got {self} with the option {option!r}; expected str, int, float, "
                     "bool or None: choose by name, and map the name to a function "
@@ -189,6 +189,16 @@ class AsSize(Distribution):
                 f"got {self}; expected IntUniform, a Choice of ints or another "
                 "distribution of ints, or one int for each member, all at least 0"
             )
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, AsSize) or type(self.values) is not type(other.values):
+            return False
+        if isinstance(self.values, Distribution):
+            return self.values == other.values
+        return np.array_equal(self.values, other.values)
+
+    def __hash__(self) -> int:
+        return hash(self.values)
 
     scale = property(attrgetter("values.scale"))  # pyrefly: ignore
     low = property(attrgetter("values.low"))

@@ -128,7 +128,7 @@ def blanked(hparams: Any) -> Any:
             return node
         inner = {
             option: jax.tree.map(
-                lambda column, kept=node.name == option: _kept(column, kept),
+                lambda column, chosen=node.name == option: known_alone(column, chosen),
                 blanked(values),
             )
             for option, values in node.options.items()
@@ -141,7 +141,7 @@ def blanked(hparams: Any) -> Any:
 def needs(tree: Any) -> list[Needs]:
     """Returns the options that each leaf needs to apply, in the tree's order.
 
-    A leaf needs choices of leaves before it only.
+    A leaf depends only on choices that come before it.
     """
     with_paths = jax.tree.leaves_with_path(tree, is_leaf=lambda x: x is None)
     places = {path: place for place, (path, _) in enumerate(with_paths)}
@@ -180,9 +180,13 @@ def is_either(node: Any) -> bool:
     return isinstance(node, Either)
 
 
-def _kept(column: NDArray[Any], kept: NDArray[np.bool_]) -> NDArray[Any]:
-    if kept.all():
+def known_alone(column: NDArray[Any], known: NDArray[np.bool_]) -> NDArray[Any]:
+    """Returns a column with NaN for all but the known values.
+
+    Anything but floats becomes Python objects where a NaN is needed.
+    """
+    if known.all():
         return column
     if column.dtype.kind != "f":
         column = column.astype(object)
-    return np.where(kept, column, np.asarray(np.nan, column.dtype))
+    return np.where(known, column, np.asarray(np.nan, column.dtype))

@@ -18,7 +18,7 @@ from jaxdl.counts import as_count
 from jaxdl.spaces.contract import Distribution, SpaceError
 from jaxdl.spaces.distributions import AsSize, Options, Static, is_distribution
 from jaxdl.train.state import HPARAMS
-from jaxdl.train.structure import canonical, flatten
+from jaxdl.train.structure import default_type, flatten
 
 
 def sample(key: jax.Array, space: Any, members: int) -> Any:
@@ -152,5 +152,21 @@ def _bits(key: jax.Array, leaf: NDArray[np.uint32], members: int) -> jax.Array:
 
 
 def _default_type(values: NDArray[Any]) -> NDArray[Any]:
-    """Returns numbers in the type of the programs, so that they show what trained."""
-    return values if values.dtype == object else np.asarray(canonical(values))
+    """Returns numbers in the type of the programs, so that they show what trained.
+
+    Raises:
+        SpaceError: the type cannot hold a number.
+    """
+    if values.dtype == object:
+        return values
+    with np.errstate(over="ignore", under="ignore"):
+        held = np.asarray(values, default_type(values.dtype))
+    whole = held.dtype.kind in "iu"
+    lost = held != values if whole else np.isfinite(values) & ~np.isfinite(held)
+    lost |= (values != 0) & (held == 0)
+    if lost.any():
+        raise SpaceError(
+            f"got the hyperparameter {values[lost][0]!r}; expected numbers that "
+            f"{held.dtype} can hold, in which the programs compute"
+        )
+    return held

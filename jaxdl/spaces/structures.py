@@ -43,18 +43,6 @@ def label(structure: Structure) -> str:
     )
 
 
-def choices(space: Any, prefix: str = "") -> dict[str, list[str]]:
-    """Returns the options of each `Either` in a space, by name."""
-    found = {}
-    for path, node in jax.tree.leaves_with_path(space, is_leaf=is_either):
-        if is_either(node):
-            name = prefix + jax.tree_util.keystr(path, simple=True, separator=".")
-            found[name] = list(node.options)
-            for option, inner in node.options.items():
-                found |= choices(inner, f"{name}.{option}.")
-    return found
-
-
 def received(complete: Structure, need: list[Needs]) -> Structure:
     """Returns the structure of the chosen options, which a recipe receives.
 

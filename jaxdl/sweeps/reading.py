@@ -26,7 +26,8 @@ from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.structure import RecipeError, Structure, canonical, flatten
 
 REFUSED = (
-    AttributeError, LookupError, OverflowError, RecursionError, TypeError, ValueError,
+    AttributeError, LookupError, MemoryError, OverflowError, RecursionError, TypeError,
+    ValueError,
 )  # fmt: skip
 
 
@@ -99,7 +100,7 @@ def _result(store: runs.Store, recipe: RecipeFunction, space: Any) -> SweepResul
         population.load()
     if len(store.rungs()) > len(rungs):
         # A newer rung may have dropped arrays that were just read: read again.
-        return _result(store, recipe, space)
+        return read_result(store.folder, recipe, space=space)
     return make_result(population)
 
 

@@ -21,7 +21,7 @@ from jaxdl.spaces.either import blanked
 from jaxdl.sweeps.repeats import mean, members_of, not_worse, standard_error, variant
 from jaxdl.train.epoch_state import Status
 from jaxdl.train.member import Member
-from jaxdl.train.structure import by_name, combine, is_traced
+from jaxdl.train.structure import by_name, canonical, combine, is_traced
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -30,8 +30,7 @@ class SweepResult:
 
     With V = repeats times folds above 1, configuration c has the members `c V` to
     `c V + V - 1`, repeat after repeat and within it fold after fold. Rankings and
-    tables are of configurations, by means over their members. If V is 1, a
-    configuration is a member.
+    tables are of configurations, by means over their members.
     """
 
     task: Task  # recipe, space, key, plan and settings; the data unless read from disk
@@ -42,7 +41,7 @@ class SweepResult:
     stopped_at: NDArray[np.int32]  # [members] step at which it stopped early, was cut
     # short or diverged; else -1
     kept_epoch: NDArray[np.int32]  # [members] epoch that the weights are from, or -1
-    precisions: tuple[str, ...]  # of matrix products, in any of the space's programs
+    precisions: tuple[str, ...]  # of matrix products, in any of the programs
     rungs: tuple[Rung, ...]  # of members, as the search asked for them
     blocks: tuple[TrainedBlock | None, ...]  # weights, as they were trained
     places: NDArray[np.int64]  # [members, 2] block and slot of each; -1: not trained
@@ -59,8 +58,8 @@ class SweepResult:
 
     def diverged(self) -> NDArray[np.bool_]:
         """Returns which configurations have a member that diverged."""
-        lost = self.status == Status.DIVERGED
-        return lost.reshape(-1, self.num_variants).any(axis=1)
+        lost = (self.status == Status.DIVERGED).reshape(-1, self.num_variants)
+        return lost.any(axis=1)
 
     def has_best(self) -> bool:
         """Returns whether a configuration has a finite dev loss, and so a best one."""
@@ -68,12 +67,11 @@ class SweepResult:
 
     def has_rates(self) -> bool:
         """Returns whether errors are shares of the examples, to be shown in percent."""
-        metrics = (self.metrics[name] for name in ("train_error", "dev_error"))
-        errors = np.concatenate([curves.ravel() for curves in metrics])
+        errors = np.stack([self.metrics["train_error"], self.metrics["dev_error"]])
         errors = errors[np.isfinite(errors)]
-        within = bool(((errors >= 0) & (errors <= 1)).all())
-        first = np.flatnonzero(self.trained())[:1]
-        return within and any(nn.has_classes(self.member(i).loss) for i in first)
+        within = ((errors >= 0) & (errors <= 1)).all()
+        first = np.flatnonzero(self.trained())[:1] if within else []
+        return any(nn.has_classes(self.member(i).loss) for i in first)
 
     def members_of(self, configuration: int) -> NDArray[np.int64]:
         """Returns the members of a configuration, `[V]`."""
@@ -120,7 +118,7 @@ class SweepResult:
         """Returns the standard error of each mean, `s / sqrt(V)`, `[configurations]`.
 
         It is NaN where a member diverged, and everywhere if V is 1. Members of several
-        folds share most of their examples, so that it is rather too small.
+        folds share most of their examples, so that it tends to be too small.
 
         Source: Bengio and Grandvalet, No Unbiased Estimator of the Variance of K-Fold
         Cross-Validation, 2004.
@@ -131,7 +129,7 @@ class SweepResult:
         }
 
     def not_worse(self) -> NDArray[np.int64]:
-        """Returns the configurations that noise alone may have put behind the best.
+        """Returns the configurations whose distance to the best is within the noise.
 
         Those are the configurations whose dev error exceeds that of the best, on
         average over the same repeats and folds, by no more than one standard error of
@@ -171,6 +169,8 @@ class SweepResult:
 
     def member(self, i: SupportsIndex) -> Member:
         """Returns member i; its hyperparameters train the same configuration in `fit`.
+
+        Except that `fit` traces a float that the space has in `Static`.
 
         Raises:
             DamagedError: its weights are lost with damaged files of a run.
@@ -247,9 +247,11 @@ class SweepResult:
         return terminal.table(*self.rows(n))
 
     def _traced(self, structure: Any, i: int) -> dict[str, Any]:
+        """Returns the traced numbers of member i, as NumPy scalars of their types."""
         column = by_name(self.hparams)
         pairs = zip(structure.names, structure.values, strict=True)
-        return {name: column[name][i] for name, value in pairs if is_traced(value)}
+        traced = (name for name, value in pairs if is_traced(value))
+        return {name: np.asarray(canonical(column[name][i]))[()] for name in traced}
 
     def _origin(self, i: int) -> list[int]:
         """Returns configuration, repeat and fold of member i; nothing if V is 1."""
@@ -276,7 +278,7 @@ def make_result(end: Population) -> SweepResult:
         hparams=blanked(end.hparams()),
         metrics=end.metrics,
         status=np.where(cut_short, Status.CUT_SHORT, status).astype(np.int32),
-        stopped_at=np.where(cut_short, end.steps, end.stopped_at),
+        stopped_at=np.where(cut_short & (end.steps > 0), end.steps, end.stopped_at),
         kept_epoch=end.kept_epoch,
         precisions=tuple(precisions(end.outlines)),
         rungs=tuple(end.rungs),

@@ -26,7 +26,7 @@ from jaxdl.train.recipe import RecipeFunction
 
 PACKAGES = {"jax": "jax", "jaxlib": "jaxlib", "jaxdl": "jaxdl-sweep"}
 SETTINGS = ("members", "epochs", "patience", "repeats", "folds")  # of a task, as it is
-MOST_VALUES = 2**26  # of a metric; a reader refuses a run that claims more
+MOST_VALUES = 2**26  # of a metric in a run
 
 
 def specify(task: Task, outlines: Outlines, rung: Rung, data: Splits) -> dict[str, Any]:
@@ -46,9 +46,11 @@ def specify(task: Task, outlines: Outlines, rung: Rung, data: Splits) -> dict[st
         data: the sets of the first variant.
 
     Raises:
-        SpaceError: a static value is not finite.
+        SpaceError: a static value is not finite, or there are too many members and
+            epochs for a run.
     """
     _check_finite(outlines)
+    _check_count(task)
     partitionable = jax.config.jax_threefry_partitionable  # pyrefly: ignore
     return {
         **{name: getattr(task, name) for name in SETTINGS},
@@ -107,9 +109,16 @@ def task_of(
     )
     if min(task.members, task.epochs, task.num_variants, task.block_width) < 1:
         raise ValueError("a count is below 1")
-    if task.num_members * task.epochs > MOST_VALUES:
-        raise ValueError(f"{task.num_members} members and {task.epochs} epochs")
+    _check_count(task)
     return task
+
+
+def _check_count(task: Task) -> None:
+    if task.num_members * task.epochs > MOST_VALUES:
+        raise SpaceError(
+            f"got {task.num_members} members and {task.epochs} epochs; expected at "
+            f"most {MOST_VALUES} values of each metric in a run: fewer of either"
+        )
 
 
 def _check_finite(outlines: Outlines) -> None:

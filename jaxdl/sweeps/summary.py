@@ -43,7 +43,7 @@ class Summary(NamedTuple):
     members: int
     ended: dict[str, int]  # members by status
     best: int | None  # its number; None: none has a finite dev error
-    table: list[dict[str, Any]]  # a row for each of the best
+    table: list[dict[str, Any]]  # a row for each of the best; "hparams" is a dict
     everywhere: dict[str, Any]  # hyperparameters that all have in common
     noise: Noise | None  # None: one model each
     importance: Importance | None  # None: unknown
@@ -66,7 +66,7 @@ def summarize(result: SweepResult, data: Splits | None) -> Summary:
         members=len(result.status),
         ended=ended(result.status),
         best=int(result.ranking()[0]) if some else None,
-        table=[dict(zip(columns, row, strict=True)) for row in rows],
+        table=[_named(columns, row, len(by_name(result.hparams))) for row in rows],
         everywhere=_everywhere(result),
         noise=_noise(result) if some and result.num_variants > 1 else None,
         importance=_importance(result) if some else None,
@@ -105,6 +105,13 @@ def importance_of(result: SweepResult) -> Importance:
     if not all((rung.until == epochs).all() for rung in result.rungs):
         raise ValueError("the search trained members for different numbers of epochs")
     return diagnose.importance(result.configurations(), result.mean()["dev_error"])
+
+
+def _named(columns: list[str], row: list[Any], hparams: int) -> dict[str, Any]:
+    """Returns a row by name; its last columns are the hyperparameters."""
+    pairs = [*zip(columns, row, strict=True)]
+    own = len(pairs) - hparams
+    return dict(pairs[:own]) | {"hparams": dict(pairs[own:])}
 
 
 def _everywhere(result: SweepResult) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def sweep(
         recipe: function from hyperparameters to a `Recipe`, written for one model.
         space: pytree of the shape of the hyperparameters: distributions, constants,
             and arrays `[members]` that are used as given.
-        data: normalized train, dev and test sets; a sweep does not read test.
+        data: normalized train, dev and test sets; a sweep never uses test.
         key: a seed, or a threefry key such as `jax.random.key(seed)`.
         members: how many models, or configurations, at least 1.
         epochs: at least 1; no member trains more.
@@ -160,8 +160,8 @@ def _claim(run_dir: Any, extend: bool, search: Search) -> None:
     if extend and (run_dir is None or not draws_each_alone(search)):
         raise SpaceError(
             "got extend without a run_dir, or with a search that decides by how "
-            "members do; expected the folder of a run, and no search, random() or "
-            "sobol()"
+            "members do; expected the folder of a run, and no search, "
+            "jaxdl.searches.random() or jaxdl.sobol()"
         )
     if run_dir is not None:
         runs.claim(run_dir)

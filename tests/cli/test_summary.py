@@ -12,7 +12,7 @@ from tests.cli.conftest import LINEAR
 
 ROWS = [
     {"configuration": i, "dev_error": 0.03, "standard_error": 0.002,
-     "status": "finished", "rate": 0.1 / (i + 1), "l2": 0.5}
+     "status": "finished", "hparams": {"rate": 0.1 / (i + 1), "l2": 0.5}}
     for i in (4, 1)
 ]  # fmt: skip
 NOISE = Noise(dev_error=0.03, standard_error=0.002, models=4, not_worse=1, others=5)

@@ -95,3 +95,18 @@ def test_members_are_at_least_one(members):
 def test_members_may_be_a_number_of_numpy():
     few = draw(dl.Uniform(0, 1), np.int64(4))
     np.testing.assert_array_equal(few, draw(dl.Uniform(0, 1), 4))
+
+
+@pytest.mark.parametrize(
+    "leaf",
+    [dl.Choice([2**40]), np.array([4_000_000_000, 1], np.uint32), 1e300,
+     dl.LogUniform(1e-60, 1e-50), dl.Uniform(1e40, 1e41)],
+)  # fmt: skip
+def test_a_number_that_the_programs_cannot_hold_is_refused(leaf):
+    with pytest.raises(SpaceError, match="expected numbers that .*32 can hold"):
+        dl.sample(KEY, {"x": leaf}, 2)
+
+
+def test_numbers_that_are_not_finite_stay_what_they_are():
+    given = np.array([np.nan, np.inf, -np.inf, 0.0])
+    np.testing.assert_array_equal(dl.sample(KEY, {"x": given}, 4)["x"], given)

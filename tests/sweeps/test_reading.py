@@ -3,8 +3,10 @@
 import concurrent.futures
 import contextlib
 import json
+import shutil
 import sqlite3
 import threading
+from pathlib import Path
 from typing import NamedTuple
 
 import chex
@@ -19,8 +21,11 @@ from jaxdl.engine.population import Population
 from jaxdl.report.scales import varying
 from jaxdl.runs import database
 from jaxdl.spaces.plain import to_plain
-from jaxdl.sweeps import read_result
+from jaxdl.spaces.structures import label
+from jaxdl.sweeps import read_result, reading
 from jaxdl.train import Status
+from jaxdl.train.outline import trace_recipe
+from tests.sweeps.formats import recipe as formats
 from tests.sweeps.kept import (
     SPACE,
     assert_same_member,
@@ -296,3 +301,26 @@ def test_hyperparameters_by_place_are_read_again(digits, tmp_path):
     assert_same_member(
         dl.replay(tmp_path, by_place, digits, 2, progress=False), first.member(2)
     )
+
+
+def test_a_run_that_was_written_in_format_3_is_read(monkeypatch, tmp_path):
+    """Its folder was made once; only the digests of programs may follow JAX."""
+    folder = tmp_path / "3"
+    shutil.copytree(Path(__file__).parent / "formats" / "3", folder)
+    with runs.read_run(folder) as store:
+        programs = store.specification["programs"]
+
+    def traced(recipe, types, structure, train):
+        outline, *rest = trace_recipe(recipe, types, structure, train)
+        return outline._replace(program=programs[label(structure)]), *rest
+
+    monkeypatch.setattr(reading, "trace_recipe", traced)
+    read = read_result(folder, formats.recipe)
+    assert read.task.space == formats.SPACE
+    assert (read.task.members, read.task.epochs, read.task.plan) == (3, 2, dl.Plan(2))
+    cut, finished = Status.CUT_SHORT, Status.FINISHED
+    assert read.status.tolist() == [cut, cut, finished]
+    assert read.metrics["dev_error"][2].tolist() == [0.0625, 0.0]
+    assert read.hparams["units"].tolist() == [2, 3, 3]
+    assert read.member(2).params[0]["kernel"].shape == (1, 3)
+    assert not runs.doctor(folder).problems

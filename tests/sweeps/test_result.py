@@ -10,6 +10,7 @@ from jaxdl.engine.task import Task
 from jaxdl.searches import Rung
 from jaxdl.sweeps.result import SweepResult
 from jaxdl.train import Status
+from jaxdl.train.structure import partition
 from tests.sweeps.kept import SPACE, assert_same_member, small, sweep
 
 ERRORS = [[0.5, 0.6, 0.7], [0.1, 0.2, 0.3], [0.2, 0.1, 0.36], [0.13, 0.23, 0.33]]
@@ -238,3 +239,28 @@ def test_the_first_data_are_those_of_the_first_variant(result, digits):
     np.testing.assert_array_equal(
         folded.first_data(digits).train.inputs, expected.train.inputs
     )
+
+
+def test_hyperparameters_keep_their_kind_where_an_option_was_not_chosen(digits):
+    inner = {"n": dl.IntUniform(1, 5), "m": dl.Choice([1, 2, 4]), "x": dl.Uniform(0, 1)}
+    space = SPACE | {"either": dl.Either({"some": inner, "none": {}})}
+    seen = sweep(small, space, digits, members=8, epochs=1)
+    chosen = np.flatnonzero(seen.hparams["either"].name == "some")
+    assert 0 < len(chosen) < 8
+    member = seen.member(chosen[0])
+    values = member.hparams["either"].values
+    assert [type(values[name]) for name in "nmx"] == [np.int32, np.int32, np.float32]
+    assert partition(member.hparams)[1] == member.structure
+
+
+def test_a_member_that_no_rung_has_had_has_no_hyperparameters(digits):
+    def few(key, space, members, epochs):
+        drawn = dl.sample(key, space, members)
+        first = jax.tree.map(lambda column: column[:2], drawn)
+        yield Rung(np.arange(2), first, np.full(2, epochs))
+
+    space = SPACE | {"n": dl.IntUniform(1, 3)}
+    result = sweep(small, space, digits, members=3, epochs=1, search=few)
+    assert np.isnan(result.hparams["rate"][2]) and np.isnan(result.hparams["n"][2])
+    assert result.status[2] == Status.CUT_SHORT and result.stopped_at[2] == -1
+    assert result.trained().tolist() == [True, True, False]

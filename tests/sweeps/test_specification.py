@@ -12,7 +12,7 @@ from jaxdl.engine.task import Task, check_task
 from jaxdl.searches import random
 from jaxdl.spaces import SpaceError
 from jaxdl.sweeps.specification import MOST_VALUES, specify, task_of
-from tests.sweeps.kept import KEY, SPACE, in_rungs, small
+from tests.sweeps.kept import KEY, SPACE, in_rungs, small, sweep
 
 PARTS = {
     "members", "epochs", "patience", "repeats", "folds", "search", "space", "traced",
@@ -107,3 +107,10 @@ def test_a_space_that_is_given_has_to_be_the_recorded_one(specification):
     assert task_of(specification, small, SPACE).space is SPACE
     with pytest.raises(SpaceError, match="got a space with rate="):
         task_of(specification, small, {"rate": 0.1})
+
+
+def test_a_run_that_no_reader_would_take_is_refused_before_it_trains(
+    digits, tmp_path, nothing_compiles
+):
+    with pytest.raises(SpaceError, match="2000000 members and 40 epochs"):
+        sweep(small, SPACE, digits, members=2_000_000, epochs=40, run_dir=tmp_path)

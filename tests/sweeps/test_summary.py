@@ -73,3 +73,12 @@ def test_importance_is_unknown_where_members_trained_unequally(digits):
     found = summarize(result, digits)
     assert found.importance is None
     assert found.ended == {"finished": 2, "cut short": 6}
+
+
+def test_a_hyperparameter_with_the_name_of_a_metric_hides_nothing(digits):
+    space = SPACE | {"dev_error": dl.Uniform(5, 6), "status": dl.Static(["x"])}
+    result = sweep(small, space, digits, members=2, epochs=1)
+    best = summarize(result, None).table[0]
+    assert best["dev_error"] == result.mean()["dev_error"].min() <= 1
+    assert best["status"] == "finished" and best["hparams"]["status"] == "x"
+    assert 5 <= best["hparams"]["dev_error"] <= 6
