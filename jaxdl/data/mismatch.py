@@ -77,7 +77,7 @@ def mismatch(splits: Splits, *, level: float = 0.01) -> Mismatch:
     statistics, p = tests[..., 0], _holm(tests[..., 1])
     pairs = zip(statistics, p, strict=True)
     compared = [_comparison(splits.train, *pair, level) for pair in pairs]
-    return Mismatch(*compared, _advice(*compared))
+    return Mismatch(*compared, advice=_advice(*compared))
 
 
 def _tests(a: Dataset, b: Dataset) -> list[tuple[float, float]]:
