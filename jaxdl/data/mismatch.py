@@ -76,8 +76,8 @@ def mismatch(splits: Splits, *, level: float = 0.01) -> Mismatch:
     tests = np.array([_tests(sets[a], sets[b]) for a, b in PAIRS])  # [3, tests, 2]
     statistics, p = tests[..., 0], _holm(tests[..., 1])
     pairs = zip(statistics, p, strict=True)
-    compared = [_comparison(splits.train, *pair, level) for pair in pairs]
-    return Mismatch(*compared, _advice(*compared))
+    a, b, c = (_comparison(splits.train, *pair, level) for pair in pairs)
+    return Mismatch(a, b, c, _advice(a, b, c))
 
 
 def _tests(a: Dataset, b: Dataset) -> list[tuple[float, float]]:
