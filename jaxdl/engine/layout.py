@@ -110,7 +110,7 @@ def describe(blocks: list[Block], width: int, programs: int) -> str:
     seconds = COMPILE_SECONDS * programs / min(cores(), programs)
     return (
         f"{_count(members, 'member')} in {_count(len(blocks), 'block')} of {width}; "
-        f"computed for what is live: {', '.join(padded)}; "
+        f"padded to {', '.join(padded)}; "
         f"{_count(programs, 'program')} to compile, {seconds:.0f} s if no cache has "
         f"{'it' if programs == 1 else 'them'}"
     )

@@ -265,7 +265,7 @@ def read(
     status = connection.execute(
         f"SELECT {_quoted(('member', *STATUS))} {MEMBERS}", (row.id,)
     ).fetchall()
-    # A row of no metrics still counts: so the epoch is read, and left out.
+    # A run without metrics still has rows; the epoch column makes them visible.
     curves = connection.execute(
         f"SELECT {_quoted(('epoch', *names), 'metrics.')} {METRICS}",
         (row.rung, row.first, row.until, row.id),

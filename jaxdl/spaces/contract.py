@@ -77,7 +77,7 @@ class Distribution(TypedAny):
     def typical(self, n: int) -> NDArray[Any]:
         """Returns at most n values that stand for all: rising, with both ends.
 
-        Each occurs as often as it is to be expected. Only sizes need this.
+        A value occurs in proportion to its probability. Only sizes need this.
         """
         return np.sort(self.quantile(np.linspace(0, 1, n)))
 

@@ -257,7 +257,7 @@ class AsSize(Distribution):
         return tuple(sorted(set(bounds)))
 
     def _sizes(self) -> NDArray[Any]:
-        """Returns rising sizes that stand for all, each as often as expected."""
+        """Returns rising sizes that stand for all, in proportion to probability."""
         if isinstance(self.values, Distribution):
             return self.values.typical(MOST_SIZES)
         return np.sort(np.ravel(self.values))

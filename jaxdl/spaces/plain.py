@@ -12,7 +12,7 @@ with one key, its kind:
     {"float": "nan"}                    a float that is not finite
     {"scalar": [dtype, value]}          of NumPy
     {"array": [dtype, shape, values]}   of NumPy or JAX, comes back as NumPy's
-    {"class": [name, [[child, ...], ...]]}    a class of the user's, which does not
+    {"class": [name, [[child, ...], ...]]}    a class of yours; it cannot be read back
 """
 
 import json

@@ -97,7 +97,7 @@ def traced_columns(space: Any, hparams: Any) -> dict[str, NDArray[Any]]:
 
 
 def static_values(leaf: Any) -> tuple[Any, ...]:
-    """Returns the plain values that a static leaf can have, each as often as it has it.
+    """Returns the plain values that a static leaf can have, with repetitions.
 
     Raises:
         SpaceError: one is not a plain value.

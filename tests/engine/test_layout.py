@@ -110,12 +110,12 @@ def test_padding_by_hand(blocks):
 def test_blocks_in_words(blocks, monkeypatch):
     monkeypatch.setattr(layout, "cores", lambda: 4)
     assert describe(blocks, 2, 6) == (
-        "5 members in 3 blocks of 2; computed for what is live: 1.20x members, "
+        "5 members in 3 blocks of 2; padded to 1.20x members, "
         "1.43x units; 6 programs to compile, 4 s if no cache has them"
     )
     one = blocks[0]._replace(members=np.array([0]), traced={"units": np.array([2])})
     assert describe([one], 1, 1) == (
-        "1 member in 1 block of 1; computed for what is live: 1.00x members, "
+        "1 member in 1 block of 1; padded to 1.00x members, "
         "1.50x units; 1 program to compile, 3 s if no cache has it"
     )
 

@@ -136,7 +136,7 @@ def test_what_is_shown_has_the_layout_and_how_the_sweep_goes(digits, capfd):
     sweep(small, SPACE, digits, members=3, epochs=2, progress=True)
     *before, last = capfd.readouterr().err.splitlines()
     layout = "\n".join(before)
-    assert "3 members in 2 blocks of 2; computed for what is live: 1.33x mem" in layout
+    assert "3 members in 2 blocks of 2; padded to 1.33x mem" in layout
     assert re.search(r"a block takes [\d,]+ MiB, 2 at once", layout)
     assert re.fullmatch(
         r"100%  block 2/2, epoch 2/2  3 alive  dev error 0\.\d+ best, 0\.\d+ "
