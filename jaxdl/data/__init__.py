@@ -1,9 +1,11 @@
 """What a model learns from: sources, files, splits, normalization, checks."""
 
 from jaxdl.data.dataset import (
+    About,
     DataError,
     Dataset,
     Moments,
+    Scaling,
     Splits,
     check,
     class_weights,
@@ -18,12 +20,14 @@ from jaxdl.data.split import normalize, split
 from jaxdl.data.tables import read_csv
 
 __all__ = [
+    "About",
     "Comparison",
     "DataError",
     "Dataset",
     "Difference",
     "Mismatch",
     "Moments",
+    "Scaling",
     "Splits",
     "check",
     "class_weights",

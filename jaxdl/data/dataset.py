@@ -3,8 +3,12 @@
 `m` examples of shape `[...]`, `C` classes. Everything here is NumPy on the host.
 """
 
-from typing import Any, NamedTuple
+import contextlib
+from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass, replace
+from typing import Any, NamedTuple, NoReturn
 
+import jax
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -15,12 +19,13 @@ class DataError(ValueError):
     """Data that cannot be trained on. The message names the entry and what to do."""
 
 
-class Dataset(NamedTuple):
-    """Examples with their labels and, where examples count differently, weights."""
+class About(NamedTuple):
+    """What is known of the examples beside their numbers; each subset keeps it."""
 
-    inputs: Any  # [m, ...] floats
-    labels: Any  # [m] integers 0..C-1, or [m, ...] float targets
-    weights: Any = None  # [m] floats of at least 0; None: 1 each
+    classes: tuple[str, ...] | None = None  # names; (): labels are targets; None: open
+    features: tuple[str, ...] | None = None  # names of the features of inputs [m, F]
+    ids: tuple[int, ...] | bool = ()  # features that are no quantities; True: all
+    in_order: bool = False  # the rows follow time
 
 
 class Moments(NamedTuple):
@@ -32,6 +37,101 @@ class Moments(NamedTuple):
     def normalize(self, inputs: ArrayLike) -> NDArray[np.float32]:
         """Returns `(x - mean) / scale` for raw inputs `[m, ...]`."""
         return ((np.asarray(inputs) - self.mean) / self.scale).astype(np.float32)
+
+
+class Scaling(NamedTuple):
+    """What a program subtracts and divides by, because the arrays are stored raw."""
+
+    inputs: Moments | None = None  # None: the inputs are used as they are
+    labels: Moments | None = None  # None: the labels are used as they are
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Examples with their labels, and what is known of them.
+
+    A dataset is a pytree of its arrays. `len(dataset)` is m, and `dataset[rows]` is the
+    dataset of some examples. Two datasets are equal if they are one object.
+
+        >>> examples = dl.data.from_arrays([[0.5], [1.0], [2.0]], [0, 1, 1])
+        >>> len(examples), examples[1:].labels.tolist()
+        (3, [1, 1])
+    """
+
+    inputs: Any  # [m, ...] floats
+    labels: Any  # [m] integers 0..C-1, or [m, ...] float targets
+    weights: Any = None  # [m] floats of at least 0; None: 1 each
+    groups: Any = None  # [m] integers on the host; equal for what stays together
+    _: KW_ONLY
+    scaling: Scaling | None = None  # None: the arrays are used as they are
+    about: About = About()
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def __getitem__(self, rows: Any) -> "Dataset":
+        """Returns the dataset of some examples, in the order of the rows.
+
+        Args:
+            rows: a slice, integers, or one truth value an example.
+
+        Raises:
+            TypeError: the rows are none of these, such as a single int.
+            IndexError: a row is outside the dataset.
+        """
+        if not isinstance(rows, slice):
+            rows = _as_rows(rows, len(self.inputs))
+        return map_examples(lambda x: x[rows], self)
+
+    def __iter__(self) -> NoReturn:
+        raise TypeError(
+            "got a Dataset where something to iterate over is expected: write "
+            "dataset.inputs, dataset.labels and dataset.weights for its arrays, or "
+            "dataset[rows] for some examples"
+        )
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError(
+            "got a Dataset as a truth value: write `dataset is not None`, or "
+            "`len(dataset) > 0`"
+        )
+
+
+jax.tree_util.register_dataclass(
+    Dataset,
+    data_fields=("inputs", "labels", "weights", "groups", "scaling"),
+    meta_fields=("about",),
+)
+
+
+def _as_rows(rows: Any, m: int) -> Any:
+    """Returns rows as integers, checked if they are numbers that are known now."""
+    if isinstance(rows, jax.core.Tracer):
+        return rows
+    array = np.asarray(rows) if not isinstance(rows, tuple) else np.empty(0)
+    if array.ndim != 1 or array.dtype.kind not in "biu":
+        raise TypeError(
+            f"got dataset[{str(rows)[:100]}]; expected a slice, a list or array of "
+            "integers, or one truth value an example: dataset[i : i + 1] is example i"
+        )
+    return np.arange(m)[array]  # JAX itself would not refuse a row outside
+
+
+def map_examples(function: Callable[..., Any], *datasets: Dataset) -> Dataset:
+    """Returns the first dataset with `function` of each array that has an axis m.
+
+    Scaling and what is known of the examples stay as they are. Arrays that all of the
+    datasets lack stay out.
+    """
+
+    def arrays(dataset):
+        return dataset.inputs, dataset.labels, dataset.weights, dataset.groups
+
+    mapped = jax.tree.map(function, *map(arrays, datasets))
+    inputs, labels, weights, groups = mapped
+    return replace(
+        datasets[0], inputs=inputs, labels=labels, weights=weights, groups=groups
+    )
 
 
 class Splits(NamedTuple):
@@ -46,6 +146,22 @@ class Splits(NamedTuple):
     def sets(self) -> dict[str, Dataset]:
         """The three sets by name."""
         return {"train": self.train, "dev": self.dev, "test": self.test}
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """The names of the classes; (): labels are targets; None: not known."""
+        return self.train.about.classes
+
+    @property
+    def features(self) -> tuple[str, ...] | None:
+        """The names of the features of inputs `[m, F]`; None: not known."""
+        return self.train.about.features
+
+    @property
+    def target_moments(self) -> Moments | None:
+        """What a program scales the labels by; None: it uses them as they are."""
+        scaling = self.train.scaling
+        return None if scaling is None else scaling.labels
 
     @property
     def num_classes(self) -> int:
@@ -172,7 +288,7 @@ def check_dataset(dataset: Dataset, name: str) -> None:
     Raises:
         DataError: `from_arrays` would refuse the arrays.
     """
-    inputs, labels, weights = dataset
+    inputs, labels, weights = dataset.inputs, dataset.labels, dataset.weights
     if not (hasattr(inputs, "dtype") and hasattr(labels, "dtype")):
         raise DataError(
             f"got {type(inputs).__name__} and {type(labels).__name__} in {name}; "
@@ -241,3 +357,8 @@ def _check_finite(array: NDArray[Any], name: str) -> None:
             f"({finite.size - int(finite.sum())} such entries); expected numbers "
             "that are finite in float32: drop these rows or fill them in"
         )
+
+
+@contextlib.contextmanager
+def recipe_under_folds():
+    yield

@@ -17,7 +17,7 @@ from jaxdl.optim import Schedule
 from jaxdl.report.style import BEST, BLUE, GRAY, SKY, figure, message, plain, tidy
 from jaxdl.sweeps import SweepResult
 from jaxdl.train import Member
-from jaxdl.train.member import on_device
+from jaxdl.train.part import on_device
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -112,7 +112,7 @@ def learning_rates(
 def steps_of(result: SweepResult, data: Splits) -> int:
     """Returns how many steps the best member takes in all epochs of a sweep."""
     best, (_, epochs) = result.best(), result.metrics["dev_error"].shape
-    return epochs * data.steps_per_epoch(best.built.batch_size)
+    return epochs * best.facts.steps_per_epoch(best.built.batch_size)
 
 
 def confusion(result: SweepResult, dataset: Dataset) -> "Figure":
@@ -239,7 +239,7 @@ def classes(values: ArrayLike, threshold: float) -> NDArray[Any]:
 
 def _signal(member: Member, dataset: Dataset) -> diagnose.Signal:
     built = member.built
-    batch = on_device(jax.tree.map(lambda x: x[:EXAMPLES], dataset))
+    batch = on_device(dataset[:EXAMPLES])
     params, state = jax.tree.map(jnp.asarray, (member.params, member.state))
     key = jax.random.key(0, impl="threefry2x32")
     return diagnose.signal(built.model, params, state, batch, built.loss, key=key)
