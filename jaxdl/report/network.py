@@ -239,7 +239,7 @@ def classes(values: ArrayLike, threshold: float) -> NDArray[Any]:
 
 def _signal(member: Member, dataset: Dataset) -> diagnose.Signal:
     built = member.built
-    batch = on_device(jax.tree.map(lambda x: x[:EXAMPLES], dataset))
+    batch = on_device(dataset[:EXAMPLES])
     params, state = jax.tree.map(jnp.asarray, (member.params, member.state))
     key = jax.random.key(0, impl="threefry2x32")
     return diagnose.signal(built.model, params, state, batch, built.loss, key=key)
