@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxdl.counts import is_count
-from jaxdl.data.dataset import DataError, Dataset, Splits, map_examples
+from jaxdl.data.about import DataError
+from jaxdl.data.dataset import Dataset, Splits, map_examples
 from jaxdl.data.split import are_classes
 
 Rows = NDArray[np.int32]

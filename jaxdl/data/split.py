@@ -12,14 +12,9 @@ import jax
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from jaxdl.data.dataset import (
-    DataError,
-    Dataset,
-    Moments,
-    Splits,
-    check,
-    check_dataset,
-)
+from jaxdl.data.about import DataError, Moments
+from jaxdl.data.checks import check, check_dataset
+from jaxdl.data.dataset import Dataset, Splits
 
 
 def split(

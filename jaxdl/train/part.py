@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdl.data import Dataset
-from jaxdl.data.dataset import About, Moments, Scaling, map_examples
+from jaxdl.data.about import About, Moments, Scaling
+from jaxdl.data.dataset import map_examples
 from jaxdl.train.structure import canonical
 
 
