@@ -67,6 +67,7 @@ def _add_training(commands: Any, file: argparse.ArgumentParser) -> None:
         metavar="N",
         help="stop after N epochs without a lower dev error and keep the best weights",
     )
+    figures.add_human_error(training)
     _add_sweep(commands, training)
     fit = commands.add_parser("fit", parents=[training], help="train one model")
     fit.set_defaults(run=run_fit)

@@ -9,6 +9,7 @@ import numpy as np
 
 from jaxdl.spaces.distributions import is_distribution
 from jaxdl.sweeps import SweepResult
+from jaxdl.sweeps.sentences import sentences
 from jaxdl.sweeps.summary import Summary
 from jaxdl.train.epoch_state import Status
 from jaxdl.train.structure import by_name
@@ -95,7 +96,7 @@ def diagnosis(summary: Summary, rates: bool) -> tuple[list[str], list[str]]:
     )
     verdict = errors.diagnosis
     if verdict is None or not rates:
-        return found, []
+        return found + sentences(errors), []
     for high, what, size in (
         (verdict.high_bias, "bias", verdict.bias),
         (verdict.high_variance, "variance", verdict.variance),
@@ -103,6 +104,7 @@ def diagnosis(summary: Summary, rates: bool) -> tuple[list[str], list[str]]:
         found.append(
             f"{'High' if high else 'No high'} {what}: {100 * size:.2f} points."
         )
+    found += sentences(errors)
     return found, [f"{advice[0].upper()}{advice[1:]}." for advice in verdict.advice]
 
 
