@@ -43,6 +43,9 @@ def test_the_diagnosis_is_that_of_the_best_member(result, digits):
     assert found[1].startswith("High bias" if right.high_bias else "No high bias")
     assert f"{100 * right.variance:.2f} points" in found[2]
     assert [text.lower() for text in advice] == [f"{a}.".lower() for a in right.advice]
+    interval = diagnose.error_interval(dev, 360)
+    assert f"dev error {interval.low:.2%} to {interval.high:.2%} on 360" in found[3]
+    assert found[4].startswith("Baseline: the most frequent class")
     without, _ = contents.diagnosis(summarize(result, None), rates=True)
     assert f"{best.metrics['train_error'][-1]:.2%} in training" in without[0]
 
