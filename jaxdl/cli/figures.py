@@ -65,7 +65,7 @@ def add_commands(commands: Any, given: argparse.ArgumentParser) -> None:
     )
     plot.add_argument(
         "--out",
-        type=_picture,
+        type=picture,
         metavar="FILE",
         help="a .png or .svg; default: NAME.png",
     )
@@ -103,7 +103,8 @@ def _rate(text: str) -> float:
     return rate
 
 
-def _picture(text: str) -> Path:
+def picture(text: str) -> Path:
+    """Returns the path of a picture to write, for argparse."""
     path = Path(text)
     if path.suffix.lower() not in (".png", ".svg"):
         raise argparse.ArgumentTypeError(f"got {text}; expected a .png or .svg file")

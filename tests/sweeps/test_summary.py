@@ -115,7 +115,9 @@ def prices(folds=None):
     data = dl.data.normalize(dl.data.split(examples, key=as_key(0)))
 
     def recipe(hp):
-        return dl.Recipe(nn.dense(1), optim.gradient_descent(hp["rate"]), nn.squared_error)
+        return dl.Recipe(
+            nn.dense(1), optim.gradient_descent(hp["rate"]), nn.squared_error
+        )
 
     space = {"rate": np.array([1e-6, 0.1, np.inf])}
     settings = {"members": 3, "epochs": 8, "folds": folds, "progress": False}
