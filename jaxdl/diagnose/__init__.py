@@ -5,6 +5,7 @@ from jaxdl.diagnose.bias_variance import Diagnosis, bias_variance
 from jaxdl.diagnose.certainty import Interval, effective_examples, error_interval
 from jaxdl.diagnose.gradients import GradientCheck, check_gradients
 from jaxdl.diagnose.importance import Importance, expected_rank, importance
+from jaxdl.diagnose.rules import rules_of_thumb
 from jaxdl.diagnose.signal import Signal, signal
 
 __all__ = [
@@ -22,5 +23,6 @@ __all__ = [
     "expected_rank",
     "importance",
     "r_squared",
+    "rules_of_thumb",
     "signal",
 ]
