@@ -10,6 +10,7 @@ from jaxdl import nn
 from jaxdl.data import Dataset
 from jaxdl.nn.losses import PerExample
 
+ONE_CLASS = ("the most frequent class", "the more frequent answer")
 TINY = 1e-12  # in place of the frequency of a class that does not occur
 
 
@@ -57,6 +58,8 @@ def baseline(
     if found is None:
         return None
     constant, answer = found
+    if (name := _name(train.about.classes, constant, answer)) is not None:
+        answer = f"{answer} ({name})"
     labels = jnp.asarray(dev.labels)
     everywhere = jnp.broadcast_to(jnp.asarray(constant), (len(labels), *outputs))
     errors = np.asarray(error(everywhere, labels), float)
@@ -114,12 +117,22 @@ def _constant(
     mean = _mean(labels.reshape(len(labels), -1).astype(float), weights)
     if plain is nn.sigmoid_cross_entropy:
         p = np.clip(mean, TINY, 1 - TINY)
-        answer = "the more frequent answer" + " to each question" * (mean.size > 1)
+        answer = ONE_CLASS[1] + " to each question" * (mean.size > 1)
         return np.log(p / (1 - p)).reshape(outputs).astype(np.float32), answer
     if plain is nn.softmax_cross_entropy or labels.shape[1:] != shape:
         constant = np.log(np.maximum(mean, TINY))
-        return constant.reshape(outputs).astype(np.float32), "the most frequent class"
+        return constant.reshape(outputs).astype(np.float32), ONE_CLASS[0]
     return mean.reshape(outputs).astype(np.float32), "the mean of the train labels"
+
+
+def _name(
+    classes: tuple[str, ...] | None, constant: NDArray[Any], answer: str
+) -> str | None:
+    """Returns the name of the class that constant outputs stand for, if it has one."""
+    if constant.size == 1:
+        constant = np.append(0, constant)  # the logit of the second of two classes
+    known = bool(classes) and len(classes) == constant.size
+    return classes[int(constant.argmax())] if known and answer in ONE_CLASS else None
 
 
 def _mean(values: NDArray[Any], weights: Any) -> NDArray[np.float64]:

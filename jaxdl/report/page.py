@@ -69,7 +69,7 @@ def report(
         "links": _links(sections),
         "diagnosis": _diagnosis(*contents.diagnosis(summary, rates)),
         "figures": "".join(_section(n, rows, source) for n, rows in sections.items()),
-        "specification": _specification(contents.specification(result, run_dir)),
+        "specification": _specification(contents.specification(result, run_dir, data)),
         "data": _json(contents.members(result, run_dir)),
         "style": style,
         "script": script,

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from jaxdl import nn
 from jaxdl.counts import as_count
-from jaxdl.data import DataError, Dataset, Splits, check
+from jaxdl.data import DataError, Splits, check
 from jaxdl.diagnose.bias_variance import HIGH
 from jaxdl.sweeps.repeats import standard_error
 from jaxdl.train.epoch_state import Status
@@ -106,7 +106,7 @@ def more_data(
             jax.random.fold_in(own, FOLD), len(data.train.inputs)
         )
         for s, m in enumerate(examples):
-            part = data._replace(train=_rows(data.train, np.asarray(order)[:m]))
+            part = data._replace(train=data.train[np.asarray(order)[:m]])
             member = fit(
                 recipe, hparams, part, key=own, epochs=epochs, patience=patience,
                 progress=False,
@@ -133,10 +133,6 @@ def _sizes(fractions: Sequence[float], m: int) -> NDArray[np.int64]:
             "ascending, up to 1, each of other examples, such as (0.25, 0.5, 1)"
         )
     return sizes
-
-
-def _rows(dataset: Dataset, rows: NDArray[Any]) -> Dataset:
-    return jax.tree.map(lambda x: x[rows], dataset)
 
 
 def _errors(member: Member, data: Splits) -> tuple[float, float]:
