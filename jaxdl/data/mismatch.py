@@ -6,7 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxdl.data.dataset import DataError, Dataset, Splits, check
+from jaxdl.data.about import DataError
+from jaxdl.data.checks import check
+from jaxdl.data.dataset import Dataset, Splits
 from jaxdl.data.split import are_classes
 
 PAIRS = (("train", "dev"), ("train", "test"), ("dev", "test"))

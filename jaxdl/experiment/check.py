@@ -1,6 +1,7 @@
 """Checks of an experiment that are worth a minute before hours of training."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
@@ -73,8 +74,7 @@ def check(
 def _some(dataset: Dataset, key: jax.Array) -> Dataset:
     """Returns a few random examples, each of weight 1."""
     rows = np.asarray(jax.random.permutation(key, len(dataset.inputs))[:EXAMPLES])
-    unweighted = dataset._replace(weights=None)
-    return jax.tree.map(lambda x: jnp.asarray(x[rows]), unweighted)
+    return jax.tree.map(jnp.asarray, replace(dataset[rows], weights=None))
 
 
 def _data(data: Splits) -> Iterator[Finding]:

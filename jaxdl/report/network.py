@@ -260,7 +260,7 @@ def names_of(dataset: Dataset, count: int, longest: int = LONGEST) -> list[str]:
 
 def _signal(member: Member, dataset: Dataset) -> diagnose.Signal:
     built = member.built
-    batch = on_device(jax.tree.map(lambda x: x[:EXAMPLES], dataset))
+    batch = on_device(dataset[:EXAMPLES])
     params, state = jax.tree.map(jnp.asarray, (member.params, member.state))
     key = jax.random.key(0, impl="threefry2x32")
     return diagnose.signal(built.model, params, state, batch, built.loss, key=key)

@@ -82,7 +82,7 @@ def data_of(variant: Variant, data: Splits) -> Splits:
     """Returns the train and dev sets of a variant, cut out of the pooled ones."""
 
     def cut(dataset: Dataset, rows: Rows | None) -> Dataset:
-        return dataset if rows is None else jax.tree.map(lambda x: x[rows], dataset)
+        return dataset if rows is None else dataset[rows]
 
     return data._replace(
         train=cut(data.train, variant.train), dev=cut(data.dev, variant.dev)

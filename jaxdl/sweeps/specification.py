@@ -67,7 +67,8 @@ def specify(task: Task, outlines: Outlines, rung: Rung, data: Splits) -> dict[st
         "programs": {label(s): found.program for s, found in outlines.items()},
         "data": data_digest(data),
         "shapes": [
-            None if x is None else [list(x.shape), str(x.dtype)] for x in data.train
+            None if x is None else [list(x.shape), str(x.dtype)]
+            for x in (data.train.inputs, data.train.labels, data.train.weights)
         ],
         "device": _device(),
         "versions": {name: _version(package) for name, package in PACKAGES.items()},

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from jaxdl import nn
 from jaxdl.data import Dataset
-from jaxdl.data.dataset import check_dataset
+from jaxdl.data.checks import check_dataset
 from jaxdl.nn.losses import PerExample
 from jaxdl.train.check import check_labels
 from jaxdl.train.epoch_state import Status
@@ -125,5 +125,12 @@ def _programs(recipe: RecipeFunction, structure: Structure) -> tuple[Any, Any]:
 
 
 def on_device(dataset: Dataset) -> Dataset:
-    """Returns the dataset as JAX arrays of the default types."""
-    return jax.tree.map(canonical, dataset)
+    """Returns the dataset as JAX arrays of the default types, for a program.
+
+    It lacks what no program may depend on: the groups, and what is known of the
+    examples beside their numbers.
+    """
+    inputs, labels, weights, scaling = jax.tree.map(
+        canonical, (dataset.inputs, dataset.labels, dataset.weights, dataset.scaling)
+    )
+    return Dataset(inputs, labels, weights, scaling=scaling)

@@ -79,7 +79,8 @@ def trace_recipe(
     types = tuple(
         (n, jnp.result_type(traced[n])) for n in structure.names if n in traced
     )
-    data_types = jax.tree.map(lambda x: (tuple(x.shape[1:]), str(x.dtype)), data)
+    arrays = data.inputs, data.labels, data.weights
+    data_types = jax.tree.map(lambda x: (tuple(x.shape[1:]), str(x.dtype)), arrays)
     wide = jnp.result_type(float) == jnp.float64
     return _trace(recipe, types, structure, data_types, wide)
 
@@ -89,7 +90,7 @@ def _trace(
     recipe: RecipeFunction,
     types: tuple[tuple[str, Any], ...],
     structure: Structure,
-    data_types: Dataset,
+    data_types: tuple[Any, Any, Any],
     wide: bool,
 ) -> tuple[Outline, PerExample, Shape]:
     """Returns the outline without steps, the loss and the model's output shape.
@@ -98,11 +99,11 @@ def _trace(
         recipe: function from hyperparameters to a `Recipe`.
         types: of the traced hyperparameters, by name.
         structure: the other hyperparameters.
-        data_types: shape of an example and type, of inputs and labels.
+        data_types: shape of an example and type, of inputs, labels and weights.
         wide: whether floats have 64 bits; only part of the cache key.
     """
     del wide
-    in_shape, _ = data_types.inputs
+    in_shape, _ = data_types[0]
     traced = {name: jax.ShapeDtypeStruct((), dtype) for name, dtype in types}
     built: list[Recipe] = []
     out_shapes: list[Shape] = []

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl.data import Dataset
+from jaxdl.data.dataset import map_examples
 
 
 class Part(NamedTuple):
@@ -36,6 +37,6 @@ def take(examples: Dataset | Part, index: jax.Array) -> Dataset:
     """Returns the examples at `index`, `[B]` integers from 0 to m - 1."""
     if isinstance(examples, Part):
         index = jnp.take(examples.rows, index, mode="clip")
-    return jax.tree.map(
+    return map_examples(
         lambda x: jnp.take(x, index, axis=0, mode="clip"), whole(examples)
     )

@@ -63,7 +63,7 @@ def sized(hp):
 
 def test_a_member_trains_as_a_plain_network_of_its_size(digits):
     """Against steps of a network of plain ints, in float64."""
-    few = digits._replace(train=jax.tree.map(lambda x: x[:256], digits.train))
+    few = digits._replace(train=digits.train[:256])
     with jax.enable_x64(True):
         task = make_task(sized, SIZES, members=3, epochs=1)
         drawn = jax.tree.map(lambda size: size.values, SIZES)
@@ -74,7 +74,7 @@ def test_a_member_trains_as_a_plain_network_of_its_size(digits):
         step = jax.jit(functools.partial(train.make_step(sized), plain))
         data = on_device(few.train)
         for rows in epoch_order(KEY, 0, 256, 64):
-            state, _ = step(state, jax.tree.map(lambda x, rows=rows: x[rows], data))
+            state, _ = step(state, data[rows])
     ours, theirs = params[0]["kernel"][0], state.params[0]["kernel"]
     assert ours.shape == (64, 8) and theirs.shape == (64, 5)
     np.testing.assert_allclose(ours[:, :5], theirs, atol=1e-9)

@@ -1,5 +1,7 @@
 """Repeats and folds: each is a plain sweep to the bit, and means decide."""
 
+from dataclasses import replace
+
 import jax
 import numpy as np
 import pytest
@@ -27,7 +29,7 @@ def sweep(data, space=SPACE, **settings):
 
 
 def rows(dataset, index):
-    return jax.tree.map(lambda x: x[index], dataset)
+    return dataset[index]
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +68,7 @@ def test_a_further_repeat_is_a_sweep_with_a_key_of_its_own(repeated, plain, digi
 def weighted(digits):
     """Digits whose dev examples have weights."""
     weights = np.linspace(0.5, 1.5, len(digits.dev.labels), dtype=np.float32)
-    return digits._replace(dev=digits.dev._replace(weights=weights))
+    return digits._replace(dev=replace(digits.dev, weights=weights))
 
 
 def test_a_fold_is_a_sweep_over_its_part_of_the_examples(weighted):

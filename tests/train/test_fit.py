@@ -1,5 +1,7 @@
 """One model from beginning to end: what it learns, and what it depends on."""
 
+from dataclasses import replace
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -110,7 +112,7 @@ def test_regression(fit):
 
 
 def test_a_model_without_parameters(few, fit):
-    targets = few.train._replace(labels=2 * few.train.inputs[:, 2:3])
+    targets = replace(few.train, labels=2 * few.train.inputs[:, 2:3])
 
     def recipe(hp):
         model = nn.as_layer(lambda x: x[:, 2:3])
