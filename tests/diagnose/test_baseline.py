@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxdl import nn
-from jaxdl.data import Dataset
+from jaxdl.data import About, Dataset
 from jaxdl.diagnose import baseline, r_squared
 from jaxdl.train import top_k_error
 
@@ -35,6 +35,22 @@ def test_classes_have_the_most_frequent_one(weights):
     score = dummy.score(dev.inputs, dev.labels, dev.weights)
     assert found.error == pytest.approx(1 - score, abs=1e-6)
     assert found.answer == "the most frequent class"
+
+
+def named(labels, classes):
+    return Dataset(np.zeros((len(labels), 1)), labels, about=About(classes=classes))
+
+
+def test_the_most_frequent_class_has_its_name():
+    three = named(np.array([0, 2, 2, 1]), ("cat", "dog", "ant"))
+    kind = {"loss": nn.softmax_cross_entropy, "error": nn.zero_one_error}
+    found = baseline(three, three, **kind, outputs=(3,))
+    assert found.answer == "the most frequent class (ant)"
+    kind = {"loss": nn.sigmoid_cross_entropy, "error": nn.sigmoid_error}
+    for labels, answer in (([0, 0, 1], "no"), ([0, 1, 1], "yes")):
+        two = named(np.array(labels), ("no", "yes"))
+        found = baseline(two, two, **kind, outputs=(1,))
+        assert found.answer == f"the more frequent answer ({answer})"
 
 
 def test_classes_are_ranked_by_frequency_for_an_error_of_one_s_own():

@@ -1,8 +1,11 @@
 """What the page says of a sweep, as plain values."""
 
+import dataclasses
+
 import numpy as np
 
 from jaxdl import diagnose
+from jaxdl.data import About
 from jaxdl.report import contents
 from jaxdl.sweeps.summary import summarize
 from tests.report.conftest import diverged, part, with_space
@@ -76,3 +79,14 @@ def test_the_specification_has_the_space_in_words(result):
     assert rows["space: decay"] == "32 given values"
     assert rows["members"] == "32" and rows["epochs"] == "3" and rows["key"] == "[0, 0]"
     assert rows["block width"] == "16" and rows["precision"] == "float32"
+
+
+def test_the_specification_names_classes_and_features(result, digits):
+    about = About(classes=("cat", "dog"), features=tuple(f"x{i}" for i in range(64)))
+    train = dataclasses.replace(digits.train, about=about)
+    named = digits._replace(train=train)
+    rows = dict(contents.specification(result, None, named))
+    assert rows["classes"] == "2: cat, dog"
+    assert rows["features"].startswith("64: x0, x1, ")
+    assert rows["features"].endswith("x19 and 44 more")
+    assert "classes" not in dict(contents.specification(result, None, digits))
