@@ -5,6 +5,7 @@
 
 import itertools
 from dataclasses import replace
+from typing import Any
 
 import jax
 import numpy as np
@@ -16,6 +17,7 @@ from jaxdl.data.dataset import Dataset, Splits, map_examples
 from jaxdl.data.split import are_classes
 
 Rows = NDArray[np.int32]
+Folds = Any  # an int, pairs of rows, or a splitter
 
 
 def pool(splits: Splits) -> Dataset:
@@ -32,7 +34,9 @@ def pool(splits: Splits) -> Dataset:
     return map_examples(lambda *both: np.concatenate(both), train, dev)
 
 
-def fold_rows(dataset: Dataset, k: int, *, key: jax.Array) -> list[tuple[Rows, Rows]]:
+def fold_rows(
+    dataset: Dataset, k: int, *, key: jax.Array, classes: bool | None = None
+) -> list[tuple[Rows, Rows]]:
     """Returns the rows of the train and the dev set of each of k folds.
 
     The examples are shuffled and dealt to k dev sets of `floor(m / k)`, one after

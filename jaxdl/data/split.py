@@ -6,6 +6,7 @@
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import jax
 import numpy as np
@@ -246,3 +247,11 @@ def normalize(splits: Splits) -> Splits:
         replace(d, inputs=moments.normalize(d.inputs)) for d in splits.sets.values()
     )
     return Splits(train, dev, test, moments)
+
+
+def moments_of(values: NDArray[Any], ids: tuple[int, ...] | bool = ()) -> Moments:
+    """Returns mean and standard deviation of each feature, in float64."""
+    mean = np.asarray(np.mean(values, axis=0, dtype=np.float64))
+    scale = np.asarray(np.std(values, axis=0, dtype=np.float64))
+    constant = np.max(values, axis=0) == np.min(values, axis=0)
+    return Moments(mean, np.where(constant, 1, scale))

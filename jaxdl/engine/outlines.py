@@ -8,33 +8,54 @@ import jax
 from jaxdl.data import Splits
 from jaxdl.engine.plan import MAX_PROGRAMS
 from jaxdl.engine.task import Task
+from jaxdl.nn.losses import PerExample
+from jaxdl.searches.rungs import Rung
 from jaxdl.spaces.sample import traced_columns
 from jaxdl.spaces.structures import structures
-from jaxdl.train.outline import Outline, outline
+from jaxdl.train.facts import Facts, facts_of
+from jaxdl.train.outline import Outline, loss_of, outline
 from jaxdl.train.structure import Structure
 
-Outlines = Mapping[Structure, Outline]
+# By structure, and facts of a variant: those of equal facts have the same.
+Outlines = Mapping[tuple[Structure, Facts], Outline]
 
 
-def make_outlines(task: Task, hparams: Any, data: Splits) -> Outlines:
+def make_outlines(task: Task, hparams: Any, data: Mapping[Facts, Splits]) -> Outlines:
     """Returns the checked outline of every program.
 
     Args:
         task: its plan may be unknown.
         hparams: of some members, `[n]`, for the types of the traced ones.
-        data: the sets of one variant.
+        data: the sets of a variant, for each of the facts that differ.
 
     Raises:
         DataError, RecipeError: as `train.outline.outline`.
         SpaceError: there are too many programs.
     """
-    traced = {
+    traced = _traced(task, hparams)
+    return {
+        (structure, facts): outline(task.recipe, traced, structure, sets, facts)
+        for structure in structures(task.space, MAX_PROGRAMS // len(data))
+        for facts, sets in data.items()
+    }
+
+
+def first_loss(task: Task, rung: Rung) -> PerExample:
+    """Returns the loss of the space's first program, before there are folds.
+
+    Raises:
+        RecipeError: as `train.outline.outline`.
+    """
+    assert task.data is not None
+    structure = structures(task.space, MAX_PROGRAMS)[0]
+    facts = facts_of(task.data, task.epochs, folded=True)
+    return loss_of(task.recipe, _traced(task, rung.hparams), structure, facts)
+
+
+def _traced(task: Task, hparams: Any) -> dict[str, jax.ShapeDtypeStruct]:
+    return {
         name: jax.ShapeDtypeStruct((), column.dtype)
         for name, column in traced_columns(task.space, hparams).items()
-    }
-    return {
-        structure: outline(task.recipe, traced, structure, data)
-        for structure in structures(task.space, MAX_PROGRAMS)
     }
 
 

@@ -27,7 +27,7 @@ from jaxdl.report.style import (
 )
 from jaxdl.sweeps import SweepResult
 from jaxdl.train import Member
-from jaxdl.train.member import on_device
+from jaxdl.train.part import on_device
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -123,7 +123,7 @@ def learning_rates(
 def steps_of(result: SweepResult, data: Splits) -> int:
     """Returns how many steps the best member takes in all epochs of a sweep."""
     best, (_, epochs) = result.best(), result.metrics["dev_error"].shape
-    return epochs * data.steps_per_epoch(best.built.batch_size)
+    return epochs * best.facts.steps_per_epoch(best.built.batch_size)
 
 
 def confusion(result: SweepResult, dataset: Dataset) -> "Figure":

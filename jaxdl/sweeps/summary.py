@@ -147,13 +147,16 @@ def importance_of(result: SweepResult) -> Importance:
 
 
 def _baseline(member: Member, data: Splits) -> Baseline | None:
+    outputs = member.predict(data.dev.inputs[:1])
+    if not hasattr(outputs, "shape"):  # a tree of outputs
+        return None
     built = member.built
     return diagnose.baseline(
         data.train,
         data.dev,
         loss=built.loss,
         error=error_of(built),
-        outputs=member.predict(data.dev.inputs[:1]).shape[1:],
+        outputs=outputs.shape[1:],
     )
 
 
@@ -162,9 +165,8 @@ def _r2(member: Member, dev: Dataset) -> float | None:
     if nn.has_classes(member.loss):
         return None
     outputs, labels = member.predict(dev.inputs), np.asarray(dev.labels)
-    if not is_target(labels.shape[1:], outputs.shape[1:]):
-        return None
-    return r_squared(outputs, labels, dev.weights)
+    shapes = labels.shape[1:], getattr(outputs, "shape", (0, None))[1:]
+    return r_squared(outputs, labels, dev.weights) if is_target(*shapes) else None
 
 
 def _table(result: SweepResult, data: Splits | None) -> list[dict[str, Any]]:
