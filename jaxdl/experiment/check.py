@@ -11,7 +11,7 @@ import numpy as np
 from jaxdl import data as datasets
 from jaxdl import terminal
 from jaxdl.data import Dataset, Splits, mismatch
-from jaxdl.diagnose import check_gradients, signal
+from jaxdl.diagnose import check_gradients, rules_of_thumb, signal
 from jaxdl.train import Status, TrainState, facts_of, fit, given, make_cost
 from jaxdl.train.outline import outline
 from jaxdl.train.recipe import RecipeFunction, build
@@ -83,6 +83,8 @@ def _data(data: Splits) -> Iterator[Finding]:
     sizes = ", ".join(f"{len(d.inputs):,} {name}" for name, d in data.sets.items())
     shape = list(np.shape(data.train.inputs)[1:])
     yield Finding(True, f"data: {sizes} examples of shape {shape}, all finite")
+    for rule in rules_of_thumb(data):
+        yield Finding(True, f"data: rule of thumb: {rule}")
     inputs = np.asarray(data.train.inputs)
     constant = int(np.sum(np.max(inputs, axis=0) == np.min(inputs, axis=0)))
     if constant:

@@ -14,7 +14,17 @@ from jaxdl.data import Dataset, Splits
 from jaxdl.data.dataset import Moments
 from jaxdl.diagnose.signal import FAR
 from jaxdl.optim import Schedule
-from jaxdl.report.style import BEST, BLUE, GRAY, SKY, figure, message, plain, tidy
+from jaxdl.report.style import (
+    BEST,
+    BLUE,
+    GRAY,
+    LONGEST,
+    SKY,
+    figure,
+    message,
+    plain,
+    tidy,
+)
 from jaxdl.sweeps import SweepResult
 from jaxdl.train import Member
 from jaxdl.train.part import on_device
@@ -26,6 +36,7 @@ EXAMPLES = 256  # that the signal is followed on
 LABELED = 20  # classes at most whose counts are written
 POINTS = 200  # of a schedule
 LINES = 50  # schedules
+SHORT = 9  # letters of a class above a picture
 
 
 def signal(result: SweepResult, dataset: Dataset) -> "Figure":
@@ -142,9 +153,10 @@ def confusion(result: SweepResult, dataset: Dataset) -> "Figure":
     axes = drawn.add_subplot()
     colors = axes.imshow(100 * shares, cmap="viridis", vmin=0, vmax=100)
     axes.set(xlabel="predicted class", ylabel="class")
-    every = -(-classes // LABELED)
-    axes.set_xticks(range(0, classes, every))
-    axes.set_yticks(range(0, classes, every))
+    every, names = -(-classes // LABELED), names_of(dataset, classes)
+    slanted = {"rotation": 45, "ha": "right"} if max(map(len, names)) > 3 else {}
+    axes.set_xticks(range(0, classes, every), names[::every], **slanted)
+    axes.set_yticks(range(0, classes, every), names[::every])
     if classes <= LABELED:
         for (row, column), count in np.ndenumerate(counts):
             light = "white" if shares[row, column] < 0.6 else "black"
@@ -197,11 +209,13 @@ def worst_examples(
     down = -(-len(worst) // across)
     drawn = figure(1.0 * across + 0.4, 1.3 * down + 0.4)
     truth, taken = classes(dataset.labels, 0.5), classes(outputs, 0.0)
+    names = names_of(dataset, 1 + max(truth.max(), taken.max()), SHORT)
     for place, i in enumerate(worst):
         axes = drawn.add_subplot(down, across, place + 1)
         axes.imshow(_stretched(pictures[i]), cmap="gray")
         axes.set_axis_off()
-        axes.set_title(f"{truth[i]} → {taken[i]}", fontsize="small",
+        title = f"{names[truth[i]]} → {names[taken[i]]}"
+        axes.set_title(title, fontsize="small",
                        color=BEST if truth[i] != taken[i] else "black")  # fmt: skip
     drawn.suptitle("class → predicted class, highest loss first", fontsize="medium")
     return drawn
@@ -235,6 +249,13 @@ def classes(values: ArrayLike, threshold: float) -> NDArray[Any]:
     if values.shape[1] == 1:
         return (values[:, 0] > threshold).astype(int)
     return values.argmax(axis=1)
+
+
+def names_of(dataset: Dataset, count: int, longest: int = LONGEST) -> list[str]:
+    """Returns the names of classes 0 to count - 1; numbers where they have none."""
+    known = dataset.about.classes or ()
+    numbers = map(str, range(len(known), count))
+    return [*(plain(name, longest) for name in known[:count]), *numbers]
 
 
 def _signal(member: Member, dataset: Dataset) -> diagnose.Signal:

@@ -84,9 +84,7 @@ def lower(
     place = jax.sharding.SingleDeviceSharding(device)
     placed = [jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place) for x in leaves]
     # The text of two functions must differ if they read other ones of their arguments.
-    jitted = jax.jit(
-        flat, donate_argnums=_leaves_of(shapes, donate), keep_unused=True
-    )
+    jitted = jax.jit(flat, donate_argnums=_leaves_of(shapes, donate), keep_unused=True)
     lowered = jitted.lower(*placed)
     return Lowered(
         lowered, jax.tree.unflatten(out_trees[0], lowered.out_info), device, options

@@ -283,3 +283,21 @@ def test_sets_that_cannot_be_compared_are_refused():
     narrow = splits_of(dev=lambda d: replace(d, inputs=d.inputs[:, :3]))
     with pytest.raises(data.DataError, match="in the dev set"):
         data.mismatch(narrow)
+
+
+def test_features_that_differ_have_their_names_in_the_advice():
+    random = np.random.default_rng(0)
+    about = data.About(features=("age", "height", "weight"))
+    train, dev, test = (
+        data.Dataset(random.normal(size=(300, 3)), random.choice(2, 300), about=about)
+        for _ in range(3)
+    )
+    test.inputs[:, 2] += 1
+    splits = data.Splits(train, dev, test)
+    found = data.mismatch(splits)
+    assert list(found.dev_test.features) == [(2,)]
+    assert all("in the features weight" in advice for advice in found.advice)
+    unnamed = data.Splits(
+        *(replace(d, about=data.About()) for d in splits.sets.values())
+    )
+    assert "in the features 2:" in data.mismatch(unnamed).advice[0]
