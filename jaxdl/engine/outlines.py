@@ -9,9 +9,9 @@ from jaxdl.data import Splits
 from jaxdl.engine.plan import MAX_PROGRAMS
 from jaxdl.engine.task import Task
 from jaxdl.spaces.sample import traced_columns
-from jaxdl.spaces.structures import structures
+from jaxdl.spaces.structures import label, structures
 from jaxdl.train.outline import Outline, outline
-from jaxdl.train.structure import Structure
+from jaxdl.train.structure import RecipeError, Structure
 
 Outlines = Mapping[Structure, Outline]
 
@@ -25,17 +25,42 @@ def make_outlines(task: Task, hparams: Any, data: Splits) -> Outlines:
         data: the sets of one variant.
 
     Raises:
-        DataError, RecipeError: as `train.outline.outline`.
+        DataError, RecipeError: as `train.outline.outline`; or two programs differ in
+            their metrics, or in what they rank by.
         SpaceError: there are too many programs.
     """
     traced = {
         name: jax.ShapeDtypeStruct((), column.dtype)
         for name, column in traced_columns(task.space, hparams).items()
     }
-    return {
+    outlines = {
         structure: outline(task.recipe, traced, structure, data)
         for structure in structures(task.space, MAX_PROGRAMS)
     }
+    _check_ranking(outlines)
+    return outlines
+
+
+def ranked(task: Task, outlines: Outlines) -> Task:
+    """Returns the task with the metrics of its outlines, and what they rank by."""
+    first = next(iter(outlines.values()))
+    return task._replace(metrics=first.metrics, rank_by=first.rank_by)
+
+
+def _check_ranking(outlines: Outlines) -> None:
+    one, *others = outlines.items()
+    for other in others:
+        pair = [(found.metrics, found.rank_by) for _, found in (one, other)]
+        if pair[0] != pair[1]:
+            places = (label(structure) for structure, _ in (one, other))
+            words = (
+                f"metrics {[*metrics]} and rank_by={rank_by!r} for {place}"
+                for place, (metrics, rank_by) in zip(places, pair, strict=True)
+            )
+            raise RecipeError(
+                f"the recipe has {', but '.join(words)}; expected the same names for "
+                "all hyperparameters, so that models can be compared"
+            )
 
 
 def precisions(outlines: Outlines) -> list[str]:

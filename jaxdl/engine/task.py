@@ -12,6 +12,7 @@ from jaxdl.searches.rungs import Search
 from jaxdl.spaces.distributions import SpaceError
 from jaxdl.train.check import as_patience
 from jaxdl.train.recipe import RecipeFunction
+from jaxdl.train.score import curves
 
 
 class Task(NamedTuple):
@@ -32,11 +33,19 @@ class Task(NamedTuple):
     repeats: int = 1
     folds: int | None = None
     plan: Plan | None = None  # None until the shapes are known
+    # Of the recipe: set once it has been traced.
+    metrics: tuple[str, ...] = ()  # names of its own
+    rank_by: str = "error"
 
     @property
     def num_variants(self) -> int:
         """V: how many members each configuration has."""
         return self.repeats * (self.folds or 1)
+
+    @property
+    def curves(self) -> tuple[str, ...]:
+        """The names of all curves of a member, sorted."""
+        return curves(self.metrics)
 
     @property
     def block_width(self) -> int:

@@ -127,7 +127,7 @@ def _outlines(task: Task, specification: dict[str, Any]) -> Outlines:
     """Returns the outline of each program of a run.
 
     Raises:
-        RunMismatchError: the recipe is not the run's.
+        RunMismatchError: the recipe is not the run's, or ranks by another metric.
     """
     train = Dataset(*(x and jax.ShapeDtypeStruct(*x) for x in specification["shapes"]))
     traced = {
@@ -144,8 +144,18 @@ def _outlines(task: Task, specification: dict[str, Any]) -> Outlines:
                 "is not the run's; expected the recipe that the run was trained with, "
                 f"and jax {jax_then} (this is {jax.__version__})"
             )
+        _check_ranking(task, found)
         outlines[structure] = found
     return outlines
+
+
+def _check_ranking(task: Task, found: Outline) -> None:
+    if (found.metrics, found.rank_by) != (task.metrics, task.rank_by):
+        raise runs.RunMismatchError(
+            f"got a recipe with metrics {[*found.metrics]} and rank_by="
+            f"{found.rank_by!r}; expected those of the run: metrics {[*task.metrics]} "
+            f"and rank_by={task.rank_by!r}"
+        )
 
 
 def _traced(

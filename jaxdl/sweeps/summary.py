@@ -8,8 +8,10 @@ from jaxdl import diagnose, nn
 from jaxdl.data import Splits
 from jaxdl.diagnose import Diagnosis, Importance, bias_variance
 from jaxdl.plain import scalar
-from jaxdl.sweeps.result import SweepResult, ended
+from jaxdl.sweeps.result import SweepResult
+from jaxdl.train.epoch_state import ended
 from jaxdl.train.member import Member
+from jaxdl.train.score import curve_of
 from jaxdl.train.structure import by_name
 
 SHOWN = 10  # members or configurations in the table
@@ -23,12 +25,14 @@ class Errors(NamedTuple):
     test_error: float | None  # None: without data
     test_examples: int
     diagnosis: Diagnosis | None  # None: the errors are no rates
+    # Own metrics of the recipe on the train, dev and test set by name; None: unknown.
+    metrics: dict[str, tuple[float | None, float, float | None]] = {}
 
 
 class Noise(NamedTuple):
     """How well a configuration does over its models, and which others are as good."""
 
-    dev_error: float
+    mean: float  # of the metric that ranks
     standard_error: float
     models: int
     not_worse: int  # other configurations that noise may hide
@@ -42,12 +46,14 @@ class Summary(NamedTuple):
     count: int  # members, or configurations
     members: int
     ended: dict[str, int]  # members by status
-    best: int | None  # its number; None: none has a finite dev error
+    best: int | None  # its number; None: none has a finite score
     table: list[dict[str, Any]]  # a row for each of the best; "hparams" is a dict
     everywhere: dict[str, Any]  # hyperparameters that all have in common
     noise: Noise | None  # None: one model each
     importance: Importance | None  # None: unknown
     errors: Errors | None  # of the best, or its first model; None: no best
+    metric: str = "dev_error"  # what ranks members
+    value: float | None = None  # of it, of the best; None: no best
 
 
 def summarize(result: SweepResult, data: Splits | None) -> Summary:
@@ -58,19 +64,22 @@ def summarize(result: SweepResult, data: Splits | None) -> Summary:
         data: of the sweep, for the errors of the best; None: those of the training.
     """
     columns, rows = result.rows(SHOWN)
-    some = result.has_best()
+    some, metric = result.has_best(), curve_of(result.task.rank_by)
+    best = int(result.ranking()[0]) if some else None
     first = None if data is None else result.first_data(data)
     return Summary(
         kind="member" if result.num_variants == 1 else "configuration",
         count=len(result.diverged()),
         members=len(result.status),
         ended=ended(result.status),
-        best=int(result.ranking()[0]) if some else None,
+        best=best,
         table=[_named(columns, row, len(by_name(result.hparams))) for row in rows],
         everywhere=_everywhere(result),
         noise=_noise(result) if some and result.num_variants > 1 else None,
         importance=_importance(result) if some else None,
         errors=errors_of(result.best(), first) if some else None,
+        metric=metric,
+        value=None if best is None else float(result.mean()[metric][best]),
     )
 
 
@@ -82,29 +91,35 @@ def errors_of(member: Member, data: Splits | None) -> Errors:
         data: that it was trained with. None: its train error is that of its training,
             with dropout and moving weights, and its test error is unknown.
     """
-    dev = float(member.metrics["dev_error"][member.kept_epoch])
-    train = float(member.metrics["train_error"][member.kept_epoch])
+    kept = {n: float(x[member.kept_epoch]) for n, x in member.metrics.items()}
+    dev, train = kept["dev_error"], kept["train_error"]
     test, examples = None, 0
+    on_train, on_test = {}, {}
     if data is not None:
-        train, test = (member.evaluate(d)["error"] for d in (data.train, data.test))
+        on_train, on_test = (member.evaluate(d) for d in (data.train, data.test))
+        train, test = on_train["error"], on_test["error"]
         examples = len(data.test.inputs)
+    own = {
+        name: (on_train.get(name), kept[f"dev_{name}"], on_test.get(name))
+        for name in member.built.metrics
+    }
     rates = nn.has_classes(member.loss) and all(0 <= e <= 1 for e in (train, dev))
     diagnosis = bias_variance(train, dev) if rates else None
-    return Errors(train, dev, test, examples, diagnosis)
+    return Errors(train, dev, test, examples, diagnosis, own)
 
 
 def importance_of(result: SweepResult) -> Importance:
-    """Returns the importance for dev errors after the same number of epochs.
+    """Returns the importance for scores after the same number of epochs.
 
     Raises:
         ImportError: scikit-learn is missing.
         ValueError: a search trained members for different numbers of epochs, on which
-            the error then depends, or as `diagnose.importance`.
+            the score then depends, or as `diagnose.importance`.
     """
     epochs = result.task.epochs
     if not all((rung.until == epochs).all() for rung in result.rungs):
         raise ValueError("the search trained members for different numbers of epochs")
-    return diagnose.importance(result.configurations(), result.mean()["dev_error"])
+    return diagnose.importance(result.configurations(), result.scores())
 
 
 def _named(columns: list[str], row: list[Any], hparams: int) -> dict[str, Any]:
@@ -123,10 +138,10 @@ def _everywhere(result: SweepResult) -> dict[str, Any]:
 
 
 def _noise(result: SweepResult) -> Noise:
-    winner = result.ranking()[0]
+    winner, metric = result.ranking()[0], curve_of(result.task.rank_by)
     return Noise(
-        dev_error=float(result.mean()["dev_error"][winner]),
-        standard_error=float(result.standard_error()["dev_error"][winner]),
+        mean=float(result.mean()[metric][winner]),
+        standard_error=float(result.standard_error()[metric][winner]),
         models=result.num_variants,
         not_worse=len(result.not_worse()) - 1,
         others=len(result.diverged()) - 1,

@@ -30,7 +30,7 @@ class Member:
     structure: Structure  # which of the hyperparameters are traced
     hparams: Any  # as the recipe received them, sizes as `nn.Size`
     metrics: dict[str, NDArray[Any]]  # [epochs] train_loss train_error dev_loss
-    # dev_error; NaN for epochs without training
+    # dev_error, and the recipe's own; NaN for epochs without training
     status: Status  # RUNNING in a run that is not finished
     stopped_at: int | None  # the step at which it stopped, or the first non-finite one
     kept_epoch: int  # the epoch of params and state; -1: initial weights
@@ -49,6 +49,8 @@ class Member:
 
     def evaluate(self, dataset: Dataset) -> dict[str, float]:
         """Returns the mean `loss` and `error` over a dataset, penalty excluded.
+
+        The recipe's own metrics of the whole dataset come with them, by name.
 
         Raises:
             DataError: the dataset is empty or not finite, its lengths differ, or the

@@ -1,6 +1,7 @@
 """The outline of a training: what its shapes tell, before anything is compiled."""
 
 import functools
+import math
 from collections.abc import Hashable
 from typing import Any, NamedTuple
 
@@ -29,6 +30,9 @@ class Outline(NamedTuple):
     train_state: TrainState  # of jax.ShapeDtypeStruct
     saved_bytes: int  # that a step's forward pass keeps for its backward pass
     program: str  # a digest of the computation, see `program_digest`
+    metrics: tuple[str, ...] = ()  # names of the recipe's own
+    rank_by: str = "error"  # see `Recipe`
+    output_bytes: int = 0  # the outputs on the dev set that own metrics ask for
 
 
 def outline(
@@ -59,7 +63,11 @@ def outline(
             "the last layer as many units as the labels ask for"
         )
     check_training(found.batch_size, loss, data, out_shape)
-    return found._replace(steps_per_epoch=data.steps_per_epoch(found.batch_size))
+    numbers = len(data.dev.inputs) * math.prod(out_shape) if found.metrics else 0
+    return found._replace(
+        steps_per_epoch=data.steps_per_epoch(found.batch_size),
+        output_bytes=numbers * jnp.dtype(jnp.result_type(float)).itemsize,
+    )
 
 
 def trace_recipe(
@@ -143,5 +151,8 @@ def _trace(
         residuals = jax.eval_shape(saved, traced, train_state, batch)
     saved_bytes = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(residuals))
     digest = program_digest([first, later])
-    found = Outline(size, built[0].precision, 0, train_state, saved_bytes, digest)
+    found = Outline(
+        size, built[0].precision, 0, train_state, saved_bytes, digest,
+        tuple(built[0].metrics), built[0].rank_by,
+    )  # fmt: skip
     return found, built[0].loss, out_shapes[0]

@@ -9,7 +9,7 @@ import optax
 
 from jaxdl.data import Dataset
 from jaxdl.nn import plain_loss
-from jaxdl.train.part import Part, size, take, weights
+from jaxdl.train.part import Part, labels, size, take, weights
 from jaxdl.train.recipe import PerExample, Recipe, RecipeFunction, build, error_of
 from jaxdl.train.state import TrainState
 from jaxdl.train.structure import RecipeError
@@ -82,9 +82,9 @@ def make_eval(
     """Returns `evaluate(hp, train_state, dataset) -> metrics`, pure.
 
     The metrics are `loss` and `error`, means over all examples, weighted if they have
-    weights. The model is in evaluation mode: running moments, no dropout. There is no
-    penalty, and the loss has no wrapper such as label smoothing, so that models can be
-    compared.
+    weights, and the recipe's own metrics of the whole set. The model is in evaluation
+    mode: running moments, no dropout. There is no penalty, and the loss has no wrapper
+    such as label smoothing, so that models can be compared.
     """
 
     def evaluate(hp, train_state, dataset):
@@ -93,15 +93,18 @@ def make_eval(
         def per_example(batch):
             outputs = _outputs(built, train_state.params, train_state.state, batch)
             with jax.default_matmul_precision(built.precision):
-                return {
+                values = {
                     "loss": _per_example(plain_loss(built.loss), outputs, batch),
                     "error": _per_example(error_of(built), outputs, batch),
                 }
+            return values, outputs if built.metrics else None
 
-        means = jax.tree.map(jnp.mean, map_batches(per_example, dataset))
+        values, outputs = map_batches(per_example, dataset)
+        means = jax.tree.map(jnp.mean, values)
         each = weights(dataset)
         weight = 1.0 if each is None else jnp.mean(each)
-        return jax.tree.map(lambda mean: mean / weight, means)
+        means = jax.tree.map(lambda mean: mean / weight, means)
+        return means | _of_the_set(built, outputs, dataset)
 
     return evaluate
 
@@ -146,6 +149,27 @@ def _per_example(function: PerExample, outputs: jax.Array, batch: Dataset) -> ja
             "mean"
         )
     return values if batch.weights is None else batch.weights * values
+
+
+def _of_the_set(recipe: Recipe, outputs: jax.Array, dataset: Dataset | Part) -> Metrics:
+    """Returns the recipe's own metrics of a whole set by name.
+
+    Args:
+        recipe: a checked one.
+        outputs: of the model for all examples, `[m, ...]`; None without metrics.
+        dataset: the examples.
+    """
+    found = {}
+    for name, metric in recipe.metrics.items():
+        with jax.default_matmul_precision(recipe.precision):
+            value = jnp.asarray(metric(outputs, labels(dataset), weights(dataset)))
+        if value.shape != ():
+            raise RecipeError(
+                f"the metric {name} gave shape {list(value.shape)}; expected one "
+                "number for the whole set"
+            )
+        found[name] = value.astype(jnp.result_type(float))
+    return found
 
 
 def _outputs(recipe: Recipe, params: Any, state: Any, batch: Dataset) -> jax.Array:

@@ -7,11 +7,11 @@ import pytest
 
 import jaxdl as dl
 from jaxdl import runs
-from jaxdl.engine.checkpoints import METRICS
 from jaxdl.engine.population import Population
 from jaxdl.searches import Rung
 from jaxdl.train import Status
 from jaxdl.train.outline import trace_recipe
+from jaxdl.train.score import CURVES
 from tests.engine.training import KEY, block_trainer, blocks_of, make_task
 from tests.sweeps.kept import SPACE, damage, small
 
@@ -75,7 +75,7 @@ def play(task, trainer):
 
 
 def open_store(folder):
-    return runs.open_run(folder, {"metrics": [*METRICS]})
+    return runs.open_run(folder, {"metrics": [*CURVES]})
 
 
 def check_same(a, b, members):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import jaxdl as dl
-from jaxdl.sweeps.summary import ended, errors_of, importance_of, summarize
+from jaxdl.sweeps.summary import errors_of, importance_of, summarize
+from jaxdl.train.epoch_state import ended
 from tests.sweeps.kept import SPACE, small, sweep
 
 
