@@ -91,7 +91,8 @@ def r2(
     mean = jnp.sum(share * y, axis=0, keepdims=True)
     spread = jnp.sum(share * (y - mean) ** 2, axis=0)
     missed = jnp.sum(share * (y - z) ** 2, axis=0)
-    return jnp.mean(jnp.where(spread > 0, 1 - missed / spread, jnp.nan))
+    varies = jnp.max(y, axis=0) > jnp.min(y, axis=0)  # the spread is rounded
+    return jnp.mean(jnp.where(varies, 1 - missed / spread, jnp.nan))
 
 
 def _binary(outputs: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -56,6 +56,15 @@ def test_members_errors_pace_and_time_are_counted(clock):
     )  # fmt: skip
 
 
+def test_the_best_is_the_largest_where_larger_is_better():
+    meter = make_meter(3)
+    meter.rank_by, meter.curve = "-auc", "dev_auc"
+    report(meter, [0, 1, 2], 1, [RUNNING] * 3, [0.5, 0.9, 0.8], 1)
+    now = meter.progress()
+    assert (now.metric, now.best, now.median) == ("dev_auc", 0.9, 0.8)
+    assert "dev auc 0.9 best, 0.8 median" in progress._words(now, alone=True)[1]
+
+
 def test_an_error_is_that_of_the_last_epoch_that_a_member_trained():
     meter = make_meter(2)
     report(meter, [0, 1], 1, [RUNNING, RUNNING], [0.5, 0.25], 1)

@@ -89,8 +89,9 @@ def test_r2_is_scikit_learns(weights, outputs):
 
 
 def test_r2_of_equal_targets_is_not_a_number():
-    assert np.isnan(train.r2(jnp.zeros((3, 1)), jnp.ones(3)))
-    with pytest.raises(ValueError, match=r"\[3, 2\] .*one target per output"):
+    for target in (1.0, 0.1):
+        assert np.isnan(train.r2(jnp.zeros((3, 1)), jnp.full(3, target)))
+    with pytest.raises(ValueError, match=r"labels \[3\] for outputs \[3, 2\]; ex"):
         train.r2(jnp.zeros((3, 2)), jnp.ones(3))
 
 
