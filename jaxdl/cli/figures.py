@@ -8,6 +8,7 @@ from typing import Any
 from jaxdl import report
 from jaxdl.cli.runs import read
 from jaxdl.experiment import ExperimentError
+from jaxdl.report import ranked
 from jaxdl.report.figures import FIGURES, Needs, Source, draw
 from jaxdl.report.style import save
 
@@ -17,7 +18,8 @@ def run_plot(options: argparse.Namespace) -> int:
     result, experiment = read(options)
     row = FIGURES[options.name]
     if row.needs >= Needs.DATA and not result.has_best():
-        print("no member of the run has a finite error", file=sys.stderr)
+        name = ranked.name(result)
+        print(f"no member of the run has a finite {name}", file=sys.stderr)
         return 1
     if row.needs >= Needs.SCHEDULE and experiment.schedule is None:
         raise ExperimentError(

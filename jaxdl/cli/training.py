@@ -17,7 +17,7 @@ from jaxdl.train import Status, fit
 
 
 def run_sweep(options: argparse.Namespace) -> int:
-    """Trains many models. Returns 1 if none has a finite dev error."""
+    """Trains many models. Returns 1 if none has a finite score."""
     if options.out is not None:
         runs.claim(options.out)
     experiment = load(options.file)

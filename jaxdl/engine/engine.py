@@ -217,9 +217,9 @@ class _Reporter:
             return
         self.shown = number + 1
         last = self.shown == self.block.until or not np.any(status == Status.RUNNING)
-        members, errors = self.block.members, metrics["dev_error"]
+        members, values = self.block.members, metrics[self.meter.curve]
         steps = len(members) * self.steps
-        self.meter.report(members, self.shown, status, errors, steps, last=last)
+        self.meter.report(members, self.shown, status, values, steps, last=last)
 
 
 def _cut(block: Block, epochs: int) -> Block:

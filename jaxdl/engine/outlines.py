@@ -11,10 +11,10 @@ from jaxdl.engine.task import Task
 from jaxdl.nn.losses import PerExample
 from jaxdl.searches.rungs import Rung
 from jaxdl.spaces.sample import traced_columns
-from jaxdl.spaces.structures import structures
+from jaxdl.spaces.structures import label, structures
 from jaxdl.train.facts import Facts, facts_of
 from jaxdl.train.outline import Outline, loss_of, outline
-from jaxdl.train.structure import Structure
+from jaxdl.train.structure import RecipeError, Structure
 
 # By structure, and facts of a variant: those of equal facts have the same.
 Outlines = Mapping[tuple[Structure, Facts], Outline]
@@ -29,15 +29,18 @@ def make_outlines(task: Task, hparams: Any, data: Mapping[Facts, Splits]) -> Out
         data: the sets of a variant, for each of the facts that differ.
 
     Raises:
-        DataError, RecipeError: as `train.outline.outline`.
+        DataError, RecipeError: as `train.outline.outline`; or two programs differ in
+            their metrics, or in what they rank by.
         SpaceError: there are too many programs.
     """
     traced = _traced(task, hparams)
-    return {
+    outlines = {
         (structure, facts): outline(task.recipe, traced, structure, sets, facts)
         for structure in structures(task.space, MAX_PROGRAMS // len(data))
         for facts, sets in data.items()
     }
+    _check_ranking(outlines)
+    return outlines
 
 
 def first_loss(task: Task, rung: Rung) -> PerExample:
@@ -57,6 +60,28 @@ def _traced(task: Task, hparams: Any) -> dict[str, jax.ShapeDtypeStruct]:
         name: jax.ShapeDtypeStruct((), column.dtype)
         for name, column in traced_columns(task.space, hparams).items()
     }
+
+
+def ranked(task: Task, outlines: Outlines) -> Task:
+    """Returns the task with the metrics of its outlines, and what they rank by."""
+    first = next(iter(outlines.values()))
+    return task._replace(metrics=first.metrics, rank_by=first.rank_by)
+
+
+def _check_ranking(outlines: Outlines) -> None:
+    one, *others = outlines.items()
+    for other in others:
+        pair = [(found.metrics, found.rank_by) for _, found in (one, other)]
+        if pair[0] != pair[1]:
+            places = (label(structure) for (structure, _), _ in (one, other))
+            words = (
+                f"metrics {[*metrics]} and rank_by={rank_by!r} for {place}"
+                for place, (metrics, rank_by) in zip(places, pair, strict=True)
+            )
+            raise RecipeError(
+                f"the recipe has {', but '.join(words)}; expected the same names for "
+                "all hyperparameters, so that models can be compared"
+            )
 
 
 def precisions(outlines: Outlines) -> list[str]:

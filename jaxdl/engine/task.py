@@ -13,6 +13,7 @@ from jaxdl.searches.rungs import Search
 from jaxdl.spaces.distributions import SpaceError
 from jaxdl.train.check import as_patience
 from jaxdl.train.recipe import RecipeFunction
+from jaxdl.train.score import curves
 
 
 class Task(NamedTuple):
@@ -33,10 +34,12 @@ class Task(NamedTuple):
     repeats: int = 1
     folds: Folds = None
     plan: Plan | None = None  # None until the shapes are known
-    classes: bool | None = (
-        None  # whether integer labels are, by the loss; None: unknown
-    )
+    # Whether integer labels are classes, by the loss; None: the data say.
+    classes: bool | None = None
     variants: tuple[Variant, ...] = ()  # [V], empty until the data are known
+    # Of the recipe: set once it has been traced.
+    metrics: tuple[str, ...] = ()  # names of its own
+    rank_by: str = "error"
 
     @property
     def num_folds(self) -> int:
@@ -49,6 +52,11 @@ class Task(NamedTuple):
     def num_variants(self) -> int:
         """V: how many members each configuration has."""
         return self.repeats * self.num_folds
+
+    @property
+    def curves(self) -> tuple[str, ...]:
+        """The names of all curves of a member, sorted."""
+        return curves(self.metrics)
 
     @property
     def block_width(self) -> int:

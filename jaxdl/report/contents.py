@@ -46,6 +46,7 @@ def members(
             for name, curves in shown.items()
         },
         "replay": [f"dl.replay({run}, recipe, data, member=", ")"],
+        "measures": ["error", "loss", *result.task.metrics],
         "best": 0,  # rows are ranked
     }
 
@@ -64,15 +65,17 @@ def outcome(summary: Summary, rates: bool) -> str:
     """
     counts = ", ".join(f"{n} {word}" for word, n in sorted(summary.ended.items()))
     ended = f"{count(summary.members, 'member')}: {counts}."
-    if summary.best is None or summary.errors is None:
-        return f"{ended} No configuration has a finite error."
+    metric = summary.metric.replace("_", " ")
+    rates = rates and summary.metric == "dev_error"
+    if summary.best is None or summary.value is None:
+        return f"{ended} No configuration has a finite {metric}."
     if summary.noise is None:
-        error = _error(summary.errors.dev_error, rates)
-        return f"{ended} The best, member {summary.best}, has {error} dev error."
+        value = _error(summary.value, rates)
+        return f"{ended} The best, member {summary.best}, has {value} {metric}."
     noise = summary.noise
     return (
         f"{ended} The best of {summary.count} configurations, {summary.best}, has "
-        f"{_error(noise.dev_error, rates)} dev error, standard error "
+        f"{_error(noise.mean, rates)} {metric}, standard error "
         f"{_error(noise.standard_error, rates)}; {noise.not_worse} others are "
         "within one standard error."
     )

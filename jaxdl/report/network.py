@@ -14,6 +14,7 @@ from jaxdl.data import Dataset, Splits
 from jaxdl.data.dataset import Moments
 from jaxdl.diagnose.signal import FAR
 from jaxdl.optim import Schedule
+from jaxdl.report import ranked
 from jaxdl.report.style import (
     BEST,
     BLUE,
@@ -100,6 +101,7 @@ def learning_rates(
     at = np.unique(np.linspace(0, steps - 1, min(steps, POINTS)).astype(int))
     drawn = figure(6.4, 3.6)
     axes = drawn.add_subplot()
+    name = ranked.name(result)
     for configuration in reversed(order):
         hp = result.member(configuration * result.num_variants).hparams
         rates = _rates(make_schedule(hp), at)
@@ -110,7 +112,7 @@ def learning_rates(
             color=BEST if best else GRAY,
             linewidth=2.5 if best else 0.8,
             marker="o" if len(at) == 1 else None,
-            label=f"best on dev error ({configuration})" if best else None,
+            label=f"best on {name} ({configuration})" if best else None,
         )
     axes.set(
         xlabel="step (counted from 0)", ylabel="learning rate (log scale)", yscale="log"

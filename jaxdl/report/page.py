@@ -20,7 +20,7 @@ from typing import Any
 from jaxdl.data import Splits
 from jaxdl.optim import Schedule
 from jaxdl.report import contents
-from jaxdl.report.figures import FIGURES, Row, Source, can_draw, draw
+from jaxdl.report.figures import FIGURES, Row, Source, can_draw, draw, texts
 from jaxdl.report.style import save
 from jaxdl.sweeps import SweepResult
 from jaxdl.sweeps.summary import summarize
@@ -116,13 +116,14 @@ def _section(name: str, rows: list[Row], source: Source) -> str:
 def _figure(row: Row, source: Source) -> str:
     """Returns a figure as an image of its own, so that no two share their names."""
     file, drawn = io.BytesIO(), draw(row, source)
+    alt, caption = texts(row, source)
     save(drawn, file, "svg")
     wide = ' class="wide"' if drawn.get_figwidth() > WIDE else ""
     image = base64.b64encode(file.getvalue()).decode()
     return (
-        f'<figure{wide}><img alt="{escape(row.alt)}" '
+        f'<figure{wide}><img alt="{escape(alt)}" '
         f'src="data:image/svg+xml;base64,{image}">'
-        f"<figcaption>{escape(row.caption)}</figcaption></figure>\n"
+        f"<figcaption>{escape(caption)}</figcaption></figure>\n"
     )
 
 

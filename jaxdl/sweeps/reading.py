@@ -128,7 +128,7 @@ def _outlines(task: Task, specification: dict[str, Any]) -> Outlines:
     """Returns the outline of each program of a run.
 
     Raises:
-        RunMismatchError: the recipe is not the run's.
+        RunMismatchError: the recipe is not the run's, or ranks by another metric.
     """
     traced = {
         n: jax.ShapeDtypeStruct((), dtype)
@@ -150,6 +150,8 @@ def _outlines(task: Task, specification: dict[str, Any]) -> Outlines:
                 "is not the run's; expected the recipe that the run was trained with, "
                 f"and jax {jax_then} (this is {jax.__version__})"
             )
+    for found in outlines.values():
+        _check_ranking(task, found)
     return outlines
 
 
@@ -159,6 +161,15 @@ def _train(specification: dict[str, Any], scaling: Scaling | None) -> Dataset:
     ids = specification.get("ids", ())
     about = About(ids=ids if ids is True else tuple(ids))
     return on_device_shapes(Dataset(*arrays, scaling=scaling, about=about))
+
+
+def _check_ranking(task: Task, found: Outline) -> None:
+    if (found.metrics, found.rank_by) != (task.metrics, task.rank_by):
+        raise runs.RunMismatchError(
+            f"got a recipe with metrics {[*found.metrics]} and rank_by="
+            f"{found.rank_by!r}; expected those of the run: metrics {[*task.metrics]} "
+            f"and rank_by={task.rank_by!r}"
+        )
 
 
 def _traced(recipe: RecipeFunction, *arguments: Any) -> Outline:

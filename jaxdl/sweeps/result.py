@@ -26,10 +26,11 @@ from jaxdl.sweeps.repeats import (
     not_worse,
     standard_error,
 )
-from jaxdl.train.epoch_state import Status
+from jaxdl.train.epoch_state import Status, ended_words
 from jaxdl.train.facts import Facts
+from jaxdl.train.inference import Inference
 from jaxdl.train.member import Member
-from jaxdl.train.score import Score
+from jaxdl.train.score import curve_of, score
 from jaxdl.train.structure import Structure, by_name, canonical, combine, is_traced
 
 
@@ -44,14 +45,14 @@ class SweepResult:
 
     task: Task  # recipe, space, key, plan and settings; the data unless read from disk
     hparams: Any  # the space's tree with [members] leaves; NaN: does not apply
-    metrics: dict[str, NDArray[Any]]  # train_loss train_error dev_loss dev_error,
-    # [members, epochs], NaN where a member did not run
+    metrics: dict[str, NDArray[Any]]  # train_loss train_error dev_loss dev_error and
+    # the recipe's own, [members, epochs], NaN where a member did not run
     status: NDArray[np.int32]  # [members] of Status; RUNNING while the sweep still runs
     stopped_at: NDArray[np.int32]  # [members] step at which it stopped early, was cut
     # short or diverged; else -1
     kept_epoch: NDArray[np.int32]  # [members] epoch that the weights are from, or -1
     precisions: tuple[str, ...]  # of matrix products, in any of the programs
-    scores: Mapping[tuple[Structure, Facts], Score]  # of each program
+    inferences: Mapping[tuple[Structure, Facts], Inference]  # of each program
     rungs: tuple[Rung, ...]  # of members, as the search asked for them
     blocks: tuple[TrainedBlock | None, ...]  # weights, as they were trained
     places: NDArray[np.int64]  # [members, 2] block and slot of each; -1: not trained
@@ -72,8 +73,8 @@ class SweepResult:
         return lost.any(axis=1)
 
     def has_best(self) -> bool:
-        """Returns whether a configuration has a finite dev loss, and so a best one."""
-        return bool(np.isfinite(self.mean()["dev_loss"]).any())
+        """Returns whether a configuration has a finite score and dev loss."""
+        return bool(np.isfinite(self.scores() + self.mean()["dev_loss"]).any())
 
     def has_rates(self) -> bool:
         """Returns whether errors are shares of the examples, to be shown in percent."""
@@ -97,12 +98,20 @@ class SweepResult:
         return data_of(variants[0], data)
 
     def ranking(self) -> NDArray[np.int64]:
-        """Returns configurations, lowest mean dev error first, ties by dev loss.
+        """Returns configurations, lowest score first, ties by mean dev loss.
 
-        The metrics are those of each member's kept epoch. Configurations with a member
-        that diverged, or whose dev loss is not finite, come last.
+        Configurations with a member that diverged, or whose dev loss is not finite,
+        come last.
         """
-        return ranking(self.mean())
+        return ranking(self.mean() | {"score": self.scores()})
+
+    def scores(self) -> NDArray[np.float64]:
+        """Returns the score of each configuration, `[configurations]`: lower is better.
+
+        It is the mean of the dev error, or of what else the recipe's `rank_by` names,
+        at each member's kept epoch; negative where larger is better.
+        """
+        return score(self.mean(), self.task.rank_by)
 
     def configurations(self) -> Any:
         """Returns the hyperparameters of each configuration, `[configurations]`."""
@@ -140,9 +149,9 @@ class SweepResult:
     def not_worse(self) -> NDArray[np.int64]:
         """Returns the configurations whose distance to the best is within the noise.
 
-        Those are the configurations whose dev error exceeds that of the best, on
-        average over the same repeats and folds, by no more than one standard error of
-        this difference. They come in the order of the ranking, the best first.
+        Those are the configurations whose score exceeds that of the best, on average
+        over the same repeats and folds, by no more than one standard error of this
+        difference. They come in the order of the ranking, the best first.
 
         Raises:
             ValueError: V is 1, which shows no noise.
@@ -155,12 +164,12 @@ class SweepResult:
                 "got one model a configuration, which shows no noise; "
                 "expected several: sweep with repeats=3 or folds=5"
             )
-        errors = self.final()["dev_error"].reshape(-1, self.num_variants)
-        order = self.ranking()
-        return order[not_worse(errors, int(order[0]))[order]]
+        scores, order = score(self.final(), self.task.rank_by), self.ranking()
+        within = not_worse(scores.reshape(-1, self.num_variants), int(order[0]))
+        return order[within[order]]
 
     def best(self) -> Member:
-        """Returns the first member of the configuration with the lowest dev error.
+        """Returns the first member of the configuration with the lowest score.
 
         With repeats or folds, `not_worse` names others that noise may hide.
 
@@ -210,7 +219,7 @@ class SweepResult:
             hparams=combine(self._traced(structure, i), structure),
             facts=known.facts,
             scaling=known.scaling,
-            score=self.scores[structure, known.facts],
+            inference=self.inferences[structure, known.facts],
             metrics={name: curve[i] for name, curve in self.metrics.items()},
             status=Status(self.status[i]),
             stopped_at=None if stopped_at < 0 else stopped_at,
@@ -222,19 +231,19 @@ class SweepResult:
     def rows(self, n: int | None = None) -> tuple[list[str], list[list[Any]]]:
         """Returns column names and a row of plain values for each of the n best.
 
-        Rows are of configurations. With V above 1 the standard error of the dev error
-        follows its mean, and the status counts how many members ended how.
+        Rows are of configurations. With V above 1 the standard error of the metric that
+        ranks them follows the means, and the status counts how many members ended how.
         """
         v, values = self.num_variants, self.mean()
         if v == 1:
             return self.member_rows(n)
-        values["standard_error"] = self.standard_error()["dev_error"]
+        values["standard_error"] = self.standard_error()[curve_of(self.task.rank_by)]
         hparams = by_name(self.hparams)
         rows = [
             [
                 int(i),
                 *(float(column[i]) for column in values.values()),
-                _count(self.status[self.members_of(i)]),
+                ended_words(self.status[self.members_of(i)]),
                 *(scalar(column[i * v]) for column in hparams.values()),
             ]
             for i in self.ranking()[:n]
@@ -296,21 +305,9 @@ def make_result(end: Population) -> SweepResult:
         stopped_at=np.where(cut_short & (end.steps > 0), end.steps, end.stopped_at),
         kept_epoch=end.kept_epoch,
         precisions=tuple(precisions(end.outlines)),
-        scores={key: found.score for key, found in end.outlines.items()},
+        inferences={key: found.inference for key, found in end.outlines.items()},
         rungs=tuple(end.rungs),
         blocks=tuple(b and b._replace(carry=None) for b in end.blocks),
         places=end.places,
         specification=None if store is None else store.specification,
     )
-
-
-def ended(status: NDArray[np.int32]) -> dict[str, int]:
-    """Returns how many members ended how, by the name of the status."""
-    counts = {str(s): int((status == s).sum()) for s in Status}
-    return {name: n for name, n in counts.items() if n}
-
-
-def _count(status: NDArray[np.int32]) -> str:
-    """Returns such as `finished`, or `1 diverged, 4 finished`."""
-    some = sorted(ended(status).items())
-    return some[0][0] if len(some) == 1 else ", ".join(f"{n} {s}" for s, n in some)

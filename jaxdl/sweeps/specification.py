@@ -13,7 +13,6 @@ import numpy as np
 
 from jaxdl import runs
 from jaxdl.data import Splits
-from jaxdl.engine.checkpoints import METRICS
 from jaxdl.engine.outlines import Outlines, precisions
 from jaxdl.engine.plan import Plan
 from jaxdl.engine.task import Task
@@ -25,6 +24,7 @@ from jaxdl.spaces.structures import label
 from jaxdl.sweeps.known import from_parts, known_parts
 from jaxdl.train.identity import data_digest
 from jaxdl.train.recipe import RecipeFunction
+from jaxdl.train.score import CURVES, curves
 
 PACKAGES = {"jax": "jax", "jaxlib": "jaxlib", "jaxdl": "jaxdl-sweep"}
 SETTINGS = ("members", "epochs", "patience", "repeats", "folds")  # of a task, as it is
@@ -37,14 +37,13 @@ def specify(task: Task, outlines: Outlines, rung: Rung, data: Splits) -> dict[st
     Its parts are the task's own `members`, `epochs`, `patience`, `repeats`, `folds`,
     `key` and `plan`; the name of the `search` (the rungs of the run hold what it asked
     for); the `space`, and the types of its `traced` hyperparameters; the names of the
-    `metrics`; the `precision` of matrix products and the digests of the `programs`; the
-    digest of the `data` and the `shapes` of the train set; and the kind of `device`,
-    the `versions` and `flags` that it all ran with. Only where there are some: the
-    `facts` that the recipe takes and the `scaling` of raw arrays, of each variant; the
-    `rows` of folds; which inputs are `ids`, and whether labels are `classes`.
+    `metrics`, and `rank_by` if it is not the error; the `precision` of matrix products
+    and the digests of the `programs`; the digest of the `data` and the `shapes` of the
+    train set; and the kind of `device`, the `versions` and `flags` that it all ran
+    with; and what `known_parts` has of the variants.
 
     Args:
-        task: its plan is known.
+        task: its plan and its metrics are known.
         outlines: of every program that the space can ask for.
         rung: the first one.
         data: the sets of the first variant.
@@ -65,7 +64,8 @@ def specify(task: Task, outlines: Outlines, rung: Rung, data: Splits) -> dict[st
             name: str(column.dtype)
             for name, column in traced_columns(task.space, rung.hparams).items()
         },
-        "metrics": list(METRICS),
+        "metrics": list(task.curves),
+        **({} if task.rank_by == "error" else {"rank_by": task.rank_by}),
         "key": np.asarray(jax.random.key_data(task.key)).tolist(),
         "plan": None if task.plan is None else task.plan._asdict(),
         "precision": precisions(outlines),
@@ -113,6 +113,8 @@ def task_of(
         ),
         plan=Plan(**specification["plan"]),
         classes=specification.get("classes"),
+        metrics=_own_metrics(specification["metrics"]),
+        rank_by=specification.get("rank_by", "error"),
         **{name: specification[name] for name in SETTINGS},
     )
     if min(task.members, task.epochs, task.num_variants, task.block_width) < 1:
@@ -155,6 +157,18 @@ def check_extends(task: Task, outlines: Outlines, run: str | os.PathLike[str]) -
             "facts.epochs; expected the same: a longer training has another schedule "
             "from the first step, so start it in another folder"
         )
+
+
+def _own_metrics(names: list[str]) -> tuple[str, ...]:
+    """Returns the names of a recipe's own metrics from those of all curves.
+
+    Raises:
+        ValueError: no sweep has such curves.
+    """
+    own = tuple(n.removeprefix("dev_") for n in names if n not in CURVES)
+    if list(curves(own)) != names:
+        raise ValueError(f"got the curves {names!r:.200}")
+    return own
 
 
 def _check_count(task: Task) -> None:

@@ -18,9 +18,11 @@ from jaxdl.diagnose import (
 )
 from jaxdl.diagnose.baseline import is_target
 from jaxdl.plain import scalar
-from jaxdl.sweeps.result import SweepResult, ended
+from jaxdl.sweeps.result import SweepResult
+from jaxdl.train.epoch_state import ended
 from jaxdl.train.member import Member
 from jaxdl.train.recipe import error_of
+from jaxdl.train.score import curve_of
 from jaxdl.train.structure import by_name
 
 SHOWN = 10  # members or configurations in the table
@@ -40,12 +42,14 @@ class Errors(NamedTuple):
     dev_examples: int = 0
     baseline: Baseline | None = None  # None: without data, or labels of another kind
     r2: float | None = None  # on the dev set; None: without data, or with classes
+    # Own metrics of the recipe on the train, dev and test set by name; None: unknown.
+    metrics: dict[str, tuple[float | None, float, float | None]] = {}
 
 
 class Noise(NamedTuple):
     """How well a configuration does over its models, and which others are as good."""
 
-    dev_error: float
+    mean: float  # of the metric that ranks
     standard_error: float
     models: int
     not_worse: int  # other configurations that noise may hide
@@ -59,12 +63,14 @@ class Summary(NamedTuple):
     count: int  # members, or configurations
     members: int
     ended: dict[str, int]  # members by status
-    best: int | None  # its number; None: none has a finite dev error
+    best: int | None  # its number; None: none has a finite score
     table: list[dict[str, Any]]  # a row for each of the best; "hparams" is a dict
     everywhere: dict[str, Any]  # hyperparameters that all have in common
     noise: Noise | None  # None: one model each
     importance: Importance | None  # None: unknown
     errors: Errors | None  # of the best, or its first model; None: no best
+    metric: str = "dev_error"  # what ranks members
+    value: float | None = None  # of it, of the best; None: no best
 
 
 def summarize(
@@ -80,19 +86,22 @@ def summarize(
     Raises:
         ValueError: as `diagnose.bias_variance`.
     """
-    some = result.has_best()
+    some, metric = result.has_best(), curve_of(result.task.rank_by)
+    best = int(result.ranking()[0]) if some else None
     first = None if data is None else result.first_data(data)
     return Summary(
         kind="member" if result.num_variants == 1 else "configuration",
         count=len(result.diverged()),
         members=len(result.status),
         ended=ended(result.status),
-        best=int(result.ranking()[0]) if some else None,
+        best=best,
         table=_table(result, data),
         everywhere=_everywhere(result),
         noise=_noise(result) if some and result.num_variants > 1 else None,
         importance=_importance(result) if some else None,
         errors=errors_of(result.best(), first, human_error) if some else None,
+        metric=metric,
+        value=None if best is None else float(result.mean()[metric][best]),
     )
 
 
@@ -108,15 +117,21 @@ def errors_of(member: Member, data: Splits | None, human_error: float = 0.0) -> 
     Raises:
         ValueError: as `diagnose.bias_variance`.
     """
-    dev = float(member.metrics["dev_error"][member.kept_epoch])
-    train = float(member.metrics["train_error"][member.kept_epoch])
+    kept = {n: float(x[member.kept_epoch]) for n, x in member.metrics.items()}
+    dev, train = kept["dev_error"], kept["train_error"]
     test, examples = None, 0
+    on_train, on_test = {}, {}
     if data is not None:
-        train, test = (member.evaluate(d)["error"] for d in (data.train, data.test))
+        on_train, on_test = (member.evaluate(d) for d in (data.train, data.test))
+        train, test = on_train["error"], on_test["error"]
         examples = len(data.test.inputs)
+    own = {
+        name: (on_train.get(name), kept[f"dev_{name}"], on_test.get(name))
+        for name in member.built.metrics
+    }
     rates = nn.has_classes(member.loss) and all(0 <= e <= 1 for e in (train, dev))
     diagnosis = bias_variance(train, dev, human_error=human_error) if rates else None
-    errors = Errors(train, dev, test, examples, diagnosis, human_error)
+    errors = Errors(train, dev, test, examples, diagnosis, human_error, metrics=own)
     if data is None:
         return errors
     dev_interval, test_interval = (
@@ -133,17 +148,17 @@ def errors_of(member: Member, data: Splits | None, human_error: float = 0.0) -> 
 
 
 def importance_of(result: SweepResult) -> Importance:
-    """Returns the importance for dev errors after the same number of epochs.
+    """Returns the importance for scores after the same number of epochs.
 
     Raises:
         ImportError: scikit-learn is missing.
         ValueError: a search trained members for different numbers of epochs, on which
-            the error then depends, or as `diagnose.importance`.
+            the score then depends, or as `diagnose.importance`.
     """
     epochs = result.task.epochs
     if not all((rung.until == epochs).all() for rung in result.rungs):
         raise ValueError("the search trained members for different numbers of epochs")
-    return diagnose.importance(result.configurations(), result.mean()["dev_error"])
+    return diagnose.importance(result.configurations(), result.scores())
 
 
 def _baseline(member: Member, data: Splits) -> Baseline | None:
@@ -204,10 +219,10 @@ def _everywhere(result: SweepResult) -> dict[str, Any]:
 
 
 def _noise(result: SweepResult) -> Noise:
-    winner = result.ranking()[0]
+    winner, metric = result.ranking()[0], curve_of(result.task.rank_by)
     return Noise(
-        dev_error=float(result.mean()["dev_error"][winner]),
-        standard_error=float(result.standard_error()["dev_error"][winner]),
+        mean=float(result.mean()[metric][winner]),
+        standard_error=float(result.standard_error()[metric][winner]),
         models=result.num_variants,
         not_worse=len(result.not_worse()) - 1,
         others=len(result.diverged()) - 1,

@@ -12,7 +12,7 @@ from jaxdl.data.folds import Folds
 from jaxdl.engine import workers
 from jaxdl.engine.engine import Engine
 from jaxdl.engine.inputs import share
-from jaxdl.engine.outlines import first_loss, make_outlines
+from jaxdl.engine.outlines import first_loss, make_outlines, ranked
 from jaxdl.engine.plan import Plan, make_plan
 from jaxdl.engine.population import Population
 from jaxdl.engine.progress import Callback
@@ -26,6 +26,7 @@ from jaxdl.sweeps.result import SweepResult, make_result
 from jaxdl.sweeps.specification import check_extends, specify
 from jaxdl.train.check import check_one_process
 from jaxdl.train.recipe import RecipeFunction
+from jaxdl.train.score import score
 from jaxdl.train.state import as_key
 
 GROWS = ("members", "epochs")  # what `extend` may raise
@@ -84,10 +85,11 @@ def sweep(
         search: which members train with which hyperparameters and how long, such as
             `halving()`. None: `random()`, which draws every member by itself and trains
             it to the end.
-        patience: how many epochs in a row a member may pass without a lower dev error
-            (ties by dev loss) before it stops; it then has the weights of its best
-            epoch. None: no early stopping, members have the weights of their last
-            epoch. A member that diverges ranks last in either case.
+        patience: how many epochs in a row a member may pass without a lower dev error,
+            or what else the recipe ranks by (ties by dev loss), before it stops; it
+            then has the weights of its best epoch. None: no early stopping, members
+            have the weights of their last epoch. A member that diverges ranks last in
+            either case.
         repeats: how often each configuration is trained, each time with other initial
             weights, masks, folds and order of the data; at least 1.
         folds: into how many parts the train and dev sets together are divided; each
@@ -109,7 +111,8 @@ def sweep(
         MemoryError: a device has no room for one block.
         OSError: `run_dir` cannot be written, is damaged, or another process trains
             there.
-        RecipeError: the recipe cannot be traced.
+        RecipeError: the recipe cannot be traced, or its metrics or `rank_by` differ
+            between programs.
         RunMismatchError: `run_dir` holds a run of another sweep.
         SpaceError: the space makes no sense, or what the search asks for; or nothing
             can be extended.
@@ -143,7 +146,7 @@ def train_task(
     outlines = make_outlines(task, rung.hparams, sets)
     devices = workers.worker_devices()
     plan = task.plan or make_plan(outlines.values(), devices[0].platform)
-    task = task._replace(plan=plan)
+    task = ranked(task, outlines)._replace(plan=plan)
     with contextlib.ExitStack() as stack:
         store = None
         if run_dir is not None:
@@ -193,9 +196,9 @@ def _train_rungs(
     while True:
         expanded = expand(rung, task.num_variants)
         engine.train(population, expanded)
-        standing = population.standing(expanded.members)
+        means = mean(population.standing(expanded.members), task.num_variants)
         try:
-            rung = requests.send(mean(standing, task.num_variants))
+            rung = requests.send(means | {"score": score(means, task.rank_by)})
         except StopIteration:
             population.finish()
             return

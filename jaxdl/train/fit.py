@@ -60,9 +60,10 @@ def fit(
         data: normalized train, dev and test sets; training does not read test.
         key: a seed, or a threefry key such as `jax.random.key(seed)`.
         epochs: at least 1.
-        patience: after how many epochs in a row without a lower dev error (dev loss
-            breaks ties) the training stops; the member has the weights of its best
-            epoch. None: no early stopping, it has the weights of the last epoch.
+        patience: after how many epochs in a row without a lower dev error, or what else
+            the recipe ranks by (dev loss breaks ties), the training stops; the member
+            has the weights of its best epoch. None: no early stopping, it has the
+            weights of the last epoch.
         progress: whether to print a line for each epoch.
 
     Raises:
@@ -106,7 +107,7 @@ def fit(
         hparams=hparams,
         facts=facts,
         scaling=data.train.scaling,
-        score=found.score,
+        inference=found.inference,
         metrics=metrics,
         status=Status.FINISHED if running else Status(int(end.status)),
         stopped_at=None if running else int(end.stopped_at),

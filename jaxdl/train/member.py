@@ -16,9 +16,9 @@ from jaxdl.nn.losses import PerExample
 from jaxdl.train.check import as_inputs, as_labels, check_labels
 from jaxdl.train.epoch_state import Status
 from jaxdl.train.facts import Facts, counts_for, given
+from jaxdl.train.inference import Inference
 from jaxdl.train.metrics import confusion_matrix, multilabel_confusion
 from jaxdl.train.recipe import Recipe, RecipeFunction, build
-from jaxdl.train.score import Score
 from jaxdl.train.structure import Structure, by_name, canonical, combine, is_traced
 
 
@@ -31,9 +31,9 @@ class Member:
     hparams: Any  # as the recipe received them, sizes as `nn.Size`
     facts: Facts  # of its training
     scaling: Scaling | None  # of its training: what its programs do with raw arrays
-    score: Score  # its function, as it was traced for its training
+    inference: Inference  # its function, as it was traced for its training
     metrics: dict[str, NDArray[Any]]  # [epochs] train_loss train_error dev_loss
-    # dev_error; NaN for epochs without training
+    # dev_error, and the recipe's own; NaN for epochs without training
     status: Status  # RUNNING in a run that is not finished
     stopped_at: int | None  # the step at which it stopped, or the first non-finite one
     kept_epoch: int  # the epoch of params and state; -1: initial weights
@@ -54,30 +54,33 @@ class Member:
             DataError: there are no examples, they are not those of a model of this
                 input shape, or not of the train set's kind of number.
         """
-        like = self.score.train
+        like = self.inference.train
         inputs = as_inputs(inputs, like.inputs)
         no_labels = np.zeros((len(inputs), *like.labels.shape[1:]), like.labels.dtype)
-        return self._scores(inputs, no_labels)["outputs"]
+        return self._infer(inputs, no_labels)["outputs"]
 
     def evaluate(self, dataset: Dataset) -> dict[str, float]:
         """Returns the mean `loss` and `error` over a dataset, penalty excluded.
 
         With weights it is `sum_i w_i v_i / sum_i w_i`. The error is in the units of the
-        labels.
+        labels. The recipe's own metrics of the whole dataset come with them, by name.
 
         Raises:
             DataError: the dataset is empty or not finite, its lengths differ, or the
                 model has no output for a label.
         """
         check_dataset(dataset, "the dataset")
-        inputs = as_inputs(dataset.inputs, self.score.train.inputs)
-        check_labels(self.loss, dataset, self.score.outputs, "the dataset")
-        labels = as_labels(dataset.labels, self.score.train.labels)
-        scores = self._scores(inputs, labels)
-        return {
-            name: float(np.average(scores[name], weights=dataset.weights))
+        inputs = as_inputs(dataset.inputs, self.inference.train.inputs)
+        check_labels(self.loss, dataset, self.inference.outputs, "the dataset")
+        labels = as_labels(dataset.labels, self.inference.train.labels)
+        found = self._infer(inputs, labels)
+        means = {
+            name: float(np.average(found[name], weights=dataset.weights))
             for name in ("loss", "error")
         }
+        whole = jax.tree.map(jnp.asarray, (found["outputs"], labels, dataset.weights))
+        own = self.built.metrics.items()
+        return means | {name: float(metric(*whole)) for name, metric in own}
 
     def confusion_matrix(self, dataset: Dataset) -> NDArray[np.int32]:
         """Returns how many examples of class i are predicted as class j, `[C, C]`.
@@ -99,7 +102,7 @@ class Member:
                 f"got a recipe with the loss {getattr(loss, '__name__', loss)}; "
                 "expected a cross-entropy, whose labels are classes"
             )
-        check_labels(self.loss, dataset, self.score.outputs, "the dataset")
+        check_labels(self.loss, dataset, self.inference.outputs, "the dataset")
         outputs = self.predict(dataset.inputs)
         labelled = loss is nn.sigmoid_cross_entropy and outputs.shape[-1] > 1
         count = multilabel_confusion if labelled else confusion_matrix
@@ -116,12 +119,12 @@ class Member:
         hp = combine(self._traced(), self.structure)
         return build(given(self.recipe, self.facts), hp)
 
-    def _scores(self, inputs: Any, labels: Any) -> Any:
+    def _infer(self, inputs: Any, labels: Any) -> Any:
         dataset = dataclasses.replace(
-            self.score.train, inputs=inputs, labels=labels, scaling=self.scaling
+            self.inference.train, inputs=inputs, labels=labels, scaling=self.scaling
         )
         model = self._traced(), self.params, self.state
-        return self.score(model, dataset, counts_for(self.recipe, self.facts))
+        return self.inference(model, dataset, counts_for(self.recipe, self.facts))
 
     def _traced(self) -> dict[str, jax.Array]:
         pairs = zip(by_name(self.hparams).items(), self.structure.values, strict=True)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 from typing import Any, NamedTuple
 
 import jax
@@ -15,11 +16,11 @@ from jaxdl.train.bound import Bound
 from jaxdl.train.check import check_training, tracing_errors_explained
 from jaxdl.train.facts import Facts, counts_for
 from jaxdl.train.identity import program_digest
+from jaxdl.train.inference import Inference
 from jaxdl.train.part import batch_of, in_shape, on_device_shapes
 from jaxdl.train.recipe import Recipe, RecipeFunction, build
-from jaxdl.train.score import Score
 from jaxdl.train.state import TrainState, init
-from jaxdl.train.step import make_cost, make_eval, make_score, make_step
+from jaxdl.train.step import make_cost, make_eval, make_inference, make_step
 from jaxdl.train.structure import RecipeError, Structure
 
 
@@ -33,7 +34,10 @@ class Outline(NamedTuple):
     saved_bytes: int  # that a step's forward pass keeps for its backward pass
     program: str  # a digest of the computation, see `program_digest`
     reads_epochs: bool  # whether the recipe reads `facts.epochs`
-    score: Score  # of trained models
+    inference: Inference  # of trained models
+    metrics: tuple[str, ...] = ()  # names of the recipe's own
+    rank_by: str = "error"  # see `Recipe`
+    output_bytes: int = 0  # the outputs on the dev set that own metrics ask for
 
 
 def outline(
@@ -70,7 +74,9 @@ def outline(
             "the last layer as many units as the labels ask for"
         )
     check_training(found.batch_size, loss, data, out_shape)
-    return found
+    numbers = len(data.dev.inputs) * math.prod(out_shape) if found.metrics else 0
+    size = jnp.dtype(jnp.result_type(float)).itemsize
+    return found._replace(output_bytes=numbers * size)
 
 
 def trace_recipe(
@@ -113,8 +119,8 @@ def trace_recipe(
     with tracing_errors_explained():
         later = jax.make_jaxpr(functools.partial(_step_and_evaluate, bound))(*arguments)
         saved = jax.eval_shape(functools.partial(_saved, bound), *arguments)
-        score = Score(
-            functools.partial(_score, bound),
+        inference = Inference(
+            functools.partial(_infer, bound),
             (numbers, train_state.params, train_state.state),
             train,
             counts,
@@ -127,7 +133,9 @@ def trace_recipe(
         saved_bytes=sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(saved)),
         program=program_digest([first, later]),
         reads_epochs="epochs" in facts.read,
-        score=score,
+        inference=inference,
+        metrics=tuple(one.metrics),
+        rank_by=one.rank_by,
     )
     return found, one.loss, out_shape
 
@@ -177,6 +185,6 @@ def _saved(bound, traced, train_state, batch, counts):
     return pull_back
 
 
-def _score(bound, traced, params, state, batch, counts):
+def _infer(bound, traced, params, state, batch, counts):
     recipe, hp = bound(traced, counts)
-    return make_score(recipe)(hp, params, state, batch)
+    return make_inference(recipe)(hp, params, state, batch)

@@ -61,6 +61,13 @@ def weights(examples: Dataset | Part) -> jax.Array | None:
     return whole(examples).weights
 
 
+def labels(examples: Dataset | Part) -> Any:
+    """Returns the label of each example, `[m, ...]`."""
+    if isinstance(examples, Part):
+        return jax.tree.map(lambda x: x[examples.rows], examples.whole.labels)
+    return examples.labels
+
+
 def take(examples: Dataset | Part, index: jax.Array) -> Dataset:
     """Returns the batch of the examples at `index`, `[B]` integers from 0 to m - 1.
 

@@ -1,77 +1,94 @@
-"""Scores: what a trained model says of examples, batch by batch.
+"""The score of a model: the one number that ranks it, of which lower is better.
 
-The function is traced with the training. A recipe may read other values by the time a
-model is used; those that count are the ones that trained it.
+It is a metric on the dev set, or the negative of one of which larger is better.
 """
 
-import dataclasses
-import functools
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 
-from jaxdl.data import Dataset
-from jaxdl.data.dataset import map_examples
-from jaxdl.train import compiled
-from jaxdl.train.part import batch_of, take
-from jaxdl.train.step import EVAL_BATCH
+from jaxdl.train.structure import RecipeError
+
+# metric(outputs [m, ...], labels [m, ...], weights [m] or None) -> scalar
+WholeSet = Callable[[Any, Any, Any], jax.Array]
+
+ALWAYS = ("error", "loss")  # metrics of every recipe, means over the examples
+CURVES = ("dev_error", "dev_loss", "train_error", "train_loss")  # of every recipe
+NAME = re.compile(r"(?!train_|dev_)[a-z][a-z0-9_]{0,59}")  # `dev_` and it: a column
+TAKEN = (
+    *ALWAYS, "configuration", "epoch", "fold", "hparams", "kept", "member",
+    "parameters", "repeat", "score", "standard_error", "status",
+)  # fmt: skip
 
 
-class Score:
-    """The pure function `(model, dataset, counts) -> values of each example`.
+def score(metrics: Mapping[str, Any], rank_by: str) -> Any:
+    """Returns what ranks models, lower is better; NaN ranks last.
 
-    `model` is a tuple of traced hyperparameters, parameters and layer state. Each batch
-    has the same number of examples, so that an example's values do not depend on how
-    many others there are, and one program serves all.
+    Args:
+        metrics: by the name of their curve, such as `dev_error`.
+        rank_by: the metric's name; after a minus, larger is better.
     """
+    value = metrics[curve_of(rank_by)]
+    return -value if larger_is_better(rank_by) else value
 
-    def __init__(
-        self, function: Callable[..., Any], model: Any, train: Dataset, counts: Any
-    ):
-        """Traces the function.
 
-        Args:
-            function: `(*model, batch, counts) -> values [B, ...]`, pure.
-            model: shapes and types.
-            train: shapes and types of the train set on a device.
-            counts: class counts, or None.
-        """
-        self.train = dataclasses.replace(train, weights=None)
-        self.shapes = model, counts
-        self.closed, out_shapes = jax.make_jaxpr(function, return_shape=True)(
-            *model, batch_of(self.train, EVAL_BATCH), counts
+def curve_of(rank_by: str) -> str:
+    """Returns the curve that ranks models, such as `dev_auc` for `-auc`."""
+    return f"dev_{rank_by.removeprefix('-')}"
+
+
+def words_of(rank_by: str) -> str:
+    """Returns the name of that curve for people, such as `dev auc`."""
+    return curve_of(rank_by).replace("_", " ")
+
+
+def larger_is_better(rank_by: str) -> bool:
+    """Returns whether the best models have the largest values."""
+    return rank_by.startswith("-")
+
+
+def curves(metrics: Collection[str]) -> tuple[str, ...]:
+    """Returns the names of all curves of a training, sorted.
+
+    Args:
+        metrics: names of the recipe's own metrics.
+    """
+    return tuple(sorted([*CURVES, *(f"dev_{name}" for name in metrics)]))
+
+
+def check_metrics(metrics: Mapping[str, WholeSet]) -> dict[str, WholeSet]:
+    """Returns a recipe's metrics in the order of their names.
+
+    Raises:
+        RecipeError: they are no functions by name, or a name cannot be a column.
+    """
+    if not isinstance(metrics, Mapping) or not all(map(callable, metrics.values())):
+        raise RecipeError(
+            f"the recipe has metrics={metrics!r}; expected functions by name, such as "
+            'metrics={"auc": jaxdl.train.auc}'
         )
-        self.out_tree = jax.tree.structure(out_shapes)
-        self.outputs = jax.tree.map(lambda x: x.shape[1:], out_shapes["outputs"])
+    for name in metrics:
+        if not isinstance(name, str) or not NAME.fullmatch(name) or name in TAKEN:
+            raise RecipeError(
+                f"the recipe has a metric named {name!r}; expected 1 to 60 small "
+                "letters, digits and _, a letter first, without train_ or dev_ in "
+                f"front, and none of {', '.join(TAKEN)}"
+            )
+    return dict(sorted(metrics.items()))
 
-    def __call__(self, model: Any, dataset: Dataset, counts: Any) -> Any:
-        """Returns the values of each example, `[m, ...]` NumPy arrays.
 
-        Args:
-            model: traced hyperparameters, parameters and layer state.
-            dataset: in the types of the train set; at least one example.
-            counts: class counts, or None.
-        """
-        m, values = len(dataset.inputs), []
-        for first in range(0, m, EVAL_BATCH):
-            rows = np.minimum(np.arange(first, first + EVAL_BATCH), m - 1)
-            batch = map_examples(lambda x, rows=rows: x[rows], dataset)
-            values.append(jax.device_get(self._program(model, batch, counts)))
-        return jax.tree.map(lambda *x: np.concatenate(x)[:m], *values)
+def check_rank_by(rank_by: str, metrics: Collection[str]) -> str:
+    """Returns what a recipe ranks by.
 
-    @functools.cached_property
-    def _program(self) -> compiled.Program:
-        model, counts = self.shapes
-        batch = map_examples(
-            lambda x: jax.ShapeDtypeStruct((EVAL_BATCH, *x.shape[1:]), x.dtype),
-            self.train,
+    Raises:
+        RecipeError: there is no such metric.
+    """
+    known = [*ALWAYS, *metrics]
+    if not isinstance(rank_by, str) or rank_by.removeprefix("-") not in known:
+        raise RecipeError(
+            f"the recipe has rank_by={rank_by!r}; expected one of {', '.join(known)}, "
+            "with a minus in front where larger is better"
         )
-        return compiled.lower(self._of_batch, model, batch, counts).compile()
-
-    def _of_batch(self, model: Any, raw: Dataset, counts: Any) -> Any:
-        leaves = jax.tree.leaves((*model, take(raw, jnp.arange(EVAL_BATCH)), counts))
-        values = jax.core.eval_jaxpr(self.closed.jaxpr, self.closed.consts, *leaves)
-        return jax.tree.unflatten(self.out_tree, values)
+    return str(rank_by)

@@ -9,7 +9,15 @@ import optax
 
 from jaxdl.data import Dataset
 from jaxdl.nn import plain_loss
-from jaxdl.train.part import Part, scaled_labels, size, take, unscaled, weights
+from jaxdl.train.part import (
+    Part,
+    labels,
+    scaled_labels,
+    size,
+    take,
+    unscaled,
+    weights,
+)
 from jaxdl.train.recipe import PerExample, Recipe, RecipeFunction, build, error_of
 from jaxdl.train.state import TrainState
 from jaxdl.train.structure import RecipeError
@@ -82,33 +90,38 @@ def make_eval(
     """Returns `evaluate(hp, train_state, dataset) -> metrics`, pure.
 
     The metrics are `loss` and `error`, means over all examples, weighted if they have
-    weights. The model is in evaluation mode: running moments, no dropout. There is no
-    penalty, and the loss has no wrapper such as label smoothing, so that models can be
-    compared.
+    weights, and the recipe's own metrics of the whole set. The model is in evaluation
+    mode: running moments, no dropout. There is no penalty, and the loss has no wrapper
+    such as label smoothing, so that models can be compared.
     """
-    score = make_score(recipe)
+    infer = make_inference(recipe)
 
     def evaluate(hp, train_state, dataset):
-        def per_example(batch):
-            found = score(hp, train_state.params, train_state.state, batch)
-            return {"loss": found["loss"], "error": found["error"]}
+        built = build(recipe, hp)
 
-        means = jax.tree.map(jnp.mean, map_batches(per_example, dataset))
+        def per_example(batch):
+            found = infer(hp, train_state.params, train_state.state, batch)
+            outputs = found.pop("outputs")
+            return found, outputs if built.metrics else None
+
+        values, outputs = map_batches(per_example, dataset)
+        means = jax.tree.map(jnp.mean, values)
         each = weights(dataset)
         weight = 1.0 if each is None else jnp.mean(each)
-        return jax.tree.map(lambda mean: mean / weight, means)
+        means = jax.tree.map(lambda mean: mean / weight, means)
+        return means | _of_the_set(built, outputs, dataset)
 
     return evaluate
 
 
-def make_score(recipe: RecipeFunction) -> Callable[[Any, Any, Any, Dataset], Any]:
-    """Returns `score(hp, params, state, batch) -> values of each example`, pure.
+def make_inference(recipe: RecipeFunction) -> Callable[[Any, Any, Any, Dataset], Any]:
+    """Returns `infer(hp, params, state, batch) -> values of each example`, pure.
 
     They are the `outputs` in the units of the labels, and `loss` and `error` times the
     example's weight, `[B]`; all in evaluation mode, as `make_eval` has them.
     """
 
-    def score(hp, params, state, batch):
+    def infer(hp, params, state, batch):
         built = build(recipe, hp)
         outputs = _outputs(built, params, state, batch)
         with jax.default_matmul_precision(built.precision):
@@ -118,7 +131,7 @@ def make_score(recipe: RecipeFunction) -> Callable[[Any, Any, Any, Dataset], Any
                 "error": _error(built, outputs, batch),
             }
 
-    return score
+    return infer
 
 
 def make_predict(recipe: RecipeFunction) -> Callable[[Any, Any, Any, Any], jax.Array]:
@@ -173,6 +186,27 @@ def _per_example(
             "mean"
         )
     return values if batch.weights is None else batch.weights * values
+
+
+def _of_the_set(recipe: Recipe, outputs: jax.Array, dataset: Dataset | Part) -> Metrics:
+    """Returns the recipe's own metrics of a whole set by name.
+
+    Args:
+        recipe: a checked one.
+        outputs: of the model for all examples, `[m, ...]`; None without metrics.
+        dataset: the examples.
+    """
+    found = {}
+    for name, metric in recipe.metrics.items():
+        with jax.default_matmul_precision(recipe.precision):
+            value = jnp.asarray(metric(outputs, labels(dataset), weights(dataset)))
+        if value.shape != ():
+            raise RecipeError(
+                f"the metric {name} gave shape {list(value.shape)}; expected one "
+                "number for the whole set"
+            )
+        found[name] = value.astype(jnp.result_type(float))
+    return found
 
 
 def _outputs(recipe: Recipe, params: Any, state: Any, batch: Dataset) -> jax.Array:

@@ -15,7 +15,7 @@ ROWS = [
      "status": "finished", "hparams": {"rate": 0.1 / (i + 1), "l2": 0.5}}
     for i in (4, 1)
 ]  # fmt: skip
-NOISE = Noise(dev_error=0.03, standard_error=0.002, models=4, not_worse=1, others=5)
+NOISE = Noise(mean=0.03, standard_error=0.002, models=4, not_worse=1, others=5)
 SUMMARY = Summary(
     kind="configuration", count=6, members=24, ended={"finished": 24}, best=4,
     table=ROWS, everywhere={"l2": 0.5}, noise=NOISE, importance=None,

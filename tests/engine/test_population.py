@@ -7,10 +7,10 @@ import pytest
 
 import jaxdl as dl
 from jaxdl import runs
-from jaxdl.engine.checkpoints import METRICS
 from jaxdl.engine.population import Population
 from jaxdl.searches import Rung
 from jaxdl.train import Status
+from jaxdl.train.score import CURVES
 from tests.engine.training import (
     KEY,
     block_trainer,
@@ -80,7 +80,7 @@ def play(task, trainer):
 
 
 def open_store(folder):
-    return runs.open_run(folder, {"metrics": [*METRICS]})
+    return runs.open_run(folder, {"metrics": [*CURVES]})
 
 
 def check_same(a, b, members):

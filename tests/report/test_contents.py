@@ -63,7 +63,7 @@ def test_the_summary_counts_how_members_ended(result, repeated):
         "32 members: 2 diverged, 30 finished."
     )
     assert outcome(diverged(part(result, 1), [0])) == (
-        "1 member: 1 diverged. No configuration has a finite error."
+        "1 member: 1 diverged. No configuration has a finite dev error."
     )
     assert "of 4 configurations" in outcome(repeated)
 

@@ -5,7 +5,8 @@ import pytest
 
 import jaxdl as dl
 from jaxdl import nn, optim
-from jaxdl.sweeps.summary import ended, errors_of, importance_of, summarize
+from jaxdl.sweeps.summary import errors_of, importance_of, summarize
+from jaxdl.train.epoch_state import ended
 from jaxdl.train.state import as_key
 from tests.sweeps.kept import SPACE, small, sweep
 
