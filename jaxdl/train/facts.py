@@ -11,7 +11,7 @@ import numpy as np
 from jaxdl.counts import as_count
 from jaxdl.data import DataError, Splits
 from jaxdl.data.dataset import recipe_under_folds
-from jaxdl.train.recipe import Recipe, RecipeFunction
+from jaxdl.train.recipe import Recipe
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,9 +114,9 @@ def takes_facts(recipe: Callable[..., Recipe]) -> bool:
 
 
 def given(
-    recipe: Callable[..., Recipe], facts: Facts, class_counts: Any = None
-) -> RecipeFunction:
-    """Returns a recipe as a function of the hyperparameters alone.
+    recipe: Callable[..., Any], facts: Facts, class_counts: Any = None
+) -> Callable[[Any], Any]:
+    """Returns a recipe, or a schedule, as a function of the hyperparameters alone.
 
     Args:
         recipe: of the hyperparameters, or of these and the facts.
@@ -127,7 +127,7 @@ def given(
         facts = dataclasses.replace(facts, class_counts=class_counts)
     known = (facts,) if takes_facts(recipe) else ()
 
-    def of_hparams(hp: Any) -> Recipe:
+    def of_hparams(hp: Any) -> Any:
         with recipe_under_folds() if facts.folded else contextlib.nullcontext():
             return recipe(hp, *known)
 
