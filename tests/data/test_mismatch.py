@@ -283,3 +283,18 @@ def test_sets_that_cannot_be_compared_are_refused():
     narrow = splits_of(dev=lambda d: replace(d, inputs=d.inputs[:, :3]))
     with pytest.raises(data.DataError, match="in the dev set"):
         data.mismatch(narrow)
+
+
+@pytest.mark.parametrize("normal", [False, True])
+def test_rounding_is_no_difference(normal):
+    """0.3 in one set and 0.1 + 0.2 in another."""
+    rng = np.random.default_rng(0)
+    sets = [
+        data.from_arrays(
+            np.stack([np.full(300, value), rng.normal(size=300)], 1), np.zeros(300)
+        )
+        for value in (0.3, 0.1 + 0.2, 0.3)
+    ]
+    splits = data.Splits(*sets)
+    found = data.mismatch(data.normalize(splits) if normal else splits)
+    assert not found.advice
