@@ -298,3 +298,21 @@ def test_rounding_is_no_difference(normal):
     splits = data.Splits(*sets)
     found = data.mismatch(data.normalize(splits) if normal else splits)
     assert not found.advice
+
+
+def test_features_that_differ_have_their_names_in_the_advice():
+    random = np.random.default_rng(0)
+    about = data.About(features=("age", "height", "weight"))
+    train, dev, test = (
+        data.Dataset(random.normal(size=(300, 3)), random.choice(2, 300), about=about)
+        for _ in range(3)
+    )
+    test.inputs[:, 2] += 1
+    splits = data.Splits(train, dev, test)
+    found = data.mismatch(splits)
+    assert list(found.dev_test.features) == [(2,)]
+    assert all("in the features weight" in advice for advice in found.advice)
+    unnamed = data.Splits(
+        *(replace(d, about=data.About()) for d in splits.sets.values())
+    )
+    assert "in the features 2:" in data.mismatch(unnamed).advice[0]

@@ -28,10 +28,6 @@ def sweep(data, space=SPACE, **settings):
     return train(dropping, space, data, **{"members": 3, "epochs": 2} | settings)
 
 
-def rows(dataset, index):
-    return dataset[index]
-
-
 @pytest.fixture(scope="module")
 def plain(digits):
     return sweep(digits)
@@ -82,8 +78,16 @@ def test_a_fold_is_a_sweep_over_its_part_of_the_examples(weighted):
         key = KEY if number == 0 else key
         parts = dl.data.fold_rows(everything, 2, key=jax.random.fold_in(key, FOLD))
         for fold, sets in enumerate(parts):
-            train_set, dev_set = (rows(everything, part) for part in sets)
-            cut = data._replace(train=train_set, dev=dev_set)
+            train_set, dev_set = (everything[part] for part in sets)
+            mean, spread = (
+                f(train_set.inputs, 0, np.float64) for f in (np.mean, np.std)
+            )
+            scale = np.where(spread == 0, 1, spread)
+            scaling = dl.data.Scaling(dl.data.Moments(mean, scale))
+            cut = data._replace(
+                train=replace(train_set, scaling=scaling),
+                dev=replace(dev_set, scaling=scaling),
+            )
             alone = sweep(cut, result.configurations(), key=key)
             for c in range(3):
                 ours = result.member(4 * c + 2 * number + fold)
