@@ -104,7 +104,7 @@ def class_names(classes: Classes) -> tuple[str, ...] | None:
     """
     if classes is None:
         return None
-    if is_count(classes):
+    if isinstance(classes, int | np.integer) and is_count(classes):
         return tuple(map(str, range(int(classes))))
     names = () if isinstance(classes, str | int) else tuple(classes)
     texts = all(isinstance(name, str) for name in names)

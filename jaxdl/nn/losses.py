@@ -182,7 +182,7 @@ def has_classes(loss: PerExample) -> bool:
 
 def classes_by(loss: PerExample) -> bool | None:
     """Returns whether the labels of a loss are classes; None: only its author knows."""
-    known = {
+    known: dict[PerExample, bool] = {
         softmax_cross_entropy: True,
         sigmoid_cross_entropy: True,
         squared_error: False,

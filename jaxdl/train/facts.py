@@ -36,13 +36,27 @@ class Facts:
     """
 
     num_examples: int  # m of the train set
-    num_classes: int | None  # C; None: the labels are targets
+    _num_classes: int | None  # None: the labels are targets
     _epochs: int
     folded: bool = False  # whether the train set is a part of the data, by a fold
-    # [C] examples of each class in the train set; None as num_classes
+    # [C] examples of each class in the train set; None: the labels are targets
     class_counts: Any = dataclasses.field(default=None, compare=False)
     # names of those that a recipe has read and that not every program depends on
     read: set[str] = dataclasses.field(default_factory=set, compare=False, repr=False)
+
+    @property
+    def num_classes(self) -> int:
+        """C, as `Splits.num_classes` has it.
+
+        Raises:
+            DataError: the labels are targets.
+        """
+        if self._num_classes is None:
+            raise DataError(
+                "got labels that are targets, which have no number of classes; "
+                "expected classes: give the last layer the number of outputs itself"
+            )
+        return self._num_classes
 
     @property
     def epochs(self) -> int:
@@ -64,7 +78,7 @@ class Facts:
         counts = self.class_counts
         return {
             "num_examples": self.num_examples,
-            "num_classes": self.num_classes,
+            "num_classes": self._num_classes,
             "epochs": self._epochs if "epochs" in self.read else None,
             "folded": self.folded,
             "class_counts": None if counts is None else np.asarray(counts).tolist(),

@@ -54,7 +54,7 @@ class Recipe(NamedTuple):
 # `conv2d` round to bfloat16 on every device; in other products a CPU does not round.
 PRECISIONS = ("float32", "tensorfloat32", "bfloat16")
 
-RecipeFunction = Callable[[Any], Recipe]
+RecipeFunction = Callable[..., Recipe]  # of hyperparameters, and maybe of `Facts`
 
 
 def error_of(recipe: Recipe) -> PerExample:

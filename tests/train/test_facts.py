@@ -76,7 +76,9 @@ def test_soft_classes_are_summed():
 @pytest.mark.parametrize("labels", [[0.5, 1.5, 2.0], [-3, 1, 2]])
 def test_targets_have_no_classes(labels):
     facts = facts_of(splits(labels), 1)
-    assert facts.num_classes is facts.class_counts is None
+    assert facts.class_counts is None
+    with pytest.raises(DataError, match="targets, which have no number of classes"):
+        _ = facts.num_classes
 
 
 def test_facts_come_back_from_their_plain_form():
