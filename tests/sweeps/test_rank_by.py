@@ -173,6 +173,8 @@ def test_repeats_rank_by_the_mean_and_show_its_noise(rare):
     np.testing.assert_allclose(result.mean()["dev_auc"], auc.mean(axis=1))
     best = auc.mean(axis=1).argmax()
     assert result.ranking()[0] == best
+    expected, _ = by_scikit_learn(result.best(), result.first_data(rare).dev)
+    assert auc[best, 0] == pytest.approx(expected, abs=1e-6)
     behind = auc[best] - auc
     noise = np.std(behind, axis=1, ddof=1) / 2
     expected = np.flatnonzero(behind.mean(axis=1) <= noise)
