@@ -31,7 +31,8 @@ def run_export(options: argparse.Namespace) -> int:
     _check_data(result, experiment.data)
     number = _number(result, options.member)
     out = options.out or options.run_dir / f"member_{number}"
-    paths = interop.export(result.member(number), out, experiment.data.moments)
+    moments, about = experiment.data.moments, experiment.data.train.about
+    paths = interop.export(result.member(number), out, moments, about=about)
     print(*paths, sep="\n")
     return 0
 

@@ -2,6 +2,7 @@
 
 from jaxdl import terminal
 from jaxdl.diagnose import Importance, expected_rank
+from jaxdl.sweeps.sentences import sentences
 from jaxdl.sweeps.summary import Errors, Noise, Summary
 
 
@@ -40,6 +41,8 @@ def print_errors(name: str, errors: Errors) -> None:
         f"\n{name}: train error {train}, dev error {dev}, test error {test} on "
         f"{errors.test_examples} examples"
     )
+    for sentence in sentences(errors):
+        print(sentence)
     for metric, values in errors.metrics.items():
         known = zip(("train", "dev", "test"), values, strict=True)
         words = (f"{place} {value:.4g}" for place, value in known if value is not None)

@@ -2,7 +2,7 @@
 
 `step` counts updates from 0. It may be traced, as may every parameter. For a decay per
 epoch, `transition_steps` is the number of steps in an epoch,
-`data.steps_per_epoch(batch_size)`; for a decay per step it is 1. Optax takes these
+`facts.steps_per_epoch(batch_size)`; for a decay per step it is 1. Optax takes these
 schedules too.
 """
 

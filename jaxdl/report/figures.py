@@ -34,6 +34,7 @@ class Source(NamedTuple):
     result: SweepResult
     data: Splits | None = None  # of the best member; None: unknown
     schedule: Callable[[Any], Schedule] | None = None  # of hyperparameters
+    human_error: float = 0.0  # that the bias is counted from
 
 
 class Needs(enum.IntEnum):
@@ -55,6 +56,7 @@ class Row(NamedTuple):
     alt: str  # what the figure is, for readers who do not see it
     caption: str  # how to read it
     shown: Callable[[SweepResult], bool] = lambda result: True  # on the page
+    human: bool = False  # whether it takes the human-level error
 
 
 def can_draw(row: Row, source: Source) -> bool:
@@ -65,7 +67,8 @@ def can_draw(row: Row, source: Source) -> bool:
 
 def draw(row: Row, source: Source) -> "Figure":
     """Returns the figure of a row."""
-    return row.function(*source[: row.needs])
+    human = {"human_error": source.human_error} if row.human else {}
+    return row.function(*source[: row.needs], **human)
 
 
 def texts(row: Row, source: Source) -> list[str]:
@@ -97,6 +100,7 @@ ROWS = (
         "Points far to the right have high bias, points far above the diagonal have "
         "high variance. Train errors are means over the steps of an epoch, with "
         "dropout.",
+        human=True,
     ),
     Row("learning_rates", "Learning", Needs.SCHEDULE,
         lambda result, data, schedule: learning_rates(

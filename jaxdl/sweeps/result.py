@@ -18,11 +18,20 @@ from jaxdl.engine.task import Task
 from jaxdl.plain import scalar
 from jaxdl.searches.rungs import Rung, ranking
 from jaxdl.spaces.either import blanked
-from jaxdl.sweeps.repeats import mean, members_of, not_worse, standard_error, variant
+from jaxdl.sweeps.repeats import (
+    data_of,
+    make_variants,
+    mean,
+    members_of,
+    not_worse,
+    standard_error,
+)
 from jaxdl.train.epoch_state import Status, ended_words
+from jaxdl.train.facts import Facts
+from jaxdl.train.inference import Inference
 from jaxdl.train.member import Member
 from jaxdl.train.score import curve_of, score
-from jaxdl.train.structure import by_name, canonical, combine, is_traced
+from jaxdl.train.structure import Structure, by_name, canonical, combine, is_traced
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -43,6 +52,7 @@ class SweepResult:
     # short or diverged; else -1
     kept_epoch: NDArray[np.int32]  # [members] epoch that the weights are from, or -1
     precisions: tuple[str, ...]  # of matrix products, in any of the programs
+    inferences: Mapping[tuple[Structure, Facts], Inference]  # of each program
     rungs: tuple[Rung, ...]  # of members, as the search asked for them
     blocks: tuple[TrainedBlock | None, ...]  # weights, as they were trained
     places: NDArray[np.int64]  # [members, 2] block and slot of each; -1: not trained
@@ -84,9 +94,8 @@ class SweepResult:
         Args:
             data: of the sweep.
         """
-        if self.task.folds is None:
-            return data
-        return variant(data, self.task.key, folds=self.task.folds)[0]
+        _, data, variants = make_variants(self.task._replace(data=data, repeats=1))
+        return data_of(variants[0], data)
 
     def ranking(self) -> NDArray[np.int64]:
         """Returns configurations, lowest score first, ties by mean dev loss.
@@ -198,13 +207,19 @@ class SweepResult:
                 f"the weights of member {i} are lost with damaged files; expected a "
                 "whole run: start its sweep again, which trains them again"
             )
-        structure = found.block.structure
+        structure, known = (
+            found.block.structure,
+            self.task.variants[found.block.variant],
+        )
         params, state = jax.tree.map(lambda x: x[slot], (found.params, found.state))
         stopped_at = int(self.stopped_at[i])
         return Member(
             recipe=self.task.recipe,
             structure=structure,
             hparams=combine(self._traced(structure, i), structure),
+            facts=known.facts,
+            scaling=known.scaling,
+            inference=self.inferences[structure, known.facts],
             metrics={name: curve[i] for name, curve in self.metrics.items()},
             status=Status(self.status[i]),
             stopped_at=None if stopped_at < 0 else stopped_at,
@@ -267,7 +282,7 @@ class SweepResult:
         if self.num_variants == 1:
             return []
         configuration, variant = divmod(i, self.num_variants)
-        return [configuration, *divmod(variant, self.task.folds or 1)]
+        return [configuration, *divmod(variant, self.task.num_folds)]
 
     def _status(self, i: int) -> str:
         at = f" at step {self.stopped_at[i]}" if self.stopped_at[i] >= 0 else ""
@@ -290,6 +305,7 @@ def make_result(end: Population) -> SweepResult:
         stopped_at=np.where(cut_short & (end.steps > 0), end.steps, end.stopped_at),
         kept_epoch=end.kept_epoch,
         precisions=tuple(precisions(end.outlines)),
+        inferences={key: found.inference for key, found in end.outlines.items()},
         rungs=tuple(end.rungs),
         blocks=tuple(b and b._replace(carry=None) for b in end.blocks),
         places=end.places,

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxdl import runs
 from jaxdl.data import Splits
 from jaxdl.engine.outlines import Outlines, precisions
 from jaxdl.engine.plan import Plan
@@ -20,6 +21,7 @@ from jaxdl.spaces.distributions import SpaceError
 from jaxdl.spaces.plain import check_recorded, from_plain, to_plain
 from jaxdl.spaces.sample import traced_columns
 from jaxdl.spaces.structures import label
+from jaxdl.sweeps.known import from_parts, known_parts
 from jaxdl.train.identity import data_digest
 from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.score import CURVES, curves
@@ -38,7 +40,7 @@ def specify(task: Task, outlines: Outlines, rung: Rung, data: Splits) -> dict[st
     `metrics`, and `rank_by` if it is not the error; the `precision` of matrix products
     and the digests of the `programs`; the digest of the `data` and the `shapes` of the
     train set; and the kind of `device`, the `versions` and `flags` that it all ran
-    with.
+    with; and what `known_parts` has of the variants.
 
     Args:
         task: its plan and its metrics are known.
@@ -55,6 +57,7 @@ def specify(task: Task, outlines: Outlines, rung: Rung, data: Splits) -> dict[st
     partitionable = jax.config.jax_threefry_partitionable  # pyrefly: ignore
     return {
         **{name: getattr(task, name) for name in SETTINGS},
+        "folds": None if task.folds is None else task.num_folds,
         "search": _name(task.search),
         "space": to_plain(task.space),
         "traced": {
@@ -66,10 +69,11 @@ def specify(task: Task, outlines: Outlines, rung: Rung, data: Splits) -> dict[st
         "key": np.asarray(jax.random.key_data(task.key)).tolist(),
         "plan": None if task.plan is None else task.plan._asdict(),
         "precision": precisions(outlines),
-        "programs": {label(s): found.program for s, found in outlines.items()},
+        "programs": programs_of(task, outlines),
         "data": data_digest(data),
         "shapes": [
-            None if x is None else [list(x.shape), str(x.dtype)] for x in data.train
+            None if x is None else [list(x.shape), str(x.dtype)]
+            for x in (data.train.inputs, data.train.labels, data.train.weights)
         ],
         "device": _device(),
         "versions": {name: _version(package) for name, package in PACKAGES.items()},
@@ -77,6 +81,7 @@ def specify(task: Task, outlines: Outlines, rung: Rung, data: Splits) -> dict[st
             "jax_threefry_partitionable": partitionable,
             "XLA_FLAGS": _xla_flags(),
         },
+        **known_parts(task, data),
     }
 
 
@@ -107,6 +112,7 @@ def task_of(
             jnp.array(specification["key"], jnp.uint32), impl="threefry2x32"
         ),
         plan=Plan(**specification["plan"]),
+        classes=specification.get("classes"),
         metrics=_own_metrics(specification["metrics"]),
         rank_by=specification.get("rank_by", "error"),
         **{name: specification[name] for name in SETTINGS},
@@ -114,7 +120,43 @@ def task_of(
     if min(task.members, task.epochs, task.num_variants, task.block_width) < 1:
         raise ValueError("a count is below 1")
     _check_count(task)
-    return task
+    folds, variants = from_parts(task, specification)
+    return task._replace(folds=folds, variants=variants)
+
+
+def programs_of(task: Task, outlines: Outlines) -> dict[str, str]:
+    """Returns the digest of each program, by what distinguishes it from the others.
+
+    Programs of one structure differ if the recipe takes facts and these differ.
+    """
+    first = task.variants[0].facts
+    return {
+        label(structure)
+        if facts == first
+        else f"{label(structure)} of {facts.num_examples}".strip(): found.program
+        for (structure, facts), found in outlines.items()
+    }
+
+
+def check_extends(task: Task, outlines: Outlines, run: str | os.PathLike[str]) -> None:
+    """Checks that no more epochs are asked for if the recipe reads how many there are.
+
+    Raises:
+        RunMismatchError: they are, so that what has trained would have trained
+            differently.
+    """
+    if not any(found.reads_epochs for found in outlines.values()):
+        return
+    if not runs.has_run(run):
+        return
+    with runs.read_run(run) as store:
+        epochs = store.specification["epochs"]
+    if task.epochs > epochs:
+        raise runs.RunMismatchError(
+            f"got {task.epochs} epochs for a run of {epochs} whose recipe reads "
+            "facts.epochs; expected the same: a longer training has another schedule "
+            "from the first step, so start it in another folder"
+        )
 
 
 def _own_metrics(names: list[str]) -> tuple[str, ...]:
@@ -138,7 +180,7 @@ def _check_count(task: Task) -> None:
 
 
 def _check_finite(outlines: Outlines) -> None:
-    for structure in outlines:
+    for structure, _ in outlines:
         for name, value in zip(structure.names, structure.values, strict=True):
             if isinstance(value, float) and not math.isfinite(value):
                 raise SpaceError(

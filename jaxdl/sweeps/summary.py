@@ -5,12 +5,23 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxdl import diagnose, nn
-from jaxdl.data import Splits
-from jaxdl.diagnose import Diagnosis, Importance, bias_variance
+from jaxdl.data import Dataset, Splits
+from jaxdl.diagnose import (
+    Baseline,
+    Diagnosis,
+    Importance,
+    Interval,
+    bias_variance,
+    effective_examples,
+    error_interval,
+    r_squared,
+)
+from jaxdl.diagnose.baseline import is_target
 from jaxdl.plain import scalar
 from jaxdl.sweeps.result import SweepResult
 from jaxdl.train.epoch_state import ended
 from jaxdl.train.member import Member
+from jaxdl.train.recipe import error_of
 from jaxdl.train.score import curve_of
 from jaxdl.train.structure import by_name
 
@@ -25,6 +36,12 @@ class Errors(NamedTuple):
     test_error: float | None  # None: without data
     test_examples: int
     diagnosis: Diagnosis | None  # None: the errors are no rates
+    human_error: float = 0.0  # that the bias is counted from
+    dev_interval: Interval | None = None  # None: without data, or no rates
+    test_interval: Interval | None = None  # the same
+    dev_examples: int = 0
+    baseline: Baseline | None = None  # None: without data, or labels of another kind
+    r2: float | None = None  # on the dev set; None: without data, or with classes
     # Own metrics of the recipe on the train, dev and test set by name; None: unknown.
     metrics: dict[str, tuple[float | None, float, float | None]] = {}
 
@@ -56,14 +73,19 @@ class Summary(NamedTuple):
     value: float | None = None  # of it, of the best; None: no best
 
 
-def summarize(result: SweepResult, data: Splits | None) -> Summary:
+def summarize(
+    result: SweepResult, data: Splits | None, human_error: float = 0.0
+) -> Summary:
     """Returns the summary of a sweep.
 
     Args:
         result: its result.
         data: of the sweep, for the errors of the best; None: those of the training.
+        human_error: the human-level error, as `diagnose.bias_variance` takes it.
+
+    Raises:
+        ValueError: as `diagnose.bias_variance`.
     """
-    columns, rows = result.rows(SHOWN)
     some, metric = result.has_best(), curve_of(result.task.rank_by)
     best = int(result.ranking()[0]) if some else None
     first = None if data is None else result.first_data(data)
@@ -73,23 +95,27 @@ def summarize(result: SweepResult, data: Splits | None) -> Summary:
         members=len(result.status),
         ended=ended(result.status),
         best=best,
-        table=[_named(columns, row, len(by_name(result.hparams))) for row in rows],
+        table=_table(result, data),
         everywhere=_everywhere(result),
         noise=_noise(result) if some and result.num_variants > 1 else None,
         importance=_importance(result) if some else None,
-        errors=errors_of(result.best(), first) if some else None,
+        errors=errors_of(result.best(), first, human_error) if some else None,
         metric=metric,
         value=None if best is None else float(result.mean()[metric][best]),
     )
 
 
-def errors_of(member: Member, data: Splits | None) -> Errors:
+def errors_of(member: Member, data: Splits | None, human_error: float = 0.0) -> Errors:
     """Returns how well a model does on all three sets.
 
     Args:
         member: a trained model.
         data: that it was trained with. None: its train error is that of its training,
             with dropout and moving weights, and its test error is unknown.
+        human_error: as for `summarize`.
+
+    Raises:
+        ValueError: as `diagnose.bias_variance`.
     """
     kept = {n: float(x[member.kept_epoch]) for n, x in member.metrics.items()}
     dev, train = kept["dev_error"], kept["train_error"]
@@ -104,8 +130,21 @@ def errors_of(member: Member, data: Splits | None) -> Errors:
         for name in member.built.metrics
     }
     rates = nn.has_classes(member.loss) and all(0 <= e <= 1 for e in (train, dev))
-    diagnosis = bias_variance(train, dev) if rates else None
-    return Errors(train, dev, test, examples, diagnosis, own)
+    diagnosis = bias_variance(train, dev, human_error=human_error) if rates else None
+    errors = Errors(train, dev, test, examples, diagnosis, human_error, metrics=own)
+    if data is None:
+        return errors
+    dev_interval, test_interval = (
+        error_interval(error, effective_examples(part)) if rates else None
+        for error, part in ((dev, data.dev), (test, data.test))
+    )
+    return errors._replace(
+        dev_interval=dev_interval,
+        test_interval=test_interval,
+        dev_examples=len(data.dev.inputs),
+        baseline=_baseline(member, data),
+        r2=_r2(member, data.dev),
+    )
 
 
 def importance_of(result: SweepResult) -> Importance:
@@ -120,6 +159,48 @@ def importance_of(result: SweepResult) -> Importance:
     if not all((rung.until == epochs).all() for rung in result.rungs):
         raise ValueError("the search trained members for different numbers of epochs")
     return diagnose.importance(result.configurations(), result.scores())
+
+
+def _baseline(member: Member, data: Splits) -> Baseline | None:
+    outputs = member.predict(data.dev.inputs[:1])
+    if not hasattr(outputs, "shape"):  # a tree of outputs
+        return None
+    built = member.built
+    return diagnose.baseline(
+        data.train,
+        data.dev,
+        loss=built.loss,
+        error=error_of(built),
+        outputs=outputs.shape[1:],
+    )
+
+
+def _r2(member: Member, dev: Dataset) -> float | None:
+    """Returns R² on the dev set; None where labels are classes or no targets."""
+    if nn.has_classes(member.loss):
+        return None
+    outputs, labels = member.predict(dev.inputs), np.asarray(dev.labels)
+    shapes = labels.shape[1:], getattr(outputs, "shape", (0, None))[1:]
+    return r_squared(outputs, labels, dev.weights) if is_target(*shapes) else None
+
+
+def _table(result: SweepResult, data: Splits | None) -> list[dict[str, Any]]:
+    """Returns the rows of the best; of a regression with R² on the dev set."""
+    columns, rows = result.rows(SHOWN)
+    table = [_named(columns, row, len(by_name(result.hparams))) for row in rows]
+    if data is None or result.num_variants > 1 or not result.has_best():
+        return table
+    if _r2(result.best(), data.dev) is None:
+        return table
+    return [_with_r2(result, data.dev, row) for row in table]
+
+
+def _with_r2(result: SweepResult, dev: Dataset, row: dict[str, Any]) -> dict[str, Any]:
+    """Returns a row with R² before the status; NaN where there is no finite error."""
+    known = np.isfinite(row["dev_error"])
+    r2 = _r2(result.member(row["member"]), dev) if known else float("nan")
+    own = {name: row[name] for name in row if name not in ("status", "hparams")}
+    return own | {"dev_r2": r2, "status": row["status"], "hparams": row["hparams"]}
 
 
 def _named(columns: list[str], row: list[Any], hparams: int) -> dict[str, Any]:

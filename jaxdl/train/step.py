@@ -9,7 +9,15 @@ import optax
 
 from jaxdl.data import Dataset
 from jaxdl.nn import plain_loss
-from jaxdl.train.part import Part, labels, size, take, weights
+from jaxdl.train.part import (
+    Part,
+    labels,
+    scaled_labels,
+    size,
+    take,
+    unscaled,
+    weights,
+)
 from jaxdl.train.recipe import PerExample, Recipe, RecipeFunction, build, error_of
 from jaxdl.train.state import TrainState
 from jaxdl.train.structure import RecipeError
@@ -36,7 +44,7 @@ def make_cost(
             outputs, state = built.model.apply(
                 params, train_state.state, batch.inputs, key=key, train=True
             )
-            loss = jnp.mean(_per_example(built.loss, outputs, batch))
+            loss = jnp.mean(_loss(built.loss, outputs, batch))
             penalty = built.penalty(params, len(batch.inputs))
         return loss + penalty, (loss, outputs, state)
 
@@ -66,7 +74,7 @@ def make_step(
             grads, train_state.opt_state, train_state.params
         )
         params = optax.apply_updates(train_state.params, updates)
-        error = jnp.mean(_per_example(error_of(built), outputs, batch))
+        error = jnp.mean(_error(built, outputs, batch))
         metrics = {"loss": loss, "error": error}
         step_count = train_state.step + 1
         return TrainState(
@@ -86,18 +94,15 @@ def make_eval(
     mode: running moments, no dropout. There is no penalty, and the loss has no wrapper
     such as label smoothing, so that models can be compared.
     """
+    infer = make_inference(recipe)
 
     def evaluate(hp, train_state, dataset):
         built = build(recipe, hp)
 
         def per_example(batch):
-            outputs = _outputs(built, train_state.params, train_state.state, batch)
-            with jax.default_matmul_precision(built.precision):
-                values = {
-                    "loss": _per_example(plain_loss(built.loss), outputs, batch),
-                    "error": _per_example(error_of(built), outputs, batch),
-                }
-            return values, outputs if built.metrics else None
+            found = infer(hp, train_state.params, train_state.state, batch)
+            outputs = found.pop("outputs")
+            return found, outputs if built.metrics else None
 
         values, outputs = map_batches(per_example, dataset)
         means = jax.tree.map(jnp.mean, values)
@@ -107,6 +112,26 @@ def make_eval(
         return means | _of_the_set(built, outputs, dataset)
 
     return evaluate
+
+
+def make_inference(recipe: RecipeFunction) -> Callable[[Any, Any, Any, Dataset], Any]:
+    """Returns `infer(hp, params, state, batch) -> values of each example`, pure.
+
+    They are the `outputs` in the units of the labels, and `loss` and `error` times the
+    example's weight, `[B]`; all in evaluation mode, as `make_eval` has them.
+    """
+
+    def infer(hp, params, state, batch):
+        built = build(recipe, hp)
+        outputs = _outputs(built, params, state, batch)
+        with jax.default_matmul_precision(built.precision):
+            return {
+                "outputs": unscaled(outputs, batch),
+                "loss": _loss(plain_loss(built.loss), outputs, batch),
+                "error": _error(built, outputs, batch),
+            }
+
+    return infer
 
 
 def make_predict(recipe: RecipeFunction) -> Callable[[Any, Any, Any, Any], jax.Array]:
@@ -138,9 +163,21 @@ def map_batches(function: Callable[[Dataset], Any], dataset: Dataset | Part) -> 
     return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:m], mapped)
 
 
-def _per_example(function: PerExample, outputs: jax.Array, batch: Dataset) -> jax.Array:
+def _loss(loss: PerExample, outputs: jax.Array, batch: Dataset) -> jax.Array:
+    """Returns the loss of each example times its weight, `[B]`, on scaled labels."""
+    return _per_example(loss, outputs, scaled_labels(batch), batch)
+
+
+def _error(recipe: Recipe, outputs: jax.Array, batch: Dataset) -> jax.Array:
+    """Returns the error of each example times its weight, `[B]`, in users' units."""
+    return _per_example(error_of(recipe), unscaled(outputs, batch), batch.labels, batch)
+
+
+def _per_example(
+    function: PerExample, outputs: jax.Array, labels: jax.Array, batch: Dataset
+) -> jax.Array:
     """Returns the function's value of each example times its weight, `[B]`."""
-    values = function(outputs, batch.labels)
+    values = function(outputs, labels)
     if jnp.shape(values) != batch.labels.shape[:1]:
         name = getattr(function, "__name__", function)
         raise RecipeError(

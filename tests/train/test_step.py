@@ -47,7 +47,7 @@ def test_one_step_against_numpy():
 
 def test_the_steps_of_many_models_are_one_trace(linear, few):
     step = train.make_step(linear)
-    batch = jax.tree.map(lambda x: jnp.asarray(x[:8]), few.train)
+    batch = jax.tree.map(jnp.asarray, few.train[:8])
 
     @chex.assert_max_traces(1)
     def loss(rate, key):
