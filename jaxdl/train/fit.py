@@ -73,7 +73,7 @@ def fit(
     """
     check_one_process()
     key, epochs = as_key(key), as_count("epochs", epochs)
-    patience = as_patience(patience)
+    patience = as_patience(patience, epochs)
     check(data)
     traced, structure = partition(hparams)
     outline(recipe, traced, structure, data)

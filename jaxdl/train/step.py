@@ -136,16 +136,44 @@ def map_batches(function: Callable[[Dataset], Any], dataset: Dataset | Part) -> 
 
 
 def _per_example(function: PerExample, outputs: jax.Array, batch: Dataset) -> jax.Array:
-    """Returns the function's value of each example times its weight, `[B]`."""
+    """Returns the function's value of each example times its weight, `[B]`.
+
+    Of values `[B, ...]` the mean over the rest counts.
+    """
     values = function(outputs, batch.labels)
-    if jnp.shape(values) != batch.labels.shape[:1]:
-        name = getattr(function, "__name__", function)
+    shape, examples = jnp.shape(values), len(batch.labels)
+    name = getattr(function, "__name__", function)
+    if shape[:1] != (examples,):
         raise RecipeError(
-            f"the loss or error {name} gave shape {list(jnp.shape(values))} for "
-            f"{len(batch.labels)} examples; expected one value each: jaxdl takes the "
+            f"the loss or error {name} gave shape {list(shape)} for {examples} "
+            "examples; expected one value each, or [examples, ...]: jaxdl takes the "
             "mean"
         )
+    _check_rest(function, name, outputs, batch.labels, shape)
+    if len(shape) > 1:
+        values = jnp.mean(values, axis=tuple(range(1, len(shape))))
     return values if batch.weights is None else batch.weights * values
+
+
+def _check_rest(
+    function: PerExample, name: Any, outputs: Any, labels: Any, shape: tuple[int, ...]
+) -> None:
+    """Checks that values `[B, ...]` have B along their first axis alone.
+
+    Outputs `[B, 1]` minus labels `[B]` are `[B, B]`: each output minus every label.
+    """
+    one_more = jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct((len(x) + 1, *x.shape[1:]), x.dtype),
+        (outputs, labels),
+    )
+    other = jax.eval_shape(function, *one_more).shape
+    if other != (shape[0] + 1, *shape[1:]):
+        raise RecipeError(
+            f"the loss or error {name} gave shape {list(shape)} for {shape[0]} "
+            f"examples and {list(other)} for one more; expected only the first axis "
+            "to count examples: give outputs and labels the same shape before they "
+            "are subtracted or compared"
+        )
 
 
 def _outputs(recipe: Recipe, params: Any, state: Any, batch: Dataset) -> jax.Array:

@@ -32,7 +32,13 @@ def test_an_outline_has_the_shapes_of_a_training(linear, few):
     ("change", "message"),
     [
         ({"loss": lambda z, y: jnp.mean(z)}, r"shape \[\] for 5 examples"),
-        ({"error": lambda z, y: z}, r"shape \[5, 3\] for 5 examples"),
+        ({"error": lambda z, y: z.T}, r"shape \[3, 5\] for 5 examples"),
+        (
+            {"loss": lambda z, y: y[None] - z[:, :1]},
+            r"\[5, 5\] for 5 examples and \[6, 6\]",
+        ),
+        ({"penalty": nn.l2(0.1, where=lambda n, w: False)}, "found no parameter that"),
+        ({"model": nn.as_layer(lambda x: x), "penalty": nn.l1(0.1)}, "l1 got a model"),
         (
             {"loss": lambda z, y: nn.softmax_cross_entropy(z, y * 0.5)},
             "got labels float",
