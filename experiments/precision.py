@@ -89,7 +89,7 @@ def mean_and_error(values: NDArray) -> str:
 
 def main() -> None:
     clothes = dl.data.load("fashion_mnist")
-    train = jax.tree.map(lambda x: x[:10_000], clothes.train)
+    train = clothes.train[:10_000]
     sets = {
         "digits": dl.data.load("digits"),
         "fashion_mnist": clothes._replace(train=train),

@@ -102,8 +102,8 @@ def mean_and_error(values: NDArray) -> str:
 
 def main(seeds: int) -> None:
     clothes = dl.data.load("fashion_mnist")
-    train = jax.tree.map(lambda x: x[:TRAIN], clothes.train)
-    dev = jax.tree.map(lambda x: x[:DEV], clothes.dev)
+    train = clothes.train[:TRAIN]
+    dev = clothes.dev[:DEV]
     data = clothes._replace(train=train, dev=dev)
     found = {}  # [seeds, 3]
     for name, search in searches().items():

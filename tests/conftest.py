@@ -27,6 +27,7 @@ import pytest  # noqa: E402
 import jaxdl as dl  # noqa: E402
 from jaxdl import nn, optim  # noqa: E402
 from jaxdl.engine import engine, workers  # noqa: E402
+from jaxdl.train import compiled  # noqa: E402
 from tests import small  # noqa: E402
 
 
@@ -46,6 +47,7 @@ def programs_leave_room():
     """Forgets compiled programs before their memory maps are too many to add one."""
     yield
     if MAPS.exists() and len(MAPS.read_bytes().splitlines()) > MANY_MAPS:
+        compiled.clear()
         jax.clear_caches()
 
 
@@ -79,6 +81,20 @@ def compilations(monkeypatch):
 
     monkeypatch.setattr(engine, "compile_all", counted)
     return counts
+
+
+@pytest.fixture
+def compiles(monkeypatch):
+    """Forgets all programs; returns a list that gets the text of each compiled one."""
+    texts, compile_one = [], compiled.Lowered._compile
+
+    def noted(lowered):
+        texts.append(lowered.lowered.as_text())
+        return compile_one(lowered)
+
+    compiled.clear()
+    monkeypatch.setattr(compiled.Lowered, "_compile", noted)
+    return texts
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from typing import Any
 from jaxdl import report
 from jaxdl.cli.runs import read
 from jaxdl.experiment import ExperimentError
+from jaxdl.report import ranked
 from jaxdl.report.figures import FIGURES, Needs, Source, draw
 from jaxdl.report.style import save
 
@@ -17,7 +18,8 @@ def run_plot(options: argparse.Namespace) -> int:
     result, experiment = read(options)
     row = FIGURES[options.name]
     if row.needs >= Needs.DATA and not result.has_best():
-        print("no member of the run has a finite error", file=sys.stderr)
+        name = ranked.name(result)
+        print(f"no member of the run has a finite {name}", file=sys.stderr)
         return 1
     if row.needs >= Needs.SCHEDULE and experiment.schedule is None:
         raise ExperimentError(
@@ -25,7 +27,8 @@ def run_plot(options: argparse.Namespace) -> int:
             "the learning-rate schedule that the recipe gives to its optimizer"
         )
     first = result.first_data(experiment.data)
-    drawn = draw(row, Source(result, first, experiment.schedule))
+    source = Source(result, first, experiment.schedule, options.human_error)
+    drawn = draw(row, source)
     out = options.out or Path(f"{options.name}.png")
     save(drawn, out, out.suffix[1:].lower())
     print(f"figure in {out}")
@@ -42,6 +45,7 @@ def run_report(options: argparse.Namespace) -> int:
         data=experiment.data,
         run_dir=options.run_dir,
         schedule=experiment.schedule,
+        human_error=options.human_error,
     )
     print(f"report in {out}")
     return 0
@@ -63,19 +67,46 @@ def add_commands(commands: Any, given: argparse.ArgumentParser) -> None:
     )
     plot.add_argument(
         "--out",
-        type=_picture,
+        type=picture,
         metavar="FILE",
         help="a .png or .svg; default: NAME.png",
     )
+    add_human_error(plot)
     plot.set_defaults(run=run_plot)
     page = commands.add_parser(
         "report", parents=[given], help="write a page of all figures and members"
     )
     page.add_argument("--out", type=Path, metavar="FILE", help="default: report.html")
+    add_human_error(page)
     page.set_defaults(run=run_report)
 
 
-def _picture(text: str) -> Path:
+def add_human_error(command: argparse.ArgumentParser) -> None:
+    """Adds the option that the diagnosis takes."""
+    command.add_argument(
+        "--human-error",
+        type=_rate,
+        default=0.0,
+        metavar="E",
+        help="the error of people on this task, such as 0.01: bias is what the train "
+        "error has above it; default: 0",
+    )
+
+
+def _rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = -1.0
+    if not 0 <= rate <= 1:
+        raise argparse.ArgumentTypeError(
+            f"got {text}; expected a rate from 0 to 1, such as 0.01 for 1 %"
+        )
+    return rate
+
+
+def picture(text: str) -> Path:
+    """Returns the path of a picture to write, for argparse."""
     path = Path(text)
     if path.suffix.lower() not in (".png", ".svg"):
         raise argparse.ArgumentTypeError(f"got {text}; expected a .png or .svg file")

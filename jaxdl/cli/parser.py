@@ -1,11 +1,13 @@
 """The arguments of the command line, and the command that each name runs."""
 
 import argparse
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from jaxdl.cli import figures, loggers
+from jaxdl.cli.more_data import run_more_data
 from jaxdl.cli.runs import run_doctor, run_export, run_replay
 from jaxdl.cli.training import run_check, run_fit, run_sweep
 from jaxdl.interop import optuna_search
@@ -69,7 +71,9 @@ def _add_training(commands: Any, file: argparse.ArgumentParser) -> None:
     )
     _add_sweep(commands, training)
     fit = commands.add_parser("fit", parents=[training], help="train one model")
+    figures.add_human_error(fit)
     fit.set_defaults(run=run_fit)
+    more = _add_more_data(commands, training)
     check = commands.add_parser(
         "check",
         parents=[seeded],
@@ -78,6 +82,7 @@ def _add_training(commands: Any, file: argparse.ArgumentParser) -> None:
     check.set_defaults(run=run_check)
     for command, default in (
         (fit, "a constant of the space may be left out"),
+        (more, "a constant of the space may be left out"),
         (check, "default: the middle of its range"),
     ):
         command.add_argument(
@@ -86,6 +91,34 @@ def _add_training(commands: Any, file: argparse.ArgumentParser) -> None:
             metavar="NAME=VALUE",
             help=f"a hyperparameter; {default}",
         )
+
+
+def _add_more_data(commands: Any, training: argparse.ArgumentParser) -> Any:
+    more = commands.add_parser(
+        "more-data",
+        parents=[training],
+        help="train one model on parts of the train set, and say whether more data "
+        "would help",
+    )
+    more.add_argument(
+        "--fractions",
+        type=_fractions,
+        default=(0.125, 0.25, 0.5, 1.0),
+        metavar="A:B:...",
+        help="of the train set; default: 0.125:0.25:0.5:1",
+    )
+    more.add_argument(
+        "--repeats",
+        type=_several,
+        default=3,
+        metavar="N",
+        help="trainings of each size, at least 2; default: 3",
+    )
+    more.add_argument(
+        "--out", type=figures.picture, metavar="FILE", help="a .png or .svg to draw"
+    )
+    more.set_defaults(run=run_more_data)
+    return more
 
 
 def _add_runs(
@@ -174,6 +207,7 @@ def _add_sweep(commands: Any, training: argparse.ArgumentParser) -> None:
         action="store_true",
         help="print lines of JSON: progress about every second, then the summary",
     )
+    figures.add_human_error(sweep)
     sweep.set_defaults(run=run_sweep)
 
 
@@ -216,6 +250,26 @@ def _table(text: str) -> Path:
         return as_table_path(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _fractions(text: str) -> tuple[float, ...]:
+    try:
+        shares = tuple(float(share) for share in text.split(":"))
+    except ValueError:
+        shares = ()
+    ascending = all(a < b for a, b in itertools.pairwise((0.0, *shares)))
+    if len(shares) < 2 or not ascending or shares[-1] > 1:
+        raise argparse.ArgumentTypeError(
+            f"got {text}; expected at least two ascending numbers up to 1, such as "
+            "0.25:0.5:1"
+        )
+    return shares
+
+
+def _several(text: str) -> int:
+    if _count(text) < 2:
+        raise argparse.ArgumentTypeError(f"got {text}; expected an int of at least 2")
+    return int(text)
 
 
 def _count(text: str) -> int:

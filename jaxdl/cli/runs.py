@@ -11,6 +11,7 @@ from jaxdl.experiment import Experiment, ExperimentError, load
 from jaxdl.sweeps import SweepResult, read_result, replay
 from jaxdl.train import Member
 from jaxdl.train.identity import data_digest
+from jaxdl.train.score import curve_of, words_of
 
 
 def run_replay(options: argparse.Namespace) -> int:
@@ -30,7 +31,8 @@ def run_export(options: argparse.Namespace) -> int:
     _check_data(result, experiment.data)
     number = _number(result, options.member)
     out = options.out or options.run_dir / f"member_{number}"
-    paths = interop.export(result.member(number), out, experiment.data.moments)
+    moments, about = experiment.data.moments, experiment.data.train.about
+    paths = interop.export(result.member(number), out, moments, about=about)
     print(*paths, sep="\n")
     return 0
 
@@ -108,4 +110,7 @@ def _number(result: SweepResult, member: str | None) -> int:
 def _described(member: Member) -> str:
     if member.kept_epoch < 0:
         return ""
-    return f": dev error {member.metrics['dev_error'][member.kept_epoch]:.2%}"
+    rank_by = member.built.rank_by
+    value = member.metrics[curve_of(rank_by)][member.kept_epoch]
+    digits = ".2%" if curve_of(rank_by) == "dev_error" else ".4g"
+    return f": {words_of(rank_by)} {value:{digits}}"

@@ -2,6 +2,7 @@
 
 from jaxdl import terminal
 from jaxdl.diagnose import Importance, expected_rank
+from jaxdl.sweeps.sentences import sentences
 from jaxdl.sweeps.summary import Errors, Noise, Summary
 
 
@@ -20,13 +21,13 @@ def print_summary(summary: Summary) -> None:
         print(f"\nthe same in all: {same}")
     if summary.best is None:
         lost = summary.ended.get("diverged") == summary.members
-        what = "diverged" if lost else "have no finite dev error"
+        what = "diverged" if lost else f"have no finite {_words(summary)}"
         print(f"\nall {summary.count} {summary.kind}s {what}: lower the learning rates")
     if summary.importance is not None:
-        _print_importance(summary.importance)
+        _print_importance(summary.importance, _words(summary))
     name = f"{summary.kind} {summary.best}"
     if summary.noise is not None:
-        _print_noise(name, summary.noise)
+        _print_noise(name, summary.noise, summary.metric)
         name = "its first model"
     if summary.errors is not None:
         print_errors(name, summary.errors)
@@ -40,6 +41,12 @@ def print_errors(name: str, errors: Errors) -> None:
         f"\n{name}: train error {train}, dev error {dev}, test error {test} on "
         f"{errors.test_examples} examples"
     )
+    for sentence in sentences(errors):
+        print(sentence)
+    for metric, values in errors.metrics.items():
+        known = zip(("train", "dev", "test"), values, strict=True)
+        words = (f"{place} {value:.4g}" for place, value in known if value is not None)
+        print(f"{metric}: {', '.join(words)}")
     if errors.diagnosis is None:
         return
     diagnosis = errors.diagnosis
@@ -53,21 +60,28 @@ def print_errors(name: str, errors: Errors) -> None:
         print(f"- {advice}")
 
 
-def _print_noise(name: str, noise: Noise) -> None:
+def _words(summary: Summary) -> str:
+    """Returns the name of the metric that ranks, such as `dev error`."""
+    return summary.metric.replace("_", " ")
+
+
+def _print_noise(name: str, noise: Noise, metric: str) -> None:
+    digits = ".2%" if metric == "dev_error" else ".4g"
+    mean, deviation = (f"{x:{digits}}" for x in (noise.mean, noise.standard_error))
     print(
-        f"\n{name}: dev error {noise.dev_error:.2%}, standard error "
-        f"{noise.standard_error:.2%}, over {noise.models} models; within one standard "
-        f"error: {noise.not_worse} of {noise.others} others"
+        f"\n{name}: {metric.replace('_', ' ')} {mean}, standard error {deviation}, "
+        f"over {noise.models} models; within one standard error: {noise.not_worse} of "
+        f"{noise.others} others"
     )
 
 
-def _print_importance(found: Importance) -> None:
+def _print_importance(found: Importance, metric: str) -> None:
     rows = [
         (name, f"{share:.0%}", expected_rank(name) or "-")
         for name, share in found.shares.items()
     ]
     print(
-        "\nwhat the dev error depended on; together this explains "
+        f"\nwhat the {metric} depended on; together this explains "
         f"{max(found.explained, 0):.0%} of its variance (expected: 1 is usually tuned "
         "first, 4 rarely):"
     )

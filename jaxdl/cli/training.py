@@ -17,7 +17,7 @@ from jaxdl.train import Status, fit
 
 
 def run_sweep(options: argparse.Namespace) -> int:
-    """Trains many models. Returns 1 if none has a finite dev error."""
+    """Trains many models. Returns 1 if none has a finite score."""
     if options.out is not None:
         runs.claim(options.out)
     experiment = load(options.file)
@@ -37,7 +37,7 @@ def run_sweep(options: argparse.Namespace) -> int:
         plan=options.block_width and Plan(options.block_width),
         progress=_print_progress if options.json else True,
     )
-    summary = summarize(result, experiment.data)
+    summary = summarize(result, experiment.data, options.human_error)
     if options.json:
         _print_json("summary", summary)
     else:
@@ -68,7 +68,8 @@ def run_fit(options: argparse.Namespace) -> int:
             f"{member.status}{at}; the weights are those of epoch "
             f"{member.kept_epoch + 1}"
         )
-    print_errors("the model", errors_of(member, experiment.data))
+    errors = errors_of(member, experiment.data, options.human_error)
+    print_errors("the model", errors)
     return 0
 
 

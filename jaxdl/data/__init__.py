@@ -1,14 +1,9 @@
 """What a model learns from: sources, files, splits, normalization, checks."""
 
-from jaxdl.data.dataset import (
-    DataError,
-    Dataset,
-    Moments,
-    Splits,
-    check,
-    class_weights,
-    from_arrays,
-)
+from jaxdl.data.about import About, DataError, Moments, Scaling
+from jaxdl.data.arrays import class_weights, from_arrays
+from jaxdl.data.checks import check
+from jaxdl.data.dataset import Dataset, Splits
 from jaxdl.data.folds import fold_rows, pool
 from jaxdl.data.idx import read_idx
 from jaxdl.data.mismatch import Comparison, Difference, Mismatch, mismatch
@@ -18,12 +13,14 @@ from jaxdl.data.split import normalize, split
 from jaxdl.data.tables import read_csv
 
 __all__ = [
+    "About",
     "Comparison",
     "DataError",
     "Dataset",
     "Difference",
     "Mismatch",
     "Moments",
+    "Scaling",
     "Splits",
     "check",
     "class_weights",

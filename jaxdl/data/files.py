@@ -13,7 +13,7 @@ from io import BufferedIOBase
 from pathlib import Path
 from typing import IO
 
-from jaxdl.data.dataset import DataError
+from jaxdl.data.about import DataError
 
 MAX_BYTES = 2**31  # of the decompressed content of one file
 CHUNK = 2**20  # bytes read at once

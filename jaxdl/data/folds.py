@@ -4,16 +4,20 @@
 """
 
 import itertools
+from dataclasses import replace
+from typing import Any
 
 import jax
 import numpy as np
 from numpy.typing import NDArray
 
 from jaxdl.counts import is_count
-from jaxdl.data.dataset import DataError, Dataset, Splits
+from jaxdl.data.about import DataError
+from jaxdl.data.dataset import Dataset, Splits, map_examples
 from jaxdl.data.split import are_classes
 
 Rows = NDArray[np.int32]
+Folds = Any  # an int, pairs of rows, or a splitter
 
 
 def pool(splits: Splits) -> Dataset:
@@ -27,10 +31,12 @@ def pool(splits: Splits) -> Dataset:
         return train
     if train.weights is not None or dev.weights is not None:
         train, dev = _weighted(train), _weighted(dev)
-    return jax.tree.map(lambda *both: np.concatenate(both), train, dev)
+    return map_examples(lambda *both: np.concatenate(both), train, dev)
 
 
-def fold_rows(dataset: Dataset, k: int, *, key: jax.Array) -> list[tuple[Rows, Rows]]:
+def fold_rows(
+    dataset: Dataset, k: int, *, key: jax.Array, classes: bool | None = None
+) -> list[tuple[Rows, Rows]]:
     """Returns the rows of the train and the dev set of each of k folds.
 
     The examples are shuffled and dealt to k dev sets of `floor(m / k)`, one after
@@ -83,4 +89,4 @@ def _rows(chosen: NDArray[np.bool_]) -> Rows:
 def _weighted(dataset: Dataset) -> Dataset:
     if dataset.weights is not None:
         return dataset
-    return dataset._replace(weights=np.ones(len(dataset.inputs), np.float32))
+    return replace(dataset, weights=np.ones(len(dataset.inputs), np.float32))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxdl.data import files
-from jaxdl.data.dataset import DataError
+from jaxdl.data.about import DataError
 
 
 def read_idx(

@@ -6,7 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxdl.data.dataset import DataError, Dataset, Splits, check
+from jaxdl.data.about import DataError
+from jaxdl.data.checks import check
+from jaxdl.data.dataset import Dataset, Splits
 from jaxdl.data.split import are_classes
 
 PAIRS = (("train", "dev"), ("train", "test"), ("dev", "test"))
@@ -77,7 +79,7 @@ def mismatch(splits: Splits, *, level: float = 0.01) -> Mismatch:
     statistics, p = tests[..., 0], _holm(tests[..., 1])
     pairs = zip(statistics, p, strict=True)
     compared = [_comparison(splits.train, *pair, level) for pair in pairs]
-    return Mismatch(*compared, advice=_advice(*compared))
+    return Mismatch(*compared, advice=_advice(splits.features, *compared))
 
 
 def _tests(a: Dataset, b: Dataset) -> list[tuple[float, float]]:
@@ -158,27 +160,38 @@ def _named(
 
 
 def _advice(
-    train_dev: Comparison, train_test: Comparison, dev_test: Comparison
+    names: tuple[str, ...] | None,
+    train_dev: Comparison,
+    train_test: Comparison,
+    dev_test: Comparison,
 ) -> tuple[str, ...]:
     texts = []
     if any(dev_test):
         texts.append(
-            f"dev and test differ in {_where(dev_test)}: shuffle the two together and "
-            "divide them again, so that the one chooses what the other judges"
+            f"dev and test differ in {_where(dev_test, names)}: shuffle the two "
+            "together and divide them again, so that the one chooses what the other "
+            "judges"
         )
     for name, comparison in (("dev", train_dev), ("test", train_test)):
         if any(comparison):
             texts.append(
-                f"train and {name} differ in {_where(comparison)}, as they may: what "
-                f"the {name} error has above the train error is then not all variance"
+                f"train and {name} differ in {_where(comparison, names)}, as they may: "
+                f"what the {name} error has above the train error is then not all "
+                "variance"
             )
     return tuple(texts)
 
 
-def _where(comparison: Comparison) -> str:
+def _where(comparison: Comparison, names: tuple[str, ...] | None) -> str:
     count = len(comparison.features)
-    indices = list(comparison.features)[:3]
-    some = ", ".join(str(i[0] if len(i) == 1 else i) for i in indices)
+    some = ", ".join(_feature(i, names) for i in list(comparison.features)[:3])
     more = f" and {count - 3} more" * (count > 3)
     features, labels = f"the features {some}{more}", "the labels"
     return " and ".join([features] * (count > 0) + [labels] * bool(comparison.labels))
+
+
+def _feature(index: tuple[int, ...], names: tuple[str, ...] | None) -> str:
+    """Returns the name of a feature, or its number where it has none."""
+    if len(index) > 1:
+        return str(index)
+    return names[index[0]] if names else str(index[0])

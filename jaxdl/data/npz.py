@@ -15,7 +15,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from jaxdl.data import files
-from jaxdl.data.dataset import DataError
+from jaxdl.data.about import DataError
 
 MAX_MEMBERS = 2**16
 MAX_HEADER = 2**12  # bytes; a header with 64 axes of 20 digits needs less than half

@@ -8,7 +8,9 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from jaxdl.data.dataset import DataError, Dataset, Splits, from_arrays
+from jaxdl.data.about import DataError
+from jaxdl.data.arrays import from_arrays
+from jaxdl.data.dataset import Dataset, Splits
 from jaxdl.data.idx import read_idx
 from jaxdl.data.split import normalize, split
 from jaxdl.extras import library

@@ -5,19 +5,16 @@
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import jax
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from jaxdl.data.dataset import (
-    DataError,
-    Dataset,
-    Moments,
-    Splits,
-    check,
-    check_dataset,
-)
+from jaxdl.data.about import DataError, Moments
+from jaxdl.data.checks import check, check_dataset
+from jaxdl.data.dataset import Dataset, Splits
 
 
 def split(
@@ -82,7 +79,7 @@ def split(
         parts = _by_group(np.asarray(groups), len(labels), shares, key)
     else:
         parts = _by_example(len(labels), shares, key)
-    sets = [jax.tree.map(lambda x, rows=rows: x[rows], dataset) for rows in parts]
+    sets = [dataset[rows] for rows in parts]
     splits = Splits(sets[0], sets[1], sets[-1])
     _warn_of_missing_classes(labels, splits)
     return splits
@@ -247,6 +244,14 @@ def normalize(splits: Splits) -> Splits:
     constant = np.max(raw, axis=0) == np.min(raw, axis=0)
     moments = Moments(mean, np.where(constant, 1, scale))
     train, dev, test = (
-        d._replace(inputs=moments.normalize(d.inputs)) for d in splits.sets.values()
+        replace(d, inputs=moments.normalize(d.inputs)) for d in splits.sets.values()
     )
     return Splits(train, dev, test, moments)
+
+
+def moments_of(values: NDArray[Any], ids: tuple[int, ...] | bool = ()) -> Moments:
+    """Returns mean and standard deviation of each feature, in float64."""
+    mean = np.asarray(np.mean(values, axis=0, dtype=np.float64))
+    scale = np.asarray(np.std(values, axis=0, dtype=np.float64))
+    constant = np.max(values, axis=0) == np.min(values, axis=0)
+    return Moments(mean, np.where(constant, 1, scale))

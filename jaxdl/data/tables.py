@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxdl.data import files
-from jaxdl.data.dataset import DataError, Dataset, from_arrays
+from jaxdl.data.about import DataError
+from jaxdl.data.arrays import from_arrays
+from jaxdl.data.dataset import Dataset
 
 MAX_LINE = 2**20  # bytes
 MAX_CELL = 1000  # characters

@@ -14,7 +14,8 @@ BIAS_ADVICE = (
 )
 VARIANCE_ADVICE = (
     "get more data, or augment what there is",
-    "regularize: a larger L2 strength, a smaller keep_prob, early stopping",
+    "regularize: a larger L2 strength, a smaller keep_prob, or early stopping, which "
+    "also ends the fitting of the train set",
     "try another architecture",
 )
 DIVERGED_ADVICE = ("lower the learning rate: the training diverged",)
@@ -36,7 +37,9 @@ def bias_variance(
     """Returns avoidable bias and variance, whether they are high, and what to do.
 
     `bias = train - human` and `variance = dev - train`; each is high above 0.02. The
-    advice is the course's basic recipe: first reduce the bias, then the variance.
+    advice is the course's basic recipe: first reduce the bias, then the variance. One
+    control for one of them is easiest to tune. Early stopping moves both at once: it
+    regularizes, and it ends the fitting of the train set.
 
         >>> diagnosis = dl.diagnose.bias_variance(0.01, 0.11)
         >>> bool(diagnosis.high_bias), bool(diagnosis.high_variance)

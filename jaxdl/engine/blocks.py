@@ -70,7 +70,7 @@ def train_block(
     traced = {name: padded(column) for name, column in block.traced.items()}
     if carry is None:
         ids = padded(block.configurations.astype(np.int32))
-        start: Carry = programs.start(traced, ids, shared.key)
+        start: Carry = programs.start(traced, ids, shared.key, shared.counts)
     else:
         start = _typed_key(jax.tree.map(padded, carry))
     train_state, epoch_state, metrics = train_epochs(

@@ -19,8 +19,6 @@ from jaxdl.searches.rungs import Rung
 from jaxdl.train.epoch_state import Carry, Status, init_epoch_state, kept
 from jaxdl.train.outline import Outline
 
-METRICS = ("dev_error", "dev_loss", "train_error", "train_loss")
-
 
 def to_record(rung_number: int, trained: TrainedBlock) -> runs.Record:
     """Returns a trained block as a record, without its padding."""
@@ -55,7 +53,8 @@ def from_record(
         )
     carry = None
     if record.arrays is not None:
-        carry = _carry(task, outlines[block.structure], record)
+        facts = task.variants[block.variant].facts
+        carry = _carry(task, outlines[block.structure, facts], record)
     params, state, _ = kept(*carry) if carry else (None, None, None)
     float_type = np.dtype(jnp.result_type(float))
     return TrainedBlock(
@@ -76,7 +75,7 @@ def _is_possible(task: Task, record: runs.Record) -> bool:
     """Returns whether a training can have left what a record says."""
     statuses = (Status.RUNNING, Status.STOPPED, Status.DIVERGED)
     return bool(
-        {*record.metrics} == {*METRICS}
+        {*record.metrics} == {*task.curves}
         and record.until <= task.epochs
         and np.isin(record.status, statuses).all()
         and ((-1 <= record.kept_epoch) & (record.kept_epoch < record.until)).all()

@@ -23,8 +23,11 @@ from jaxdl.engine.progress import Callback, Meter, metered
 from jaxdl.engine.task import Task
 from jaxdl.engine.workers import place
 from jaxdl.searches.rungs import Rung, pick
+from jaxdl.train.bound import Bound
 from jaxdl.train.epoch_state import Status
 from jaxdl.train.structure import Structure
+
+Key = tuple[Structure, tuple[int, int], jax.Device]  # with sizes of train and dev set
 
 KEEP_SECONDS = 30.0  # of training that a crash undoes, about, at most
 
@@ -55,7 +58,7 @@ class Engine:
         self.task, self.outlines, self.shared = task, outlines, shared
         self.devices, self.progress = devices, progress
         self.pace: dict[Structure, float] = {}  # seconds an epoch of a block
-        self.compiled: dict[tuple[Structure, jax.Device], Programs] = {}
+        self.compiled: dict[Key, Programs] = {}
 
     def train(self, population: Population, rung: Rung) -> None:
         """Trains the members of a rung up to where it asks for.
@@ -91,7 +94,12 @@ class Engine:
 
     def _epoch_of(self, block: Block) -> int:
         """Returns how many steps an epoch has."""
-        return self.outlines[block.structure].steps_per_epoch
+        facts = self.task.variants[block.variant].facts
+        return self.outlines[block.structure, facts].steps_per_epoch
+
+    def _key(self, block: Block, device: jax.Device) -> Key:
+        """Returns what the compiled programs of a block are found by."""
+        return block.structure, self.shared[device][block.variant].sizes, device
 
     def _compile(self, blocks: list[Block]) -> None:
         """Compiles the programs that no earlier rung needed.
@@ -100,27 +108,34 @@ class Engine:
         trains, so that errors come early.
         """
         missing = {
-            (block.structure, device): block
+            self._key(block, device): block
             for block in blocks
             for device in self.shared
-            if (block.structure, device) not in self.compiled
+            if self._key(block, device) not in self.compiled
         }
         if not missing:
             return
         width, shown = self.task.block_width, self.progress is True
         terminal.say(describe(blocks, width, len(missing)), enabled=shown)
+        shared = {
+            key: self.shared[key[-1]][block.variant] for key, block in missing.items()
+        }
         lowered = [
-            lower(self.task.recipe, block, width, self.shared[device][0])
-            for (_, device), block in missing.items()
+            lower(self._bound(block), block, width, shared[key])
+            for key, block in missing.items()
         ]
         self.compiled |= zip(missing, compile_all(lowered), strict=True)
         needed = max(
-            block_bytes(self.compiled[key].epoch, self.shared[key[1]][0])
+            block_bytes(self.compiled[key].epoch.executable, shared[key])
             for key in missing
         )
         self.devices = fitting(self.devices, needed, width)
         memory = f"a block takes {needed / 2**20:,.0f} MiB, {len(self.devices)} at once"
         terminal.say(memory, enabled=shown)
+
+    def _bound(self, block: Block) -> Bound:
+        facts = self.task.variants[block.variant].facts
+        return Bound(self.task.recipe, block.structure, facts)
 
     def _train_blocks(
         self, population: Population, blocks: list[Block], meter: Meter
@@ -156,7 +171,7 @@ class Engine:
             epochs = range(epochs.stop, min(block.until, pause))
             began = time.monotonic()
             one = train_block(
-                self.compiled[block.structure, device],
+                self.compiled[self._key(block, device)],
                 block._replace(first=epochs.start, until=epochs.stop),
                 self.task.block_width,
                 self.shared[device][block.variant],
@@ -202,9 +217,9 @@ class _Reporter:
             return
         self.shown = number + 1
         last = self.shown == self.block.until or not np.any(status == Status.RUNNING)
-        members, errors = self.block.members, metrics["dev_error"]
+        members, values = self.block.members, metrics[self.meter.curve]
         steps = len(members) * self.steps
-        self.meter.report(members, self.shown, status, errors, steps, last=last)
+        self.meter.report(members, self.shown, status, values, steps, last=last)
 
 
 def _cut(block: Block, epochs: int) -> Block:

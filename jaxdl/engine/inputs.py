@@ -1,22 +1,27 @@
 """What members train with beside their hyperparameters: data, key and patience."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from jaxdl.data import Dataset, Splits
+from jaxdl.data import Dataset, Scaling, Splits
 from jaxdl.data.folds import Rows
-from jaxdl.train.member import on_device
-from jaxdl.train.part import Part
+from jaxdl.train.facts import Facts, counts_for
+from jaxdl.train.part import Part, on_device, size
+from jaxdl.train.recipe import RecipeFunction
+from jaxdl.train.structure import canonical
 
 
 class Variant(NamedTuple):
     """What distinguishes the members of a variant: their key and their examples."""
 
     key: jax.Array
-    train: Rows | None  # of the pooled examples; None: the train set as it is
-    dev: Rows | None  # of the pooled examples; None: the dev set as it is
+    facts: Facts  # of its training
+    train: Rows | None = None  # of the pooled examples; None: the train set as it is
+    dev: Rows | None = None  # of the pooled examples; None: the dev set as it is
+    scaling: Scaling | None = None  # of its train rows; None: that of the data
 
 
 class SharedInputs(NamedTuple):
@@ -26,6 +31,7 @@ class SharedInputs(NamedTuple):
     dev: Dataset | Part
     key: jax.Array  # the variant's
     patience: Any  # [] int32 epochs; None: no early stopping
+    counts: Any  # [C] examples of each class; None: the recipe takes no facts
 
     @property
     def device(self) -> jax.Device:
@@ -33,16 +39,26 @@ class SharedInputs(NamedTuple):
         (device,) = self.key.devices()
         return device
 
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """How many examples the train and the dev set have."""
+        return size(self.train), size(self.dev)
+
 
 def share(
-    device: jax.Device, data: Splits, variants: list[Variant], patience: int | None
+    device: jax.Device,
+    recipe: RecipeFunction,
+    data: Splits,
+    variants: Sequence[Variant],
+    patience: int | None,
 ) -> list[SharedInputs]:
     """Returns what each variant trains with; the examples are on the device once.
 
     Args:
         device: where to put it.
+        recipe: which may take facts.
         data: the sets that the variants' rows are of.
-        variants: their keys and rows.
+        variants: their keys, facts and rows.
         patience: in epochs; None: no early stopping.
     """
 
@@ -52,12 +68,19 @@ def share(
     train = put(on_device(data.train))
     dev = train if data.dev is data.train else put(on_device(data.dev))
     patient = None if patience is None else put(np.int32(min(patience, 2**31 - 1)))
+
+    def part(whole: Dataset, rows: Rows | None, scaling: Scaling | None):
+        if rows is None:
+            return whole
+        return Part(whole, put(rows), put(jax.tree.map(canonical, scaling)))
+
     return [
         SharedInputs(
-            train if v.train is None else Part(train, put(v.train)),
-            dev if v.dev is None else Part(dev, put(v.dev)),
+            part(train, v.train, v.scaling),
+            part(dev, v.dev, v.scaling),
             put(v.key),
             patient,
+            put(counts_for(recipe, v.facts)),
         )
         for v in variants
     ]

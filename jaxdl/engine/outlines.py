@@ -8,34 +8,80 @@ import jax
 from jaxdl.data import Splits
 from jaxdl.engine.plan import MAX_PROGRAMS
 from jaxdl.engine.task import Task
+from jaxdl.nn.losses import PerExample
+from jaxdl.searches.rungs import Rung
 from jaxdl.spaces.sample import traced_columns
-from jaxdl.spaces.structures import structures
-from jaxdl.train.outline import Outline, outline
-from jaxdl.train.structure import Structure
+from jaxdl.spaces.structures import label, structures
+from jaxdl.train.facts import Facts, facts_of
+from jaxdl.train.outline import Outline, loss_of, outline
+from jaxdl.train.structure import RecipeError, Structure
 
-Outlines = Mapping[Structure, Outline]
+# By structure, and facts of a variant: those of equal facts have the same.
+Outlines = Mapping[tuple[Structure, Facts], Outline]
 
 
-def make_outlines(task: Task, hparams: Any, data: Splits) -> Outlines:
+def make_outlines(task: Task, hparams: Any, data: Mapping[Facts, Splits]) -> Outlines:
     """Returns the checked outline of every program.
 
     Args:
         task: its plan may be unknown.
         hparams: of some members, `[n]`, for the types of the traced ones.
-        data: the sets of one variant.
+        data: the sets of a variant, for each of the facts that differ.
 
     Raises:
-        DataError, RecipeError: as `train.outline.outline`.
+        DataError, RecipeError: as `train.outline.outline`; or two programs differ in
+            their metrics, or in what they rank by.
         SpaceError: there are too many programs.
     """
-    traced = {
+    traced = _traced(task, hparams)
+    outlines = {
+        (structure, facts): outline(task.recipe, traced, structure, sets, facts)
+        for structure in structures(task.space, MAX_PROGRAMS // len(data))
+        for facts, sets in data.items()
+    }
+    _check_ranking(outlines)
+    return outlines
+
+
+def first_loss(task: Task, rung: Rung) -> PerExample:
+    """Returns the loss of the space's first program, before there are folds.
+
+    Raises:
+        RecipeError: as `train.outline.outline`.
+    """
+    assert task.data is not None
+    structure = structures(task.space, MAX_PROGRAMS)[0]
+    facts = facts_of(task.data, task.epochs, folded=True)
+    return loss_of(task.recipe, _traced(task, rung.hparams), structure, facts)
+
+
+def _traced(task: Task, hparams: Any) -> dict[str, jax.ShapeDtypeStruct]:
+    return {
         name: jax.ShapeDtypeStruct((), column.dtype)
         for name, column in traced_columns(task.space, hparams).items()
     }
-    return {
-        structure: outline(task.recipe, traced, structure, data)
-        for structure in structures(task.space, MAX_PROGRAMS)
-    }
+
+
+def ranked(task: Task, outlines: Outlines) -> Task:
+    """Returns the task with the metrics of its outlines, and what they rank by."""
+    first = next(iter(outlines.values()))
+    return task._replace(metrics=first.metrics, rank_by=first.rank_by)
+
+
+def _check_ranking(outlines: Outlines) -> None:
+    one, *others = outlines.items()
+    for other in others:
+        pair = [(found.metrics, found.rank_by) for _, found in (one, other)]
+        if pair[0] != pair[1]:
+            places = (label(structure) for (structure, _), _ in (one, other))
+            words = (
+                f"metrics {[*metrics]} and rank_by={rank_by!r} for {place}"
+                for place, (metrics, rank_by) in zip(places, pair, strict=True)
+            )
+            raise RecipeError(
+                f"the recipe has {', but '.join(words)}; expected the same names for "
+                "all hyperparameters, so that models can be compared"
+            )
 
 
 def precisions(outlines: Outlines) -> list[str]:

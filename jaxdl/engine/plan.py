@@ -61,8 +61,13 @@ def as_plan(plan: Plan) -> Plan:
 
 
 def member_bytes(outline: Outline) -> int:
-    """Returns what one member carries and keeps of a step's forward pass, in bytes."""
+    """Returns what one member carries and keeps of a step's forward pass, in bytes.
+
+    The outputs on the dev set are added where metrics of the whole set ask for them.
+    """
     carry = outline.train_state._replace(key=())
-    return outline.saved_bytes + sum(
-        x.size * x.dtype.itemsize for x in jax.tree.leaves(carry)
+    return (
+        outline.saved_bytes
+        + outline.output_bytes
+        + sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(carry))
     )

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from jaxdl import runs
 from jaxdl.engine.blocks import TrainedBlock
-from jaxdl.engine.checkpoints import METRICS, from_record, to_record
+from jaxdl.engine.checkpoints import from_record, to_record
 from jaxdl.engine.outlines import Outlines
 from jaxdl.engine.task import Task
 from jaxdl.searches.rungs import Rung, Standing
@@ -50,7 +50,7 @@ class Population:
         """Begins with members that have not trained.
 
         Args:
-            task: its plan is known.
+            task: its plan and its metrics are known.
             keys: the step key of each member, `[members, 2]`. A member that copies the
                 state of another one keeps its own key.
             outlines: of each program of the task.
@@ -60,7 +60,7 @@ class Population:
         self.task, self.keys, self.outlines, self.store = task, keys, outlines, store
         self.rungs: list[Rung] = []
         shape, dtype = (members, task.epochs), jnp.result_type(float)
-        self.metrics = {name: np.full(shape, np.nan, dtype) for name in METRICS}
+        self.metrics = {name: np.full(shape, np.nan, dtype) for name in task.curves}
         self.epochs = np.zeros(members, np.int64)  # that each has trained
         self.status = np.full(members, Status.RUNNING, np.int32)
         self.stopped_at = np.full(members, -1, np.int32)

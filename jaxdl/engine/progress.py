@@ -15,6 +15,7 @@ from jaxdl.engine.memory import used_bytes
 from jaxdl.engine.population import Population
 from jaxdl.searches.rungs import Rung
 from jaxdl.train.epoch_state import Status
+from jaxdl.train.score import curve_of, larger_is_better
 
 CALL_EVERY = 1.0  # seconds between two calls of a callback, at least
 
@@ -32,8 +33,9 @@ class SweepProgress(NamedTuple):
     epoch: int  # the last epoch that any block reported, of `epochs`
     epochs: int  # up to which the rung trains
     done: float  # fraction of the rung's steps
-    best_dev_error: float | None  # over members that are not diverged
-    median_dev_error: float | None  # over the same members
+    metric: str  # that ranks members, such as `dev_error`
+    best: float | None  # of it, over members that are not diverged
+    median: float | None  # of it, over the same members
     member_steps_per_second: float  # in the rung, without compilation
     seconds_left: float | None  # of the rung
     memory_bytes: int | None  # in use on the devices; on CPU, in use by the process
@@ -50,8 +52,10 @@ class Meter:
         self.number = len(population.rungs)
         self.devices = devices
         self.status = population.status.copy()  # [members]
+        self.rank_by = population.task.rank_by
+        self.curve = curve_of(self.rank_by)
         everyone = np.arange(len(self.status))
-        self.errors = population.standing(everyone)["dev_error"].astype(float)
+        self.values = population.standing(everyone)[self.curve].astype(float)
         self.block = self.blocks = self.epoch = self.taken = self.steps = 0
         self.began = self.heard = time.monotonic()
         self.lock = threading.RLock()
@@ -67,7 +71,7 @@ class Meter:
         members: NDArray[np.int64],
         epoch: int,
         status: NDArray[np.int32],
-        errors: NDArray[np.floating],
+        values: NDArray[np.floating],
         steps: int,
         *,
         last: bool,
@@ -78,14 +82,14 @@ class Meter:
             members: of the block, `[n]`.
             epoch: how many epochs they have trained.
             status: theirs, `[n]`.
-            errors: their dev errors, `[n]`; NaN for members that did not train.
+            values: of `curve`, `[n]`; NaN for members that did not train.
             steps: that the epoch had, over all members.
             last: whether the block is done.
         """
         with self.lock:
             self.status[members] = status
-            ran = np.isfinite(errors)
-            self.errors[members[ran]] = errors[ran]
+            ran = np.isfinite(values)
+            self.values[members[ran]] = values[ran]
             self.epoch, self.block = epoch, self.block + last
             self.taken, self.heard = self.taken + steps, time.monotonic()
             self.changed()
@@ -100,8 +104,9 @@ class Meter:
         with self.lock:
             ids = self.rung.members
             status = self.status[ids]
-            errors = self.errors[ids]
-            good = errors[(status != Status.DIVERGED) & np.isfinite(errors)]
+            values = self.values[ids]
+            good = values[(status != Status.DIVERGED) & np.isfinite(values)]
+            best = np.max if larger_is_better(self.rank_by) else np.min
             pace = self.taken / max(self.heard - self.began, 1e-9)
             left = (self.steps - self.taken) / pace if pace else None
             since = time.monotonic() - self.heard
@@ -116,8 +121,9 @@ class Meter:
                 epoch=self.epoch,
                 epochs=int(self.rung.until.max()),
                 done=self.taken / self.steps if self.steps else 0.0,
-                best_dev_error=float(good.min()) if len(good) else None,
-                median_dev_error=float(np.median(good)) if len(good) else None,
+                metric=self.curve,
+                best=float(best(good)) if len(good) else None,
+                median=float(np.median(good)) if len(good) else None,
                 member_steps_per_second=pace,
                 seconds_left=None if left is None else max(0.0, left - since),
                 memory_bytes=used_bytes(self.devices),
@@ -180,9 +186,10 @@ def _words(progress: SweepProgress, alone: bool) -> tuple[float, list[str]]:
         ", ".join(f"{n:,} {name}" for n, name in counts if n or name == "alive"),
         f"{progress.member_steps_per_second:,.0f} member-steps/s",
     ]
-    if progress.best_dev_error is not None:
-        best, median = progress.best_dev_error, progress.median_dev_error
-        parts.insert(2, f"dev error {best:.4g} best, {median:.4g} median")
+    if progress.best is not None:
+        name, best, median = progress.metric, progress.best, progress.median
+        name = name.replace("_", " ")
+        parts.insert(2, f"{name} {best:.4g} best, {median:.4g} median")
     if progress.memory_bytes is not None:
         parts.append(f"{progress.memory_bytes / 1e9:.2f} GB")
     if progress.seconds_left is not None and progress.done < 1:

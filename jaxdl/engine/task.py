@@ -4,14 +4,16 @@ from typing import Any, NamedTuple
 
 import jax
 
-from jaxdl.counts import as_count
+from jaxdl.counts import as_count, is_count
 from jaxdl.data import Splits
+from jaxdl.data.folds import Folds
+from jaxdl.engine.inputs import Variant
 from jaxdl.engine.plan import Plan, as_plan
-from jaxdl.plain import scalar
 from jaxdl.searches.rungs import Search
 from jaxdl.spaces.distributions import SpaceError
 from jaxdl.train.check import as_patience
 from jaxdl.train.recipe import RecipeFunction
+from jaxdl.train.score import curves
 
 
 class Task(NamedTuple):
@@ -30,13 +32,31 @@ class Task(NamedTuple):
     search: Search | None = None  # None: of a folder, which has its name alone
     patience: int | None = None  # epochs; None: no early stopping
     repeats: int = 1
-    folds: int | None = None
+    folds: Folds = None
     plan: Plan | None = None  # None until the shapes are known
+    # Whether integer labels are classes, by the loss; None: the data say.
+    classes: bool | None = None
+    variants: tuple[Variant, ...] = ()  # [V], empty until the data are known
+    # Of the recipe: set once it has been traced.
+    metrics: tuple[str, ...] = ()  # names of its own
+    rank_by: str = "error"
+
+    @property
+    def num_folds(self) -> int:
+        """How many variants a repeat has; 1 without folds."""
+        if self.folds is None or isinstance(self.folds, int):
+            return self.folds or 1
+        return len(self.folds)
 
     @property
     def num_variants(self) -> int:
         """V: how many members each configuration has."""
-        return self.repeats * (self.folds or 1)
+        return self.repeats * self.num_folds
+
+    @property
+    def curves(self) -> tuple[str, ...]:
+        """The names of all curves of a member, sorted."""
+        return curves(self.metrics)
 
     @property
     def block_width(self) -> int:
@@ -63,6 +83,6 @@ def check_task(task: Task) -> Task:
         epochs=epochs,
         patience=as_patience(task.patience, epochs),
         repeats=as_count("repeats", task.repeats),
-        folds=task.folds if task.folds is None else scalar(task.folds),
+        folds=int(task.folds) if is_count(task.folds, least=0) else task.folds,
         plan=None if task.plan is None else as_plan(task.plan),
     )

@@ -1,6 +1,7 @@
 """Checks of an experiment that are worth a minute before hours of training."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
@@ -10,8 +11,8 @@ import numpy as np
 from jaxdl import data as datasets
 from jaxdl import terminal
 from jaxdl.data import Dataset, Splits, mismatch
-from jaxdl.diagnose import check_gradients, signal
-from jaxdl.train import Status, TrainState, fit, make_cost
+from jaxdl.diagnose import check_gradients, rules_of_thumb, signal
+from jaxdl.train import Status, TrainState, facts_of, fit, given, make_cost
 from jaxdl.train.outline import outline
 from jaxdl.train.recipe import RecipeFunction, build
 from jaxdl.train.state import as_key, init, member_key
@@ -54,7 +55,9 @@ def check(
     key = as_key(key)
     datasets.check(data)
     traced, structure = partition(hp)
-    outline(recipe, traced, structure, data)
+    facts = facts_of(data, 1)
+    outline(recipe, traced, structure, data, facts)
+    recipe = given(recipe, facts)
     yield from _data(data)
     whole, batch = combine(traced, structure), _some(data.train, key)
     in_shape = batch.inputs.shape[1:]
@@ -73,14 +76,15 @@ def check(
 def _some(dataset: Dataset, key: jax.Array) -> Dataset:
     """Returns a few random examples, each of weight 1."""
     rows = np.asarray(jax.random.permutation(key, len(dataset.inputs))[:EXAMPLES])
-    unweighted = dataset._replace(weights=None)
-    return jax.tree.map(lambda x: jnp.asarray(x[rows]), unweighted)
+    return jax.tree.map(jnp.asarray, replace(dataset[rows], weights=None))
 
 
 def _data(data: Splits) -> Iterator[Finding]:
     sizes = ", ".join(f"{len(d.inputs):,} {name}" for name, d in data.sets.items())
     shape = list(np.shape(data.train.inputs)[1:])
     yield Finding(True, f"data: {sizes} examples of shape {shape}, all finite")
+    for rule in rules_of_thumb(data):
+        yield Finding(True, f"data: rule of thumb: {rule}")
     inputs = np.asarray(data.train.inputs)
     constant = int(np.sum(np.max(inputs, axis=0) == np.min(inputs, axis=0)))
     if constant:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from jaxdl import nn, runs
-from jaxdl.data import Moments
+from jaxdl.data import About, Moments
 from jaxdl.extras import library
 from jaxdl.plain import to_json
 from jaxdl.train import Member
@@ -16,19 +16,24 @@ from jaxdl.train.structure import by_name
 
 
 def export(
-    member: Member, path: str | os.PathLike[str], moments: Moments | None = None
+    member: Member,
+    path: str | os.PathLike[str],
+    moments: Moments | None = None,
+    *,
+    about: About | None = None,
 ) -> tuple[Path, Path]:
     """Writes a member's weights, and all that is needed to use them.
 
     `path.safetensors` holds parameters and layer state by path, such as
     `params.0.kernel`. `path.json` holds the hyperparameters by name, the metrics by
-    epoch, where the training ended, and the normalization of inputs. Both replace files
-    of these names.
+    epoch, where the training ended, the normalization of inputs, and the names of
+    classes and features. Both replace files of these names.
 
     Args:
         member: a trained one.
         path: without an ending.
         moments: `splits.moments`; None: inputs are used as they are.
+        about: `splits.train.about`, for the names; None: there are none.
 
     Returns:
         The two paths.
@@ -40,16 +45,18 @@ def export(
     arrays = library("safetensors.numpy", "safetensors", "the export of weights")
     leaves = by_name({"params": member.params, "state": member.state})
     content = {name: np.ascontiguousarray(leaf) for name, leaf in leaves.items()}
-    weights, about = (
+    weights, description = (
         Path(f"{os.fspath(path)}.{end}") for end in ("safetensors", "json")
     )
     runs.write_file(weights, arrays.save(content))
-    text = json.dumps(to_json(_about(member, moments)), indent=2, allow_nan=False)
-    runs.write_file(about, text.encode() + b"\n")
-    return weights, about
+    text = json.dumps(
+        to_json(_describe(member, moments, about or About())), indent=2, allow_nan=False
+    )
+    runs.write_file(description, text.encode() + b"\n")
+    return weights, description
 
 
-def _about(member: Member, moments: Moments | None) -> dict[str, Any]:
+def _describe(member: Member, moments: Moments | None, about: About) -> dict[str, Any]:
     hparams = by_name(member.hparams).items()
     return {
         "hyperparameters": {name: nn.size.live(leaf) for name, leaf in hparams},
@@ -58,4 +65,6 @@ def _about(member: Member, moments: Moments | None) -> dict[str, Any]:
         "kept_epoch": member.kept_epoch,
         "metrics": member.metrics,
         "normalization": moments,
+        "classes": about.classes,
+        "features": about.features,
     }

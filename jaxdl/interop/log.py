@@ -34,6 +34,7 @@ class Run(NamedTuple):
     epochs: list[Point]
     kept: Point  # `kept/dev_error` and such, of the epoch whose weights are kept
     status: str  # of the member, such as `finished`; for a quantile, `quantile`
+    rank_by: str = "error"  # of the recipe: what ranks members
 
 
 Policy = Callable[[SweepResult], list[Run]]
@@ -129,6 +130,7 @@ def _members(result: SweepResult, k: int | None) -> list[Run]:
             _points(result.metrics, i),
             (int(result.kept_epoch[i]) + 1, _finite(kept, i)),
             str(Status(result.status[i])),
+            result.task.rank_by,
         )
         for i in members[trained[members]].tolist()
     ]

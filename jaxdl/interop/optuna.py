@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxdl import extras
 from jaxdl.searches import Rung, Search, Standing
-from jaxdl.searches.rungs import Requests, check_number
+from jaxdl.searches.rungs import Requests, check_number, scores
 from jaxdl.spaces.contract import SpaceError
 from jaxdl.spaces.distributions import is_distribution
 from jaxdl.spaces.either import applies, needs
@@ -34,8 +34,10 @@ def optuna_search(
     """Returns the search in which a sampler of Optuna proposes the members.
 
     It proposes `batch` members at once, which train to the end side by side. It then
-    receives their dev errors, proposes the next members, and so on. Trial i of the
-    study is member i. A member that diverged is a failed trial.
+    receives their scores, proposes the next members, and so on. A score is the dev
+    error, or what else the recipe ranks by; where larger is better, it is the negative,
+    which the study minimizes. Trial i of the study is member i. A member that diverged
+    is a failed trial.
 
     Each distribution becomes a parameter of the same name, range and scale. The β of an
     average, of `OneMinusLogUniform`, becomes `one_minus_β` on a log scale.
@@ -46,7 +48,7 @@ def optuna_search(
             or a function of yours. None: Optuna's TPE, which keeps members of one batch
             apart.
         batch: members proposed at once, at least 1. With small batches the sampler
-            knows more errors before it proposes; large batches train faster.
+            knows more scores before it proposes; large batches train faster.
         storage: where Optuna keeps the finished study: a URL such as
             `sqlite:///study.db`, or one of its storages. If it fails at the end, there
             is a warning. None: nowhere.
@@ -194,9 +196,9 @@ def _tell(study: Any, trials: list[Any], standing: Standing) -> None:
     # Failed, not pruned: TPE avoids the region of pruned trials, and the best rates lie
     # close to those at which training diverges.
     failed = _optuna().trial.TrialState.FAIL
-    for trial, error in zip(trials, standing["dev_error"].tolist(), strict=True):
-        if np.isfinite(error):
-            study.tell(trial, error)
+    for trial, score in zip(trials, scores(standing).tolist(), strict=True):
+        if np.isfinite(score):
+            study.tell(trial, score)
         else:
             study.tell(trial, state=failed)
 

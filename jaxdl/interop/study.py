@@ -9,6 +9,7 @@ from jaxdl.interop.log import Logger, Run
 from jaxdl.interop.optuna import check_storage, parameter, quiet
 from jaxdl.spaces.contract import SpaceError
 from jaxdl.spaces.distributions import is_distribution
+from jaxdl.train.score import curve_of, larger_is_better
 from jaxdl.train.structure import by_name
 
 ROUNDING = 1e-6  # relative error of a drawn value in float32
@@ -17,11 +18,12 @@ ROUNDING = 1e-6  # relative error of a drawn value in float32
 def optuna_study(storage: Any, name: str, space: Any) -> Logger:
     """Returns the logger that `optuna-dashboard STORAGE` shows.
 
-    Each run is a trial. Its value is the dev error of the epoch whose weights are kept,
-    and its intermediate values are those of all epochs, from 1. A member that diverged
-    is a failed trial; one that the search cut short, or that still trains, is a pruned
-    one. Attributes of the trial hold the run's name, the other metrics, and the
-    hyperparameters without a distribution. Names and scales are those of
+    Each run is a trial. Its value is the dev error, or what else the recipe ranks by,
+    of the epoch whose weights are kept, and its intermediate values are those of all
+    epochs, from 1. The study maximizes it where larger is better. A member that
+    diverged is a failed trial; one that the search cut short, or that still trains, is
+    a pruned one. Attributes of the trial hold the run's name, the other metrics, and
+    the hyperparameters without a distribution. Names and scales are those of
     `optuna_search`.
 
     Args:
@@ -44,7 +46,12 @@ def optuna_study(storage: Any, name: str, space: Any) -> Logger:
             trials = [_trial(optuna, leaf_of, run) for run in runs]
             kept = _storage(optuna, storage)
             check_storage(kept, name)
-            optuna.create_study(storage=kept, study_name=name).add_trials(trials)
+            larger = any(larger_is_better(run.rank_by) for run in runs)
+            direction = "maximize" if larger else "minimize"
+            study = optuna.create_study(
+                storage=kept, study_name=name, direction=direction
+            )
+            study.add_trials(trials)
 
     return write
 
@@ -85,19 +92,18 @@ def _trial(optuna: Any, leaf_of: dict[str, Any], run: Run) -> Any:
             continue
         named, distributions[named] = parameter(name, leaf)
         params[named] = _value(name, leaf, value)
-    error = run.kept[1].get("kept/dev_error")
+    curve = curve_of(run.rank_by)
+    value = run.kept[1].get(f"kept/{curve}")
     short = run.status in ("cut short", "running")  # a stored trial has ended
     ended = "PRUNED" if short else "COMPLETE"
     return optuna.trial.create_trial(
-        state=optuna.trial.TrialState["FAIL" if error is None else ended],
-        value=error,
+        state=optuna.trial.TrialState["FAIL" if value is None else ended],
+        value=value,
         params=params,
         distributions=distributions,
         user_attrs=attributes,
         intermediate_values={
-            epoch: metrics["dev_error"]
-            for epoch, metrics in run.epochs
-            if "dev_error" in metrics
+            epoch: metrics[curve] for epoch, metrics in run.epochs if curve in metrics
         },
     )
 

@@ -70,7 +70,7 @@ def as_table_path(path: str | os.PathLike[str]) -> Path:
 def _columns(result: SweepResult) -> Columns:
     members = np.arange(len(result.status))
     configuration, variant = np.divmod(members, result.num_variants)
-    repeat, fold = np.divmod(variant, result.task.folds or 1)
+    repeat, fold = np.divmod(variant, result.task.num_folds)
     hparams = by_name(result.hparams).items()
     return {
         "member": members,

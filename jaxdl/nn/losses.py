@@ -191,6 +191,16 @@ def has_classes(loss: PerExample) -> bool:
     return plain_loss(loss) in (softmax_cross_entropy, sigmoid_cross_entropy)
 
 
+def classes_by(loss: PerExample) -> bool | None:
+    """Returns whether the labels of a loss are classes; None: only its author knows."""
+    known = {
+        softmax_cross_entropy: True,
+        sigmoid_cross_entropy: True,
+        squared_error: False,
+    }
+    return known.get(plain_loss(loss))
+
+
 def _is_sigmoid(wrapper: str, loss: PerExample) -> bool:
     if not has_classes(loss):
         raise ValueError(

@@ -1,6 +1,7 @@
 """Figures of a sweep, and a page of all figures."""
 
 from jaxdl.report.curves import learning_curves, train_against_dev
+from jaxdl.report.more_data import more_data
 from jaxdl.report.network import confusion, learning_rates, signal, worst_examples
 from jaxdl.report.page import report
 from jaxdl.report.parallel import parallel_coordinates
@@ -16,6 +17,7 @@ __all__ = [
     "learning_curves",
     "learning_rates",
     "lineage",
+    "more_data",
     "parallel_coordinates",
     "report",
     "signal",

@@ -7,13 +7,16 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxdl.data import Splits
 from jaxdl.spaces.distributions import is_distribution
 from jaxdl.sweeps import SweepResult
+from jaxdl.sweeps.sentences import sentences
 from jaxdl.sweeps.summary import Summary
 from jaxdl.train.epoch_state import Status
 from jaxdl.train.structure import by_name
 
 NUMBERS = 800_000  # of curves in a page, at most; longer ones leave epochs out
+NAMED = 20  # classes or features of the specification, at most
 
 
 def members(
@@ -43,6 +46,7 @@ def members(
             for name, curves in shown.items()
         },
         "replay": [f"dl.replay({run}, recipe, data, member=", ")"],
+        "measures": ["error", "loss", *result.task.metrics],
         "best": 0,  # rows are ranked
     }
 
@@ -61,15 +65,17 @@ def outcome(summary: Summary, rates: bool) -> str:
     """
     counts = ", ".join(f"{n} {word}" for word, n in sorted(summary.ended.items()))
     ended = f"{count(summary.members, 'member')}: {counts}."
-    if summary.best is None or summary.errors is None:
-        return f"{ended} No configuration has a finite error."
+    metric = summary.metric.replace("_", " ")
+    rates = rates and summary.metric == "dev_error"
+    if summary.best is None or summary.value is None:
+        return f"{ended} No configuration has a finite {metric}."
     if summary.noise is None:
-        error = _error(summary.errors.dev_error, rates)
-        return f"{ended} The best, member {summary.best}, has {error} dev error."
+        value = _error(summary.value, rates)
+        return f"{ended} The best, member {summary.best}, has {value} {metric}."
     noise = summary.noise
     return (
         f"{ended} The best of {summary.count} configurations, {summary.best}, has "
-        f"{_error(noise.dev_error, rates)} dev error, standard error "
+        f"{_error(noise.mean, rates)} {metric}, standard error "
         f"{_error(noise.standard_error, rates)}; {noise.not_worse} others are "
         "within one standard error."
     )
@@ -95,7 +101,7 @@ def diagnosis(summary: Summary, rates: bool) -> tuple[list[str], list[str]]:
     )
     verdict = errors.diagnosis
     if verdict is None or not rates:
-        return found, []
+        return found + sentences(errors), []
     for high, what, size in (
         (verdict.high_bias, "bias", verdict.bias),
         (verdict.high_variance, "variance", verdict.variance),
@@ -103,17 +109,21 @@ def diagnosis(summary: Summary, rates: bool) -> tuple[list[str], list[str]]:
         found.append(
             f"{'High' if high else 'No high'} {what}: {100 * size:.2f} points."
         )
+    found += sentences(errors)
     return found, [f"{advice[0].upper()}{advice[1:]}." for advice in verdict.advice]
 
 
 def specification(
-    result: SweepResult, run_dir: str | os.PathLike[str] | None
+    result: SweepResult,
+    run_dir: str | os.PathLike[str] | None,
+    data: Splits | None = None,
 ) -> list[tuple[str, str]]:
     """Returns the specification of the sweep, as names and texts.
 
     Args:
         result: of a sweep.
         run_dir: its folder, to name it; None: unknown.
+        data: of the sweep, for the names of classes and features.
     """
     task = result.task
     rows = [
@@ -134,8 +144,16 @@ def specification(
         versions = ", ".join(f"{n} {v}" for n, v in recorded["versions"].items())
         rows += [("device", str(recorded["device"])), ("versions", versions)]
         rows.append(("data", str(recorded["data"])))
+    if data is not None:
+        named = (("classes", data.classes), ("features", data.features))
+        rows += [(name, _listed(names)) for name, names in named if names]
     spaces = by_name(task.space).items()
     return rows + [(f"space: {name}", _words(leaf)) for name, leaf in spaces]
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    more = f" and {len(names) - NAMED} more" * (len(names) > NAMED)
+    return f"{len(names)}: {', '.join(names[:NAMED])}{more}"
 
 
 def _words(leaf: Any) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from jaxdl.diagnose.bias_variance import HIGH
+from jaxdl.report import ranked
 from jaxdl.report.style import (
     BEST,
     BLUE,
@@ -22,6 +23,7 @@ from jaxdl.report.style import (
     tidy,
 )
 from jaxdl.sweeps import SweepResult
+from jaxdl.train.score import curve_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 COLUMNS, ROWS = 300, 90  # of the grid in which curves are counted
 
 
-def learning_curves(result: SweepResult, metric: str = "dev_error") -> "Figure":
+def learning_curves(result: SweepResult, metric: str | None = None) -> "Figure":
     """Returns a metric by epoch: all members as a density, the best drawn over it.
 
     Each cell's color is the number of members whose curve passes through it. Curves are
@@ -38,26 +40,29 @@ def learning_curves(result: SweepResult, metric: str = "dev_error") -> "Figure":
 
     Args:
         result: of a sweep.
-        metric: `train_loss`, `train_error`, `dev_loss` or `dev_error`.
+        metric: `train_loss`, `train_error`, `dev_loss`, `dev_error` or one of the
+            recipe's own, such as `dev_auc`. None: the one that ranks members.
 
     Raises:
         ImportError: matplotlib is missing.
         ValueError: there is no such metric.
     """
+    metric = metric or curve_of(result.task.rank_by)
     if metric not in result.metrics:
         raise ValueError(f"got metric={metric!r}; expected one of {[*result.metrics]}")
     curves = result.metrics[metric]
     name = metric.replace("_", " ")
     if not np.isfinite(curves).any():
         return message(f"no member has a finite {name}")
-    errors = errors_of(curves, rates=result.has_rates() and "error" in metric)
+    errors = ranked.scale(result, curves, metric)
     drawn = figure(6.4, 4.0)
     axes = drawn.add_subplot()
     colors = _density(axes, curves, errors)
     bar = drawn.colorbar(colors, ax=axes, label="members (log scale)", format="{x:.0f}")
     bar.minorticks_off()
+    best = f"best on {ranked.name(result)}"
     for i, curve in enumerate(_best(result, curves)):
-        _outlined(axes, curve, errors, "best on dev error" if i == 0 else None)
+        _outlined(axes, curve, errors, best if i == 0 else None)
     epoch_axis(axes, curves.shape[1])
     error_axis(axes, "y", errors, name)
     tidy(axes, f"{name} of {len(curves)} {'members' if len(curves) > 1 else 'member'}")
@@ -104,7 +109,7 @@ def train_against_dev(result: SweepResult, *, human_error: float = 0.0) -> "Figu
     )
     best = result.ranking()[0]
     axes.scatter(x[best], y[best], s=170, marker="*", color=BEST, edgecolors="white",
-                 zorder=3, label=f"best on dev error ({best})")  # fmt: skip
+                 zorder=3, label=f"best on {ranked.name(result)} ({best})")  # fmt: skip
     diverged = int(result.diverged().sum())
     tidy(axes, f"{diverged} of {len(dev)} diverged and are not shown" * bool(diverged))
     drawn.legend(loc="outside lower center", ncols=2, fontsize="small")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from jaxdl import nn
 from jaxdl.data import Splits
 from jaxdl.optim import Schedule
+from jaxdl.report import ranked
 from jaxdl.report.curves import learning_curves, train_against_dev
 from jaxdl.report.network import (
     confusion,
@@ -33,6 +34,7 @@ class Source(NamedTuple):
     result: SweepResult
     data: Splits | None = None  # of the best member; None: unknown
     schedule: Callable[[Any], Schedule] | None = None  # of hyperparameters
+    human_error: float = 0.0  # that the bias is counted from
 
 
 class Needs(enum.IntEnum):
@@ -50,9 +52,11 @@ class Row(NamedTuple):
     section: str  # of the page
     needs: Needs
     function: Callable[..., "Figure"]  # of these values
+    # In the texts, {ranked} stands for the metric that ranks members.
     alt: str  # what the figure is, for readers who do not see it
     caption: str  # how to read it
     shown: Callable[[SweepResult], bool] = lambda result: True  # on the page
+    human: bool = False  # whether it takes the human-level error
 
 
 def can_draw(row: Row, source: Source) -> bool:
@@ -63,7 +67,14 @@ def can_draw(row: Row, source: Source) -> bool:
 
 def draw(row: Row, source: Source) -> "Figure":
     """Returns the figure of a row."""
-    return row.function(*source[: row.needs])
+    human = {"human_error": source.human_error} if row.human else {}
+    return row.function(*source[: row.needs], **human)
+
+
+def texts(row: Row, source: Source) -> list[str]:
+    """Returns what a figure is, and how to read it."""
+    name = ranked.name(source.result)
+    return [text.format(ranked=name) for text in (row.alt, row.caption)]
 
 
 def _has_classes(result: SweepResult) -> bool:
@@ -76,7 +87,7 @@ def _has_parents(result: SweepResult) -> bool:
 
 ROWS = (
     Row("learning_curves", "Learning", Needs.RESULT, learning_curves,
-        "dev error of all members by epoch",
+        "{ranked} of all members by epoch",
         "The color counts the members whose curve passes. The line is the best member.",
     ),
     Row("loss_curves", "Learning", Needs.RESULT,
@@ -89,6 +100,7 @@ ROWS = (
         "Points far to the right have high bias, points far above the diagonal have "
         "high variance. Train errors are means over the steps of an epoch, with "
         "dropout.",
+        human=True,
     ),
     Row("learning_rates", "Learning", Needs.SCHEDULE,
         lambda result, data, schedule: learning_rates(
@@ -98,19 +110,19 @@ ROWS = (
         "The schedules of the best tenth of the configurations.",
     ),
     Row("hyperparameters", "Hyperparameters", Needs.RESULT, hyperparameters,
-        "each hyperparameter against dev error",
+        "each hyperparameter against {ranked}",
         "Each hyperparameter has its own scale.",
     ),
     Row("importance", "Hyperparameters", Needs.RESULT, importance,
         "importance of the hyperparameters",
-        "How much of the dev error each hyperparameter explains.",
+        "How much of the {ranked} each hyperparameter explains.",
     ),
     Row("parallel_coordinates", "Hyperparameters", Needs.RESULT, parallel_coordinates,
         "the best tenth side by side",
         "Where the lines meet, the best configurations agree.",
     ),
     Row("heat_map", "Hyperparameters", Needs.RESULT, heat_map,
-        "median dev error over two hyperparameters",
+        "median {ranked} over two hyperparameters",
         "The two that matter most, among those that apply together. Where their "
         "importance is unknown, the first two that vary.",
     ),

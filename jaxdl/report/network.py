@@ -14,10 +14,21 @@ from jaxdl.data import Dataset, Splits
 from jaxdl.data.dataset import Moments
 from jaxdl.diagnose.signal import FAR
 from jaxdl.optim import Schedule
-from jaxdl.report.style import BEST, BLUE, GRAY, SKY, figure, message, plain, tidy
+from jaxdl.report import ranked
+from jaxdl.report.style import (
+    BEST,
+    BLUE,
+    GRAY,
+    LONGEST,
+    SKY,
+    figure,
+    message,
+    plain,
+    tidy,
+)
 from jaxdl.sweeps import SweepResult
 from jaxdl.train import Member
-from jaxdl.train.member import on_device
+from jaxdl.train.part import on_device
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,6 +37,7 @@ EXAMPLES = 256  # that the signal is followed on
 LABELED = 20  # classes at most whose counts are written
 POINTS = 200  # of a schedule
 LINES = 50  # schedules
+SHORT = 9  # letters of a class above a picture
 
 
 def signal(result: SweepResult, dataset: Dataset) -> "Figure":
@@ -89,6 +101,7 @@ def learning_rates(
     at = np.unique(np.linspace(0, steps - 1, min(steps, POINTS)).astype(int))
     drawn = figure(6.4, 3.6)
     axes = drawn.add_subplot()
+    name = ranked.name(result)
     for configuration in reversed(order):
         hp = result.member(configuration * result.num_variants).hparams
         rates = _rates(make_schedule(hp), at)
@@ -99,7 +112,7 @@ def learning_rates(
             color=BEST if best else GRAY,
             linewidth=2.5 if best else 0.8,
             marker="o" if len(at) == 1 else None,
-            label=f"best on dev error ({configuration})" if best else None,
+            label=f"best on {name} ({configuration})" if best else None,
         )
     axes.set(
         xlabel="step (counted from 0)", ylabel="learning rate (log scale)", yscale="log"
@@ -112,7 +125,7 @@ def learning_rates(
 def steps_of(result: SweepResult, data: Splits) -> int:
     """Returns how many steps the best member takes in all epochs of a sweep."""
     best, (_, epochs) = result.best(), result.metrics["dev_error"].shape
-    return epochs * data.steps_per_epoch(best.built.batch_size)
+    return epochs * best.facts.steps_per_epoch(best.built.batch_size)
 
 
 def confusion(result: SweepResult, dataset: Dataset) -> "Figure":
@@ -142,9 +155,10 @@ def confusion(result: SweepResult, dataset: Dataset) -> "Figure":
     axes = drawn.add_subplot()
     colors = axes.imshow(100 * shares, cmap="viridis", vmin=0, vmax=100)
     axes.set(xlabel="predicted class", ylabel="class")
-    every = -(-classes // LABELED)
-    axes.set_xticks(range(0, classes, every))
-    axes.set_yticks(range(0, classes, every))
+    every, names = -(-classes // LABELED), names_of(dataset, classes)
+    slanted = {"rotation": 45, "ha": "right"} if max(map(len, names)) > 3 else {}
+    axes.set_xticks(range(0, classes, every), names[::every], **slanted)
+    axes.set_yticks(range(0, classes, every), names[::every])
     if classes <= LABELED:
         for (row, column), count in np.ndenumerate(counts):
             light = "white" if shares[row, column] < 0.6 else "black"
@@ -197,11 +211,13 @@ def worst_examples(
     down = -(-len(worst) // across)
     drawn = figure(1.0 * across + 0.4, 1.3 * down + 0.4)
     truth, taken = classes(dataset.labels, 0.5), classes(outputs, 0.0)
+    names = names_of(dataset, 1 + max(truth.max(), taken.max()), SHORT)
     for place, i in enumerate(worst):
         axes = drawn.add_subplot(down, across, place + 1)
         axes.imshow(_stretched(pictures[i]), cmap="gray")
         axes.set_axis_off()
-        axes.set_title(f"{truth[i]} → {taken[i]}", fontsize="small",
+        title = f"{names[truth[i]]} → {names[taken[i]]}"
+        axes.set_title(title, fontsize="small",
                        color=BEST if truth[i] != taken[i] else "black")  # fmt: skip
     drawn.suptitle("class → predicted class, highest loss first", fontsize="medium")
     return drawn
@@ -237,9 +253,16 @@ def classes(values: ArrayLike, threshold: float) -> NDArray[Any]:
     return values.argmax(axis=1)
 
 
+def names_of(dataset: Dataset, count: int, longest: int = LONGEST) -> list[str]:
+    """Returns the names of classes 0 to count - 1; numbers where they have none."""
+    known = dataset.about.classes or ()
+    numbers = map(str, range(len(known), count))
+    return [*(plain(name, longest) for name in known[:count]), *numbers]
+
+
 def _signal(member: Member, dataset: Dataset) -> diagnose.Signal:
     built = member.built
-    batch = on_device(jax.tree.map(lambda x: x[:EXAMPLES], dataset))
+    batch = on_device(dataset[:EXAMPLES])
     params, state = jax.tree.map(jnp.asarray, (member.params, member.state))
     key = jax.random.key(0, impl="threefry2x32")
     return diagnose.signal(built.model, params, state, batch, built.loss, key=key)

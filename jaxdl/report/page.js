@@ -1,6 +1,6 @@
 "use strict";
 (() => {
-  const { columns, rows, epochs, curves, replay, best } = JSON.parse(
+  const { columns, rows, epochs, curves, measures, replay, best } = JSON.parse(
     document.getElementById("data").textContent);
   const CHUNK = 200; // rows that are added when the reader reaches the end
   const SVG = "http://www.w3.org/2000/svg";
@@ -117,7 +117,7 @@
       values.append(pair);
     });
     const charts = make("div", undefined, { className: "charts" });
-    charts.append(chart("error", i), chart("loss", i));
+    charts.append(...measures.map((what) => chart(what, i)));
     target.replaceChildren(
       values, charts, make("h3", "To train it again, to the same bits"),
       make("pre", replay[0] + member + replay[1]));
@@ -133,9 +133,9 @@
   function chart(what, i) {
     const lines = [
       { name: "best", label: "dev, best member", values: curves["dev_" + what][best] },
-      { name: "train", label: "train", values: curves["train_" + what][i] },
+      { name: "train", label: "train", values: (curves["train_" + what] || [])[i] },
       { name: "dev", label: "dev", values: curves["dev_" + what][i] },
-    ];
+    ].filter((line) => line.values !== undefined); // own metrics have no train curve
     const known = lines.flatMap((line) => line.values).filter((v) => v !== null);
     const low = Math.min(...known, Infinity), high = Math.max(...known, -Infinity);
     const first = epochs[0], last = epochs[epochs.length - 1];

@@ -20,7 +20,7 @@ from typing import Any
 from jaxdl.data import Splits
 from jaxdl.optim import Schedule
 from jaxdl.report import contents
-from jaxdl.report.figures import FIGURES, Row, Source, can_draw, draw
+from jaxdl.report.figures import FIGURES, Row, Source, can_draw, draw, texts
 from jaxdl.report.style import save
 from jaxdl.sweeps import SweepResult
 from jaxdl.sweeps.summary import summarize
@@ -35,6 +35,7 @@ def report(
     data: Splits | None = None,
     run_dir: str | os.PathLike[str] | None = None,
     schedule: Callable[[Any], Schedule] | None = None,
+    human_error: float = 0.0,
 ) -> None:
     """Writes a page of all figures, the diagnosis, every member and the specification.
 
@@ -47,15 +48,17 @@ def report(
         data: of the sweep, for the figures and errors of its best member.
         run_dir: the sweep's folder, which the replay command names.
         schedule: from hyperparameters to their learning-rate schedule.
+        human_error: the human-level error, in [0, 1], that the bias is counted from.
 
     Raises:
         ImportError: matplotlib is missing.
         OSError: the file cannot be written.
+        ValueError: as `diagnose.bias_variance`.
     """
     first = None if data is None else result.first_data(data)
-    source = Source(result, first, schedule)
+    source = Source(result, first, schedule, human_error)
     sections = _sections(source)
-    summary, rates = summarize(result, data), result.has_rates()
+    summary, rates = summarize(result, data, human_error), result.has_rates()
     name = "" if run_dir is None else f" {Path(run_dir).name}"
     title = f"Sweep{name}: {contents.count(len(result.status), 'member')}"
     style, script = (_part(f"page.{kind}") for kind in ("css", "js"))
@@ -66,7 +69,7 @@ def report(
         "links": _links(sections),
         "diagnosis": _diagnosis(*contents.diagnosis(summary, rates)),
         "figures": "".join(_section(n, rows, source) for n, rows in sections.items()),
-        "specification": _specification(contents.specification(result, run_dir)),
+        "specification": _specification(contents.specification(result, run_dir, data)),
         "data": _json(contents.members(result, run_dir)),
         "style": style,
         "script": script,
@@ -113,13 +116,14 @@ def _section(name: str, rows: list[Row], source: Source) -> str:
 def _figure(row: Row, source: Source) -> str:
     """Returns a figure as an image of its own, so that no two share their names."""
     file, drawn = io.BytesIO(), draw(row, source)
+    alt, caption = texts(row, source)
     save(drawn, file, "svg")
     wide = ' class="wide"' if drawn.get_figwidth() > WIDE else ""
     image = base64.b64encode(file.getvalue()).decode()
     return (
-        f'<figure{wide}><img alt="{escape(row.alt)}" '
+        f'<figure{wide}><img alt="{escape(alt)}" '
         f'src="data:image/svg+xml;base64,{image}">'
-        f"<figcaption>{escape(row.caption)}</figcaption></figure>\n"
+        f"<figcaption>{escape(caption)}</figcaption></figure>\n"
     )
 
 

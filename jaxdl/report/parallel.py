@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jaxdl.report import ranked
 from jaxdl.report.ranges import CONSTANT
 from jaxdl.report.scales import SHOWN, Scale, value, varying
 from jaxdl.report.style import (
     BEST,
     GRAY,
     error_bar,
-    errors_of,
     figure,
     message,
 )
@@ -36,16 +36,16 @@ def parallel_coordinates(result: SweepResult) -> "Figure":
 
     Source: Inselberg, The Plane with Parallel Coordinates, 1985.
     """
-    scales, error = varying(result), result.mean()["dev_error"]
+    scales, error = varying(result), ranked.values(result)
     if not scales:
         return message(CONSTANT)
     best = result.ranking()[: math.ceil(SHARE * len(error))]
     best = best[np.isfinite(error[best])]
     if not best.size:
-        return message("no configuration has a finite error")
+        return message(f"no configuration has a finite {ranked.name(result)}")
     from matplotlib.cm import ScalarMappable
 
-    errors = errors_of(error[best], rates=result.has_rates())
+    errors = ranked.scale(result, error[best])
     drawn = figure(max(1.25 * len(scales) + 1.5, 5.0), 4.4)
     axes = drawn.add_subplot()
     colors = ScalarMappable(errors.norm(), "viridis")
@@ -60,7 +60,7 @@ def parallel_coordinates(result: SweepResult) -> "Figure":
     _upright(axes, scales)
     axes.set_title(f"the best {len(best)} of {len(error)}", loc="left",
                    fontsize="medium")  # fmt: skip
-    error_bar(drawn, axes, colors, errors, "dev error")
+    error_bar(drawn, axes, colors, errors, ranked.name(result))
     drawn.legend(loc="outside lower center", fontsize="small")
     return drawn
 

@@ -1,6 +1,6 @@
-"""The dev error by hyperparameter: one by one, in pairs, and their importance.
+"""The metric that ranks, by hyperparameter: one by one, in pairs, and importance.
 
-Points are configurations; an error is the mean over a configuration's members.
+Points are configurations; a value is the mean over a configuration's members.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxdl.report import ranked
 from jaxdl.report.scales import Scale, label_axis, varying
 from jaxdl.report.style import (
     BEST,
@@ -18,7 +19,6 @@ from jaxdl.report.style import (
     dot,
     error_axis,
     error_bar,
-    errors_of,
     figure,
     message,
     plain,
@@ -37,7 +37,7 @@ CELLS = 8  # of a heat map's side
 
 
 def hyperparameters(result: SweepResult) -> "Figure":
-    """Returns each hyperparameter against the dev error, on its own scale.
+    """Returns each hyperparameter against what ranks, on its own scale.
 
     Hyperparameters that do not vary are left out, and so are configurations to which
     one does not apply. Crosses along the top are configurations that diverged. Points
@@ -49,8 +49,8 @@ def hyperparameters(result: SweepResult) -> "Figure":
     scales = varying(result)
     if not scales:
         return message(CONSTANT)
-    error = result.mean()["dev_error"]
-    errors = errors_of(error, rates=result.has_rates())
+    error = ranked.values(result)
+    errors = ranked.scale(result, error)
     across = min(ACROSS, len(scales))
     down = -(-len(scales) // across)
     # The label of all panels is about 3 inches long.
@@ -58,7 +58,7 @@ def hyperparameters(result: SweepResult) -> "Figure":
     for panel, scale in enumerate(scales):
         axes = drawn.add_subplot(down, across, panel + 1)
         label_axis(axes, "x", scale)
-        error_axis(axes, "y", errors, "dev error")
+        error_axis(axes, "y", errors, ranked.name(result))
         drawn.supylabel(axes.get_ylabel(), fontsize="medium")
         axes.set_ylabel("")
         axes.set_xlabel(scale.label.replace(" (", "\n("), fontsize="small")
@@ -80,9 +80,9 @@ def hyperparameters(result: SweepResult) -> "Figure":
 def heat_map(
     result: SweepResult, first: str | None = None, second: str | None = None
 ) -> "Figure":
-    """Returns the median dev error over two hyperparameters, in cells of their scales.
+    """Returns the median of what ranks over two hyperparameters, in cells of scales.
 
-    Cells without a finite error are white.
+    Cells without a finite value are white.
 
     Args:
         result: of a sweep.
@@ -102,18 +102,18 @@ def heat_map(
     second = second or _partner(first, default, scales)
     if first == second or not {first, second} <= set(scales):
         raise ValueError(f"got {first!r} and {second!r}; expected two of {[*scales]}")
-    error = result.mean()["dev_error"]
+    error = ranked.values(result)
     x, y = scales[first], scales[second]
     across, up = cells(x), cells(y)
     medians = cell_medians(x, y, error, across, up)
     if not np.isfinite(medians).any():
-        return message(f"no finite dev error over {first} and {second}")
-    errors = errors_of(medians, rates=result.has_rates())
+        return message(f"no finite {ranked.name(result)} over {first} and {second}")
+    errors = ranked.scale(result, medians)
     drawn = figure(6.0, 4.4)
     axes = drawn.add_subplot()
     label_axis(axes, "x", x)
     label_axis(axes, "y", y)
-    _cells(drawn, axes, across, up, medians, errors)
+    _cells(drawn, axes, across, up, medians, errors, f"median {ranked.name(result)}")
     best = result.ranking()[0]
     if np.isfinite(error[best]):
         axes.scatter(x.at[best], y.at[best], s=170, marker="*", color=BEST,
@@ -124,7 +124,7 @@ def heat_map(
 
 
 def importance(result: SweepResult) -> "Figure":
-    """Returns the share of the dev error that each hyperparameter accounts for.
+    """Returns the share of the score that each hyperparameter accounts for.
 
     Whiskers are standard errors over the folds in which members were held out; the
     title says how much of the variance the shares are of.
@@ -151,7 +151,8 @@ def importance(result: SweepResult) -> "Figure":
     axes.set(xlabel="share of what is explained (%), ± standard error", xlim=(0, None))
     explained = max(found.explained, 0)
     doubt = ": too little to rely on" if explained < 0.5 else ""
-    tidy(axes, f"explained of the variance of the dev error: {explained:.0%}{doubt}")
+    of = f"explained of the variance of the {ranked.name(result)}"
+    tidy(axes, f"{of}: {explained:.0%}{doubt}")
     return drawn
 
 
@@ -226,13 +227,13 @@ def _points(axes: Any, scale: Scale, error: NDArray[Any], result: SweepResult) -
 
 
 def _cells(
-    drawn: Any, axes: Any, across: Any, up: Any, medians: Any, errors: Any
+    drawn: Any, axes: Any, across: Any, up: Any, medians: Any, errors: Any, label: str
 ) -> None:
     colors = axes.pcolormesh(across, up, np.ma.masked_invalid(errors.clip(medians)),
                              cmap="viridis", norm=errors.norm(), edgecolors="white",
                              linewidth=0.5)  # fmt: skip
     axes.spines[["top", "right"]].set_color(GRAY)
-    error_bar(drawn, axes, colors, errors, "median dev error")
+    error_bar(drawn, axes, colors, errors, label)
 
 
 def _partner(name: str, names: list[str], scales: dict[str, Scale]) -> str:

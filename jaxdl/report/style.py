@@ -98,19 +98,27 @@ def density_colors() -> Any:
     return ListedColormap(colormaps["viridis_r"](np.linspace(0.15, 1, 256)))
 
 
-def errors_of(values: Any, *, rates: bool) -> Errors:
-    """Returns how values of an error or loss are to be drawn.
+def errors_of(values: Any, *, rates: bool, larger: bool = False) -> Errors:
+    """Returns how values of an error, a loss or another metric are to be drawn.
 
-    The few highest losses, which may be as high as a float can be, share the top.
+    The few worst values, which may be as far off as a float can be, share the end.
+
+    Args:
+        values: of any shape.
+        rates: whether they are shares of the examples.
+        larger: whether larger is better; then the scale is not logarithmic.
     """
     values = np.ravel(np.asarray(values, float))
     values = values[np.isfinite(values)]
     if not values.size:
         return Errors(rates, False, 0.0, 1.0)
-    log = bool((values >= 0).all() and (values > 0).any())
+    log = not larger and bool((values >= 0).all() and (values > 0).any())
     shown = values[values > 0] if log else values
-    low = shown.min()
-    high = shown.max() if rates else np.quantile(shown, 0.98, method="higher")
+    low, high = shown.min(), shown.max()
+    if larger:
+        low = np.quantile(shown, 0.02, method="lower")
+    elif not rates:
+        high = np.quantile(shown, 0.98, method="higher")
     if not low < high:
         room = 0.1 * abs(low) or 1.0
         low, high = low - room, high + room

@@ -8,13 +8,13 @@ from jaxdl.runs import lock
 from jaxdl.runs.doctor import Findings, doctor
 from jaxdl.runs.errors import DamagedError, RunMismatchError, RunOwnedError
 from jaxdl.runs.files import write_file
-from jaxdl.runs.opening import claim, is_finished, open_run, read_run
+from jaxdl.runs.opening import claim, has_run, is_finished, open_run, read_run
 from jaxdl.runs.records import Record
 from jaxdl.runs.rungs import StoredRung
 from jaxdl.runs.store import Store
 
 __all__ = [
     "DamagedError", "Findings", "Record", "RunMismatchError", "RunOwnedError", "Store",
-    "StoredRung", "claim", "doctor", "is_finished", "lock", "open_run", "read_run",
-    "write_file",
+    "StoredRung", "claim", "doctor", "has_run", "is_finished", "lock", "open_run",
+    "read_run", "write_file",
 ]  # fmt: skip

@@ -110,10 +110,15 @@ def is_finished(path: str | os.PathLike[str]) -> bool:
     Raises:
         DamagedError, RunMismatchError, OSError: as `read_run`.
     """
-    if not os.path.lexists(Path(path) / database.NAME):
+    if not has_run(path):
         return False
     with read_run(path) as store:
         return store.finished
+
+
+def has_run(path: str | os.PathLike[str]) -> bool:
+    """Returns whether the folder holds a run."""
+    return os.path.lexists(Path(path) / database.NAME)
 
 
 def _begin(folder: Path, asked: dict[str, str], metrics: list[str]) -> None:

@@ -6,6 +6,7 @@ import jax
 import numpy as np
 
 from jaxdl.searches.rungs import Requests, Rung, Search, check_number
+from jaxdl.searches.rungs import scores as scores_of
 from jaxdl.spaces.distributions import SpaceError
 from jaxdl.spaces.refine import check_varies, refine
 from jaxdl.spaces.sample import sample
@@ -43,7 +44,7 @@ def refinement(rounds: int = 3, *, keep: int = 8) -> Search:
             round_key = jax.random.fold_in(jax.random.fold_in(key, ROUND), number)
             drawn.append(sample(round_key, narrowed, len(ids)))
             standing = yield Rung(ids, drawn[-1], np.full(len(ids), epochs))
-            scores.append(standing["dev_error"])
+            scores.append(scores_of(standing))
             finite = int(np.isfinite(np.concatenate(scores)).sum())
             if finite >= 2:
                 hparams = jax.tree.map(lambda *c: np.concatenate(c), *drawn)

@@ -17,7 +17,7 @@ from jaxdl.counts import is_count
 from jaxdl.spaces.distributions import SpaceError
 
 # Metrics of each member's kept epoch so far, `[n]` in the order of the rung; NaN for a
-# member that diverged.
+# member that diverged. `score` is the one that ranks members, lower is better.
 Standing = dict[str, NDArray[Any]]
 
 
@@ -106,13 +106,18 @@ def check_rung(rung: Rung, members: int, epochs: int) -> None:
         )
 
 
-def ranking(standing: Standing) -> NDArray[np.int64]:
-    """Returns positions, lowest dev error first, ties by dev loss.
+def scores(standing: Standing) -> NDArray[Any]:
+    """Returns the score of each member, lower is better; without one the dev error."""
+    return standing["score" if "score" in standing else "dev_error"]
 
-    Members whose dev loss is not finite come last.
+
+def ranking(standing: Standing) -> NDArray[np.int64]:
+    """Returns positions, lowest score first, ties by dev loss.
+
+    Members whose dev loss is not finite come last, after those whose score is NaN.
     """
     loss = standing["dev_loss"]
-    return np.lexsort((loss, standing["dev_error"], ~np.isfinite(loss)))
+    return np.lexsort((loss, scores(standing), ~np.isfinite(loss)))
 
 
 def pick(hparams: Any, positions: NDArray[Any]) -> Any:

@@ -1,5 +1,6 @@
 """Many models: the sweep, its result, its folder read again, repeats, folds, replay."""
 
+from jaxdl.sweeps.more_data import MoreData, more_data
 from jaxdl.sweeps.reading import load_member, read_result
 from jaxdl.sweeps.repeats import variant
 from jaxdl.sweeps.replay import replay
@@ -7,5 +8,6 @@ from jaxdl.sweeps.result import SweepResult
 from jaxdl.sweeps.sweep import sweep
 
 __all__ = [
-    "SweepResult", "load_member", "read_result", "replay", "sweep", "variant",
+    "MoreData", "SweepResult", "load_member", "more_data", "read_result", "replay",
+    "sweep", "variant",
 ]  # fmt: skip

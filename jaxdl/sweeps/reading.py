@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxdl import runs
-from jaxdl.data import Dataset
+from jaxdl.data import About, Dataset, Scaling
 from jaxdl.engine.outlines import Outlines
 from jaxdl.engine.plan import MAX_PROGRAMS
 from jaxdl.engine.population import Population
@@ -17,13 +17,14 @@ from jaxdl.engine.task import Task
 from jaxdl.searches.rungs import Rung, check_rung
 from jaxdl.spaces.distributions import SpaceError
 from jaxdl.spaces.sample import is_static
-from jaxdl.spaces.structures import label, structures
+from jaxdl.spaces.structures import structures
 from jaxdl.sweeps.result import SweepResult, make_result
-from jaxdl.sweeps.specification import task_of
+from jaxdl.sweeps.specification import programs_of, task_of
 from jaxdl.train.member import Member
 from jaxdl.train.outline import Outline, trace_recipe
+from jaxdl.train.part import on_device_shapes
 from jaxdl.train.recipe import RecipeFunction
-from jaxdl.train.structure import RecipeError, Structure, canonical, flatten
+from jaxdl.train.structure import RecipeError, canonical, flatten
 
 REFUSED = (
     AttributeError, LookupError, MemoryError, OverflowError, RecursionError, TypeError,
@@ -127,35 +128,57 @@ def _outlines(task: Task, specification: dict[str, Any]) -> Outlines:
     """Returns the outline of each program of a run.
 
     Raises:
-        RunMismatchError: the recipe is not the run's.
+        RunMismatchError: the recipe is not the run's, or ranks by another metric.
     """
-    train = Dataset(*(x and jax.ShapeDtypeStruct(*x) for x in specification["shapes"]))
     traced = {
         n: jax.ShapeDtypeStruct((), dtype)
         for n, dtype in specification["traced"].items()
     }
-    outlines = {}
-    for structure in structures(task.space, MAX_PROGRAMS):
-        found = _traced(task.recipe, traced, structure, train)
-        if found.program != specification["programs"].get(label(structure)):
+    outlines = {
+        (structure, v.facts): _traced(
+            task.recipe, traced, structure, _train(specification, v.scaling), v.facts
+        )
+        for structure in structures(task.space, MAX_PROGRAMS)
+        for v in {v.facts: v for v in task.variants}.values()
+    }
+    found, recorded = programs_of(task, outlines), specification["programs"]
+    for name, program in found.items():
+        if program != recorded.get(name):
             jax_then = specification["versions"]["jax"]
             raise runs.RunMismatchError(
-                f"got a recipe whose program for {label(structure) or 'all members'} "
+                f"got a recipe whose program for {name or 'all members'} "
                 "is not the run's; expected the recipe that the run was trained with, "
                 f"and jax {jax_then} (this is {jax.__version__})"
             )
-        outlines[structure] = found
+    for found in outlines.values():
+        _check_ranking(task, found)
     return outlines
 
 
-def _traced(
-    recipe: RecipeFunction, traced: dict[str, Any], structure: Structure, train: Dataset
-) -> Outline:
+def _train(specification: dict[str, Any], scaling: Scaling | None) -> Dataset:
+    """Returns shapes and types of a run's train set on a device."""
+    arrays = (x and jax.ShapeDtypeStruct(*x) for x in specification["shapes"])
+    ids = specification.get("ids", ())
+    about = About(ids=ids if ids is True else tuple(ids))
+    return on_device_shapes(Dataset(*arrays, scaling=scaling, about=about))
+
+
+def _check_ranking(task: Task, found: Outline) -> None:
+    if (found.metrics, found.rank_by) != (task.metrics, task.rank_by):
+        raise runs.RunMismatchError(
+            f"got a recipe with metrics {[*found.metrics]} and rank_by="
+            f"{found.rank_by!r}; expected those of the run: metrics {[*task.metrics]} "
+            f"and rank_by={task.rank_by!r}"
+        )
+
+
+def _traced(recipe: RecipeFunction, *arguments: Any) -> Outline:
+    """Returns the outline of a program; the arguments are those of `trace_recipe`."""
     try:
-        return trace_recipe(recipe, traced, structure, train)[0]
+        return trace_recipe(recipe, *arguments)[0]
     except (RecipeError, *REFUSED) as error:
         raise runs.RunMismatchError(
             f"got a recipe that fails on the run's hyperparameters "
-            f"{', '.join(structure.names)} ({error!r:.200}); expected the recipe that "
-            "the run was trained with"
+            f"{', '.join(arguments[1].names)} ({error!r:.200}); expected the recipe "
+            "that the run was trained with"
         ) from error

@@ -6,6 +6,8 @@ repeat 0 come first, then those of repeat 1. Variants differ in the key, the dat
 both; configurations are compared on the same variants.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -13,35 +15,47 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxdl.data import Dataset, Splits, fold_rows, pool
-from jaxdl.data.folds import Rows
+from jaxdl.data import Dataset, Scaling, Splits, fold_rows, pool
+from jaxdl.data.folds import Folds, Rows
+from jaxdl.data.split import moments_of
 from jaxdl.engine.inputs import Variant
+from jaxdl.engine.task import Task
 from jaxdl.searches.rungs import Rung, Standing
+from jaxdl.train.facts import facts_of
 from jaxdl.train.state import FOLD, REPEAT, as_key, member_key, step_key
 
 
-def make_variants(
-    data: Splits, key: jax.Array, repeats: int, folds: int | None
-) -> tuple[Splits, list[Variant]]:
-    """Returns the variants, and the data that their rows are of.
+def make_variants(task: Task) -> tuple[Folds, Splits, list[Variant]]:
+    """Returns the folds of a task as rows, the data, and the variants.
 
     Repeat 0 has the run's own key. Each further repeat has another key, and so other
-    initial weights, masks, order of the data and folds. With folds, train and dev set
-    of the returned data are one and the same: both pooled.
+    initial weights, masks and order of the data. A number of folds stays a number, and
+    each repeat deals its own; folds that are given as rows are the same in each. With
+    folds, train and dev set of the returned data are one and the same: both pooled.
+    What is normalized is normalized by the train set of each fold.
 
     Raises:
         DataError: as `fold_rows`.
     """
-    keys = [_repeat_key(key, number) for number in range(repeats)]
+    data, folds = task.data, task.folds
+    assert data is not None
+    keys = [_repeat_key(task.key, number) for number in range(task.repeats)]
     if folds is None:
-        return data, [Variant(key, None, None) for key in keys]
+        facts, scaling = facts_of(data, task.epochs), data.train.scaling
+        return None, data, [Variant(key, facts, scaling=scaling) for key in keys]
     pooled = pool(data)
+    whole = data._replace(train=pooled, dev=pooled)
+
+    def deal(key):
+        key = jax.random.fold_in(key, FOLD)
+        return fold_rows(pooled, folds, key=key, classes=task.classes)
+
+    if not isinstance(folds, int):
+        folds = tuple(deal(task.key))
     variants = [
-        Variant(key, *rows)
-        for key in keys
-        for rows in fold_rows(pooled, folds, key=jax.random.fold_in(key, FOLD))
+        _fold(whole, key, task.epochs, *rows) for key in keys for rows in deal(key)
     ]
-    return data._replace(train=pooled, dev=pooled), variants
+    return folds, whole, variants
 
 
 def variant(
@@ -50,7 +64,7 @@ def variant(
     *,
     repeat: int = 0,
     fold: int = 0,
-    folds: int | None = None,
+    folds: Folds = None,
 ) -> tuple[Splits, jax.Array]:
     """Returns the data and the key of one variant of a sweep, to train it by itself.
 
@@ -65,31 +79,38 @@ def variant(
         folds: of the sweep; None: it had none.
 
     Raises:
-        DataError: as `sweep`.
+        DataError: as `sweep`; or the data do not say what integer labels are, see
+            `data.fold_rows`.
         IndexError: there is no such repeat or fold.
     """
     key = as_key(key)
     if repeat < 0:
         raise IndexError(f"got repeat={repeat}; expected at least 0")
-    if not 0 <= fold < (folds or 1):
-        known = f"0..{folds - 1}" if folds else "0, since there are no folds"
+    alone = Task(None, None, data, _repeat_key(key, repeat), 1, 1, folds=folds)
+    _, data, variants = make_variants(alone)
+    if not 0 <= fold < len(variants):
+        known = f"0..{len(variants) - 1}" if folds else "0, since there are no folds"
         raise IndexError(f"got fold={fold}; expected {known}")
-    data, variants = make_variants(data, _repeat_key(key, repeat), 1, folds)
     return data_of(variants[fold], data), variants[fold].key
 
 
 def data_of(variant: Variant, data: Splits) -> Splits:
-    """Returns the train and dev sets of a variant, cut out of the pooled ones."""
+    """Returns the sets of a variant, with its train and dev set cut out of `data`."""
+    if variant.train is None:
+        return data
 
     def cut(dataset: Dataset, rows: Rows | None) -> Dataset:
-        return dataset if rows is None else jax.tree.map(lambda x: x[rows], dataset)
+        part = dataset if rows is None else dataset[rows]
+        return replace(part, scaling=variant.scaling)
 
     return data._replace(
-        train=cut(data.train, variant.train), dev=cut(data.dev, variant.dev)
+        train=cut(data.train, variant.train),
+        dev=cut(data.dev, variant.dev),
+        test=cut(data.test, None),
     )
 
 
-def step_keys(variants: list[Variant], configurations: int) -> NDArray[np.uint32]:
+def step_keys(variants: Sequence[Variant], configurations: int) -> NDArray[np.uint32]:
     """Returns the keys that members draw from in each step, `[members, 2]`."""
 
     def of(key, configuration):
@@ -151,6 +172,31 @@ def not_worse(errors: NDArray[Any], best: int) -> NDArray[np.bool_]:
     """
     differences = errors.astype(np.float64) - errors[best]
     return differences.mean(axis=1) <= standard_error(differences)
+
+
+def _fold(
+    whole: Splits, key: jax.Array, epochs: int, train: Rows, dev: Rows
+) -> Variant:
+    """Returns the variant of a fold.
+
+    Args:
+        whole: with the pooled examples as train set.
+        key: of its repeat.
+        epochs: of the task.
+        train: its rows of the pooled examples.
+        dev: the same.
+    """
+    own = whole.train[train]
+    facts = facts_of(whole._replace(train=own), epochs, folded=True)
+    return Variant(key, facts, train, dev, _scaling(whole, own))
+
+
+def _scaling(whole: Splits, own: Dataset) -> Scaling | None:
+    """Returns the scaling by a fold's train set; None: nothing was normalized."""
+    stored = own.scaling or Scaling()
+    inputs = None if whole.moments is None else moments_of(own.inputs, own.about.ids)
+    labels = None if stored.labels is None else moments_of(own.labels)
+    return None if inputs is labels is None else Scaling(inputs, labels)
 
 
 def _repeat_key(key: jax.Array, repeat: int) -> jax.Array:

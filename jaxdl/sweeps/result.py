@@ -18,10 +18,20 @@ from jaxdl.engine.task import Task
 from jaxdl.plain import scalar
 from jaxdl.searches.rungs import Rung, ranking
 from jaxdl.spaces.either import blanked
-from jaxdl.sweeps.repeats import mean, members_of, not_worse, standard_error, variant
-from jaxdl.train.epoch_state import Status
+from jaxdl.sweeps.repeats import (
+    data_of,
+    make_variants,
+    mean,
+    members_of,
+    not_worse,
+    standard_error,
+)
+from jaxdl.train.epoch_state import Status, ended_words
+from jaxdl.train.facts import Facts
+from jaxdl.train.inference import Inference
 from jaxdl.train.member import Member
-from jaxdl.train.structure import by_name, canonical, combine, is_traced
+from jaxdl.train.score import curve_of, score
+from jaxdl.train.structure import Structure, by_name, canonical, combine, is_traced
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -35,13 +45,14 @@ class SweepResult:
 
     task: Task  # recipe, space, key, plan and settings; the data unless read from disk
     hparams: Any  # the space's tree with [members] leaves; NaN: does not apply
-    metrics: dict[str, NDArray[Any]]  # train_loss train_error dev_loss dev_error,
-    # [members, epochs], NaN where a member did not run
+    metrics: dict[str, NDArray[Any]]  # train_loss train_error dev_loss dev_error and
+    # the recipe's own, [members, epochs], NaN where a member did not run
     status: NDArray[np.int32]  # [members] of Status; RUNNING while the sweep still runs
     stopped_at: NDArray[np.int32]  # [members] step at which it stopped early, was cut
     # short or diverged; else -1
     kept_epoch: NDArray[np.int32]  # [members] epoch that the weights are from, or -1
     precisions: tuple[str, ...]  # of matrix products, in any of the programs
+    inferences: Mapping[tuple[Structure, Facts], Inference]  # of each program
     rungs: tuple[Rung, ...]  # of members, as the search asked for them
     blocks: tuple[TrainedBlock | None, ...]  # weights, as they were trained
     places: NDArray[np.int64]  # [members, 2] block and slot of each; -1: not trained
@@ -62,8 +73,8 @@ class SweepResult:
         return lost.any(axis=1)
 
     def has_best(self) -> bool:
-        """Returns whether a configuration has a finite dev loss, and so a best one."""
-        return bool(np.isfinite(self.mean()["dev_loss"]).any())
+        """Returns whether a configuration has a finite score and dev loss."""
+        return bool(np.isfinite(self.scores() + self.mean()["dev_loss"]).any())
 
     def has_rates(self) -> bool:
         """Returns whether errors are shares of the examples, to be shown in percent."""
@@ -83,17 +94,24 @@ class SweepResult:
         Args:
             data: of the sweep.
         """
-        if self.task.folds is None:
-            return data
-        return variant(data, self.task.key, folds=self.task.folds)[0]
+        _, data, variants = make_variants(self.task._replace(data=data, repeats=1))
+        return data_of(variants[0], data)
 
     def ranking(self) -> NDArray[np.int64]:
-        """Returns configurations, lowest mean dev error first, ties by dev loss.
+        """Returns configurations, lowest score first, ties by mean dev loss.
 
-        The metrics are those of each member's kept epoch. Configurations with a member
-        that diverged, or whose dev loss is not finite, come last.
+        Configurations with a member that diverged, or whose dev loss is not finite,
+        come last.
         """
-        return ranking(self.mean())
+        return ranking(self.mean() | {"score": self.scores()})
+
+    def scores(self) -> NDArray[np.float64]:
+        """Returns the score of each configuration, `[configurations]`: lower is better.
+
+        It is the mean of the dev error, or of what else the recipe's `rank_by` names,
+        at each member's kept epoch; negative where larger is better.
+        """
+        return score(self.mean(), self.task.rank_by)
 
     def configurations(self) -> Any:
         """Returns the hyperparameters of each configuration, `[configurations]`."""
@@ -131,9 +149,9 @@ class SweepResult:
     def not_worse(self) -> NDArray[np.int64]:
         """Returns the configurations whose distance to the best is within the noise.
 
-        Those are the configurations whose dev error exceeds that of the best, on
-        average over the same repeats and folds, by no more than one standard error of
-        this difference. They come in the order of the ranking, the best first.
+        Those are the configurations whose score exceeds that of the best, on average
+        over the same repeats and folds, by no more than one standard error of this
+        difference. They come in the order of the ranking, the best first.
 
         Raises:
             ValueError: V is 1, which shows no noise.
@@ -146,12 +164,12 @@ class SweepResult:
                 "got one model a configuration, which shows no noise; "
                 "expected several: sweep with repeats=3 or folds=5"
             )
-        errors = self.final()["dev_error"].reshape(-1, self.num_variants)
-        order = self.ranking()
-        return order[not_worse(errors, int(order[0]))[order]]
+        scores, order = score(self.final(), self.task.rank_by), self.ranking()
+        within = not_worse(scores.reshape(-1, self.num_variants), int(order[0]))
+        return order[within[order]]
 
     def best(self) -> Member:
-        """Returns the first member of the configuration with the lowest dev error.
+        """Returns the first member of the configuration with the lowest score.
 
         With repeats or folds, `not_worse` names others that noise may hide.
 
@@ -189,13 +207,19 @@ class SweepResult:
                 f"the weights of member {i} are lost with damaged files; expected a "
                 "whole run: start its sweep again, which trains them again"
             )
-        structure = found.block.structure
+        structure, known = (
+            found.block.structure,
+            self.task.variants[found.block.variant],
+        )
         params, state = jax.tree.map(lambda x: x[slot], (found.params, found.state))
         stopped_at = int(self.stopped_at[i])
         return Member(
             recipe=self.task.recipe,
             structure=structure,
             hparams=combine(self._traced(structure, i), structure),
+            facts=known.facts,
+            scaling=known.scaling,
+            inference=self.inferences[structure, known.facts],
             metrics={name: curve[i] for name, curve in self.metrics.items()},
             status=Status(self.status[i]),
             stopped_at=None if stopped_at < 0 else stopped_at,
@@ -207,19 +231,19 @@ class SweepResult:
     def rows(self, n: int | None = None) -> tuple[list[str], list[list[Any]]]:
         """Returns column names and a row of plain values for each of the n best.
 
-        Rows are of configurations. With V above 1 the standard error of the dev error
-        follows its mean, and the status counts how many members ended how.
+        Rows are of configurations. With V above 1 the standard error of the metric that
+        ranks them follows the means, and the status counts how many members ended how.
         """
         v, values = self.num_variants, self.mean()
         if v == 1:
             return self.member_rows(n)
-        values["standard_error"] = self.standard_error()["dev_error"]
+        values["standard_error"] = self.standard_error()[curve_of(self.task.rank_by)]
         hparams = by_name(self.hparams)
         rows = [
             [
                 int(i),
                 *(float(column[i]) for column in values.values()),
-                _count(self.status[self.members_of(i)]),
+                ended_words(self.status[self.members_of(i)]),
                 *(scalar(column[i * v]) for column in hparams.values()),
             ]
             for i in self.ranking()[:n]
@@ -258,7 +282,7 @@ class SweepResult:
         if self.num_variants == 1:
             return []
         configuration, variant = divmod(i, self.num_variants)
-        return [configuration, *divmod(variant, self.task.folds or 1)]
+        return [configuration, *divmod(variant, self.task.num_folds)]
 
     def _status(self, i: int) -> str:
         at = f" at step {self.stopped_at[i]}" if self.stopped_at[i] >= 0 else ""
@@ -281,20 +305,9 @@ def make_result(end: Population) -> SweepResult:
         stopped_at=np.where(cut_short & (end.steps > 0), end.steps, end.stopped_at),
         kept_epoch=end.kept_epoch,
         precisions=tuple(precisions(end.outlines)),
+        inferences={key: found.inference for key, found in end.outlines.items()},
         rungs=tuple(end.rungs),
         blocks=tuple(b and b._replace(carry=None) for b in end.blocks),
         places=end.places,
         specification=None if store is None else store.specification,
     )
-
-
-def ended(status: NDArray[np.int32]) -> dict[str, int]:
-    """Returns how many members ended how, by the name of the status."""
-    counts = {str(s): int((status == s).sum()) for s in Status}
-    return {name: n for name, n in counts.items() if n}
-
-
-def _count(status: NDArray[np.int32]) -> str:
-    """Returns such as `finished`, or `1 diverged, 4 finished`."""
-    some = sorted(ended(status).items())
-    return some[0][0] if len(some) == 1 else ", ".join(f"{n} {s}" for s, n in some)

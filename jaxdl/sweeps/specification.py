@@ -11,8 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxdl import runs
 from jaxdl.data import Splits
-from jaxdl.engine.checkpoints import METRICS
 from jaxdl.engine.outlines import Outlines, precisions
 from jaxdl.engine.plan import Plan
 from jaxdl.engine.task import Task
@@ -21,8 +21,10 @@ from jaxdl.spaces.distributions import SpaceError
 from jaxdl.spaces.plain import check_recorded, from_plain, to_plain
 from jaxdl.spaces.sample import traced_columns
 from jaxdl.spaces.structures import label
+from jaxdl.sweeps.known import from_parts, known_parts
 from jaxdl.train.identity import data_digest
 from jaxdl.train.recipe import RecipeFunction
+from jaxdl.train.score import CURVES, curves
 
 PACKAGES = {"jax": "jax", "jaxlib": "jaxlib", "jaxdl": "jaxdl-sweep"}
 SETTINGS = ("members", "epochs", "patience", "repeats", "folds")  # of a task, as it is
@@ -35,12 +37,13 @@ def specify(task: Task, outlines: Outlines, rung: Rung, data: Splits) -> dict[st
     Its parts are the task's own `members`, `epochs`, `patience`, `repeats`, `folds`,
     `key` and `plan`; the name of the `search` (the rungs of the run hold what it asked
     for); the `space`, and the types of its `traced` hyperparameters; the names of the
-    `metrics`; the `precision` of matrix products and the digests of the `programs`; the
-    digest of the `data` and the `shapes` of the train set; and the kind of `device`,
-    the `versions` and `flags` that it all ran with.
+    `metrics`, and `rank_by` if it is not the error; the `precision` of matrix products
+    and the digests of the `programs`; the digest of the `data` and the `shapes` of the
+    train set; and the kind of `device`, the `versions` and `flags` that it all ran
+    with; and what `known_parts` has of the variants.
 
     Args:
-        task: its plan is known.
+        task: its plan and its metrics are known.
         outlines: of every program that the space can ask for.
         rung: the first one.
         data: the sets of the first variant.
@@ -54,20 +57,23 @@ def specify(task: Task, outlines: Outlines, rung: Rung, data: Splits) -> dict[st
     partitionable = jax.config.jax_threefry_partitionable  # pyrefly: ignore
     return {
         **{name: getattr(task, name) for name in SETTINGS},
+        "folds": None if task.folds is None else task.num_folds,
         "search": _name(task.search),
         "space": to_plain(task.space),
         "traced": {
             name: str(column.dtype)
             for name, column in traced_columns(task.space, rung.hparams).items()
         },
-        "metrics": list(METRICS),
+        "metrics": list(task.curves),
+        **({} if task.rank_by == "error" else {"rank_by": task.rank_by}),
         "key": np.asarray(jax.random.key_data(task.key)).tolist(),
         "plan": None if task.plan is None else task.plan._asdict(),
         "precision": precisions(outlines),
-        "programs": {label(s): found.program for s, found in outlines.items()},
+        "programs": programs_of(task, outlines),
         "data": data_digest(data),
         "shapes": [
-            None if x is None else [list(x.shape), str(x.dtype)] for x in data.train
+            None if x is None else [list(x.shape), str(x.dtype)]
+            for x in (data.train.inputs, data.train.labels, data.train.weights)
         ],
         "device": _device(),
         "versions": {name: _version(package) for name, package in PACKAGES.items()},
@@ -75,6 +81,7 @@ def specify(task: Task, outlines: Outlines, rung: Rung, data: Splits) -> dict[st
             "jax_threefry_partitionable": partitionable,
             "XLA_FLAGS": _xla_flags(),
         },
+        **known_parts(task, data),
     }
 
 
@@ -105,12 +112,63 @@ def task_of(
             jnp.array(specification["key"], jnp.uint32), impl="threefry2x32"
         ),
         plan=Plan(**specification["plan"]),
+        classes=specification.get("classes"),
+        metrics=_own_metrics(specification["metrics"]),
+        rank_by=specification.get("rank_by", "error"),
         **{name: specification[name] for name in SETTINGS},
     )
     if min(task.members, task.epochs, task.num_variants, task.block_width) < 1:
         raise ValueError("a count is below 1")
     _check_count(task)
-    return task
+    folds, variants = from_parts(task, specification)
+    return task._replace(folds=folds, variants=variants)
+
+
+def programs_of(task: Task, outlines: Outlines) -> dict[str, str]:
+    """Returns the digest of each program, by what distinguishes it from the others.
+
+    Programs of one structure differ if the recipe takes facts and these differ.
+    """
+    first = task.variants[0].facts
+    return {
+        label(structure)
+        if facts == first
+        else f"{label(structure)} of {facts.num_examples}".strip(): found.program
+        for (structure, facts), found in outlines.items()
+    }
+
+
+def check_extends(task: Task, outlines: Outlines, run: str | os.PathLike[str]) -> None:
+    """Checks that no more epochs are asked for if the recipe reads how many there are.
+
+    Raises:
+        RunMismatchError: they are, so that what has trained would have trained
+            differently.
+    """
+    if not any(found.reads_epochs for found in outlines.values()):
+        return
+    if not runs.has_run(run):
+        return
+    with runs.read_run(run) as store:
+        epochs = store.specification["epochs"]
+    if task.epochs > epochs:
+        raise runs.RunMismatchError(
+            f"got {task.epochs} epochs for a run of {epochs} whose recipe reads "
+            "facts.epochs; expected the same: a longer training has another schedule "
+            "from the first step, so start it in another folder"
+        )
+
+
+def _own_metrics(names: list[str]) -> tuple[str, ...]:
+    """Returns the names of a recipe's own metrics from those of all curves.
+
+    Raises:
+        ValueError: no sweep has such curves.
+    """
+    own = tuple(n.removeprefix("dev_") for n in names if n not in CURVES)
+    if list(curves(own)) != names:
+        raise ValueError(f"got the curves {names!r:.200}")
+    return own
 
 
 def _check_count(task: Task) -> None:
@@ -122,7 +180,7 @@ def _check_count(task: Task) -> None:
 
 
 def _check_finite(outlines: Outlines) -> None:
-    for structure in outlines:
+    for structure, _ in outlines:
         for name, value in zip(structure.names, structure.values, strict=True):
             if isinstance(value, float) and not math.isfinite(value):
                 raise SpaceError(

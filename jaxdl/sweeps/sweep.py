@@ -8,22 +8,25 @@ import jax
 
 from jaxdl import runs
 from jaxdl.data import Splits, check
+from jaxdl.data.folds import Folds
 from jaxdl.engine import workers
 from jaxdl.engine.engine import Engine
 from jaxdl.engine.inputs import share
-from jaxdl.engine.outlines import make_outlines
+from jaxdl.engine.outlines import first_loss, make_outlines, ranked
 from jaxdl.engine.plan import Plan, make_plan
 from jaxdl.engine.population import Population
 from jaxdl.engine.progress import Callback
 from jaxdl.engine.task import Task, check_task
+from jaxdl.nn.losses import classes_by
 from jaxdl.searches.one_rung import draws_each_alone, random
 from jaxdl.searches.rungs import Requests, Rung, Search, check_rung, start
 from jaxdl.spaces.distributions import SpaceError
 from jaxdl.sweeps.repeats import data_of, expand, make_variants, mean, step_keys
 from jaxdl.sweeps.result import SweepResult, make_result
-from jaxdl.sweeps.specification import specify
+from jaxdl.sweeps.specification import check_extends, specify
 from jaxdl.train.check import check_one_process
 from jaxdl.train.recipe import RecipeFunction
+from jaxdl.train.score import score
 from jaxdl.train.state import as_key
 
 GROWS = ("members", "epochs")  # what `extend` may raise
@@ -40,7 +43,7 @@ def sweep(
     search: Search | None = None,
     patience: int | None = None,
     repeats: int = 1,
-    folds: int | None = None,
+    folds: Folds = None,
     run_dir: str | os.PathLike[str] | None = None,
     extend: bool = False,
     plan: Plan | None = None,
@@ -71,7 +74,8 @@ def sweep(
     ((4,), (3, 10))
 
     Args:
-        recipe: function from hyperparameters to a `Recipe`, written for one model.
+        recipe: function from hyperparameters to a `Recipe`, written for one model; or
+            from these and the `Facts` of its training.
         space: pytree of the shape of the hyperparameters: distributions, constants,
             and arrays `[members]` that are used as given.
         data: normalized train, dev and test sets; a sweep never uses test.
@@ -81,15 +85,18 @@ def sweep(
         search: which members train with which hyperparameters and how long, such as
             `halving()`. None: `random()`, which draws every member by itself and trains
             it to the end.
-        patience: how many epochs in a row a member may pass without a lower dev error
-            (ties by dev loss) before it stops; it then has the weights of its best
-            epoch. None: no early stopping, members have the weights of their last
-            epoch. A member that diverges ranks last in either case.
+        patience: how many epochs in a row a member may pass without a lower dev error,
+            or what else the recipe ranks by (ties by dev loss), before it stops; it
+            then has the weights of its best epoch. None: no early stopping, members
+            have the weights of their last epoch. A member that diverges ranks last in
+            either case.
         repeats: how often each configuration is trained, each time with other initial
             weights, masks, folds and order of the data; at least 1.
         folds: into how many parts the train and dev sets together are divided; each
-            part in turn is the dev set while the rest trains, see `data.fold_rows`. The
-            data stay normalized as they are. None: the sets as they are.
+            part in turn is the dev set while the rest trains. Or pairs of train and dev
+            rows of both sets pooled, or a splitter of scikit-learn. See
+            `data.fold_rows`. Normalized data are normalized by the train set of each
+            fold. None: the sets as they are.
         run_dir: a folder that keeps the run; made if it does not exist. The same call
             resumes a run that was interrupted, and returns the result of a finished
             one.
@@ -104,7 +111,8 @@ def sweep(
         MemoryError: a device has no room for one block.
         OSError: `run_dir` cannot be written, is damaged, or another process trains
             there.
-        RecipeError: the recipe cannot be traced.
+        RecipeError: the recipe cannot be traced, or its metrics or `rank_by` differ
+            between programs.
         RunMismatchError: `run_dir` holds a run of another sweep.
         SpaceError: the space makes no sense, or what the search asks for; or nothing
             can be extended.
@@ -130,30 +138,43 @@ def train_task(
     task = check_task(task)
     assert task.data is not None and task.search is not None
     check(task.data)
-    data, variants = make_variants(task.data, task.key, task.repeats, task.folds)
-    first, keys = data_of(variants[0], data), step_keys(variants, task.members)
-    requests, rung = start(task.search, task.key, task.space, task.members, task.epochs)
-    _claim(run_dir, extend, task.search)
-    outlines = make_outlines(task, rung.hparams, first)
+    search = task.search
+    requests, rung = start(search, task.key, task.space, task.members, task.epochs)
+    task, data = _with_variants(task, rung)
+    _claim(run_dir, extend, search)
+    sets = {v.facts: data_of(v, data) for v in reversed(task.variants)}
+    outlines = make_outlines(task, rung.hparams, sets)
     devices = workers.worker_devices()
     plan = task.plan or make_plan(outlines.values(), devices[0].platform)
-    task = task._replace(plan=plan)
+    task = ranked(task, outlines)._replace(plan=plan)
     with contextlib.ExitStack() as stack:
         store = None
         if run_dir is not None:
+            if extend:
+                check_extends(task, outlines, run_dir)
+            first = data_of(task.variants[0], data)
             specification = specify(task, outlines, rung, first)
             grows = GROWS if extend else ()
             store = stack.enter_context(
                 runs.open_run(run_dir, specification, grows=grows)
             )
+        keys = step_keys(task.variants, task.members)
         population = Population(task, keys, outlines, store)
         shared = {
-            device: share(device, data, variants, task.patience)
+            device: share(device, task.recipe, data, task.variants, task.patience)
             for device in dict.fromkeys(devices)
         }
         engine = Engine(task, outlines, shared, devices, progress)
         _train_rungs(engine, population, requests, rung)
         return make_result(population)
+
+
+def _with_variants(task: Task, rung: Rung) -> tuple[Task, Splits]:
+    """Returns a task that knows its variants, and the data that their rows are of."""
+    if task.folds is not None:
+        task = task._replace(classes=classes_by(first_loss(task, rung)))
+    folds, data, variants = make_variants(task)
+    return task._replace(folds=folds, variants=tuple(variants)), data
 
 
 def _claim(run_dir: Any, extend: bool, search: Search) -> None:
@@ -175,9 +196,9 @@ def _train_rungs(
     while True:
         expanded = expand(rung, task.num_variants)
         engine.train(population, expanded)
-        standing = population.standing(expanded.members)
+        means = mean(population.standing(expanded.members), task.num_variants)
         try:
-            rung = requests.send(mean(standing, task.num_variants))
+            rung = requests.send(means | {"score": score(means, task.rank_by)})
         except StopIteration:
             population.finish()
             return

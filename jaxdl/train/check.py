@@ -6,9 +6,11 @@ import traceback
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from jaxdl import nn
 from jaxdl.counts import is_count
@@ -110,6 +112,57 @@ def check_labels(
         raise DataError(
             f"got label {labels[row]} in row {row} of {name}; expected {each}"
         )
+
+
+def as_inputs(inputs: ArrayLike, like: Any) -> NDArray[Any]:
+    """Returns inputs of examples in the type of the train set's.
+
+    Args:
+        inputs: `[m, ...]`, at least one.
+        like: shape and type of the train set's inputs.
+
+    Raises:
+        DataError: there are none, they have another shape or kind, or integers do not
+            fit the type.
+    """
+    array, one = np.asarray(inputs), tuple(like.shape[1:])
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"got inputs of type {array.dtype}; expected real numbers")
+    if array.shape == one:
+        raise DataError(
+            f"got inputs {list(one)}, a single example; expected [m, ...]: for one "
+            "example write inputs[None]"
+        )
+    if array.shape[1:] != one or not len(array):
+        raise DataError(
+            f"got inputs {list(array.shape)}; expected {['m', *one]}".replace("'", "")
+            + " with m of at least 1, as the model was trained on"
+        )
+    if not np.issubdtype(like.dtype, np.integer):
+        return array.astype(like.dtype)
+    whole, limits = array.dtype.kind in "iu", np.iinfo(like.dtype)
+    if not whole or array.min() < limits.min or array.max() > limits.max:
+        raise DataError(
+            f"got inputs of type {array.dtype} for a model that was trained on raw "
+            f"{like.dtype}; expected such integers, not normalized"
+        )
+    return array.astype(like.dtype)
+
+
+def as_labels(labels: Any, like: Any) -> NDArray[Any]:
+    """Returns labels in the shape and type of the train set's.
+
+    Raises:
+        DataError: they have another shape, or are no integers where those are.
+    """
+    array, one = np.asarray(labels), tuple(like.shape[1:])
+    whole = np.issubdtype(like.dtype, np.integer)
+    if array.shape[1:] != one or (whole and array.dtype.kind not in "biu"):
+        raise DataError(
+            f"got labels {array.dtype}{list(array.shape)}; expected {like.dtype}"
+            f"{['m', *one]}, as the model was trained on".replace("'", "")
+        )
+    return array.astype(like.dtype)
 
 
 @contextlib.contextmanager

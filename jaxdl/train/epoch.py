@@ -9,6 +9,7 @@ from jaxdl.data import Dataset
 from jaxdl.train.epoch_state import EpochState, Status, advance, select
 from jaxdl.train.part import Part, size, take, weights
 from jaxdl.train.recipe import RecipeFunction, build
+from jaxdl.train.score import score
 from jaxdl.train.state import TrainState, epoch_order
 from jaxdl.train.step import Metrics, make_eval, make_step
 
@@ -23,7 +24,8 @@ def make_epoch(
 
     It trains on every batch of epoch `number` of the run's `key`, then evaluates on
     `dev`. The metrics are `train_loss` and `train_error`, means over the steps, and
-    `dev_loss` and `dev_error`. `train` and `dev` are datasets, or parts of them.
+    `dev_loss`, `dev_error` and the recipe's own, such as `dev_auc`. `train` and `dev`
+    are datasets, or parts of them.
 
     A training whose loss, parameters or state turn non-finite has diverged. It returns
     to its state at the start of the epoch. `stopped_at` becomes the first step whose
@@ -33,24 +35,26 @@ def make_epoch(
     step, evaluate = make_step(recipe), make_eval(recipe)
 
     def epoch(hp, train_state, epoch_state, number, train, dev, key, patience):
-        batch_size = build(recipe, hp).batch_size
-        order = epoch_order(key, number, size(train), batch_size)
+        built = build(recipe, hp)
+        order = epoch_order(key, number, size(train), built.batch_size)
 
         def body(carry, index):
             return step(hp, carry, take(train, index))
 
         trained, steps = jax.lax.scan(body, train_state, order)
-        on_dev = evaluate(hp, trained, dev)
+        on_dev = {f"dev_{n}": x for n, x in evaluate(hp, trained, dev).items()}
         bad_step = _first_bad_step(train_state, trained, steps["loss"])
         alive = (epoch_state.status == Status.RUNNING) & (bad_step < 0)
         train_state = select(alive, trained, train_state)
-        epoch_state = advance(epoch_state, train_state, bad_step, on_dev, patience)
+        epoch_state = advance(
+            epoch_state, train_state, bad_step, score(on_dev, built.rank_by),
+            on_dev["dev_loss"], patience,
+        )  # fmt: skip
         weight = _mean_weight(train, order)
         metrics = {
             "train_loss": jnp.mean(steps["loss"]) / weight,
             "train_error": jnp.mean(steps["error"]) / weight,
-            "dev_loss": on_dev["loss"],
-            "dev_error": on_dev["error"],
+            **on_dev,
         }
         metrics = jax.tree.map(lambda x: jnp.where(alive, x, jnp.nan), metrics)
         return train_state, epoch_state, metrics

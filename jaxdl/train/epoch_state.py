@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
 
 from jaxdl.train.state import TrainState
 
@@ -17,7 +19,7 @@ class Status(enum.IntEnum):
 
     RUNNING = 0  # can train on
     FINISHED = 1  # trained all its epochs
-    STOPPED = 2  # early: its dev error no longer fell
+    STOPPED = 2  # early: its score on the dev set no longer fell
     CUT_SHORT = 3  # by a search, which asked for no further epoch
     DIVERGED = 4  # turned non-finite
 
@@ -25,11 +27,23 @@ class Status(enum.IntEnum):
         return self.name.lower().replace("_", " ")
 
 
+def ended(status: NDArray[np.int32]) -> dict[str, int]:
+    """Returns how many members ended how, by the name of the status."""
+    counts = {str(s): int((status == s).sum()) for s in Status}
+    return {name: n for name, n in counts.items() if n}
+
+
+def ended_words(status: NDArray[np.int32]) -> str:
+    """Returns such as `finished`, or `1 diverged, 4 finished`."""
+    some = sorted(ended(status).items())
+    return some[0][0] if len(some) == 1 else ", ".join(f"{n} {s}" for s, n in some)
+
+
 class Best(NamedTuple):
-    """The epoch with the lowest dev error so far; dev loss breaks ties."""
+    """The epoch with the lowest score so far, see `score`; dev loss breaks ties."""
 
     epoch: Any  # [] int32; -1 before the first
-    error: Any  # []
+    score: Any  # []
     loss: Any  # []
     params: Any
     state: Any  # of the layers
@@ -59,7 +73,8 @@ def advance(
     epoch_state: EpochState,
     train_state: TrainState,
     bad_step: jax.Array,
-    on_dev: dict[str, jax.Array],
+    score: jax.Array,
+    loss: jax.Array,
     patience: jax.Array | None,
 ) -> EpochState:
     """Returns the epoch state after one more epoch of a training.
@@ -68,7 +83,8 @@ def advance(
         epoch_state: before the epoch.
         train_state: after it; where the training diverged or had stopped, as before it.
         bad_step: the step at which it diverged in this epoch, or -1.
-        on_dev: `loss` and `error` on the dev set after the epoch.
+        score: on the dev set after the epoch, lower is better, such as the error.
+        loss: on the dev set after the epoch.
         patience: after how many epochs in a row without a better one the training
             stops; None if `epoch_state.best` is None.
     """
@@ -77,9 +93,10 @@ def advance(
     best = epoch_state.best
     tired = jnp.zeros((), bool)
     if best is not None:
-        error, loss = (_worst_if_nan(on_dev[name]) for name in ("error", "loss"))
         params, state = train_state.params, train_state.state
-        now = Best(epoch_state.epochs, error, loss, params, state)
+        now = Best(
+            epoch_state.epochs, _worst_if_nan(score), _worst_if_nan(loss), params, state
+        )
         best = select(alive & _better(now, best), now, best)
         tired = alive & (epoch_state.epochs - best.epoch >= patience)
     ended = jnp.where(alive, Status.RUNNING, Status.DIVERGED)
@@ -119,5 +136,5 @@ def _worst_if_nan(value: jax.Array) -> jax.Array:
 
 def _better(now: Best, best: Best) -> jax.Array:
     """Returns whether this epoch is the best so far; the first always is."""
-    tie = (now.error == best.error) & (now.loss < best.loss)
-    return (best.epoch < 0) | (now.error < best.error) | tie
+    tie = (now.score == best.score) & (now.loss < best.loss)
+    return (best.epoch < 0) | (now.score < best.score) | tie

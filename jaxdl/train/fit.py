@@ -1,6 +1,5 @@
 """Training of one model, with a line for each epoch."""
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -11,18 +10,21 @@ from numpy.typing import NDArray
 from jaxdl import terminal
 from jaxdl.counts import as_count
 from jaxdl.data import Splits, check
+from jaxdl.train import compiled
+from jaxdl.train.bound import Bound, make_advance, make_start
 from jaxdl.train.check import (
     as_patience,
     check_one_process,
     tracing_errors_explained,
 )
-from jaxdl.train.epoch import make_epoch
-from jaxdl.train.epoch_state import Carry, EpochState, Status, init_epoch_state, kept
-from jaxdl.train.member import Member, on_device
-from jaxdl.train.outline import outline
+from jaxdl.train.epoch_state import Carry, EpochState, Status, kept
+from jaxdl.train.facts import counts_for, facts_of
+from jaxdl.train.member import Member
+from jaxdl.train.outline import Outline, outline
+from jaxdl.train.part import in_shape, on_device
 from jaxdl.train.recipe import RecipeFunction
-from jaxdl.train.state import TrainState, as_key, init, member_key
-from jaxdl.train.structure import Structure, combine, partition
+from jaxdl.train.state import TrainState, as_key, member_key
+from jaxdl.train.structure import partition
 
 
 def fit(
@@ -51,15 +53,17 @@ def fit(
     ('finished', (3, 10))
 
     Args:
-        recipe: function from hyperparameters to a `Recipe`.
+        recipe: function from hyperparameters to a `Recipe`; or from these and the
+            `Facts` of the training.
         hparams: hyperparameters; floats are traced, other plain values shape the
             program. Those of a member of a sweep train the same configuration.
         data: normalized train, dev and test sets; training does not read test.
         key: a seed, or a threefry key such as `jax.random.key(seed)`.
         epochs: at least 1.
-        patience: after how many epochs in a row without a lower dev error (dev loss
-            breaks ties) the training stops; the member has the weights of its best
-            epoch. None: no early stopping, it has the weights of the last epoch.
+        patience: after how many epochs in a row without a lower dev error, or what else
+            the recipe ranks by (dev loss breaks ties), the training stops; the member
+            has the weights of its best epoch. None: no early stopping, it has the
+            weights of the last epoch.
         progress: whether to print a line for each epoch.
 
     Raises:
@@ -76,32 +80,34 @@ def fit(
     patience = as_patience(patience, epochs)
     check(data)
     traced, structure = partition(hparams)
-    outline(recipe, traced, structure, data)
-    start, epoch = _programs(recipe, structure)
+    facts = facts_of(data, epochs)
+    found = outline(recipe, traced, structure, data, facts)
+    bound, counts = Bound(recipe, structure, facts), counts_for(recipe, facts)
     train, dev = on_device(data.train), on_device(data.dev)
-
+    patient = None if patience is None else np.int32(min(patience, 2**31 - 1))
+    inputs = train, dev, key, patient, counts
     show = terminal.epoch_lines(enabled=progress)
-
-    def advance(train_state, epoch_state, number):
-        carry = train_state, epoch_state
-        return epoch(traced, *carry, number, train, dev, key, patience)
-
     with tracing_errors_explained():
-        carry = start(
-            traced, member_key(key, 0), train.inputs.shape[1:], patience is not None
-        )
-        train_state, end, metrics = train_epochs(
-            advance,
-            *carry,
-            range(epochs),
-            lambda number, _, metrics: show(number + 1, epochs, metrics),
-        )
+        start, epoch = _lower(bound, traced, found, inputs)
+    first: Carry = start.compile()(traced, member_key(key, 0), counts)
+    program = epoch.compile()
+    train_state, end, metrics = train_epochs(
+        lambda train_state, epoch_state, number: program(
+            traced, train_state, epoch_state, np.int32(number), *inputs
+        ),
+        *first,
+        range(epochs),
+        lambda number, _, metrics: show(number + 1, epochs, metrics),
+    )
     params, state, kept_epoch = jax.device_get(kept(train_state, end))
     running = int(end.status) == Status.RUNNING
     return Member(
         recipe=recipe,
         structure=structure,
         hparams=hparams,
+        facts=facts,
+        scaling=data.train.scaling,
+        inference=found.inference,
         metrics=metrics,
         status=Status.FINISHED if running else Status(int(end.status)),
         stopped_at=None if running else int(end.stopped_at),
@@ -158,17 +164,21 @@ def train_epochs(
     return train_state, epoch_state, stacked
 
 
-@functools.lru_cache(maxsize=32)
-def _programs(
-    recipe: RecipeFunction, structure: Structure
-) -> tuple[Callable[..., Carry], Callable[..., Any]]:
-    """Returns the compiled start and epoch of one model, traced once a structure."""
+def _lower(
+    bound: Bound, traced: dict[str, Any], found: Outline, inputs: tuple[Any, ...]
+) -> tuple[compiled.Lowered, compiled.Lowered]:
+    """Returns the start and the epoch of one model, ready to be compiled.
 
-    def start(traced, key, in_shape, early_stopping):
-        train_state = init(recipe, combine(traced, structure), key, in_shape)
-        return train_state, init_epoch_state(train_state, early_stopping=early_stopping)
-
-    def epoch(traced, *carry_and_data):
-        return make_epoch(recipe)(combine(traced, structure), *carry_and_data)
-
-    return jax.jit(start, static_argnums=(2, 3)), jax.jit(epoch, donate_argnums=1)
+    Args:
+        bound: the recipe.
+        traced: hyperparameters by name.
+        found: its outline.
+        inputs: train and dev set, key, patience and class counts.
+    """
+    train, _, key, patience, counts = inputs
+    start = make_start(bound, in_shape(train), early_stopping=patience is not None)
+    first = compiled.lower(start, traced, key, counts)
+    carry, number = first.out_shapes, np.int32(0)
+    advance = make_advance(bound)
+    epoch = compiled.lower(advance, traced, *carry, number, *inputs, donate=1)
+    return first, epoch

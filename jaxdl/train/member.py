@@ -1,7 +1,6 @@
 """One trained model, back on the host."""
 
 import dataclasses
-import functools
 from typing import Any
 
 import jax
@@ -11,14 +10,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from jaxdl import nn
 from jaxdl.data import Dataset
-from jaxdl.data.dataset import check_dataset
+from jaxdl.data.about import Scaling
+from jaxdl.data.checks import check_dataset
 from jaxdl.nn.losses import PerExample
-from jaxdl.train.check import check_labels
+from jaxdl.train.check import as_inputs, as_labels, check_labels
 from jaxdl.train.epoch_state import Status
+from jaxdl.train.facts import Facts, counts_for, given
+from jaxdl.train.inference import Inference
 from jaxdl.train.metrics import confusion_matrix, multilabel_confusion
 from jaxdl.train.recipe import Recipe, RecipeFunction, build
-from jaxdl.train.state import TrainState
-from jaxdl.train.step import make_eval, make_predict
 from jaxdl.train.structure import Structure, by_name, canonical, combine, is_traced
 
 
@@ -29,35 +29,58 @@ class Member:
     recipe: RecipeFunction
     structure: Structure  # which of the hyperparameters are traced
     hparams: Any  # as the recipe received them, sizes as `nn.Size`
+    facts: Facts  # of its training
+    scaling: Scaling | None  # of its training: what its programs do with raw arrays
+    inference: Inference  # its function, as it was traced for its training
     metrics: dict[str, NDArray[Any]]  # [epochs] train_loss train_error dev_loss
-    # dev_error; NaN for epochs without training
+    # dev_error, and the recipe's own; NaN for epochs without training
     status: Status  # RUNNING in a run that is not finished
     stopped_at: int | None  # the step at which it stopped, or the first non-finite one
     kept_epoch: int  # the epoch of params and state; -1: initial weights
     params: Any  # of the best epoch with early stopping, else of the last finite one
     state: Any  # of the layers, of the same epoch
 
-    def predict(self, inputs: ArrayLike) -> NDArray[Any]:
+    def predict(self, inputs: ArrayLike) -> Any:
         """Returns the model's outputs `[m, ...]`, such as logits, without dropout.
 
+        They are in the units of the labels. An example's outputs do not depend on the
+        other examples, nor on how many there are.
+
         Args:
-            inputs: `[m, ...]`, normalized as the training data was; at least one.
+            inputs: `[m, ...]`, as those of the train set: normalized if these are, and
+                of integers if these are.
+
+        Raises:
+            DataError: there are no examples, they are not those of a model of this
+                input shape, or not of the train set's kind of number.
         """
-        predict, _ = _programs(self.recipe, self.structure)
-        traced = self._traced()
-        return np.asarray(predict(traced, self.params, self.state, canonical(inputs)))
+        like = self.inference.train
+        inputs = as_inputs(inputs, like.inputs)
+        no_labels = np.zeros((len(inputs), *like.labels.shape[1:]), like.labels.dtype)
+        return self._infer(inputs, no_labels)["outputs"]
 
     def evaluate(self, dataset: Dataset) -> dict[str, float]:
         """Returns the mean `loss` and `error` over a dataset, penalty excluded.
+
+        With weights it is `sum_i w_i v_i / sum_i w_i`. The error is in the units of the
+        labels. The recipe's own metrics of the whole dataset come with them, by name.
 
         Raises:
             DataError: the dataset is empty or not finite, its lengths differ, or the
                 model has no output for a label.
         """
-        self._check(dataset)
-        _, evaluate = _programs(self.recipe, self.structure)
-        metrics = evaluate(self._traced(), self.params, self.state, on_device(dataset))
-        return {name: float(value) for name, value in metrics.items()}
+        check_dataset(dataset, "the dataset")
+        inputs = as_inputs(dataset.inputs, self.inference.train.inputs)
+        check_labels(self.loss, dataset, self.inference.outputs, "the dataset")
+        labels = as_labels(dataset.labels, self.inference.train.labels)
+        found = self._infer(inputs, labels)
+        means = {
+            name: float(np.average(found[name], weights=dataset.weights))
+            for name in ("loss", "error")
+        }
+        whole = jax.tree.map(jnp.asarray, (found["outputs"], labels, dataset.weights))
+        own = self.built.metrics.items()
+        return means | {name: float(metric(*whole)) for name, metric in own}
 
     def confusion_matrix(self, dataset: Dataset) -> NDArray[np.int32]:
         """Returns how many examples of class i are predicted as class j, `[C, C]`.
@@ -72,24 +95,18 @@ class Member:
             DataError: as `evaluate`.
             ValueError: the recipe's loss is not a cross-entropy.
         """
-        self._check(dataset)
+        check_dataset(dataset, "the dataset")
         loss = nn.plain_loss(self.loss)
         if not nn.has_classes(loss):
             raise ValueError(
                 f"got a recipe with the loss {getattr(loss, '__name__', loss)}; "
                 "expected a cross-entropy, whose labels are classes"
             )
+        check_labels(self.loss, dataset, self.inference.outputs, "the dataset")
         outputs = self.predict(dataset.inputs)
         labelled = loss is nn.sigmoid_cross_entropy and outputs.shape[-1] > 1
         count = multilabel_confusion if labelled else confusion_matrix
         return np.asarray(count(jnp.asarray(outputs), canonical(dataset.labels)))
-
-    def _check(self, dataset: Dataset) -> None:
-        check_dataset(dataset, "the dataset")
-        predict, _ = _programs(self.recipe, self.structure)
-        arguments = self._traced(), self.params, self.state
-        outputs = predict.eval_shape(*arguments, canonical(dataset.inputs))
-        check_labels(self.loss, dataset, outputs.shape[1:], "the dataset")
 
     @property
     def loss(self) -> PerExample:
@@ -99,7 +116,15 @@ class Member:
     @property
     def built(self) -> Recipe:
         """Returns the recipe for these hyperparameters."""
-        return build(self.recipe, combine(self._traced(), self.structure))
+        hp = combine(self._traced(), self.structure)
+        return build(given(self.recipe, self.facts), hp)
+
+    def _infer(self, inputs: Any, labels: Any) -> Any:
+        dataset = dataclasses.replace(
+            self.inference.train, inputs=inputs, labels=labels, scaling=self.scaling
+        )
+        model = self._traced(), self.params, self.state
+        return self.inference(model, dataset, counts_for(self.recipe, self.facts))
 
     def _traced(self) -> dict[str, jax.Array]:
         pairs = zip(by_name(self.hparams).items(), self.structure.values, strict=True)
@@ -108,22 +133,3 @@ class Member:
             for (name, leaf), value in pairs
             if is_traced(value)
         }
-
-
-@functools.lru_cache(maxsize=32)
-def _programs(recipe: RecipeFunction, structure: Structure) -> tuple[Any, Any]:
-    """Returns prediction and evaluation, compiled once a structure."""
-
-    def predict(traced, params, state, inputs):
-        return make_predict(recipe)(combine(traced, structure), params, state, inputs)
-
-    def evaluate(traced, params, state, dataset):
-        train_state = TrainState(0, params, state, opt_state=(), key=None)
-        return make_eval(recipe)(combine(traced, structure), train_state, dataset)
-
-    return jax.jit(predict), jax.jit(evaluate)
-
-
-def on_device(dataset: Dataset) -> Dataset:
-    """Returns the dataset as JAX arrays of the default types."""
-    return jax.tree.map(canonical, dataset)

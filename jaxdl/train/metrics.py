@@ -1,7 +1,7 @@
 """Metrics of a classifier, class by class, counted on the device.
 
-Confusion matrices of several batches add up; compute ratios from the sum. Each example
-counts once, whatever its weight. C is the number of classes; a single output is the
+Confusion matrices of several batches add up; compute ratios from the sum. Without
+weights each example counts once. C is the number of classes; a single output is the
 logit of class 1 of two classes.
 """
 
@@ -12,12 +12,17 @@ from jaxdl.nn.layer import check_count
 from jaxdl.nn.losses import PerExample, targets
 
 
-def confusion_matrix(outputs: jax.Array, labels: jax.Array) -> jax.Array:
+def confusion_matrix(
+    outputs: jax.Array, labels: jax.Array, weights: jax.Array | None = None
+) -> jax.Array:
     """Returns how many examples of class i are predicted as class j, `[C, C]` integers.
+
+    With weights it is the sum of theirs, a float.
 
     Args:
         outputs: `[B, C]` logits, or `[B, 1]` for two classes.
         labels: `[B]` integers, or targets in the shape of the outputs.
+        weights: of the examples, `[B]`; None: count them.
 
     Raises:
         ValueError: the shapes do not fit, or `[B]` labels are not integers.
@@ -27,8 +32,12 @@ def confusion_matrix(outputs: jax.Array, labels: jax.Array) -> jax.Array:
         outputs = jnp.concatenate([jnp.zeros_like(outputs), outputs], axis=1)
     classes = outputs.shape[-1]
     truth = jnp.argmax(targets(outputs, labels), axis=-1)
-    counts = jnp.zeros((classes, classes), jnp.int32)
-    return counts.at[truth, jnp.argmax(outputs, axis=-1)].add(1)
+    kind = jnp.int32 if weights is None else outputs.dtype
+    counts, each = (
+        jnp.zeros((classes, classes), kind),
+        1 if weights is None else weights,
+    )
+    return counts.at[truth, jnp.argmax(outputs, axis=-1)].add(each)
 
 
 def multilabel_confusion(outputs: jax.Array, labels: jax.Array) -> jax.Array:
@@ -117,4 +126,4 @@ def _hits(confusion: jax.Array) -> jax.Array:
 
 
 def _ratio(part: jax.Array, whole: jax.Array) -> jax.Array:
-    return jnp.where(whole > 0, part / jnp.maximum(whole, 1), 0)
+    return jnp.where(whole > 0, part / jnp.where(whole > 0, whole, 1), 0)

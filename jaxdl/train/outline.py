@@ -1,23 +1,27 @@
 """The outline of a training: what its shapes tell, before anything is compiled."""
 
+import dataclasses
 import functools
-from collections.abc import Hashable
+import math
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from jaxdl import nn
 from jaxdl.data import Dataset, Splits
 from jaxdl.nn.losses import PerExample
 from jaxdl.nn.size import Shape
+from jaxdl.train.bound import Bound
 from jaxdl.train.check import check_training, tracing_errors_explained
+from jaxdl.train.facts import Facts, counts_for
 from jaxdl.train.identity import program_digest
+from jaxdl.train.inference import Inference
+from jaxdl.train.part import batch_of, in_shape, on_device_shapes
 from jaxdl.train.recipe import Recipe, RecipeFunction, build
 from jaxdl.train.state import TrainState, init
-from jaxdl.train.step import make_cost, make_eval, make_step
-from jaxdl.train.structure import RecipeError, Structure, combine, default_type
+from jaxdl.train.step import make_cost, make_eval, make_inference, make_step
+from jaxdl.train.structure import RecipeError, Structure
 
 
 class Outline(NamedTuple):
@@ -29,18 +33,28 @@ class Outline(NamedTuple):
     train_state: TrainState  # of jax.ShapeDtypeStruct
     saved_bytes: int  # that a step's forward pass keeps for its backward pass
     program: str  # a digest of the computation, see `program_digest`
+    reads_epochs: bool  # whether the recipe reads `facts.epochs`
+    inference: Inference  # of trained models
+    metrics: tuple[str, ...] = ()  # names of the recipe's own
+    rank_by: str = "error"  # see `Recipe`
+    output_bytes: int = 0  # the outputs on the dev set that own metrics ask for
 
 
 def outline(
-    recipe: RecipeFunction, traced: dict[str, Any], structure: Structure, data: Splits
+    recipe: RecipeFunction,
+    traced: dict[str, Any],
+    structure: Structure,
+    data: Splits,
+    facts: Facts,
 ) -> Outline:
     """Returns the outline of a training, traced and checked but not compiled.
 
     Args:
-        recipe: function from hyperparameters to a `Recipe`.
+        recipe: function from hyperparameters, and facts, to a `Recipe`.
         traced: scalars by name, or their shapes and types.
         structure: the other hyperparameters.
         data: train, dev and test sets, each checked by itself.
+        facts: of the training.
 
     Raises:
         DataError: a batch is larger than the train set, or labels do not suit the loss
@@ -48,100 +62,129 @@ def outline(
         RecipeError: the recipe uses a traced hyperparameter as a plain value, does not
             return a `Recipe`, or fails on data of these shapes.
     """
-    if not callable(recipe) or not isinstance(recipe, Hashable):
+    if not callable(recipe):
         raise RecipeError(
             f"got recipe={recipe!r}; expected a function of the hyperparameters"
         )
-    found, loss, out_shape = trace_recipe(recipe, traced, structure, data.train)
-    if any(isinstance(side, nn.Size) for side in out_shape):
+    train = on_device_shapes(data.train)
+    found, loss, out_shape = trace_recipe(recipe, traced, structure, train, facts)
+    if any(isinstance(side, nn.Size) for side in jax.tree.leaves(out_shape)):
         raise RecipeError(
             f"the model's outputs have shape {out_shape}; expected plain sizes: give "
             "the last layer as many units as the labels ask for"
         )
     check_training(found.batch_size, loss, data, out_shape)
-    return found._replace(steps_per_epoch=data.steps_per_epoch(found.batch_size))
+    numbers = len(data.dev.inputs) * math.prod(out_shape) if found.metrics else 0
+    size = jnp.dtype(jnp.result_type(float)).itemsize
+    return found._replace(output_bytes=numbers * size)
 
 
 def trace_recipe(
-    recipe: RecipeFunction, traced: dict[str, Any], structure: Structure, data: Dataset
+    recipe: RecipeFunction,
+    traced: dict[str, Any],
+    structure: Structure,
+    train: Dataset,
+    facts: Facts,
 ) -> tuple[Outline, PerExample, Shape]:
-    """Returns a training's outline without steps, its loss and its outputs' shape.
+    """Returns a training's outline, its loss and its outputs' shape.
 
     Args:
-        recipe: function from hyperparameters to a `Recipe`.
+        recipe: function from hyperparameters, and facts, to a `Recipe`.
         traced: scalars by name, or their shapes and types; other names are ignored.
         structure: the other hyperparameters.
-        data: the train set, or its shapes and types.
+        train: shapes and types of the train set on a device.
+        facts: of the training.
 
     Raises:
         RecipeError: as `outline`.
     """
-    types = tuple(
-        (n, jnp.result_type(traced[n])) for n in structure.names if n in traced
-    )
-    data_types = jax.tree.map(lambda x: (tuple(x.shape[1:]), str(x.dtype)), data)
-    wide = jnp.result_type(float) == jnp.float64
-    return _trace(recipe, types, structure, data_types, wide)
+    numbers = _numbers(traced, structure)
+    facts = dataclasses.replace(facts, read=set())
+    bound, counts = Bound(recipe, structure, facts), counts_for(recipe, facts)
+    built: list[tuple[Recipe, Shape]] = []
 
-
-@functools.lru_cache(maxsize=256)
-def _trace(
-    recipe: RecipeFunction,
-    types: tuple[tuple[str, Any], ...],
-    structure: Structure,
-    data_types: Dataset,
-    wide: bool,
-) -> tuple[Outline, PerExample, Shape]:
-    """Returns the outline without steps, the loss and the model's output shape.
-
-    Args:
-        recipe: function from hyperparameters to a `Recipe`.
-        types: of the traced hyperparameters, by name.
-        structure: the other hyperparameters.
-        data_types: shape of an example and type, of inputs and labels.
-        wide: whether floats have 64 bits; only part of the cache key.
-    """
-    del wide
-    in_shape, _ = data_types.inputs
-    traced = {name: jax.ShapeDtypeStruct((), dtype) for name, dtype in types}
-    built: list[Recipe] = []
-    out_shapes: list[Shape] = []
-
-    def start(traced, key):
-        hp = combine(traced, structure)
-        built.append(build(recipe, hp))
-        out_shapes.append(built[0].model.init(key, in_shape)[2])
-        return init(recipe, hp, key, in_shape)
-
-    def step_and_evaluate(traced, train_state, batch):
-        hp = combine(traced, structure)
-        train_state, metrics = make_step(recipe)(hp, train_state, batch)
-        return metrics, make_eval(recipe)(hp, train_state, batch)
-
-    def saved(traced, train_state, batch):
-        hp, cost = combine(traced, structure), make_cost(recipe)
-        _, pull_back, _ = jax.vjp(
-            lambda params: cost(params, hp, train_state, batch),
-            train_state.params,
-            has_aux=True,
-        )
-        return pull_back
+    def start(traced, key, counts):
+        recipe, hp = bound(traced, counts)
+        one = build(recipe, hp)
+        built.append((one, one.model.init(key, in_shape(train))[2]))
+        return init(recipe, hp, key, in_shape(train))
 
     with tracing_errors_explained():
         first, train_state = jax.make_jaxpr(start, return_shape=True)(
-            traced, jax.random.key(0)
+            numbers, jax.random.key(0), counts
         )
-    size = built[0].batch_size
-    batch = Dataset(
-        *(
-            x and jax.ShapeDtypeStruct((size, *x[0]), default_type(np.dtype(x[1])))
-            for x in data_types
-        )
-    )
+    one, out_shape = built[0]
+    batch = batch_of(train, one.batch_size)
+    arguments = numbers, train_state, batch, counts
     with tracing_errors_explained():
-        later = jax.make_jaxpr(step_and_evaluate)(traced, train_state, batch)
-        residuals = jax.eval_shape(saved, traced, train_state, batch)
-    saved_bytes = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(residuals))
-    digest = program_digest([first, later])
-    found = Outline(size, built[0].precision, 0, train_state, saved_bytes, digest)
-    return found, built[0].loss, out_shapes[0]
+        later = jax.make_jaxpr(functools.partial(_step_and_evaluate, bound))(*arguments)
+        saved = jax.eval_shape(functools.partial(_saved, bound), *arguments)
+        inference = Inference(
+            functools.partial(_infer, bound),
+            (numbers, train_state.params, train_state.state),
+            train,
+            counts,
+        )
+    found = Outline(
+        batch_size=one.batch_size,
+        precision=one.precision,
+        steps_per_epoch=facts.steps_per_epoch(one.batch_size),
+        train_state=train_state,
+        saved_bytes=sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(saved)),
+        program=program_digest([first, later]),
+        reads_epochs="epochs" in facts.read,
+        inference=inference,
+        metrics=tuple(one.metrics),
+        rank_by=one.rank_by,
+    )
+    return found, one.loss, out_shape
+
+
+def loss_of(
+    recipe: RecipeFunction, traced: dict[str, Any], structure: Structure, facts: Facts
+) -> PerExample:
+    """Returns the loss of a recipe; the arguments are those of `trace_recipe`.
+
+    Raises:
+        RecipeError: as `outline`.
+    """
+    bound, found = Bound(recipe, structure, facts), []
+
+    def start(traced, counts):
+        found.append(build(*bound(traced, counts)).loss)
+
+    with tracing_errors_explained():
+        jax.eval_shape(start, _numbers(traced, structure), counts_for(recipe, facts))
+    return found[0]
+
+
+def _numbers(traced: dict[str, Any], structure: Structure) -> dict[str, Any]:
+    """Returns shapes and types of a structure's traced numbers."""
+    return {
+        name: jax.ShapeDtypeStruct((), jnp.result_type(traced[name]))
+        for name in structure.names
+        if name in traced
+    }
+
+
+def _step_and_evaluate(bound, traced, train_state, batch, counts):
+    recipe, hp = bound(traced, counts)
+    train_state, metrics = make_step(recipe)(hp, train_state, batch)
+    return metrics, make_eval(recipe)(hp, train_state, batch)
+
+
+def _saved(bound, traced, train_state, batch, counts):
+    """Returns what a step's forward pass keeps for its backward pass."""
+    recipe, hp = bound(traced, counts)
+    cost = make_cost(recipe)
+    _, pull_back, _ = jax.vjp(
+        lambda params: cost(params, hp, train_state, batch),
+        train_state.params,
+        has_aux=True,
+    )
+    return pull_back
+
+
+def _infer(bound, traced, params, state, batch, counts):
+    recipe, hp = bound(traced, counts)
+    return make_inference(recipe)(hp, params, state, batch)

@@ -1,11 +1,19 @@
-"""A part of a dataset: used like a dataset, but its examples are not copied."""
+"""Examples on a device: a dataset, or a part of one whose examples are not copied.
 
+What is stored raw is scaled here, batch by batch, after it is gathered.
+"""
+
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxdl.data import Dataset
+from jaxdl.data.about import About, Moments, Scaling
+from jaxdl.data.dataset import map_examples
+from jaxdl.train.structure import canonical
 
 
 class Part(NamedTuple):
@@ -13,6 +21,27 @@ class Part(NamedTuple):
 
     whole: Dataset  # [M, ...]
     rows: Any  # [m] integers within the whole
+    scaling: Scaling | None = None  # of these rows; None: that of the whole
+
+
+def on_device(dataset: Dataset) -> Dataset:
+    """Returns a dataset as JAX arrays, without what no program may depend on.
+
+    Integer inputs and half floats keep their type, so that a byte stays a byte. All
+    else gets JAX's default types.
+    """
+    return Dataset(
+        jax.tree.map(_stored, dataset.inputs),
+        *jax.tree.map(canonical, (dataset.labels, dataset.weights)),
+        scaling=jax.tree.map(canonical, dataset.scaling),
+        about=About(ids=dataset.about.ids),
+    )
+
+
+def on_device_shapes(dataset: Dataset) -> Dataset:
+    """Returns shapes and types of `on_device(dataset)`, without the arrays."""
+    bare = replace(dataset, groups=None, about=About(ids=dataset.about.ids))
+    return jax.eval_shape(on_device, jax.tree.map(_shape, bare))
 
 
 def whole(examples: Dataset | Part) -> Dataset:
@@ -32,10 +61,76 @@ def weights(examples: Dataset | Part) -> jax.Array | None:
     return whole(examples).weights
 
 
+def labels(examples: Dataset | Part) -> Any:
+    """Returns the label of each example, `[m, ...]`."""
+    if isinstance(examples, Part):
+        return jax.tree.map(lambda x: x[examples.rows], examples.whole.labels)
+    return examples.labels
+
+
 def take(examples: Dataset | Part, index: jax.Array) -> Dataset:
-    """Returns the examples at `index`, `[B]` integers from 0 to m - 1."""
+    """Returns the batch of the examples at `index`, `[B]` integers from 0 to m - 1.
+
+    Its inputs are floats, scaled, but for inputs of ids alone. Its labels are as they
+    are stored; its scaling is that of the labels.
+    """
+    scaling = whole(examples).scaling
     if isinstance(examples, Part):
         index = jnp.take(examples.rows, index, mode="clip")
-    return jax.tree.map(
+        scaling = examples.scaling or scaling
+    rows = map_examples(
         lambda x: jnp.take(x, index, axis=0, mode="clip"), whole(examples)
     )
+    inputs, labels = scaling or Scaling()
+    return replace(
+        rows,
+        inputs=rows.inputs if rows.about.ids is True else _scaled(rows.inputs, inputs),
+        scaling=None if labels is None else Scaling(labels=labels),
+    )
+
+
+def batch_of(dataset: Dataset, size: int) -> Dataset:
+    """Returns the shapes and types of a batch.
+
+    Args:
+        dataset: shapes and types of a dataset on a device.
+        size: B.
+    """
+    return jax.eval_shape(take, dataset, jax.ShapeDtypeStruct((size,), jnp.int32))
+
+
+def in_shape(examples: Dataset | Part) -> tuple[int, ...]:
+    """Returns the shape of one example as a model gets it."""
+    return whole(examples).inputs.shape[1:]
+
+
+def scaled_labels(batch: Dataset) -> jax.Array:
+    """Returns the labels of a batch as the loss has them, `(y - mean) / scale`."""
+    if batch.scaling is None:
+        return batch.labels
+    return _scaled(batch.labels, batch.scaling.labels)
+
+
+def unscaled(outputs: jax.Array, batch: Dataset) -> jax.Array:
+    """Returns a model's outputs for a batch in the units of the labels."""
+    if batch.scaling is None or batch.scaling.labels is None:
+        return outputs
+    mean, scale = batch.scaling.labels
+    return outputs * scale[None] + mean[None]
+
+
+def _scaled(values: jax.Array, moments: Moments | None) -> jax.Array:
+    floats = values.astype(jnp.result_type(float))
+    if moments is None:
+        return floats
+    return (floats - moments.mean[None]) / moments.scale[None]
+
+
+def _stored(inputs: Any) -> jax.Array:
+    dtype = np.dtype(inputs.dtype)
+    narrow = jnp.issubdtype(dtype, jnp.integer) or dtype.itemsize < 4
+    return jnp.asarray(inputs) if narrow else canonical(inputs)
+
+
+def _shape(x: Any) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(np.shape(x), x.dtype)

@@ -1,6 +1,7 @@
 """A recipe: a pure function from hyperparameters to one model's training."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import optax
@@ -9,6 +10,7 @@ from jaxdl import nn
 from jaxdl.counts import is_count
 from jaxdl.nn.losses import PerExample
 from jaxdl.nn.penalties import Penalty
+from jaxdl.train.score import WholeSet, check_metrics, check_rank_by
 from jaxdl.train.structure import RecipeError
 
 
@@ -19,6 +21,13 @@ class Recipe(NamedTuple):
     plain int, since it shapes the program. One trace serves many runs: globals and
     other values that the function reads, apart from its hyperparameters, must not
     change while the function is in use.
+
+    `metrics` are functions by name, `f(outputs [m, ...], labels [m, ...], weights [m]
+    or None) -> scalar`, such as `{"auc": train.auc}`. Each is computed on the whole dev
+    set after each epoch, in the program, and is the curve `dev_auc`. `rank_by` names
+    what ranks models: `error`, `loss` or a metric. A minus in front, as in `-auc`,
+    means that larger is better. Searches, early stopping, results and figures go by it.
+    All programs of a space have the same names of metrics and the same `rank_by`.
 
     >>> from jaxdl import nn, optim
     >>> from jaxdl.train import Recipe
@@ -36,6 +45,8 @@ class Recipe(NamedTuple):
     batch_size: int = 64
     error: PerExample | None = None  # None: the 0-1 error of the loss, else the loss
     precision: str = "float32"  # of matrix products, one of PRECISIONS
+    metrics: Mapping[str, WholeSet] = MappingProxyType({})
+    rank_by: str = "error"  # of the dev set; a minus in front: larger is better
 
 
 # JAX's names for the type to which a matrix product rounds its float32 factors; sums
@@ -47,7 +58,7 @@ RecipeFunction = Callable[[Any], Recipe]
 
 
 def error_of(recipe: Recipe) -> PerExample:
-    """Returns the error that ranks models.
+    """Returns the error of an example, whose mean ranks models by default.
 
     It is the recipe's own error; else, with a cross-entropy, its 0-1 error; else the
     loss.
@@ -65,7 +76,8 @@ def build(recipe: RecipeFunction, hp: Any) -> Recipe:
 
     Raises:
         RecipeError: it is not a `Recipe`, its batch size is not a plain int of at least
-            1, its optimizer has no `update`, or its precision is unknown.
+            1, its optimizer has no `update`, its precision is unknown, a metric has an
+            impossible name, or `rank_by` names no metric.
     """
     built = recipe(hp)
     if not isinstance(built, Recipe):
@@ -89,5 +101,8 @@ def build(recipe: RecipeFunction, hp: Any) -> Recipe:
             f"{', '.join(PRECISIONS)}"
         )
     precision = str(built.precision)  # JAX knows no np.str_
-    model = nn.as_layer(built.model)
-    return built._replace(model=model, batch_size=int(size), precision=precision)
+    metrics = check_metrics(built.metrics)
+    return built._replace(
+        model=nn.as_layer(built.model), batch_size=int(size), precision=precision,
+        metrics=metrics, rank_by=check_rank_by(built.rank_by, metrics),
+    )  # fmt: skip

@@ -9,7 +9,16 @@ import optax
 
 from jaxdl.data import Dataset
 from jaxdl.nn import plain_loss
-from jaxdl.train.part import Part, size, take, weights
+from jaxdl.train.part import (
+    Part,
+    labels,
+    scaled_labels,
+    size,
+    take,
+    unscaled,
+    weights,
+)
+from jaxdl.train.per_example import per_example
 from jaxdl.train.recipe import PerExample, Recipe, RecipeFunction, build, error_of
 from jaxdl.train.state import TrainState
 from jaxdl.train.structure import RecipeError
@@ -36,7 +45,7 @@ def make_cost(
             outputs, state = built.model.apply(
                 params, train_state.state, batch.inputs, key=key, train=True
             )
-            loss = jnp.mean(_per_example(built.loss, outputs, batch))
+            loss = jnp.mean(_loss(built.loss, outputs, batch))
             penalty = built.penalty(params, len(batch.inputs))
         return loss + penalty, (loss, outputs, state)
 
@@ -66,7 +75,7 @@ def make_step(
             grads, train_state.opt_state, train_state.params
         )
         params = optax.apply_updates(train_state.params, updates)
-        error = jnp.mean(_per_example(error_of(built), outputs, batch))
+        error = jnp.mean(_error(built, outputs, batch))
         metrics = {"loss": loss, "error": error}
         step_count = train_state.step + 1
         return TrainState(
@@ -82,28 +91,48 @@ def make_eval(
     """Returns `evaluate(hp, train_state, dataset) -> metrics`, pure.
 
     The metrics are `loss` and `error`, means over all examples, weighted if they have
-    weights. The model is in evaluation mode: running moments, no dropout. There is no
-    penalty, and the loss has no wrapper such as label smoothing, so that models can be
-    compared.
+    weights, and the recipe's own metrics of the whole set. The model is in evaluation
+    mode: running moments, no dropout. There is no penalty, and the loss has no wrapper
+    such as label smoothing, so that models can be compared.
     """
+    infer = make_inference(recipe)
 
     def evaluate(hp, train_state, dataset):
         built = build(recipe, hp)
 
-        def per_example(batch):
-            outputs = _outputs(built, train_state.params, train_state.state, batch)
-            with jax.default_matmul_precision(built.precision):
-                return {
-                    "loss": _per_example(plain_loss(built.loss), outputs, batch),
-                    "error": _per_example(error_of(built), outputs, batch),
-                }
+        def of_batch(batch):
+            found = infer(hp, train_state.params, train_state.state, batch)
+            outputs = found.pop("outputs")
+            return found, outputs if built.metrics else None
 
-        means = jax.tree.map(jnp.mean, map_batches(per_example, dataset))
+        values, outputs = map_batches(of_batch, dataset)
+        means = jax.tree.map(jnp.mean, values)
         each = weights(dataset)
         weight = 1.0 if each is None else jnp.mean(each)
-        return jax.tree.map(lambda mean: mean / weight, means)
+        means = jax.tree.map(lambda mean: mean / weight, means)
+        return means | _of_the_set(built, outputs, dataset)
 
     return evaluate
+
+
+def make_inference(recipe: RecipeFunction) -> Callable[[Any, Any, Any, Dataset], Any]:
+    """Returns `infer(hp, params, state, batch) -> values of each example`, pure.
+
+    They are the `outputs` in the units of the labels, and `loss` and `error` times the
+    example's weight, `[B]`; all in evaluation mode, as `make_eval` has them.
+    """
+
+    def infer(hp, params, state, batch):
+        built = build(recipe, hp)
+        outputs = _outputs(built, params, state, batch)
+        with jax.default_matmul_precision(built.precision):
+            return {
+                "outputs": unscaled(outputs, batch),
+                "loss": _loss(plain_loss(built.loss), outputs, batch),
+                "error": _error(built, outputs, batch),
+            }
+
+    return infer
 
 
 def make_predict(recipe: RecipeFunction) -> Callable[[Any, Any, Any, Any], jax.Array]:
@@ -135,45 +164,36 @@ def map_batches(function: Callable[[Dataset], Any], dataset: Dataset | Part) -> 
     return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:m], mapped)
 
 
-def _per_example(function: PerExample, outputs: jax.Array, batch: Dataset) -> jax.Array:
-    """Returns the function's value of each example times its weight, `[B]`.
+def _loss(loss: PerExample, outputs: jax.Array, batch: Dataset) -> jax.Array:
+    """Returns the loss of each example times its weight, `[B]`, on scaled labels."""
+    return per_example(loss, outputs, scaled_labels(batch), batch.weights)
 
-    Of values `[B, ...]` the mean over the rest counts.
+
+def _error(recipe: Recipe, outputs: jax.Array, batch: Dataset) -> jax.Array:
+    """Returns the error of each example times its weight, `[B]`, in users' units."""
+    found = unscaled(outputs, batch)
+    return per_example(error_of(recipe), found, batch.labels, batch.weights)
+
+
+def _of_the_set(recipe: Recipe, outputs: jax.Array, dataset: Dataset | Part) -> Metrics:
+    """Returns the recipe's own metrics of a whole set by name.
+
+    Args:
+        recipe: a checked one.
+        outputs: of the model for all examples, `[m, ...]`; None without metrics.
+        dataset: the examples.
     """
-    values = function(outputs, batch.labels)
-    shape, examples = jnp.shape(values), len(batch.labels)
-    name = getattr(function, "__name__", function)
-    if shape[:1] != (examples,):
-        raise RecipeError(
-            f"the loss or error {name} gave shape {list(shape)} for {examples} "
-            "examples; expected one value each, or [examples, ...]: jaxdl takes the "
-            "mean"
-        )
-    _check_rest(function, name, outputs, batch.labels, shape)
-    if len(shape) > 1:
-        values = jnp.mean(values, axis=tuple(range(1, len(shape))))
-    return values if batch.weights is None else batch.weights * values
-
-
-def _check_rest(
-    function: PerExample, name: Any, outputs: Any, labels: Any, shape: tuple[int, ...]
-) -> None:
-    """Checks that values `[B, ...]` have B along their first axis alone.
-
-    Outputs `[B, 1]` minus labels `[B]` are `[B, B]`: each output minus every label.
-    """
-    one_more = jax.tree.map(
-        lambda x: jax.ShapeDtypeStruct((len(x) + 1, *x.shape[1:]), x.dtype),
-        (outputs, labels),
-    )
-    other = jax.eval_shape(function, *one_more).shape
-    if other != (shape[0] + 1, *shape[1:]):
-        raise RecipeError(
-            f"the loss or error {name} gave shape {list(shape)} for {shape[0]} "
-            f"examples and {list(other)} for one more; expected only the first axis "
-            "to count examples: give outputs and labels the same shape before they "
-            "are subtracted or compared"
-        )
+    found = {}
+    for name, metric in recipe.metrics.items():
+        with jax.default_matmul_precision(recipe.precision):
+            value = jnp.asarray(metric(outputs, labels(dataset), weights(dataset)))
+        if value.shape != ():
+            raise RecipeError(
+                f"the metric {name} gave shape {list(value.shape)}; expected one "
+                "number for the whole set"
+            )
+        found[name] = value.astype(jnp.result_type(float))
+    return found
 
 
 def _outputs(recipe: Recipe, params: Any, state: Any, batch: Dataset) -> jax.Array:

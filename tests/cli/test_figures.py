@@ -68,7 +68,7 @@ def test_a_run_without_a_best_member_has_no_figure_of_it(
     monkeypatch.setattr(type(small_sweep), "has_best", lambda _: False)
     out = tmp_path / "a.png"
     status, _, error = main("plot", run_dir, small_file, "signal", "--out", out)
-    assert status == 1 and "no member of the run has a finite error" in error
+    assert status == 1 and "no member of the run has a finite dev error" in error
     assert not out.exists()
 
 

@@ -15,7 +15,7 @@ ROWS = [
      "status": "finished", "hparams": {"rate": 0.1 / (i + 1), "l2": 0.5}}
     for i in (4, 1)
 ]  # fmt: skip
-NOISE = Noise(dev_error=0.03, standard_error=0.002, models=4, not_worse=1, others=5)
+NOISE = Noise(mean=0.03, standard_error=0.002, models=4, not_worse=1, others=5)
 SUMMARY = Summary(
     kind="configuration", count=6, members=24, ended={"finished": 24}, best=4,
     table=ROWS, everywhere={"l2": 0.5}, noise=NOISE, importance=None,
@@ -101,6 +101,22 @@ def test_a_regression_has_no_rates_to_diagnose(main, write):
     )
     status, output, _ = main("fit", file, "rate=0.001", "--epochs", "1")
     assert status == 0 and "test error" in output and "bias" not in output
+    assert "Baseline: the mean of the train labels" in output and "R² on" in output
+
+
+def test_the_bias_is_counted_from_the_human_error(main, linear):
+    given = ("fit", linear, "rate=0.001", "--epochs", "1")
+    _, plain, _ = main(*given)
+    status, output, _ = main(*given, "--human-error", "0.95")
+    assert status == 0 and "high bias" in plain and "high bias" not in output
+    assert "Bias is counted from a human-level error of 95.00%." in output
+
+
+@pytest.mark.parametrize("rate", ["1.01", "-0.1", "nan", "5%"])
+def test_a_human_error_that_is_no_rate_is_refused(main, linear, rate, capfd):
+    with pytest.raises(SystemExit):
+        main("sweep", linear, "--human-error", rate)
+    assert "expected a rate from 0 to 1" in capfd.readouterr().err
 
 
 def test_a_sweep_in_which_all_members_diverge_is_reported(main, write):

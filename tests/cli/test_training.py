@@ -186,7 +186,8 @@ def test_patience_stops_a_fit_and_members_of_a_sweep(main, write):
     """Labels that say nothing of the inputs cannot be learned."""
     file = write(
         f"{LINEAR}\nlabels = data.train.labels[::-1]\n"
-        "data = data._replace(train=data.train._replace(labels=labels))\n"
+        "from dataclasses import replace\n"
+        "data = data._replace(train=replace(data.train, labels=labels))\n"
     )
     patient = ("--epochs", "30", "--patience", "1")
     status, output, progress = main("fit", file, "rate=0.01", *patient)
@@ -260,12 +261,13 @@ def test_a_mistake_in_a_recipe_is_reported_with_its_line(
 
 # A fifth of the pixels and two units, since a gradient check costs by the coordinate.
 FEW_PIXELS = """
+from dataclasses import replace
 import jax
 import jaxdl as dl
 from jaxdl import nn, optim
 data = dl.data.load("digits")
 data = data._replace(**{
-    name: part._replace(inputs=part.inputs[:, 26:38])
+    name: replace(part, inputs=part.inputs[:, 26:38])
     for name, part in data.sets.items()
 })
 space = {"rate": dl.LogUniform(1e-3, 1e-1), "act": dl.Static(["wrong", "tanh"])}
@@ -283,7 +285,7 @@ def recipe(hp):
 def test_check_finds_nothing_wrong_with_the_digits(main, linear):
     status, output, _ = main("check", linear)
     assert status == 0
-    assert output.count("\nok  ") + output.startswith("ok  ") == 6
+    assert output.count("\nok  ") + output.startswith("ok  ") == 9
     assert "1,078 train, 360 dev, 359 test" in output
     assert "signal: neither explodes nor vanishes" in output
     assert output.count("correct, score") == 2

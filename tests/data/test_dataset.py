@@ -1,146 +1,110 @@
-"""Data sets: which arrays are refused, and what a set knows of itself."""
+"""Datasets: rows, a pytree, and what the three sets know of themselves."""
+
+from dataclasses import FrozenInstanceError, replace
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
-from sklearn.utils.class_weight import compute_class_weight
 
 from jaxdl import data
 from tests.data.conftest import dataset
 
-
-def changed(array, index, value):
-    array = np.array(array)
-    array[index] = value
-    return array
+NAMES = data.About(classes=("ash", "beech", "oak", "elm"), in_order=True)
+RAW = data.Scaling(inputs=data.Moments(np.full(3, 5.0), np.full(3, 2.0)))
 
 
-INPUTS, LABELS = np.ones((6, 3)), np.zeros(6, int)
+@pytest.fixture
+def full():
+    """A dataset with all that a dataset can have."""
+    plain = dataset(20)
+    return replace(
+        plain,
+        weights=np.arange(20, dtype=np.float32),
+        groups=np.arange(20) // 5,
+        scaling=RAW,
+        about=NAMES,
+    )
 
 
 @pytest.mark.parametrize(
-    ("inputs", "labels", "message"),
+    "rows",
     [
-        (
-            changed(INPUTS, (4, 2), np.nan),
-            LABELS,
-            "got nan in the inputs.*row 4, column",
-        ),
-        (changed(INPUTS, (1, 0), -np.inf), LABELS, r"got -inf.*row 1, column \[0\]"),
-        (INPUTS, changed(LABELS * 1.0, 3, np.nan), "got nan in the labels.*row 3"),
-        (INPUTS, changed(LABELS, 2, -1), "got label -1 in row 2"),
-        (INPUTS, LABELS[:5], "got 6 inputs and 5 labels"),
-        (INPUTS[:0], LABELS[:0], "got no examples"),
-        (changed(INPUTS, (0, 0), 1e39), LABELS, "finite in float32"),
-        (INPUTS, changed(LABELS, 1, 2**31), "got label 2147483648 in row 1"),
-        (INPUTS[:, 0], LABELS, r"got inputs \[6\]"),
-        (INPUTS.astype(str), LABELS, "expected real numbers"),
-        (INPUTS, np.array(["cat"] * 6), "expected real numbers"),
-        (INPUTS.astype(object), LABELS, "expected real numbers"),
+        slice(3, 8),
+        slice(None, None, -2),
+        [4, 4, 0],
+        np.array([19, -1]),
+        jnp.array([2, 7]),
+        np.arange(20) % 3 == 0,
+        np.empty(0, int),
     ],
+    ids=str,
 )
-def test_arrays_that_cannot_be_trained_on_are_refused(inputs, labels, message):
-    with pytest.raises(data.DataError, match=message):
-        data.from_arrays(inputs, labels)
+def test_rows_of_a_dataset_are_a_dataset(full, rows):
+    some, numbers = full[rows], np.arange(20)[rows]
+    assert isinstance(some, data.Dataset) and len(some) == len(numbers)
+    for name in ("inputs", "labels", "weights", "groups"):
+        expected = getattr(full, name)[numbers]
+        np.testing.assert_array_equal(getattr(some, name), expected, strict=True)
+    assert some.scaling is RAW and some.about is NAMES
+    bare = dataset(20)[rows]
+    assert bare.weights is None and bare.groups is None
 
 
-def test_the_sets_must_fit_each_other():
-    good, wider = dataset(), dataset(features=4)
-    with pytest.raises(data.DataError, match=r"float64\[100, 4\] in the dev set"):
-        data.check(data.Splits(good, wider, good))
-    with pytest.raises(data.DataError, match="no examples in the test set"):
-        data.check(
-            data.Splits(good, good, data.Dataset(good.inputs[:0], good.labels[:0]))
-        )
-    data.check(data.Splits(good, good, good))
+@pytest.mark.parametrize(
+    "rows", [3, np.int64(3), "inputs", 1.5, [0.0, 1.0], (0, 1), (slice(2), 0), None,
+             [[0, 1]], np.zeros(()), []],
+    ids=str,
+)  # fmt: skip
+def test_what_is_no_rows_is_refused(rows):
+    with pytest.raises(TypeError, match=r"expected a slice, .* dataset\[i : i \+ 1\]"):
+        dataset()[rows]
 
 
-def test_integers_that_float32_would_round_become_float64():
-    times = 1_700_000_000 + np.arange(5)[:, None]
-    kept = data.from_arrays(times, np.zeros(5, int)).inputs
-    assert kept.dtype == np.float64
-    np.testing.assert_array_equal(kept, times)
-    assert data.from_arrays(times % 7, np.zeros(5, int)).inputs.dtype == np.float32
+@pytest.mark.parametrize("rows", [[100], [-101], np.ones(99, bool)], ids=len)
+def test_rows_outside_a_dataset_are_refused(rows):
+    for whole in (dataset(), jax.tree.map(jnp.asarray, dataset())):
+        with pytest.raises(IndexError):
+            whole[rows]
 
 
-def test_another_byte_order_is_converted_or_refused():
-    swapped = np.arange(6.0).reshape(3, 2).astype(">f8")
-    kept = data.from_arrays(swapped, np.zeros(3, ">i4"))
-    assert kept.inputs.dtype == np.float64 and kept.labels.dtype.isnative
-    np.testing.assert_array_equal(kept.inputs, swapped)
-    raw = data.Dataset(swapped, np.zeros(3, int))
-    with pytest.raises(data.DataError, match="byte order: use data.from_arrays"):
-        data.check(data.Splits(raw, raw, raw))
+def test_a_dataset_is_no_sequence_of_its_arrays(full):
+    for iterate in (iter, list, lambda d: (lambda *_: 0)(*d), np.stack):
+        with pytest.raises(TypeError, match="write dataset.inputs, dataset.labels"):
+            iterate(full)
+    with pytest.raises(TypeError, match="write dataset.inputs"):
+        inputs, labels, weights = full
+    with pytest.raises(TypeError, match="as a truth value"):
+        bool(full)
+    with pytest.raises(FrozenInstanceError):
+        full.weights = None
+
+
+def test_equality_is_identity(full):
+    other = replace(full)
+    assert full == full and full != other
+    assert len({full, other, full}) == 2
+
+
+def test_a_dataset_is_a_pytree_of_its_arrays(full):
+    doubled = jax.tree.map(lambda x: 2 * x, full)
+    np.testing.assert_array_equal(doubled.groups, 2 * full.groups)
+    np.testing.assert_array_equal(doubled.scaling.inputs.mean, np.full(3, 10.0))
+    assert doubled.about is NAMES
+    assert len(jax.tree.leaves(full)) == 6 and len(jax.tree.leaves(dataset())) == 2
+    odd = jax.tree.map(lambda x: (x.shape, str(x.dtype)), full)
+    assert odd.labels == ((20,), "int32")
+    shapes = jax.eval_shape(lambda d: d[jnp.arange(7)], full)
+    assert shapes.inputs.shape == (7, 3) and shapes.about == NAMES
+    (leaves, treedef) = jax.tree.flatten(full)
+    assert jax.tree.unflatten(treedef, [None] * 6).inputs is None
+    assert treedef == jax.tree.structure(replace(full, about=NAMES._replace()))
+    assert treedef != jax.tree.structure(replace(full, about=data.About()))
 
 
 def test_integer_one_hot_labels_have_as_many_classes_as_columns():
     one_hot = data.Dataset(np.ones((6, 2)), np.eye(6, 3, dtype=int))
     assert data.Splits(one_hot, one_hot, one_hot).num_classes == 3
-
-
-WEIGHTS = np.linspace(0, 2, 100)
-
-
-@pytest.mark.parametrize(
-    ("weights", "message"),
-    [
-        (WEIGHTS[:99], r"weights float64\[99\] for 100 examples"),
-        (WEIGHTS[:, None], r"weights float64\[100, 1\]"),
-        (
-            np.where(np.arange(100) == 7, np.nan, WEIGHTS),
-            "got nan in the weights.*row 7",
-        ),
-        (WEIGHTS - 1, "weights from -1.0 to 1.0.*expected none below 0"),
-        (0 * WEIGHTS, "weights from 0.0 to 0.0.*some above"),
-        (np.full(100, "1"), "weights <U1"),
-    ],
-)
-def test_invalid_weights_are_refused(weights, message):
-    with pytest.raises(data.DataError, match=message):
-        data.from_arrays(np.ones((100, 2)), np.zeros(100, int), weights)
-
-
-def test_weights_stay_with_their_examples():
-    inputs = np.arange(100.0)[:, None]
-    whole = data.from_arrays(inputs, np.arange(100) % 2, WEIGHTS)
-    splits = data.normalize(data.split(whole, key=jax.random.key(0)))
-    for part in splits.sets.values():
-        raw = part.inputs * splits.moments.scale + splits.moments.mean
-        np.testing.assert_allclose(
-            part.weights, WEIGHTS[np.round(raw[:, 0]).astype(int)]
-        )
-    data.check(splits)
-
-
-def test_class_weights_are_scikit_learns_balanced_ones():
-    labels = np.random.default_rng(0).choice(4, 500, p=[0.7, 0.2, 0.07, 0.03])
-    expected = compute_class_weight("balanced", classes=np.arange(4), y=labels)
-    weights = data.class_weights(labels)
-    np.testing.assert_allclose(weights, expected, rtol=1e-6)
-    assert weights[labels].mean() == pytest.approx(1)
-
-
-@pytest.mark.parametrize(
-    ("labels", "message"),
-    [
-        ([0, 2, 2], "got 2 classes up to 2"),
-        ([0, 2**40], "got 2 classes up to 1099511627776"),
-        ([0.0, 1.0], r"labels float64\[2\]; expected integers"),
-        ([-1, 0], "expected integers from 0"),
-        (np.zeros(0, int), "got 0 classes"),
-    ],
-)
-def test_labels_without_class_weights_are_refused(labels, message):
-    with pytest.raises(data.DataError, match=message):
-        data.class_weights(labels)
-
-
-def test_other_types_than_splits_of_arrays_are_refused():
-    with pytest.raises(data.DataError, match="got data of type tuple"):
-        data.check((1, 2, 3))
-    lists = data.Dataset([[1.0]], [0])
-    with pytest.raises(data.DataError, match="use data.from_arrays"):
-        data.check(data.Splits(lists, lists, lists))
 
 
 def test_number_of_classes_and_steps():
@@ -152,8 +116,18 @@ def test_number_of_classes_and_steps():
     for wrong in (0, True, 2.0):
         with pytest.raises(data.DataError, match="got batch_size="):
             splits.steps_per_epoch(wrong)
-    one_hot = data.Dataset(INPUTS, np.eye(6)[:, :5])
+    one_hot = data.Dataset(np.ones((6, 3)), np.eye(6)[:, :5])
     assert data.Splits(one_hot, one_hot, one_hot).num_classes == 5
-    regression = data.Dataset(INPUTS, np.ones(6))
+    regression = data.Dataset(np.ones((6, 3)), np.ones(6))
     with pytest.raises(data.DataError, match="no number of classes"):
         _ = data.Splits(regression, regression, regression).num_classes
+
+
+def test_the_train_set_says_what_the_three_are_about(full):
+    splits = data.Splits(full, full, full)
+    assert splits.classes == NAMES.classes and splits.features is None
+    assert splits.target_moments is None
+    prices = data.Moments(np.array(2e5), np.array(8e4))
+    scaled = replace(full, scaling=data.Scaling(labels=prices))
+    assert data.Splits(scaled, full, full).target_moments is prices
+    assert data.Splits(dataset(), full, full).target_moments is None

@@ -1,5 +1,7 @@
 """Folds: every example is in one dev set, and the rest is left in every train set."""
 
+from dataclasses import replace
+
 import jax
 import numpy as np
 import pytest
@@ -46,7 +48,7 @@ def test_invalid_numbers_of_folds_are_refused(k):
 
 def test_a_set_without_weight_is_refused():
     weights = np.array([1.0] + [0.0] * 9)
-    whole = dataset(10)._replace(weights=weights)
+    whole = replace(dataset(10), weights=weights)
     with pytest.raises(data.DataError, match="weights that are all 0"):
         data.fold_rows(whole, 5, key=KEY)
 
@@ -61,7 +63,7 @@ def test_a_pool_is_the_train_set_then_the_dev_set():
 
 def test_missing_weights_in_a_pool_are_1():
     splits = data.split(dataset(), key=KEY)
-    dev = splits.dev._replace(weights=np.full(20, 3.0, np.float32))
+    dev = replace(splits.dev, weights=np.full(20, 3.0, np.float32))
     weights = data.pool(splits._replace(dev=dev)).weights
     assert weights.tolist() == [1.0] * 60 + [3.0] * 20
 

@@ -1,5 +1,7 @@
 """Mismatch: false alarms, power, statistics by hand and by SciPy."""
 
+from dataclasses import replace
+
 import jax
 import numpy as np
 import pytest
@@ -21,7 +23,7 @@ def splits_of(**changes):
 
 def shifted(feature, by=1.0):
     def change(d):
-        return d._replace(inputs=d.inputs + by * (np.arange(4) == feature))
+        return replace(d, inputs=d.inputs + by * (np.arange(4) == feature))
 
     return change
 
@@ -162,7 +164,7 @@ def test_a_pixel_is_named_by_its_row_column_and_channel():
 
 def test_another_spread_is_named_though_the_mean_is_the_same():
     def spread(d):
-        return d._replace(inputs=d.inputs * np.array([1, 3, 1, 1]))
+        return replace(d, inputs=d.inputs * np.array([1, 3, 1, 1]))
 
     assert named(data.mismatch(splits_of(test=spread))) == [
         NOTHING,
@@ -173,7 +175,7 @@ def test_another_spread_is_named_though_the_mean_is_the_same():
 
 def test_other_frequencies_of_the_classes_are_named():
     def mostly_zero(d):
-        return d._replace(labels=np.where(np.arange(300) % 2, 0, d.labels))
+        return replace(d, labels=np.where(np.arange(300) % 2, 0, d.labels))
 
     found = data.mismatch(splits_of(dev=mostly_zero))
     assert named(found) == [(set(), {()}), NOTHING, (set(), {()})]
@@ -189,7 +191,7 @@ def test_other_frequencies_of_the_classes_are_named():
 )
 def test_other_targets_are_named_by_their_output(targets, index):
     def change(labels):
-        return lambda d: d._replace(labels=targets(labels(d)))
+        return lambda d: replace(d, labels=targets(labels(d)))
 
     found = data.mismatch(
         splits_of(
@@ -216,7 +218,7 @@ def test_constant_features_and_a_shared_test_set_never_differ():
 
 def test_a_feature_that_is_constant_only_in_one_set_is_named():
     found = data.mismatch(
-        splits_of(train=lambda d: d._replace(inputs=d.inputs * [1, 1, 0, 1]))
+        splits_of(train=lambda d: replace(d, inputs=d.inputs * [1, 1, 0, 1]))
     )
     assert named(found)[:2] == [({(2,)}, set())] * 2
 
@@ -231,19 +233,16 @@ def test_shuffled_digits_are_of_one_distribution(digits):
 
 def test_digits_cut_in_the_order_of_their_classes_are_not(digits):
     rows = np.argsort(digits.train.labels, kind="stable")
-    parts = (
-        jax.tree.map(lambda x, i=i: x[i], digits.train)
-        for i in np.split(rows, [600, 800])
-    )
+    parts = (digits.train[i] for i in np.split(rows, [600, 800]))
     found = data.mismatch(data.Splits(*parts))
     assert all(c.labels and c.features for c in found[:3])
 
 
 def test_normalizing_changes_no_statistic(digits):
     raw = digits._replace(
-        test=digits.test._replace(inputs=digits.test.inputs + (np.arange(64) == 20))
+        test=replace(digits.test, inputs=digits.test.inputs + (np.arange(64) == 20))
     )
-    scaled = data.Splits(*(d._replace(inputs=d.inputs * 4 + 8) for d in raw[:3]))
+    scaled = data.Splits(*(replace(d, inputs=d.inputs * 4 + 8) for d in raw[:3]))
     assert data.mismatch(raw) == data.mismatch(scaled)
     assert set(data.mismatch(raw).dev_test.features) == {(20,)}
 
@@ -260,7 +259,7 @@ def test_advice_starts_with_the_fault():
 
 def test_advice_on_a_train_set_of_its_own_is_no_fault():
     def other(d):
-        return d._replace(inputs=d.inputs + 1, labels=0 * d.labels)
+        return replace(d, inputs=d.inputs + 1, labels=0 * d.labels)
 
     found = data.mismatch(splits_of(train=other))
     assert len(found.advice) == 2
@@ -281,6 +280,24 @@ def test_a_level_outside_0_to_1_is_refused(level):
 def test_sets_that_cannot_be_compared_are_refused():
     with pytest.raises(data.DataError, match="expected Splits"):
         data.mismatch(normal(np.random.default_rng(0)))
-    narrow = splits_of(dev=lambda d: d._replace(inputs=d.inputs[:, :3]))
+    narrow = splits_of(dev=lambda d: replace(d, inputs=d.inputs[:, :3]))
     with pytest.raises(data.DataError, match="in the dev set"):
         data.mismatch(narrow)
+
+
+def test_features_that_differ_have_their_names_in_the_advice():
+    random = np.random.default_rng(0)
+    about = data.About(features=("age", "height", "weight"))
+    train, dev, test = (
+        data.Dataset(random.normal(size=(300, 3)), random.choice(2, 300), about=about)
+        for _ in range(3)
+    )
+    test.inputs[:, 2] += 1
+    splits = data.Splits(train, dev, test)
+    found = data.mismatch(splits)
+    assert list(found.dev_test.features) == [(2,)]
+    assert all("in the features weight" in advice for advice in found.advice)
+    unnamed = data.Splits(
+        *(replace(d, about=data.About()) for d in splits.sets.values())
+    )
+    assert "in the features 2:" in data.mismatch(unnamed).advice[0]

@@ -125,7 +125,8 @@ def check_npz(path):
 
 
 def check_csv(path):
-    inputs, labels, _ = data.read_csv(path, label="y")
+    table = data.read_csv(path, label="y")
+    inputs, labels = table.inputs, table.labels
     assert len(inputs) == len(labels) > 0
     assert np.isfinite(inputs.astype(np.float32)).all() and np.isfinite(labels).all()
 

@@ -76,7 +76,9 @@ def test_files_are_downloaded_once_and_kept(small_fashion, monkeypatch, tmp_path
     kept = sorted(path.name for path in (cache / "jaxdl" / "fashion-mnist").iterdir())
     assert kept == sorted(f"{name}.gz" for name in sources.FASHION_MNIST_SHA256)
     monkeypatch.setattr(sources, "FASHION_MNIST_URL", "file:///nowhere/")
-    np.testing.assert_array_equal(data.load("fashion_mnist")[0][0], first[0][0])
+    np.testing.assert_array_equal(
+        data.load("fashion_mnist").train.inputs, first.train.inputs
+    )
 
 
 def test_a_truncated_download_is_not_kept(small_fashion, monkeypatch, tmp_path):

@@ -28,7 +28,8 @@ def test_csv_files_are_read_in_all_their_dialects(tmp_path, content):
     plain = written(tmp_path, content)
     zipped = written(tmp_path, gzip.compress(content), "file.csv.gz")
     for path in (plain, str(zipped)):
-        inputs, labels, _ = data.read_csv(path, label="kind")
+        table = data.read_csv(path, label="kind")
+        inputs, labels = table.inputs, table.labels
         assert inputs.tolist() == [[5.1, 3.5], [7, -3.2], [6.3, 0.5]]
         assert labels.tolist() == [0, 1, 0] and labels.dtype == np.int32
 
@@ -58,7 +59,8 @@ def test_a_large_csv_file_is_read_as_numpy_reads_it(tmp_path):
     table[:, 0] = 1.7e9 + np.arange(500)  # times, which float32 would run together
     path = tmp_path / "file"
     np.savetxt(path, table, delimiter=",", header="a,b,c,d,e,f,g", comments="")
-    inputs, labels, _ = data.read_csv(path, label="d")
+    read = data.read_csv(path, label="d")
+    inputs, labels = read.inputs, read.labels
     np.testing.assert_array_equal(inputs, np.delete(table, 3, 1), strict=True)
     np.testing.assert_array_equal(labels, table[:, 3].astype(np.float32), strict=True)
 

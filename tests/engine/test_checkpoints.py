@@ -7,11 +7,17 @@ import pytest
 
 import jaxdl as dl
 from jaxdl import runs
-from jaxdl.engine.checkpoints import METRICS, from_record, to_record
+from jaxdl.engine.checkpoints import from_record, to_record
 from jaxdl.searches import Rung
 from jaxdl.train import Status
-from jaxdl.train.outline import trace_recipe
-from tests.engine.training import KEY, block_trainer, blocks_of, make_task
+from tests.engine.training import (
+    KEY,
+    block_trainer,
+    blocks_of,
+    known,
+    make_task,
+    outlines_of,
+)
 from tests.sweeps.kept import SPACE, small
 
 
@@ -19,12 +25,13 @@ from tests.sweeps.kept import SPACE, small
 def kept(request, digits):
     """A task, its outlines, its rung and a block of 3 of its members after 2 epochs."""
     task = make_task(small, SPACE, epochs=4, patience=request.param)
+    task = known(task, digits)
     hparams = dl.sample(KEY, SPACE, 8)
     (block,) = blocks_of(task, hparams, [4, 1, 6], until=2)
-    outline, *_ = trace_recipe(small, block.traced, block.structure, digits.train)
+    outlines = outlines_of(task, hparams, digits)
     trained = block_trainer(task, block, digits)(block, last=False)
     rung = Rung(np.arange(8), hparams, np.full(8, 4))
-    return task, {block.structure: outline}, rung, trained
+    return task, outlines, rung, trained
 
 
 def test_a_trained_block_comes_back_from_its_record(kept):
@@ -85,7 +92,7 @@ def test_a_record_that_no_training_leaves_is_refused(change, kept):
 def test_a_record_with_other_metrics_is_refused(kept):
     *task, trained = kept
     record = to_record(0, trained)
-    assert {*record.metrics} == {*METRICS}
+    assert {*record.metrics} == {*task[0].curves}
     fewer = {n: x for n, x in record.metrics.items() if n != "dev_loss"}
     more = record.metrics | {"dev_auc": record.metrics["dev_loss"]}
     for metrics in ({}, fewer, more):

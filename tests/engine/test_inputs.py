@@ -5,14 +5,16 @@ import numpy as np
 import pytest
 
 from jaxdl.engine.inputs import Variant, share
+from jaxdl.train import facts_of
 from tests.engine.training import KEY
 
 
 def test_the_examples_are_on_a_device_once(digits):
     data = digits._replace(dev=digits.train)  # as pooled data have it
     rows = np.arange(10)
-    variants = [Variant(KEY, rows, rows + i) for i in range(6)]
-    shared = share(jax.devices()[1], data, variants, None)
+    facts = facts_of(digits, 1)
+    variants = [Variant(KEY, facts, rows, rows + i) for i in range(6)]
+    shared = share(jax.devices()[1], None, data, variants, None)
     assert len(shared) == 6
     copies = {s.whole.inputs.unsafe_buffer_pointer() for v in shared for s in v[:2]}
     assert len(copies) == 1
@@ -25,8 +27,8 @@ def test_the_examples_are_on_a_device_once(digits):
 def test_a_patience_beyond_32_bits_is_the_largest_number_of_them(
     patience, given, digits
 ):
-    variants = [Variant(KEY, None, None)]
-    (shared,) = share(jax.devices()[0], digits, variants, patience)
+    variants = [Variant(KEY, facts_of(digits, 1))]
+    (shared,) = share(jax.devices()[0], None, digits, variants, patience)
     assert shared.patience == given and shared.patience.dtype == np.int32
-    (shared,) = share(jax.devices()[0], digits, variants, None)
+    (shared,) = share(jax.devices()[0], None, digits, variants, None)
     assert shared.patience is None

@@ -6,9 +6,9 @@ import pytest
 
 import jaxdl as dl
 from jaxdl.data import DataError
-from jaxdl.engine.outlines import make_outlines, precisions
+from jaxdl.engine.outlines import precisions
 from jaxdl.spaces import SpaceError
-from tests.engine.training import KEY, make_task
+from tests.engine.training import KEY, known, make_task, outlines_of
 from tests.sweeps.kept import SPACE, small
 
 BATCHES = SPACE | {"batch": dl.Static([32, 64])}
@@ -18,25 +18,26 @@ def batches(hp):
     return small(hp)._replace(batch_size=hp["batch"])
 
 
-def outlines_of(space, digits):
-    return make_outlines(make_task(batches, space), dl.sample(KEY, space, 1), digits)
+def found(space, digits):
+    task = known(make_task(batches, space), digits)
+    return outlines_of(task, dl.sample(KEY, space, 1), digits)
 
 
 def test_each_program_has_an_outline_though_no_member_drew_it(digits):
-    found = outlines_of(BATCHES, digits)
-    steps = {s.values[0]: o.steps_per_epoch for s, o in found.items()}
+    outlines = found(BATCHES, digits)
+    steps = {s.values[0]: o.steps_per_epoch for (s, _), o in outlines.items()}
     assert steps == {32: 34, 64: 17}  # of 1078 examples
-    assert {o.batch_size for o in found.values()} == {32, 64}
+    assert {o.batch_size for o in outlines.values()} == {32, 64}
 
 
 def test_a_program_that_cannot_train_is_refused(digits):
     with pytest.raises(DataError, match="batch_size=5000"):
-        outlines_of(BATCHES | {"batch": dl.Static([32, 5000])}, digits)
+        found(BATCHES | {"batch": dl.Static([32, 5000])}, digits)
 
 
 def test_too_many_programs_are_refused(digits):
     with pytest.raises(SpaceError, match="65"):
-        outlines_of(BATCHES | {"batch": dl.Static(list(range(1, 66)))}, digits)
+        found(BATCHES | {"batch": dl.Static(list(range(1, 66)))}, digits)
 
 
 def test_precisions_are_named_once():

@@ -14,15 +14,16 @@ from jaxdl.train.state import TrainState
 MIB = 2**20
 
 
-def outline(carried, saved):
-    """Returns one of a member that carries and saves so many bytes."""
+def outline(carried, saved, outputs=0):
+    """Returns one of a member that carries, saves and outputs so many bytes."""
     shape = jax.ShapeDtypeStruct((carried // 4,), jnp.float32)
     state = TrainState((), shape, (), (), key="not counted")
-    return SimpleNamespace(train_state=state, saved_bytes=saved)
+    return SimpleNamespace(train_state=state, saved_bytes=saved, output_bytes=outputs)
 
 
 def test_a_member_takes_what_it_carries_and_saves():
     assert member_bytes(outline(4096, 100)) == 4196
+    assert member_bytes(outline(4096, 100, 50)) == 4246
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,18 @@ import pytest
 
 import jaxdl as dl
 from jaxdl import runs
-from jaxdl.engine.checkpoints import METRICS
 from jaxdl.engine.population import Population
 from jaxdl.searches import Rung
 from jaxdl.train import Status
-from jaxdl.train.outline import trace_recipe
-from tests.engine.training import KEY, block_trainer, blocks_of, make_task
+from jaxdl.train.score import CURVES
+from tests.engine.training import (
+    KEY,
+    block_trainer,
+    blocks_of,
+    known,
+    make_task,
+    outlines_of,
+)
 from tests.sweeps.kept import SPACE, damage, small
 
 ARRAYS = ("metrics", "epochs", "status", "stopped_at", "kept_epoch", "steps")
@@ -34,16 +40,15 @@ FIRST, BETTER, COPIED = (
 
 
 @pytest.fixture(scope="module")
-def task():
-    return make_task(small, SPACE, members=4, epochs=4)
+def task(digits):
+    return known(make_task(small, SPACE, members=4, epochs=4), digits)
 
 
 @pytest.fixture(scope="module")
 def trainer(task, digits):
     """Returns outlines of the task, and what trains its members."""
     (block,) = blocks_of(task, HPARAMS, EVERYONE)
-    outline, *_ = trace_recipe(small, block.traced, block.structure, digits.train)
-    return {block.structure: outline}, block_trainer(task, block, digits)
+    return outlines_of(task, HPARAMS, digits), block_trainer(task, block, digits)
 
 
 @pytest.fixture
@@ -75,7 +80,7 @@ def play(task, trainer):
 
 
 def open_store(folder):
-    return runs.open_run(folder, {"metrics": [*METRICS]})
+    return runs.open_run(folder, {"metrics": [*CURVES]})
 
 
 def check_same(a, b, members):

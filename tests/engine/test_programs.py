@@ -7,25 +7,10 @@ import numpy as np
 
 import jaxdl as dl
 from jaxdl import nn, optim, train
-from jaxdl.engine.plan import MAX_PROGRAMS
-from jaxdl.engine.programs import _jitted
-from jaxdl.train.member import on_device
+from jaxdl.train.part import on_device
 from jaxdl.train.state import epoch_order, init, member_key
 from tests.engine.training import KEY, block_trainer, blocks_of, make_task
 from tests.sweeps.kept import SPACE, small, sweep
-
-
-def test_another_sweep_of_the_same_recipe_traces_nothing(digits):
-    traces = []
-
-    def recipe(hp):
-        traces.append(hp)
-        return small(hp)
-
-    sweep(recipe, SPACE, digits, epochs=1)
-    first = len(traces)
-    sweep(recipe, SPACE, digits, epochs=2, members=9, key=5, repeats=2)
-    assert len(traces) == first > 0
 
 
 def test_the_first_rung_compiles_for_all_and_for_each_device(
@@ -40,10 +25,6 @@ def test_the_first_rung_compiles_for_all_and_for_each_device(
 def test_all_variants_share_one_program(digits, compilations):
     sweep(small, SPACE, digits, folds=2, repeats=3, members=2, epochs=1)
     assert compilations == [1]
-
-
-def test_as_many_programs_are_remembered_as_a_space_may_have():
-    assert _jitted.cache_parameters()["maxsize"] >= MAX_PROGRAMS
 
 
 SIZES = {
@@ -63,7 +44,7 @@ def sized(hp):
 
 def test_a_member_trains_as_a_plain_network_of_its_size(digits):
     """Against steps of a network of plain ints, in float64."""
-    few = digits._replace(train=jax.tree.map(lambda x: x[:256], digits.train))
+    few = digits._replace(train=digits.train[:256])
     with jax.enable_x64(True):
         task = make_task(sized, SIZES, members=3, epochs=1)
         drawn = jax.tree.map(lambda size: size.values, SIZES)
@@ -74,7 +55,7 @@ def test_a_member_trains_as_a_plain_network_of_its_size(digits):
         step = jax.jit(functools.partial(train.make_step(sized), plain))
         data = on_device(few.train)
         for rows in epoch_order(KEY, 0, 256, 64):
-            state, _ = step(state, jax.tree.map(lambda x, rows=rows: x[rows], data))
+            state, _ = step(state, data[rows])
     ours, theirs = params[0]["kernel"][0], state.params[0]["kernel"]
     assert ours.shape == (64, 8) and theirs.shape == (64, 5)
     np.testing.assert_allclose(ours[:, :5], theirs, atol=1e-9)

@@ -49,11 +49,20 @@ def test_members_errors_pace_and_time_are_counted(clock):
     clock[0] += 1
     assert meter.progress() == dl.engine.SweepProgress(
         rung=1, members=6, alive=4, stopped=1, diverged=1, block=1, blocks=2,
-        epoch=4, epochs=4, done=0.25, best_dev_error=0.1, median_dev_error=0.4,
+        epoch=4, epochs=4, done=0.25, metric="dev_error", best=0.1, median=0.4,
         member_steps_per_second=20,  # 100 steps in 5 seconds
         seconds_left=14,  # 300 steps more, a second ago
         memory_bytes=pytest.approx(memory.used_bytes(jax.devices()), rel=0.1),
     )  # fmt: skip
+
+
+def test_the_best_is_the_largest_where_larger_is_better():
+    meter = make_meter(3)
+    meter.rank_by, meter.curve = "-auc", "dev_auc"
+    report(meter, [0, 1, 2], 1, [RUNNING] * 3, [0.5, 0.9, 0.8], 1)
+    now = meter.progress()
+    assert (now.metric, now.best, now.median) == ("dev_auc", 0.9, 0.8)
+    assert "dev auc 0.9 best, 0.8 median" in progress._words(now, alone=True)[1]
 
 
 def test_an_error_is_that_of_the_last_epoch_that_a_member_trained():
@@ -61,7 +70,7 @@ def test_an_error_is_that_of_the_last_epoch_that_a_member_trained():
     report(meter, [0, 1], 1, [RUNNING, RUNNING], [0.5, 0.25], 1)
     report(meter, [0, 1], 2, [RUNNING, STOPPED], [0.75, np.nan], 1)
     now = meter.progress()
-    assert (now.best_dev_error, now.median_dev_error) == (0.25, 0.5)
+    assert (now.best, now.median) == (0.25, 0.5)
 
 
 def test_a_rung_whose_members_all_diverged_has_no_error_and_no_time_left(clock):
@@ -73,7 +82,7 @@ def test_a_rung_whose_members_all_diverged_has_no_error_and_no_time_left(clock):
     meter.end()
     now = meter.progress()
     assert (now.alive, now.diverged, now.done) == (0, 2, 1.0)
-    assert now.best_dev_error is now.median_dev_error is None
+    assert now.best is now.median is None
     done, words = progress._words(now, alone=True)
     assert done == 1 and "0 alive, 2 diverged" in words
     assert not [word for word in words if "error" in word or "left" in word]
@@ -102,8 +111,8 @@ def test_a_callback_gets_every_rung(digits, monkeypatch):
     errors = result.metrics["dev_error"]
     for rung, epoch in ((1, 1), (2, 2), (3, 4)):
         asked = errors[result.rungs[rung - 1].members, epoch - 1]
-        assert last[rung].best_dev_error == asked.min()
-        assert last[rung].median_dev_error == pytest.approx(np.median(asked))
+        assert last[rung].best == asked.min()
+        assert last[rung].median == pytest.approx(np.median(asked))
 
 
 def test_a_callback_sees_members_that_stop_and_diverge(digits):

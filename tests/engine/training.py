@@ -5,10 +5,13 @@ import numpy as np
 
 import jaxdl as dl
 from jaxdl.engine.blocks import train_block
-from jaxdl.engine.inputs import Variant, share
+from jaxdl.engine.inputs import share
 from jaxdl.engine.layout import lay_out
+from jaxdl.engine.outlines import make_outlines
 from jaxdl.engine.programs import compile_all, lower
 from jaxdl.engine.task import Task, check_task
+from jaxdl.sweeps.repeats import make_variants
+from jaxdl.train.bound import Bound
 
 KEY = jax.random.key(0)
 
@@ -17,6 +20,17 @@ def make_task(recipe, space, **settings):
     """Returns a task of 8 members in blocks of 4, or with other settings."""
     defaults = {"data": None, "key": KEY, "members": 8, "epochs": 2, "plan": dl.Plan(4)}
     return check_task(Task(recipe=recipe, space=space, **defaults | settings))
+
+
+def known(task, data):
+    """Returns a task that knows its variants, of whole data."""
+    _, _, variants = make_variants(task._replace(data=data))
+    return task._replace(variants=tuple(variants))
+
+
+def outlines_of(task, hparams, data):
+    """Returns the outlines of a task that knows its variants."""
+    return make_outlines(task, hparams, {task.variants[0].facts: data})
 
 
 def blocks_of(task, hparams, members, first=0, until=None):
@@ -30,9 +44,10 @@ def blocks_of(task, hparams, members, first=0, until=None):
 
 def block_trainer(task, block, data):
     """Returns a function that trains blocks like this one, compiled once."""
-    variants, width = [Variant(task.key, None, None)], task.block_width
-    (shared,) = share(jax.devices()[0], data, variants, task.patience)
-    (programs,) = compile_all([lower(task.recipe, block, width, shared)])
+    width, variants = task.block_width, known(task, data).variants
+    (shared,) = share(jax.devices()[0], task.recipe, data, variants, task.patience)
+    bound = Bound(task.recipe, block.structure, variants[0].facts)
+    (programs,) = compile_all([lower(bound, block, width, shared)])
 
     def train_one(block, carry=None, *, report=lambda *_: None, last=True):
         return train_block(programs, block, width, shared, carry, report, last=last)

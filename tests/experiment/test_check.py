@@ -1,6 +1,7 @@
 """What a check finds in experiments that are right and in ones that are not."""
 
 import sys
+from dataclasses import replace
 
 import jax
 import numpy as np
@@ -76,7 +77,7 @@ def test_units_on_a_kink_are_no_wrong_gradient(few):
     """Inputs of 0 and biases of 0 put a ReLU on its kink at initialization."""
     inputs = np.maximum(few.train.inputs, 0)
     inputs[::2] = 0
-    half = few.train._replace(inputs=inputs)
+    half = replace(few.train, inputs=inputs)
     recipe = make(nn.dense(4), nn.relu, nn.dense(3))
     assert find(BEFORE, recipe, dl.data.Splits(half, half, half)).healthy
 
@@ -96,7 +97,7 @@ def test_a_large_model_is_checked_at_some_coordinates_of_each_leaf(few, monkeypa
 def test_sets_that_differ_are_a_finding(recipe, hp, digits):
     inputs = np.array(digits.test.inputs)
     inputs[:, 20] += 1
-    moved = digits._replace(test=digits.test._replace(inputs=inputs))
+    moved = digits._replace(test=replace(digits.test, inputs=inputs))
     found = []
     for finding in check(recipe, hp, moved, key=KEY):
         if not finding.text.startswith("data:"):
@@ -137,6 +138,6 @@ def test_regression_and_a_batch_of_one_are_checked_too():
 def test_data_that_cannot_be_trained_on_are_refused(recipe, hp, digits):
     labels = np.array(digits.train.labels)
     labels[5] = 10
-    bad = digits._replace(train=digits.train._replace(labels=labels))
+    bad = digits._replace(train=replace(digits.train, labels=labels))
     with pytest.raises(DataError, match="label 10 in row 5"):
         list(check(recipe, hp, bad, key=KEY))

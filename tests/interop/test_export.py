@@ -8,6 +8,7 @@ import jax
 import numpy as np
 import pytest
 
+from jaxdl.data import About
 from jaxdl.interop import export
 
 safetensors = pytest.importorskip("safetensors.numpy")
@@ -48,3 +49,13 @@ def test_what_is_not_finite_is_null(small_sweep, tmp_path):
     _, about = export(lost, tmp_path / "nan")
     read = json.loads(about.read_text())
     assert read["metrics"]["dev_loss"][1] is None and read["normalization"] is None
+
+
+def test_classes_and_features_keep_their_names(small_sweep, tmp_path):
+    about = About(classes=("no", "yes"), features=("age", "größe"))
+    _, path = export(small_sweep.member(0), tmp_path / "named", about=about)
+    read = json.loads(path.read_text())
+    assert (read["classes"], read["features"]) == (["no", "yes"], ["age", "größe"])
+    _, path = export(small_sweep.member(0), tmp_path / "plain")
+    read = json.loads(path.read_text())
+    assert read["classes"] is read["features"] is None

@@ -1,8 +1,11 @@
 """What the page says of a sweep, as plain values."""
 
+import dataclasses
+
 import numpy as np
 
 from jaxdl import diagnose
+from jaxdl.data import About
 from jaxdl.report import contents
 from jaxdl.sweeps.summary import summarize
 from tests.report.conftest import diverged, part, with_space
@@ -43,6 +46,9 @@ def test_the_diagnosis_is_that_of_the_best_member(result, digits):
     assert found[1].startswith("High bias" if right.high_bias else "No high bias")
     assert f"{100 * right.variance:.2f} points" in found[2]
     assert [text.lower() for text in advice] == [f"{a}.".lower() for a in right.advice]
+    interval = diagnose.error_interval(dev, 360)
+    assert f"dev error {interval.low:.2%} to {interval.high:.2%} on 360" in found[3]
+    assert found[4].startswith("Baseline: the most frequent class")
     without, _ = contents.diagnosis(summarize(result, None), rates=True)
     assert f"{best.metrics['train_error'][-1]:.2%} in training" in without[0]
 
@@ -57,7 +63,7 @@ def test_the_summary_counts_how_members_ended(result, repeated):
         "32 members: 2 diverged, 30 finished."
     )
     assert outcome(diverged(part(result, 1), [0])) == (
-        "1 member: 1 diverged. No configuration has a finite error."
+        "1 member: 1 diverged. No configuration has a finite dev error."
     )
     assert "of 4 configurations" in outcome(repeated)
 
@@ -73,3 +79,14 @@ def test_the_specification_has_the_space_in_words(result):
     assert rows["space: decay"] == "32 given values"
     assert rows["members"] == "32" and rows["epochs"] == "3" and rows["key"] == "[0, 0]"
     assert rows["block width"] == "16" and rows["precision"] == "float32"
+
+
+def test_the_specification_names_classes_and_features(result, digits):
+    about = About(classes=("cat", "dog"), features=tuple(f"x{i}" for i in range(64)))
+    train = dataclasses.replace(digits.train, about=about)
+    named = digits._replace(train=train)
+    rows = dict(contents.specification(result, None, named))
+    assert rows["classes"] == "2: cat, dog"
+    assert rows["features"].startswith("64: x0, x1, ")
+    assert rows["features"].endswith("x19 and 44 more")
+    assert "classes" not in dict(contents.specification(result, None, digits))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxdl import nn, report
-from jaxdl.data import Dataset
+from jaxdl.data import About, Dataset
 from jaxdl.diagnose import Signal
 from jaxdl.report import network
 from jaxdl.report.figures import FIGURES, Source, draw
@@ -27,6 +27,23 @@ def test_the_confusion_matrix_is_the_member_s(result, digits):
     assert written == {at: str(n) if n else "" for at, n in np.ndenumerate(counts)}
     right = 1 - result.best().evaluate(digits.dev)["error"]
     assert figure.axes[0].get_title(loc="left") == f"{right:.2%} of 360 right"
+
+
+NAMES = (*"abcdefgh", "a $long name with many letters")  # of nine classes of ten
+
+
+def test_classes_have_their_names_in_the_figures(result, digits):
+    named = dataclasses.replace(digits.dev, about=About(classes=NAMES))
+    axes = drawn(report.confusion(result, named)).axes[0]
+    expected = [*NAMES[:8], r"a \$long name with many letters", "9"]
+    for ticks in (axes.get_xticklabels(), axes.get_yticklabels()):
+        assert [tick.get_text() for tick in ticks] == expected
+    figure = drawn(report.worst_examples(result, named, 5))
+    plain = report.worst_examples(result, digits.dev, 5)
+    short = [*NAMES[:8], r"a \$long …", "9"]
+    for axes, numbers in zip(figure.axes, plain.axes, strict=True):
+        truth, taken = map(int, numbers.get_title().split(" → "))
+        assert axes.get_title() == f"{short[truth]} → {short[taken]}"
 
 
 def test_the_worst_examples_have_the_highest_losses(result, digits):

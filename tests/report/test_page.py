@@ -101,7 +101,7 @@ def test_a_page_of_members_that_all_diverged(result, digits, page):
 
 def test_a_page_of_a_sweep_that_has_just_begun(result, digits, page):
     text = page(untrained(result), figures=True, data=digits)
-    assert "No configuration has a finite error." in text
+    assert "No configuration has a finite dev error." in text
 
 
 def test_repeats_and_folds_have_their_columns(repeated, digits, page):

@@ -113,6 +113,13 @@ def test_ranking_puts_what_is_not_finite_last():
     assert ranking({"dev_loss": loss, "dev_error": error})[:3].tolist() == [2, 0, 4]
 
 
+def test_ranking_goes_by_the_score_if_there_is_one():
+    error, score = np.array([0.1, 0.2, 0.3]), np.array([np.nan, -0.5, -0.9])
+    standing = {"dev_loss": np.ones(3), "dev_error": error}
+    assert ranking(standing).tolist() == [0, 1, 2]
+    assert ranking(standing | {"score": score}).tolist() == [2, 1, 0]
+
+
 def test_stopped_members_are_packed_away_and_change_no_bit(recipe, space, digits):
     patient = sweep(recipe, space, digits, patience=1, epochs=8, members=24)
     alone = sweep(recipe, space, digits, patience=1, epochs=8, members=3)

@@ -310,8 +310,8 @@ def test_a_run_that_was_written_in_format_3_is_read(monkeypatch, tmp_path):
     with runs.read_run(folder) as store:
         programs = store.specification["programs"]
 
-    def traced(recipe, types, structure, train):
-        outline, *rest = trace_recipe(recipe, types, structure, train)
+    def traced(recipe, types, structure, *known):
+        outline, *rest = trace_recipe(recipe, types, structure, *known)
         return outline._replace(program=programs[label(structure)]), *rest
 
     monkeypatch.setattr(reading, "trace_recipe", traced)

@@ -9,9 +9,10 @@ import pytest
 
 import jaxdl as dl
 from jaxdl import nn, runs
-from jaxdl.engine import checkpoints
+from jaxdl.engine.task import Task
 from jaxdl.sweeps import read_result
 from jaxdl.train import Status
+from jaxdl.train.score import CURVES
 from tests.sweeps.kept import SPACE, assert_same_result, small, sweep
 
 ONE = {"members": 1, "epochs": 1}
@@ -56,7 +57,7 @@ def test_another_sweep_is_refused_and_the_difference_named(
 @pytest.mark.usefixtures("nothing_compiles")
 def test_other_data_spaces_and_recipes_are_refused_and_named(recorded, digits):
     settings = {"run_dir": recorded, **ONE}
-    fewer = digits._replace(train=jax.tree.map(lambda x: x[:500], digits.train))
+    fewer = digits._replace(train=digits.train[:500])
     with pytest.raises(runs.RunMismatchError, match="data"):
         sweep(small, SPACE, fewer, **settings)
     with pytest.raises(runs.RunMismatchError, match="space"):
@@ -136,7 +137,7 @@ def test_a_second_process_is_refused_with_the_first_ones_name(recorded, digits):
 
 
 def test_a_record_with_other_metrics_than_a_sweeps_is_refused(recorded, monkeypatch):
-    fewer = tuple(name for name in checkpoints.METRICS if name != "dev_loss")
-    monkeypatch.setattr(checkpoints, "METRICS", fewer)
+    fewer = tuple(name for name in CURVES if name != "dev_loss")
+    monkeypatch.setattr(Task, "curves", fewer)
     with pytest.raises(runs.DamagedError, match="one that a block of this sweep"):
         read_result(recorded, small)

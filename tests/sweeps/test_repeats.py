@@ -1,5 +1,7 @@
 """Repeats and folds: each is a plain sweep to the bit, and means decide."""
 
+from dataclasses import replace
+
 import jax
 import numpy as np
 import pytest
@@ -24,10 +26,6 @@ def dropping(hp):
 
 def sweep(data, space=SPACE, **settings):
     return train(dropping, space, data, **{"members": 3, "epochs": 2} | settings)
-
-
-def rows(dataset, index):
-    return jax.tree.map(lambda x: x[index], dataset)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +64,7 @@ def test_a_further_repeat_is_a_sweep_with_a_key_of_its_own(repeated, plain, digi
 def weighted(digits):
     """Digits whose dev examples have weights."""
     weights = np.linspace(0.5, 1.5, len(digits.dev.labels), dtype=np.float32)
-    return digits._replace(dev=digits.dev._replace(weights=weights))
+    return digits._replace(dev=replace(digits.dev, weights=weights))
 
 
 def test_a_fold_is_a_sweep_over_its_part_of_the_examples(weighted):
@@ -80,8 +78,16 @@ def test_a_fold_is_a_sweep_over_its_part_of_the_examples(weighted):
         key = KEY if number == 0 else key
         parts = dl.data.fold_rows(everything, 2, key=jax.random.fold_in(key, FOLD))
         for fold, sets in enumerate(parts):
-            train_set, dev_set = (rows(everything, part) for part in sets)
-            cut = data._replace(train=train_set, dev=dev_set)
+            train_set, dev_set = (everything[part] for part in sets)
+            mean, spread = (
+                f(train_set.inputs, 0, np.float64) for f in (np.mean, np.std)
+            )
+            scale = np.where(spread == 0, 1, spread)
+            scaling = dl.data.Scaling(dl.data.Moments(mean, scale))
+            cut = data._replace(
+                train=replace(train_set, scaling=scaling),
+                dev=replace(dev_set, scaling=scaling),
+            )
             alone = sweep(cut, result.configurations(), key=key)
             for c in range(3):
                 ours = result.member(4 * c + 2 * number + fold)

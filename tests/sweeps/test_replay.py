@@ -1,5 +1,7 @@
 """Members that are trained again, to the bit."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -47,7 +49,7 @@ def test_a_member_with_other_weights_is_not_taken_for_a_replay(digits):
 
 def test_other_data_are_not_taken_for_a_replay(digits):
     result = sweep(small, SPACE, digits, members=2, epochs=2)
-    swapped = digits._replace(dev=digits.dev._replace(labels=digits.dev.labels[::-1]))
+    swapped = digits._replace(dev=replace(digits.dev, labels=digits.dev.labels[::-1]))
     with pytest.raises(runs.RunMismatchError, match="another dev_.* from epoch 1 on"):
         dl.replay(result, small, swapped, member=1, progress=False)
 

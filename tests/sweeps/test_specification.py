@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 import jaxdl as dl
-from jaxdl.engine.outlines import make_outlines
 from jaxdl.engine.task import Task, check_task
 from jaxdl.searches import random
 from jaxdl.spaces import SpaceError
 from jaxdl.sweeps.specification import MOST_VALUES, specify, task_of
+from tests.engine.training import known, outlines_of
 from tests.sweeps.kept import KEY, SPACE, in_rungs, small, sweep
 
 PARTS = {
@@ -23,10 +23,11 @@ PARTS = {
 
 @pytest.fixture(scope="module")
 def task(digits):
-    return check_task(
-        Task(small, SPACE, digits, KEY, 6, 4, dl.halving(2), patience=2, repeats=3,
-             folds=None, plan=dl.Plan(8))
+    task = Task(
+        small, SPACE, digits, KEY, 6, 4, dl.halving(2), patience=2, repeats=3,
+        folds=None, plan=dl.Plan(8),
     )  # fmt: skip
+    return known(check_task(task), digits)
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def specification(task, digits):
 
 def specified(task, digits):
     rung = next(task.search(task.key, task.space, task.members, task.epochs))
-    return specify(task, make_outlines(task, rung.hparams, digits), rung, digits)
+    return specify(task, outlines_of(task, rung.hparams, digits), rung, digits)
 
 
 def test_it_names_everything_that_the_bits_depend_on(specification):
@@ -55,7 +56,9 @@ def test_it_names_everything_that_the_bits_depend_on(specification):
 def test_the_task_comes_back_without_its_data_and_search(task, specification):
     again = task_of(json.loads(json.dumps(specification)), small, None)
     assert (jax.random.key_data(again.key) == jax.random.key_data(KEY)).all()
-    assert again._replace(key=KEY) == task._replace(data=None, search=None)
+    assert [v.facts.num_examples for v in again.variants] == [1078] * 3
+    bare = {"data": None, "search": None, "variants": ()}
+    assert again._replace(key=KEY, variants=()) == task._replace(**bare)
 
 
 @pytest.mark.parametrize(

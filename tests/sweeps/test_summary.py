@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 import jaxdl as dl
-from jaxdl.sweeps.summary import ended, errors_of, importance_of, summarize
+from jaxdl import nn, optim
+from jaxdl.sweeps.summary import errors_of, importance_of, summarize
+from jaxdl.train.epoch_state import ended
+from jaxdl.train.state import as_key
 from tests.sweeps.kept import SPACE, small, sweep
 
 
@@ -82,3 +85,68 @@ def test_a_hyperparameter_with_the_name_of_a_metric_hides_nothing(digits):
     assert best["dev_error"] == result.mean()["dev_error"].min() <= 1
     assert best["status"] == "finished" and best["hparams"]["status"] == "x"
     assert 5 <= best["hparams"]["dev_error"] <= 6
+
+
+def test_the_errors_of_classes_are_as_sure_as_their_sets_are_large(result, digits):
+    found = summarize(result, digits, human_error=0.02).errors
+    assert (found.dev_examples, found.human_error) == (360, 0.02)
+    for name, examples in (("dev", 360), ("test", 359)):
+        error = getattr(found, f"{name}_error")
+        expected = dl.diagnose.error_interval(error, examples)
+        assert getattr(found, f"{name}_interval") == pytest.approx(expected)
+    assert found.diagnosis.bias == pytest.approx(found.train_error - 0.02)
+    most = np.bincount(digits.train.labels).argmax()
+    wrong = np.mean(digits.dev.labels != most)
+    assert found.baseline.error == pytest.approx(wrong) and found.r2 is None
+
+
+def test_weights_make_an_error_less_sure(result, digits):
+    weights = np.where(np.arange(360) < 36, 1, 1e-6).astype(np.float32)
+    dev = dl.data.from_arrays(digits.dev.inputs, digits.dev.labels, weights)
+    found = summarize(result, digits._replace(dev=dev)).errors
+    expected = np.sqrt(found.dev_error * (1 - found.dev_error) / 36)
+    assert found.dev_interval.standard_error == pytest.approx(expected, rel=1e-3)
+
+
+def prices(folds=None):
+    """Returns a sweep over lines, and its data: rates too low to learn, and good."""
+    inputs = np.random.default_rng(0).normal(size=(200, 3))
+    labels = (5 + inputs @ [1.0, 2.0, 0.5]).astype(np.float32)
+    examples = dl.data.from_arrays(inputs, labels)
+    data = dl.data.normalize(dl.data.split(examples, key=as_key(0)))
+
+    def recipe(hp):
+        return dl.Recipe(
+            nn.dense(1), optim.gradient_descent(hp["rate"]), nn.squared_error
+        )
+
+    space = {"rate": np.array([1e-6, 0.1, np.inf])}
+    settings = {"members": 3, "epochs": 8, "folds": folds, "progress": False}
+    return dl.sweep(recipe, space, data, key=0, **settings), data
+
+
+def test_a_regression_is_compared_with_the_mean():
+    metrics = pytest.importorskip("sklearn.metrics")
+    result, data = prices()
+    found = summarize(result, data)
+    for row in found.table[:2]:
+        outputs = result.member(row["member"]).predict(data.dev.inputs)
+        expected = metrics.r2_score(data.dev.labels, outputs)
+        assert row["dev_r2"] == pytest.approx(expected, rel=1e-5)
+    assert [row["member"] for row in found.table] == [1, 0, 2]
+    assert [*found.table[0]][-3:] == ["dev_r2", "status", "hparams"]
+    assert np.isnan(found.table[2]["dev_r2"])
+    assert found.errors.r2 == found.table[0]["dev_r2"] > 0.9
+    wrong = np.mean((data.dev.labels - data.train.labels.mean()) ** 2)
+    assert found.errors.baseline.error == pytest.approx(wrong, rel=1e-5)
+    assert found.errors.dev_interval is found.errors.diagnosis is None
+    bad = errors_of(result.member(0), data)
+    assert bad.dev_error > bad.baseline.error and bad.r2 < 0
+
+
+def test_a_fold_is_compared_with_its_own_mean():
+    result, data = prices(folds=2)
+    errors, first = summarize(result, data).errors, result.first_data(data)
+    wrong = np.mean((first.dev.labels - first.train.labels.mean()) ** 2)
+    assert errors.baseline.error == pytest.approx(wrong, rel=1e-5)
+    assert "dev_r2" not in summarize(result, data).table[0]

@@ -2,6 +2,7 @@
 
 import inspect
 import os
+from dataclasses import replace
 
 import chex
 import jax
@@ -84,7 +85,7 @@ def test_a_member_starts_as_fit_does_and_its_first_gradients_agree(digits):
 def test_a_member_agrees_with_fit_after_20_steps_in_float64(make_recipe, space, digits):
     """So it sees the same batches and the same dropout masks."""
     recipe = make_recipe(50)
-    first = jax.tree.map(lambda x: x[:1000], digits.train)
+    first = digits.train[:1000]
     data = digits._replace(train=first)
     with jax.enable_x64(True):
         member = sweep(recipe, space, data, members=2, epochs=1).member(0)
@@ -115,7 +116,7 @@ def test_fit_trains_the_configuration_of_a_member_with_its_sizes(digits, with_si
 def test_refusals_come_before_compilation(recipe, space, digits, make_recipe):
     inputs = np.array(digits.train.inputs)
     inputs[5, 6] = np.inf
-    bad = digits._replace(train=digits.train._replace(inputs=inputs))
+    bad = digits._replace(train=replace(digits.train, inputs=inputs))
     with pytest.raises(DataError, match=r"train set, row 5, column \[6\]"):
         sweep(recipe, space, bad)
     with pytest.raises(DataError, match="batch_size=2000"):

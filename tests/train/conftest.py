@@ -1,12 +1,11 @@
 """A fit in few words, a small classification, and a guard against compiling."""
 
-import sys
-
 import numpy as np
 import pytest
 
 import jaxdl as dl
 from jaxdl import nn, optim
+from jaxdl.train import compiled
 
 
 @pytest.fixture(scope="session")
@@ -50,4 +49,4 @@ def nothing_compiles(monkeypatch):
     def refuse(*_):
         raise AssertionError("compiled before the error")
 
-    monkeypatch.setattr(sys.modules["jaxdl.train.fit"], "_programs", refuse)
+    monkeypatch.setattr(compiled, "_find", refuse)

@@ -1,5 +1,7 @@
 """An epoch: its metrics, and a training that turns non-finite in it."""
 
+from dataclasses import replace
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -31,7 +33,7 @@ def test_train_metrics_are_means_over_the_steps(linear, few, fit):
 
 def test_train_metrics_are_means_by_weight(few, fit):
     weights = np.linspace(0, 3, 24).astype(np.float32)
-    weighted = few.train._replace(weights=weights)
+    weighted = replace(few.train, weights=weights)
 
     def recipe(hp):
         optimizer, loss = (

@@ -33,8 +33,7 @@ def test_every_status_has_a_number_of_its_own():
 @jax.jit
 def after(epoch_state, steps, bad_step, error, loss, patience):
     train_state = TrainState(steps, steps, (), (), ())
-    on_dev = {"error": error, "loss": loss}
-    return advance(epoch_state, train_state, bad_step, on_dev, patience)
+    return advance(epoch_state, train_state, bad_step, error, loss, patience)
 
 
 def play(epochs, patience):

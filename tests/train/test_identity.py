@@ -7,8 +7,10 @@ import pytest
 
 import jaxdl as dl
 from jaxdl import nn, optim
+from jaxdl.train import facts_of
 from jaxdl.train.identity import program_digest
 from jaxdl.train.outline import trace_recipe
+from jaxdl.train.part import on_device_shapes
 from jaxdl.train.structure import partition
 
 
@@ -38,7 +40,12 @@ def program(function, data):
             penalty=lambda params, _: function(params["bias"][:5]),
         )
 
-    return trace_recipe(recipe, *partition({"rate": 0.1}), data.train)[0].program
+    return trace_recipe(
+        recipe,
+        *partition({"rate": 0.1}),
+        on_device_shapes(data.train),
+        facts_of(data, 1),
+    )[0].program
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """A trained model: its confusions, and the data it refuses."""
 
 import dataclasses
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ def test_a_member_counts_its_own_confusions(member, digits):
     error = member.evaluate(digits.dev)["error"]
     assert float(train.accuracy(ours)) == pytest.approx(1 - error)
     with pytest.raises(DataError, match="label 1[0-9] in row 0"):
-        member.confusion_matrix(digits.dev._replace(labels=digits.dev.labels + 10))
+        member.confusion_matrix(replace(digits.dev, labels=digits.dev.labels + 10))
 
 
 def independent(hp):
@@ -49,7 +50,7 @@ def test_a_member_without_classes_has_no_confusions(few, linear, fit):
     def regression(hp):
         return linear(hp)._replace(loss=nn.squared_error)
 
-    targets = few.train._replace(labels=np.ones((24, 3), np.float32))
+    targets = replace(few.train, labels=np.ones((24, 3), np.float32))
     other = dataclasses.replace(member, recipe=regression)
     with pytest.raises(ValueError, match="the loss squared_error; expected a cross"):
         other.confusion_matrix(targets)

@@ -1,6 +1,7 @@
 """What must not matter does not: orders of members, classes, features and units."""
 
 import functools
+from dataclasses import replace
 
 import chex
 import jax
@@ -85,7 +86,7 @@ def test_the_order_of_features_does_not_matter_with_their_weights():
     state, metrics = trained(start(), data)
     moved = trained(
         permuted(start(), "0.kernel", order, 0),
-        data._replace(inputs=data.inputs[:, order]),
+        replace(data, inputs=data.inputs[:, order]),
     )
     assert_close(moved, (permuted(state, "0.kernel", order, 0), metrics))
 
@@ -94,7 +95,7 @@ def test_the_order_of_features_does_not_matter_with_their_weights():
 def test_the_order_of_classes_does_not_matter_with_their_weights():
     order, data = jnp.asarray(rng.permutation(CLASSES)), batch()
     state, metrics = trained(start(), data)
-    renamed = data._replace(labels=jnp.argsort(order)[data.labels])
+    renamed = replace(data, labels=jnp.argsort(order)[data.labels])
 
     def reorder(state):
         return permuted(permuted(state, "3.kernel", order, 1), "3.bias", order, 0)
@@ -119,7 +120,7 @@ def test_the_order_of_hidden_units_does_not_matter_with_their_weights():
 @pytest.mark.usefixtures("wide")
 def test_the_order_of_examples_does_not_matter():
     order, data = jnp.asarray(rng.permutation(B)), batch()
-    shuffled = jax.tree.map(lambda x: x[order], data)
+    shuffled = data[order]
     assert_close(trained(start(), shuffled), trained(start(), data))
 
 
@@ -164,7 +165,7 @@ def test_a_batch_in_parts_under_accumulation_is_the_whole_batch(parts):
     whole, _ = trained(start(plain), data := batch(), 1, plain)
     state, size = start(in_parts), B // parts
     for i in range(parts):
-        part = jax.tree.map(lambda x, i=i: x[i * size : (i + 1) * size], data)
+        part = data[i * size : (i + 1) * size]
         state, _ = trained(state, part, 1, in_parts)
     chex.assert_trees_all_close(state.params, whole.params, rtol=1e-9, atol=1e-12)
 
@@ -174,11 +175,11 @@ def test_an_example_of_weight_two_is_the_example_twice():
     data = batch()
     weights = jnp.array([2.0, 0, 1, 1, 2, 0, 1, 1, 1, 1, 1, 1])  # a mean of 1
     repeated = jnp.array([0, 0, 2, 3, 4, 4, 6, 7, 8, 9, 10, 11])
-    twice = jax.tree.map(lambda x: x[repeated], data)
-    weighted = trained(start(plain), data._replace(weights=weights), make=plain)
+    twice = data[repeated]
+    weighted = trained(start(plain), replace(data, weights=weights), make=plain)
     state, metrics = trained(start(plain), twice, make=plain)
     assert_close(weighted, (state, metrics))
     evaluate = jax.jit(train.make_eval(plain))
-    ours = evaluate(HP, state, data._replace(weights=5 * weights))
+    ours = evaluate(HP, state, replace(data, weights=5 * weights))
     theirs = evaluate(HP, state, twice)
     chex.assert_trees_all_close(ours, theirs, rtol=1e-9)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import jaxdl as dl
-from jaxdl import nn, optim
+from jaxdl import nn, optim, train
 from jaxdl.data import DataError
-from jaxdl.train import RecipeError
+from jaxdl.train import RecipeError, facts_of
 from jaxdl.train.outline import outline
 from jaxdl.train.structure import partition
 
@@ -18,13 +18,25 @@ PLAIN = {"rate": 0.1, "smoothing": 0.0}
 
 
 def test_an_outline_has_the_shapes_of_a_training(linear, few):
-    found = outline(linear, *partition(PLAIN), few)
+    found = outline(linear, *partition(PLAIN), few, facts_of(few, 1))
     assert (found.batch_size, found.steps_per_epoch) == (5, 5)
     assert found.precision == "float32"
     params = found.train_state.params
     chex.assert_shape([params["kernel"], params["bias"]], [(4, 3), (3,)])
     chex.assert_type(list(params.values()), jnp.float32)
-    assert found == outline(linear, *partition(PLAIN | {"rate": 0.2}), few)
+    again = outline(linear, *partition(PLAIN | {"rate": 0.2}), few, facts_of(few, 1))
+    assert found._replace(score=None) == again._replace(score=None)
+
+
+def test_metrics_of_the_whole_set_keep_the_outputs_on_the_dev_set(linear, few):
+    def measured(hp):
+        return linear(hp)._replace(metrics={"f1": train.macro_f1}, rank_by="-f1")
+
+    plain, found = (outline(r, *partition(PLAIN), few) for r in (linear, measured))
+    assert (plain.metrics, plain.rank_by, plain.output_bytes) == ((), "error", 0)
+    assert (found.metrics, found.rank_by) == (("f1",), "-f1")
+    assert found.output_bytes == 24 * 3 * 4  # examples, outputs, bytes
+    assert found.program != plain.program
 
 
 @pytest.mark.usefixtures("nothing_compiles")
@@ -32,6 +44,7 @@ def test_an_outline_has_the_shapes_of_a_training(linear, few):
     ("change", "message"),
     [
         ({"loss": lambda z, y: jnp.mean(z)}, r"shape \[\] for 5 examples"),
+        ({"metrics": {"own": lambda z, y, w: z[:, 0]}}, r"metric own gave shape \[5\]"),
         ({"error": lambda z, y: z.T}, r"shape \[3, 5\] for 5 examples"),
         (
             {"loss": lambda z, y: y[None] - z[:, :1]},
@@ -86,4 +99,4 @@ def test_the_outputs_have_plain_sizes(few):
 
     sized = partition({"units": nn.Size(np.int32(3), 4)})
     with pytest.raises(RecipeError, match="expected plain sizes"):
-        outline(recipe, *sized, few)
+        outline(recipe, *sized, few, facts_of(few, 1))

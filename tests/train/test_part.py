@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxdl.data import Dataset
-from jaxdl.train.part import Part, size, take, weights, whole
+from jaxdl.train.part import Part, labels, size, take, weights, whole
 
 ROWS = np.array([7, 2, 5])
 
@@ -25,6 +25,8 @@ def test_a_part_is_the_dataset_of_its_rows(weighted):
     taken = take(part, jnp.array([2, 0]))  # rows 5 and 7
     np.testing.assert_array_equal(taken.inputs, [[10, 11], [14, 15]])
     np.testing.assert_array_equal(taken.labels, [5, 7])
+    np.testing.assert_array_equal(labels(part), ROWS)
+    assert labels(all_of_it) is all_of_it.labels
     if weighted:
         np.testing.assert_array_equal(taken.weights, [5, 7])
         np.testing.assert_array_equal(weights(part), ROWS)

@@ -7,7 +7,7 @@ import pytest
 
 import jaxdl as dl
 from jaxdl import nn, optim
-from jaxdl.train import RecipeError
+from jaxdl.train import RecipeError, facts_of
 from jaxdl.train.outline import outline
 from jaxdl.train.structure import partition
 
@@ -79,7 +79,7 @@ def test_loss_error_and_optimizer_see_the_recipes_precision(digits):
             precision="tensorfloat32",
         )
 
-    outline(recipe, *partition({"learning_rate": 0.1}), digits)
+    outline(recipe, *partition({"learning_rate": 0.1}), digits, facts_of(digits, 1))
     assert seen == {"tensorfloat32"}
 
 

@@ -1,0 +1,32 @@
+"""The command `more-data`, which trains one configuration on parts of the train set."""
+
+import argparse
+
+import numpy as np
+
+from jaxdl import report, terminal
+from jaxdl.experiment import hyperparameters, load
+from jaxdl.report.style import save
+from jaxdl.sweeps import more_data
+
+
+def run_more_data(options: argparse.Namespace) -> int:
+    """Says whether more data would help. Returns 1 if a training diverged."""
+    experiment = load(options.file)
+    found = more_data(
+        experiment.recipe,
+        hyperparameters(experiment.space, options.hparams),
+        experiment.data,
+        key=options.seed,
+        epochs=options.epochs,
+        patience=options.patience,
+        fractions=options.fractions,
+        repeats=options.repeats,
+    )
+    names = ("examples", "train_error", "standard_error", "dev_error", "standard_error")
+    print(terminal.table(names, found.rows()))
+    print(f"\n{found.verdict}")
+    if options.out is not None:
+        save(report.more_data(found), options.out, options.out.suffix[1:].lower())
+        print(f"figure in {options.out}")
+    return 0 if np.isfinite(found.dev_error).all() else 1

@@ -1,0 +1,37 @@
+"""What is known of examples beside their numbers, and how they are scaled."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+class DataError(ValueError):
+    """Data that cannot be trained on. The message names the entry and what to do."""
+
+
+class About(NamedTuple):
+    """What is known of the examples beside their numbers; each subset keeps it."""
+
+    classes: tuple[str, ...] | None = None  # names; (): labels are targets; None: open
+    features: tuple[str, ...] | None = None  # names of the features of inputs [m, F]
+    ids: tuple[int, ...] | bool = ()  # features that are no quantities; True: all
+    in_order: bool = False  # the rows follow time
+
+
+class Moments(NamedTuple):
+    """What normalization subtracts and divides by, one entry for each feature."""
+
+    mean: NDArray[np.float64]  # [...], the shape of an example
+    scale: NDArray[np.float64]  # [...], standard deviation; 1 for constant features
+
+    def normalize(self, inputs: ArrayLike) -> NDArray[np.float32]:
+        """Returns `(x - mean) / scale` for raw inputs `[m, ...]`."""
+        return ((np.asarray(inputs) - self.mean) / self.scale).astype(np.float32)
+
+
+class Scaling(NamedTuple):
+    """What a program subtracts and divides by, because the arrays are stored raw."""
+
+    inputs: Moments | None = None  # None: the inputs are used as they are
+    labels: Moments | None = None  # None: the labels are used as they are

@@ -1,0 +1,99 @@
+"""What members of each variant know beside hyperparameters, as JSON has it, and back.
+
+Each part stands in a specification only where there is something to say.
+"""
+
+import base64
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxdl.data import Moments, Scaling, Splits
+from jaxdl.data.folds import Folds, Rows
+from jaxdl.engine.inputs import Variant
+from jaxdl.engine.task import Task
+from jaxdl.train.facts import Facts, facts_from_plain, takes_facts
+
+
+def known_parts(task: Task, data: Splits) -> dict[str, Any]:
+    """Returns the parts of a specification by name.
+
+    They are the `facts` that the recipe takes and the `scaling` of raw arrays, of each
+    variant; the `rows` of folds that were given; which inputs are `ids`; and whether
+    labels are `classes`, where the loss alone says so.
+
+    Args:
+        task: that knows its variants.
+        data: the sets of the first variant.
+    """
+    told, parts = task.variants, {}
+    if takes_facts(task.recipe):
+        parts["facts"] = [v.facts.to_plain() for v in told]
+    if any(v.scaling is not None for v in told):
+        parts["scaling"] = [_scaling_to_plain(v.scaling) for v in told]
+    if isinstance(task.folds, tuple):
+        parts["rows"] = [_rows_to_plain(rows) for rows in itertools.chain(*task.folds)]
+    if data.train.about.ids:
+        parts["ids"] = data.train.about.ids
+    if task.classes is not None:
+        parts["classes"] = task.classes
+    return parts
+
+
+def from_parts(
+    task: Task, specification: Mapping[str, Any]
+) -> tuple[Folds, tuple[Variant, ...]]:
+    """Returns the folds and the variants of a task that was recorded.
+
+    The variants have no rows, and without recorded facts no class counts.
+    """
+    many, folds = task.num_variants, task.folds
+    if "rows" in specification:
+        rows = [_rows_from_plain(text) for text in specification["rows"]]
+        folds = tuple(zip(rows[::2], rows[1::2], strict=True))
+    (examples, *_), _ = specification["shapes"][0]
+    known = [
+        facts_from_plain(facts, task.epochs) for facts in specification.get("facts", [])
+    ] or [Facts(examples, None, task.epochs)] * many
+    scaling = [_scaling_from_plain(s) for s in specification.get("scaling", [])]
+    if {len(known), len(scaling) or many} != {many}:
+        raise ValueError("there is another number of variants")
+    return folds, tuple(
+        Variant(task.key, facts, scaling=own)
+        for facts, own in zip(known, scaling or [None] * many, strict=True)
+    )
+
+
+def _scaling_to_plain(scaling: Scaling | None) -> dict[str, Any] | None:
+    if scaling is None:
+        return None
+    return {
+        name: None if moments is None else [np.asarray(x).tolist() for x in moments]
+        for name, moments in scaling._asdict().items()
+    }
+
+
+def _scaling_from_plain(plain: dict[str, Any] | None) -> Scaling | None:
+    if plain is None:
+        return None
+    return Scaling(
+        **{
+            name: None if pair is None else Moments(*(np.array(x) for x in pair))
+            for name, pair in plain.items()
+        }
+    )
+
+
+def _rows_to_plain(rows: Rows) -> str:
+    """Returns ascending rows as a text: a bit for each example up to the last."""
+    chosen = np.zeros(int(rows[-1]) + 1, bool)
+    chosen[rows] = True
+    return base64.b64encode(np.packbits(chosen).tobytes()).decode()
+
+
+def _rows_from_plain(text: str) -> NDArray[np.int32]:
+    bits = np.unpackbits(np.frombuffer(base64.b64decode(text), np.uint8))
+    return np.flatnonzero(bits).astype(np.int32)

@@ -1,0 +1,49 @@
+"""What the errors of a model mean, in sentences for the command and the page."""
+
+from jaxdl.sweeps.summary import Errors
+
+
+def sentences(errors: Errors) -> list[str]:
+    """Returns how sure the errors of a model are, and whether it learned anything."""
+    told = [_certainty(errors), _baseline(errors), _worthless(errors), _human(errors)]
+    return [sentence for sentence in told if sentence]
+
+
+def _certainty(errors: Errors) -> str:
+    dev, test = errors.dev_interval, errors.test_interval
+    if dev is None or test is None:
+        return ""
+    return (
+        f"95 % intervals: dev error {dev.low:.2%} to {dev.high:.2%} on "
+        f"{errors.dev_examples:,} examples, test error {test.low:.2%} to "
+        f"{test.high:.2%} on {errors.test_examples:,}; two models need to be about "
+        f"{100 * dev.difference:.2g} points apart for this dev set to show it."
+    )
+
+
+def _baseline(errors: Errors) -> str:
+    if errors.baseline is None:
+        return ""
+    rates = errors.diagnosis is not None
+    error = f"{errors.baseline.error:.2%}" if rates else f"{errors.baseline.error:.4g}"
+    r2 = "" if errors.r2 is None else f"; R² on the dev set is {errors.r2:.4g}"
+    return (
+        f"Baseline: {errors.baseline.answer} as a constant has {error} dev error{r2}."
+    )
+
+
+def _worthless(errors: Errors) -> str:
+    if errors.baseline is None or errors.dev_error < errors.baseline.error:
+        return ""
+    return (
+        "The model is no better than this constant: what it learned of the inputs does "
+        "not help on the dev set."
+    )
+
+
+def _human(errors: Errors) -> str:
+    if not errors.human_error:
+        return ""
+    if errors.diagnosis is None:
+        return "The human-level error has no effect here: the errors are no rates."
+    return f"Bias is counted from a human-level error of {errors.human_error:.2%}."

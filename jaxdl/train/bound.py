@@ -1,0 +1,59 @@
+"""A recipe for one program: bound to a structure and to the facts of its training."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from jaxdl.train.epoch import make_epoch
+from jaxdl.train.epoch_state import Carry, init_epoch_state
+from jaxdl.train.facts import Facts, given
+from jaxdl.train.recipe import Recipe, RecipeFunction
+from jaxdl.train.state import init
+from jaxdl.train.structure import Structure, combine
+
+
+class Bound(NamedTuple):
+    """A recipe, and all that it reads beside traced numbers."""
+
+    recipe: Callable[..., Recipe]
+    structure: Structure
+    facts: Facts
+
+    def __call__(
+        self, traced: dict[str, Any], counts: Any
+    ) -> tuple[RecipeFunction, Any]:
+        """Returns the recipe of the hyperparameters alone, and these.
+
+        Args:
+            traced: hyperparameters by name.
+            counts: traced class counts `[C]`; None: those of the facts.
+        """
+        return given(self.recipe, self.facts, counts), combine(traced, self.structure)
+
+
+def make_start(
+    bound: Bound, in_shape: tuple[int, ...], *, early_stopping: bool
+) -> Callable[..., Carry]:
+    """Returns the pure function `start(traced, key, counts) -> carry` of one model."""
+
+    def start(traced, key, counts):
+        train_state = init(*bound(traced, counts), key, in_shape)
+        return train_state, init_epoch_state(train_state, early_stopping=early_stopping)
+
+    return start
+
+
+def make_advance(bound: Bound) -> Callable[..., Any]:
+    """Returns the pure function of one epoch of one model::
+
+        advance(traced, train_state, epoch_state, number, train, dev, key, patience,
+            counts) -> (train_state, epoch_state, metrics)
+
+    See `make_epoch`.
+    """
+
+    def advance(traced, train_state, epoch_state, *inputs):
+        *inputs, counts = inputs
+        recipe, hp = bound(traced, counts)
+        return make_epoch(recipe)(hp, train_state, epoch_state, *inputs)
+
+    return advance

@@ -1,0 +1,125 @@
+"""Compiled programs, found by their text and never by the function that made them.
+
+So what a recipe reads is always what trains, and a recipe is freed with its last
+reference. Trees are taken apart before and put together after a program, which then
+knows arrays alone.
+"""
+
+import collections
+import concurrent.futures
+import hashlib
+import threading
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+from jax.tree_util import PyTreeDef
+
+MOST = 256  # programs; a process has room for some thousand maps of memory
+
+Future = concurrent.futures.Future
+_known: collections.OrderedDict[str, Future] = collections.OrderedDict()
+_lock = threading.Lock()
+
+
+class Program(NamedTuple):
+    """A compiled program, called as the function that it was traced from."""
+
+    executable: jax.stages.Compiled
+    out_tree: PyTreeDef
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Returns what the function returns for arguments of the traced shapes."""
+        leaves = self.executable(*jax.tree.leaves(arguments))
+        return jax.tree.unflatten(self.out_tree, leaves)
+
+
+class Lowered(NamedTuple):
+    """A traced function, ready to be compiled."""
+
+    lowered: jax.stages.Lowered
+    out_shapes: Any  # of jax.ShapeDtypeStruct
+    device: jax.Device
+    options: dict[str, Any] | None  # of XLA
+
+    def compile(self) -> Program:
+        """Returns the program; one with the same text is compiled once."""
+        out_tree = jax.tree.structure(self.out_shapes)
+        return Program(_find(self._key(), self._compile), out_tree)
+
+    def _compile(self) -> jax.stages.Compiled:
+        return self.lowered.compile(compiler_options=self.options)
+
+    def _key(self) -> str:
+        digest = hashlib.sha256(self.lowered.as_text().encode())
+        digest.update(repr((self.device, self.options)).encode())
+        return digest.hexdigest()
+
+
+def lower(
+    function: Callable[..., Any],
+    *shapes: Any,
+    device: jax.Device | None = None,
+    donate: int | None = None,
+    options: dict[str, Any] | None = None,
+) -> Lowered:
+    """Returns a function of trees of arrays, traced for arguments of these shapes.
+
+    Args:
+        function: pure.
+        shapes: trees of arrays or of `jax.ShapeDtypeStruct`.
+        device: to run on; None: the first.
+        donate: the argument whose memory the results may use; None: no argument.
+        options: of XLA.
+    """
+    device = device or jax.devices()[0]
+    leaves, tree = jax.tree.flatten(shapes)
+    out_trees = []
+
+    def flat(*leaves: Any) -> list[Any]:
+        out, out_tree = jax.tree.flatten(function(*jax.tree.unflatten(tree, leaves)))
+        out_trees.append(out_tree)
+        return out
+
+    place = jax.sharding.SingleDeviceSharding(device)
+    placed = [jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place) for x in leaves]
+    # The text of two functions must differ if they read other ones of their arguments.
+    jitted = jax.jit(flat, donate_argnums=_leaves_of(shapes, donate), keep_unused=True)
+    lowered = jitted.lower(*placed)
+    return Lowered(
+        lowered, jax.tree.unflatten(out_trees[0], lowered.out_info), device, options
+    )
+
+
+def clear() -> None:
+    """Forgets all programs."""
+    with _lock:
+        _known.clear()
+
+
+def _leaves_of(shapes: tuple[Any, ...], number: int | None) -> tuple[int, ...]:
+    """Returns which leaves are of an argument."""
+    if number is None:
+        return ()
+    first = len(jax.tree.leaves(shapes[:number]))
+    return tuple(range(first, first + len(jax.tree.leaves(shapes[number]))))
+
+
+def _find(key: str, compile_it: Callable[[], jax.stages.Compiled]) -> Any:
+    """Returns the program of a key; whoever asks first compiles it."""
+    with _lock:
+        future = _known.get(key)
+        mine = future is None
+        if future is None:
+            future = _known[key] = Future()
+        _known.move_to_end(key)
+        while len(_known) > MOST:
+            _known.popitem(last=False)
+    if mine:
+        try:
+            future.set_result(compile_it())
+        except BaseException as error:
+            with _lock:
+                _known.pop(key, None)
+            future.set_exception(error)
+    return future.result()

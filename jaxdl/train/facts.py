@@ -1,0 +1,147 @@
+"""Facts: what a recipe may know of the training that it is built for."""
+
+import contextlib
+import dataclasses
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from jaxdl.counts import as_count
+from jaxdl.data import DataError, Splits
+from jaxdl.data.dataset import recipe_under_folds
+from jaxdl.train.recipe import Recipe, RecipeFunction
+
+
+@dataclasses.dataclass(frozen=True)
+class Facts:
+    """What one training is, for a recipe with two parameters: `recipe(hp, facts)`.
+
+    They are of the very training: under folds, of its fold. The counts are plain ints,
+    so they may shape the program; `class_counts` is traced.
+
+    >>> from jaxdl import nn, optim
+    >>> def recipe(hp, facts):
+    ...     steps = facts.epochs * facts.steps_per_epoch(64)
+    ...     return dl.Recipe(
+    ...         nn.dense(facts.num_classes),
+    ...         optim.adam(optim.cosine(hp["rate"], steps)),
+    ...         nn.softmax_cross_entropy,
+    ...     )
+    >>> data = dl.data.load("digits")
+    >>> member = dl.fit(recipe, {"rate": 0.01}, data, key=0, epochs=2, progress=False)
+    >>> member.facts.num_examples, member.facts.num_classes
+    (1078, 10)
+    """
+
+    num_examples: int  # m of the train set
+    num_classes: int | None  # C; None: the labels are targets
+    _epochs: int
+    folded: bool = False  # whether the train set is a part of the data, by a fold
+    # [C] examples of each class in the train set; None as num_classes
+    class_counts: Any = dataclasses.field(default=None, compare=False)
+    # names of those that a recipe has read and that not every program depends on
+    read: set[str] = dataclasses.field(default_factory=set, compare=False, repr=False)
+
+    @property
+    def epochs(self) -> int:
+        """The epochs of the sweep, or of `fit`; whatever a search asks for first."""
+        self.read.add("epochs")
+        return self._epochs
+
+    def steps_per_epoch(self, batch_size: int) -> int:
+        """Returns `ceil(num_examples / batch_size)`.
+
+        Raises:
+            DataError: the batch size is not an integer of at least 1.
+        """
+        batch_size = as_count("batch_size", batch_size, error=DataError)
+        return -(-self.num_examples // batch_size)
+
+    def to_plain(self) -> dict[str, Any]:
+        """Returns the facts as JSON has them; the epochs only if a recipe read them."""
+        counts = self.class_counts
+        return {
+            "num_examples": self.num_examples,
+            "num_classes": self.num_classes,
+            "epochs": self._epochs if "epochs" in self.read else None,
+            "folded": self.folded,
+            "class_counts": None if counts is None else np.asarray(counts).tolist(),
+        }
+
+
+def facts_of(data: Splits, epochs: int, *, folded: bool = False) -> Facts:
+    """Returns the facts of a training on these sets.
+
+    Args:
+        data: train, dev and test sets; of a fold, its own.
+        epochs: at least 1.
+        folded: whether the train set is that of a fold.
+    """
+    try:
+        classes = data.num_classes
+    except DataError:
+        classes = None
+    counts = None if classes is None else _count(data.train.labels, classes)
+    return Facts(len(data.train.inputs), classes, epochs, folded, counts)
+
+
+def facts_from_plain(facts: dict[str, Any], epochs: int) -> Facts:
+    """Returns facts again from `Facts.to_plain`."""
+    counts = facts["class_counts"]
+    return Facts(
+        facts["num_examples"],
+        facts["num_classes"],
+        epochs,
+        facts["folded"],
+        None if counts is None else np.asarray(counts),
+    )
+
+
+def takes_facts(recipe: Callable[..., Recipe]) -> bool:
+    """Returns whether a recipe has a second parameter without default."""
+    try:
+        parameters = inspect.signature(recipe).parameters.values()
+    except (TypeError, ValueError):  # a callable that has no signature
+        return False
+    places = (
+        inspect.Parameter.POSITIONAL_ONLY,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    )
+    needed = [p for p in parameters if p.default is p.empty and p.kind in places]
+    return len(needed) > 1
+
+
+def given(
+    recipe: Callable[..., Recipe], facts: Facts, class_counts: Any = None
+) -> RecipeFunction:
+    """Returns a recipe as a function of the hyperparameters alone.
+
+    Args:
+        recipe: of the hyperparameters, or of these and the facts.
+        facts: of its training.
+        class_counts: traced, in place of those of the facts; None: those of the facts.
+    """
+    if class_counts is not None:
+        facts = dataclasses.replace(facts, class_counts=class_counts)
+    known = (facts,) if takes_facts(recipe) else ()
+
+    def of_hparams(hp: Any) -> Recipe:
+        with recipe_under_folds() if facts.folded else contextlib.nullcontext():
+            return recipe(hp, *known)
+
+    return of_hparams
+
+
+def counts_for(recipe: Callable[..., Recipe], facts: Facts) -> Any:
+    """Returns the class counts that programs of the recipe get; None: none."""
+    return facts.class_counts if takes_facts(recipe) else None
+
+
+def _count(labels: Any, classes: int) -> Any:
+    """Returns how many examples each class has, `[C]`; sums of targets `[m, C]`."""
+    labels = np.asarray(labels)
+    if labels.ndim == 1:
+        return np.bincount(labels, minlength=classes).astype(np.int32)
+    return labels.sum(axis=0, dtype=np.float64).astype(np.float32)

@@ -1,0 +1,77 @@
+"""Inference: what a trained model gives for examples, batch by batch.
+
+The function is traced with the training. A recipe may read other values by the time a
+model is used; those that count are the ones that trained it.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxdl.data import Dataset
+from jaxdl.data.dataset import map_examples
+from jaxdl.train import compiled
+from jaxdl.train.part import batch_of, take
+from jaxdl.train.step import EVAL_BATCH
+
+
+class Inference:
+    """The pure function `(model, dataset, counts) -> values of each example`.
+
+    `model` is a tuple of traced hyperparameters, parameters and layer state. Each batch
+    has the same number of examples, so that an example's values do not depend on how
+    many others there are, and one program serves all.
+    """
+
+    def __init__(
+        self, function: Callable[..., Any], model: Any, train: Dataset, counts: Any
+    ):
+        """Traces the function.
+
+        Args:
+            function: `(*model, batch, counts) -> values [B, ...]`, pure.
+            model: shapes and types.
+            train: shapes and types of the train set on a device.
+            counts: class counts, or None.
+        """
+        self.train = dataclasses.replace(train, weights=None)
+        self.shapes = model, counts
+        self.closed, out_shapes = jax.make_jaxpr(function, return_shape=True)(
+            *model, batch_of(self.train, EVAL_BATCH), counts
+        )
+        self.out_tree = jax.tree.structure(out_shapes)
+        self.outputs = jax.tree.map(lambda x: x.shape[1:], out_shapes["outputs"])
+
+    def __call__(self, model: Any, dataset: Dataset, counts: Any) -> Any:
+        """Returns the values of each example, `[m, ...]` NumPy arrays.
+
+        Args:
+            model: traced hyperparameters, parameters and layer state.
+            dataset: in the types of the train set; at least one example.
+            counts: class counts, or None.
+        """
+        m, values = len(dataset.inputs), []
+        for first in range(0, m, EVAL_BATCH):
+            rows = np.minimum(np.arange(first, first + EVAL_BATCH), m - 1)
+            batch = map_examples(lambda x, rows=rows: x[rows], dataset)
+            values.append(jax.device_get(self._program(model, batch, counts)))
+        return jax.tree.map(lambda *x: np.concatenate(x)[:m], *values)
+
+    @functools.cached_property
+    def _program(self) -> compiled.Program:
+        model, counts = self.shapes
+        batch = map_examples(
+            lambda x: jax.ShapeDtypeStruct((EVAL_BATCH, *x.shape[1:]), x.dtype),
+            self.train,
+        )
+        return compiled.lower(self._of_batch, model, batch, counts).compile()
+
+    def _of_batch(self, model: Any, raw: Dataset, counts: Any) -> Any:
+        leaves = jax.tree.leaves((*model, take(raw, jnp.arange(EVAL_BATCH)), counts))
+        values = jax.core.eval_jaxpr(self.closed.jaxpr, self.closed.consts, *leaves)
+        return jax.tree.unflatten(self.out_tree, values)
