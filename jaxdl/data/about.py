@@ -1,5 +1,6 @@
 """What is known of examples beside their numbers, and how they are scaled."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 
 class DataError(ValueError):
     """Data that cannot be trained on. The message names the entry and what to do."""
+
+
+class DataWarning(UserWarning):
+    """Data that can be trained on, but hardly with success."""
 
 
 class About(NamedTuple):
@@ -35,3 +40,8 @@ class Scaling(NamedTuple):
 
     inputs: Moments | None = None  # None: the inputs are used as they are
     labels: Moments | None = None  # None: the labels are used as they are
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """Returns the first names for a message."""
+    return ", ".join(names[:most]) + ", ..." * (len(names) > most)

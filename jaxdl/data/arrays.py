@@ -1,15 +1,29 @@
 """Datasets from arrays, and weights that make classes count equally."""
 
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from jaxdl.data.about import DataError
-from jaxdl.data.checks import check_dataset
-from jaxdl.data.dataset import Dataset
+from jaxdl.counts import is_count
+from jaxdl.data.about import About, DataError, listed
+from jaxdl.data.checks import check_dataset, is_float
+from jaxdl.data.dataset import Dataset, are_classes, check_not_under_folds
+
+Classes = Sequence[str] | int | None
 
 
 def from_arrays(
-    inputs: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None
+    inputs: ArrayLike,
+    labels: ArrayLike,
+    weights: ArrayLike | None = None,
+    *,
+    groups: ArrayLike | None = None,
+    classes: Classes = None,
+    features: Sequence[str] | None = None,
+    ids: Sequence[int] | bool = (),
 ) -> Dataset:
     """Returns the arrays as a checked dataset.
 
@@ -17,34 +31,170 @@ def from_arrays(
     change the scale of the learning rate. A metric of a set is `sum_i w_i v_i / sum_i
     w_i`.
 
-        >>> examples = dl.data.from_arrays([[0.5, 2.0], [1.0, 3.0]], [0, 1])
-        >>> examples.inputs.shape, examples.labels.tolist()
-        ((2, 2), [0, 1])
+        >>> examples = dl.data.from_arrays([[0.5, 2.0], [1.0, 3.0]], ["oak", "ash"])
+        >>> examples.inputs.shape, examples.labels.tolist(), examples.about.classes
+        ((2, 2), [1, 0], ('ash', 'oak'))
 
     Args:
-        inputs: `[m, ...]` finite numbers. They become float32, or float64 if they are
-            float64 or are integers that float32 would round.
-        labels: `[m]` integers from 0, or `[m, ...]` finite float targets.
+        inputs: `[m, ...]` finite numbers. Floats keep their type, and so do integers
+            that float32 does not round; other integers become float64, and truth values
+            float32.
+        labels: `[m]` texts or integers, or `[m, ...]` finite float targets. Texts
+            become their place among the classes, which are their sorted texts if none
+            are given. Integers `[m, 1]` become `[m]`.
         weights: `[m]` finite numbers of at least 0, not all 0; None for 1 each.
+        groups: `[m]` integers or texts, such as the person of each example. `split` and
+            folds keep a group together.
+        classes: the names of the classes, or how many there are; `()` if the labels are
+            targets, which become floats; None if that is open.
+        features: the names of the columns of inputs `[m, features]`.
+        ids: the columns that are no quantities, such as tokens or codes of a category,
+            which `normalize` skips; True if all inputs are.
 
     Raises:
         DataError: there are no examples, the lengths differ, inputs are not finite
-            numbers, labels are not numbers, or a label or weight is negative.
+            numbers, labels are neither numbers nor texts, a label is not among the
+            classes, a weight is negative, or names, ids or groups are not as above.
     """
-    inputs, labels = np.asarray(inputs), np.asarray(labels)
-    weights = None if weights is None else np.asarray(weights)
-    inputs, labels = (x.astype(x.dtype.newbyteorder("=")) for x in (inputs, labels))
-    check_dataset(Dataset(inputs, labels, weights), "the data")
-    single = inputs.astype(np.float32)
-    wide = inputs.dtype.kind == "f" and inputs.dtype.itemsize > 4
-    rounded = inputs.dtype.kind in "iu" and (single != inputs).any()
-    inputs = inputs.astype(np.float64) if wide or rounded else single
-    labels = labels.astype(np.float32 if labels.dtype.kind == "f" else np.int32)
-    weights = None if weights is None else weights.astype(np.float32)
-    return Dataset(inputs, labels, weights)
+    names = class_names(classes)
+    inputs, labels = (_native(np.asarray(x)) for x in (inputs, labels))
+    if labels.ndim == 2 and labels.shape[1] == 1 and labels.dtype.kind in "biuSUO":
+        labels = labels[:, 0]
+    if labels.dtype.kind in "SUO" and _are_texts(labels):
+        labels, names = _numbered(labels, names)
+    elif labels.dtype.kind == "b":
+        labels = labels.astype(np.int32)
+    dataset = Dataset(
+        inputs,
+        labels,
+        None if weights is None else np.asarray(weights),
+        None if groups is None else group_codes(groups, len(inputs)),
+        about=About(names, _features(features), _ids(ids)),
+    )
+    check_dataset(dataset, "the data")
+    return Dataset(
+        _stored(inputs, kept=ids is True),
+        labels.astype(np.float32 if is_float(labels) or names == () else np.int32),
+        None if weights is None else np.asarray(weights, np.float32),
+        dataset.groups,
+        about=dataset.about,
+    )
 
 
-def class_weights(labels: ArrayLike) -> NDArray[np.float32]:
+def _native(array: NDArray[Any]) -> NDArray[Any]:
+    return array.astype(array.dtype.newbyteorder("="))
+
+
+def _stored(inputs: NDArray[Any], *, kept: bool) -> NDArray[Any]:
+    """Returns inputs in their own type, or in a float type that they fit better."""
+    if inputs.dtype.kind == "b":
+        return inputs.astype(np.float32)
+    if inputs.dtype.kind in "iu" and not kept:
+        rounded = (inputs.astype(np.float32) != inputs).any()
+        return inputs.astype(np.float64) if rounded else inputs
+    wide = inputs.dtype.kind == "f" and inputs.dtype.itemsize > 8
+    return inputs.astype(np.float64) if wide else inputs
+
+
+def class_names(classes: Classes) -> tuple[str, ...] | None:
+    """Returns the names of classes: those given, or `"0"` to `"C - 1"`.
+
+    Raises:
+        DataError: they are neither a number nor texts that differ.
+    """
+    if classes is None:
+        return None
+    if is_count(classes):
+        return tuple(map(str, range(int(classes))))
+    names = () if isinstance(classes, str | int) else tuple(classes)
+    texts = all(isinstance(name, str) for name in names)
+    if isinstance(classes, str | int) or not texts or len(set(names)) < len(names):
+        raise DataError(
+            f"got classes={classes!r:.200}; expected names that differ, how many "
+            "classes there are, or () if the labels are targets"
+        )
+    return tuple(map(str, names))  # a text of NumPy becomes a plain one
+
+
+def _are_texts(labels: NDArray[Any]) -> bool:
+    return labels.dtype.kind in "SU" or (
+        labels.size > 0 and all(isinstance(x, str) for x in labels.flat)
+    )
+
+
+def _numbered(
+    labels: NDArray[Any], names: tuple[str, ...] | None
+) -> tuple[NDArray[np.int32], tuple[str, ...]]:
+    """Returns texts as their places among the names, and the names."""
+    if names == ():
+        raise DataError(
+            f"got labels that are texts, such as {str(labels.flat[0])!r:.100}, and "
+            "classes=(); expected numbers as targets: leave classes out for classes by "
+            "name"
+        )
+    texts = np.char.decode(labels, "utf-8") if labels.dtype.kind == "S" else labels
+    found, places = np.unique(texts.astype(str), return_inverse=True)
+    if names is None:
+        names = tuple(map(str, found))
+    place_of = {name: place for place, name in enumerate(names)}
+    unknown = [str(text) for text in found if text not in place_of]
+    if unknown:
+        raise DataError(unknown_classes(unknown, names))
+    ranks = np.array([place_of[text] for text in found], np.int32)
+    return ranks[places.reshape(labels.shape)], names
+
+
+def unknown_classes(unknown: Sequence[str], names: Sequence[str]) -> str:
+    """Returns the error of labels that are none of the classes."""
+    return (
+        f"got labels {listed([repr(text) for text in unknown])}; expected one of the "
+        f"{len(names)} classes ({listed(names)}): add them to classes, or drop these "
+        "rows"
+    )
+
+
+def _features(features: Sequence[str] | None) -> tuple[str, ...] | None:
+    if features is None:
+        return None
+    names = tuple(map(str, features))
+    if isinstance(features, str) or len(set(names)) < len(names):
+        raise DataError(
+            f"got features={features!r:.200}; expected names that differ, one for each "
+            "column of the inputs"
+        )
+    return names
+
+
+def _ids(ids: Sequence[int] | bool) -> tuple[int, ...] | bool:
+    if isinstance(ids, bool):
+        return ids or ()
+    if not all(is_count(i, least=0) for i in ids):
+        raise DataError(
+            f"got ids={ids!r:.200}; expected columns counted from 0, or True for all"
+        )
+    return tuple(sorted({int(i) for i in ids}))
+
+
+def group_codes(groups: ArrayLike, m: int) -> NDArray[np.int64]:
+    """Returns groups as integers `[m]`: a text always becomes the same integer.
+
+    Raises:
+        DataError: they are not `[m]` integers or texts.
+    """
+    groups = np.asarray(groups)
+    if groups.shape != (m,) or groups.dtype.kind not in "iuSU":
+        raise DataError(
+            f"got groups {groups.dtype}{list(groups.shape)}; expected integers or "
+            f"texts [{m}], one an example: numpy.asarray(groups, str) makes texts"
+        )
+    if groups.dtype.kind in "iu":
+        return groups.astype(np.int64)
+    texts, places = np.unique(groups.astype(str), return_inverse=True)
+    digests = (hashlib.blake2b(t.encode(), digest_size=8).digest() for t in texts)
+    return np.frombuffer(b"".join(digests), "<i8").astype(np.int64)[places]
+
+
+def class_weights(labels: ArrayLike | Dataset) -> NDArray[np.float32]:
     """Returns `m / (C m_c)` for each class, `[C]`: all classes count equally in total.
 
     `nn.class_weighted` takes these weights. `class_weights(labels)[labels]` are weights
@@ -54,19 +204,28 @@ def class_weights(labels: ArrayLike) -> NDArray[np.float32]:
         [1.5, 0.75]
 
     Args:
-        labels: `[m]` integers 0..C-1; each class occurs at least once.
+        labels: `[m]` integers 0..C-1, or a dataset with such labels; each class occurs
+            at least once.
 
     Raises:
         DataError: the labels are not such integers.
 
     Source: King and Zeng, Logistic Regression in Rare Events Data, 2001.
     """
-    labels = np.asarray(labels)
-    if labels.ndim != 1 or labels.dtype.kind not in "iu" or labels.min(initial=0) < 0:
+    check_not_under_folds("class_weights", "class_counts")
+    names = labels.about.classes if isinstance(labels, Dataset) else None
+    labels = np.asarray(labels.labels if isinstance(labels, Dataset) else labels)
+    if not are_classes(labels) or labels.min(initial=0) < 0:
         raise DataError(
             f"got labels {labels.dtype}{list(labels.shape)}; expected integers from 0"
         )
     classes, counts = np.unique(labels, return_counts=True)
+    if names and len(classes) < len(names):
+        lacking = [name for i, name in enumerate(names) if i not in classes]
+        raise DataError(
+            f"got no example of the classes {listed(lacking)}; expected one of "
+            "each class: get more data, or drop the class"
+        )
     if not len(classes) or classes[-1] >= len(classes):
         raise DataError(
             f"got {len(classes)} classes up to {labels.max(initial=-1)}; expected an "

@@ -4,15 +4,43 @@
 """
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, NamedTuple, NoReturn
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from numpy.typing import NDArray
 
 from jaxdl.counts import as_count
 from jaxdl.data.about import About, DataError, Moments, Scaling
+
+_UNDER_FOLDS: ContextVar[bool] = ContextVar("under folds", default=False)
+
+
+@contextlib.contextmanager
+def recipe_under_folds() -> Iterator[None]:
+    """Makes numbers of the whole data an error: a recipe trains on a fold of it."""
+    token = _UNDER_FOLDS.set(True)
+    try:
+        yield
+    finally:
+        _UNDER_FOLDS.reset(token)
+
+
+def check_not_under_folds(what: str, instead: str) -> None:
+    """Checks that no recipe of a fold asks for `what`.
+
+    Raises:
+        DataError: it does. The error says what to use instead.
+    """
+    if _UNDER_FOLDS.get():
+        raise DataError(
+            f"got {what} of the whole data inside a recipe; under folds a recipe "
+            f"trains on a part of it: write recipe(hp, facts) and facts.{instead}"
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,8 +55,8 @@ class Dataset:
         (3, [1, 1])
     """
 
-    inputs: Any  # [m, ...] floats
-    labels: Any  # [m] integers 0..C-1, or [m, ...] float targets
+    inputs: Any  # [m, ...] numbers
+    labels: Any  # [m] integers, or [m, ...] float targets
     weights: Any = None  # [m] floats of at least 0; None: 1 each
     groups: Any = None  # [m] integers on the host; equal for what stays together
     _: KW_ONLY
@@ -36,6 +64,7 @@ class Dataset:
     about: About = About()
 
     def __len__(self) -> int:
+        check_not_under_folds("the length", "num_examples")
         return len(self.inputs)
 
     def __getitem__(self, rows: Any) -> "Dataset":
@@ -134,15 +163,20 @@ class Splits(NamedTuple):
 
     @property
     def num_classes(self) -> int:
-        """C: the largest integer label plus 1, or the width of labels `[m, C]`.
+        """C: how many classes have a name.
+
+        Without names: the largest integer label plus 1, or the width of labels
+        `[m, C]`.
 
         Raises:
             DataError: the labels are not classes.
         """
+        if self.classes:
+            return len(self.classes)
         labels = self.train.labels
-        if labels.ndim == 2:
+        if self.classes is None and labels.ndim == 2:
             return labels.shape[1]
-        if np.issubdtype(labels.dtype, np.integer):
+        if self.classes is None and are_classes(labels) and np.min(labels) >= 0:
             return 1 + max(
                 int(np.max(dataset.labels)) for dataset in self.sets.values()
             )
@@ -157,10 +191,39 @@ class Splits(NamedTuple):
         Raises:
             DataError: the batch size is not an integer of at least 1.
         """
+        check_not_under_folds("steps_per_epoch", "steps_per_epoch(batch_size)")
         batch_size = as_count("batch_size", batch_size, error=DataError)
         return -(-len(self.train.inputs) // batch_size)
 
 
-@contextlib.contextmanager
-def recipe_under_folds():
-    yield
+def are_classes(labels: Any) -> bool:
+    """Returns whether labels may be classes: integers `[m]`."""
+    return labels.ndim == 1 and labels.dtype.kind in "iu"
+
+
+def constant_features(
+    *inputs: NDArray[Any], moments: Moments | None = None
+) -> NDArray[np.bool_]:
+    """Returns which features are constant in all arrays, in an example's shape.
+
+    A feature is constant if its values differ by rounding alone: by at most four times
+    `eps` of their type and their size. Integers have no rounding.
+
+        >>> dl.data.dataset.constant_features(np.array([[0.3, 1.0], [0.1 + 0.2, 2.0]]))
+        array([ True, False])
+
+    Args:
+        inputs: arrays `[m, ...]` of one shape but for m.
+        moments: of the normalization that float inputs went through. A feature that was
+            constant in the train set had the size of its mean before.
+    """
+    low = np.min([np.min(x, axis=0) for x in inputs], axis=0)
+    high = np.max([np.max(x, axis=0) for x in inputs], axis=0)
+    if low.dtype.kind in "biu":
+        return low == high
+    eps = max(float(jnp.finfo(x.dtype).eps) for x in inputs)
+    low, high = low.astype(np.float64), high.astype(np.float64)
+    size = np.maximum(np.abs(low), np.abs(high))
+    if moments is not None:
+        size = np.maximum(size, np.where(moments.scale == 1, abs(moments.mean), 0))
+    return high - low <= 4 * eps * size

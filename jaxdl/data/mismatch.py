@@ -6,10 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxdl.data.about import DataError
-from jaxdl.data.checks import check
-from jaxdl.data.dataset import Dataset, Splits
-from jaxdl.data.split import are_classes
+from jaxdl.data.about import DataError, Moments
+from jaxdl.data.checks import check_sets
+from jaxdl.data.dataset import Dataset, Splits, are_classes, constant_features
 
 PAIRS = (("train", "dev"), ("train", "test"), ("dev", "test"))
 FEWEST = 5  # expected examples of a class that the chi-square distribution asks for
@@ -69,36 +68,49 @@ def mismatch(splits: Splits, *, level: float = 0.01) -> Mismatch:
     distributions, 1948; Holm, A simple sequentially rejective multiple test procedure,
     1979; Cochran, Some methods for strengthening the common chi-square tests, 1954.
     """
-    check(splits)
+    check_sets(splits)
     if not isinstance(level, float) or not 0 < level < 1:
         raise DataError(
             f"got level={level}; expected a chance between 0 and 1, such as 0.01"
         )
     sets = splits.sets
-    tests = np.array([_tests(sets[a], sets[b]) for a, b in PAIRS])  # [3, tests, 2]
+    tests = np.array(  # [3, tests, 2]
+        [_tests(sets[a], sets[b], splits.moments) for a, b in PAIRS]
+    )
     statistics, p = tests[..., 0], _holm(tests[..., 1])
     pairs = zip(statistics, p, strict=True)
     compared = [_comparison(splits.train, *pair, level) for pair in pairs]
     return Mismatch(*compared, advice=_advice(splits.features, *compared))
 
 
-def _tests(a: Dataset, b: Dataset) -> list[tuple[float, float]]:
+def _tests(
+    a: Dataset, b: Dataset, moments: Moments | None
+) -> list[tuple[float, float]]:
     """Returns statistic and p-value of each feature, then of the labels."""
     if are_classes(a.labels):
         labels = [_chi_square(a.labels, b.labels)]
     else:
         labels = _smirnov(a.labels, b.labels)
-    return _smirnov(a.inputs, b.inputs) + labels
+    return _smirnov(a.inputs, b.inputs, moments) + labels
 
 
-def _smirnov(a: NDArray, b: NDArray) -> list[tuple[float, float]]:
-    """Returns D and its p-value of each feature of two arrays `[m, ...]`."""
+def _smirnov(
+    a: NDArray, b: NDArray, moments: Moments | None = None
+) -> list[tuple[float, float]]:
+    """Returns D and its p-value of each feature of two arrays `[m, ...]`.
+
+    Features that differ by rounding alone do not differ.
+    """
     from scipy.special import kolmogorov  # imported here, since it takes 0.4 s
 
     a, b = np.asarray(a), np.asarray(b)
     m, n = len(a), len(b)
+    same = constant_features(a, b, moments=moments).ravel()
     results = []
-    for x, y in zip(a.reshape(m, -1).T, b.reshape(n, -1).T, strict=True):
+    for x, y, equal in zip(a.reshape(m, -1).T, b.reshape(n, -1).T, same, strict=True):
+        if equal:
+            results.append((0.0, 1.0))
+            continue
         x, y = np.sort(x), np.sort(y)
         values = np.concatenate([x, y])
         below = [np.searchsorted(z, values, side="right") / len(z) for z in (x, y)]

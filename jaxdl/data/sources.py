@@ -12,7 +12,8 @@ from jaxdl.data.about import DataError
 from jaxdl.data.arrays import from_arrays
 from jaxdl.data.dataset import Dataset, Splits
 from jaxdl.data.idx import read_idx
-from jaxdl.data.split import normalize, split
+from jaxdl.data.normalize import normalize
+from jaxdl.data.split import split
 from jaxdl.extras import library
 
 FASHION_MNIST_URL = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
@@ -31,6 +32,10 @@ FASHION_MNIST_SHA256 = {  # of the decompressed content
     ),
 }
 FASHION_MNIST_FOLDERS = (Path("/usr/share/datasets/fashion-mnist"),)
+FASHION_MNIST_CLASSES = (
+    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt",
+    "Sneaker", "Bag", "Ankle boot",
+)  # fmt: skip
 FASHION_MNIST_DEV = 10_000  # examples of the train files that become the dev set
 
 
@@ -75,7 +80,8 @@ def _fixed_key() -> jax.Array:
 def _digits() -> Splits:
     datasets = library("sklearn.datasets", "sklearn", "the scans of load('digits')")
     inputs, labels = datasets.load_digits(return_X_y=True)
-    return split(from_arrays(inputs.astype(np.float32), labels), key=_fixed_key())
+    scans = from_arrays(inputs.astype(np.float32), labels, classes=10)
+    return split(scans, key=_fixed_key())
 
 
 def _fashion_mnist() -> Splits:
@@ -94,7 +100,8 @@ def _fashion_mnist() -> Splits:
 
 def _pictures(pixels: np.ndarray, labels: np.ndarray) -> Dataset:
     """Returns grey pictures `[m, H, W]` as inputs `[m, H, W, 1]` from 0 to 1."""
-    return from_arrays(pixels[..., None].astype(np.float32) / 255, labels)
+    inputs = pixels[..., None].astype(np.float32) / 255
+    return from_arrays(inputs, labels, classes=FASHION_MNIST_CLASSES)
 
 
 def _fashion_mnist_file(name: str) -> Path:

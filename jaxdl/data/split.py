@@ -1,4 +1,4 @@
-"""Division of a dataset into three, and normalization with the train set's moments.
+"""Division of a dataset into train, dev and test set.
 
 `m` examples are divided among `S` sets: three, or two if dev and test are one set.
 """
@@ -12,25 +12,30 @@ import jax
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from jaxdl.data.about import DataError, Moments
-from jaxdl.data.checks import check, check_dataset
-from jaxdl.data.dataset import Dataset, Splits
+from jaxdl.data.about import DataError, DataWarning, listed
+from jaxdl.data.arrays import group_codes
+from jaxdl.data.checks import check_dataset
+from jaxdl.data.dataset import Dataset, Splits, are_classes
 
 
 def split(
     dataset: Dataset,
     fractions: str | Sequence[float] = (0.6, 0.2, 0.2),
     *,
-    key: jax.Array,
+    key: jax.Array | None,
     stratify: bool = False,
     groups: ArrayLike | None = None,
 ) -> Splits:
     """Returns train, dev and test sets drawn from `dataset` without replacement.
 
-    Each set is in random order, and the sizes add up to m exactly.
+    Each set is in random order, and the sizes add up to m exactly. What is known of the
+    examples, their groups included, is known of each set.
 
     - By default the examples are shuffled once, and set i ends at
-      `round(m * sum(fractions[:i+1]))`. If a set lacks a class, a warning names it.
+      `round(m * sum(fractions[:i+1]))`. If a set lacks a class that has a name, a
+      warning names it.
+    - Without a key the examples keep their order: the first are the train set, and the
+      last the test set. The sets know that they follow time (`about.in_order`).
     - With `stratify`, each class is divided by the fractions. Of its n examples, set i
       gets `n * fractions[i]`, rounded down or up, and at least one. Examples left over
       by rounding down go first to sets without an example of the class, then to the
@@ -55,34 +60,68 @@ def split(
         fractions: of train, dev and test, or of train and test; each above 0, with the
             sum 1. Or percentages in a text, with the sum 100: "60:20:20" for about
             10,000 examples, "98:1:1" for a million, "99.5:0.4:0.1" for more, "70:30".
-        key: of the shuffle.
+        key: of the shuffle; None to keep the order.
         stratify: whether to divide each class by itself; labels must be integers `[m]`.
-        groups: `[m]` integers or texts, such as the person of each example.
+        groups: `[m]` integers or texts, such as the person of each example; None for
+            those of the dataset, if it has groups.
 
     Raises:
         DataError: `from_arrays` would refuse the data; fractions, labels or groups are
-            not as above; both `stratify` and `groups` are given; or a set would lack
+            not as above; two of order, `stratify` and groups are asked for; the data
+            have groups already, or follow time and a key is given; or a set would lack
             examples, examples of a class, or groups.
 
     Source of the fractions: Ng, Deep Learning Specialization, course 2.
     """
     check_dataset(dataset, "the data")
     shares, labels = _shares(fractions), np.asarray(dataset.labels)
-    if stratify and groups is not None:
+    if groups is not None:
+        dataset = _with_groups(dataset, groups)
+    grouped = dataset.groups is not None
+    _check_rule(dataset, key, stratify=stratify)
+    todo = "use stratify=True, another key or more data"
+    if key is None:
+        dataset = replace(dataset, about=dataset.about._replace(in_order=True))
+        parts, todo = _cut(np.arange(len(labels)), shares), "use more data"
+    elif stratify:
+        parts = _by_class(labels, shares, key)
+    elif grouped:
+        parts = _by_group(dataset.groups, shares, key)
+    else:
+        parts = _cut(_shuffled(len(labels), key), shares)
+    sets = [dataset[rows] for rows in parts]
+    splits = Splits(sets[0], sets[1], sets[-1])
+    _warn_of_missing_classes(dataset, splits, todo)
+    return splits
+
+
+def _with_groups(dataset: Dataset, groups: ArrayLike) -> Dataset:
+    if dataset.groups is not None:
+        raise DataError(
+            "got groups for data that have groups; expected one of them: leave groups "
+            "out to keep those of the data"
+        )
+    return replace(dataset, groups=group_codes(groups, len(dataset.inputs)))
+
+
+def _check_rule(dataset: Dataset, key: jax.Array | None, *, stratify: bool) -> None:
+    """Checks that a split can keep at once all that it is to keep."""
+    grouped = dataset.groups is not None
+    if stratify and grouped:
         raise DataError(
             "got both stratify and groups; expected one of them: whole groups cannot "
             "keep the proportions of the classes"
         )
-    if stratify:
-        parts = _by_class(labels, shares, key)
-    elif groups is not None:
-        parts = _by_group(np.asarray(groups), len(labels), shares, key)
-    else:
-        parts = _by_example(len(labels), shares, key)
-    sets = [dataset[rows] for rows in parts]
-    splits = Splits(sets[0], sets[1], sets[-1])
-    _warn_of_missing_classes(labels, splits)
-    return splits
+    if key is None and (stratify or grouped):
+        raise DataError(
+            f"got key=None with {'stratify' if stratify else 'groups'}; expected a key "
+            "for its shuffle: the order of the examples cannot be kept at the same time"
+        )
+    if key is not None and dataset.about.in_order:
+        raise DataError(
+            "got a key for data that follow time; expected key=None, which keeps the "
+            "order: a shuffle would train on what comes after the dev set"
+        )
 
 
 def _shares(fractions: str | Sequence[float]) -> NDArray[np.float64]:
@@ -108,10 +147,10 @@ def _shuffled(m: int, key: jax.Array) -> NDArray[np.int32]:
     return np.asarray(jax.random.permutation(key, m))
 
 
-def _by_example(m: int, shares: NDArray, key: jax.Array) -> list[NDArray[np.int32]]:
-    """Returns the S sets' rows: a shuffle, cut."""
-    ends = np.round(m * np.cumsum(shares)[:-1]).astype(int)
-    parts = np.split(_shuffled(m, key), ends)
+def _cut(rows: NDArray[Any], shares: NDArray) -> list[NDArray[Any]]:
+    """Returns the S sets' rows: all rows in their order, cut."""
+    m = len(rows)
+    parts = np.split(rows, np.round(m * np.cumsum(shares)[:-1]).astype(int))
     names = ("train", "dev", "test") if len(parts) == 3 else ("train", "test")
     for name, part in zip(names, parts, strict=True):
         if len(part) == 0:
@@ -165,14 +204,9 @@ def _class_sizes(counts: NDArray, shares: NDArray) -> NDArray[np.int64]:
 
 
 def _by_group(
-    groups: NDArray, m: int, shares: NDArray, key: jax.Array
+    groups: NDArray, shares: NDArray, key: jax.Array
 ) -> list[NDArray[np.int32]]:
     """Returns the S sets' rows: each group goes to the set furthest below its size."""
-    if groups.shape != (m,) or groups.dtype.kind not in "iuSU":
-        raise DataError(
-            f"got groups {groups.dtype}{list(groups.shape)}; expected integers or "
-            f"texts [{m}], one an example: numpy.asarray(groups, str) makes texts"
-        )
     _, group, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     if len(sizes) < len(shares):
         raise DataError(
@@ -180,7 +214,7 @@ def _by_group(
             "set: use more groups, or two fractions"
         )
     choice_key, order_key = jax.random.split(key)
-    behind, owner = m * shares, np.empty(len(sizes), int)
+    behind, owner = len(groups) * shares, np.empty(len(sizes), int)
     empty = np.ones(len(shares), bool)
     for dealt, g in enumerate(_shuffled(len(sizes), choice_key)):
         needed = empty.sum() >= len(sizes) - dealt
@@ -196,62 +230,19 @@ def _owned(owner: NDArray, num_sets: int, key: jax.Array) -> list[NDArray[np.int
     return [rows[owner[rows] == i] for i in range(num_sets)]
 
 
-def are_classes(labels: NDArray) -> bool:
-    """Returns whether labels are classes: integers `[m]`."""
-    return labels.ndim == 1 and labels.dtype.kind in "iu"
-
-
-def _warn_of_missing_classes(labels: NDArray, splits: Splits) -> None:
-    classes = np.unique(labels)
-    if not are_classes(labels) or len(classes) == len(labels):
-        return  # numbers to predict, or one number for each example
+def _warn_of_missing_classes(whole: Dataset, splits: Splits, todo: str) -> None:
+    if not splits.classes or not are_classes(whole.labels):
+        return
+    classes = np.unique(whole.labels)
     for name, dataset in splits.sets.items():
         if name == "dev" and dataset is splits.test:
             continue
-        missing = np.setdiff1d(classes, dataset.labels)
-        if len(missing):
-            some = ", ".join(map(str, missing[:5])) + ", ..." * (len(missing) > 5)
+        missing = [splits.classes[i] for i in np.setdiff1d(classes, dataset.labels)]
+        if missing:
             warnings.warn(
                 f"got no examples of {len(missing)} of {len(classes)} classes in the "
-                f"{name} set ({some}); expected every class in every set: use "
-                "stratify=True, another key or more data",
+                f"{name} set ({listed(missing)}); expected every class in every set: "
+                f"{todo}",
+                DataWarning,
                 stacklevel=3,
             )
-
-
-def normalize(splits: Splits) -> Splits:
-    """Returns the splits with inputs `(x - μ) / σ`, μ and σ those of the train set.
-
-    Each feature has its own μ and σ over the train examples, computed in float64. All
-    three sets use them, and so do later raw inputs (`splits.moments`). A feature that
-    is constant in the train set is only shifted. Weights are ignored.
-
-        >>> one = dl.data.from_arrays([[1.0], [3.0]], [0, 1])
-        >>> splits = dl.data.normalize(dl.data.Splits(one, one, one))
-        >>> splits.train.inputs.tolist()  # mean 2, standard deviation 1
-        [[-1.0], [1.0]]
-
-    Args:
-        splits: raw inputs `[m, ...]`.
-
-    Raises:
-        DataError: `check` refuses the splits.
-    """
-    check(splits)
-    raw = splits.train.inputs
-    mean = np.asarray(np.mean(raw, axis=0, dtype=np.float64))
-    scale = np.asarray(np.std(raw, axis=0, dtype=np.float64))
-    constant = np.max(raw, axis=0) == np.min(raw, axis=0)
-    moments = Moments(mean, np.where(constant, 1, scale))
-    train, dev, test = (
-        replace(d, inputs=moments.normalize(d.inputs)) for d in splits.sets.values()
-    )
-    return Splits(train, dev, test, moments)
-
-
-def moments_of(values: NDArray[Any], ids: tuple[int, ...] | bool = ()) -> Moments:
-    """Returns mean and standard deviation of each feature, in float64."""
-    mean = np.asarray(np.mean(values, axis=0, dtype=np.float64))
-    scale = np.asarray(np.std(values, axis=0, dtype=np.float64))
-    constant = np.max(values, axis=0) == np.min(values, axis=0)
-    return Moments(mean, np.where(constant, 1, scale))

@@ -6,14 +6,13 @@ from array import array
 from collections.abc import Iterator
 from io import BufferedIOBase
 from itertools import count
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jaxdl.data import files
-from jaxdl.data.about import DataError
-from jaxdl.data.arrays import from_arrays
+from jaxdl.data.about import DataError, listed
+from jaxdl.data.arrays import Classes, class_names, from_arrays, unknown_classes
 from jaxdl.data.dataset import Dataset
 
 MAX_LINE = 2**20  # bytes
@@ -22,35 +21,48 @@ MAX_CLASSES = 2**16  # that are named by text
 LARGEST = float(np.finfo(np.float32).max)
 
 
-def read_csv(path: str | os.PathLike[str], *, label: str) -> Dataset:
+def read_csv(
+    path: str | os.PathLike[str], *, label: str, classes: Classes = None
+) -> Dataset:
     """Returns the rows of a CSV file as examples `[m, columns - 1]` with labels `[m]`.
 
     The first line names the columns. Every further line that is not blank is one
     example, so no cell contains a line end. All columns except the label's are
-    features, kept as float64. Labels become
+    features, kept as float64, with the names of the columns. With `classes`, a label
+    becomes its place among them. Without, labels become
 
-    - classes, unchanged, if all are integers without a point or an exponent;
+    - integers, if all are integers without a point or an exponent;
     - float targets, if all are numbers;
-    - classes counted from 0 in the sorted order of the texts, if none is a number.
+    - classes with the sorted texts as names, if none is a number.
+
+    A test file read alone may lack a class, and then gives the others other places.
+    Read it with the classes of the train file:
+
+        train = dl.data.read_csv("train.csv", label="species")
+        test = dl.data.read_csv(
+            "test.csv", label="species", classes=train.about.classes
+        )
 
     Args:
         path: the file, in UTF-8; a name that ends in `.gz` is decompressed.
         label: the name of the column with the labels.
+        classes: the labels that there are, as texts, or C for `"0"` to `"C - 1"`; `()`
+            if the labels are targets, whole numbers too; None to find out.
 
     Raises:
         DataError: there is no such column; a column has no name or the name of another;
             there are no rows; rows have different lengths; a feature is not a number
-            that is finite in float32; only some labels are numbers; there are more than
-            65,536 classes; `from_arrays` would refuse the arrays; the text is not CSV
-            in UTF-8; a cell is over 1,000 characters, a line over 1 MiB, or the text or
-            its numbers over 2 GiB.
+            that is finite in float32; only some labels are numbers, or one is not among
+            the classes; there are more than 65,536 classes; `from_arrays` would refuse
+            the arrays; the text is not CSV in UTF-8; a cell is over 1,000 characters, a
+            line over 1 MiB, or the text or its numbers over 2 GiB.
         OSError: the file cannot be read.
     """
     with files.opened(path) as file:
         rows = _rows(file)
         _, names = next(rows, (1, []))
         _check_names(names, label)
-        return _dataset(rows, names, names.index(label))
+        return _dataset(rows, names, names.index(label), class_names(classes))
 
 
 def _rows(file: BufferedIOBase) -> Iterator[tuple[int, list[str]]]:
@@ -106,11 +118,15 @@ def _check_names(names: list[str], label: str) -> None:
 
 
 def _dataset(
-    rows: Iterator[tuple[int, list[str]]], names: list[str], at: int
+    rows: Iterator[tuple[int, list[str]]],
+    names: list[str],
+    at: int,
+    given: tuple[str, ...] | None,
 ) -> Dataset:
     """Returns the rows as a dataset, the labels from column `at`."""
     inputs, labels = array("d"), array("d")
     classes: dict[str, int] = {}  # labels that are texts, in order of appearance
+    place_of = {name: place for place, name in enumerate(given or ())}
     whole = True
     features = names[:at] + names[at + 1 :]
     for line, cells in rows:
@@ -123,13 +139,28 @@ def _dataset(
             raise DataError(f"line {line}: got over {files.MAX_BYTES} bytes of numbers")
         text = cells.pop(at).strip()
         whole = whole and text.lstrip("+-").isdecimal()
-        labels.append(_label(text, classes, line, first=not labels))
+        if place_of:
+            labels.append(_place(text, place_of, line))
+        else:
+            labels.append(_label(text, classes, line, first=not labels))
         inputs.extend(_numbers(cells, features, line))
     if not labels:
         raise DataError("got a line of names and no rows; expected at least one row")
+    targets = np.asarray(labels)
+    if classes and given == ():
+        raise DataError(
+            f"got labels that are texts ({listed(list(classes))}) and classes=(); "
+            "expected numbers as targets: leave classes out for classes by name"
+        )
+    if classes:
+        given, targets = _ranked(classes, targets)
+    elif given or (given is None and whole):
+        targets = _integers(targets)
     return from_arrays(
         np.asarray(inputs).reshape(len(labels), -1),
-        _targets(np.asarray(labels), classes, whole),
+        targets,
+        classes=given,
+        features=features,
     )
 
 
@@ -159,6 +190,13 @@ def _is_spelled_as_number(cell: str) -> bool:
     return "_" not in cell  # float() reads 2020_05, which is a name in a table
 
 
+def _place(text: str, place_of: dict[str, int], line: int) -> int:
+    """Returns a label's place among the classes that are given."""
+    if text not in place_of:
+        raise DataError(f"line {line}: {unknown_classes([text], list(place_of))}")
+    return place_of[text]
+
+
 def _label(text: str, classes: dict[str, int], line: int, *, first: bool) -> float:
     """Returns a label's number, or its place in `classes`."""
     number = _number(text)
@@ -178,18 +216,20 @@ def _label(text: str, classes: dict[str, int], line: int, *, first: bool) -> flo
     return classes.setdefault(text, len(classes))
 
 
-def _targets(
-    labels: NDArray[np.float64], classes: dict[str, int], whole: bool
-) -> NDArray[Any]:
-    if classes:
-        ranks = {text: rank for rank, text in enumerate(sorted(classes))}
-        return np.array([ranks[text] for text in classes])[labels.astype(int)]
-    if not whole:
-        return labels
-    bad = np.flatnonzero((labels < 0) | (labels >= 2**31))
+def _ranked(
+    classes: dict[str, int], labels: NDArray[np.float64]
+) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """Returns the sorted texts, and the labels as places among them."""
+    names = tuple(sorted(classes))
+    ranks = {text: rank for rank, text in enumerate(names)}
+    return names, np.array([ranks[text] for text in classes])[labels.astype(int)]
+
+
+def _integers(labels: NDArray[np.float64]) -> NDArray[np.int64]:
+    bad = np.flatnonzero((labels < -(2**31)) | (labels >= 2**31))
     if bad.size:
         raise DataError(
-            f"row {bad[0]}: got label {labels[bad[0]]:.0f}; expected classes "
-            "counted from 0: renumber them, or write targets with a decimal point"
+            f"row {bad[0]}: got label {labels[bad[0]]:.0f}; expected what int32 can "
+            "hold: renumber classes, or give classes=() for targets"
         )
     return labels.astype(np.int64)

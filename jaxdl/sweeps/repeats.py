@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from jaxdl.data import Dataset, Scaling, Splits, fold_rows, pool
 from jaxdl.data.folds import Folds, Rows
-from jaxdl.data.split import moments_of
+from jaxdl.data.normalize import moments_of
 from jaxdl.engine.inputs import Variant
 from jaxdl.engine.task import Task
 from jaxdl.searches.rungs import Rung, Standing

@@ -12,7 +12,8 @@ from jaxdl import data
 def dataset(m=100, features=3):
     """Returns four classes in turn."""
     rng = np.random.default_rng(0)
-    return data.from_arrays(rng.normal(5, 2, (m, features)), np.arange(m) % 4)
+    inputs = rng.normal(5, 2, (m, features))
+    return data.from_arrays(inputs, np.arange(m) % 4, classes=4)
 
 
 def written(folder, content, name="file"):

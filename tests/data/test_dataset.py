@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from jaxdl import data
+from jaxdl.data.dataset import recipe_under_folds
 from tests.data.conftest import dataset
 
 NAMES = data.About(classes=("ash", "beech", "oak", "elm"), in_order=True)
@@ -131,3 +132,39 @@ def test_the_train_set_says_what_the_three_are_about(full):
     scaled = replace(full, scaling=data.Scaling(labels=prices))
     assert data.Splits(scaled, full, full).target_moments is prices
     assert data.Splits(dataset(), full, full).target_moments is None
+
+
+# numbers of the whole data under folds
+
+
+@pytest.mark.parametrize(
+    ("asked", "instead"),
+    [
+        (lambda splits: splits.steps_per_epoch(8), r"steps_per_epoch\(batch_size\)"),
+        (lambda splits: len(splits.train), "num_examples"),
+        (lambda splits: len(splits.dev), "num_examples"),
+        (lambda splits: data.class_weights(splits.train), "class_counts"),
+        (lambda splits: data.class_weights(splits.train.labels), "class_counts"),
+    ],
+)
+def test_a_recipe_of_a_fold_must_not_ask_the_whole_data(asked, instead):
+    splits = data.split(dataset(), key=jax.random.key(0))
+    before = np.asarray(asked(splits))
+    with pytest.raises(ZeroDivisionError), recipe_under_folds():
+        with pytest.raises(data.DataError, match=rf"\(hp, facts\) .*facts\.{instead}"):
+            asked(splits)
+        with recipe_under_folds():
+            pass
+        with pytest.raises(data.DataError):  # an inner recipe does not end it
+            asked(splits)
+        assert splits.num_classes == 4 and splits.train[:3].inputs.shape == (3, 3)
+        assert jax.jit(lambda d: d[jnp.arange(2)].labels)(splits.train).shape == (2,)
+        _ = 1 / 0
+    np.testing.assert_array_equal(asked(splits), before)  # an error ends it as well
+
+
+def test_targets_have_no_number_of_classes():
+    for labels, classes in (([-1, 3, 2], None), ([0, 3, 2], ()), ([[1], [2], [3]], ())):
+        one = data.from_arrays(np.zeros((3, 1)), labels, classes=classes)
+        with pytest.raises(data.DataError, match="no number of classes"):
+            _ = data.Splits(one, one, one).num_classes

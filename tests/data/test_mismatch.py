@@ -285,6 +285,21 @@ def test_sets_that_cannot_be_compared_are_refused():
         data.mismatch(narrow)
 
 
+@pytest.mark.parametrize("normal", [False, True])
+def test_rounding_is_no_difference(normal):
+    """0.3 in one set and 0.1 + 0.2 in another."""
+    rng = np.random.default_rng(0)
+    sets = [
+        data.from_arrays(
+            np.stack([np.full(300, value), rng.normal(size=300)], 1), np.zeros(300)
+        )
+        for value in (0.3, 0.1 + 0.2, 0.3)
+    ]
+    splits = data.Splits(*sets)
+    found = data.mismatch(data.normalize(splits) if normal else splits)
+    assert not found.advice
+
+
 def test_features_that_differ_have_their_names_in_the_advice():
     random = np.random.default_rng(0)
     about = data.About(features=("age", "height", "weight"))

@@ -73,6 +73,8 @@ def test_files_are_downloaded_once_and_kept(small_fashion, monkeypatch, tmp_path
     monkeypatch.setattr(sources, "FASHION_MNIST_FOLDERS", ())
     monkeypatch.setattr(sources, "FASHION_MNIST_URL", served.as_uri() + "/")
     first = data.load("fashion_mnist")
+    assert first.classes[:2] == ("T-shirt/top", "Trouser")
+    assert first.num_classes == len(first.classes) == 10
     kept = sorted(path.name for path in (cache / "jaxdl" / "fashion-mnist").iterdir())
     assert kept == sorted(f"{name}.gz" for name in sources.FASHION_MNIST_SHA256)
     monkeypatch.setattr(sources, "FASHION_MNIST_URL", "file:///nowhere/")

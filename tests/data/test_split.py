@@ -1,4 +1,4 @@
-"""Splits: fractions, classes, groups, and normalization by the train set."""
+"""Splits: fractions, order, classes and groups."""
 
 import jax
 import numpy as np
@@ -8,7 +8,6 @@ from sklearn.model_selection import (
     StratifiedShuffleSplit,
     train_test_split,
 )
-from sklearn.preprocessing import StandardScaler
 
 from jaxdl import data
 from tests.data.conftest import dataset
@@ -16,9 +15,9 @@ from tests.data.conftest import dataset
 KEY = jax.random.key(1)
 
 
-def numbered(labels):
+def numbered(labels, **known):
     """Examples whose only feature is their number."""
-    return data.from_arrays(np.arange(len(labels))[:, None] * 1.0, labels)
+    return data.from_arrays(np.arange(len(labels))[:, None] * 1.0, labels, **known)
 
 
 def rows(splits):
@@ -133,13 +132,14 @@ def test_data_that_cannot_be_trained_on_is_not_split():
 
 
 def test_a_warning_names_a_class_that_a_set_lacks():
-    labels = np.array([0] * 50 + [1] * 50 + [7])
-    with pytest.warns(UserWarning, match=r"set \(7\).*stratify=True") as warned:
-        splits = data.split(numbered(labels), key=KEY)
+    labels = np.array([0] * 50 + [1] * 50 + [2])
+    whole = numbered(labels, classes=["ash", "beech", "elm", "oak"])
+    with pytest.warns(data.DataWarning, match=r"set \(elm\).*stratify=True") as warned:
+        splits = data.split(whole, key=KEY)
     expected = {
         f"1 of 3 classes in the {name} set"
         for name, d in splits.sets.items()
-        if 7 not in d.labels
+        if 2 not in d.labels
     }
     assert len(warned) == len(expected) == 2
     for text in expected:
@@ -149,21 +149,23 @@ def test_a_warning_names_a_class_that_a_set_lacks():
 
 def test_a_warning_names_at_most_five_classes():
     labels = np.concatenate([np.arange(20), np.full(10, 20)])
-    with pytest.warns(UserWarning, match=r"set \((\d+, ){5}\.\.\.\)"):
-        data.split(numbered(labels), key=KEY)
+    with pytest.warns(data.DataWarning, match=r"set \((\d+, ){5}\.\.\.\)"):
+        data.split(numbered(labels, classes=21), key=KEY)
 
 
 @pytest.mark.parametrize(
-    "labels",
+    ("labels", "classes"),
     [
-        np.repeat([0.5, 1.5, 2.5], [50, 49, 1]),  # targets
-        np.eye(100)[:, :3],
-        np.arange(100),  # no label twice: numbers, not classes
-        np.repeat([0, 1, 2], [34, 33, 33]),
+        (np.repeat([0.5, 1.5, 2.5], [50, 49, 1]), None),  # targets
+        (np.eye(100)[:, :3], None),
+        (np.repeat([7, 8, 25], [50, 49, 1]), None),  # rings of a shell, perhaps
+        (np.repeat([-20, 8, 25], [50, 49, 1]), ()),  # degrees
+        (np.repeat([0, 1, 2], [34, 33, 33]), 3),
+        (np.repeat([0, 1, 2], [34, 33, 33]), 4),  # no example of class 3 at all
     ],
 )
-def test_no_warning_for_targets_or_if_each_set_has_every_class(labels):
-    data.split(numbered(labels), key=KEY)
+def test_no_warning_for_targets_or_if_each_set_has_every_class(labels, classes):
+    data.split(numbered(labels, classes=classes), key=KEY)
 
 
 @pytest.mark.parametrize("case", range(100))
@@ -339,37 +341,63 @@ def test_groups_are_not_stratified():
         data.split(dataset(), key=KEY, stratify=True, groups=np.arange(100))
 
 
-# normalization
+def test_groups_stay_known_in_each_set():
+    groups = np.arange(100) // 5
+    given = data.split(numbered(np.zeros(100)), key=KEY, groups=groups)
+    known = data.split(numbered(np.zeros(100), groups=groups), key=KEY)
+    for splits in (given, known):
+        for part, d in zip(rows(splits), splits.sets.values(), strict=True):
+            np.testing.assert_array_equal(d.groups, groups[part])
+    np.testing.assert_array_equal(rows(given)[0], rows(known)[0])
+    with pytest.raises(data.DataError, match="got groups for data that have groups"):
+        data.split(given.train, key=KEY, groups=groups[:60])
+    with pytest.raises(data.DataError, match="got both stratify and groups"):
+        data.split(given.train, key=KEY, stratify=True)
 
 
-def test_normalization_is_that_of_scikit_learn_on_the_train_set():
-    splits = data.split(dataset(), key=jax.random.key(0))
-    scaler = StandardScaler().fit(splits.train.inputs)
-    normal = data.normalize(splits)
-    for name, raw in splits.sets.items():
-        expected = scaler.transform(raw.inputs)
-        ours = normal.sets[name]
-        np.testing.assert_allclose(ours.inputs, expected, rtol=1e-5, atol=1e-5)
-        np.testing.assert_array_equal(ours.labels, raw.labels)
-        again = normal.moments.normalize(raw.inputs)
-        np.testing.assert_array_equal(ours.inputs, again)
+# order
 
 
-def test_a_constant_feature_does_not_divide_by_zero():
-    inputs = np.random.default_rng(0).normal(size=(50, 3))
-    inputs[:, 1] = 1e8 + 0.1  # its computed deviation is tiny, and not zero
-    raw = data.split(data.from_arrays(inputs, np.zeros(50, int)), key=jax.random.key(0))
-    for d in data.normalize(raw).sets.values():
-        assert np.abs(d.inputs[:, 1]).max() < 1e-6
+@pytest.mark.parametrize(
+    ("fractions", "ends"), [("60:20:20", (60, 80)), ((0.34, 0.33, 0.33), (34, 67))]
+)
+def test_without_a_key_the_examples_keep_their_order(fractions, ends):
+    whole = numbered(np.arange(100) % 4, classes=4)
+    splits = data.split(whole, fractions, key=None)
+    for ours, theirs in zip(rows(splits), np.split(np.arange(100), ends), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert all(d.about.in_order for d in splits.sets.values())
+    assert all(d.about.classes == whole.about.classes for d in splits.sets.values())
+    assert not whole.about.in_order
+    assert not data.split(whole, fractions, key=KEY).train.about.in_order
 
 
-def test_a_large_offset_and_a_tiny_scale_are_normalized_exactly():
-    rng = np.random.default_rng(0)
-    inputs = np.stack(
-        [1.7e9 + 10 * rng.normal(size=90), 1e-50 * rng.normal(size=90)], 1
-    )
-    raw = data.split(data.from_arrays(inputs, np.zeros(90, int)), key=jax.random.key(0))
-    train = data.normalize(raw).train.inputs
-    np.testing.assert_allclose(train.mean(0), 0, atol=1e-6)
-    assert train.std(0) == pytest.approx([1, 1], rel=1e-5)
-    assert np.isfinite(train).all()
+def test_in_order_the_test_set_of_two_is_the_last():
+    train, dev, test = rows(data.split(numbered(np.zeros(5)), "60:40", key=None))
+    assert train.tolist() == [0, 1, 2] and dev.tolist() == test.tolist() == [3, 4]
+
+
+def test_a_class_that_ends_early_is_a_warning():
+    whole = numbered(np.repeat([0, 1], [50, 50]), classes=["old", "new"])
+    with pytest.warns(data.DataWarning, match=r"\(old\).*every set: use more data"):
+        data.split(whole, key=None)
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        ({"stratify": True}, "key=None with stratify; expected a key"),
+        ({"groups": np.arange(100)}, "key=None with groups; expected a key"),
+    ],
+)
+def test_order_is_not_kept_with_classes_or_groups(rule, message):
+    with pytest.raises(data.DataError, match=message):
+        data.split(numbered(np.arange(100) % 4), key=None, **rule)
+
+
+def test_data_that_follow_time_are_not_shuffled_later():
+    splits = data.split(numbered(np.zeros(100)), key=None)
+    again = data.split(splits.train, key=None)
+    np.testing.assert_array_equal(rows(again)[2], np.arange(48, 60))
+    with pytest.raises(data.DataError, match="got a key for data that follow time"):
+        data.split(splits.train, key=KEY)

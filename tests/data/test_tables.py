@@ -1,7 +1,9 @@
 """CSV files: what is read and what is refused."""
 
 import gzip
+import warnings
 
+import jax
 import numpy as np
 import pytest
 
@@ -100,7 +102,7 @@ MALFORMED_CSV = {
     "nan among labels": (b"x,y\n1,2\n2,nan\n", "line 3: got the label 'nan'"),
     "only nan for labels": (b"x,y\n1,nan\n2,nan\n", "line 2: got the label 'nan'"),
     "labels too large": (b"x,y\n1,4e38\n", "line 2: got the label '4e38'"),
-    "a negative class": (b"x,y\n1,2\n2,-1\n", "row 1: got label -1; expected classes"),
+    "too negative": (b"x,y\n1,2\n2,-2147483649\n", "row 1: got label -2147483649"),
     "a class too large": (b"x,y\n1,2147483648\n", "row 0: got label 2147483648"),
     "a huge class": (b"x,y\n1,9" + b"0" * 30 + b"\n", "row 0: got label 8999"),
     "not UTF-8": (b"x,y\n1,2\n1,\xe9\n", "line 3: got text that is not CSV in UTF-8"),
@@ -131,3 +133,69 @@ def test_a_label_column_of_names_is_refused(tmp_path, monkeypatch):
     assert data.read_csv(written(tmp_path, rows), label="y").labels.max() == 2
     with pytest.raises(data.DataError, match="line 7: got label 'd' after 3 others"):
         data.read_csv(written(tmp_path, rows + b"1,d\n"), label="y")
+
+
+# classes and features by name
+
+RINGS = b"length,rings\n0.5,9\n0.7,-3\n0.2,12\n"
+
+
+def test_whole_numbers_may_be_targets_below_zero(tmp_path):
+    path = written(tmp_path, RINGS)
+    read = data.read_csv(path, label="rings")
+    assert read.labels.tolist() == [9, -3, 12] and read.about.classes is None
+    with warnings.catch_warnings(action="error"):
+        data.split(read, (0.34, 0.33, 0.33), key=jax.random.key(0))
+    targets = data.read_csv(path, label="rings", classes=())
+    expected = np.array([9, -3, 12], np.float32)
+    np.testing.assert_array_equal(targets.labels, expected, strict=True)
+    assert targets.about.classes == ()
+    with pytest.raises(data.DataError, match=r"line 3: got labels '-3'; .*13 classes"):
+        data.read_csv(path, label="rings", classes=13)
+
+
+def test_targets_may_be_larger_than_any_integer_on_a_device(tmp_path):
+    path = written(tmp_path, b"x,y\n1,8589934592\n2,-8589934592\n")
+    assert data.read_csv(path, label="y", classes=()).labels.tolist() == [
+        2**33,
+        -(2**33),
+    ]
+
+
+def test_features_keep_the_names_of_their_columns(tmp_path):
+    path = written(tmp_path, b"a,kind,b c\n1,x,2\n3,y,4\n")
+    assert data.read_csv(path, label="kind").about.features == ("a", "b c")
+
+
+def test_texts_become_classes_by_name(tmp_path):
+    path = written(tmp_path, b"x,y\n1,oak\n2,ash\n3,oak\n")
+    learnt = data.read_csv(path, label="y")
+    assert learnt.about.classes == ("ash", "oak")
+    assert learnt.labels.tolist() == [1, 0, 1]
+    for classes in (["oak", "elm", "ash"], ("oak", "elm", "ash")):
+        given = data.read_csv(path, label="y", classes=classes)
+        assert given.labels.tolist() == [0, 2, 0]
+        assert given.about.classes == ("oak", "elm", "ash")
+
+
+def test_numbers_may_be_names(tmp_path):
+    path = written(tmp_path, b"x,y\n1,7\n2,2.5\n3,7\n")
+    given = data.read_csv(path, label="y", classes=["2.5", "7"])
+    assert given.labels.tolist() == [1, 0, 1]
+    path = written(tmp_path, b"x,y\n1,7\n2,0\n")
+    assert data.read_csv(path, label="y", classes=10).labels.tolist() == [7, 0]
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        (["ash", "beech"], r"line 2: got labels 'oak'; .*2 classes \(ash, beech\)"),
+        (3, "line 2: got labels 'oak'"),
+        ((), r"texts \(oak, ash\) and classes=\(\); expected numbers"),
+        (["oak", "oak"], "expected names that differ"),
+    ],
+)
+def test_labels_that_are_not_among_the_classes_are_refused(tmp_path, classes, message):
+    path = written(tmp_path, b"x,y\n1,oak\n2,ash\n3,oak\n")
+    with pytest.raises(data.DataError, match=message):
+        data.read_csv(path, label="y", classes=classes)
