@@ -40,7 +40,7 @@ class Recipe(NamedTuple):
 
     model: nn.Layer
     optimizer: optax.GradientTransformation
-    loss: PerExample  # loss(outputs, labels) -> [B]
+    loss: PerExample  # loss(outputs, labels) -> [B], or [B, ...], whose mean counts
     penalty: Penalty = nn.none  # penalty(params, num_examples) -> scalar
     batch_size: int = 64
     error: PerExample | None = None  # None: the 0-1 error of the loss, else the loss
