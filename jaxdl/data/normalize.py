@@ -54,16 +54,23 @@ def normalize(splits: Splits, *, targets: bool = False) -> Splits:
     return Splits(*map(normalized, splits.sets.values()), moments=moments)
 
 
-def moments_of(values: NDArray[Any], ids: tuple[int, ...] | bool = ()) -> Moments:
+def moments_of(
+    values: NDArray[Any],
+    ids: tuple[int, ...] | bool = (),
+    *,
+    moments: Moments | None = None,
+) -> Moments:
     """Returns mean and standard deviation of each feature, in float64.
 
     Args:
         values: `[m, ...]`.
         ids: the features of values `[m, F]` that get mean 0 and scale 1; True: all.
+        moments: of the normalization that the values went through, see
+            `constant_features`.
     """
     mean = np.array(np.mean(values, axis=0, dtype=np.float64))
     scale = np.array(np.std(values, axis=0, dtype=np.float64))
-    scale[constant_features(values)] = 1
+    scale[constant_features(values, moments=moments)] = 1
     if ids:
         kept = ... if ids is True else list(ids)
         mean[kept], scale[kept] = 0, 1

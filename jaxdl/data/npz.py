@@ -2,6 +2,7 @@
 
 import io
 import os
+import sys
 import tokenize
 import warnings
 import zipfile
@@ -30,17 +31,18 @@ MALFORMED = (
 
 
 def read_npz(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
-    """Returns the arrays of numbers in a NumPy `.npz` file, by name.
+    """Returns the arrays of numbers or texts in a NumPy `.npz` file, by name.
 
-    Nothing is unpickled. The shape in a header must match the size in the archive.
+    `from_arrays` makes classes of labels that are texts. Nothing is unpickled. The
+    shape in a header must match the size in the archive.
 
     Args:
         path: a file as `numpy.savez` and `numpy.savez_compressed` write it.
 
     Raises:
         DataError: the file is not such a file or is damaged; an array does not hold
-            real numbers or truth values; two arrays have one name; or there are more
-            than 65,536 arrays, or over 2 GiB before or after decompression.
+            real numbers, truth values or texts; two arrays have one name; or there are
+            more than 65,536 arrays, or over 2 GiB before or after decompression.
         OSError: the file cannot be read.
     """
     with files.opened(path) as file:
@@ -114,7 +116,17 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
     # mask would reach outside its array.
     if dtype.kind == "b" and array.size and array.view(np.uint8).max() > 1:
         raise DataError("got truth values with bytes other than 0 and 1")
+    if dtype.kind == "U":
+        _check_texts(array)
     return array
+
+
+def _check_texts(array: NDArray[Any]) -> None:
+    """Checks the characters: NumPy does not, and Python refuses some only later."""
+    order = array.dtype.byteorder
+    codes = np.frombuffer(array.tobytes(), np.dtype(np.uint32).newbyteorder(order))
+    if ((codes > sys.maxunicode) | ((codes >= 0xD800) & (codes < 0xE000))).any():
+        raise DataError("got texts with numbers that are no characters of Unicode")
 
 
 def _header(content: io.BytesIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
@@ -124,8 +136,9 @@ def _header(content: io.BytesIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
         raise DataError(f"got .npy version {version}; expected one of {list(HEADERS)}")
     with warnings.catch_warnings(action="error"):  # of headers written by Python 2
         shape, fortran, dtype = HEADERS[version](content)
-    if dtype.kind not in "biuf" or min(shape, default=0) < 0:
+    if dtype.kind not in "biufU" or min(shape, default=0) < 0:
         raise DataError(
-            f"got type {dtype} and shape {shape}; expected real numbers or truth values"
+            f"got type {dtype} and shape {shape}; expected real numbers, truth values "
+            "or texts"
         )
     return shape, fortran, dtype

@@ -197,8 +197,11 @@ def _fold(
 def _scaling(whole: Splits, own: Dataset) -> Scaling | None:
     """Returns the scaling by a fold's train set; None: nothing was normalized."""
     stored = own.scaling or Scaling()
-    inputs = None if whole.moments is None else moments_of(own.inputs, own.about.ids)
-    labels = None if stored.labels is None else moments_of(own.labels)
+    inputs = labels = None
+    if (moments := whole.moments) is not None:
+        inputs = moments_of(own.inputs, own.about.ids, moments=moments)
+    if stored.labels is not None:
+        labels = moments_of(own.labels)
     return None if inputs is labels is None else Scaling(inputs, labels)
 
 

@@ -125,7 +125,9 @@ MALFORMED_NPZ = {
     "an empty member": (archived([("a.npy", b"")]), "magic string"),
     "an archive in it": (archived([("a.npy", SIMPLE)]), "magic string is not correct"),
     "objects": (one(described("'|O'", "(1,)"), b"\x80\x04N."), "got type object"),
-    "text in it": (one(described("'<U2'", "(1,)"), bytes(8)), "got type <U2"),
+    "bytes in it": (one(described("'|S2'", "(1,)"), bytes(2)), "expected real"),
+    "no character": (one(described("'<U1'", "(1,)"), b"\0\0\x11\0"), "no charac"),
+    "half a character": (one(described("'>U1'", "(1,)"), b"\0\0\xd8\0"), "no charac"),
     "complex": (one(described("'<c8'", "(1,)"), bytes(8)), "got type complex64"),
     "dates": (one(described("'<M8[s]'", "(1,)"), bytes(8)), "got type datetime64"),
     "records": (one(described("[('a', '<f4')]", "(1,)"), bytes(4)), "got type .*'a'"),
@@ -173,3 +175,14 @@ def test_malformed_npz_files_are_refused(tmp_path, name):
     path = written(tmp_path, content)
     with pytest.raises(data.DataError, match=f"(?s){path}: .*({message})"):
         data.read_npz(path)
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_labels_that_are_texts_become_classes_by_name(tmp_path, order):
+    species = np.array(["oak", "ash", "ash", "\U0001f333"]).astype(f"{order}U3")
+    np.savez(tmp_path / "a.npz", inputs=np.zeros((4, 2)), species=species)
+    arrays = data.read_npz(tmp_path / "a.npz")
+    np.testing.assert_array_equal(arrays["species"], species)
+    whole = data.from_arrays(arrays["inputs"], arrays["species"])
+    assert whole.about.classes == ("ash", "oak", "\U0001f333")
+    assert whole.labels.tolist() == [1, 0, 0, 2]

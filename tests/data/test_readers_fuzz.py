@@ -120,8 +120,11 @@ def check_idx(path):
 
 def check_npz(path):
     for array in data.read_npz(path).values():
-        assert array.dtype.kind in "biuf"
-        np.asarray(array, np.float64).sum()  # every entry is there
+        assert array.dtype.kind in "biufU"
+        if array.dtype.kind == "U":
+            assert all(str(text).encode() is not None for text in array.flat)
+        else:
+            np.asarray(array, np.float64).sum()  # every entry is there
 
 
 def check_csv(path):
