@@ -34,6 +34,10 @@ class Moments(NamedTuple):
         """Returns `(x - mean) / scale` for raw inputs `[m, ...]`."""
         return ((np.asarray(inputs) - self.mean) / self.scale).astype(np.float32)
 
+    def then(self, other: "Moments") -> "Moments":
+        """Returns the moments that normalize at once by these, and then by others."""
+        return Moments(self.mean + self.scale * other.mean, self.scale * other.scale)
+
 
 class Scaling(NamedTuple):
     """What a program subtracts and divides by, because the arrays are stored raw."""

@@ -26,13 +26,14 @@ def export(
 
     `path.safetensors` holds parameters and layer state by path, such as
     `params.0.kernel`. `path.json` holds the hyperparameters by name, the metrics by
-    epoch, where the training ended, the normalization of inputs, and the names of
-    classes and features. Both replace files of these names.
+    epoch, where the training ended, what raw inputs are normalized by (also by the
+    train set of a fold), what the outputs are scaled back by, and the names of classes
+    and features. Both replace files of these names.
 
     Args:
         member: a trained one.
         path: without an ending.
-        moments: `splits.moments`; None: inputs are used as they are.
+        moments: `splits.moments`; None: the arrays that it trained on were raw.
         about: `splits.train.about`, for the names; None: there are none.
 
     Returns:
@@ -64,7 +65,17 @@ def _describe(member: Member, moments: Moments | None, about: About) -> dict[str
         "stopped_at": member.stopped_at,
         "kept_epoch": member.kept_epoch,
         "metrics": member.metrics,
-        "normalization": moments,
+        "normalization": _normalization(member, moments),
+        "targets": member.scaling and member.scaling.labels,
         "classes": about.classes,
         "features": about.features,
     }
+
+
+def _normalization(member: Member, moments: Moments | None) -> Moments | None:
+    """Returns what a member's raw inputs are normalized by."""
+    own = member.scaling and member.scaling.inputs
+    raw = np.issubdtype(member.inference.train.inputs.dtype, np.integer)
+    if own is None or moments is None or raw:
+        return own or moments
+    return moments.then(own)

@@ -8,6 +8,8 @@ import jax
 import numpy as np
 import pytest
 
+import jaxdl as dl
+from jaxdl import nn, optim
 from jaxdl.data import About
 from jaxdl.interop import export
 
@@ -59,3 +61,33 @@ def test_classes_and_features_keep_their_names(small_sweep, tmp_path):
     _, path = export(small_sweep.member(0), tmp_path / "plain")
     read = json.loads(path.read_text())
     assert read["classes"] is read["features"] is None
+
+
+def line(hp):
+    optimizer, loss = optim.adam(hp["rate"]), nn.squared_error
+    return dl.Recipe(nn.dense(1), optimizer, loss, batch_size=8)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.float32])
+@pytest.mark.parametrize("folds", [None, 2])
+def test_raw_inputs_and_the_files_give_the_predictions(kind, folds, tmp_path):
+    """Also of bytes, of a fold with a normalization of its own, of scaled targets."""
+    rng = np.random.default_rng(0)
+    raw = rng.integers(0, 200, (60, 3)).astype(kind)
+    one = dl.data.from_arrays(raw, (1e5 + 1e3 * raw[:, 0]).astype(np.float32))
+    data = dl.data.normalize(
+        dl.data.Splits(one[:30], one[30:45], one[45:]), targets=True
+    )
+    member = dl.sweep(line, {"rate": dl.Uniform(0.1, 0.2)}, data, key=0, members=1,
+                      epochs=2, folds=folds, progress=False).member(0)  # fmt: skip
+    weights, about = export(member, tmp_path / "one", data.moments)
+    arrays, read = safetensors.load_file(weights), json.loads(about.read_text())
+    inputs, targets = (
+        {name: np.array(x) for name, x in read[part].items()}
+        for part in ("normalization", "targets")
+    )
+    x = (raw - inputs["mean"]) / inputs["scale"]
+    outputs = x @ arrays["params.kernel"] + arrays["params.bias"]
+    outputs = outputs * targets["scale"] + targets["mean"]
+    stored = np.concatenate([d.inputs for d in data.sets.values()])
+    np.testing.assert_allclose(member.predict(stored), outputs, rtol=1e-5)
