@@ -16,20 +16,21 @@ from jaxdl.experiment.check_program import (
     outputs_findings,
     penalty_notes,
     prepared,
-    signal_finding,
+    signal_findings,
     signal_of,
 )
 from jaxdl.experiment.check_training import check_training
 from jaxdl.experiment.finding import Finding
-from jaxdl.experiment.programs import configured
+from jaxdl.experiment.programs import Configured, configured
 from jaxdl.train import RecipeError, facts_of
 from jaxdl.train.bound import Bound
 from jaxdl.train.outline import outline
 from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.state import as_key
 
+LOOKED = 12  # programs whose signal and outputs are looked at
 SHOWN = 3  # labels of programs that have one fault in common
-TRAINED = 4  # programs whose gradient is checked, and that train for an epoch
+TRAINED = 3  # programs whose gradient is checked, and that train for an epoch
 
 
 def check(
@@ -39,11 +40,12 @@ def check(
 
     The data are checked as `fit` checks them, and the three sets are compared. Each
     program is traced, which finds what no training could use, such as a penalty that
-    acts on no parameter. At random initialization the signal is followed through its
-    layers, and the outputs of random parameters are looked at. The batch is as large as
-    in training where layers have statistics of it.
+    acts on no parameter. In up to 12 programs the signal is followed through the layers
+    at random initialization, and the outputs of random parameters are looked at. The
+    batch is as large as in training where layers have statistics of it.
 
-    For up to 4 programs the gradient is checked before and after one epoch of training.
+    In up to 3 programs, if possible with a healthy signal, the gradient is checked
+    before and after one epoch of training.
     It is the gradient of the cost that training descends, with the penalty and one
     fixed dropout mask. It is checked at every coordinate; in a costly model at some
     coordinates of each leaf, drawn at random, as many as take seconds.
@@ -69,43 +71,54 @@ def check(
         yield Finding(False, f"data: {error}")
         return
     yield from check_data(data)
-    ready = dict[str, tuple[str, Program]]()  # by the digest of the computation
+    ready = dict[str, Configured]()  # by the digest of the computation
     for one in programs:
         try:
             found = outline(recipe, one.traced, one.structure, data, facts)
         except (DataError, RecipeError) as error:
             unfit.setdefault(str(error), []).append(one.label)
             continue
-        if found.program not in ready:
-            bound = Bound(recipe, one.structure, facts)
-            at = f" ({one.label})" if one.label else ""
-            ready[found.program] = at, prepared(bound, one.traced, data, key)
+        ready.setdefault(found.program, one)
     for text, labels in unfit.items():
         at = f" ({'; '.join(labels[:SHOWN])}{', ...' * (len(labels) > SHOWN)})"
         yield Finding(False, f"program{at if any(labels) else ''}: {text}")
-    yield from _check_programs(list(ready.values()), data, key)
+    some = [
+        (
+            f" ({one.label})" if one.label else "",
+            prepared(Bound(recipe, one.structure, facts), one.traced, data, key),
+        )
+        for one in _spread(list(ready.values()), LOOKED)
+    ]
+    yield from _check_programs(some, len(ready), data, key)
 
 
 def _check_programs(
-    programs: list[tuple[str, Program]], data: Splits, key: jax.Array
+    programs: list[tuple[str, Program]], count: int, data: Splits, key: jax.Array
 ) -> Iterator[Finding]:
-    """Yields what is found in programs that can be trained, each with its label."""
+    """Yields what is found in some of `count` programs, each with its label."""
     yield from _meaning_of_labels([program for _, program in programs], data)
     signals = [signal_of(program) for _, program in programs]
-    others = not all(found.faults for found in signals)
-    for (at, program), found in zip(programs, signals, strict=True):
-        yield signal_finding(found, healthy=others or not found.faults, at=at)
+    yield from signal_findings([at for at, _ in programs], signals)
+    for at, program in programs:
         yield from outputs_findings(program, at)
         yield from penalty_notes(program, at)
-    some = np.linspace(0, len(programs) - 1, min(TRAINED, len(programs))).astype(int)
-    if len(some) < len(programs):
+    sound = [p for p, s in zip(programs, signals, strict=True) if not s.faults]
+    some = _spread(sound or programs, TRAINED)
+    if len(some) < count:
         yield Finding(
             True,
-            f"programs: the gradient and one epoch are checked in {len(some)} of "
-            f"{len(programs)}: NAME=VALUE chooses others",
+            f"programs: all {count} are traced, the signal is followed in "
+            f"{len(programs)}, and {len(some)} are trained for an epoch; NAME=VALUE "
+            "chooses others",
         )
-    for at, program in [programs[i] for i in some]:
+    for at, program in some:
         yield from check_training(program, data, key, at)
+
+
+def _spread(items: list[Any], most: int) -> list[Any]:
+    """Returns at most so many items, from the first to the last."""
+    places = np.linspace(0, len(items) - 1, min(most, len(items))).astype(int)
+    return [items[place] for place in places]
 
 
 def _meaning_of_labels(programs: list[Program], data: Splits) -> Iterator[Finding]:

@@ -75,24 +75,35 @@ def signal_of(program: Program) -> Signal:
     return jax.jit(found)(program.start, program.batch)
 
 
-def signal_finding(found: Signal, *, healthy: bool, at: str) -> Finding:
-    """Returns a signal in words, with its table where something is wrong or alone.
+def signal_findings(at: list[str], signals: list[Signal]) -> Iterator[Finding]:
+    """Yields in words what is wrong with the signals of the programs of a space.
+
+    A fault is only a note if another program has none, because a sweep compares them.
 
     Args:
-        found: the signal.
-        healthy: whether it counts as healthy.
-        at: the label of its program with a space in front; empty if it is alone.
+        at: the label of each program with a space in front; empty if it is alone.
+        signals: of the programs.
     """
+    sound = [found for found in signals if not found.faults]
+    for label, found in zip(at, signals, strict=True):
+        if found.faults and sound:
+            text = f"signal{label}: {found.faults}; a note, since others are healthy"
+            yield Finding(True, text)
+        elif found.faults:
+            yield Finding(False, f"signal{label}: {found.faults}\n{_table(found)}")
+    healthy = "signal: neither explodes nor vanishes"
+    if sound and len(signals) == 1:
+        yield Finding(True, f"{healthy}\n{_table(sound[0])}")
+    elif sound:
+        yield Finding(True, f"{healthy} in {len(sound)} of {len(signals)} programs")
+
+
+def _table(found: Signal) -> str:
     rows = [
         (name, float(found.activations[name]), float(found.gradients[name]))
         for name in found.activations
     ]
-    table = terminal.table(("layer", "activation", "gradient"), rows)
-    verdict = found.faults or "neither explodes nor vanishes"
-    text = f"signal{at}: {verdict}"
-    if healthy and found.faults:
-        text += " (a note, since another program of the space is healthy)"
-    return Finding(healthy, f"{text}\n{table}" if found.faults or not at else text)
+    return terminal.table(("layer", "activation", "gradient"), rows)
 
 
 def outputs_findings(program: Program, at: str) -> Iterator[Finding]:
@@ -100,7 +111,7 @@ def outputs_findings(program: Program, at: str) -> Iterator[Finding]:
 
     Args:
         program: at its start.
-        at: as for `signal_finding`.
+        at: the label of the program with a space in front; empty if it is alone.
     """
     outputs, pull = (np.asarray(x) for x in _drawn(program))
     if outputs.shape[1] > 1 and (outputs == outputs[:, :1]).all():

@@ -4,14 +4,14 @@ import sys
 from dataclasses import replace
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import jaxdl as dl
 from jaxdl import nn, optim
-from jaxdl.data import DataError
 from jaxdl.experiment import check
-from jaxdl.experiment.check import EXAMPLES
+from jaxdl.experiment.check_program import EXAMPLES
 
 KEY = jax.random.key(0)
 BEFORE, AFTER = "gradient at random initialization", "gradient after one epoch"
@@ -84,7 +84,7 @@ def test_units_on_a_kink_are_no_wrong_gradient(few):
 
 def test_a_large_model_is_checked_at_some_coordinates_of_each_leaf(few, monkeypatch):
     work = 1e8
-    monkeypatch.setattr(sys.modules["jaxdl.experiment.check"], "WORK", work)
+    monkeypatch.setattr(sys.modules["jaxdl.experiment.check_training"], "WORK", work)
     finding = find(BEFORE, make(nn.dense(400), nn.dense(3)), few)
     size = (6 + 1) * 400 + (400 + 1) * 3
     assert finding.healthy and f"a leaf of {size:,} coordinates" in finding.text
@@ -139,5 +139,223 @@ def test_data_that_cannot_be_trained_on_are_refused(recipe, hp, digits):
     labels = np.array(digits.train.labels)
     labels[5] = 10
     bad = digits._replace(train=replace(digits.train, labels=labels))
-    with pytest.raises(DataError, match="label 10 in row 5"):
-        list(check(recipe, hp, bad, key=KEY))
+    (finding,) = check(recipe, hp, bad, key=KEY)
+    assert not finding.healthy and "data: got label 10 in row 5" in finding.text
+
+
+# Planted faults: each is silent in training, and is named once.
+
+
+def faults(recipe, space, data):
+    """Returns the texts of the findings that are not healthy."""
+    found = check(recipe, space, data, key=KEY)
+    return [finding.text for finding in found if not finding.healthy]
+
+
+def same(inputs, labels, **about):
+    """Returns three equal sets."""
+    return dl.data.Splits(*[dl.data.from_arrays(inputs, labels, **about)] * 3)
+
+
+def regression(hp):
+    model = nn.serial(nn.dense(8), nn.tanh, nn.dense(1))
+    return dl.Recipe(model, optim.adam(hp["rate"]), nn.squared_error, batch_size=20)
+
+
+HEALTHY = "signal: neither explodes nor vanishes"
+RATE = {"rate": dl.LogUniform(1e-3, 1e-1)}
+LINEAR = make(nn.dense(3))
+
+
+def test_targets_far_from_unit_scale_are_a_fault_until_they_are_scaled():
+    inputs = np.random.default_rng(0).normal(size=(60, 3))
+    prices = 200_000 + 80_000 * inputs[:, 0]
+    raw = same(inputs, prices.astype(np.float32)[:, None])
+    (text,) = faults(regression, RATE, raw)
+    assert text.startswith("data: got targets with mean") and "targets=True" in text
+    assert not faults(regression, RATE, dl.data.normalize(raw, targets=True))
+
+
+def test_a_feature_that_is_constant_but_for_rounding_is_a_fault_if_it_is_scaled(few):
+    drift = np.where(np.arange(30) % 2 == 0, 0.1 + 0.2, 0.3)
+    inputs = np.array(few.train.inputs)
+    inputs[:, 0] = (drift - drift.mean()) / drift.std()
+    dev = np.array(few.train.inputs)
+    dev[0, 0] = (0.35 - drift.mean()) / drift.std()
+    own = few._replace(
+        train=replace(few.train, inputs=inputs), dev=replace(few.dev, inputs=dev)
+    )
+    text = faults(LINEAR, RATE, own)[0]
+    assert "an input of the dev set is" in text and "in feature 0;" in text
+    assert "e+15 in size" in text  # 0.05 / 2.8e-17, but for the rounding of a mean
+    inputs[:, 0] = drift
+    dev[:, 0] = drift
+    whole = dl.data.normalize(same(inputs, few.train.labels))
+    assert not faults(LINEAR, RATE, whole)
+
+
+def test_a_penalty_or_decay_that_matches_no_leaf_is_a_fault(few):
+    def own(n):
+        def init(key, shape):
+            return {"W": jax.random.normal(key, (shape[0], n))}, (), (n,)
+
+        return nn.Layer(init, lambda p, s, x, **_: (x @ p["W"], s))
+
+    def recipe(hp):
+        part = {"l2": "penalty", "adamw": "optimizer"}[hp["part"]]
+        value = {
+            "l2": nn.l2(0.1, **hp.get("where", {})),
+            "adamw": optim.adamw(hp["rate"], weight_decay=0.1),
+        }[hp["part"]]
+        return make(own(3))(hp)._replace(**{part: value})
+
+    for part in ("l2", "adamw"):
+        (text,) = faults(recipe, RATE | {"part": part}, few)
+        assert f"{part} found no parameter named `kernel` among '0.W'" in text
+
+
+def test_batch_norm_with_one_value_a_feature_is_a_fault_of_its_programs_alone(few):
+    def recipe(hp):
+        layers = (nn.dense(6), nn.batch_norm(), nn.relu, nn.dense(3))
+        return make(*layers)(hp)._replace(batch_size=hp["batch"])
+
+    (text,) = faults(recipe, RATE | {"batch": dl.Static([1, 10])}, few)
+    assert text.startswith("program (batch=1): ") and "one value of each" in text
+
+
+def test_integer_labels_that_nobody_explains_are_a_fault(few):
+    def recipe(hp):
+        def own(outputs, labels):
+            return nn.softmax_cross_entropy(outputs, labels)
+
+        return LINEAR(hp)._replace(loss=own, error=own)
+
+    (text,) = faults(recipe, RATE, few)
+    assert "the loss own does not tell" in text
+    assert "classes=) with the names" in text and "classes=() for targets" in text
+    assert not faults(LINEAR, RATE, few)
+    inputs, labels = few.train.inputs, few.train.labels
+    assert not faults(recipe, RATE, same(inputs, labels, classes=3))
+
+
+def test_class_names_that_disagree_and_classes_that_are_missing_are_faults(few):
+    inputs = few.train.inputs
+    names = np.array(["ash", "elm", "oak"])[few.train.labels]
+    whole = dl.data.from_arrays(inputs, names)
+    other = dl.data.from_arrays(inputs, names, classes=["oak", "elm", "ash"])
+    (text,) = faults(LINEAR, RATE, dl.data.Splits(whole, other, whole))
+    assert text.startswith("data: got classes that differ between the dev set and")
+    without = whole[names != "elm"]
+    assert faults(LINEAR, RATE, dl.data.Splits(whole, whole, without)) == [
+        "data: the class elm in the train set and not in the test set; expected each "
+        "class in every set: split again, or add examples"
+    ]
+    text, *_ = faults(LINEAR, RATE, dl.data.Splits(without, whole, without))
+    assert text.startswith("data: the class elm in the dev set and not in the train")
+    (text,) = faults(make(nn.dense(1)), RATE, few)
+    assert "program: " in text and "one output goes with sigmoid" in text
+
+
+def test_labels_that_are_all_equal_are_a_fault(few):
+    texts = faults(LINEAR, RATE, same(few.train.inputs, np.full(30, 2)))
+    assert "data: every label of the train set is 2; expected labels that" in texts[0]
+
+
+@pytest.mark.parametrize(
+    ("last", "found"),
+    [
+        (jax.nn.softmax, "add up to 1, as after a softmax"),
+        (nn.sigmoid, "never outside 0..1, as after a sigmoid"),
+        (nn.relu, "never negative, as after a ReLU"),
+    ],
+)
+def test_an_activation_before_a_cross_entropy_is_a_fault(last, found, few):
+    (text,) = faults(make(nn.dense(8), nn.relu, nn.dense(3), last), RATE, few)
+    assert text.startswith("outputs: they ") and found in text
+
+
+def test_one_output_that_can_be_negative_is_no_fault(few):
+    def recipe(hp):
+        model = nn.serial(nn.dense(8), nn.relu, nn.dense(1))
+        return make(model)(hp)._replace(loss=nn.sigmoid_cross_entropy)
+
+    assert not faults(recipe, RATE, same(few.train.inputs, np.arange(30) % 2))
+
+
+def test_outputs_that_do_not_depend_on_the_inputs_are_a_fault(few):
+    texts = faults(make(nn.dense(4), lambda x: 0 * x, nn.dense(3)), RATE, few)
+    found = [text for text in texts if text.startswith("outputs")]
+    assert len(found) == 1 and "they do not depend on the inputs" in found[0]
+
+
+def test_ids_that_are_normalized_are_a_fault_and_named_ids_are_not():
+    tokens = np.arange(60).reshape(30, 2) % 5
+    labels = tokens[:, 0] % 3
+
+    def embed():
+        def init(key, shape):
+            return {"kernel": jax.random.normal(key, (5, 4))}, (), (*shape, 4)
+
+        def apply(params, state, x, **_):
+            return params["kernel"][x.astype(int)], state
+
+        return nn.Layer(init, apply)
+
+    recipe = make(embed(), nn.flatten, nn.dense(3))
+    texts = faults(recipe, RATE, dl.data.normalize(same(tokens, labels)))
+    assert len(texts) == 1 and "in steps alone" in texts[0] and "ids=" in texts[0]
+    named = dl.data.normalize(same(tokens, labels, ids=True))
+    assert not faults(recipe, RATE, named)
+
+
+def test_a_signal_is_no_fault_where_another_program_is_healthy(few):
+    def recipe(hp):
+        scale = {"small": 0.01, "right": 0.5}[hp["init"]]
+        hidden = nn.serial(nn.dense(6, init=nn.normal(scale)), nn.tanh)
+        return make(nn.repeat(hidden, 4), nn.dense(3))(hp)
+
+    space = RATE | {"init": dl.Static(["small", "right"])}
+    found = list(check(recipe, space, few, key=KEY))
+    small, right = [f for f in found if f.text.startswith("signal")]
+    assert small.healthy and small.text.startswith("signal (init='small'): vanishing")
+    assert small.text.endswith("; a note, since others are healthy")
+    assert right == (True, f"{HEALTHY} in 1 of 2 programs")
+    # A gradient that has vanished is not worth a check.
+    titles = [f.text.split(":")[0] for f in found]
+    assert [title for title in titles if title.startswith("gradient")] == [
+        f"{BEFORE} (init='right')", f"{AFTER} (init='right')"
+    ]  # fmt: skip
+    assert faults(recipe, RATE | {"init": "small"}, few)[0].startswith("signal: van")
+
+
+def test_every_program_is_traced_and_some_are_trained(few):
+    def recipe(hp):
+        return make(nn.dense(hp["units"]), nn.dense(3))(hp)
+
+    space = RATE | {"units": dl.Static([2, 3, 4, 5, 6, 7])}
+    texts = [f.text for f in check(recipe, space, few, key=KEY)]
+    assert f"{HEALTHY} in 6 of 6 programs" in texts
+    trained = [text for text in texts if text.startswith(AFTER)]
+    assert [text.split("units=")[1][0] for text in trained] == ["2", "4", "7"]
+    assert any("all 6 are traced, the" in text for text in texts)
+
+
+def test_a_model_that_is_no_better_than_a_constant_after_an_epoch_is_a_note(few):
+    stubborn = make(nn.dense(3), lambda z: z + jnp.array([[1e3, 0, 0]]))
+    (note,) = [
+        f
+        for f in check(stubborn, {"rate": 1e-30}, few, key=KEY)
+        if f.text.startswith("training")
+    ]
+    # Three classes of ten examples each: the best constant errs on two of three.
+    assert note.healthy and "0.6667 of a model that always says" in note.text
+
+
+def test_weights_that_a_penalty_leaves_out_are_a_note(few):
+    def recipe(hp):
+        first = nn.l2(0.1, where=lambda name, leaf: name == "0.kernel")
+        return make(nn.dense(4), nn.dense(3))(hp)._replace(penalty=first)
+
+    found = check(recipe, {"rate": 0.01}, few, key=KEY)
+    (note,) = [f for f in found if f.text.startswith("penalty")]
+    assert note.healthy and "does not act on the weights 1.kernel" in note.text

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import jaxdl as dl
-from jaxdl.experiment import ExperimentError, hyperparameters
+from jaxdl.experiment import ExperimentError, hyperparameters, pinned
 
 SPACE = {
     "l2": dl.LogUniform(1e-3, 1.0),
@@ -80,3 +80,11 @@ def test_values_have_the_kind_of_their_leaf(leaf, text, value):
 def test_values_of_another_kind_are_refused(leaf, text, message):
     with pytest.raises(ExperimentError, match=message):
         hyperparameters({"x": leaf}, [f"x={text}"])
+
+
+def test_a_pinned_space_keeps_its_other_leaves():
+    space = {"rate": dl.LogUniform(1e-3, 1e-1), "act": dl.Static(["relu", "tanh"])}
+    found = pinned(space, ["act=tanh"])
+    assert found == {"rate": space["rate"], "act": "tanh"}
+    with pytest.raises(ExperimentError, match="unknown"):
+        pinned(space, ["ate=1"])
