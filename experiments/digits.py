@@ -13,7 +13,7 @@ a sweep, compilation included.
 from typing import NamedTuple
 
 import jaxdl as dl
-from jaxdl import nn, optim
+from jaxdl import nn, optim, train
 
 
 class Hparams(NamedTuple):
@@ -39,12 +39,12 @@ space = Hparams(
 )
 
 
-def schedule(hp: Hparams) -> optim.Schedule:
-    steps = data.steps_per_epoch(hp.batch_size)
+def schedule(hp: Hparams, facts: train.Facts) -> optim.Schedule:
+    steps = facts.steps_per_epoch(hp.batch_size)
     return optim.exponential_decay(hp.learning_rate, steps, hp.decay_rate)
 
 
-def recipe(hp: Hparams) -> dl.Recipe:
+def recipe(hp: Hparams, facts: train.Facts) -> dl.Recipe:
     def hidden():
         return nn.serial(
             nn.dense(hp.units, use_bias=False),
@@ -54,8 +54,8 @@ def recipe(hp: Hparams) -> dl.Recipe:
         )
 
     return dl.Recipe(
-        model=nn.serial(hidden(), hidden(), nn.dense(data.num_classes)),
-        optimizer=optim.adam(schedule(hp), beta1=hp.beta1),
+        model=nn.serial(hidden(), hidden(), nn.dense(facts.num_classes)),
+        optimizer=optim.adam(schedule(hp, facts), beta1=hp.beta1),
         loss=nn.softmax_cross_entropy,
         penalty=nn.l2(hp.l2),
         batch_size=hp.batch_size,

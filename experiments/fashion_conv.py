@@ -14,7 +14,7 @@ error of the best on dev 11.6 % (n = 1), 75 member-steps a second, 3 minutes.
 from typing import NamedTuple
 
 import jaxdl as dl
-from jaxdl import nn, optim
+from jaxdl import nn, optim, train
 
 
 class Hparams(NamedTuple):
@@ -40,7 +40,7 @@ space = Hparams(
 BATCH_SIZE = 128
 
 
-def recipe(hp: Hparams) -> dl.Recipe:
+def recipe(hp: Hparams, facts: train.Facts) -> dl.Recipe:
     def convolution(channels):
         return nn.serial(
             nn.conv2d(channels, use_bias=False),
@@ -50,7 +50,7 @@ def recipe(hp: Hparams) -> dl.Recipe:
         )
 
     rate = optim.exponential_decay(
-        hp.learning_rate, data.steps_per_epoch(BATCH_SIZE), hp.decay_rate
+        hp.learning_rate, facts.steps_per_epoch(BATCH_SIZE), hp.decay_rate
     )
     return dl.Recipe(
         model=nn.serial(
@@ -59,7 +59,7 @@ def recipe(hp: Hparams) -> dl.Recipe:
             convolution(8),
             convolution(16),
             nn.flatten,
-            nn.dense(data.num_classes),
+            nn.dense(facts.num_classes),
         ),
         optimizer=optim.adam(rate, beta1=hp.beta1),
         loss=nn.label_smoothing(nn.softmax_cross_entropy, hp.smoothing),

@@ -13,7 +13,7 @@ error of the best on dev 11.2 % (n = 1), 21 s.
 from typing import NamedTuple
 
 import jaxdl as dl
-from jaxdl import nn, optim
+from jaxdl import nn, optim, train
 
 
 class Hparams(NamedTuple):
@@ -39,12 +39,12 @@ space = Hparams(
 BATCH_SIZE = 128
 
 
-def schedule(hp: Hparams) -> optim.Schedule:
-    steps = data.steps_per_epoch(BATCH_SIZE)
+def schedule(hp: Hparams, facts: train.Facts) -> optim.Schedule:
+    steps = facts.steps_per_epoch(BATCH_SIZE)
     return optim.exponential_decay(hp.learning_rate, steps, hp.decay_rate)
 
 
-def recipe(hp: Hparams) -> dl.Recipe:
+def recipe(hp: Hparams, facts: train.Facts) -> dl.Recipe:
     def hidden():
         return nn.serial(
             nn.dense(128, use_bias=False),
@@ -53,13 +53,13 @@ def recipe(hp: Hparams) -> dl.Recipe:
             nn.dropout(hp.keep_prob),
         )
 
-    rate = schedule(hp)
+    rate = schedule(hp, facts)
     if hp.optimizer == "adam":
         optimizer = optim.adam(rate, beta1=hp.beta1)
     else:
         optimizer = optim.momentum(rate, beta=hp.beta1)
     return dl.Recipe(
-        model=nn.serial(nn.flatten, hidden(), hidden(), nn.dense(data.num_classes)),
+        model=nn.serial(nn.flatten, hidden(), hidden(), nn.dense(facts.num_classes)),
         optimizer=optimizer,
         loss=nn.softmax_cross_entropy,
         penalty=nn.l2(hp.l2),

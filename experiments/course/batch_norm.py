@@ -49,8 +49,8 @@ def hidden(hp: Hparams) -> nn.Layer:
     return nn.repeat(nn.serial(dense, *[nn.batch_norm()] * hp.batch_norm, nn.relu), 3)
 
 
-def recipe(hp: Hparams) -> dl.Recipe:
-    model = nn.serial(hidden(hp), nn.dense(data.num_classes))
+def recipe(hp: Hparams, facts: train.Facts) -> dl.Recipe:
+    model = nn.serial(hidden(hp), nn.dense(facts.num_classes))
     optimizer = optim.gradient_descent(hp.learning_rate)
     loss = nn.softmax_cross_entropy
     return dl.Recipe(model, optimizer, loss, batch_size=hp.batch_size)
@@ -84,14 +84,16 @@ def noise(key: jax.Array, hp: Hparams, batches: int = 256) -> jax.Array:
 def shift(key: jax.Array, hp: Hparams, epochs: int) -> tuple[jax.Array, jax.Array]:
     """Returns how far an epoch moves the last layer's inputs, and a dev error."""
 
+    known = train.given(recipe, train.facts_of(data, epochs))
+
     def epoch(carry, number):
-        run = train.make_epoch(recipe)
+        run = train.make_epoch(known)
         data_and_key = data.train, data.dev, key, None
         model, epoch_state, metrics = run(hp, *carry, number, *data_and_key)
         x, _ = hidden(hp).apply(model.params[0], model.state[0], data.dev.inputs)
         return (model, epoch_state), (x.mean(0), x.std(0), metrics["dev_error"])
 
-    model = train.init(recipe, hp, key, data.train.inputs.shape[1:])
+    model = train.init(known, hp, key, data.train.inputs.shape[1:])
     start = model, train.init_epoch_state(model, early_stopping=False)
     _, (means, stddevs, error) = jax.lax.scan(epoch, start, jnp.arange(epochs))
     moved = jnp.linalg.norm(jnp.diff(means, axis=0), axis=1)

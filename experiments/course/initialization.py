@@ -23,7 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxdl as dl
-from jaxdl import nn, optim, terminal
+from jaxdl import nn, optim, terminal, train
 
 
 class Hparams(NamedTuple):
@@ -51,11 +51,11 @@ def hidden(init: str, activation: str) -> nn.Layer:
     return nn.serial(nn.dense(64, init=INITS[init]), ACTIVATIONS[activation])
 
 
-def recipe(hp: Hparams) -> dl.Recipe:
+def recipe(hp: Hparams, facts: train.Facts) -> dl.Recipe:
     return dl.Recipe(
         model=nn.serial(
             nn.repeat(hidden(hp.init, hp.activation), hp.layers),
-            nn.dense(data.num_classes, init=INITS[hp.init]),
+            nn.dense(facts.num_classes, init=INITS[hp.init]),
         ),
         optimizer=optim.gradient_descent(hp.learning_rate),
         loss=nn.softmax_cross_entropy,

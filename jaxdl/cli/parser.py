@@ -67,7 +67,8 @@ def _add_training(commands: Any, file: argparse.ArgumentParser) -> None:
         "--patience",
         type=_count,
         metavar="N",
-        help="stop after N epochs without a lower dev error and keep the best weights",
+        help="stop after N epochs without a better score on the dev set, and keep the "
+        "best weights",
     )
     _add_sweep(commands, training)
     fit = commands.add_parser("fit", parents=[training], help="train one model")

@@ -9,7 +9,7 @@ import json
 from jaxdl import runs
 from jaxdl.cli.summary import print_errors, print_summary
 from jaxdl.engine import Plan, SweepProgress
-from jaxdl.experiment import check, hyperparameters, load
+from jaxdl.experiment import check, hyperparameters, load, pinned
 from jaxdl.plain import to_json
 from jaxdl.sweeps import sweep
 from jaxdl.sweeps.summary import Summary, errors_of, summarize
@@ -76,9 +76,9 @@ def run_fit(options: argparse.Namespace) -> int:
 def run_check(options: argparse.Namespace) -> int:
     """Checks an experiment. Returns 1 if something is wrong."""
     experiment = load(options.file)
-    hp = hyperparameters(experiment.space, options.hparams, middle=True)
+    space = pinned(experiment.space, options.hparams)
     healthy = True
-    for finding in check(experiment.recipe, hp, experiment.data, key=options.seed):
+    for finding in check(experiment.recipe, space, experiment.data, key=options.seed):
         print(f"{'ok  ' if finding.healthy else 'LOOK'}  {finding.text}", flush=True)
         healthy &= finding.healthy
     return 0 if healthy else 1

@@ -1,14 +1,13 @@
 """Datasets from arrays, and weights that make classes count equally."""
 
 import hashlib
-import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from jaxdl.counts import as_count, is_count
+from jaxdl.counts import is_count
 from jaxdl.data.about import About, DataError, listed
 from jaxdl.data.checks import check_dataset, is_float
 from jaxdl.data.dataset import Dataset, are_classes, check_not_under_folds
@@ -105,8 +104,8 @@ def class_names(classes: Classes) -> tuple[str, ...] | None:
     """
     if classes is None:
         return None
-    if is_count(classes):
-        return tuple(map(str, range(as_count("classes", classes))))
+    if isinstance(classes, int | np.integer) and is_count(classes):
+        return tuple(map(str, range(int(classes))))
     names = () if isinstance(classes, str | int) else tuple(classes)
     texts = all(isinstance(name, str) for name in names)
     if isinstance(classes, str | int) or not texts or len(set(names)) < len(names):
@@ -173,7 +172,7 @@ def _ids(ids: Sequence[int] | bool) -> tuple[int, ...] | bool:
         raise DataError(
             f"got ids={ids!r:.200}; expected columns counted from 0, or True for all"
         )
-    return tuple(sorted({operator.index(i) for i in ids}))
+    return tuple(sorted({int(i) for i in ids}))
 
 
 def group_codes(groups: ArrayLike, m: int) -> NDArray[np.int64]:

@@ -71,7 +71,7 @@ def signal(
         params: the parameters of the model.
         state: the state of the model.
         batch: examples and labels.
-        loss: `loss(outputs, labels) -> [B]`.
+        loss: `loss(outputs, labels) -> [B]`, or `[B, ...]`.
         key: for layers that draw, such as dropout.
 
     Raises:

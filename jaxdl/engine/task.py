@@ -77,10 +77,11 @@ def check_task(task: Task) -> Task:
         SpaceError: `members` is below 1.
         ValueError: `epochs`, `patience` or `repeats` is below 1, or the plan is wrong.
     """
+    epochs = as_count("epochs", task.epochs)
     return task._replace(
         members=as_count("members", task.members, error=SpaceError),
-        epochs=as_count("epochs", task.epochs),
-        patience=as_patience(task.patience),
+        epochs=epochs,
+        patience=as_patience(task.patience, epochs),
         repeats=as_count("repeats", task.repeats),
         folds=int(task.folds) if is_count(task.folds, least=0) else task.folds,
         plan=None if task.plan is None else as_plan(task.plan),

@@ -1,7 +1,14 @@
 """Experiment files, and what is worth knowing of one before it is trained."""
 
-from jaxdl.experiment.check import Finding, check
-from jaxdl.experiment.file import Experiment, ExperimentError, hyperparameters, load
+from jaxdl.experiment.check import check
+from jaxdl.experiment.file import (
+    Experiment,
+    ExperimentError,
+    hyperparameters,
+    load,
+    pinned,
+)
+from jaxdl.experiment.finding import Finding
 
 __all__ = [
     "Experiment",
@@ -10,4 +17,5 @@ __all__ = [
     "check",
     "hyperparameters",
     "load",
+    "pinned",
 ]

@@ -1,161 +1,127 @@
 """Checks of an experiment that are worth a minute before hours of training."""
 
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from jaxdl import data as datasets
-from jaxdl import terminal
-from jaxdl.data import Dataset, Splits, mismatch
-from jaxdl.diagnose import check_gradients, rules_of_thumb, signal
-from jaxdl.train import Status, TrainState, facts_of, fit, given, make_cost
+from jaxdl import nn
+from jaxdl.data import DataError, Splits
+from jaxdl.data.checks import check_sets
+from jaxdl.data.dataset import are_classes
+from jaxdl.experiment.check_data import check_data
+from jaxdl.experiment.check_program import (
+    Program,
+    outputs_findings,
+    penalty_notes,
+    prepared,
+    signal_finding,
+    signal_of,
+)
+from jaxdl.experiment.check_training import check_training
+from jaxdl.experiment.finding import Finding
+from jaxdl.experiment.programs import configured
+from jaxdl.train import RecipeError, facts_of
+from jaxdl.train.bound import Bound
 from jaxdl.train.outline import outline
-from jaxdl.train.recipe import RecipeFunction, build
-from jaxdl.train.state import as_key, init, member_key
-from jaxdl.train.structure import combine, partition
+from jaxdl.train.recipe import RecipeFunction
+from jaxdl.train.state import as_key
 
-EXAMPLES = 16  # in the batch on which the signal and the gradient are checked
-NOISE = 0.01  # standard deviation that moves initial zeros off the kink of a ReLU
-WORK = 2e10  # floating-point operations that one gradient check may cost, about
-
-
-class Finding(NamedTuple):
-    """The result of one check."""
-
-    healthy: bool
-    text: str
+SHOWN = 3  # labels of programs that have one fault in common
+TRAINED = 4  # programs whose gradient is checked, and that train for an epoch
 
 
 def check(
-    recipe: RecipeFunction, hp: Any, data: Splits, *, key: jax.Array | int
+    recipe: RecipeFunction, space: Any, data: Splits, *, key: jax.Array | int
 ) -> Iterator[Finding]:
-    """Yields what is found in the data, the signal and the gradient of one model.
+    """Yields what is found in the data and in every program of a space.
 
-    The data are checked as `fit` checks them, and the three sets are compared. The
-    signal is followed through the layers at random initialization. The gradient is
-    checked before and after one epoch of training. It is the gradient of the cost that
-    training descends, with the penalty and one fixed dropout mask. It is checked at
-    every coordinate; in a costly model at some coordinates of each leaf, drawn at
-    random, as many as take seconds.
+    The data are checked as `fit` checks them, and the three sets are compared. Each
+    program is traced, which finds what no training could use, such as a penalty that
+    acts on no parameter. At random initialization the signal is followed through its
+    layers, and the outputs of random parameters are looked at. The batch is as large as
+    in training where layers have statistics of it.
+
+    For up to 4 programs the gradient is checked before and after one epoch of training.
+    It is the gradient of the cost that training descends, with the penalty and one
+    fixed dropout mask. It is checked at every coordinate; in a costly model at some
+    coordinates of each leaf, drawn at random, as many as take seconds.
+
+    A program whose signal explodes or vanishes is no fault if another program of the
+    space is healthy, because a sweep compares them.
 
     Args:
-        recipe: function from hyperparameters to a `Recipe`.
-        hp: hyperparameters of one model.
+        recipe: function from hyperparameters, and facts, to a `Recipe`.
+        space: as for `sweep`; traced numbers take their median. Or the hyperparameters
+            of one model.
         data: normalized train, dev and test sets.
         key: a threefry key, or a seed.
 
     Raises:
-        DataError: the data cannot be trained on.
-        RecipeError: the recipe or a hyperparameter cannot be traced.
+        SpaceError: a sweep would refuse the number of programs.
     """
-    key = as_key(key)
-    datasets.check(data)
-    traced, structure = partition(hp)
-    facts = facts_of(data, 1)
-    outline(recipe, traced, structure, data, facts)
-    recipe = given(recipe, facts)
-    yield from _data(data)
-    whole, batch = combine(traced, structure), _some(data.train, key)
-    in_shape = batch.inputs.shape[1:]
-    start = jax.jit(lambda k: init(recipe, whole, member_key(k, 0), in_shape))(key)
-    yield _signal(recipe, whole, start, batch)
-    moved = start._replace(params=jax.jit(_moved)(start.params, key))
-    yield _gradient("at random initialization", recipe, whole, moved, batch)
-    member = fit(recipe, hp, data, key=key, epochs=1, progress=False)
-    if member.status == Status.DIVERGED:
-        yield Finding(False, f"training: diverged at step {member.stopped_at}")
-        return
-    trained = start._replace(params=member.params, state=member.state)
-    yield _gradient("after one epoch", recipe, whole, trained, batch)
-
-
-def _some(dataset: Dataset, key: jax.Array) -> Dataset:
-    """Returns a few random examples, each of weight 1."""
-    rows = np.asarray(jax.random.permutation(key, len(dataset.inputs))[:EXAMPLES])
-    return jax.tree.map(jnp.asarray, replace(dataset[rows], weights=None))
-
-
-def _data(data: Splits) -> Iterator[Finding]:
-    sizes = ", ".join(f"{len(d.inputs):,} {name}" for name, d in data.sets.items())
-    shape = list(np.shape(data.train.inputs)[1:])
-    yield Finding(True, f"data: {sizes} examples of shape {shape}, all finite")
-    for rule in rules_of_thumb(data):
-        yield Finding(True, f"data: rule of thumb: {rule}")
-    inputs = np.asarray(data.train.inputs)
-    constant = int(np.sum(np.max(inputs, axis=0) == np.min(inputs, axis=0)))
-    if constant:
-        yield Finding(True, f"data: {constant} features are constant in the train set")
-    found = mismatch(data)
-    fault = any(found.dev_test)  # the first advice is on it; a train set may differ
-    for advice in found.advice or ("no two sets differ in a feature or the labels",):
-        yield Finding(not fault, f"data: {advice}")
-        fault = False
-
-
-def _signal(
-    recipe: RecipeFunction, hp: Any, start: TrainState, batch: Dataset
-) -> Finding:
-    built = build(recipe, hp)
-    found = jax.jit(
-        lambda s, b: signal(built.model, s.params, s.state, b, built.loss, key=s.key)
-    )(start, batch)
-    rows = [
-        (name, float(found.activations[name]), float(found.gradients[name]))
-        for name in found.activations
-    ]
-    table = terminal.table(("layer", "activation", "gradient"), rows)
-    verdict = found.faults or "neither explodes nor vanishes"
-    return Finding(not found.faults, f"signal: {verdict}\n{table}")
-
-
-def _gradient(
-    when: str, recipe: RecipeFunction, hp: Any, train_state: TrainState, batch: Dataset
-) -> Finding:
-    @jax.jit
-    def cost(params):
-        return make_cost(recipe)(params, hp, train_state, batch)[0]
-
-    params = train_state.params
-    if not jax.tree.leaves(params):
-        return Finding(True, f"gradient {when}: the model has no parameters")
-    per_leaf = _affordable(cost, params)
+    key, facts = as_key(key), facts_of(data, 1)
+    programs, unfit = configured(space), dict[str, list[str]]()
     try:
-        found = check_gradients(cost, params, per_leaf=per_leaf)
-    except ValueError as error:
-        return Finding(False, f"gradient {when}: {error}")
-    size = sum(np.size(leaf) for leaf in jax.tree.leaves(params))
-    coordinates = (
-        f"{size:,}" if per_leaf is None else f"{per_leaf:,} a leaf of {size:,}"
-    )
-    text = (
-        f"gradient {when}: {found.verdict}, score {found.score:.1e} over {coordinates} "
-        "coordinates"
-    )
-    if found.verdict != "correct":
-        known = {name: s for name, s in found.per_leaf.items() if not np.isnan(s)}
-        worst = max(known, key=known.__getitem__, default=None)
-        text += f"; worst at {worst} ({known[worst]:.1e})" if worst else ""
-    return Finding(found.verdict == "correct", text)
+        check_sets(data)
+    except DataError as error:
+        yield Finding(False, f"data: {error}")
+        return
+    yield from check_data(data)
+    ready = dict[str, tuple[str, Program]]()  # by the digest of the computation
+    for one in programs:
+        try:
+            found = outline(recipe, one.traced, one.structure, data, facts)
+        except (DataError, RecipeError) as error:
+            unfit.setdefault(str(error), []).append(one.label)
+            continue
+        if found.program not in ready:
+            bound = Bound(recipe, one.structure, facts)
+            at = f" ({one.label})" if one.label else ""
+            ready[found.program] = at, prepared(bound, one.traced, data, key)
+    for text, labels in unfit.items():
+        at = f" ({'; '.join(labels[:SHOWN])}{', ...' * (len(labels) > SHOWN)})"
+        yield Finding(False, f"program{at if any(labels) else ''}: {text}")
+    yield from _check_programs(list(ready.values()), data, key)
 
 
-def _affordable(cost: Any, params: Any) -> int | None:
-    """Returns how many coordinates of a leaf to check; None: all of them."""
-    sizes = [np.size(leaf) for leaf in jax.tree.leaves(params)]
-    analysis = cost.lower(params).cost_analysis() or {}
-    affordable = WORK / (2 * max(analysis.get("flops", 0.0), 1.0))
-    return None if sum(sizes) <= affordable else max(5, int(affordable / len(sizes)))
+def _check_programs(
+    programs: list[tuple[str, Program]], data: Splits, key: jax.Array
+) -> Iterator[Finding]:
+    """Yields what is found in programs that can be trained, each with its label."""
+    yield from _meaning_of_labels([program for _, program in programs], data)
+    signals = [signal_of(program) for _, program in programs]
+    others = not all(found.faults for found in signals)
+    for (at, program), found in zip(programs, signals, strict=True):
+        yield signal_finding(found, healthy=others or not found.faults, at=at)
+        yield from outputs_findings(program, at)
+        yield from penalty_notes(program, at)
+    some = np.linspace(0, len(programs) - 1, min(TRAINED, len(programs))).astype(int)
+    if len(some) < len(programs):
+        yield Finding(
+            True,
+            f"programs: the gradient and one epoch are checked in {len(some)} of "
+            f"{len(programs)}: NAME=VALUE chooses others",
+        )
+    for at, program in [programs[i] for i in some]:
+        yield from check_training(program, data, key, at)
 
 
-def _moved(params: Any, key: jax.Array) -> Any:
-    """Returns parameters with a little noise, which moves units off a kink at 0."""
-    leaves, treedef = jax.tree.flatten(params)
-    keys = jax.random.split(key, len(leaves))
-    moved = [
-        leaf + NOISE * jax.random.normal(k, jnp.shape(leaf))
-        for leaf, k in zip(leaves, keys, strict=True)
+def _meaning_of_labels(programs: list[Program], data: Splits) -> Iterator[Finding]:
+    """Yields a fault if neither the data nor a loss says what integer labels are."""
+    if not are_classes(data.train.labels) or data.classes is not None:
+        return
+    own = [
+        plain.__name__ if hasattr(plain, "__name__") else str(plain)
+        for plain in (nn.plain_loss(program.built.loss) for program in programs)
+        if not nn.has_classes(plain) and plain is not nn.squared_error
     ]
-    return jax.tree.unflatten(treedef, moved)
+    if own:
+        yield Finding(
+            False,
+            "data: got integer labels that may be classes or targets, and the loss "
+            f"{own[0]} does not tell; expected data that say which: "
+            "data.from_arrays(..., classes=) with the names or the number of the "
+            "classes, or classes=() for targets",
+        )

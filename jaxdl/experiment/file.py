@@ -64,6 +64,26 @@ def load(file: Path) -> Experiment:
     return experiment
 
 
+def pinned(space: Any, arguments: Sequence[str]) -> Any:
+    """Returns the space with the given values; other leaves stay as they are.
+
+    Args:
+        space: as for `sample`.
+        arguments: texts `NAME=VALUE`.
+
+    Raises:
+        ExperimentError: a name is unknown, or a value has another type.
+    """
+    hyperparameters(space, arguments, middle=True)  # refuses what is unknown
+    given = dict(text.partition("=")[::2] for text in arguments)
+    names, leaves, treedef = flatten(space)
+    values = [
+        _value(name, given[name], leaf) if name in given else leaf
+        for name, leaf in zip(names, leaves, strict=True)
+    ]
+    return jax.tree.unflatten(treedef, values)
+
+
 def hyperparameters(
     space: Any, arguments: Sequence[str], *, middle: bool = False
 ) -> Any:
@@ -91,7 +111,7 @@ def hyperparameters(
         # Distributions and arrays [members] must be given; constants need not.
         if not (leaf is None or isinstance(leaf, str | int | float)):
             sampled.append(name)
-        value = _value(name, given[name], leaf) if name in given else _middle(leaf)
+        value = _value(name, given[name], leaf) if name in given else middle_of(leaf)
         values.append(value)
     unknown = sorted(set(given) - set(known))
     missing = [name for name in sampled if name not in given]
@@ -106,10 +126,10 @@ def hyperparameters(
     return choose(jax.tree.unflatten(treedef, values))
 
 
-def _middle(leaf: Any) -> Any:
+def middle_of(leaf: Any) -> Any:
     """Returns a distribution's median, an array's first number, a constant itself."""
     if isinstance(leaf, AsSize):
-        return int(_middle(leaf.values))
+        return int(middle_of(leaf.values))
     if is_distribution(leaf):
         value = leaf.quantile(np.asarray(0.5))
         return value if leaf.static else np.asarray(value)

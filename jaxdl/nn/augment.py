@@ -13,6 +13,7 @@ from jax.scipy.ndimage import map_coordinates
 from jax.typing import ArrayLike
 
 from jaxdl.nn.layer import Layer, given_key
+from jaxdl.within import check_within
 
 
 def random_flip(prob: ArrayLike = 0.5) -> Layer:
@@ -22,9 +23,11 @@ def random_flip(prob: ArrayLike = 0.5) -> Layer:
         prob: in [0, 1]; may be traced.
 
     Raises:
-        ValueError: the examples are not images, or `apply` is called in training
-            without a key.
+        ValueError: `prob` is a plain number outside its range, the examples are not
+            images, or `apply` is called in training without a key.
     """
+
+    check_within("random_flip", "prob", prob, least=0, most=1)
 
     def transform(draws, x):
         return jnp.where(draws[:, :1, None, None] < prob, x[:, :, ::-1], x)
@@ -43,6 +46,8 @@ def random_crop(padding: ArrayLike) -> Layer:
     Raises:
         ValueError: as `random_flip`.
     """
+
+    check_within("random_crop", "padding", padding, least=0)
 
     def transform(draws, x):
         whole = jnp.floor(padding)
@@ -64,6 +69,8 @@ def random_shift(fraction: ArrayLike) -> Layer:
         ValueError: as `random_flip`.
     """
 
+    check_within("random_shift", "fraction", fraction, least=0)
+
     def transform(draws, x):
         size = jnp.array(x.shape[1:3], x.dtype)[None]
         return warp(x, jnp.eye(2), fraction * (2 * draws - 1) * size)
@@ -82,6 +89,8 @@ def random_rotation(degrees: ArrayLike) -> Layer:
     Raises:
         ValueError: as `random_flip`.
     """
+
+    check_within("random_rotation", "degrees", degrees, least=0)
 
     def transform(draws, x):
         angle = jnp.deg2rad(degrees) * (2 * draws[:, 0] - 1)
@@ -108,6 +117,8 @@ def random_affine(strength: ArrayLike) -> Layer:
     Networks Applied to Visual Document Analysis, 2003.
     """
 
+    check_within("random_affine", "strength", strength, least=0)
+
     def transform(draws, x):
         distortion = strength * (2 * draws.reshape(-1, 2, 2) - 1)
         return warp(x, jnp.eye(2)[None] + distortion, jnp.zeros(2))
@@ -129,6 +140,8 @@ def cutout(size: ArrayLike) -> Layer:
     Source: DeVries and Taylor, Improved Regularization of Convolutional Neural Networks
     with Cutout, 2017.
     """
+
+    check_within("cutout", "size", size, least=0)
 
     def transform(draws, x):
         def within(axis):

@@ -6,6 +6,7 @@ from jax.typing import ArrayLike
 
 from jaxdl.nn.layer import Layer
 from jaxdl.nn.size import bound, live_state, only_live
+from jaxdl.within import check_within
 
 
 def batch_norm(decay: ArrayLike = 0.9, eps: ArrayLike = 1e-5) -> Layer:
@@ -41,9 +42,16 @@ def batch_norm(decay: ArrayLike = 0.9, eps: ArrayLike = 1e-5) -> Layer:
         decay: the weight of the old average, in [0, 1); may be traced.
         eps: what is added to the variance, above 0; may be traced.
 
+    Raises:
+        ValueError: a plain number is outside its range; or, when called in training, a
+            batch has one value of each feature, such as one example `[1, n]`.
+
     Source: Ioffe and Szegedy, Batch Normalization, 2015; the correction is that of
     Kingma and Ba, Adam, 2015.
     """
+
+    check_within("batch_norm", "decay", decay, least=0, below=1)
+    check_within("batch_norm", "eps", eps, above=0)
 
     def init(key, in_shape):
         del key
@@ -63,6 +71,7 @@ def batch_norm(decay: ArrayLike = 0.9, eps: ArrayLike = 1e-5) -> Layer:
         z = only_live(z, state["live"]) if "live" in state else z
         mean, variance = batch_moments(z) if train else running_moments(state)
         if train:
+            _check_batch(z)
             state = state | {
                 "mean": decay * state["mean"] + (1 - decay) * mean,
                 "variance": decay * state["variance"] + (1 - decay) * variance,
@@ -76,6 +85,17 @@ def batch_norm(decay: ArrayLike = 0.9, eps: ArrayLike = 1e-5) -> Layer:
         return (z - mean) * scale + beta, state
 
     return Layer(init, apply)
+
+
+def _check_batch(z: jax.Array) -> None:
+    """Checks that a batch has moments: one value of a feature is its own mean."""
+    if z.size == z.shape[-1]:
+        raise ValueError(
+            f"batch_norm got a batch of shape {list(z.shape)} in training, one value "
+            "of each feature; expected at least two, because the normalized value of "
+            "one is always 0 and nothing is learnt: take a batch size of 2 or more, or "
+            "leave batch_norm out"
+        )
 
 
 def batch_moments(z: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxdl.nn.layer import Layer, given_key
+from jaxdl.within import check_within
 
 
 def dropout(keep_prob: ArrayLike) -> Layer:
@@ -34,11 +35,8 @@ def dropout(keep_prob: ArrayLike) -> Layer:
 
     Source: Srivastava et al., Dropout, 2014.
     """
-    if isinstance(keep_prob, int | float) and not 0 < keep_prob <= 1:
-        raise ValueError(
-            f"dropout got keep_prob={keep_prob}; expected a probability to keep, "
-            "above 0 and at most 1"
-        )
+    kind = "a probability to keep,"
+    check_within("dropout", "keep_prob", keep_prob, kind=kind, above=0, most=1)
 
     def init(key, in_shape):
         del key

@@ -1,6 +1,8 @@
 """Losses and errors: `f(outputs, labels) -> [B]`, one value per example.
 
-`B` examples, `C` classes, `K` outputs.
+`B` examples, `C` classes, `K` outputs. Further axes between the examples and the
+classes or outputs, such as the places of a sequence or the pixels of a picture, give
+`[B, ...]` values; the value of an example is their mean.
 """
 
 import functools
@@ -9,8 +11,11 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax.typing import ArrayLike
+
+from jaxdl.within import check_within
 
 PerExample = Callable[[jax.Array, jax.Array], jax.Array]
 
@@ -101,16 +106,16 @@ def label_smoothing(loss: PerExample, smoothing: ArrayLike) -> PerExample:
 
     Args:
         loss: `softmax_cross_entropy` or `sigmoid_cross_entropy`.
-        smoothing: in [0, 1]; 0 switches it off; may be traced.
+        smoothing: in [0, 1); 0 switches it off, and 1 would make all labels equal; may
+            be traced.
 
     Raises:
-        ValueError: it is another loss, or `smoothing` is a plain number outside [0, 1].
+        ValueError: it is another loss, or `smoothing` is a plain number outside [0, 1).
 
     Source: Szegedy et al., Rethinking the Inception Architecture, 2016.
     """
     binary = _is_sigmoid("label_smoothing", loss)
-    if isinstance(smoothing, int | float) and not 0 <= smoothing <= 1:
-        raise ValueError(f"label_smoothing got smoothing={smoothing}; expected 0 to 1")
+    check_within("label_smoothing", "smoothing", smoothing, least=0, below=1)
 
     @functools.wraps(loss)
     def smoothed(outputs, labels):
@@ -135,10 +140,16 @@ def class_weighted(loss: PerExample, weights: ArrayLike) -> PerExample:
             learning rate keeps its scale.
 
     Raises:
-        ValueError: it is another loss; or, when called, there is another number of
-            classes.
+        ValueError: it is another loss, or a NumPy array of weights has a negative one
+            or zeros alone; or, when called, there is another number of classes.
     """
     binary = _is_sigmoid("class_weighted", loss)
+    known = isinstance(weights, np.ndarray) and weights.size
+    if known and (weights.min() < 0 or weights.max() == 0):
+        raise ValueError(
+            f"class_weighted got the weights {weights.tolist()}; expected none below 0 "
+            "and some above"
+        )
 
     @functools.wraps(loss)
     def weighted(outputs, labels):
@@ -151,7 +162,7 @@ def class_weighted(loss: PerExample, weights: ArrayLike) -> PerExample:
                 "two for a sigmoid of one output"
             )
         if binary:
-            yes = _same_shape(outputs, labels)[:, 0]
+            yes = _same_shape(outputs, labels)[..., 0]
             weight = (1 - yes) * per_class[0] + yes * per_class[1]
         else:
             weight = targets(outputs, labels) @ per_class
@@ -182,7 +193,7 @@ def has_classes(loss: PerExample) -> bool:
 
 def classes_by(loss: PerExample) -> bool | None:
     """Returns whether the labels of a loss are classes; None: only its author knows."""
-    known = {
+    known: dict[PerExample, bool] = {
         softmax_cross_entropy: True,
         sigmoid_cross_entropy: True,
         squared_error: False,

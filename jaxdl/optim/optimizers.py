@@ -3,7 +3,8 @@
 `init(params) -> opt_state` and `update(grads, opt_state, params=None) -> (updates,
 opt_state)`; the new parameters are `params + updates`. A learning rate is a number or a
 schedule `step -> number`, where `step` counts updates from 0. Every number may be
-traced, and 0 switches its part off. In the equations g is the gradient, w a parameter
+traced, and 0 switches its part off. A plain number outside its range is a ValueError.
+In the equations g is the gradient, w a parameter
 and α the learning rate.
 """
 
@@ -13,10 +14,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jax.tree_util import keystr
 from jax.typing import ArrayLike
 
+from jaxdl.leaves import Where, chosen, is_kernel
 from jaxdl.optim.averages import bias_corrected, ewma
+from jaxdl.within import check_within
 
 Schedule = Callable[[jax.Array], ArrayLike]
 
@@ -55,8 +57,10 @@ def gradient_descent(
     """Returns gradient descent: `w ← w - α g`.
 
     Args:
-        learning_rate: α, at least 0, or a schedule.
+        learning_rate: α, above 0, or a schedule.
     """
+
+    _check_rate("gradient_descent", learning_rate)
 
     def init(params):
         del params
@@ -86,12 +90,15 @@ def momentum(
         -0.1
 
     Args:
-        learning_rate: α, at least 0, or a schedule.
+        learning_rate: α, above 0, or a schedule.
         beta: β, the weight of the old average, in [0, 1); 0 is gradient descent.
 
     Source: Polyak, Some methods of speeding up the convergence of iteration methods,
     1964, as an exponentially weighted average.
     """
+
+    _check_rate("momentum", learning_rate)
+    check_within("momentum", "beta", beta, least=0, below=1)
 
     def init(params):
         return MomentumState(_zero_steps(), _zeros(params))
@@ -115,12 +122,16 @@ def rmsprop(
     """Returns RMSprop: `s ← β₂ s + (1 - β₂) g²`, `w ← w - α g / (√s + ε)`.
 
     Args:
-        learning_rate: α, at least 0, or a schedule.
+        learning_rate: α, above 0, or a schedule.
         beta2: β₂, the weight of the old average, in [0, 1).
         eps: ε, above 0.
 
     Source: Tieleman and Hinton, Lecture 6.5, rmsprop, 2012.
     """
+
+    _check_rate("rmsprop", learning_rate)
+    check_within("rmsprop", "beta2", beta2, least=0, below=1)
+    check_within("rmsprop", "eps", eps, above=0)
 
     def init(params):
         return RmspropState(_zero_steps(), _zeros(params))
@@ -158,7 +169,7 @@ def adam(
         [-0.1, 0.1]
 
     Args:
-        learning_rate: α, at least 0, or a schedule.
+        learning_rate: α, above 0, or a schedule.
         beta1: β₁, the weight of the old average of gradients, in [0, 1).
         beta2: β₂, the weight of the old average of squared gradients, in [0, 1).
         eps: ε outside the root, at least 0.
@@ -166,6 +177,12 @@ def adam(
 
     Source: Kingma and Ba, Adam: A Method for Stochastic Optimization, 2015.
     """
+
+    _check_rate("adam", learning_rate)
+    for name, beta in (("beta1", beta1), ("beta2", beta2)):
+        check_within("adam", name, beta, least=0, below=1)
+    for name, value in (("eps", eps), ("eps_root", eps_root)):
+        check_within("adam", name, value, least=0)
 
     def init(params):
         return AdamState(_zero_steps(), _zeros(params), _zeros(params))
@@ -193,9 +210,7 @@ def adamw(
     beta1: ArrayLike = 0.9,
     beta2: ArrayLike = 0.999,
     eps: ArrayLike = 1e-8,
-    where: Callable[[tuple[Any, ...]], bool] = lambda path: (
-        keystr(path[-1:], simple=True) == "kernel"
-    ),
+    where: Where = is_kernel,
 ) -> optax.GradientTransformation:
     """Returns Adam with decoupled decay: `w ← w - α (v̂ / (√ŝ + ε) + λ w)`.
 
@@ -204,18 +219,21 @@ def adamw(
     factor `1 - α λ`, as in gradient descent with an L2 penalty.
 
     Args:
-        learning_rate: α, at least 0, or a schedule.
+        learning_rate: α, above 0, or a schedule.
         weight_decay: λ, at least 0; 0 switches the decay off; not divided by m.
         beta1: see `adam`.
         beta2: see `adam`.
         eps: see `adam`.
-        where: whether a leaf decays, given its path; by default the leaves `kernel`.
+        where: `where(name, leaf)`, whether a leaf decays, given its path such as
+            `0.kernel` and the leaf itself; by default the leaves named `kernel`.
 
     Raises:
-        ValueError: `update` is called without the parameters.
+        ValueError: `update` is called without the parameters, or `where` chooses no
+            leaf of them.
 
     Source: Loshchilov and Hutter, Decoupled Weight Decay Regularization, 2019.
     """
+    check_within("adamw", "weight_decay", weight_decay, least=0)
     inner = adam(learning_rate, beta1=beta1, beta2=beta2, eps=eps)
 
     def update(grads, opt_state, params=None):
@@ -223,13 +241,14 @@ def adamw(
             raise ValueError(
                 "adamw got no parameters; expected update(g, state, params)"
             )
+        decays = chosen("adamw", params, where)
         decay = _rate(learning_rate, opt_state.step) * weight_decay
         updates, opt_state = inner.update(grads, opt_state)
 
-        def decayed(path, update, w):
-            return update - decay * w if where(path) else update
+        def decayed(update, w, decays):
+            return update - decay * w if decays else update
 
-        return jax.tree.map_with_path(decayed, updates, params), opt_state
+        return jax.tree.map(decayed, updates, params, decays), opt_state
 
     return transformation(inner.init, update)
 
@@ -239,6 +258,10 @@ def transformation(
 ) -> optax.GradientTransformation:
     """Returns the pair. Optax calls by position, so the argument names may differ."""
     return optax.GradientTransformation(init, update)
+
+
+def _check_rate(optimizer: str, learning_rate: ArrayLike | Schedule) -> None:
+    check_within(optimizer, "learning_rate", learning_rate, above=0)
 
 
 def _rate(learning_rate: ArrayLike | Schedule, step: jax.Array) -> ArrayLike:

@@ -2,8 +2,8 @@
 
 `step` counts updates from 0. It may be traced, as may every parameter. For a decay per
 epoch, `transition_steps` is the number of steps in an epoch,
-`data.steps_per_epoch(batch_size)`; for a decay per step it is 1. Optax takes these
-schedules too.
+`facts.steps_per_epoch(batch_size)`; for a decay per step it is 1. Optax takes these
+schedules too. A plain number outside its range is a ValueError.
 """
 
 from collections.abc import Sequence
@@ -12,10 +12,16 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxdl.optim.optimizers import Schedule
+from jaxdl.within import check_within
 
 
 def constant(value: ArrayLike) -> Schedule:
-    """Returns the schedule with the same `value` at every step."""
+    """Returns the schedule with the same `value` at every step.
+
+    Args:
+        value: α, at least 0; may be traced.
+    """
+    check_within("constant", "value", value, least=0)
     return lambda step: value
 
 
@@ -29,6 +35,9 @@ def inverse_time_decay(
         transition_steps: steps in one unit of t, above 0.
         decay_rate: k, at least 0; with 0 the rate stays α₀.
     """
+
+    _check_start("inverse_time_decay", init_value, transition_steps)
+    check_within("inverse_time_decay", "decay_rate", decay_rate, least=0)
 
     def schedule(step):
         return init_value / (1 + decay_rate * (step / transition_steps))
@@ -47,6 +56,9 @@ def exponential_decay(
         decay_rate: r, above 0; with 1 the rate stays α₀.
     """
 
+    _check_start("exponential_decay", init_value, transition_steps)
+    check_within("exponential_decay", "decay_rate", decay_rate, above=0)
+
     def schedule(step):
         return init_value * decay_rate ** (step / transition_steps)
 
@@ -64,6 +76,8 @@ def inverse_sqrt_decay(
         init_value: k.
         transition_steps: steps in one unit of t, above 0.
     """
+
+    _check_start("inverse_sqrt_decay", init_value, transition_steps)
 
     def schedule(step):
         return init_value / jnp.sqrt(1 + step / transition_steps)
@@ -89,6 +103,10 @@ def cosine(
 
     Source: Loshchilov and Hutter, SGDR, 2017.
     """
+
+    check_within("cosine", "init_value", init_value, least=0)
+    check_within("cosine", "decay_steps", decay_steps, above=0)
+    check_within("cosine", "final_fraction", final_fraction, least=0, most=1)
 
     def schedule(step):
         wave = (1 + jnp.cos(jnp.pi * jnp.minimum(1, step / decay_steps))) / 2
@@ -120,6 +138,9 @@ def piecewise(values: Sequence[ArrayLike], boundaries: Sequence[ArrayLike]) -> S
             "expected one value more than boundaries"
         )
 
+    for value in values:
+        check_within("piecewise", "a value", value, least=0)
+
     def schedule(step):
         value = values[0]
         for boundary, later in zip(boundaries, values[1:], strict=True):
@@ -138,6 +159,7 @@ def staircase(schedule: Schedule, transition_steps: ArrayLike) -> Schedule:
         schedule: any schedule.
         transition_steps: the number of steps with one value, above 0.
     """
+    check_within("staircase", "transition_steps", transition_steps, above=0)
     return lambda step: schedule(step // transition_steps * transition_steps)
 
 
@@ -152,9 +174,16 @@ def warmup(schedule: Schedule, warmup_steps: ArrayLike) -> Schedule:
     Source: Goyal et al., Accurate, Large Minibatch SGD, 2017.
     """
 
+    check_within("warmup", "warmup_steps", warmup_steps, least=0)
+
     def warmed(step):
         # At least 1, to avoid 1 / 0; 1 step or 0 steps mean no warm-up.
         risen = jnp.minimum(1, (step + 1) / jnp.maximum(1, warmup_steps))
         return risen * schedule(step)
 
     return warmed
+
+
+def _check_start(name: str, init_value: ArrayLike, transition_steps: ArrayLike) -> None:
+    check_within(name, "init_value", init_value, least=0)
+    check_within(name, "transition_steps", transition_steps, above=0)

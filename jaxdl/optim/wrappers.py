@@ -1,6 +1,7 @@
 """Optimizers that wrap an optimizer: clipped gradients, accumulated batches.
 
-Each takes an `optax.GradientTransformation` and returns one. Numbers may be traced.
+Each takes an `optax.GradientTransformation` and returns one. Numbers may be traced. A
+plain number outside its range is a ValueError.
 """
 
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ import optax
 from jax.typing import ArrayLike
 
 from jaxdl.optim.optimizers import transformation
+from jaxdl.within import check_within
 
 
 class AccumulateState(NamedTuple):
@@ -34,6 +36,8 @@ def clip_by_norm(
     2013.
     """
 
+    check_within("clip_by_norm", "max_norm", max_norm, least=0)
+
     def clip(grads):
         norm = jnp.sqrt(sum(jnp.sum(g**2) for g in jax.tree.leaves(grads)))
         # With a norm of 0 the quotient is infinite, and the scale 1.
@@ -53,6 +57,8 @@ def clip_by_value(
         optimizer: the optimizer that gets the clipped gradients.
         max_value: c, at least 0; 0 switches clipping off.
     """
+
+    check_within("clip_by_value", "max_value", max_value, least=0)
 
     def clip(grads):
         bound = jnp.where(jnp.asarray(max_value) > 0, max_value, jnp.inf)

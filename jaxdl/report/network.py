@@ -28,6 +28,7 @@ from jaxdl.report.style import (
 )
 from jaxdl.sweeps import SweepResult
 from jaxdl.train import Member
+from jaxdl.train.facts import given
 from jaxdl.train.part import on_device
 
 if TYPE_CHECKING:
@@ -86,8 +87,8 @@ def learning_rates(
 
     Args:
         result: of a sweep.
-        make_schedule: from a member's hyperparameters to its schedule, the one that the
-            recipe gives to the optimizer.
+        make_schedule: from a member's hyperparameters, and facts if it takes them, to
+            its schedule, the one that the recipe gives to the optimizer.
         steps: how many to draw, at least 1.
 
     Raises:
@@ -103,8 +104,9 @@ def learning_rates(
     axes = drawn.add_subplot()
     name = ranked.name(result)
     for configuration in reversed(order):
-        hp = result.member(configuration * result.num_variants).hparams
-        rates = _rates(make_schedule(hp), at)
+        member = result.member(configuration * result.num_variants)
+        schedule = given(make_schedule, member.facts)(member.hparams)
+        rates = _rates(schedule, at)
         best = configuration == order[0]
         axes.plot(
             at,

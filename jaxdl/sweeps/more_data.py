@@ -115,7 +115,8 @@ def more_data(
             rates &= nn.has_classes(member.loss)
     finite = errors[np.isfinite(errors)]
     rates &= bool(((finite >= 0) & (finite <= 1)).all())
-    return MoreData(examples, *errors, rates)
+    on_train, on_dev = errors
+    return MoreData(examples, on_train, on_dev, rates)
 
 
 def _sizes(fractions: Sequence[float], m: int) -> NDArray[np.int64]:

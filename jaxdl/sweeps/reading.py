@@ -18,7 +18,8 @@ from jaxdl.searches.rungs import Rung, check_rung
 from jaxdl.spaces.distributions import SpaceError
 from jaxdl.spaces.sample import is_static
 from jaxdl.spaces.structures import structures
-from jaxdl.sweeps.result import SweepResult, make_result
+from jaxdl.sweeps.from_population import make_result
+from jaxdl.sweeps.result import SweepResult
 from jaxdl.sweeps.specification import programs_of, task_of
 from jaxdl.train.member import Member
 from jaxdl.train.outline import Outline, trace_recipe

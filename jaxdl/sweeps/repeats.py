@@ -37,25 +37,9 @@ def make_variants(task: Task) -> tuple[Folds, Splits, list[Variant]]:
     Raises:
         DataError: as `fold_rows`.
     """
-    data, folds = task.data, task.folds
-    assert data is not None
+    assert task.data is not None
     keys = [_repeat_key(task.key, number) for number in range(task.repeats)]
-    if folds is None:
-        facts, scaling = facts_of(data, task.epochs), data.train.scaling
-        return None, data, [Variant(key, facts, scaling=scaling) for key in keys]
-    pooled = pool(data)
-    whole = data._replace(train=pooled, dev=pooled)
-
-    def deal(key):
-        key = jax.random.fold_in(key, FOLD)
-        return fold_rows(pooled, folds, key=key, classes=task.classes)
-
-    if not isinstance(folds, int):
-        folds = tuple(deal(task.key))
-    variants = [
-        _fold(whole, key, task.epochs, *rows) for key in keys for rows in deal(key)
-    ]
-    return folds, whole, variants
+    return _vary(task.data, task.folds, keys, task.epochs, task.classes)
 
 
 def variant(
@@ -86,8 +70,7 @@ def variant(
     key = as_key(key)
     if repeat < 0:
         raise IndexError(f"got repeat={repeat}; expected at least 0")
-    alone = Task(None, None, data, _repeat_key(key, repeat), 1, 1, folds=folds)
-    _, data, variants = make_variants(alone)
+    _, data, variants = _vary(data, folds, [_repeat_key(key, repeat)], 1, None)
     if not 0 <= fold < len(variants):
         known = f"0..{len(variants) - 1}" if folds else "0, since there are no folds"
         raise IndexError(f"got fold={fold}; expected {known}")
@@ -172,6 +155,26 @@ def not_worse(errors: NDArray[Any], best: int) -> NDArray[np.bool_]:
     """
     differences = errors.astype(np.float64) - errors[best]
     return differences.mean(axis=1) <= standard_error(differences)
+
+
+def _vary(
+    data: Splits, folds: Folds, keys: list[jax.Array], epochs: int, classes: bool | None
+) -> tuple[Folds, Splits, list[Variant]]:
+    """Returns the variants of repeats with these keys, see `make_variants`."""
+    if folds is None:
+        facts, scaling = facts_of(data, epochs), data.train.scaling
+        return None, data, [Variant(key, facts, scaling=scaling) for key in keys]
+    pooled = pool(data)
+    whole = data._replace(train=pooled, dev=pooled)
+
+    def deal(key):
+        key = jax.random.fold_in(key, FOLD)
+        return fold_rows(pooled, folds, key=key, classes=classes)
+
+    if not isinstance(folds, int):
+        folds = tuple(deal(keys[0]))
+    variants = [_fold(whole, key, epochs, *rows) for key in keys for rows in deal(key)]
+    return folds, whole, variants
 
 
 def _fold(

@@ -12,12 +12,10 @@ from numpy.typing import NDArray
 from jaxdl import nn, runs, terminal
 from jaxdl.data import Splits
 from jaxdl.engine.blocks import TrainedBlock
-from jaxdl.engine.outlines import precisions
-from jaxdl.engine.population import Population, kept_metrics
+from jaxdl.engine.population import kept_metrics
 from jaxdl.engine.task import Task
 from jaxdl.plain import scalar
 from jaxdl.searches.rungs import Rung, ranking
-from jaxdl.spaces.either import blanked
 from jaxdl.sweeps.repeats import (
     data_of,
     make_variants,
@@ -52,11 +50,14 @@ class SweepResult:
     # short or diverged; else -1
     kept_epoch: NDArray[np.int32]  # [members] epoch that the weights are from, or -1
     precisions: tuple[str, ...]  # of matrix products, in any of the programs
-    inferences: Mapping[tuple[Structure, Facts], Inference]  # of each program
     rungs: tuple[Rung, ...]  # of members, as the search asked for them
     blocks: tuple[TrainedBlock | None, ...]  # weights, as they were trained
     places: NDArray[np.int64]  # [members, 2] block and slot of each; -1: not trained
     specification: Mapping[str, Any] | None  # of its run; None: not on disk
+    # of each program, to predict and evaluate
+    inferences: Mapping[tuple[Structure, Facts], Inference] = dataclasses.field(
+        default_factory=dict
+    )
 
     @property
     def num_variants(self) -> int:
@@ -287,27 +288,3 @@ class SweepResult:
     def _status(self, i: int) -> str:
         at = f" at step {self.stopped_at[i]}" if self.stopped_at[i] >= 0 else ""
         return f"{Status(self.status[i])}{at}"
-
-
-def make_result(end: Population) -> SweepResult:
-    """Returns what a population has become, as a result."""
-    store = end.store
-    searching = store is not None and not store.finished
-    running = end.status == Status.RUNNING
-    short = running & (end.epochs < end.task.epochs)
-    cut_short = short & ~end.awaited(searching=searching)
-    status = np.where(running & ~short, Status.FINISHED, end.status)
-    return SweepResult(
-        task=end.task,
-        hparams=blanked(end.hparams()),
-        metrics=end.metrics,
-        status=np.where(cut_short, Status.CUT_SHORT, status).astype(np.int32),
-        stopped_at=np.where(cut_short & (end.steps > 0), end.steps, end.stopped_at),
-        kept_epoch=end.kept_epoch,
-        precisions=tuple(precisions(end.outlines)),
-        inferences={key: found.inference for key, found in end.outlines.items()},
-        rungs=tuple(end.rungs),
-        blocks=tuple(b and b._replace(carry=None) for b in end.blocks),
-        places=end.places,
-        specification=None if store is None else store.specification,
-    )

@@ -180,8 +180,10 @@ def _r2(member: Member, dev: Dataset) -> float | None:
     if nn.has_classes(member.loss):
         return None
     outputs, labels = member.predict(dev.inputs), np.asarray(dev.labels)
-    shapes = labels.shape[1:], getattr(outputs, "shape", (0, None))[1:]
-    return r_squared(outputs, labels, dev.weights) if is_target(*shapes) else None
+    if not hasattr(outputs, "shape"):  # a tree of outputs
+        return None
+    target = is_target(labels.shape[1:], outputs.shape[1:])
+    return r_squared(outputs, labels, dev.weights) if target else None
 
 
 def _table(result: SweepResult, data: Splits | None) -> list[dict[str, Any]]:

@@ -21,8 +21,9 @@ from jaxdl.nn.losses import classes_by
 from jaxdl.searches.one_rung import draws_each_alone, random
 from jaxdl.searches.rungs import Requests, Rung, Search, check_rung, start
 from jaxdl.spaces.distributions import SpaceError
+from jaxdl.sweeps.from_population import make_result
 from jaxdl.sweeps.repeats import data_of, expand, make_variants, mean, step_keys
-from jaxdl.sweeps.result import SweepResult, make_result
+from jaxdl.sweeps.result import SweepResult
 from jaxdl.sweeps.specification import check_extends, specify
 from jaxdl.train.check import check_one_process
 from jaxdl.train.recipe import RecipeFunction

@@ -3,6 +3,7 @@
 import contextlib
 import re
 import traceback
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,15 @@ from jaxdl.nn.size import Shape
 from jaxdl.train.structure import RecipeError
 
 
-def as_patience(patience: int | None) -> int | None:
+def as_patience(patience: int | None, epochs: int) -> int | None:
     """Returns the patience of early stopping as a plain int, or None.
+
+    Args:
+        patience: in epochs; None for no early stopping.
+        epochs: of the whole training.
+
+    Warns:
+        UserWarning: the patience is not shorter than the training.
 
     Raises:
         ValueError: it is neither None nor an int of at least 1.
@@ -31,6 +39,12 @@ def as_patience(patience: int | None) -> int | None:
         raise ValueError(
             f"got patience={patience!r}; expected a number of epochs, an int of at "
             "least 1, or None for no early stopping"
+        )
+    if patience >= epochs:
+        warnings.warn(
+            f"got patience={patience} and epochs={epochs}: no training can stop early; "
+            f"expected a patience below {epochs}",
+            stacklevel=3,
         )
     return int(patience)
 
@@ -72,23 +86,24 @@ def check_labels(
         name: the dataset's name in errors, such as `the train set`.
 
     Raises:
-        DataError: `[m]` integers are outside 0..C-1 for C outputs. For the sigmoid
-            cross-entropy: a label is outside 0..1. For the softmax cross-entropy: the
-            targets of an example are not probabilities that add up to 1.
+        DataError: integers `[m, ...]` are outside 0..C-1 for outputs `[..., C]`. For
+            the sigmoid cross-entropy: a label is outside 0..1. For the softmax
+            cross-entropy: targets are not probabilities that add up to 1.
     """
     labels, plain = np.asarray(dataset.labels), nn.plain_loss(loss)
     integers = np.issubdtype(labels.dtype, np.integer)
     rows, each = labels.reshape(len(labels), -1), "0..1 for this loss"
     if plain is nn.sigmoid_cross_entropy:
         bad = ((rows < 0) | (rows > 1)).any(axis=1)
-    elif integers and labels.ndim == 1 and out_shape[-1:] > (1,):
-        bad = (labels < 0) | (labels >= out_shape[-1])
+    elif integers and labels.shape[1:] == out_shape[:-1] and out_shape[-1:] > (1,):
+        bad = ((rows < 0) | (rows >= out_shape[-1])).any(axis=1)
         each = (
             f"0..{out_shape[-1] - 1} for this model and loss: renumber the labels, or "
             "give the last layer as many units as there are classes"
         )
-    elif plain is nn.softmax_cross_entropy and labels.ndim == 2:
-        bad = (rows < 0).any(axis=1) | (np.abs(rows.sum(axis=1) - 1) > 1e-3)
+    elif plain is nn.softmax_cross_entropy and labels.shape[1:] == out_shape:
+        off = np.abs(labels.sum(axis=-1) - 1) > 1e-3
+        bad = (rows < 0).any(axis=1) | off.reshape(len(labels), -1).any(axis=1)
         each = "probabilities that add up to 1 for this loss"
     else:
         return

@@ -81,6 +81,7 @@ def lower(
         out_trees.append(out_tree)
         return out
 
+    flat.__name__ = getattr(function, "__name__", "function")  # seen in profiles
     place = jax.sharding.SingleDeviceSharding(device)
     placed = [jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place) for x in leaves]
     # The text of two functions must differ if they read other ones of their arguments.

@@ -11,7 +11,7 @@ import numpy as np
 from jaxdl.counts import as_count
 from jaxdl.data import DataError, Splits
 from jaxdl.data.dataset import recipe_under_folds
-from jaxdl.train.recipe import Recipe, RecipeFunction
+from jaxdl.train.recipe import Recipe
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,13 +36,27 @@ class Facts:
     """
 
     num_examples: int  # m of the train set
-    num_classes: int | None  # C; None: the labels are targets
+    _num_classes: int | None  # None: the labels are targets
     _epochs: int
     folded: bool = False  # whether the train set is a part of the data, by a fold
-    # [C] examples of each class in the train set; None as num_classes
+    # [C] examples of each class in the train set; None: the labels are targets
     class_counts: Any = dataclasses.field(default=None, compare=False)
     # names of those that a recipe has read and that not every program depends on
     read: set[str] = dataclasses.field(default_factory=set, compare=False, repr=False)
+
+    @property
+    def num_classes(self) -> int:
+        """C, as `Splits.num_classes` has it.
+
+        Raises:
+            DataError: the labels are targets.
+        """
+        if self._num_classes is None:
+            raise DataError(
+                "got labels that are targets, which have no number of classes; "
+                "expected classes: give the last layer the number of outputs itself"
+            )
+        return self._num_classes
 
     @property
     def epochs(self) -> int:
@@ -64,7 +78,7 @@ class Facts:
         counts = self.class_counts
         return {
             "num_examples": self.num_examples,
-            "num_classes": self.num_classes,
+            "num_classes": self._num_classes,
             "epochs": self._epochs if "epochs" in self.read else None,
             "folded": self.folded,
             "class_counts": None if counts is None else np.asarray(counts).tolist(),
@@ -114,9 +128,9 @@ def takes_facts(recipe: Callable[..., Recipe]) -> bool:
 
 
 def given(
-    recipe: Callable[..., Recipe], facts: Facts, class_counts: Any = None
-) -> RecipeFunction:
-    """Returns a recipe as a function of the hyperparameters alone.
+    recipe: Callable[..., Any], facts: Facts, class_counts: Any = None
+) -> Callable[[Any], Any]:
+    """Returns a recipe, or a schedule, as a function of the hyperparameters alone.
 
     Args:
         recipe: of the hyperparameters, or of these and the facts.
@@ -127,7 +141,7 @@ def given(
         facts = dataclasses.replace(facts, class_counts=class_counts)
     known = (facts,) if takes_facts(recipe) else ()
 
-    def of_hparams(hp: Any) -> Recipe:
+    def of_hparams(hp: Any) -> Any:
         with recipe_under_folds() if facts.folded else contextlib.nullcontext():
             return recipe(hp, *known)
 

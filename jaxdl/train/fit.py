@@ -77,7 +77,7 @@ def fit(
     """
     check_one_process()
     key, epochs = as_key(key), as_count("epochs", epochs)
-    patience = as_patience(patience)
+    patience = as_patience(patience, epochs)
     check(data)
     traced, structure = partition(hparams)
     facts = facts_of(data, epochs)

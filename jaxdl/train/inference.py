@@ -45,7 +45,8 @@ class Inference:
             *model, batch_of(self.train, EVAL_BATCH), counts
         )
         self.out_tree = jax.tree.structure(out_shapes)
-        self.outputs = jax.tree.map(lambda x: x.shape[1:], out_shapes["outputs"])
+        outputs = out_shapes["outputs"]  # of a model, an array or a tree of them
+        self.out_shape = outputs.shape[1:] if hasattr(outputs, "shape") else ()
 
     def __call__(self, model: Any, dataset: Dataset, counts: Any) -> Any:
         """Returns the values of each example, `[m, ...]` NumPy arrays.

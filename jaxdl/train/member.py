@@ -71,8 +71,8 @@ class Member:
         """
         check_dataset(dataset, "the dataset")
         inputs = as_inputs(dataset.inputs, self.inference.train.inputs)
-        check_labels(self.loss, dataset, self.inference.outputs, "the dataset")
         labels = as_labels(dataset.labels, self.inference.train.labels)
+        check_labels(self.loss, dataset, self.inference.out_shape, "the dataset")
         found = self._infer(inputs, labels)
         means = {
             name: float(np.average(found[name], weights=dataset.weights))
@@ -102,7 +102,7 @@ class Member:
                 f"got a recipe with the loss {getattr(loss, '__name__', loss)}; "
                 "expected a cross-entropy, whose labels are classes"
             )
-        check_labels(self.loss, dataset, self.inference.outputs, "the dataset")
+        check_labels(self.loss, dataset, self.inference.out_shape, "the dataset")
         outputs = self.predict(dataset.inputs)
         labelled = loss is nn.sigmoid_cross_entropy and outputs.shape[-1] > 1
         count = multilabel_confusion if labelled else confusion_matrix

@@ -115,7 +115,7 @@ def top_k_error(k: int) -> PerExample:
             )
         truth = jnp.argmax(targets(outputs, labels), axis=-1)
         _, largest = jax.lax.top_k(outputs, k)
-        return 1 - jnp.any(largest == truth[:, None], axis=-1).astype(outputs.dtype)
+        return 1 - jnp.any(largest == truth[..., None], axis=-1).astype(outputs.dtype)
 
     error.__name__ = f"top_{k}_error"
     return error

@@ -115,15 +115,20 @@ def unscaled(outputs: jax.Array, batch: Dataset) -> jax.Array:
     """Returns a model's outputs for a batch in the units of the labels."""
     if batch.scaling is None or batch.scaling.labels is None:
         return outputs
-    mean, scale = batch.scaling.labels
-    return outputs * scale[None] + mean[None]
+    mean, scale = (_of_each(x) for x in batch.scaling.labels)
+    return outputs * scale + mean
 
 
 def _scaled(values: jax.Array, moments: Moments | None) -> jax.Array:
     floats = values.astype(jnp.result_type(float))
     if moments is None:
         return floats
-    return (floats - moments.mean[None]) / moments.scale[None]
+    return (floats - _of_each(moments.mean)) / _of_each(moments.scale)
+
+
+def _of_each(moment: Any) -> Any:
+    """Returns a moment of examples with an axis for these; a scalar as it is."""
+    return moment[None] if moment.ndim else moment
 
 
 def _stored(inputs: Any) -> jax.Array:

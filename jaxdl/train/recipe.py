@@ -40,7 +40,7 @@ class Recipe(NamedTuple):
 
     model: nn.Layer
     optimizer: optax.GradientTransformation
-    loss: PerExample  # loss(outputs, labels) -> [B]
+    loss: PerExample  # loss(outputs, labels) -> [B], or [B, ...], whose mean counts
     penalty: Penalty = nn.none  # penalty(params, num_examples) -> scalar
     batch_size: int = 64
     error: PerExample | None = None  # None: the 0-1 error of the loss, else the loss
@@ -54,7 +54,7 @@ class Recipe(NamedTuple):
 # `conv2d` round to bfloat16 on every device; in other products a CPU does not round.
 PRECISIONS = ("float32", "tensorfloat32", "bfloat16")
 
-RecipeFunction = Callable[[Any], Recipe]
+RecipeFunction = Callable[..., Recipe]  # of hyperparameters, and maybe of `Facts`
 
 
 def error_of(recipe: Recipe) -> PerExample:

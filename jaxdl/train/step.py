@@ -18,6 +18,7 @@ from jaxdl.train.part import (
     unscaled,
     weights,
 )
+from jaxdl.train.per_example import per_example
 from jaxdl.train.recipe import PerExample, Recipe, RecipeFunction, build, error_of
 from jaxdl.train.state import TrainState
 from jaxdl.train.structure import RecipeError
@@ -99,12 +100,12 @@ def make_eval(
     def evaluate(hp, train_state, dataset):
         built = build(recipe, hp)
 
-        def per_example(batch):
+        def of_batch(batch):
             found = infer(hp, train_state.params, train_state.state, batch)
             outputs = found.pop("outputs")
             return found, outputs if built.metrics else None
 
-        values, outputs = map_batches(per_example, dataset)
+        values, outputs = map_batches(of_batch, dataset)
         means = jax.tree.map(jnp.mean, values)
         each = weights(dataset)
         weight = 1.0 if each is None else jnp.mean(each)
@@ -165,27 +166,13 @@ def map_batches(function: Callable[[Dataset], Any], dataset: Dataset | Part) -> 
 
 def _loss(loss: PerExample, outputs: jax.Array, batch: Dataset) -> jax.Array:
     """Returns the loss of each example times its weight, `[B]`, on scaled labels."""
-    return _per_example(loss, outputs, scaled_labels(batch), batch)
+    return per_example(loss, outputs, scaled_labels(batch), batch.weights)
 
 
 def _error(recipe: Recipe, outputs: jax.Array, batch: Dataset) -> jax.Array:
     """Returns the error of each example times its weight, `[B]`, in users' units."""
-    return _per_example(error_of(recipe), unscaled(outputs, batch), batch.labels, batch)
-
-
-def _per_example(
-    function: PerExample, outputs: jax.Array, labels: jax.Array, batch: Dataset
-) -> jax.Array:
-    """Returns the function's value of each example times its weight, `[B]`."""
-    values = function(outputs, labels)
-    if jnp.shape(values) != batch.labels.shape[:1]:
-        name = getattr(function, "__name__", function)
-        raise RecipeError(
-            f"the loss or error {name} gave shape {list(jnp.shape(values))} for "
-            f"{len(batch.labels)} examples; expected one value each: jaxdl takes the "
-            "mean"
-        )
-    return values if batch.weights is None else batch.weights * values
+    found = unscaled(outputs, batch)
+    return per_example(error_of(recipe), found, batch.labels, batch.weights)
 
 
 def _of_the_set(recipe: Recipe, outputs: jax.Array, dataset: Dataset | Part) -> Metrics:

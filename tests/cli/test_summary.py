@@ -55,6 +55,15 @@ def test_without_repeats_the_errors_are_of_the_best_member(printed):
     assert not [line for line in lines if "standard error" in line]
 
 
+def test_own_metrics_are_printed_and_named(printed):
+    noise = NOISE._replace(mean=0.91, standard_error=0.004)
+    errors = SUMMARY.errors._replace(metrics={"auc": (0.95, 0.91, None)})
+    lines = printed(SUMMARY._replace(metric="dev_auc", noise=noise, errors=errors))
+    (found,) = [line for line in lines if "over 4 models" in line]
+    assert found.startswith("configuration 4: dev auc 0.91, standard error 0.004, ov")
+    assert "auc: train 0.95, dev 0.91" in lines
+
+
 def test_a_sweep_whose_members_all_diverged_says_what_to_do(printed):
     lines = printed(
         SUMMARY._replace(

@@ -82,8 +82,8 @@ def test_a_sweep_speaks_json(main, linear, tmp_path):
     best = [row for row in rows if int(row["configuration"]) == summary["best"]]
     assert summary["errors"]["dev_error"] == float(best[0]["dev_error"])
     mean = sum(float(row["dev_error"]) for row in best) / 2
-    assert summary["noise"]["dev_error"] == pytest.approx(mean, rel=1e-6)
-    assert summary["table"][0]["dev_error"] == summary["noise"]["dev_error"]
+    assert summary["noise"]["mean"] == pytest.approx(mean, rel=1e-6)
+    assert summary["table"][0]["dev_error"] == summary["noise"]["mean"]
     assert summary["importance"] is None  # too few configurations
 
 

@@ -100,13 +100,29 @@ def test_batch_norm_with_gamma_sigma_and_beta_mu_is_the_identity():
     np.testing.assert_allclose(state["weight"], 0.1, rtol=1e-6)
 
 
-@pytest.mark.parametrize("batch", [jnp.full((8, 3), 7.0), jnp.ones((1, 3))])
-def test_batch_norm_of_a_batch_without_variance_is_finite(batch):
-    layer = nn.batch_norm()
+def test_batch_norm_of_a_batch_without_variance_is_finite():
+    batch, layer = jnp.full((8, 3), 7.0), nn.batch_norm()
     params, state, _ = init(layer, (3,))
     y, state = layer.apply(params, state, batch, train=True)
     np.testing.assert_array_equal(y, np.zeros_like(batch))
     chex.assert_tree_all_finite(layer.apply(params, state, batch))
+
+
+@pytest.mark.parametrize("shape", [(1, 3), (1, 1, 1, 3)])
+def test_batch_norm_in_training_refuses_one_value_a_feature(shape):
+    layer = nn.batch_norm()
+    params, state, _ = init(layer, shape[1:])
+    with pytest.raises(ValueError, match="got a batch of shape.*batch size of 2"):
+        layer.apply(params, state, jnp.ones(shape), train=True)
+    y, _ = layer.apply(params, state, jnp.ones(shape))  # moments 0 and 1
+    np.testing.assert_allclose(y, np.ones(shape), rtol=1e-4)
+
+
+def test_batch_norm_of_one_picture_has_moments_over_its_pixels():
+    layer = nn.batch_norm()
+    params, state, _ = init(layer, (1, 2, 1))
+    y, _ = layer.apply(params, state, jnp.array([[[[1.0], [3.0]]]]), train=True)
+    np.testing.assert_allclose(y.ravel(), [-1, 1], rtol=1e-4)  # mean 2, variance 1
 
 
 def test_batch_norm_is_exact_where_the_one_pass_variance_is_not():

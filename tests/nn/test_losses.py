@@ -10,6 +10,7 @@ from sklearn.metrics import log_loss
 
 from jaxdl import nn
 from jaxdl.diagnose import check_gradients
+from jaxdl.train import top_k_error
 
 rng = np.random.default_rng(0)
 LOGITS = rng.normal(0, 3, (20, 5))
@@ -260,6 +261,11 @@ def test_wrappers_know_the_labels_of_a_sigmoid():
         (lambda: nn.label_smoothing(nn.squared_error, 0.1), "the loss squared_error"),
         (lambda: nn.class_weighted(nn.squared_error, [1.0]), "the loss squared_error"),
         (lambda: nn.label_smoothing(nn.softmax_cross_entropy, 1.5), "smoothing=1.5"),
+        (lambda: nn.label_smoothing(nn.softmax_cross_entropy, 1), "below 1"),
+        (
+            lambda: nn.class_weighted(nn.softmax_cross_entropy, np.zeros(5)),
+            "none below 0 and some above",
+        ),
         (
             lambda: nn.class_weighted(nn.sigmoid_cross_entropy, np.ones(5))(
                 jnp.asarray(LOGITS), jnp.asarray(YES_NO)
@@ -275,6 +281,30 @@ def test_wrappers_know_the_labels_of_a_sigmoid():
 def test_invalid_losses_and_wrappers_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_losses_and_errors_of_sequences_are_those_of_each_place():
+    """Four examples of five places are twenty examples, in rows of five."""
+    pairs = [
+        (nn.softmax_cross_entropy, CLASSES), (nn.zero_one_error, CLASSES),
+        (top_k_error(2), CLASSES), (nn.softmax_cross_entropy, SOFT),
+        (nn.label_smoothing(nn.softmax_cross_entropy, 0.1), CLASSES),
+        (nn.class_weighted(nn.softmax_cross_entropy, np.arange(5.0)), CLASSES),
+        (nn.sigmoid_cross_entropy, YES_NO), (nn.squared_error, SOFT),
+        (nn.sigmoid_error, YES_NO),
+    ]  # fmt: skip
+    logits = jnp.float32(LOGITS)
+    for loss, labels in pairs:
+        labels = jnp.asarray(labels)
+        rows = loss(logits.reshape(4, 5, 5), labels.reshape(4, 5, *labels.shape[1:]))
+        np.testing.assert_allclose(rows.ravel(), loss(logits, labels), rtol=1e-6)
+
+
+def test_the_class_weights_of_a_sigmoid_hold_at_each_place():
+    z, y = jnp.float32(LOGITS[:, :1]), jnp.asarray(YES_NO[:, :1])
+    loss = nn.class_weighted(nn.sigmoid_cross_entropy, [2.0, 3.0])
+    rows = loss(z.reshape(4, 5, 1), y.reshape(4, 5, 1))
+    np.testing.assert_allclose(rows.ravel(), loss(z, y), rtol=1e-6)
 
 
 def test_hardmax_takes_the_first_of_equal_ones():

@@ -25,10 +25,63 @@ def test_penalties_by_hand_act_on_kernels_only():
 
 
 def test_the_argument_where_chooses_the_leaves():
-    def biases(path):
-        return "bias" in jax.tree_util.keystr(path)
+    def biases(name, leaf):
+        return name == "0.bias" and leaf.shape == (2,)
 
     np.testing.assert_allclose(nn.l1(1.0, where=biases)(PARAMS, 2), 100)
+    np.testing.assert_allclose(nn.l2(1.0, where=biases)(PARAMS, 1), 1e4)  # / 2
+
+
+class Linear(NamedTuple):
+    weight: jax.Array
+    bias: jax.Array
+
+
+def parts_that_decay(where):
+    """Returns what l2, l1 and adamw move or cost where the weights are 3 and 4."""
+
+    def decay(params):
+        optimizer = optim.adamw(1.0, weight_decay=0.5, **where)
+        zeros = jax.tree.map(jnp.zeros_like, params)
+        updates, _ = optimizer.update(zeros, optimizer.init(params), params)
+        return sum(float(-jnp.sum(u)) for u in jax.tree.leaves(updates))
+
+    l2, l1 = nn.l2(2.0, **where), nn.l1(1.0, **where)
+    return (lambda p: l2(p, 1), 25.0), (lambda p: l1(p, 1), 7.0), (decay, 3.5)
+
+
+WEIGHTS, ONES = jnp.array([[3.0, 4.0]]), jnp.ones(2)
+OTHERS = {
+    "own names": ({"W": WEIGHTS, "b": ONES}, "'W', 'b'"),
+    "Equinox": ({"layers": [Linear(WEIGHTS, ONES)]}, "'layers.0.weight', 'layers.0.b"),
+    "Haiku": ({"mlp/~/linear_0": {"w": WEIGHTS, "b": ONES}}, "'mlp/~/linear_0.b', "),
+    "nested": (({"a": {"kernels": (WEIGHTS, ONES)}},), "'0.a.kernels.0', '0.a.ker"),
+    "one leaf": (WEIGHTS, "among ''"),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_filter_that_chooses_no_leaf_is_refused_and_another_one_given(name):
+    params, leaves = OTHERS[name]
+    for act, _ in parts_that_decay({}):
+        with pytest.raises(ValueError, match=f"named `kernel`.*{leaves}.*where=lambda"):
+            act(params)
+    matrices = {"where": lambda name, leaf: leaf.ndim > 1}
+    for act, expected in parts_that_decay(matrices):
+        assert float(act(params)) == pytest.approx(expected)
+
+
+def test_a_model_without_parameters_has_nothing_to_penalize():
+    for act, _ in parts_that_decay({}):
+        with pytest.raises(ValueError, match="got a model without parameters"):
+            act(((), ()))
+    assert nn.none(((), ()), 1) == 0
+
+
+@pytest.mark.parametrize("penalty", [nn.l1, nn.l2])
+def test_a_strength_below_zero_is_refused(penalty):
+    with pytest.raises(ValueError, match="strength=-0.1; expected a number at least 0"):
+        penalty(-0.1)
 
 
 def test_kernels_are_found_in_named_tuples_too():

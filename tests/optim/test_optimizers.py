@@ -203,7 +203,7 @@ def test_adam_and_rmsprop_against_pytorch():
 
 @optimizers
 def test_state_and_updates_keep_tree_shapes_and_types(name):
-    params = {"a": jnp.ones((2, 3)), "b": (jnp.ones(4), jnp.ones(()))}
+    params = {"kernel": jnp.ones((2, 3)), "b": (jnp.ones(4), jnp.ones(()))}
     optimizer = make(name, OPTIMIZERS[name][2][0])
     before = optimizer.init(params)
     updates, after = jax.eval_shape(optimizer.update, params, before, params)

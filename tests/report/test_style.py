@@ -27,7 +27,9 @@ def test_a_few_enormous_losses_leave_room_for_the_others():
 
 def test_where_larger_is_better_the_few_worst_share_the_lower_end():
     errors = errors_of([*np.linspace(0.5, 1, 99), -1e30], rates=False, larger=True)
-    assert errors.low >= 0.5 and errors.high == 1 and not errors.log
+    assert errors.low >= 0.5 and errors.high == 1
+    assert errors_of([0.5, 1.0], rates=False).log
+    assert not errors_of([0.5, 1.0], rates=False, larger=True).log
 
 
 def test_nothing_of_matplotlib_is_left_behind(result):

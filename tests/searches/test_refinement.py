@@ -32,6 +32,13 @@ def test_later_rounds_lie_where_the_best_before_them_were():
     assert abs(np.mean(rung.hparams["x"]) - 0.3) < 0.05
 
 
+def test_later_rounds_go_by_the_score_if_there_is_one():
+    asking = dl.refinement(2, keep=4)(KEY, {"x": dl.Uniform(0, 1)}, 40, 1)
+    x = next(asking).hparams["x"]
+    standing = {"dev_error": x, "dev_loss": x, "score": np.abs(x - 0.7)}
+    assert abs(np.mean(asking.send(standing).hparams["x"]) - 0.7) < 0.15
+
+
 def test_rounds_keep_the_type_of_options_that_are_floats_and_ints():
     space = {"x": dl.Choice([1, 2, 0.001])}
 

@@ -12,7 +12,7 @@ import pytest
 from sklearn import metrics as sklearn
 
 import jaxdl as dl
-from jaxdl import interop, nn, optim, runs, train
+from jaxdl import interop, nn, optim, report, runs, train
 from jaxdl.diagnose import importance
 from jaxdl.report import contents
 from jaxdl.searches import Rung
@@ -173,6 +173,8 @@ def test_repeats_rank_by_the_mean_and_show_its_noise(rare):
     np.testing.assert_allclose(result.mean()["dev_auc"], auc.mean(axis=1))
     best = auc.mean(axis=1).argmax()
     assert result.ranking()[0] == best
+    expected, _ = by_scikit_learn(result.best(), result.first_data(rare).dev)
+    assert auc[best, 0] == pytest.approx(expected, abs=1e-6)
     behind = auc[best] - auc
     noise = np.std(behind, axis=1, ddof=1) / 2
     expected = np.flatnonzero(behind.mean(axis=1) <= noise)
@@ -265,6 +267,29 @@ def test_the_importance_is_of_the_score(rare):
     result = sweep(by_auc, SPACE | {"l2": dl.Uniform(0, 1)}, rare, members=32, epochs=1)
     expected = importance(result.hparams, -result.metrics["dev_auc"][:, 0])
     assert summarize(result, None).importance.shares == expected.shares
+
+
+def test_figures_and_the_page_show_what_ranks(kept, rare, tmp_path):
+    matplotlib = pytest.importorskip("matplotlib")
+    assert matplotlib is not None
+    result, _ = kept
+    drawn = report.learning_curves(result)
+    (best,) = drawn.axes[0].lines
+    curve = result.best().metrics["dev_auc"]
+    assert best.get_label() == "best on dev auc"
+    top = result.metrics["dev_auc"].max()
+    np.testing.assert_allclose(best.get_ydata()[-1], curve[-1], atol=1e-6)
+    assert drawn.axes[0].get_ylabel() == "dev auc"
+    low, high = drawn.axes[0].get_ylim()
+    assert low < curve[-1] <= top < high
+    for figure in (report.hyperparameters(result), report.parallel_coordinates(result)):
+        words = [text.get_text() for text in figure.findobj(matplotlib.text.Text)]
+        assert any(word.startswith("dev auc") for word in words)
+        assert not any("dev error" in word for word in words)
+    report.report(result, tmp_path / "page.html", data=rare)
+    page = (tmp_path / "page.html").read_text()
+    assert 'alt="dev auc of all members by epoch"' in page and "{ranked}" not in page
+    assert '"measures":["error","loss","auc","f1"]' in page
 
 
 def test_optuna_maximizes_it(kept, tmp_path):

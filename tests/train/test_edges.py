@@ -8,19 +8,20 @@ import pytest
 
 import jaxdl as dl
 from jaxdl import nn, optim
-from jaxdl.train import Status
+from jaxdl.train import RecipeError, Status
 
 rng = np.random.default_rng(0)
 INPUTS, CLASSES = rng.normal(size=(12, 4)), np.arange(12) % 3
 HP = {"rate": 0.01, "beta": 0.9, "keep_prob": 0.8, "l2": 0.1, "eps": 1e-5}
 
 
-def train(hp=HP, inputs=INPUTS, labels=CLASSES, batch_size=4, **changes):
+def train(hp=HP, inputs=INPUTS, labels=CLASSES, batch_size=4, norm=True, **changes):
     one = dl.data.from_arrays(inputs, labels)
 
     def recipe(hp):
+        normalized = (nn.batch_norm(hp["beta"], hp["eps"]),) if norm else ()
         model = nn.serial(
-            nn.dense(5, use_bias=False), nn.batch_norm(hp["beta"], hp["eps"]), nn.relu,
+            nn.dense(5, use_bias=False), *normalized, nn.relu,
             nn.dropout(hp["keep_prob"]), nn.dense(3),
         )  # fmt: skip
         optimizer = optim.adam(hp["rate"], beta1=hp["beta"], beta2=hp["beta"])
@@ -39,12 +40,12 @@ def train(hp=HP, inputs=INPUTS, labels=CLASSES, batch_size=4, **changes):
         {"hp": HP | {"keep_prob": 1.0}},
         {"hp": HP | {"beta": 0.0}},
         {"hp": HP | {"l2": 0.0, "rate": 0.0}},
-        {"batch_size": 1},
+        {"batch_size": 1, "norm": False},
         {"batch_size": 12},
         {"labels": np.full(12, 2)},
         {"inputs": np.zeros((12, 4))},
         {"inputs": np.full((12, 4), 1e4)},
-        {"inputs": INPUTS[:1], "labels": CLASSES[:1], "batch_size": 1},
+        {"inputs": INPUTS[:1], "labels": CLASSES[:1], "batch_size": 1, "norm": False},
         {"patience": 1, "labels": np.full(12, 2)},
     ],
 )
@@ -62,13 +63,12 @@ def test_equal_labels_are_learned_to_certainty():
     assert member.metrics["dev_loss"][-1] < 0.05
 
 
-def test_a_batch_norm_of_one_example_gives_its_beta():
+@pytest.mark.parametrize("rows", [12, 1])
+def test_a_batch_norm_with_batches_of_one_is_refused(rows):
     """One example is its own mean, so nothing of it is left but beta."""
-    layer = nn.batch_norm()
-    params, state, _ = layer.init(jax.random.key(0), (4,))
-    params = params | {"beta": jnp.arange(4.0)}
-    y, state = layer.apply(params, state, jnp.full((1, 4), 1e4), train=True)
-    np.testing.assert_array_equal(y, [[0, 1, 2, 3]])
+    few = {"inputs": INPUTS[:rows], "labels": CLASSES[:rows]}
+    with pytest.raises(RecipeError, match="batch_norm got.*batch size of 2 or more"):
+        train(**few, batch_size=1)
 
 
 @pytest.mark.parametrize("beta", [0.0, 0.9])

@@ -36,7 +36,10 @@ def test_train_metrics_are_means_by_weight(few, fit):
     weighted = replace(few.train, weights=weights)
 
     def recipe(hp):
-        optimizer, loss = optim.gradient_descent(0.0), nn.softmax_cross_entropy
+        optimizer, loss = (
+            optim.gradient_descent(optim.constant(0.0)),
+            nn.softmax_cross_entropy,
+        )
         return dl.Recipe(nn.serial(nn.dense(3)), optimizer, loss, batch_size=24)
 
     trained = fit(recipe, {}, few._replace(train=weighted), epochs=1)
@@ -105,7 +108,9 @@ def test_a_state_that_turns_infinite_while_the_loss_is_fine_is_found(few, fit):
         def loss(outputs, labels):
             return hp * nn.softmax_cross_entropy(outputs, labels)
 
-        return dl.Recipe(nn.dense(3), optim.adam(0.0), loss, batch_size=8)
+        return dl.Recipe(
+            nn.dense(3), optim.adam(optim.constant(0.0)), loss, batch_size=8
+        )
 
     member = fit(recipe, 1e25, few, epochs=2)
     assert (member.status, member.stopped_at) == (Status.DIVERGED, STEPS)

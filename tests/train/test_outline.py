@@ -25,14 +25,16 @@ def test_an_outline_has_the_shapes_of_a_training(linear, few):
     chex.assert_shape([params["kernel"], params["bias"]], [(4, 3), (3,)])
     chex.assert_type(list(params.values()), jnp.float32)
     again = outline(linear, *partition(PLAIN | {"rate": 0.2}), few, facts_of(few, 1))
-    assert found._replace(score=None) == again._replace(score=None)
+    assert found._replace(inference=None) == again._replace(inference=None)
 
 
 def test_metrics_of_the_whole_set_keep_the_outputs_on_the_dev_set(linear, few):
     def measured(hp):
         return linear(hp)._replace(metrics={"f1": train.macro_f1}, rank_by="-f1")
 
-    plain, found = (outline(r, *partition(PLAIN), few) for r in (linear, measured))
+    plain, found = (
+        outline(r, *partition(PLAIN), few, facts_of(few, 1)) for r in (linear, measured)
+    )
     assert (plain.metrics, plain.rank_by, plain.output_bytes) == ((), "error", 0)
     assert (found.metrics, found.rank_by) == (("f1",), "-f1")
     assert found.output_bytes == 24 * 3 * 4  # examples, outputs, bytes
@@ -45,7 +47,13 @@ def test_metrics_of_the_whole_set_keep_the_outputs_on_the_dev_set(linear, few):
     [
         ({"loss": lambda z, y: jnp.mean(z)}, r"shape \[\] for 5 examples"),
         ({"metrics": {"own": lambda z, y, w: z[:, 0]}}, r"metric own gave shape \[5\]"),
-        ({"error": lambda z, y: z}, r"shape \[5, 3\] for 5 examples"),
+        ({"error": lambda z, y: z.T}, r"shape \[3, 5\] for 5 examples"),
+        (
+            {"loss": lambda z, y: y[None] - z[:, :1]},
+            r"\[5, 5\] for 5 examples and \[6, 6\]",
+        ),
+        ({"penalty": nn.l2(0.1, where=lambda n, w: False)}, "found no parameter that"),
+        ({"model": nn.as_layer(lambda x: x), "penalty": nn.l1(0.1)}, "l1 got a model"),
         (
             {"loss": lambda z, y: nn.softmax_cross_entropy(z, y * 0.5)},
             "got labels float",

@@ -12,6 +12,7 @@ from jaxdl.train import Status
 
 KEY = jax.random.key(0)
 EPOCHS = 16
+NEVER = EPOCHS - 1  # a patience that ends no training before its last epoch
 
 
 def rule(errors, losses, patience):
@@ -30,7 +31,7 @@ def full(recipe, hp, digits, fit):
     return fit(recipe, hp, digits, epochs=EPOCHS)
 
 
-@pytest.mark.parametrize("patience", [1, 3, EPOCHS])
+@pytest.mark.parametrize("patience", [1, 3, NEVER])
 def test_a_training_stops_by_the_rule_and_keeps_its_best_epoch(
     patience, full, recipe, hp, digits, fit
 ):
@@ -64,12 +65,12 @@ def sweeps(recipe, space, digits):
             recipe, space, digits, key=KEY, members=16, epochs=EPOCHS,
             patience=patience, plan=dl.Plan(4), progress=False,
         )
-        for patience in (EPOCHS, 2)
+        for patience in (NEVER, 2)
     }  # fmt: skip
 
 
 def test_each_member_of_a_sweep_stops_on_its_own(sweeps):
-    curves, result = sweeps[EPOCHS].metrics, sweeps[2]
+    curves, result = sweeps[NEVER].metrics, sweeps[2]
     expected = [
         rule(errors, losses, 2)
         for errors, losses in zip(curves["dev_error"], curves["dev_loss"], strict=True)
@@ -131,3 +132,16 @@ def test_bits_with_patience_know_no_neighbours(sweeps, recipe, space, digits):
         chex.assert_trees_all_equal(
             *((m.params, m.state, m.metrics, m.kept_epoch) for m in pair)
         )
+
+
+def test_a_patience_as_long_as_the_training_is_warned_of(
+    recipe, hp, space, digits, fit
+):
+    with pytest.warns(UserWarning, match="patience=3 and epochs=3: no training can"):
+        fit(recipe, hp, digits, epochs=3, patience=3)
+    with pytest.warns(UserWarning, match="patience=5 and epochs=2: no training can"):
+        dl.sweep(
+            recipe, space, digits, key=0, members=2, epochs=2, patience=np.int64(5),
+            progress=False,
+        )  # fmt: skip
+    fit(recipe, hp, digits, epochs=3, patience=2)  # warnings are errors

@@ -65,7 +65,7 @@ def test_every_step_draws_its_own_mask(few):
 
     def recipe(hp):
         model = nn.serial(nn.dropout(0.5), nn.dense(3))
-        optimizer = optim.gradient_descent(0.0)
+        optimizer = optim.gradient_descent(optim.constant(0.0))
         return dl.Recipe(model, optimizer, nn.softmax_cross_entropy)
 
     batch = jax.tree.map(jnp.asarray, few.train)

@@ -1,0 +1,191 @@
+"""A program of a space at its start, and what its signal and its outputs tell."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxdl import nn, terminal
+from jaxdl.data import Dataset, Splits
+from jaxdl.data.about import listed
+from jaxdl.diagnose import Signal, signal
+from jaxdl.experiment.finding import Finding
+from jaxdl.train import TrainState
+from jaxdl.train.bound import Bound, make_start
+from jaxdl.train.facts import counts_for
+from jaxdl.train.part import in_shape, on_device, scaled_labels, take
+from jaxdl.train.recipe import Recipe, RecipeFunction, build
+from jaxdl.train.state import member_key
+
+EXAMPLES = 16  # in the batch of a check, where no layer has statistics of the batch
+DRAWS = 16  # of random parameters, on which the outputs are looked at
+
+
+class Program(NamedTuple):
+    """A program with numbers in place, at random initialization."""
+
+    bound: Bound
+    traced: dict[str, jax.Array]
+    recipe: RecipeFunction  # of the hyperparameters alone
+    hp: Any
+    start: TrainState
+    batch: Dataset  # inputs as the model gets them
+    normalized: bool  # whether these are normalized
+
+    @property
+    def built(self) -> Recipe:
+        """The recipe's result; inside a traced function its numbers may be traced."""
+        return build(self.recipe, self.hp)
+
+
+def prepared(
+    bound: Bound, traced: dict[str, jax.Array], data: Splits, key: jax.Array
+) -> Program:
+    """Returns a program at its start, with a batch of random examples of weight 1.
+
+    If the model has state, such as the moments of a batch norm, the batch is as large
+    as those of training.
+    """
+    recipe, hp = bound(traced, counts_for(bound.recipe, bound.facts))
+    train = on_device(data.train)
+    start = jax.jit(make_start(bound, in_shape(train), early_stopping=False))
+    state, _ = start(traced, member_key(key, 0), counts_for(bound.recipe, bound.facts))
+    several = EXAMPLES
+    if jax.tree.leaves(state.state):
+        several = build(recipe, hp).batch_size
+    rows = jax.random.permutation(key, len(data.train.inputs))[:several]
+    batch = replace(take(train, rows), weights=None)
+    return Program(bound, traced, recipe, hp, state, batch, _is_normalized(data))
+
+
+def signal_of(program: Program) -> Signal:
+    """Returns the signal at random initialization."""
+
+    def found(start, batch):
+        built = program.built
+        labelled = Dataset(batch.inputs, scaled_labels(batch))
+        parts = built.model, start.params, start.state, labelled, built.loss
+        return signal(*parts, key=start.key)
+
+    return jax.jit(found)(program.start, program.batch)
+
+
+def signal_finding(found: Signal, *, healthy: bool, at: str) -> Finding:
+    """Returns a signal in words, with its table where something is wrong or alone.
+
+    Args:
+        found: the signal.
+        healthy: whether it counts as healthy.
+        at: the label of its program with a space in front; empty if it is alone.
+    """
+    rows = [
+        (name, float(found.activations[name]), float(found.gradients[name]))
+        for name in found.activations
+    ]
+    table = terminal.table(("layer", "activation", "gradient"), rows)
+    verdict = found.faults or "neither explodes nor vanishes"
+    text = f"signal{at}: {verdict}"
+    if healthy and found.faults:
+        text += " (a note, since another program of the space is healthy)"
+    return Finding(healthy, f"{text}\n{table}" if found.faults or not at else text)
+
+
+def outputs_findings(program: Program, at: str) -> Iterator[Finding]:
+    """Yields what is wrong with the outputs of models with random parameters.
+
+    Args:
+        program: at its start.
+        at: as for `signal_finding`.
+    """
+    outputs, pull = (np.asarray(x) for x in _drawn(program))
+    if outputs.shape[1] > 1 and (outputs == outputs[:, :1]).all():
+        yield Finding(
+            False,
+            f"outputs{at}: they do not depend on the inputs; expected a model that "
+            "looks at its examples",
+        )
+    elif program.normalized and pull == 0:
+        yield Finding(
+            False,
+            f"outputs{at}: they change with the normalized inputs in steps alone, as "
+            "if these were rows of a table; expected the ids as they are: name them "
+            "with data.from_arrays(..., ids=)",
+        )
+    elif nn.has_classes(program.built.loss) and (outputs >= 0).all():
+        yield Finding(False, f"outputs{at}: {_not_logits(outputs)}")
+
+
+def penalty_notes(program: Program, at: str) -> Iterator[Finding]:
+    """Yields the weights that a penalty leaves out, where it acts on others."""
+    size = len(program.batch.inputs)
+    slopes = jax.jit(jax.grad(lambda params: 1.0 * program.built.penalty(params, size)))
+    params, _ = _random(program.start.params, program.start.key)
+    acted = [
+        (jax.tree_util.keystr(path, simple=True, separator="."), slope)
+        for path, slope in jax.tree.leaves_with_path(slopes(params))
+    ]
+    left = [n for n, slope in acted if slope.ndim > 1 and not np.any(slope)]
+    if left and any(np.any(slope) for _, slope in acted):
+        yield Finding(
+            True,
+            f"penalty{at}: it does not act on the weights {listed(left)}; "
+            "where= chooses what it acts on",
+        )
+
+
+def _drawn(program: Program) -> tuple[jax.Array, jax.Array]:
+    """Returns outputs `[DRAWS, B, ...]`, and the largest slope by an input."""
+    start, x = program.start, program.batch.inputs
+
+    def one(key):
+        params, key = _random(start.params, key)
+
+        def squares(x):
+            y, _ = program.built.model.apply(params, start.state, x, key=key)
+            return jnp.sum(y**2), y
+
+        if not jnp.issubdtype(x.dtype, jnp.inexact):
+            return squares(x)[1], jnp.ones(())  # ids have no slope
+        slopes, y = jax.grad(squares, has_aux=True)(x)
+        return y, jnp.max(jnp.abs(slopes))
+
+    keys = jax.random.split(start.key, DRAWS)
+    outputs, pull = jax.jit(lambda keys: jax.lax.map(one, keys))(keys)
+    return outputs, pull.max()
+
+
+def _random(params: Any, key: jax.Array) -> tuple[Any, jax.Array]:
+    """Returns parameters that keep a signal's size whatever the initialization."""
+    key, *keys = jax.random.split(key, 1 + len(jax.tree.leaves(params)))
+
+    def drawn(leaf, key):
+        fan_in = math.prod(leaf.shape[:-1])
+        return jax.random.normal(key, leaf.shape, leaf.dtype) / math.sqrt(fan_in)
+
+    leaves, treedef = jax.tree.flatten(params)
+    drawn_leaves = [drawn(*pair) for pair in zip(leaves, keys, strict=True)]
+    return jax.tree.unflatten(treedef, drawn_leaves), key
+
+
+def _not_logits(outputs: NDArray[Any]) -> str:
+    """Returns what is wrong with outputs that are never negative."""
+    if outputs.shape[-1] > 1 and np.allclose(outputs.sum(-1), 1, atol=1e-3):
+        found = "add up to 1, as after a softmax"
+    elif outputs.max() <= 1:
+        found = "are never outside 0..1, as after a sigmoid"
+    else:
+        found = "are never negative, as after a ReLU"
+    return (
+        f"they {found}; expected logits, because the cross-entropy makes probabilities "
+        "of them itself: leave out the last activation"
+    )
+
+
+def _is_normalized(data: Splits) -> bool:
+    scaling = data.train.scaling
+    return data.moments is not None or bool(scaling and scaling.inputs)
