@@ -15,7 +15,7 @@ def test_digits_are_real_split_and_normalized(digits):
     sizes = {name: len(d.inputs) for name, d in digits.sets.items()}
     assert sizes == {"train": 1078, "dev": 360, "test": 359}
     assert digits.train.inputs.shape == (1078, 64)
-    assert digits.num_classes == 10
+    assert digits.num_classes == 10 and digits.classes == tuple("0123456789")
     varying = digits.train.inputs.std(0) > 0
     assert varying.sum() > 50
     np.testing.assert_allclose(digits.train.inputs.mean(0), 0, atol=1e-5)
