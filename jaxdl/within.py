@@ -34,9 +34,10 @@ def check_within(
     """
     if not isinstance(value, int | float | np.generic | np.ndarray) or np.ndim(value):
         return
-    inside = least <= value <= most  # infinity too where there is no bound
-    inside &= not math.isfinite(above) or value > above
-    inside &= not math.isfinite(below) or value < below
+    number = float(value)
+    inside = least <= number <= most  # infinity too where there is no bound
+    inside &= not math.isfinite(above) or number > above
+    inside &= not math.isfinite(below) or number < below
     if not inside:
         bounds = {"at least": least, "above": above, "at most": most, "below": below}
         told = [f"{word} {x:g}" for word, x in bounds.items() if math.isfinite(x)]

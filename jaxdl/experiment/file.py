@@ -75,7 +75,7 @@ def pinned(space: Any, arguments: Sequence[str]) -> Any:
         ExperimentError: a name is unknown, or a value has another type.
     """
     hyperparameters(space, arguments, middle=True)  # refuses what is unknown
-    given = dict(text.partition("=")[::2] for text in arguments)
+    given = {name: value for name, _, value in (a.partition("=") for a in arguments)}
     names, leaves, treedef = flatten(space)
     values = [
         _value(name, given[name], leaf) if name in given else leaf

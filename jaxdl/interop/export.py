@@ -66,7 +66,7 @@ def _describe(member: Member, moments: Moments | None, about: About) -> dict[str
         "kept_epoch": member.kept_epoch,
         "metrics": member.metrics,
         "normalization": _normalization(member, moments),
-        "targets": member.scaling and member.scaling.labels,
+        "targets": None if member.scaling is None else member.scaling.labels,
         "classes": about.classes,
         "features": about.features,
     }
@@ -74,7 +74,7 @@ def _describe(member: Member, moments: Moments | None, about: About) -> dict[str
 
 def _normalization(member: Member, moments: Moments | None) -> Moments | None:
     """Returns what a member's raw inputs are normalized by."""
-    own = member.scaling and member.scaling.inputs
+    own = None if member.scaling is None else member.scaling.inputs
     raw = np.issubdtype(member.inference.train.inputs.dtype, np.integer)
     if own is None or moments is None or raw:
         return own or moments

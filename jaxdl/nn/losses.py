@@ -144,10 +144,10 @@ def class_weighted(loss: PerExample, weights: ArrayLike) -> PerExample:
             or zeros alone; or, when called, there is another number of classes.
     """
     binary = _is_sigmoid("class_weighted", loss)
-    known = isinstance(weights, np.ndarray) and weights.size
-    if known and (weights.min() < 0 or weights.max() == 0):
+    plain = weights if isinstance(weights, np.ndarray) else np.empty(0)
+    if plain.size and (plain.min() < 0 or plain.max() == 0):
         raise ValueError(
-            f"class_weighted got the weights {weights.tolist()}; expected none below 0 "
+            f"class_weighted got the weights {plain.tolist()}; expected none below 0 "
             "and some above"
         )
 

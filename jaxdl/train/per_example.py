@@ -31,8 +31,9 @@ def per_example(
     if shape[:1] != (examples,):
         raise RecipeError(
             f"the loss or error {name} gave shape {list(shape)} for {examples} "
-            "examples; expected one value each, or [examples, ...]: jaxdl takes the "
-            "mean"
+            "examples; expected one value each, or [examples, ...], of which jaxdl "
+            "takes the mean. A number for the whole set belongs into metrics={...} and "
+            "rank_by="
         )
     _check_rest(function, name, outputs, labels, shape)
     if len(shape) > 1:
