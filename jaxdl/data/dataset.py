@@ -215,7 +215,8 @@ def constant_features(
     Args:
         inputs: arrays `[m, ...]` of one shape but for m.
         moments: of the normalization that float inputs went through. A feature that was
-            constant in the train set had the size of its mean before.
+            constant in the train set had the size of its mean before. Moments of other
+            features do not count.
     """
     low = np.min([np.min(x, axis=0) for x in inputs], axis=0)
     high = np.max([np.max(x, axis=0) for x in inputs], axis=0)
@@ -224,6 +225,6 @@ def constant_features(
     eps = max(float(jnp.finfo(x.dtype).eps) for x in inputs)
     low, high = low.astype(np.float64), high.astype(np.float64)
     size = np.maximum(np.abs(low), np.abs(high))
-    if moments is not None:
+    if moments is not None and moments.mean.shape == size.shape:
         size = np.maximum(size, np.where(moments.scale == 1, abs(moments.mean), 0))
     return high - low <= 4 * eps * size

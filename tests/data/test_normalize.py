@@ -95,6 +95,8 @@ def test_what_was_constant_stays_so_when_it_is_normalized():
     splits = data.normalize(three(np.stack([drift, np.arange(100) / 9], 1)))
     found = constant_features(splits.train.inputs, moments=splits.moments)
     assert found.tolist() == [True, False]
+    lone = splits.train.inputs[:, 1:]  # moments of both features say nothing of one
+    assert constant_features(lone, moments=splits.moments).tolist() == [False]
     own = splits.train.inputs[:40]  # a fold of it, normalized once more
     assert moments_of(own, moments=splits.moments).scale[0] == 1
     assert moments_of(own).scale[0] < 1e-15

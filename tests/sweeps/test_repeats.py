@@ -87,6 +87,7 @@ def test_a_fold_is_a_sweep_over_its_part_of_the_examples(weighted):
             cut = data._replace(
                 train=replace(train_set, scaling=scaling),
                 dev=replace(dev_set, scaling=scaling),
+                test=replace(data.test, scaling=scaling),
             )
             alone = sweep(cut, result.configurations(), key=key)
             for c in range(3):
