@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import jax
 from jax.tree_util import PyTreeDef
 
-MOST = 256  # programs; a process has room for some thousand maps of memory
+MOST = 128  # programs: the start and the epoch of as many as a space may have
 
 Future = concurrent.futures.Future
 _known: collections.OrderedDict[str, Future] = collections.OrderedDict()
