@@ -224,6 +224,6 @@ def constant_features(
     eps = max(float(jnp.finfo(x.dtype).eps) for x in inputs)
     low, high = low.astype(np.float64), high.astype(np.float64)
     size = np.maximum(np.abs(low), np.abs(high))
-    if moments is not None:
+    if moments is not None and moments.mean.shape == size.shape:
         size = np.maximum(size, np.where(moments.scale == 1, abs(moments.mean), 0))
     return high - low <= 4 * eps * size
