@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxdl.data import Splits
 from jaxdl.diagnose import baseline, check_gradients
-from jaxdl.experiment.check_program import Program
+from jaxdl.experiment.check_program import EXAMPLES, Program
 from jaxdl.experiment.finding import Finding
 from jaxdl.train import Status, TrainState, make_cost
 from jaxdl.train.bound import make_advance, make_start
@@ -81,12 +81,12 @@ def _against_a_constant(
 
 
 def _gradient(when: str, program: Program, train_state: TrainState) -> Finding:
+    # Few examples have few kinks of a ReLU, at which a difference is no slope.
+    batch = program.batch[:EXAMPLES]
+
     @jax.jit
     def cost(params):
-        found = make_cost(program.recipe)(
-            params, program.hp, train_state, program.batch
-        )
-        return found[0]
+        return make_cost(program.recipe)(params, program.hp, train_state, batch)[0]
 
     params = train_state.params
     if not jax.tree.leaves(params):

@@ -285,10 +285,13 @@ def recipe(hp):
 def test_check_finds_nothing_wrong_with_the_digits(main, linear):
     status, output, _ = main("check", linear)
     assert status == 0
-    assert output.count("\nok  ") + output.startswith("ok  ") == 9
+    assert output.count("\nok  ") + output.startswith("ok  ") == 10
     assert "1,078 train, 360 dev, 359 test" in output
     assert "signal: neither explodes nor vanishes" in output
     assert output.count("correct, score") == 2
+    assert (
+        "after one epoch the dev error is" in output
+    )  # a note: no better than a guess
 
 
 def test_check_finds_a_wrong_gradient(main, write):
