@@ -108,7 +108,7 @@ def _check_programs(
         yield Finding(
             True,
             f"programs: all {count} are traced, the signal is followed in "
-            f"{len(programs)}, and {len(some)} are trained for an epoch; NAME=VALUE "
+            f"{len(programs)}, and an epoch is trained in {len(some)}; NAME=VALUE "
             "chooses others",
         )
     for at, program in some:

@@ -15,7 +15,7 @@ from jaxdl.train import Status
 from jaxdl.train.score import CURVES
 from tests.sweeps.kept import SPACE, assert_same_result, small, sweep
 
-ONE = {"members": 1, "epochs": 1}
+ONE = {"members": 1, "epochs": 2}
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +35,9 @@ def wider(hp):
     [
         ({"key": jax.random.key(1)}, "key"),
         ({"key": 1}, "key"),
-        ({"epochs": 2}, "epochs"),
+        ({"epochs": 3}, "epochs"),
         ({"plan": dl.Plan(4)}, "plan"),
-        ({"patience": 3}, "patience"),
+        ({"patience": 1}, "patience"),
         ({"repeats": 2}, "repeats"),
         ({"folds": 2}, "folds"),
         ({"search": dl.sobol()}, "search"),

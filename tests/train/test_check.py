@@ -9,9 +9,9 @@ import pytest
 
 import jaxdl as dl
 from jaxdl import nn, optim
-from jaxdl.data import DataError
+from jaxdl.data import DataError, Dataset
 from jaxdl.train import RecipeError
-from jaxdl.train.check import as_patience, check_one_process
+from jaxdl.train.check import as_patience, check_labels, check_one_process
 
 PLAIN = {"rate": 0.1, "smoothing": 0.0}
 pytestmark = pytest.mark.usefixtures("nothing_compiles")
@@ -156,3 +156,20 @@ def test_jax_of_several_processes_is_refused(linear, few, fit, monkeypatch):
     ):
         with pytest.raises(RuntimeError, match="a JAX of 2 processes; expected one"):
             train()
+
+
+@pytest.mark.parametrize(
+    ("labels", "row", "expected"),
+    [
+        (np.array([[0, 1, 2], [0, 1, 3]]), "1", r"0\.\.2 for this model"),
+        (np.full((2, 3, 3), 0.5, np.float32), "0", "probabilities that add up to 1"),
+    ],
+)
+def test_labels_of_sequences_are_checked_at_each_place(labels, row, expected):
+    one = Dataset(np.ones((2, 3, 1), np.float32), labels)
+    with pytest.raises(DataError, match=f"(?s)row {row} of the set; .*{expected}"):
+        check_labels(nn.softmax_cross_entropy, one, (3, 3), "the set")
+    good = replace(one, labels=np.eye(3, dtype=np.float32)[np.zeros((2, 3), int)])
+    check_labels(nn.softmax_cross_entropy, good, (3, 3), "the set")
+    classes = replace(one, labels=np.full((2, 3), 2))
+    check_labels(nn.softmax_cross_entropy, classes, (3, 3), "the set")
