@@ -9,8 +9,9 @@ from jaxdl import interop, runs
 from jaxdl.data import Splits
 from jaxdl.experiment import Experiment, ExperimentError, load
 from jaxdl.sweeps import SweepResult, read_result, replay
+from jaxdl.sweeps.repeats import with_variants
+from jaxdl.sweeps.specification import digest_of
 from jaxdl.train import Member
-from jaxdl.train.identity import data_digest
 from jaxdl.train.score import curve_of, words_of
 
 
@@ -79,7 +80,8 @@ def _export_table(options: argparse.Namespace) -> int:
 def _check_data(result: SweepResult, data: Splits) -> None:
     """Checks that a file's data are the run's: normalization goes with the weights."""
     assert result.specification is not None
-    if result.specification["data"] != data_digest(result.first_data(data)):
+    task, whole = with_variants(result.task._replace(data=data, repeats=1))
+    if result.specification["data"] != digest_of(task, whole):
         raise runs.RunMismatchError(
             "got a file whose data are not the run's; expected the data that the run "
             "trained with, because their normalization goes with the weights"

@@ -176,7 +176,7 @@ def _check_ranking(task: Task, found: Outline) -> None:
 def _traced(recipe: RecipeFunction, *arguments: Any) -> Outline:
     """Returns the outline of a program; the arguments are those of `trace_recipe`."""
     try:
-        return trace_recipe(recipe, *arguments)[0]
+        return trace_recipe(recipe, *arguments)
     except (RecipeError, *REFUSED) as error:
         raise runs.RunMismatchError(
             f"got a recipe that fails on the run's hyperparameters "

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxdl.data import Dataset, Scaling, Splits, fold_rows, pool
+from jaxdl.data import DataError, Dataset, Scaling, Splits, fold_rows, pool
 from jaxdl.data.folds import Folds, Rows
 from jaxdl.data.normalize import moments_of
 from jaxdl.engine.inputs import Variant
@@ -25,8 +25,8 @@ from jaxdl.train.facts import facts_of
 from jaxdl.train.state import FOLD, REPEAT, as_key, member_key, step_key
 
 
-def make_variants(task: Task) -> tuple[Folds, Splits, list[Variant]]:
-    """Returns the folds of a task as rows, the data, and the variants.
+def with_variants(task: Task) -> tuple[Task, Splits]:
+    """Returns a task that knows its variants, and the data that their rows are of.
 
     Repeat 0 has the run's own key. Each further repeat has another key, and so other
     initial weights, masks and order of the data. A number of folds stays a number, and
@@ -39,7 +39,10 @@ def make_variants(task: Task) -> tuple[Folds, Splits, list[Variant]]:
     """
     assert task.data is not None
     keys = [_repeat_key(task.key, number) for number in range(task.repeats)]
-    return _vary(task.data, task.folds, keys, task.epochs, task.classes)
+    folds, whole, variants = _vary(
+        task.data, task.folds, keys, task.epochs, task.classes
+    )
+    return task._replace(folds=folds, variants=tuple(variants)), whole
 
 
 def variant(
@@ -74,7 +77,13 @@ def variant(
     if not 0 <= fold < len(variants):
         known = f"0..{len(variants) - 1}" if folds else "0, since there are no folds"
         raise IndexError(f"got fold={fold}; expected {known}")
-    return data_of(variants[fold], data), variants[fold].key
+    cut = data_of(variants[fold], data)
+    if facts_of(cut, 1) != replace(variants[fold].facts, folded=False):
+        raise DataError(
+            "got rows of a fold that leave out the highest classes, which its sets "
+            "cannot tell; expected data that name them: data.from_arrays(..., classes=)"
+        )
+    return cut, variants[fold].key
 
 
 def data_of(variant: Variant, data: Splits) -> Splits:
@@ -160,7 +169,10 @@ def not_worse(errors: NDArray[Any], best: int) -> NDArray[np.bool_]:
 def _vary(
     data: Splits, folds: Folds, keys: list[jax.Array], epochs: int, classes: bool | None
 ) -> tuple[Folds, Splits, list[Variant]]:
-    """Returns the variants of repeats with these keys, see `make_variants`."""
+    """Returns folds, data and variants of repeats with these keys.
+
+    See `with_variants`.
+    """
     if folds is None:
         facts, scaling = facts_of(data, epochs), data.train.scaling
         return None, data, [Variant(key, facts, scaling=scaling) for key in keys]

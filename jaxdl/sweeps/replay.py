@@ -11,7 +11,7 @@ from jaxdl import runs
 from jaxdl.data import Splits
 from jaxdl.searches.rungs import Requests, Rung, Search, pick
 from jaxdl.sweeps.reading import read_result
-from jaxdl.sweeps.repeats import data_of, make_variants
+from jaxdl.sweeps.repeats import data_of, with_variants
 from jaxdl.sweeps.result import SweepResult
 from jaxdl.sweeps.sweep import train_task
 from jaxdl.train.member import Member
@@ -49,8 +49,8 @@ def replay(
         run = read_result(run, recipe, space=space)
     before, task = run.member(member), run.task
     configuration, number = divmod(member, run.num_variants)
-    _, data, variants = make_variants(task._replace(data=data))
-    own = variants[number]
+    whole_task, whole = with_variants(task._replace(data=data))
+    own = whole_task.variants[number]
     trained = run.blocks[run.places[member, 0]].block.until  # so far, in some runs
     rungs = [
         rung._replace(until=np.minimum(rung.until, trained))
@@ -58,8 +58,9 @@ def replay(
         if len(rung.members)
     ]
     alone = task._replace(
-        recipe=recipe, data=data_of(own, data), key=own.key, repeats=1, folds=None,
+        recipe=recipe, data=data_of(own, whole), key=own.key, repeats=1, folds=None,
         search=_again(rungs, configuration),
+        variants=(own._replace(train=None, dev=None),),
     )  # fmt: skip
     again = train_task(alone, progress=progress).member(configuration)
     _check_same(member, before, again)

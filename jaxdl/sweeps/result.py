@@ -18,11 +18,11 @@ from jaxdl.plain import scalar
 from jaxdl.searches.rungs import Rung, ranking
 from jaxdl.sweeps.repeats import (
     data_of,
-    make_variants,
     mean,
     members_of,
     not_worse,
     standard_error,
+    with_variants,
 )
 from jaxdl.train.epoch_state import Status, ended_words
 from jaxdl.train.facts import Facts
@@ -95,8 +95,8 @@ class SweepResult:
         Args:
             data: of the sweep.
         """
-        _, data, variants = make_variants(self.task._replace(data=data, repeats=1))
-        return data_of(variants[0], data)
+        task, whole = with_variants(self.task._replace(data=data, repeats=1))
+        return data_of(task.variants[0], whole)
 
     def ranking(self) -> NDArray[np.int64]:
         """Returns configurations, lowest score first, ties by mean dev loss.

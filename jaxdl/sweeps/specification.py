@@ -22,6 +22,7 @@ from jaxdl.spaces.plain import check_recorded, from_plain, to_plain
 from jaxdl.spaces.sample import traced_columns
 from jaxdl.spaces.structures import label
 from jaxdl.sweeps.known import from_parts, known_parts
+from jaxdl.sweeps.repeats import data_of
 from jaxdl.train.identity import data_digest
 from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.score import CURVES, curves
@@ -31,7 +32,9 @@ SETTINGS = ("members", "epochs", "patience", "repeats", "folds")  # of a task, a
 MOST_VALUES = 2**26  # of a metric in a run
 
 
-def specify(task: Task, outlines: Outlines, rung: Rung, data: Splits) -> dict[str, Any]:
+def specify(
+    task: Task, outlines: Outlines, rung: Rung, whole: Splits
+) -> dict[str, Any]:
     """Returns the specification of a task.
 
     Its parts are the task's own `members`, `epochs`, `patience`, `repeats`, `folds`,
@@ -46,7 +49,7 @@ def specify(task: Task, outlines: Outlines, rung: Rung, data: Splits) -> dict[st
         task: its plan and its metrics are known.
         outlines: of every program that the space can ask for.
         rung: the first one.
-        data: the sets of the first variant.
+        whole: the sets that the rows of its variants are of.
 
     Raises:
         SpaceError: a static value is not finite, or there are too many members and
@@ -54,6 +57,7 @@ def specify(task: Task, outlines: Outlines, rung: Rung, data: Splits) -> dict[st
     """
     _check_finite(outlines)
     _check_count(task)
+    data = data_of(task.variants[0], whole)
     partitionable = jax.config.jax_threefry_partitionable  # pyrefly: ignore
     return {
         **{name: getattr(task, name) for name in SETTINGS},
@@ -70,7 +74,7 @@ def specify(task: Task, outlines: Outlines, rung: Rung, data: Splits) -> dict[st
         "plan": None if task.plan is None else task.plan._asdict(),
         "precision": precisions(outlines),
         "programs": programs_of(task, outlines),
-        "data": data_digest(data),
+        "data": digest_of(task, whole),
         "shapes": [
             None if x is None else [list(x.shape), str(x.dtype)]
             for x in (data.train.inputs, data.train.labels, data.train.weights)
@@ -83,6 +87,20 @@ def specify(task: Task, outlines: Outlines, rung: Rung, data: Splits) -> dict[st
         },
         **known_parts(task, data),
     }
+
+
+def digest_of(task: Task, whole: Splits) -> str:
+    """Returns the digest of the data of a task.
+
+    With a number of folds the first fold has all examples; folds that are given as rows
+    may leave some to others.
+
+    Args:
+        task: that knows its variants.
+        whole: the sets that the rows of its variants are of.
+    """
+    given = isinstance(task.folds, tuple)
+    return data_digest(whole if given else data_of(task.variants[0], whole))
 
 
 def task_of(

@@ -5,6 +5,7 @@ import os
 from typing import Any
 
 import jax
+import numpy as np
 
 from jaxdl import runs
 from jaxdl.data import Splits, check
@@ -12,7 +13,7 @@ from jaxdl.data.folds import Folds
 from jaxdl.engine import workers
 from jaxdl.engine.engine import Engine
 from jaxdl.engine.inputs import share
-from jaxdl.engine.outlines import first_loss, make_outlines, ranked
+from jaxdl.engine.outlines import Outlines, first_loss, make_outlines, ranked
 from jaxdl.engine.plan import Plan, make_plan
 from jaxdl.engine.population import Population
 from jaxdl.engine.progress import Callback
@@ -22,10 +23,10 @@ from jaxdl.searches.one_rung import draws_each_alone, random
 from jaxdl.searches.rungs import Requests, Rung, Search, check_rung, start
 from jaxdl.spaces.distributions import SpaceError
 from jaxdl.sweeps.from_population import make_result
-from jaxdl.sweeps.repeats import data_of, expand, make_variants, mean, step_keys
+from jaxdl.sweeps.repeats import data_of, expand, mean, step_keys, with_variants
 from jaxdl.sweeps.result import SweepResult
 from jaxdl.sweeps.specification import check_extends, specify
-from jaxdl.train.check import check_one_process
+from jaxdl.train.check import check_labels, check_one_process
 from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.score import score
 from jaxdl.train.state import as_key
@@ -141,10 +142,11 @@ def train_task(
     check(task.data)
     search = task.search
     requests, rung = start(search, task.key, task.space, task.members, task.epochs)
-    task, data = _with_variants(task, rung)
+    task, data = _prepared(task, rung)
     _claim(run_dir, extend, search)
     sets = {v.facts: data_of(v, data) for v in reversed(task.variants)}
     outlines = make_outlines(task, rung.hparams, sets)
+    _check_folds(task, outlines, data)
     devices = workers.worker_devices()
     plan = task.plan or make_plan(outlines.values(), devices[0].platform)
     task = ranked(task, outlines)._replace(plan=plan)
@@ -153,8 +155,7 @@ def train_task(
         if run_dir is not None:
             if extend:
                 check_extends(task, outlines, run_dir)
-            first = data_of(task.variants[0], data)
-            specification = specify(task, outlines, rung, first)
+            specification = specify(task, outlines, rung, data)
             grows = GROWS if extend else ()
             store = stack.enter_context(
                 runs.open_run(run_dir, specification, grows=grows)
@@ -170,12 +171,28 @@ def train_task(
         return make_result(population)
 
 
-def _with_variants(task: Task, rung: Rung) -> tuple[Task, Splits]:
+def _prepared(task: Task, rung: Rung) -> tuple[Task, Splits]:
     """Returns a task that knows its variants, and the data that their rows are of."""
+    if task.variants:  # of a replay
+        assert task.data is not None
+        return task, task.data
     if task.folds is not None:
         task = task._replace(classes=classes_by(first_loss(task, rung)))
-    folds, data, variants = make_variants(task)
-    return task._replace(folds=folds, variants=tuple(variants)), data
+    return with_variants(task)
+
+
+def _check_folds(task: Task, outlines: Outlines, whole: Splits) -> None:
+    """Checks the labels of all folds, of which an outline sees the first of each size.
+
+    Raises:
+        DataError: as `train.check.check_labels`.
+    """
+    rows = [r for v in task.variants for r in (v.train, v.dev) if r is not None]
+    if not rows:
+        return
+    used = whole.train[np.unique(np.concatenate(rows))]
+    for found in outlines.values():
+        check_labels(found.loss, used, found.out_shape, "the train and dev sets")
 
 
 def _claim(run_dir: Any, extend: bool, search: Search) -> None:

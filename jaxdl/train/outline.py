@@ -33,6 +33,8 @@ class Outline(NamedTuple):
     train_state: TrainState  # of jax.ShapeDtypeStruct
     saved_bytes: int  # that a step's forward pass keeps for its backward pass
     program: str  # a digest of the computation, see `program_digest`
+    loss: PerExample  # the recipe's
+    out_shape: Shape  # of the model's outputs for one example
     reads_epochs: bool  # whether the recipe reads `facts.epochs`
     inference: Inference  # of trained models
     metrics: tuple[str, ...] = ()  # names of the recipe's own
@@ -67,14 +69,14 @@ def outline(
             f"got recipe={recipe!r}; expected a function of the hyperparameters"
         )
     train = on_device_shapes(data.train)
-    found, loss, out_shape = trace_recipe(recipe, traced, structure, train, facts)
-    if any(isinstance(side, nn.Size) for side in jax.tree.leaves(out_shape)):
+    found = trace_recipe(recipe, traced, structure, train, facts)
+    if any(isinstance(side, nn.Size) for side in jax.tree.leaves(found.out_shape)):
         raise RecipeError(
-            f"the model's outputs have shape {out_shape}; expected plain sizes: give "
-            "the last layer as many units as the labels ask for"
+            f"the model's outputs have shape {found.out_shape}; expected plain sizes: "
+            "give the last layer as many units as the labels ask for"
         )
-    check_training(found.batch_size, loss, data, out_shape)
-    numbers = len(data.dev.inputs) * math.prod(out_shape) if found.metrics else 0
+    check_training(found.batch_size, found.loss, data, found.out_shape)
+    numbers = len(data.dev.inputs) * math.prod(found.out_shape) if found.metrics else 0
     size = jnp.dtype(jnp.result_type(float)).itemsize
     return found._replace(output_bytes=numbers * size)
 
@@ -85,8 +87,8 @@ def trace_recipe(
     structure: Structure,
     train: Dataset,
     facts: Facts,
-) -> tuple[Outline, PerExample, Shape]:
-    """Returns a training's outline, its loss and its outputs' shape.
+) -> Outline:
+    """Returns a training's outline, without a check of data.
 
     Args:
         recipe: function from hyperparameters, and facts, to a `Recipe`.
@@ -132,12 +134,14 @@ def trace_recipe(
         train_state=train_state,
         saved_bytes=sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(saved)),
         program=program_digest([first, later]),
+        loss=one.loss,
+        out_shape=out_shape,
         reads_epochs="epochs" in facts.read,
         inference=inference,
         metrics=tuple(one.metrics),
         rank_by=one.rank_by,
     )
-    return found, one.loss, out_shape
+    return found
 
 
 def loss_of(

@@ -10,7 +10,7 @@ from jaxdl.engine.layout import lay_out
 from jaxdl.engine.outlines import make_outlines
 from jaxdl.engine.programs import compile_all, lower
 from jaxdl.engine.task import Task, check_task
-from jaxdl.sweeps.repeats import make_variants
+from jaxdl.sweeps.repeats import with_variants
 from jaxdl.train.bound import Bound
 
 KEY = jax.random.key(0)
@@ -24,8 +24,7 @@ def make_task(recipe, space, **settings):
 
 def known(task, data):
     """Returns a task that knows its variants, of whole data."""
-    _, _, variants = make_variants(task._replace(data=data))
-    return task._replace(variants=tuple(variants))
+    return with_variants(task._replace(data=data))[0]._replace(data=task.data)
 
 
 def outlines_of(task, hparams, data):

@@ -1,5 +1,7 @@
 """What the members of a fold know: its own facts, rows and normalization."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.model_selection import (
@@ -360,3 +362,66 @@ def test_equal_recipes_of_other_numbers_train_by_their_own(flowers):
     slow, fast = (sweep(Factor(f), flowers, epochs=1).member(0) for f in (1e-6, 1.0))
     start = slow.metrics["train_loss"][0]
     assert abs(fast.metrics["train_loss"][0] - start) > 0.1
+
+
+# what an attack found
+
+
+def pairs_of(*rows):
+    return [tuple(np.arange(*r) for r in pair) for pair in rows]
+
+
+def test_all_rows_of_given_folds_are_in_a_runs_data(flowers, tmp_path):
+    """Also those that the first fold leaves out."""
+    pairs = pairs_of(((0, 20), (20, 30)), ((30, 60), (60, 80)))
+    sweep(weighted, flowers, folds=pairs, run_dir=tmp_path)
+    labels = flowers.dev.labels.copy()  # rows 60 to 79 of the pool
+    labels[:2] = labels[1::-1]
+    assert (labels != flowers.dev.labels).any()
+    changed = flowers._replace(dev=replace(flowers.dev, labels=labels))
+    with pytest.raises(runs.RunMismatchError, match="data"):
+        sweep(weighted, changed, folds=pairs, run_dir=tmp_path)
+
+
+def by_count(hp, facts):
+    optimizer, loss = optim.adam(hp["rate"]), nn.softmax_cross_entropy
+    return dl.Recipe(nn.dense(facts.num_classes), optimizer, loss, batch_size=BATCH)
+
+
+def unnamed(flowers):
+    """The flowers without names of their classes, 3 of them in the last rows alone."""
+    labels = np.append(np.arange(70) % 3, np.full(10, 3))
+    inputs = np.concatenate([flowers.train.inputs, flowers.dev.inputs])
+    one = dl.data.from_arrays(inputs, labels)
+    return dl.data.Splits(one[:60], one[60:], one[:20])
+
+
+def test_a_fold_without_the_highest_class_counts_it(flowers, tmp_path):
+    data, pairs = unnamed(flowers), pairs_of(((0, 30), (30, 40)), ((0, 65), (65, 80)))
+    pairs[1] = (np.append(np.arange(60), 75), np.arange(60, 75))
+    settings = {"folds": pairs, "run_dir": tmp_path / "run"}
+    result = sweep(by_count, data, **settings)
+    assert [result.member(v).facts.num_classes for v in (0, 1)] == [4, 4]
+    for i in (0, 1):
+        again = dl.replay(tmp_path / "run", by_count, data, i, progress=False)
+        assert_same_member(result.member(i), again)
+    with pytest.raises(DataError, match="leave out the highest classes"):
+        dl.sweeps.variant(data, KEY, folds=pairs)
+
+
+def test_labels_of_every_fold_are_checked(flowers):
+    labels = flowers.dev.labels.copy()
+    labels[-1] = 7
+    one = dl.data.from_arrays(flowers.dev.inputs, labels)
+    data = flowers._replace(
+        train=replace(flowers.train, about=one.about), dev=one,
+        test=replace(flowers.test, about=one.about),
+    )  # fmt: skip
+    pairs = pairs_of(((0, 20), (20, 30)), ((50, 70), (70, 80)))
+
+    def three(hp):
+        optimizer, loss = optim.adam(hp["rate"]), nn.softmax_cross_entropy
+        return dl.Recipe(nn.dense(3), optimizer, loss, batch_size=BATCH)
+
+    with pytest.raises(DataError, match="got label 7 in row"):
+        sweep(three, data, folds=pairs)

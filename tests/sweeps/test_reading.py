@@ -311,8 +311,8 @@ def test_a_run_that_was_written_in_format_3_is_read(monkeypatch, tmp_path):
         programs = store.specification["programs"]
 
     def traced(recipe, types, structure, *known):
-        outline, *rest = trace_recipe(recipe, types, structure, *known)
-        return outline._replace(program=programs[label(structure)]), *rest
+        outline = trace_recipe(recipe, types, structure, *known)
+        return outline._replace(program=programs[label(structure)])
 
     monkeypatch.setattr(reading, "trace_recipe", traced)
     read = read_result(folder, formats.recipe)

@@ -86,3 +86,15 @@ def test_the_programs_used_last_are_remembered(monkeypatch, compiles):
     assert len(compiles) == 3
     run(lambda x: x + 200, PAIR[0])
     assert len(compiles) == 4
+
+
+def test_a_program_that_calls_python_is_shared_with_none():
+    """Which function it calls is not in its text."""
+
+    def calling(factor):
+        def call(x):
+            return jax.pure_callback(lambda x: np.float32(factor * x), x, x)
+
+        return lambda x: call(x)
+
+    assert [float(run(calling(f), PAIR[0])) for f in (1, 10)] == [2, 20]

@@ -45,7 +45,7 @@ def program(function, data):
         *partition({"rate": 0.1}),
         on_device_shapes(data.train),
         facts_of(data, 1),
-    )[0].program
+    ).program
 
 
 @pytest.mark.parametrize(
