@@ -11,7 +11,7 @@ from jaxdl.experiment import Experiment, ExperimentError, load
 from jaxdl.sweeps import SweepResult, read_result, replay
 from jaxdl.train import Member
 from jaxdl.train.identity import data_digest
-from jaxdl.train.score import curve_of, words_of
+from jaxdl.train.score import curve_of, words
 
 
 def run_replay(options: argparse.Namespace) -> int:
@@ -110,7 +110,7 @@ def _number(result: SweepResult, member: str | None) -> int:
 def _described(member: Member) -> str:
     if member.kept_epoch < 0:
         return ""
-    rank_by = member.built.rank_by
-    value = member.metrics[curve_of(rank_by)][member.kept_epoch]
-    digits = ".2%" if curve_of(rank_by) == "dev_error" else ".4g"
-    return f": {words_of(rank_by)} {value:{digits}}"
+    curve = curve_of(member.built.rank_by)
+    value = member.metrics[curve][member.kept_epoch]
+    digits = ".2%" if curve == "dev_error" else ".4g"
+    return f": {words(curve)} {value:{digits}}"

@@ -22,7 +22,10 @@ _UNDER_FOLDS: ContextVar[bool] = ContextVar("under folds", default=False)
 
 @contextlib.contextmanager
 def recipe_under_folds() -> Iterator[None]:
-    """Makes numbers of the whole data an error: a recipe trains on a fold of it."""
+    """Makes it an error to ask for sizes of the whole data, as a recipe might.
+
+    Under folds a recipe trains on a part of the data, whose sizes are others.
+    """
     token = _UNDER_FOLDS.set(True)
     try:
         yield
@@ -118,8 +121,8 @@ def _as_rows(rows: Any, m: int) -> Any:
 def map_examples(function: Callable[..., Any], *datasets: Dataset) -> Dataset:
     """Returns the first dataset with `function` of each array that has an axis m.
 
-    Scaling and what is known of the examples stay as they are. Arrays that all of the
-    datasets lack stay out.
+    Scaling and what is known of the examples stay those of the first. Arrays that all
+    datasets lack are None.
     """
 
     def arrays(dataset):

@@ -34,8 +34,8 @@ class Task(NamedTuple):
     repeats: int = 1
     folds: Folds = None
     plan: Plan | None = None  # None until the shapes are known
-    # Whether integer labels are classes, by the loss; None: the data say.
-    classes: bool | None = None
+    # Whether folds deal integer labels class by class, by the loss; None: the data say.
+    stratify: bool | None = None
     variants: tuple[Variant, ...] = ()  # [V], empty until the data are known
     # Of the recipe: set once it has been traced.
     metrics: tuple[str, ...] = ()  # names of its own

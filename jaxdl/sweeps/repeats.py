@@ -39,7 +39,7 @@ def make_variants(task: Task) -> tuple[Folds, Splits, list[Variant]]:
     """
     assert task.data is not None
     keys = [_repeat_key(task.key, number) for number in range(task.repeats)]
-    return _vary(task.data, task.folds, keys, task.epochs, task.classes)
+    return _vary(task.data, task.folds, keys, task.epochs, task.stratify)
 
 
 def variant(
@@ -158,7 +158,11 @@ def not_worse(errors: NDArray[Any], best: int) -> NDArray[np.bool_]:
 
 
 def _vary(
-    data: Splits, folds: Folds, keys: list[jax.Array], epochs: int, classes: bool | None
+    data: Splits,
+    folds: Folds,
+    keys: list[jax.Array],
+    epochs: int,
+    stratify: bool | None,
 ) -> tuple[Folds, Splits, list[Variant]]:
     """Returns the variants of repeats with these keys, see `make_variants`."""
     if folds is None:
@@ -169,7 +173,7 @@ def _vary(
 
     def deal(key):
         key = jax.random.fold_in(key, FOLD)
-        return fold_rows(pooled, folds, key=key, classes=classes)
+        return fold_rows(pooled, folds, key=key, stratify=stratify)
 
     if not isinstance(folds, int):
         folds = tuple(deal(keys[0]))

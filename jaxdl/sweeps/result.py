@@ -187,9 +187,10 @@ class SweepResult:
         return self.member(self.members_of(winner)[0])
 
     def member(self, i: SupportsIndex) -> Member:
-        """Returns member i; its hyperparameters train the same configuration in `fit`.
+        """Returns member i.
 
-        Except that `fit` traces a float that the space has in `Static`.
+        In `fit` its hyperparameters train the same configuration, except for a float
+        that the space has in `Static`: `fit` traces it.
 
         Raises:
             DamagedError: its weights are lost with damaged files of a run.
@@ -208,19 +209,17 @@ class SweepResult:
                 f"the weights of member {i} are lost with damaged files; expected a "
                 "whole run: start its sweep again, which trains them again"
             )
-        structure, known = (
-            found.block.structure,
-            self.task.variants[found.block.variant],
-        )
+        structure = found.block.structure
+        variant = self.task.variants[found.block.variant]
         params, state = jax.tree.map(lambda x: x[slot], (found.params, found.state))
         stopped_at = int(self.stopped_at[i])
         return Member(
             recipe=self.task.recipe,
             structure=structure,
             hparams=combine(self._traced(structure, i), structure),
-            facts=known.facts,
-            scaling=known.scaling,
-            inference=self.inferences[structure, known.facts],
+            facts=variant.facts,
+            scaling=variant.scaling,
+            inference=self.inferences[structure, variant.facts],
             metrics={name: curve[i] for name, curve in self.metrics.items()},
             status=Status(self.status[i]),
             stopped_at=None if stopped_at < 0 else stopped_at,

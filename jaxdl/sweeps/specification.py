@@ -112,7 +112,7 @@ def task_of(
             jnp.array(specification["key"], jnp.uint32), impl="threefry2x32"
         ),
         plan=Plan(**specification["plan"]),
-        classes=specification.get("classes"),
+        stratify=specification.get("stratify"),
         metrics=_own_metrics(specification["metrics"]),
         rank_by=specification.get("rank_by", "error"),
         **{name: specification[name] for name in SETTINGS},

@@ -17,7 +17,7 @@ from jaxdl.engine.plan import Plan, make_plan
 from jaxdl.engine.population import Population
 from jaxdl.engine.progress import Callback
 from jaxdl.engine.task import Task, check_task
-from jaxdl.nn.losses import classes_by
+from jaxdl.nn.losses import labels_are_classes
 from jaxdl.searches.one_rung import draws_each_alone, random
 from jaxdl.searches.rungs import Requests, Rung, Search, check_rung, start
 from jaxdl.spaces.distributions import SpaceError
@@ -97,7 +97,8 @@ def sweep(
             part in turn is the dev set while the rest trains. Or pairs of train and dev
             rows of both sets pooled, or a splitter of scikit-learn. See
             `data.fold_rows`. Normalized data are normalized by the train set of each
-            fold. None: the sets as they are.
+            fold. Folds of other sizes need programs of their own. None: the sets as
+            they are.
         run_dir: a folder that keeps the run; made if it does not exist. The same call
             resumes a run that was interrupted, and returns the result of a finished
             one.
@@ -173,7 +174,7 @@ def train_task(
 def _with_variants(task: Task, rung: Rung) -> tuple[Task, Splits]:
     """Returns a task that knows its variants, and the data that their rows are of."""
     if task.folds is not None:
-        task = task._replace(classes=classes_by(first_loss(task, rung)))
+        task = task._replace(stratify=labels_are_classes(first_loss(task, rung)))
     folds, data, variants = make_variants(task)
     return task._replace(folds=folds, variants=tuple(variants)), data
 

@@ -16,10 +16,10 @@ from jaxdl.train.recipe import Recipe
 
 @dataclasses.dataclass(frozen=True)
 class Facts:
-    """What one training is, for a recipe with two parameters: `recipe(hp, facts)`.
+    """What a recipe may know of its training: `recipe(hp, facts)`.
 
-    They are of the very training: under folds, of its fold. The counts are plain ints,
-    so they may shape the program; `class_counts` is traced.
+    They describe this training alone: under folds, its fold. Numbers are plain ints, so
+    they may shape the program; `class_counts` is traced.
 
     >>> from jaxdl import nn, optim
     >>> def recipe(hp, facts):
@@ -41,7 +41,7 @@ class Facts:
     folded: bool = False  # whether the train set is a part of the data, by a fold
     # [C] examples of each class in the train set; None: the labels are targets
     class_counts: Any = dataclasses.field(default=None, compare=False)
-    # names of those that a recipe has read and that not every program depends on
+    # names of facts that a recipe has read: "epochs", if it did
     read: set[str] = dataclasses.field(default_factory=set, compare=False, repr=False)
 
     @property
@@ -60,7 +60,7 @@ class Facts:
 
     @property
     def epochs(self) -> int:
-        """The epochs of the sweep, or of `fit`; whatever a search asks for first."""
+        """The epochs of the sweep or of `fit`, even if a search asks for less first."""
         self.read.add("epochs")
         return self._epochs
 
@@ -102,7 +102,12 @@ def facts_of(data: Splits, epochs: int, *, folded: bool = False) -> Facts:
 
 
 def facts_from_plain(facts: dict[str, Any], epochs: int) -> Facts:
-    """Returns facts again from `Facts.to_plain`."""
+    """Returns the facts that `Facts.to_plain` was called on.
+
+    Args:
+        facts: as JSON has them.
+        epochs: of the run.
+    """
     counts = facts["class_counts"]
     return Facts(
         facts["num_examples"],
@@ -117,7 +122,7 @@ def takes_facts(recipe: Callable[..., Recipe]) -> bool:
     """Returns whether a recipe has a second parameter without default."""
     try:
         parameters = inspect.signature(recipe).parameters.values()
-    except (TypeError, ValueError):  # a callable that has no signature
+    except (TypeError, ValueError):  # a callable without a signature
         return False
     places = (
         inspect.Parameter.POSITIONAL_ONLY,
@@ -127,7 +132,7 @@ def takes_facts(recipe: Callable[..., Recipe]) -> bool:
     return len(needed) > 1
 
 
-def given(
+def with_facts(
     recipe: Callable[..., Any], facts: Facts, class_counts: Any = None
 ) -> Callable[[Any], Any]:
     """Returns a recipe, or a schedule, as a function of the hyperparameters alone.
@@ -135,7 +140,7 @@ def given(
     Args:
         recipe: of the hyperparameters, or of these and the facts.
         facts: of its training.
-        class_counts: traced, in place of those of the facts; None: those of the facts.
+        class_counts: traced, in place of the facts' own; None: the facts' own.
     """
     if class_counts is not None:
         facts = dataclasses.replace(facts, class_counts=class_counts)
@@ -149,7 +154,7 @@ def given(
 
 
 def counts_for(recipe: Callable[..., Recipe], facts: Facts) -> Any:
-    """Returns the class counts that programs of the recipe get; None: none."""
+    """Returns the class counts that programs of a recipe get; None: no facts."""
     return facts.class_counts if takes_facts(recipe) else None
 
 

@@ -15,7 +15,7 @@ from jaxdl.data.checks import check_dataset
 from jaxdl.nn.losses import PerExample
 from jaxdl.train.check import as_inputs, as_labels, check_labels
 from jaxdl.train.epoch_state import Status
-from jaxdl.train.facts import Facts, counts_for, given
+from jaxdl.train.facts import Facts, counts_for, with_facts
 from jaxdl.train.inference import Inference
 from jaxdl.train.metrics import confusion_matrix, multilabel_confusion
 from jaxdl.train.recipe import Recipe, RecipeFunction, build
@@ -47,8 +47,8 @@ class Member:
         other examples, nor on how many there are.
 
         Args:
-            inputs: `[m, ...]`, as those of the train set: normalized if these are, and
-                of integers if these are.
+            inputs: `[m, ...]`, as those of the train set: normalized floats if these
+                are normalized floats, raw integers if these are integers.
 
         Raises:
             DataError: there are no examples, they are not those of a model of this
@@ -63,11 +63,16 @@ class Member:
         """Returns the mean `loss` and `error` over a dataset, penalty excluded.
 
         With weights it is `sum_i w_i v_i / sum_i w_i`. The error is in the units of the
-        labels. The recipe's own metrics of the whole dataset come with them, by name.
+        labels; the loss is that of scaled labels, if `normalize` scales them. The
+        recipe's own metrics of the whole dataset come with them, by name.
+
+        Args:
+            dataset: inputs as for `predict`, and labels as those of the train set.
 
         Raises:
-            DataError: the dataset is empty or not finite, its lengths differ, or the
-                model has no output for a label.
+            DataError: as `predict`; or the dataset is not finite, its lengths differ,
+                its labels are not of the train set's kind, or the model has no output
+                for a label.
         """
         check_dataset(dataset, "the dataset")
         inputs = as_inputs(dataset.inputs, self.inference.train.inputs)
@@ -117,7 +122,7 @@ class Member:
     def built(self) -> Recipe:
         """Returns the recipe for these hyperparameters."""
         hp = combine(self._traced(), self.structure)
-        return build(given(self.recipe, self.facts), hp)
+        return build(with_facts(self.recipe, self.facts), hp)
 
     def _infer(self, inputs: Any, labels: Any) -> Any:
         dataset = dataclasses.replace(
