@@ -40,7 +40,7 @@ def check_within(
     inside &= not math.isfinite(below) or number < below
     if not inside:
         bounds = {"at least": least, "above": above, "at most": most, "below": below}
-        told = [f"{word} {x:g}" for word, x in bounds.items() if math.isfinite(x)]
+        words = [f"{word} {x:g}" for word, x in bounds.items() if math.isfinite(x)]
         raise ValueError(
-            f"{what} got {name}={value}; expected {kind} {' and '.join(told)}"
+            f"{what} got {name}={value}; expected {kind} {' and '.join(words)}"
         )

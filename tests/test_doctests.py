@@ -1,7 +1,8 @@
-"""Every example in a docstring runs and gives what it shows."""
+"""Every example in a docstring or on a page runs and gives what it shows."""
 
 import doctest
 import importlib
+import re
 from pathlib import Path
 
 import jax
@@ -19,11 +20,24 @@ MODULES = [
     for file in sorted(ROOT.rglob("*.py"))
     if ">>>" in file.read_text()
 ]
+PAGES = [
+    file
+    for file in sorted((ROOT.parent / "docs").glob("*.md"))
+    if ">>>" in file.read_text()
+]
+FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_the_examples_of_a_module_give_what_they_show(name):
     module = importlib.import_module(name.removesuffix(".__init__"))
-    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-    result = doctest.testmod(module, extraglobs=NAMES, optionflags=flags)
+    result = doctest.testmod(module, extraglobs=NAMES, optionflags=FLAGS)
+    assert result.attempted and not result.failed
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_examples_of_a_page_give_what_they_show(page):
+    text = re.sub(r"^```.*$", "", page.read_text(), flags=re.MULTILINE)
+    test = doctest.DocTestParser().get_doctest(text, {**NAMES}, page.name, None, 0)
+    result = doctest.DocTestRunner(optionflags=FLAGS).run(test)
     assert result.attempted and not result.failed

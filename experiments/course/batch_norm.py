@@ -84,7 +84,7 @@ def noise(key: jax.Array, hp: Hparams, batches: int = 256) -> jax.Array:
 def shift(key: jax.Array, hp: Hparams, epochs: int) -> tuple[jax.Array, jax.Array]:
     """Returns how far an epoch moves the last layer's inputs, and a dev error."""
 
-    known = train.given(recipe, train.facts_of(data, epochs))
+    known = train.with_facts(recipe, train.facts_of(data, epochs))
 
     def epoch(carry, number):
         run = train.make_epoch(known)

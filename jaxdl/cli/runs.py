@@ -12,7 +12,7 @@ from jaxdl.sweeps import SweepResult, read_result, replay
 from jaxdl.sweeps.repeats import with_variants
 from jaxdl.sweeps.specification import digest_of
 from jaxdl.train import Member
-from jaxdl.train.score import curve_of, words_of
+from jaxdl.train.score import curve_of, words
 
 
 def run_replay(options: argparse.Namespace) -> int:
@@ -32,8 +32,8 @@ def run_export(options: argparse.Namespace) -> int:
     _check_data(result, experiment.data)
     number = _number(result, options.member)
     out = options.out or options.run_dir / f"member_{number}"
-    moments, about = experiment.data.moments, experiment.data.train.about
-    paths = interop.export(result.member(number), out, moments, about=about)
+    moments = experiment.data.moments
+    paths = interop.export(result.member(number), out, moments)
     print(*paths, sep="\n")
     return 0
 
@@ -112,7 +112,7 @@ def _number(result: SweepResult, member: str | None) -> int:
 def _described(member: Member) -> str:
     if member.kept_epoch < 0:
         return ""
-    rank_by = member.built.rank_by
-    value = member.metrics[curve_of(rank_by)][member.kept_epoch]
-    digits = ".2%" if curve_of(rank_by) == "dev_error" else ".4g"
-    return f": {words_of(rank_by)} {value:{digits}}"
+    curve = curve_of(member.built.rank_by)
+    value = member.metrics[curve][member.kept_epoch]
+    digits = ".2%" if curve == "dev_error" else ".4g"
+    return f": {words(curve)} {value:{digits}}"

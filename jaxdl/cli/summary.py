@@ -4,6 +4,7 @@ from jaxdl import terminal
 from jaxdl.diagnose import Importance, expected_rank
 from jaxdl.sweeps.sentences import sentences
 from jaxdl.sweeps.summary import Errors, Noise, Summary
+from jaxdl.train.score import words
 
 
 def print_summary(summary: Summary) -> None:
@@ -21,10 +22,10 @@ def print_summary(summary: Summary) -> None:
         print(f"\nthe same in all: {same}")
     if summary.best is None:
         lost = summary.ended.get("diverged") == summary.members
-        what = "diverged" if lost else f"have no finite {_words(summary)}"
+        what = "diverged" if lost else f"have no finite {words(summary.metric)}"
         print(f"\nall {summary.count} {summary.kind}s {what}: lower the learning rates")
     if summary.importance is not None:
-        _print_importance(summary.importance, _words(summary))
+        _print_importance(summary.importance, words(summary.metric))
     name = f"{summary.kind} {summary.best}"
     if summary.noise is not None:
         _print_noise(name, summary.noise, summary.metric)
@@ -58,11 +59,6 @@ def print_errors(name: str, errors: Errors) -> None:
             print(f"high {what} of {size:.2%}")
     for advice in diagnosis.advice:
         print(f"- {advice}")
-
-
-def _words(summary: Summary) -> str:
-    """Returns the name of the metric that ranks, such as `dev error`."""
-    return summary.metric.replace("_", " ")
 
 
 def _print_noise(name: str, noise: Noise, metric: str) -> None:

@@ -12,13 +12,13 @@ class DataError(ValueError):
 
 
 class DataWarning(UserWarning):
-    """Data that can be trained on, but hardly with success."""
+    """Data that can be trained on, but from which most models learn little."""
 
 
 class About(NamedTuple):
-    """What is known of the examples beside their numbers; each subset keeps it."""
+    """What is known of examples beside their numbers; each subset keeps it."""
 
-    classes: tuple[str, ...] | None = None  # names; (): labels are targets; None: open
+    classes: tuple[str, ...] | None = None  # names; (): targets; None: not known
     features: tuple[str, ...] | None = None  # names of the features of inputs [m, F]
     ids: tuple[int, ...] | bool = ()  # features that are no quantities; True: all
     in_order: bool = False  # the rows follow time

@@ -46,10 +46,10 @@ def from_arrays(
         groups: `[m]` integers or texts, such as the person of each example. `split` and
             folds keep a group together.
         classes: the names of the classes, or how many there are; `()` if the labels are
-            targets, which become floats; None if that is open.
+            targets, which become floats; None if neither is known.
         features: the names of the columns of inputs `[m, features]`.
         ids: the columns that are no quantities, such as tokens or codes of a category,
-            which `normalize` skips; True if all inputs are.
+            which `normalize` skips; True if all of them are.
 
     Raises:
         DataError: there are no examples, the lengths differ, inputs are not finite

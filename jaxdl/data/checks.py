@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxdl.counts import is_count
-from jaxdl.data.about import DataError, DataWarning, listed
+from jaxdl.data.about import About, DataError, DataWarning, listed
 from jaxdl.data.dataset import Dataset, Splits
 
 FAR = 30.0  # mean or spread of targets that is far from what a new model puts out
@@ -134,6 +134,28 @@ def check_dataset(dataset: Dataset, name: str) -> None:
     _check_weights(weights, len(inputs), name)
     _check_labels(labels, dataset.about.classes, name)
     _check_about(dataset, name)
+
+
+def check_given(dataset: Any, about: About) -> None:
+    """Checks a set that a trained model is to be used on.
+
+    Args:
+        dataset: the set.
+        about: what is known of the sets that the model was trained with.
+
+    Raises:
+        DataError: it is no dataset, `from_arrays` would refuse its arrays, or its
+            classes or features have other names.
+    """
+    if not isinstance(dataset, Dataset):
+        raise DataError(
+            f"got {type(dataset).__name__}; expected a Dataset: use data.from_arrays"
+        )
+    check_dataset(dataset, "the dataset")
+    for field in ("classes", "features"):
+        ours, theirs = getattr(dataset.about, field), getattr(about, field)
+        if ours and theirs and ours != theirs:
+            raise DataError(_differ(field, ours, theirs, "given"))
 
 
 def is_float(array: Any) -> bool:

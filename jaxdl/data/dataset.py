@@ -22,7 +22,10 @@ _UNDER_FOLDS: ContextVar[bool] = ContextVar("under folds", default=False)
 
 @contextlib.contextmanager
 def recipe_under_folds() -> Iterator[None]:
-    """Makes numbers of the whole data an error: a recipe trains on a fold of it."""
+    """Makes it an error to ask for sizes of the whole data, as a recipe might.
+
+    Under folds a recipe trains on a part of the data, whose sizes are others.
+    """
     token = _UNDER_FOLDS.set(True)
     try:
         yield
@@ -118,8 +121,8 @@ def _as_rows(rows: Any, m: int) -> Any:
 def map_examples(function: Callable[..., Any], *datasets: Dataset) -> Dataset:
     """Returns the first dataset with `function` of each array that has an axis m.
 
-    Scaling and what is known of the examples stay as they are. Arrays that all of the
-    datasets lack stay out.
+    Scaling and what is known of the examples stay those of the first. Arrays that all
+    datasets lack are None.
     """
 
     def arrays(dataset):
@@ -174,9 +177,10 @@ class Splits(NamedTuple):
         if self.classes:
             return len(self.classes)
         labels = self.train.labels
-        if self.classes is None and labels.ndim == 2:
+        if self.classes is None and is_one_hot(labels):
             return labels.shape[1]
-        if self.classes is None and are_classes(labels) and np.min(labels) >= 0:
+        whole = self.classes is None and np.issubdtype(labels.dtype, np.integer)
+        if whole and np.min(labels) >= 0:
             return 1 + max(
                 int(np.max(dataset.labels)) for dataset in self.sets.values()
             )
@@ -194,6 +198,12 @@ class Splits(NamedTuple):
         check_not_under_folds("steps_per_epoch", "steps_per_epoch(batch_size)")
         batch_size = as_count("batch_size", batch_size, error=DataError)
         return -(-len(self.train.inputs) // batch_size)
+
+
+def is_one_hot(labels: Any) -> bool:
+    """Returns whether labels are rows `[m, C]` in 0..1, one-hot or soft, C above 1."""
+    wide = labels.ndim == 2 and labels.shape[1] > 1
+    return bool(wide and np.min(labels) >= 0 and np.max(labels) <= 1)
 
 
 def are_classes(labels: Any) -> bool:

@@ -46,16 +46,16 @@ def pool(splits: Splits) -> Dataset:
 
 
 def fold_rows(
-    dataset: Dataset, folds: Folds, *, key: jax.Array, classes: bool | None = None
+    dataset: Dataset, folds: Folds, *, key: jax.Array, stratify: bool | None = None
 ) -> list[tuple[Rows, Rows]]:
     """Returns the rows of the train and the dev set of each fold, ascending.
 
     Folds are pairs of rows, what a splitter of scikit-learn gives, or a number k. For a
     number, the examples are shuffled and dealt to k dev sets of `floor(m / k)`, one
-    after another. If the labels are classes, they are dealt class by class, so that two
-    dev sets differ by at most one example of a class. The train set of a fold is
-    everything outside its dev set. The `m mod k` examples that are left over are in
-    every train set and in no dev set, so all folds have the same sizes.
+    after another. Classes are dealt class by class, so that two dev sets differ by at
+    most one example of a class. The train set of a fold is everything outside its dev
+    set. The `m mod k` examples that are left over are in every train set and in no dev
+    set, so all folds have the same sizes.
 
     If the dataset has groups, whole groups are dealt instead, the largest first, each
     to the smallest dev set. The sizes of two dev sets differ by at most one group.
@@ -72,7 +72,8 @@ def fold_rows(
             differ; or anything with `split(inputs, labels, groups)`, such as
             `StratifiedKFold(5)`.
         key: of the shuffle.
-        classes: whether integer labels are classes; None: the dataset says so.
+        stratify: whether to deal integer labels `[m]` class by class; None: if the
+            dataset knows that they are classes.
 
     Raises:
         DataError: folds are none of these; k is given for data that follow time, or for
@@ -90,7 +91,7 @@ def fold_rows(
     elif isinstance(folds, Iterable) and not isinstance(folds, str):
         parts = _pairs(folds)
     else:
-        parts = _dealt(dataset, folds, key, classes)
+        parts = _dealt(dataset, folds, key, stratify)
     m = len(dataset.inputs)
     checked = [
         (_as_rows(train, m, f"the train rows of fold {i}"),
@@ -103,7 +104,7 @@ def fold_rows(
 
 
 def _dealt(
-    dataset: Dataset, k: Any, key: jax.Array, classes: bool | None
+    dataset: Dataset, k: Any, key: jax.Array, stratify: bool | None
 ) -> list[tuple[Rows, Rows]]:
     m = len(dataset.inputs)
     if not is_count(k, least=2) or k > m:
@@ -120,28 +121,28 @@ def _dealt(
     if dataset.groups is not None:
         owner = _deal_groups(np.asarray(dataset.groups), k, key)
     else:
-        owner = _deal(np.asarray(dataset.labels), k, key, _stratified(dataset, classes))
+        owner = _deal(np.asarray(dataset.labels), k, key, _by_class(dataset, stratify))
     return [(_rows(owner != fold), _rows(owner == fold)) for fold in range(k)]
 
 
-def _stratified(dataset: Dataset, classes: bool | None) -> bool:
-    """Returns whether the labels are classes to deal one by one."""
+def _by_class(dataset: Dataset, stratify: bool | None) -> bool:
+    """Returns whether to deal the labels class by class."""
     if not are_classes(dataset.labels):
         return False
-    if classes is None and dataset.about.classes is None:
+    if stratify is None and dataset.about.classes is None:
         raise DataError(
             "got integer labels that may be classes or targets; expected data that say "
             "which: data.from_arrays(..., classes=) with the names or the number of "
             "the classes, or classes=() for targets"
         )
-    return bool(dataset.about.classes) if classes is None else classes
+    return bool(dataset.about.classes) if stratify is None else stratify
 
 
-def _deal(labels: NDArray, k: int, key: jax.Array, stratified: bool) -> NDArray:
+def _deal(labels: NDArray, k: int, key: jax.Array, by_class: bool) -> NDArray:
     """Returns the fold that has each example in its dev set, `[m]`; -1: none has."""
     m = len(labels)
     dealt = np.asarray(jax.random.permutation(key, m))[m % k :]
-    if stratified:
+    if by_class:
         dealt = dealt[np.argsort(labels[dealt], kind="stable")]
     owner = np.full(m, -1)
     owner[dealt] = np.arange(len(dealt)) % k

@@ -15,9 +15,9 @@ def normalize(splits: Splits, *, targets: bool = False) -> Splits:
     """Returns the splits with inputs `(x - μ) / σ`, μ and σ those of the train set.
 
     Each feature has its own μ and σ over the train examples, computed in float64. All
-    three sets use them, and so do later raw inputs (`splits.moments`). A feature that
-    is constant in the train set, except for rounding, is only shifted. Features that
-    are no quantities (`ids`) stay as they are. Weights are ignored.
+    three sets use them; `splits.moments.normalize` does the same to later raw inputs. A
+    feature that is constant in the train set, except for rounding, is only shifted.
+    Features that are no quantities (`ids`) stay as they are. Weights are ignored.
 
     Float inputs are normalized here. Integer inputs are stored as they are, and the
     program of a training normalizes each batch (`scaling.inputs`). So are targets

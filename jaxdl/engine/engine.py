@@ -23,7 +23,7 @@ from jaxdl.engine.progress import Callback, Meter, metered
 from jaxdl.engine.task import Task
 from jaxdl.engine.workers import place
 from jaxdl.searches.rungs import Rung, pick
-from jaxdl.train.bound import Bound
+from jaxdl.train.bound import BoundRecipe
 from jaxdl.train.epoch_state import Status
 from jaxdl.train.structure import Structure
 
@@ -133,9 +133,9 @@ class Engine:
         memory = f"a block takes {needed / 2**20:,.0f} MiB, {len(self.devices)} at once"
         terminal.say(memory, enabled=shown)
 
-    def _bound(self, block: Block) -> Bound:
+    def _bound(self, block: Block) -> BoundRecipe:
         facts = self.task.variants[block.variant].facts
-        return Bound(self.task.recipe, block.structure, facts)
+        return BoundRecipe(self.task.recipe, block.structure, facts)
 
     def _train_blocks(
         self, population: Population, blocks: list[Block], meter: Meter

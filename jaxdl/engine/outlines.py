@@ -10,6 +10,7 @@ from jaxdl.engine.plan import MAX_PROGRAMS
 from jaxdl.engine.task import Task
 from jaxdl.nn.losses import PerExample
 from jaxdl.searches.rungs import Rung
+from jaxdl.spaces.contract import SpaceError
 from jaxdl.spaces.sample import traced_columns
 from jaxdl.spaces.structures import label, structures
 from jaxdl.train.facts import Facts, facts_of
@@ -33,6 +34,11 @@ def make_outlines(task: Task, hparams: Any, data: Mapping[Facts, Splits]) -> Out
             their metrics, or in what they rank by.
         SpaceError: there are too many programs.
     """
+    if len(data) > MAX_PROGRAMS:
+        raise SpaceError(
+            f"got folds of {len(data)} different sizes, each a program to compile; "
+            f"expected at most {MAX_PROGRAMS}: give more of them the same size"
+        )
     traced = _traced(task, hparams)
     outlines = {
         (structure, facts): outline(task.recipe, traced, structure, sets, facts)

@@ -15,7 +15,7 @@ from jaxdl.engine.inputs import SharedInputs
 from jaxdl.engine.layout import Block
 from jaxdl.engine.workers import cores
 from jaxdl.train import compiled
-from jaxdl.train.bound import Bound, make_advance, make_start
+from jaxdl.train.bound import BoundRecipe, make_advance, make_start
 from jaxdl.train.check import tracing_errors_explained
 from jaxdl.train.part import in_shape
 from jaxdl.train.state import member_key
@@ -33,7 +33,9 @@ class Programs(NamedTuple):
     epoch: Any  # see `make_advance`, with hyperparameters and carry of K members
 
 
-def lower(bound: Bound, block: Block, width: int, shared: SharedInputs) -> Programs:
+def lower(
+    bound: BoundRecipe, block: Block, width: int, shared: SharedInputs
+) -> Programs:
     """Returns a block's programs, lowered for the device of the shared inputs.
 
     Raises:

@@ -15,7 +15,7 @@ from jaxdl.engine.memory import used_bytes
 from jaxdl.engine.population import Population
 from jaxdl.searches.rungs import Rung
 from jaxdl.train.epoch_state import Status
-from jaxdl.train.score import curve_of, larger_is_better
+from jaxdl.train.score import curve_of, larger_is_better, words
 
 CALL_EVERY = 1.0  # seconds between two calls of a callback, at least
 
@@ -187,8 +187,7 @@ def _words(progress: SweepProgress, alone: bool) -> tuple[float, list[str]]:
         f"{progress.member_steps_per_second:,.0f} member-steps/s",
     ]
     if progress.best is not None:
-        name, best, median = progress.metric, progress.best, progress.median
-        name = name.replace("_", " ")
+        name, best, median = words(progress.metric), progress.best, progress.median
         parts.insert(2, f"{name} {best:.4g} best, {median:.4g} median")
     if progress.memory_bytes is not None:
         parts.append(f"{progress.memory_bytes / 1e9:.2f} GB")

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import jax
 
 from jaxdl.counts import as_count, is_count
-from jaxdl.data import Splits
+from jaxdl.data import About, Splits
 from jaxdl.data.folds import Folds
 from jaxdl.engine.inputs import Variant
 from jaxdl.engine.plan import Plan, as_plan
@@ -34,8 +34,9 @@ class Task(NamedTuple):
     repeats: int = 1
     folds: Folds = None
     plan: Plan | None = None  # None until the shapes are known
-    # Whether integer labels are classes, by the loss; None: the data say.
-    classes: bool | None = None
+    # Whether folds deal integer labels class by class, by the loss; None: the data say.
+    stratify: bool | None = None
+    about: About = About()  # what is known of the data
     variants: tuple[Variant, ...] = ()  # [V], empty until the data are known
     # Of the recipe: set once it has been traced.
     metrics: tuple[str, ...] = ()  # names of its own

@@ -12,7 +12,7 @@ from jaxdl.data.checks import check_sets
 from jaxdl.data.dataset import are_classes
 from jaxdl.experiment.check_data import check_data
 from jaxdl.experiment.check_program import (
-    Program,
+    Prepared,
     outputs_findings,
     penalty_notes,
     prepared,
@@ -22,13 +22,14 @@ from jaxdl.experiment.check_program import (
 from jaxdl.experiment.check_training import check_training
 from jaxdl.experiment.finding import Finding
 from jaxdl.experiment.programs import Configured, configured
+from jaxdl.nn.losses import labels_are_classes
 from jaxdl.train import RecipeError, facts_of
-from jaxdl.train.bound import Bound
+from jaxdl.train.bound import BoundRecipe
 from jaxdl.train.outline import outline
 from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.state import as_key
 
-LOOKED = 12  # programs whose signal and outputs are looked at
+LOOKED = 12  # programs whose signal and outputs are checked
 SHOWN = 3  # labels of programs that have one fault in common
 TRAINED = 3  # programs whose gradient is checked, and that train for an epoch
 
@@ -41,14 +42,15 @@ def check(
     The data are checked as `fit` checks them, and the three sets are compared. Each
     program is traced, which finds what no training could use, such as a penalty that
     acts on no parameter. In up to 12 programs the signal is followed through the layers
-    at random initialization, and the outputs of random parameters are looked at. The
-    batch is as large as in training where layers have statistics of it.
+    at random initialization, and the outputs of random parameters are checked. For a
+    model with state, such as the moments of a batch norm, the batch is as large as in
+    training.
 
     In up to 3 programs, if possible with a healthy signal, the gradient is checked
-    before and after one epoch of training.
-    It is the gradient of the cost that training descends, with the penalty and one
-    fixed dropout mask. It is checked at every coordinate; in a costly model at some
-    coordinates of each leaf, drawn at random, as many as take seconds.
+    before and after one epoch of training. It is the gradient of the cost that training
+    descends, with the penalty and one fixed dropout mask. It is checked at every
+    coordinate; in a costly model at some random coordinates of each leaf, as many as
+    take seconds.
 
     A program whose signal explodes or vanishes is no fault if another program of the
     space is healthy, because a sweep compares them.
@@ -85,7 +87,7 @@ def check(
     some = [
         (
             f" ({one.label})" if one.label else "",
-            prepared(Bound(recipe, one.structure, facts), one.traced, data, key),
+            prepared(BoundRecipe(recipe, one.structure, facts), one.traced, data, key),
         )
         for one in _spread(list(ready.values()), LOOKED)
     ]
@@ -93,7 +95,7 @@ def check(
 
 
 def _check_programs(
-    programs: list[tuple[str, Program]], count: int, data: Splits, key: jax.Array
+    programs: list[tuple[str, Prepared]], count: int, data: Splits, key: jax.Array
 ) -> Iterator[Finding]:
     """Yields what is found in some of `count` programs, each with its label."""
     yield from _meaning_of_labels([program for _, program in programs], data)
@@ -121,14 +123,14 @@ def _spread(items: list[Any], most: int) -> list[Any]:
     return [items[place] for place in places]
 
 
-def _meaning_of_labels(programs: list[Program], data: Splits) -> Iterator[Finding]:
+def _meaning_of_labels(programs: list[Prepared], data: Splits) -> Iterator[Finding]:
     """Yields a fault if neither the data nor a loss says what integer labels are."""
     if not are_classes(data.train.labels) or data.classes is not None:
         return
     own = [
         plain.__name__ if hasattr(plain, "__name__") else str(plain)
         for plain in (nn.plain_loss(program.built.loss) for program in programs)
-        if not nn.has_classes(plain) and plain is not nn.squared_error
+        if labels_are_classes(plain) is None
     ]
     if own:
         yield Finding(

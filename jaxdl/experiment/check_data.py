@@ -37,10 +37,10 @@ def check_data(data: Splits) -> Iterator[Finding]:
 
 def _warned(data: Splits) -> list[str]:
     """Returns what `data.check` warns of."""
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as found:
         warnings.simplefilter("always", DataWarning)
         check(data)
-    return [str(one.message) for one in told]
+    return [str(one.message) for one in found]
 
 
 def _labels(data: Splits) -> Iterator[str]:
@@ -74,7 +74,7 @@ def _named(classes: list[int], data: Splits) -> str:
 
 
 def _huge(data: Splits) -> Iterator[str]:
-    """Yields the features whose values, as a model gets them, are out of all bounds."""
+    """Yields the features with a value that is huge for a model."""
     for name, dataset in data.sets.items():
         if dataset.about.ids is True:
             continue

@@ -16,20 +16,20 @@ from jaxdl.data.about import listed
 from jaxdl.diagnose import Signal, signal
 from jaxdl.experiment.finding import Finding
 from jaxdl.train import TrainState
-from jaxdl.train.bound import Bound, make_start
+from jaxdl.train.bound import BoundRecipe, make_start
 from jaxdl.train.facts import counts_for
 from jaxdl.train.part import in_shape, on_device, scaled_labels, take
 from jaxdl.train.recipe import Recipe, RecipeFunction, build
 from jaxdl.train.state import member_key
 
 EXAMPLES = 16  # in the batch of a check, where no layer has statistics of the batch
-DRAWS = 16  # of random parameters, on which the outputs are looked at
+DRAWS = 16  # of random parameters, whose outputs are checked
 
 
-class Program(NamedTuple):
-    """A program with numbers in place, at random initialization."""
+class Prepared(NamedTuple):
+    """A program of a space with numbers in place, at random initialization."""
 
-    bound: Bound
+    bound: BoundRecipe
     traced: dict[str, jax.Array]
     recipe: RecipeFunction  # of the hyperparameters alone
     hp: Any
@@ -44,8 +44,8 @@ class Program(NamedTuple):
 
 
 def prepared(
-    bound: Bound, traced: dict[str, jax.Array], data: Splits, key: jax.Array
-) -> Program:
+    bound: BoundRecipe, traced: dict[str, jax.Array], data: Splits, key: jax.Array
+) -> Prepared:
     """Returns a program at its start, with a batch of random examples of weight 1.
 
     If the model has state, such as the moments of a batch norm, the batch is as large
@@ -60,10 +60,10 @@ def prepared(
         several = build(recipe, hp).batch_size
     rows = jax.random.permutation(key, len(data.train.inputs))[:several]
     batch = replace(take(train, rows), weights=None)
-    return Program(bound, traced, recipe, hp, state, batch, _is_normalized(data))
+    return Prepared(bound, traced, recipe, hp, state, batch, _is_normalized(data))
 
 
-def signal_of(program: Program) -> Signal:
+def signal_of(program: Prepared) -> Signal:
     """Returns the signal at random initialization."""
 
     def found(start, batch):
@@ -106,7 +106,7 @@ def _table(found: Signal) -> str:
     return terminal.table(("layer", "activation", "gradient"), rows)
 
 
-def outputs_findings(program: Program, at: str) -> Iterator[Finding]:
+def outputs_findings(program: Prepared, at: str) -> Iterator[Finding]:
     """Yields what is wrong with the outputs of models with random parameters.
 
     Args:
@@ -131,7 +131,7 @@ def outputs_findings(program: Program, at: str) -> Iterator[Finding]:
         yield Finding(False, f"outputs{at}: {_not_logits(outputs)}")
 
 
-def penalty_notes(program: Program, at: str) -> Iterator[Finding]:
+def penalty_notes(program: Prepared, at: str) -> Iterator[Finding]:
     """Yields the weights that a penalty leaves out, where it acts on others."""
     size = len(program.batch.inputs)
     slopes = jax.jit(jax.grad(lambda params: 1.0 * program.built.penalty(params, size)))
@@ -149,7 +149,7 @@ def penalty_notes(program: Program, at: str) -> Iterator[Finding]:
         )
 
 
-def _drawn(program: Program) -> tuple[jax.Array, jax.Array]:
+def _drawn(program: Prepared) -> tuple[jax.Array, jax.Array]:
     """Returns outputs `[DRAWS, B, ...]`, and the largest slope by an input."""
     start, x = program.start, program.batch.inputs
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxdl.data import Splits
 from jaxdl.diagnose import baseline, check_gradients
-from jaxdl.experiment.check_program import EXAMPLES, Program
+from jaxdl.experiment.check_program import EXAMPLES, Prepared
 from jaxdl.experiment.finding import Finding
 from jaxdl.train import Status, TrainState, make_cost
 from jaxdl.train.bound import make_advance, make_start
@@ -23,7 +23,7 @@ WORK = 2e10  # floating-point operations that one gradient check may cost, about
 
 
 def check_training(
-    program: Program, data: Splits, key: jax.Array, at: str
+    program: Prepared, data: Splits, key: jax.Array, at: str
 ) -> Iterator[Finding]:
     """Yields what is found in the gradient before and after one epoch of training.
 
@@ -45,7 +45,7 @@ def check_training(
     yield from _against_a_constant(program, data, float(metrics["dev_error"]), at)
 
 
-def _epoch(program: Program, data: Splits, key: jax.Array) -> tuple[Any, Any, Any]:
+def _epoch(program: Prepared, data: Splits, key: jax.Array) -> tuple[Any, Any, Any]:
     """Returns both states and the metrics after an epoch."""
     bound, traced = program.bound, program.traced
     counts = counts_for(bound.recipe, bound.facts)
@@ -57,7 +57,7 @@ def _epoch(program: Program, data: Splits, key: jax.Array) -> tuple[Any, Any, An
 
 
 def _against_a_constant(
-    program: Program, data: Splits, error: float, at: str
+    program: Prepared, data: Splits, error: float, at: str
 ) -> Iterator[Finding]:
     """Yields a note if the best constant has a lower dev error than an epoch gives."""
     built = program.built
@@ -80,7 +80,7 @@ def _against_a_constant(
         )
 
 
-def _gradient(when: str, program: Program, train_state: TrainState) -> Finding:
+def _gradient(when: str, program: Prepared, train_state: TrainState) -> Finding:
     # Few examples have few kinks of a ReLU, at which a difference is no slope.
     batch = program.batch[:EXAMPLES]
 

@@ -1,7 +1,8 @@
 """Experiment files: Python files that define `recipe`, `space` and `data`.
 
-If it also defines `schedule`, from hyperparameters to a learning-rate schedule, its
-learning rates are drawn. A file is executed, so trust it as you trust any script.
+It may also define `schedule`, a function from hyperparameters, and facts if it takes
+them, to a learning-rate schedule; its learning rates are then drawn. A file is
+executed, so trust it as you trust any script.
 """
 
 import ast
@@ -33,7 +34,7 @@ class Experiment(NamedTuple):
     recipe: RecipeFunction
     space: Any
     data: Splits
-    schedule: Callable[[Any], Schedule] | None = None
+    schedule: Callable[..., Schedule] | None = None
 
 
 def load(file: Path) -> Experiment:

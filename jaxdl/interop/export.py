@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from jaxdl import nn, runs
-from jaxdl.data import About, Moments
+from jaxdl.data import Moments
 from jaxdl.extras import library
 from jaxdl.plain import to_json
 from jaxdl.train import Member
@@ -19,8 +19,6 @@ def export(
     member: Member,
     path: str | os.PathLike[str],
     moments: Moments | None = None,
-    *,
-    about: About | None = None,
 ) -> tuple[Path, Path]:
     """Writes a member's weights, and all that is needed to use them.
 
@@ -34,7 +32,6 @@ def export(
         member: a trained one.
         path: without an ending.
         moments: `splits.moments`; None: the arrays that it trained on were raw.
-        about: `splits.train.about`, for the names; None: there are none.
 
     Returns:
         The two paths.
@@ -50,14 +47,12 @@ def export(
         Path(f"{os.fspath(path)}.{end}") for end in ("safetensors", "json")
     )
     runs.write_file(weights, arrays.save(content))
-    text = json.dumps(
-        to_json(_describe(member, moments, about or About())), indent=2, allow_nan=False
-    )
+    text = json.dumps(to_json(_describe(member, moments)), indent=2, allow_nan=False)
     runs.write_file(description, text.encode() + b"\n")
     return weights, description
 
 
-def _describe(member: Member, moments: Moments | None, about: About) -> dict[str, Any]:
+def _describe(member: Member, moments: Moments | None) -> dict[str, Any]:
     hparams = by_name(member.hparams).items()
     return {
         "hyperparameters": {name: nn.size.live(leaf) for name, leaf in hparams},
@@ -67,8 +62,8 @@ def _describe(member: Member, moments: Moments | None, about: About) -> dict[str
         "metrics": member.metrics,
         "normalization": _normalization(member, moments),
         "targets": None if member.scaling is None else member.scaling.labels,
-        "classes": about.classes,
-        "features": about.features,
+        "classes": member.about.classes,
+        "features": member.about.features,
     }
 
 

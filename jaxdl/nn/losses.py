@@ -191,14 +191,9 @@ def has_classes(loss: PerExample) -> bool:
     return plain_loss(loss) in (softmax_cross_entropy, sigmoid_cross_entropy)
 
 
-def classes_by(loss: PerExample) -> bool | None:
+def labels_are_classes(loss: PerExample) -> bool | None:
     """Returns whether the labels of a loss are classes; None: only its author knows."""
-    known: dict[PerExample, bool] = {
-        softmax_cross_entropy: True,
-        sigmoid_cross_entropy: True,
-        squared_error: False,
-    }
-    return known.get(plain_loss(loss))
+    return has_classes(loss) or (False if plain_loss(loss) is squared_error else None)
 
 
 def _is_sigmoid(wrapper: str, loss: PerExample) -> bool:

@@ -4,6 +4,7 @@ By default they act on weights only, not on biases or on the gamma and beta of a
 norm: on the leaves named `kernel`, as in `nn.dense`. `where(name, leaf)` chooses other
 leaves, such as the `weight` of another library. A filter that chooses no leaf is an
 error.
+
 `num_examples` is the m of the course's cost `J = (1/m) sum L + penalty`: the number of
 examples in the batch.
 """

@@ -3,9 +3,9 @@
 `init(params) -> opt_state` and `update(grads, opt_state, params=None) -> (updates,
 opt_state)`; the new parameters are `params + updates`. A learning rate is a number or a
 schedule `step -> number`, where `step` counts updates from 0. Every number may be
-traced, and 0 switches its part off. A plain number outside its range is a ValueError.
-In the equations g is the gradient, w a parameter
-and α the learning rate.
+traced, and 0 switches its part off, except for a learning rate. A plain number outside
+its range is a ValueError. In the equations g is the gradient, w a parameter and α the
+learning rate.
 """
 
 from collections.abc import Callable

@@ -13,6 +13,7 @@ from jaxdl.sweeps import SweepResult
 from jaxdl.sweeps.sentences import sentences
 from jaxdl.sweeps.summary import Summary
 from jaxdl.train.epoch_state import Status
+from jaxdl.train.score import words
 from jaxdl.train.structure import by_name
 
 NUMBERS = 800_000  # of curves in a page, at most; longer ones leave epochs out
@@ -65,7 +66,7 @@ def outcome(summary: Summary, rates: bool) -> str:
     """
     counts = ", ".join(f"{n} {word}" for word, n in sorted(summary.ended.items()))
     ended = f"{count(summary.members, 'member')}: {counts}."
-    metric = summary.metric.replace("_", " ")
+    metric = words(summary.metric)
     rates = rates and summary.metric == "dev_error"
     if summary.best is None or summary.value is None:
         return f"{ended} No configuration has a finite {metric}."

@@ -23,7 +23,7 @@ from jaxdl.report.style import (
     tidy,
 )
 from jaxdl.sweeps import SweepResult
-from jaxdl.train.score import curve_of
+from jaxdl.train.score import curve_of, words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,7 +51,7 @@ def learning_curves(result: SweepResult, metric: str | None = None) -> "Figure":
     if metric not in result.metrics:
         raise ValueError(f"got metric={metric!r}; expected one of {[*result.metrics]}")
     curves = result.metrics[metric]
-    name = metric.replace("_", " ")
+    name = words(metric)
     if not np.isfinite(curves).any():
         return message(f"no member has a finite {name}")
     errors = ranked.scale(result, curves, metric)

@@ -28,7 +28,7 @@ from jaxdl.report.style import (
 )
 from jaxdl.sweeps import SweepResult
 from jaxdl.train import Member
-from jaxdl.train.facts import given
+from jaxdl.train.facts import with_facts
 from jaxdl.train.part import on_device
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def learning_rates(
     name = ranked.name(result)
     for configuration in reversed(order):
         member = result.member(configuration * result.num_variants)
-        schedule = given(make_schedule, member.facts)(member.hparams)
+        schedule = with_facts(make_schedule, member.facts)(member.hparams)
         rates = _rates(schedule, at)
         best = configuration == order[0]
         axes.plot(

@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 
 from jaxdl.report.style import Errors, errors_of
 from jaxdl.sweeps import SweepResult
-from jaxdl.train.score import curve_of, larger_is_better, words_of
+from jaxdl.train.score import curve_of, larger_is_better, words
 
 
 def name(result: SweepResult) -> str:
     """Returns its name for people, such as `dev error`."""
-    return words_of(result.task.rank_by)
+    return words(curve_of(result.task.rank_by))
 
 
 def values(result: SweepResult) -> NDArray[np.float64]:

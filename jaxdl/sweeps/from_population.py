@@ -1,4 +1,4 @@
-"""The result of a sweep from what its population has become."""
+"""The result of a sweep, made of its population."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from jaxdl.train.epoch_state import Status
 
 
 def make_result(end: Population) -> SweepResult:
-    """Returns what a population has become, as a result."""
+    """Returns the result of a sweep that ended, or stands, with this population."""
     store = end.store
     searching = store is not None and not store.finished
     running = end.status == Status.RUNNING

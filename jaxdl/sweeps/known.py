@@ -1,6 +1,6 @@
-"""What members of each variant know beside hyperparameters, as JSON has it, and back.
+"""What members of each variant know beside their hyperparameters, as JSON and back.
 
-Each part stands in a specification only where there is something to say.
+A specification lacks the parts that have nothing to record.
 """
 
 import base64
@@ -11,42 +11,41 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxdl.data import Moments, Scaling, Splits
+from jaxdl.data import About, Moments, Scaling
 from jaxdl.data.folds import Folds, Rows
 from jaxdl.engine.inputs import Variant
 from jaxdl.engine.task import Task
 from jaxdl.train.facts import Facts, facts_from_plain, takes_facts
 
 
-def known_parts(task: Task, data: Splits) -> dict[str, Any]:
+def known_parts(task: Task) -> dict[str, Any]:
     """Returns the parts of a specification by name.
 
     They are the `facts` that the recipe takes and the `scaling` of raw arrays, of each
-    variant; the `rows` of folds that were given; which inputs are `ids`; and whether
-    labels are `classes`, where the loss alone says so.
+    variant; the `rows` of folds that were given; what is known `about` the data; and
+    whether to `stratify` the folds, where the loss decides it.
 
     Args:
-        task: that knows its variants.
-        data: the sets of the first variant.
+        task: its variants are known.
     """
-    told, parts = task.variants, {}
+    variants, parts = task.variants, {}
     if takes_facts(task.recipe):
-        parts["facts"] = [v.facts.to_plain() for v in told]
-    if any(v.scaling is not None for v in told):
-        parts["scaling"] = [_scaling_to_plain(v.scaling) for v in told]
+        parts["facts"] = [v.facts.to_plain() for v in variants]
+    if any(v.scaling is not None for v in variants):
+        parts["scaling"] = [_scaling_to_plain(v.scaling) for v in variants]
     if isinstance(task.folds, tuple):
         parts["rows"] = [_rows_to_plain(rows) for rows in itertools.chain(*task.folds)]
-    if data.train.about.ids:
-        parts["ids"] = data.train.about.ids
-    if task.classes is not None:
-        parts["classes"] = task.classes
+    if task.about != About():
+        parts["about"] = task.about._asdict()
+    if task.stratify is not None:
+        parts["stratify"] = task.stratify
     return parts
 
 
 def from_parts(
     task: Task, specification: Mapping[str, Any]
 ) -> tuple[Folds, tuple[Variant, ...]]:
-    """Returns the folds and the variants of a task that was recorded.
+    """Returns the folds and the variants of a recorded task.
 
     The variants have no rows, and without recorded facts no class counts.
     """
@@ -65,6 +64,13 @@ def from_parts(
         Variant(task.key, facts, scaling=own)
         for facts, own in zip(known, scaling or [None] * many, strict=True)
     )
+
+
+def about_of(specification: Mapping[str, Any]) -> About:
+    """Returns what was known of the data of a run."""
+    plain: dict[str, Any] = specification.get("about", {})
+    about = {n: tuple(x) if isinstance(x, list) else x for n, x in plain.items()}
+    return About(**about)
 
 
 def _scaling_to_plain(scaling: Scaling | None) -> dict[str, Any] | None:

@@ -81,7 +81,7 @@ def more_data(
         ([539, 1078], (2, 2))
 
     Args:
-        recipe: function from hyperparameters to a `Recipe`.
+        recipe: function from hyperparameters, and facts, to a `Recipe`.
         hparams: as `fit` takes them.
         data: normalized train, dev and test sets; test is not used.
         key: a seed, or a threefry key.
@@ -93,7 +93,7 @@ def more_data(
     Raises:
         DataError: the fractions are not as above, or as `fit`.
         RecipeError, RuntimeError, TypeError: as `fit`.
-        ValueError: `repeats` is no int of at least 2, or as `fit`.
+        ValueError: `repeats` is not an int of at least 2, or as `fit`.
     """
     check(data)
     key, repeats = as_key(key), as_count("repeats", repeats, least=2)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxdl import runs
-from jaxdl.data import About, Dataset, Scaling
+from jaxdl.data import Dataset, Scaling
 from jaxdl.engine.outlines import Outlines
 from jaxdl.engine.plan import MAX_PROGRAMS
 from jaxdl.engine.population import Population
@@ -19,6 +19,7 @@ from jaxdl.spaces.distributions import SpaceError
 from jaxdl.spaces.sample import is_static
 from jaxdl.spaces.structures import structures
 from jaxdl.sweeps.from_population import make_result
+from jaxdl.sweeps.known import about_of
 from jaxdl.sweeps.result import SweepResult
 from jaxdl.sweeps.specification import programs_of, task_of
 from jaxdl.train.member import Member
@@ -159,8 +160,7 @@ def _outlines(task: Task, specification: dict[str, Any]) -> Outlines:
 def _train(specification: dict[str, Any], scaling: Scaling | None) -> Dataset:
     """Returns shapes and types of a run's train set on a device."""
     arrays = (x and jax.ShapeDtypeStruct(*x) for x in specification["shapes"])
-    ids = specification.get("ids", ())
-    about = About(ids=ids if ids is True else tuple(ids))
+    about = about_of(specification)
     return on_device_shapes(Dataset(*arrays, scaling=scaling, about=about))
 
 

@@ -40,9 +40,10 @@ def with_variants(task: Task) -> tuple[Task, Splits]:
     assert task.data is not None
     keys = [_repeat_key(task.key, number) for number in range(task.repeats)]
     folds, whole, variants = _vary(
-        task.data, task.folds, keys, task.epochs, task.classes
+        task.data, task.folds, keys, task.epochs, task.stratify
     )
-    return task._replace(folds=folds, variants=tuple(variants)), whole
+    about = whole.train.about
+    return task._replace(folds=folds, variants=tuple(variants), about=about), whole
 
 
 def variant(
@@ -167,7 +168,11 @@ def not_worse(errors: NDArray[Any], best: int) -> NDArray[np.bool_]:
 
 
 def _vary(
-    data: Splits, folds: Folds, keys: list[jax.Array], epochs: int, classes: bool | None
+    data: Splits,
+    folds: Folds,
+    keys: list[jax.Array],
+    epochs: int,
+    stratify: bool | None,
 ) -> tuple[Folds, Splits, list[Variant]]:
     """Returns folds, data and variants of repeats with these keys.
 
@@ -181,7 +186,7 @@ def _vary(
 
     def deal(key):
         key = jax.random.fold_in(key, FOLD)
-        return fold_rows(pooled, folds, key=key, classes=classes)
+        return fold_rows(pooled, folds, key=key, stratify=stratify)
 
     if not isinstance(folds, int):
         folds = tuple(deal(keys[0]))

@@ -175,21 +175,28 @@ class SweepResult:
         With repeats or folds, `not_worse` names others that noise may hide.
 
         Raises:
-            ValueError: every configuration diverged.
+            ValueError: every configuration diverged, or none has a finite score.
         """
         winner, diverged = int(self.ranking()[0]), self.diverged()
+        what = "members" if self.num_variants == 1 else "configurations"
         if diverged[winner]:
-            what = "members" if self.num_variants == 1 else "configurations"
             raise ValueError(
                 f"all {len(diverged)} {what} diverged; expected one that did not: "
                 "lower the range of the learning rate"
             )
+        if not self.has_best():
+            raise ValueError(
+                f"got {len(diverged)} {what} without a finite "
+                f"{curve_of(self.task.rank_by)}; expected one that has it: look at "
+                "what the metric divides by"
+            )
         return self.member(self.members_of(winner)[0])
 
     def member(self, i: SupportsIndex) -> Member:
-        """Returns member i; its hyperparameters train the same configuration in `fit`.
+        """Returns member i.
 
-        Except that `fit` traces a float that the space has in `Static`.
+        In `fit` its hyperparameters train the same configuration, except for a float
+        that the space has in `Static`: `fit` traces it.
 
         Raises:
             DamagedError: its weights are lost with damaged files of a run.
@@ -208,19 +215,18 @@ class SweepResult:
                 f"the weights of member {i} are lost with damaged files; expected a "
                 "whole run: start its sweep again, which trains them again"
             )
-        structure, known = (
-            found.block.structure,
-            self.task.variants[found.block.variant],
-        )
+        structure = found.block.structure
+        variant = self.task.variants[found.block.variant]
         params, state = jax.tree.map(lambda x: x[slot], (found.params, found.state))
         stopped_at = int(self.stopped_at[i])
         return Member(
             recipe=self.task.recipe,
             structure=structure,
             hparams=combine(self._traced(structure, i), structure),
-            facts=known.facts,
-            scaling=known.scaling,
-            inference=self.inferences[structure, known.facts],
+            facts=variant.facts,
+            scaling=variant.scaling,
+            about=self.task.about,
+            inference=self.inferences[structure, variant.facts],
             metrics={name: curve[i] for name, curve in self.metrics.items()},
             status=Status(self.status[i]),
             stopped_at=None if stopped_at < 0 else stopped_at,

@@ -5,8 +5,8 @@ from jaxdl.sweeps.summary import Errors
 
 def sentences(errors: Errors) -> list[str]:
     """Returns how sure the errors of a model are, and whether it learned anything."""
-    told = [_certainty(errors), _baseline(errors), _worthless(errors), _human(errors)]
-    return [sentence for sentence in told if sentence]
+    parts = (_certainty, _baseline, _worthless, _human)
+    return [sentence for part in parts if (sentence := part(errors))]
 
 
 def _certainty(errors: Errors) -> str:

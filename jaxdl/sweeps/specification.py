@@ -21,7 +21,7 @@ from jaxdl.spaces.distributions import SpaceError
 from jaxdl.spaces.plain import check_recorded, from_plain, to_plain
 from jaxdl.spaces.sample import traced_columns
 from jaxdl.spaces.structures import label
-from jaxdl.sweeps.known import from_parts, known_parts
+from jaxdl.sweeps.known import about_of, from_parts, known_parts
 from jaxdl.sweeps.repeats import data_of
 from jaxdl.train.identity import data_digest
 from jaxdl.train.recipe import RecipeFunction
@@ -85,7 +85,7 @@ def specify(
             "jax_threefry_partitionable": partitionable,
             "XLA_FLAGS": _xla_flags(),
         },
-        **known_parts(task, data),
+        **known_parts(task),
     }
 
 
@@ -130,7 +130,8 @@ def task_of(
             jnp.array(specification["key"], jnp.uint32), impl="threefry2x32"
         ),
         plan=Plan(**specification["plan"]),
-        classes=specification.get("classes"),
+        stratify=specification.get("stratify"),
+        about=about_of(specification),
         metrics=_own_metrics(specification["metrics"]),
         rank_by=specification.get("rank_by", "error"),
         **{name: specification[name] for name in SETTINGS},

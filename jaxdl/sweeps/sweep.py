@@ -2,13 +2,14 @@
 
 import contextlib
 import os
+import warnings
 from typing import Any
 
 import jax
 import numpy as np
 
 from jaxdl import runs
-from jaxdl.data import Splits, check
+from jaxdl.data import DataWarning, Splits, check
 from jaxdl.data.folds import Folds
 from jaxdl.engine import workers
 from jaxdl.engine.engine import Engine
@@ -18,7 +19,7 @@ from jaxdl.engine.plan import Plan, make_plan
 from jaxdl.engine.population import Population
 from jaxdl.engine.progress import Callback
 from jaxdl.engine.task import Task, check_task
-from jaxdl.nn.losses import classes_by
+from jaxdl.nn.losses import labels_are_classes
 from jaxdl.searches.one_rung import draws_each_alone, random
 from jaxdl.searches.rungs import Requests, Rung, Search, check_rung, start
 from jaxdl.spaces.distributions import SpaceError
@@ -98,7 +99,8 @@ def sweep(
             part in turn is the dev set while the rest trains. Or pairs of train and dev
             rows of both sets pooled, or a splitter of scikit-learn. See
             `data.fold_rows`. Normalized data are normalized by the train set of each
-            fold. None: the sets as they are.
+            fold. Folds of other sizes need programs of their own. None: the sets as
+            they are.
         run_dir: a folder that keeps the run; made if it does not exist. The same call
             resumes a run that was interrupted, and returns the result of a finished
             one.
@@ -177,7 +179,7 @@ def _prepared(task: Task, rung: Rung) -> tuple[Task, Splits]:
         assert task.data is not None
         return task, task.data
     if task.folds is not None:
-        task = task._replace(classes=classes_by(first_loss(task, rung)))
+        task = task._replace(stratify=labels_are_classes(first_loss(task, rung)))
     return with_variants(task)
 
 
@@ -191,8 +193,27 @@ def _check_folds(task: Task, outlines: Outlines, whole: Splits) -> None:
     if not rows:
         return
     used = whole.train[np.unique(np.concatenate(rows))]
+    _warn_of_missing_classes(task)
     for found in outlines.values():
         check_labels(found.loss, used, found.out_shape, "the train and dev sets")
+
+
+def _warn_of_missing_classes(task: Task) -> None:
+    if not (task.about.classes or task.stratify):
+        return
+    for fold, variant in enumerate(task.variants[: task.num_folds]):
+        counts = variant.facts.class_counts
+        missing = [] if counts is None else np.flatnonzero(counts == 0).tolist()
+        if missing:
+            names = task.about.classes or [str(c) for c in range(len(counts))]
+            warnings.warn(
+                f"got no train examples of {', '.join(names[c] for c in missing)} in "
+                f"fold {fold}; expected every class in every fold: weights by "
+                "facts.class_counts would be infinite. Use fewer folds, or a splitter "
+                "such as StratifiedKFold",
+                DataWarning,
+                stacklevel=4,
+            )
 
 
 def _claim(run_dir: Any, extend: bool, search: Search) -> None:

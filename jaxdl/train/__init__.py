@@ -2,7 +2,7 @@
 
 from jaxdl.train.epoch import make_epoch
 from jaxdl.train.epoch_state import Status, init_epoch_state
-from jaxdl.train.facts import Facts, facts_of, given
+from jaxdl.train.facts import Facts, facts_of, with_facts
 from jaxdl.train.fit import fit
 from jaxdl.train.member import Member
 from jaxdl.train.metrics import (
@@ -17,13 +17,12 @@ from jaxdl.train.metrics import (
 from jaxdl.train.recipe import Recipe
 from jaxdl.train.set_metrics import auc, macro_f1, r2
 from jaxdl.train.state import TrainState, init
-from jaxdl.train.step import make_cost, make_eval, make_predict, make_step
+from jaxdl.train.step import make_cost, make_eval, make_step
 from jaxdl.train.structure import RecipeError
 
 __all__ = [
     "Facts", "Member", "Recipe", "RecipeError", "Status", "TrainState", "accuracy",
-    "auc", "confusion_matrix", "f1", "facts_of", "fit", "given", "init",
-    "init_epoch_state", "macro_f1", "make_cost", "make_epoch", "make_eval",
-    "make_predict", "make_step", "multilabel_confusion", "precision", "r2", "recall",
-    "top_k_error",
+    "auc", "confusion_matrix", "f1", "facts_of", "fit", "init", "init_epoch_state",
+    "macro_f1", "make_cost", "make_epoch", "make_eval", "make_step",
+    "multilabel_confusion", "precision", "r2", "recall", "top_k_error", "with_facts",
 ]  # fmt: skip

@@ -5,14 +5,14 @@ from typing import Any, NamedTuple
 
 from jaxdl.train.epoch import make_epoch
 from jaxdl.train.epoch_state import Carry, init_epoch_state
-from jaxdl.train.facts import Facts, given
+from jaxdl.train.facts import Facts, with_facts
 from jaxdl.train.recipe import Recipe, RecipeFunction
 from jaxdl.train.state import init
 from jaxdl.train.structure import Structure, combine
 
 
-class Bound(NamedTuple):
-    """A recipe, and all that it reads beside traced numbers."""
+class BoundRecipe(NamedTuple):
+    """A recipe, and what its program knows beside traced numbers."""
 
     recipe: Callable[..., Recipe]
     structure: Structure
@@ -21,17 +21,18 @@ class Bound(NamedTuple):
     def __call__(
         self, traced: dict[str, Any], counts: Any
     ) -> tuple[RecipeFunction, Any]:
-        """Returns the recipe of the hyperparameters alone, and these.
+        """Returns the recipe as a function of hyperparameters, and the hyperparameters.
 
         Args:
             traced: hyperparameters by name.
-            counts: traced class counts `[C]`; None: those of the facts.
+            counts: traced class counts `[C]`; None: the facts' own.
         """
-        return given(self.recipe, self.facts, counts), combine(traced, self.structure)
+        recipe = with_facts(self.recipe, self.facts, counts)
+        return recipe, combine(traced, self.structure)
 
 
 def make_start(
-    bound: Bound, in_shape: tuple[int, ...], *, early_stopping: bool
+    bound: BoundRecipe, in_shape: tuple[int, ...], *, early_stopping: bool
 ) -> Callable[..., Carry]:
     """Returns the pure function `start(traced, key, counts) -> carry` of one model."""
 
@@ -42,7 +43,7 @@ def make_start(
     return start
 
 
-def make_advance(bound: Bound) -> Callable[..., Any]:
+def make_advance(bound: BoundRecipe) -> Callable[..., Any]:
     """Returns the pure function of one epoch of one model::
 
         advance(traced, train_state, epoch_state, number, train, dev, key, patience,

@@ -31,7 +31,7 @@ def as_patience(patience: int | None, epochs: int) -> int | None:
         UserWarning: the patience is not shorter than the training.
 
     Raises:
-        ValueError: it is neither None nor an int of at least 1.
+        ValueError: the patience is neither None nor an int of at least 1.
     """
     if patience is None:
         return None
@@ -49,7 +49,7 @@ def as_patience(patience: int | None, epochs: int) -> int | None:
     return int(patience)
 
 
-def check_training(
+def check_against_data(
     batch_size: int, loss: PerExample, data: Splits, out_shape: Shape
 ) -> None:
     """Checks a recipe against the data, before anything is compiled.
@@ -125,7 +125,13 @@ def as_inputs(inputs: ArrayLike, like: Any) -> NDArray[Any]:
         DataError: there are none, they have another shape or kind, or integers do not
             fit the type.
     """
-    array, one = np.asarray(inputs), tuple(like.shape[1:])
+    try:
+        array, one = np.asarray(inputs), tuple(like.shape[1:])
+    except (TypeError, ValueError) as error:  # rows of different lengths, a Dataset
+        raise DataError(
+            f"got inputs of type {type(inputs).__name__} that are no array ({error}); "
+            "expected numbers [m, ...], such as dataset.inputs"
+        ) from error
     if array.dtype.kind not in "biuf":
         raise DataError(f"got inputs of type {array.dtype}; expected real numbers")
     if array.shape == one:
@@ -135,8 +141,8 @@ def as_inputs(inputs: ArrayLike, like: Any) -> NDArray[Any]:
         )
     if array.shape[1:] != one or not len(array):
         raise DataError(
-            f"got inputs {list(array.shape)}; expected {['m', *one]}".replace("'", "")
-            + " with m of at least 1, as the model was trained on"
+            f"got inputs {list(array.shape)}; expected {_examples(one)} with m of at "
+            "least 1, as the model was trained on"
         )
     if not np.issubdtype(like.dtype, np.integer):
         return array.astype(like.dtype)
@@ -150,19 +156,30 @@ def as_inputs(inputs: ArrayLike, like: Any) -> NDArray[Any]:
 
 
 def as_labels(labels: Any, like: Any) -> NDArray[Any]:
-    """Returns labels in the shape and type of the train set's.
+    """Returns labels of examples in the type of the train set's.
+
+    Args:
+        labels: `[m, ...]`.
+        like: shape and type of the train set's labels.
 
     Raises:
-        DataError: they have another shape, or are no integers where those are.
+        DataError: they have another shape, or are not integers where those are.
     """
     array, one = np.asarray(labels), tuple(like.shape[1:])
+    if one == () and array.shape[1:] == (1,) and array.dtype.kind in "iu":
+        array = array[:, 0]  # as `from_arrays` has them
     whole = np.issubdtype(like.dtype, np.integer)
     if array.shape[1:] != one or (whole and array.dtype.kind not in "biu"):
         raise DataError(
             f"got labels {array.dtype}{list(array.shape)}; expected {like.dtype}"
-            f"{['m', *one]}, as the model was trained on".replace("'", "")
+            f"{_examples(one)}, as the model was trained on"
         )
     return array.astype(like.dtype)
+
+
+def _examples(one: tuple[int, ...]) -> str:
+    """Returns the shape of m examples of a shape, such as `[m, 8]`, for an error."""
+    return f"[{', '.join(['m', *map(str, one)])}]"
 
 
 @contextlib.contextmanager

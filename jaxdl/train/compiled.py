@@ -87,7 +87,7 @@ def lower(
     flat.__name__ = getattr(function, "__name__", "function")  # seen in profiles
     place = jax.sharding.SingleDeviceSharding(device)
     placed = [jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place) for x in leaves]
-    # The text of two functions must differ if they read other ones of their arguments.
+    # Without unused arguments, functions that read different ones could share a text.
     jitted = jax.jit(flat, donate_argnums=_leaves_of(shapes, donate), keep_unused=True)
     lowered = jitted.lower(*placed)
     return Lowered(
@@ -102,7 +102,7 @@ def clear() -> None:
 
 
 def _leaves_of(shapes: tuple[Any, ...], number: int | None) -> tuple[int, ...]:
-    """Returns which leaves are of an argument."""
+    """Returns the numbers of the leaves of one argument."""
     if number is None:
         return ()
     first = len(jax.tree.leaves(shapes[:number]))

@@ -135,6 +135,10 @@ def _worst_if_nan(value: jax.Array) -> jax.Array:
 
 
 def _better(now: Best, best: Best) -> jax.Array:
-    """Returns whether this epoch is the best so far; the first always is."""
-    tie = (now.score == best.score) & (now.loss < best.loss)
+    """Returns whether this epoch is the best so far; the first always is.
+
+    A score that is NaN never is: it counts as infinite, and ties only if it is finite.
+    """
+    known = jnp.isfinite(now.score)
+    tie = known & (now.score == best.score) & (now.loss < best.loss)
     return (best.epoch < 0) | (now.score < best.score) | tie

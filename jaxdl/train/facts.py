@@ -10,16 +10,16 @@ import numpy as np
 
 from jaxdl.counts import as_count
 from jaxdl.data import DataError, Splits
-from jaxdl.data.dataset import recipe_under_folds
+from jaxdl.data.dataset import is_one_hot, recipe_under_folds
 from jaxdl.train.recipe import Recipe
 
 
 @dataclasses.dataclass(frozen=True)
 class Facts:
-    """What one training is, for a recipe with two parameters: `recipe(hp, facts)`.
+    """What a recipe may know of its training: `recipe(hp, facts)`.
 
-    They are of the very training: under folds, of its fold. The counts are plain ints,
-    so they may shape the program; `class_counts` is traced.
+    They describe this training alone: under folds, its fold. Numbers are plain ints, so
+    they may shape the program; `class_counts` is traced.
 
     >>> from jaxdl import nn, optim
     >>> def recipe(hp, facts):
@@ -41,7 +41,7 @@ class Facts:
     folded: bool = False  # whether the train set is a part of the data, by a fold
     # [C] examples of each class in the train set; None: the labels are targets
     class_counts: Any = dataclasses.field(default=None, compare=False)
-    # names of those that a recipe has read and that not every program depends on
+    # names of facts that a recipe has read: "epochs", if it did
     read: set[str] = dataclasses.field(default_factory=set, compare=False, repr=False)
 
     @property
@@ -60,7 +60,7 @@ class Facts:
 
     @property
     def epochs(self) -> int:
-        """The epochs of the sweep, or of `fit`; whatever a search asks for first."""
+        """The epochs of the sweep or of `fit`, even if a search asks for less first."""
         self.read.add("epochs")
         return self._epochs
 
@@ -102,7 +102,12 @@ def facts_of(data: Splits, epochs: int, *, folded: bool = False) -> Facts:
 
 
 def facts_from_plain(facts: dict[str, Any], epochs: int) -> Facts:
-    """Returns facts again from `Facts.to_plain`."""
+    """Returns the facts that `Facts.to_plain` was called on.
+
+    Args:
+        facts: as JSON has them.
+        epochs: of the run.
+    """
     counts = facts["class_counts"]
     return Facts(
         facts["num_examples"],
@@ -115,19 +120,24 @@ def facts_from_plain(facts: dict[str, Any], epochs: int) -> Facts:
 
 def takes_facts(recipe: Callable[..., Recipe]) -> bool:
     """Returns whether a recipe has a second parameter without default."""
+    return _second(recipe) is not None
+
+
+def _second(recipe: Callable[..., Any]) -> inspect.Parameter | None:
+    """Returns the second of the parameters without default; None: there is none."""
     try:
-        parameters = inspect.signature(recipe).parameters.values()
-    except (TypeError, ValueError):  # a callable that has no signature
-        return False
-    places = (
-        inspect.Parameter.POSITIONAL_ONLY,
-        inspect.Parameter.POSITIONAL_OR_KEYWORD,
-    )
-    needed = [p for p in parameters if p.default is p.empty and p.kind in places]
-    return len(needed) > 1
+        signature = inspect.signature(recipe, follow_wrapped=False)
+        if any(p.kind is p.VAR_POSITIONAL for p in signature.parameters.values()):
+            signature = inspect.signature(recipe)  # of what a decorator passes on to
+    except (TypeError, ValueError):  # a callable without a signature
+        return None
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    parameters = signature.parameters.values()
+    needed = [p for p in parameters if p.default is p.empty and p.kind not in variadic]
+    return needed[1] if len(needed) > 1 else None
 
 
-def given(
+def with_facts(
     recipe: Callable[..., Any], facts: Facts, class_counts: Any = None
 ) -> Callable[[Any], Any]:
     """Returns a recipe, or a schedule, as a function of the hyperparameters alone.
@@ -135,27 +145,30 @@ def given(
     Args:
         recipe: of the hyperparameters, or of these and the facts.
         facts: of its training.
-        class_counts: traced, in place of those of the facts; None: those of the facts.
+        class_counts: traced, in place of the facts' own; None: the facts' own.
     """
     if class_counts is not None:
         facts = dataclasses.replace(facts, class_counts=class_counts)
-    known = (facts,) if takes_facts(recipe) else ()
+    second = _second(recipe)
+    by_name = second is not None and second.kind is second.KEYWORD_ONLY
+    known = () if second is None or by_name else (facts,)
+    named = {second.name: facts} if second is not None and by_name else {}
 
     def of_hparams(hp: Any) -> Any:
         with recipe_under_folds() if facts.folded else contextlib.nullcontext():
-            return recipe(hp, *known)
+            return recipe(hp, *known, **named)
 
     return of_hparams
 
 
 def counts_for(recipe: Callable[..., Recipe], facts: Facts) -> Any:
-    """Returns the class counts that programs of the recipe get; None: none."""
+    """Returns the class counts that programs of a recipe get; None: no facts."""
     return facts.class_counts if takes_facts(recipe) else None
 
 
 def _count(labels: Any, classes: int) -> Any:
-    """Returns how many examples each class has, `[C]`; sums of targets `[m, C]`."""
+    """Returns how many labels each class has, `[C]`; sums of rows `[m, C]` in 0..1."""
     labels = np.asarray(labels)
-    if labels.ndim == 1:
-        return np.bincount(labels, minlength=classes).astype(np.int32)
-    return labels.sum(axis=0, dtype=np.float64).astype(np.float32)
+    if is_one_hot(labels) and labels.shape[1] == classes:
+        return labels.sum(axis=0).astype(np.float32)
+    return np.bincount(labels.ravel().astype(int), minlength=classes).astype(np.int32)

@@ -11,7 +11,7 @@ from jaxdl import terminal
 from jaxdl.counts import as_count
 from jaxdl.data import Splits, check
 from jaxdl.train import compiled
-from jaxdl.train.bound import Bound, make_advance, make_start
+from jaxdl.train.bound import BoundRecipe, make_advance, make_start
 from jaxdl.train.check import (
     as_patience,
     check_one_process,
@@ -72,8 +72,11 @@ def fit(
         RecipeError: the recipe or a hyperparameter cannot be traced.
         RuntimeError: JAX runs as several processes.
         TypeError: the key is neither a seed nor a threefry key.
-        ValueError: `epochs` or `patience` is no int of at least 1, or the seed is above
-            2^32 - 1.
+        ValueError: `epochs` or `patience` is not an int of at least 1, or the seed is
+            above 2^32 - 1.
+
+    Warns:
+        UserWarning: the patience is not shorter than the training; or see `data.check`.
     """
     check_one_process()
     key, epochs = as_key(key), as_count("epochs", epochs)
@@ -82,7 +85,7 @@ def fit(
     traced, structure = partition(hparams)
     facts = facts_of(data, epochs)
     found = outline(recipe, traced, structure, data, facts)
-    bound, counts = Bound(recipe, structure, facts), counts_for(recipe, facts)
+    bound, counts = BoundRecipe(recipe, structure, facts), counts_for(recipe, facts)
     train, dev = on_device(data.train), on_device(data.dev)
     patient = None if patience is None else np.int32(min(patience, 2**31 - 1))
     inputs = train, dev, key, patient, counts
@@ -107,6 +110,7 @@ def fit(
         hparams=hparams,
         facts=facts,
         scaling=data.train.scaling,
+        about=data.train.about,
         inference=found.inference,
         metrics=metrics,
         status=Status.FINISHED if running else Status(int(end.status)),
@@ -165,7 +169,7 @@ def train_epochs(
 
 
 def _lower(
-    bound: Bound, traced: dict[str, Any], found: Outline, inputs: tuple[Any, ...]
+    bound: BoundRecipe, traced: dict[str, Any], found: Outline, inputs: tuple[Any, ...]
 ) -> tuple[compiled.Lowered, compiled.Lowered]:
     """Returns the start and the epoch of one model, ready to be compiled.
 

@@ -1,7 +1,7 @@
 """Inference: what a trained model gives for examples, batch by batch.
 
-The function is traced with the training. A recipe may read other values by the time a
-model is used; those that count are the ones that trained it.
+The function is traced together with the training, so that a model does not change when
+a value that its recipe reads, such as a global, changes later.
 """
 
 import dataclasses

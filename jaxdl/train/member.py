@@ -10,12 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from jaxdl import nn
 from jaxdl.data import Dataset
-from jaxdl.data.about import Scaling
-from jaxdl.data.checks import check_dataset
+from jaxdl.data.checks import check_given
+from jaxdl.data.about import About, Scaling
 from jaxdl.nn.losses import PerExample
 from jaxdl.train.check import as_inputs, as_labels, check_labels
 from jaxdl.train.epoch_state import Status
-from jaxdl.train.facts import Facts, counts_for, given
+from jaxdl.train.facts import Facts, counts_for, with_facts
 from jaxdl.train.inference import Inference
 from jaxdl.train.metrics import confusion_matrix, multilabel_confusion
 from jaxdl.train.recipe import Recipe, RecipeFunction, build
@@ -31,6 +31,7 @@ class Member:
     hparams: Any  # as the recipe received them, sizes as `nn.Size`
     facts: Facts  # of its training
     scaling: Scaling | None  # of its training: what its programs do with raw arrays
+    about: About  # what is known of the data of its training
     inference: Inference  # its function, as it was traced for its training
     metrics: dict[str, NDArray[Any]]  # [epochs] train_loss train_error dev_loss
     # dev_error, and the recipe's own; NaN for epochs without training
@@ -47,8 +48,8 @@ class Member:
         other examples, nor on how many there are.
 
         Args:
-            inputs: `[m, ...]`, as those of the train set: normalized if these are, and
-                of integers if these are.
+            inputs: `[m, ...]`, as those of the train set: normalized floats if these
+                are normalized floats, raw integers if these are integers.
 
         Raises:
             DataError: there are no examples, they are not those of a model of this
@@ -63,13 +64,18 @@ class Member:
         """Returns the mean `loss` and `error` over a dataset, penalty excluded.
 
         With weights it is `sum_i w_i v_i / sum_i w_i`. The error is in the units of the
-        labels. The recipe's own metrics of the whole dataset come with them, by name.
+        labels; the loss is that of scaled labels, if `normalize` scales them. The
+        recipe's own metrics of the whole dataset come with them, by name.
+
+        Args:
+            dataset: inputs as for `predict`, and labels as those of the train set.
 
         Raises:
-            DataError: the dataset is empty or not finite, its lengths differ, or the
-                model has no output for a label.
+            DataError: as `predict`; or the dataset is not finite, its lengths differ,
+                its labels are not of the train set's kind, or the model has no output
+                for a label.
         """
-        check_dataset(dataset, "the dataset")
+        check_given(dataset, self.about)
         inputs = as_inputs(dataset.inputs, self.inference.train.inputs)
         labels = as_labels(dataset.labels, self.inference.train.labels)
         check_labels(self.loss, dataset, self.inference.out_shape, "the dataset")
@@ -95,7 +101,7 @@ class Member:
             DataError: as `evaluate`.
             ValueError: the recipe's loss is not a cross-entropy.
         """
-        check_dataset(dataset, "the dataset")
+        check_given(dataset, self.about)
         loss = nn.plain_loss(self.loss)
         if not nn.has_classes(loss):
             raise ValueError(
@@ -117,7 +123,7 @@ class Member:
     def built(self) -> Recipe:
         """Returns the recipe for these hyperparameters."""
         hp = combine(self._traced(), self.structure)
-        return build(given(self.recipe, self.facts), hp)
+        return build(with_facts(self.recipe, self.facts), hp)
 
     def _infer(self, inputs: Any, labels: Any) -> Any:
         dataset = dataclasses.replace(

@@ -32,11 +32,10 @@ def confusion_matrix(
         outputs = jnp.concatenate([jnp.zeros_like(outputs), outputs], axis=1)
     classes = outputs.shape[-1]
     truth = jnp.argmax(targets(outputs, labels), axis=-1)
-    kind = jnp.int32 if weights is None else outputs.dtype
-    counts, each = (
-        jnp.zeros((classes, classes), kind),
-        1 if weights is None else weights,
+    counts = jnp.zeros(
+        (classes, classes), jnp.int32 if weights is None else outputs.dtype
     )
+    each = 1 if weights is None else weights
     return counts.at[truth, jnp.argmax(outputs, axis=-1)].add(each)
 
 

@@ -12,8 +12,8 @@ from jaxdl import nn
 from jaxdl.data import Dataset, Splits
 from jaxdl.nn.losses import PerExample
 from jaxdl.nn.size import Shape
-from jaxdl.train.bound import Bound
-from jaxdl.train.check import check_training, tracing_errors_explained
+from jaxdl.train.bound import BoundRecipe
+from jaxdl.train.check import check_against_data, tracing_errors_explained
 from jaxdl.train.facts import Facts, counts_for
 from jaxdl.train.identity import program_digest
 from jaxdl.train.inference import Inference
@@ -75,7 +75,7 @@ def outline(
             f"the model's outputs have shape {found.out_shape}; expected plain sizes: "
             "give the last layer as many units as the labels ask for"
         )
-    check_training(found.batch_size, found.loss, data, found.out_shape)
+    check_against_data(found.batch_size, found.loss, data, found.out_shape)
     numbers = len(data.dev.inputs) * math.prod(found.out_shape) if found.metrics else 0
     size = jnp.dtype(jnp.result_type(float)).itemsize
     return found._replace(output_bytes=numbers * size)
@@ -102,7 +102,7 @@ def trace_recipe(
     """
     numbers = _numbers(traced, structure)
     facts = dataclasses.replace(facts, read=set())
-    bound, counts = Bound(recipe, structure, facts), counts_for(recipe, facts)
+    bound, counts = BoundRecipe(recipe, structure, facts), counts_for(recipe, facts)
     built: list[tuple[Recipe, Shape]] = []
 
     def start(traced, key, counts):
@@ -147,12 +147,18 @@ def trace_recipe(
 def loss_of(
     recipe: RecipeFunction, traced: dict[str, Any], structure: Structure, facts: Facts
 ) -> PerExample:
-    """Returns the loss of a recipe; the arguments are those of `trace_recipe`.
+    """Returns the loss of a recipe.
+
+    Args:
+        recipe: function from hyperparameters, and facts, to a `Recipe`.
+        traced: scalars by name, or their shapes and types; other names are ignored.
+        structure: the other hyperparameters.
+        facts: of the training.
 
     Raises:
         RecipeError: as `outline`.
     """
-    bound, found = Bound(recipe, structure, facts), []
+    bound, found = BoundRecipe(recipe, structure, facts), []
 
     def start(traced, counts):
         found.append(build(*bound(traced, counts)).loss)

@@ -25,10 +25,10 @@ class Part(NamedTuple):
 
 
 def on_device(dataset: Dataset) -> Dataset:
-    """Returns a dataset as JAX arrays, without what no program may depend on.
+    """Returns a dataset as JAX arrays, without groups and names: no program reads them.
 
-    Integer inputs and half floats keep their type, so that a byte stays a byte. All
-    else gets JAX's default types.
+    Integer inputs and half floats keep their type, so that a byte stays a byte. Other
+    arrays get JAX's default types.
     """
     return Dataset(
         jax.tree.map(_stored, dataset.inputs),
@@ -71,8 +71,8 @@ def labels(examples: Dataset | Part) -> Any:
 def take(examples: Dataset | Part, index: jax.Array) -> Dataset:
     """Returns the batch of the examples at `index`, `[B]` integers from 0 to m - 1.
 
-    Its inputs are floats, scaled, but for inputs of ids alone. Its labels are as they
-    are stored; its scaling is that of the labels.
+    Its inputs are scaled floats; inputs of ids alone keep their type. Its labels are as
+    they are stored, and its scaling is that of the labels.
     """
     scaling = whole(examples).scaling
     if isinstance(examples, Part):
@@ -127,7 +127,7 @@ def _scaled(values: jax.Array, moments: Moments | None) -> jax.Array:
 
 
 def _of_each(moment: Any) -> Any:
-    """Returns a moment of examples with an axis for these; a scalar as it is."""
+    """Returns a moment with an axis for the examples; a scalar as it is."""
     return moment[None] if moment.ndim else moment
 
 

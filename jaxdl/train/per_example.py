@@ -32,7 +32,7 @@ def per_example(
         raise RecipeError(
             f"the loss or error {name} gave shape {list(shape)} for {examples} "
             "examples; expected one value each, or [examples, ...], of which jaxdl "
-            "takes the mean. A number for the whole set belongs into metrics={...} and "
+            "takes the mean. A number for the whole set belongs in metrics={...} and "
             "rank_by="
         )
     _check_rest(function, name, outputs, labels, shape)

@@ -18,9 +18,10 @@ class Recipe(NamedTuple):
     """One model's training; a recipe function returns it for hyperparameters.
 
     JAX traces the function, so any number in it may be a tracer. `batch_size` is a
-    plain int, since it shapes the program. One trace serves many runs: globals and
-    other values that the function reads, apart from its hyperparameters, must not
-    change while the function is in use.
+    plain int, since it shapes the program. Each call of `fit` or `sweep` traces the
+    function again, so what it reads beside its hyperparameters, such as a global, has
+    the value of that moment. A second parameter without default receives the `Facts` of
+    the training: `recipe(hp, facts)`.
 
     `metrics` are functions by name, `f(outputs [m, ...], labels [m, ...], weights [m]
     or None) -> scalar`, such as `{"auc": train.auc}`. Each is computed on the whole dev

@@ -24,7 +24,7 @@ TAKEN = (
 
 
 def score(metrics: Mapping[str, Any], rank_by: str) -> Any:
-    """Returns what ranks models, lower is better; NaN ranks last.
+    """Returns the score of models, lower is better; NaN ranks last.
 
     Args:
         metrics: by the name of their curve, such as `dev_error`.
@@ -39,9 +39,9 @@ def curve_of(rank_by: str) -> str:
     return f"dev_{rank_by.removeprefix('-')}"
 
 
-def words_of(rank_by: str) -> str:
-    """Returns the name of that curve for people, such as `dev auc`."""
-    return curve_of(rank_by).replace("_", " ")
+def words(curve: str) -> str:
+    """Returns the name of a curve for people, such as `dev auc` for `dev_auc`."""
+    return curve.replace("_", " ")
 
 
 def larger_is_better(rank_by: str) -> bool:
@@ -62,7 +62,7 @@ def check_metrics(metrics: Mapping[str, WholeSet]) -> dict[str, WholeSet]:
     """Returns a recipe's metrics in the order of their names.
 
     Raises:
-        RecipeError: they are no functions by name, or a name cannot be a column.
+        RecipeError: they are not functions by name, or a name cannot be a column.
     """
     if not isinstance(metrics, Mapping) or not all(map(callable, metrics.values())):
         raise RecipeError(

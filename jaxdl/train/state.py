@@ -34,7 +34,7 @@ def init(
     """Returns the state before the first step.
 
     Args:
-        recipe: function from hyperparameters to a `Recipe`.
+        recipe: function from hyperparameters alone to a `Recipe`, see `with_facts`.
         hp: hyperparameters of one model; numbers may be traced.
         key: the member's key, see `member_key`.
         in_shape: shape of one example.

@@ -1,4 +1,4 @@
-"""The pure functions of a training: one step, one evaluation, one prediction."""
+"""The pure functions of a training: its cost, one step, one evaluation."""
 
 from collections.abc import Callable
 from typing import Any
@@ -124,8 +124,8 @@ def make_inference(recipe: RecipeFunction) -> Callable[[Any, Any, Any, Dataset],
 
     def infer(hp, params, state, batch):
         built = build(recipe, hp)
-        outputs = _outputs(built, params, state, batch)
         with jax.default_matmul_precision(built.precision):
+            outputs = built.model.apply(params, state, batch.inputs)[0]
             return {
                 "outputs": unscaled(outputs, batch),
                 "loss": _loss(plain_loss(built.loss), outputs, batch),
@@ -133,20 +133,6 @@ def make_inference(recipe: RecipeFunction) -> Callable[[Any, Any, Any, Dataset],
             }
 
     return infer
-
-
-def make_predict(recipe: RecipeFunction) -> Callable[[Any, Any, Any, Any], jax.Array]:
-    """Returns `predict(hp, params, state, inputs) -> outputs`, pure.
-
-    The outputs are the model's own, `[m, ...]`, such as logits, in evaluation mode.
-    """
-
-    def predict(hp, params, state, inputs):
-        built = build(recipe, hp)
-        unlabelled = Dataset(inputs, jnp.zeros(len(inputs)))
-        return map_batches(lambda b: _outputs(built, params, state, b), unlabelled)
-
-    return predict
 
 
 def map_batches(function: Callable[[Dataset], Any], dataset: Dataset | Part) -> Any:
@@ -170,7 +156,7 @@ def _loss(loss: PerExample, outputs: jax.Array, batch: Dataset) -> jax.Array:
 
 
 def _error(recipe: Recipe, outputs: jax.Array, batch: Dataset) -> jax.Array:
-    """Returns the error of each example times its weight, `[B]`, in users' units."""
+    """Returns the error of each example times its weight, `[B]`, on unscaled labels."""
     found = unscaled(outputs, batch)
     return per_example(error_of(recipe), found, batch.labels, batch.weights)
 
@@ -194,8 +180,3 @@ def _of_the_set(recipe: Recipe, outputs: jax.Array, dataset: Dataset | Part) -> 
             )
         found[name] = value.astype(jnp.result_type(float))
     return found
-
-
-def _outputs(recipe: Recipe, params: Any, state: Any, batch: Dataset) -> jax.Array:
-    with jax.default_matmul_precision(recipe.precision):
-        return recipe.model.apply(params, state, batch.inputs)[0]

@@ -123,9 +123,9 @@ def test_integers_that_may_be_classes_or_targets_are_refused():
         data.fold_rows(open_, 5, key=KEY)
     rows = {
         name: [
-            dev.tolist() for _, dev in data.fold_rows(d, 5, key=KEY, classes=classes)
+            dev.tolist() for _, dev in data.fold_rows(d, 5, key=KEY, stratify=stratify)
         ]
-        for name, d, classes in (
+        for name, d, stratify in (
             ("named", named, None),
             ("targets", targets, None),
             ("decided: classes", open_, True),

@@ -11,7 +11,7 @@ from jaxdl.engine.outlines import make_outlines
 from jaxdl.engine.programs import compile_all, lower
 from jaxdl.engine.task import Task, check_task
 from jaxdl.sweeps.repeats import with_variants
-from jaxdl.train.bound import Bound
+from jaxdl.train.bound import BoundRecipe
 
 KEY = jax.random.key(0)
 
@@ -45,7 +45,7 @@ def block_trainer(task, block, data):
     """Returns a function that trains blocks like this one, compiled once."""
     width, variants = task.block_width, known(task, data).variants
     (shared,) = share(jax.devices()[0], task.recipe, data, variants, task.patience)
-    bound = Bound(task.recipe, block.structure, variants[0].facts)
+    bound = BoundRecipe(task.recipe, block.structure, variants[0].facts)
     (programs,) = compile_all([lower(bound, block, width, shared)])
 
     def train_one(block, carry=None, *, report=lambda *_: None, last=True):

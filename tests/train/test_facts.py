@@ -12,7 +12,7 @@ import jaxdl as dl
 from jaxdl import nn, optim
 from jaxdl.data import DataError
 from jaxdl.train import facts_of
-from jaxdl.train.facts import facts_from_plain, takes_facts
+from jaxdl.train.facts import facts_from_plain, takes_facts, with_facts
 
 
 class Made:
@@ -30,6 +30,21 @@ def two(hp, facts):
     return facts
 
 
+def passed_on(recipe):
+    """A decorator that passes all arguments on."""
+
+    @functools.wraps(recipe)
+    def wrapper(*args, **kwargs):
+        return recipe(*args, **kwargs)
+
+    return wrapper
+
+
+@functools.wraps(lambda hp, width: hp)
+def with_a_width(hp):
+    return hp
+
+
 @pytest.mark.parametrize(
     ("recipe", "takes"),
     [
@@ -37,7 +52,7 @@ def two(hp, facts):
         (two, True),
         (lambda hp, facts: facts, True),
         (lambda hp, width=3: hp, False),
-        (lambda hp, *, facts: facts, False),
+        (lambda hp, *, facts: facts, True),
         (functools.partial(two, facts=1), False),
         (functools.partial(two, 1), False),
         (functools.partial(lambda width, hp, facts: facts, 3), True),
@@ -45,10 +60,23 @@ def two(hp, facts):
         (Made().two, True),
         (Made(), True),
         (dict, False),
+        (functools.partial(lambda hp, width, facts: facts, width=3), True),
+        (with_a_width, False),
+        (passed_on(two), True),
+        (passed_on(lambda hp: hp), False),
     ],
 )
 def test_a_recipe_takes_facts_by_a_second_parameter_without_default(recipe, takes):
     assert takes_facts(recipe) is takes
+
+
+def test_facts_that_are_asked_for_by_name_are_given_by_name(few):
+    facts = facts_of(few, 1)
+    for recipe in (
+        lambda hp, *, facts: (hp, facts),
+        functools.partial(lambda hp, width, facts: (hp, facts), width=3),
+    ):
+        assert with_facts(recipe, facts)(1) == (1, facts)
 
 
 def splits(labels):
@@ -66,6 +94,22 @@ def test_facts_count_the_train_set():
         facts.steps_per_epoch(0)
 
 
+@pytest.mark.parametrize(
+    ("labels", "classes", "expected"),
+    [
+        ([[0, 2, 2], [1, 2, 0], [2, 2, 1]], None, [2, 2, 5]),  # of sequences
+        ([[0, 2, 2], [1, 2, 0], [2, 2, 1]], 4, [2, 2, 5, 0]),
+        ([[0, 1], [0, 1], [1, 0]], None, [1, 2]),  # one-hot
+        ([[1], [0], [1]], None, [1, 2]),
+    ],
+)
+def test_labels_of_several_axes_are_counted(labels, classes, expected):
+    one = dl.data.from_arrays(np.zeros((3, 1)), np.array(labels), classes=classes)
+    facts = facts_of(dl.data.Splits(one, one, one), 1)
+    assert facts.num_classes == len(expected)
+    assert facts.class_counts.tolist() == expected
+
+
 def test_soft_classes_are_summed():
     targets = np.array([[0.5, 0.5], [0.25, 0.75], [1, 0]])
     facts = facts_of(splits(targets), 1)
@@ -73,7 +117,10 @@ def test_soft_classes_are_summed():
     assert facts.class_counts.tolist() == [1.75, 1.25]
 
 
-@pytest.mark.parametrize("labels", [[0.5, 1.5, 2.0], [-3, 1, 2]])
+@pytest.mark.parametrize(
+    "labels",
+    [[0.5, 1.5, 2.0], [-3, 1, 2], [[0.2], [0.7], [1.0]], [[5.0, 2.0], [0.5, 0.1]]],
+)
 def test_targets_have_no_classes(labels):
     facts = facts_of(splits(labels), 1)
     assert facts.class_counts is None

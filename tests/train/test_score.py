@@ -7,7 +7,7 @@ import jaxdl as dl
 from jaxdl import nn, optim, train
 from jaxdl.train import RecipeError
 from jaxdl.train.recipe import build
-from jaxdl.train.score import curves, score, words_of
+from jaxdl.train.score import curve_of, curves, score, words
 
 
 def built(**changes):
@@ -36,7 +36,7 @@ def test_curves_are_sorted_and_named_after_the_dev_set():
     assert curves(("f1", "auc")) == (
         "dev_auc", "dev_error", "dev_f1", "dev_loss", "train_error", "train_loss"
     )  # fmt: skip
-    assert words_of("-macro_f1") == "dev macro f1"
+    assert words(curve_of("-macro_f1")) == "dev macro f1"
 
 
 def test_a_recipe_has_no_metrics_and_ranks_by_the_error():
