@@ -50,6 +50,12 @@ def prepared(
 
     If the model has state, such as the moments of a batch norm, the batch is as large
     as those of training.
+
+    Args:
+        bound: the recipe.
+        traced: hyperparameters by name.
+        data: the three sets.
+        key: of the initialization and the batch.
     """
     recipe, hp = bound(traced, counts_for(bound.recipe, bound.facts))
     train = on_device(data.train)

@@ -24,9 +24,10 @@ def export(
 
     `path.safetensors` holds parameters and layer state by path, such as
     `params.0.kernel`. `path.json` holds the hyperparameters by name, the metrics by
-    epoch, where the training ended, what raw inputs are normalized by (also by the
-    train set of a fold), what the outputs are scaled back by, and the names of classes
-    and features. Both replace files of these names.
+    epoch, and where the training ended. Its `normalization` has the moments of raw
+    inputs (under folds, of the fold's train set), its `targets` those that outputs are
+    scaled back by, and `classes` and `features` are names. Both replace files of these
+    names.
 
     Args:
         member: a trained one.

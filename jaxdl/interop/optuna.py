@@ -35,8 +35,8 @@ def optuna_search(
 
     It proposes `batch` members at once, which train to the end side by side. It then
     receives their scores, proposes the next members, and so on. A score is the dev
-    error, or what else the recipe ranks by; where larger is better, it is the negative,
-    which the study minimizes. Trial i of the study is member i. A member that diverged
+    error, or the metric that the recipe ranks by; where larger is better, its negative.
+    The study minimizes it. Trial i of the study is member i. A member that diverged
     is a failed trial.
 
     Each distribution becomes a parameter of the same name, range and scale. The β of an

@@ -18,7 +18,7 @@ ROUNDING = 1e-6  # relative error of a drawn value in float32
 def optuna_study(storage: Any, name: str, space: Any) -> Logger:
     """Returns the logger that `optuna-dashboard STORAGE` shows.
 
-    Each run is a trial. Its value is the dev error, or what else the recipe ranks by,
+    Each run is a trial. Its value is the dev error, or the metric that ranks members,
     of the epoch whose weights are kept, and its intermediate values are those of all
     epochs, from 1. The study maximizes it where larger is better. A member that
     diverged is a failed trial; one that the search cut short, or that still trains, is

@@ -256,7 +256,10 @@ def classes(values: ArrayLike, threshold: float) -> NDArray[Any]:
 
 
 def names_of(dataset: Dataset, count: int, longest: int = LONGEST) -> list[str]:
-    """Returns the names of classes 0 to count - 1; numbers where they have none."""
+    """Returns the names of classes 0 to count - 1; numbers where they have none.
+
+    A name has at most `longest` letters.
+    """
     known = dataset.about.classes or ()
     numbers = map(str, range(len(known), count))
     return [*(plain(name, longest) for name in known[:count]), *numbers]

@@ -48,6 +48,13 @@ def from_parts(
     """Returns the folds and the variants of a recorded task.
 
     The variants have no rows, and without recorded facts no class counts.
+
+    Args:
+        task: its other settings are known.
+        specification: of a run.
+
+    Raises:
+        ValueError, TypeError, LookupError: no sweep has such a specification.
     """
     many, folds = task.num_variants, task.folds
     if "rows" in specification:

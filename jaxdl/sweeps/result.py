@@ -109,8 +109,8 @@ class SweepResult:
     def scores(self) -> NDArray[np.float64]:
         """Returns the score of each configuration, `[configurations]`: lower is better.
 
-        It is the mean of the dev error, or of what else the recipe's `rank_by` names,
-        at each member's kept epoch; negative where larger is better.
+        It is the mean of the dev error at each member's kept epoch, or of the metric
+        that the recipe ranks by; negative where larger is better.
         """
         return score(self.mean(), self.task.rank_by)
 

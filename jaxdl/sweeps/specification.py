@@ -158,11 +158,16 @@ def programs_of(task: Task, outlines: Outlines) -> dict[str, str]:
 
 
 def check_extends(task: Task, outlines: Outlines, run: str | os.PathLike[str]) -> None:
-    """Checks that no more epochs are asked for if the recipe reads how many there are.
+    """Checks that a run whose recipe reads `facts.epochs` keeps their number.
+
+    Args:
+        task: what is asked for.
+        outlines: of every program.
+        run: the folder of a run, if there is one.
 
     Raises:
-        RunMismatchError: they are, so that what has trained would have trained
-            differently.
+        RunMismatchError: more epochs are asked for; with these, the epochs that the run
+            has would have trained differently.
     """
     if not any(found.reads_epochs for found in outlines.values()):
         return

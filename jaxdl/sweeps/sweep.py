@@ -88,11 +88,11 @@ def sweep(
         search: which members train with which hyperparameters and how long, such as
             `halving()`. None: `random()`, which draws every member by itself and trains
             it to the end.
-        patience: how many epochs in a row a member may pass without a lower dev error,
-            or what else the recipe ranks by (ties by dev loss), before it stops; it
-            then has the weights of its best epoch. None: no early stopping, members
-            have the weights of their last epoch. A member that diverges ranks last in
-            either case.
+        patience: after how many epochs in a row without a lower score (dev loss breaks
+            ties) a member stops; it then has the weights of its best epoch. The score
+            is the dev error, or the metric that the recipe ranks by. None: no early
+            stopping, members have the weights of their last epoch. A member that
+            diverges ranks last in either case.
         repeats: how often each configuration is trained, each time with other initial
             weights, masks, folds and order of the data; at least 1.
         folds: into how many parts the train and dev sets together are divided; each
@@ -137,7 +137,14 @@ def train_task(
     extend: bool = False,
     progress: bool | Callback = True,
 ) -> SweepResult:
-    """Returns the result of a task with data and a search; see `sweep`."""
+    """Returns the result of a task; its arguments and errors are those of `sweep`.
+
+    Args:
+        task: with data and a search; metrics and variants are found here.
+        run_dir: a folder that keeps the run.
+        extend: whether to add members or epochs to it.
+        progress: whether to show progress, or a function of it.
+    """
     check_one_process()
     task = check_task(task)
     assert task.data is not None and task.search is not None

@@ -34,7 +34,13 @@ class BoundRecipe(NamedTuple):
 def make_start(
     bound: BoundRecipe, in_shape: tuple[int, ...], *, early_stopping: bool
 ) -> Callable[..., Carry]:
-    """Returns the pure function `start(traced, key, counts) -> carry` of one model."""
+    """Returns the pure function `start(traced, key, counts) -> carry` of one model.
+
+    Args:
+        bound: the recipe.
+        in_shape: shape of one example.
+        early_stopping: whether the training keeps its best epoch.
+    """
 
     def start(traced, key, counts):
         train_state = init(*bound(traced, counts), key, in_shape)

@@ -60,10 +60,10 @@ def fit(
         data: normalized train, dev and test sets; training does not read test.
         key: a seed, or a threefry key such as `jax.random.key(seed)`.
         epochs: at least 1.
-        patience: after how many epochs in a row without a lower dev error, or what else
-            the recipe ranks by (dev loss breaks ties), the training stops; the member
-            has the weights of its best epoch. None: no early stopping, it has the
-            weights of the last epoch.
+        patience: after how many epochs in a row without a lower score (dev loss breaks
+            ties) the training stops; the member has the weights of its best epoch. The
+            score is the dev error, or the metric that the recipe ranks by. None: no
+            early stopping, it has the weights of the last epoch.
         progress: whether to print a line for each epoch.
 
     Raises:

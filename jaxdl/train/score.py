@@ -1,6 +1,6 @@
-"""The score of a model: the one number that ranks it, of which lower is better.
+"""The score of a model: the one number that ranks it. Lower is better.
 
-It is a metric on the dev set, or the negative of one of which larger is better.
+It is a metric on the dev set, or its negative where larger is better.
 """
 
 import re

@@ -1,5 +1,7 @@
 """Losses and errors: the course's check values and other libraries."""
 
+import dataclasses
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -10,6 +12,7 @@ from sklearn.metrics import log_loss
 
 from jaxdl import nn
 from jaxdl.diagnose import check_gradients
+from jaxdl.nn.losses import labels_are_classes
 from jaxdl.train import top_k_error
 
 rng = np.random.default_rng(0)
@@ -310,3 +313,26 @@ def test_the_class_weights_of_a_sigmoid_hold_at_each_place():
 def test_hardmax_takes_the_first_of_equal_ones():
     z = jnp.array([[1.0, 3.0, 3.0], [2.0, 1.0, 0.0]])
     np.testing.assert_array_equal(nn.hardmax(z), [[0, 1, 0], [1, 0, 0]])
+
+
+@dataclasses.dataclass
+class Own:
+    """A loss that cannot be hashed, as dataclasses that compare are."""
+
+    scale: float = 1.0
+
+    def __call__(self, outputs, labels):
+        return self.scale * nn.squared_error(outputs, labels)
+
+
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [
+        (nn.softmax_cross_entropy, True),
+        (nn.label_smoothing(nn.sigmoid_cross_entropy, 0.1), True),
+        (nn.squared_error, False),
+        (Own(), None),
+    ],
+)
+def test_a_loss_says_whether_its_labels_are_classes(loss, expected):
+    assert labels_are_classes(loss) is expected

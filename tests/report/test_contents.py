@@ -89,4 +89,5 @@ def test_the_specification_names_classes_and_features(result, digits):
     assert rows["classes"] == "2: cat, dog"
     assert rows["features"].startswith("64: x0, x1, ")
     assert rows["features"].endswith("x19 and 44 more")
-    assert "classes" not in dict(contents.specification(result, None, digits))
+    bare = digits._replace(train=dataclasses.replace(digits.train, about=About()))
+    assert "classes" not in dict(contents.specification(result, None, bare))
