@@ -22,7 +22,8 @@ def normalize(splits: Splits, *, targets: bool = False) -> Splits:
     Float inputs are normalized here. Integer inputs are stored as they are, and the
     program of a training normalizes each batch (`scaling.inputs`). So are targets
     (`scaling.labels`): a model learns `(y - μ) / σ`, and predictions and errors are in
-    the units of y.
+    the units of y. Data that are normalized already are normalized once more, and their
+    moments stay those of the raw inputs.
 
         >>> one = dl.data.from_arrays([[1.0], [3.0]], [0, 1])
         >>> splits = dl.data.normalize(dl.data.Splits(one, one, one))
@@ -51,7 +52,9 @@ def normalize(splits: Splits, *, targets: bool = False) -> Splits:
         scaling = dataset.scaling or Scaling()
         return replace(dataset, scaling=scaling._replace(inputs=moments))
 
-    return Splits(*map(normalized, splits.sets.values()), moments=moments)
+    before = splits.moments if is_float(train.inputs) else None
+    whole = moments if before is None else before.then(moments)
+    return Splits(*map(normalized, splits.sets.values()), moments=whole)
 
 
 def moments_of(

@@ -76,7 +76,10 @@ def from_parts(
 def about_of(specification: Mapping[str, Any]) -> About:
     """Returns what was known of the data of a run."""
     plain: dict[str, Any] = specification.get("about", {})
-    about = {n: tuple(x) if isinstance(x, list) else x for n, x in plain.items()}
+    about: dict[str, Any] = {
+        name: tuple(part) if isinstance(part, list) else part
+        for name, part in plain.items()
+    }
     return About(**about)
 
 

@@ -200,9 +200,9 @@ def _check_folds(task: Task, outlines: Outlines, whole: Splits) -> None:
     if not rows:
         return
     used = whole.train[np.unique(np.concatenate(rows))]
-    _warn_of_missing_classes(task)
     for found in outlines.values():
         check_labels(found.loss, used, found.out_shape, "the train and dev sets")
+    _warn_of_missing_classes(task)
 
 
 def _warn_of_missing_classes(task: Task) -> None:

@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from jaxdl import nn
 from jaxdl.data import Dataset
-from jaxdl.data.checks import check_given
 from jaxdl.data.about import About, Scaling
+from jaxdl.data.checks import check_given
 from jaxdl.nn.losses import PerExample
 from jaxdl.train.check import as_inputs, as_labels, check_labels
 from jaxdl.train.epoch_state import Status

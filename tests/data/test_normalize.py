@@ -226,3 +226,15 @@ def test_what_is_known_of_the_examples_outlives_normalization():
         for name, d in normal.sets.items():
             assert d.about == raw.train.about and normal.features == ("a", "b")
             np.testing.assert_array_equal(d.groups, raw.sets[name].groups)
+
+
+def test_a_second_normalization_keeps_the_moments_of_raw_inputs():
+    """As of a part of data that were normalized as a whole."""
+    raw = np.array([[1.0, 5.0], [3.0, 9.0], [8.0, 1.0], [2.0, 4.0]], np.float32)
+    whole = data.normalize(data.Splits(*[data.from_arrays(raw, [0, 1, 0, 1])] * 3))
+    part = whole._replace(train=whole.train[:2])
+    again = data.normalize(part)
+    np.testing.assert_allclose(again.train.inputs, [[-1, -1], [1, 1]], rtol=1e-5)
+    np.testing.assert_allclose(
+        again.moments.normalize(raw), again.dev.inputs, rtol=1e-5, atol=1e-6
+    )

@@ -53,14 +53,17 @@ def test_what_is_not_finite_is_null(small_sweep, tmp_path):
     assert read["metrics"]["dev_loss"][1] is None and read["normalization"] is None
 
 
-def test_classes_and_features_keep_their_names(small_sweep, tmp_path):
-    about = About(classes=("no", "yes"), features=("age", "größe"))
-    _, path = export(small_sweep.member(0), tmp_path / "named", about=about)
-    read = json.loads(path.read_text())
-    assert (read["classes"], read["features"]) == (["no", "yes"], ["age", "größe"])
-    _, path = export(small_sweep.member(0), tmp_path / "plain")
-    read = json.loads(path.read_text())
-    assert read["classes"] is read["features"] is None
+def test_classes_and_features_keep_their_names(small_sweep, digits, tmp_path):
+    member = small_sweep.member(0)
+    assert member.about == digits.train.about
+    named = dataclasses.replace(member, about=About(("ash", "oak"), ("leaf", "bark")))
+    for given, classes, features in (
+        (named, ["ash", "oak"], ["leaf", "bark"]),
+        (dataclasses.replace(member, about=About()), None, None),
+    ):
+        _, about = export(given, tmp_path / "one")
+        read = json.loads(about.read_text())
+        assert (read["classes"], read["features"]) == (classes, features)
 
 
 def line(hp):

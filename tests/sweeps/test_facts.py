@@ -14,7 +14,8 @@ from sklearn.preprocessing import StandardScaler
 
 import jaxdl as dl
 from jaxdl import nn, optim, runs
-from jaxdl.data import DataError
+from jaxdl.data import DataError, DataWarning
+from jaxdl.spaces import SpaceError
 from jaxdl.sweeps.reading import read_result
 from tests.sweeps.kept import KEY, assert_same_member
 from tests.train.test_facts import summing
@@ -400,7 +401,8 @@ def test_a_fold_without_the_highest_class_counts_it(flowers, tmp_path):
     data, pairs = unnamed(flowers), pairs_of(((0, 30), (30, 40)), ((0, 65), (65, 80)))
     pairs[1] = (np.append(np.arange(60), 75), np.arange(60, 75))
     settings = {"folds": pairs, "run_dir": tmp_path / "run"}
-    result = sweep(by_count, data, **settings)
+    with pytest.warns(DataWarning, match="no train examples of 3 in fold 0"):
+        result = sweep(by_count, data, **settings)
     assert [result.member(v).facts.num_classes for v in (0, 1)] == [4, 4]
     for i in (0, 1):
         again = dl.replay(tmp_path / "run", by_count, data, i, progress=False)
@@ -425,3 +427,38 @@ def test_labels_of_every_fold_are_checked(flowers):
 
     with pytest.raises(DataError, match="got label 7 in row"):
         sweep(three, data, folds=pairs)
+
+
+def test_folds_of_too_many_sizes_are_too_many_programs(flowers):
+    pairs = [(np.arange(5, 5 + n), np.arange(5)) for n in range(1, 66)]
+    with pytest.raises(SpaceError, match="folds of 65 different sizes"):
+        sweep(weighted, flowers, folds=pairs)
+
+
+def test_names_that_differ_from_the_trainings_are_refused(tmp_path):
+    """Of a table that is read later, in which a class or the order is another."""
+    rng = np.random.default_rng(0)
+
+    def table(kinds, features=("leaf", "bark")):
+        species = rng.choice(kinds, 40)
+        inputs = np.stack([[len(s), ord(s[0])] for s in species]).astype(np.float32)
+        return dl.data.from_arrays(inputs, species, features=features)
+
+    whole = table(["ash", "fir", "oak"])
+    data = dl.data.Splits(whole, whole, whole)
+    result = sweep(by_count, data, run_dir=tmp_path / "run")
+    fitted = dl.fit(by_count, {"rate": 0.1}, data, key=0, epochs=1, progress=False)
+    read = dl.load_member(tmp_path / "run", by_count, 0)
+    for member in (result.member(0), fitted, read):
+        assert member.about == whole.about
+        for later, message in (
+            (table(["fir", "oak"]), "ash in the train set alone"),
+            (table(["ash", "fir", "oak"], ("bark", "leaf")), "another order"),
+        ):
+            with pytest.raises(DataError, match=message):
+                member.evaluate(later)
+            with pytest.raises(DataError, match=message):
+                member.confusion_matrix(later)
+        member.evaluate(dl.data.from_arrays(whole.inputs, whole.labels))  # no names
+        with pytest.raises(DataError, match="got tuple; expected a Dataset"):
+            member.evaluate((whole.inputs, whole.labels))

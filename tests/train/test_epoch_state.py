@@ -58,6 +58,9 @@ def play(epochs, patience):
     [
         # status, stopped at, epochs, best epoch
         ([(0.5, 1, -1)], 1, (Status.RUNNING, -1, 1, 0)),
+        # a score that is NaN never improves, whatever the loss does
+        ([(NAN, 3, -1), (NAN, 2, -1), (NAN, 1, -1)], 2, (Status.STOPPED, 30, 3, 0)),
+        ([(NAN, 1, -1), (0.5, 2, -1)], 2, (Status.RUNNING, -1, 2, 1)),
         ([(0.5, 1, -1), (0.4, 2, -1)], 1, (Status.RUNNING, -1, 2, 1)),
         ([(0.5, 1, -1), (0.6, 0.1, -1)], 1, (Status.STOPPED, 20, 2, 0)),
         ([(0.5, 1, -1), (0.6, 0.1, -1)], 2, (Status.RUNNING, -1, 2, 0)),

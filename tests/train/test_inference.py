@@ -41,6 +41,7 @@ def test_inputs_are_any_array_like(kind, member, digits):
         (np.zeros((0, 64)), r"got inputs \[0, 64\]; expected \[m, 64\] with m of at l"),
         (np.zeros((2, 63)), r"got inputs \[2, 63\]; expected \[m, 64\]"),
         (np.zeros(64), r"a single example; expected \[m, ...\]: .* inputs\[None\]"),
+        ([[1.0] * 64, [2.0]], "inputs of type list that are no array"),
         (np.array([["a"] * 64]), "got inputs of type <U1; expected real numbers"),
     ],
 )
