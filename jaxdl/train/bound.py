@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
+
 from jaxdl.train.epoch import make_epoch
 from jaxdl.train.epoch_state import Carry, init_epoch_state
 from jaxdl.train.facts import Facts, with_facts
-from jaxdl.train.recipe import Recipe, RecipeFunction
+from jaxdl.train.recipe import Recipe, RecipeFunction, build
 from jaxdl.train.state import init
 from jaxdl.train.structure import Structure, combine
 
@@ -29,6 +31,13 @@ class BoundRecipe(NamedTuple):
         """
         recipe = with_facts(self.recipe, self.facts, counts)
         return recipe, combine(traced, self.structure)
+
+    def metrics(self, traced: Any, outputs: Any, labels: Any, counts: Any) -> Any:
+        """Returns the recipe's own metrics of examples that count alike, by name."""
+        recipe, hp = self(traced, counts)
+        own = build(recipe, hp).metrics.items()
+        each = jnp.ones(len(labels))
+        return {name: metric(outputs, labels, each) for name, metric in own}
 
 
 def make_start(

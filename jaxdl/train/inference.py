@@ -16,6 +16,7 @@ import numpy as np
 from jaxdl.data import Dataset
 from jaxdl.data.dataset import map_examples
 from jaxdl.train import compiled
+from jaxdl.train.identity import program_digest
 from jaxdl.train.part import batch_of, take
 from jaxdl.train.step import EVAL_BATCH
 
@@ -29,24 +30,37 @@ class Inference:
     """
 
     def __init__(
-        self, function: Callable[..., Any], model: Any, train: Dataset, counts: Any
+        self,
+        function: Callable[..., Any],
+        metrics: Callable[..., Any],
+        model: Any,
+        train: Dataset,
+        counts: Any,
     ):
         """Traces the function.
 
         Args:
             function: `(*model, batch, counts) -> values [B, ...]`, pure.
+            metrics: `(hyperparameters, outputs, labels, counts) -> numbers by name`.
             model: shapes and types.
             train: shapes and types of the train set on a device.
             counts: class counts, or None.
         """
         self.train = dataclasses.replace(train, weights=None)
         self.shapes = model, counts
+        batch = batch_of(self.train, EVAL_BATCH)
         self.closed, out_shapes = jax.make_jaxpr(function, return_shape=True)(
-            *model, batch_of(self.train, EVAL_BATCH), counts
+            *model, batch, counts
         )
         self.out_tree = jax.tree.structure(out_shapes)
         outputs = out_shapes["outputs"]  # of a model, an array or a tree of them
         self.out_shape = outputs.shape[1:] if hasattr(outputs, "shape") else ()
+        self.of_metrics = model[0], outputs, batch.labels, counts
+        self.metrics = self.digest(metrics)
+
+    def digest(self, metrics: Callable[..., Any]) -> str:
+        """Returns a digest of what a recipe's own metrics compute."""
+        return program_digest([jax.make_jaxpr(metrics)(*self.of_metrics)])
 
     def __call__(self, model: Any, dataset: Dataset, counts: Any) -> Any:
         """Returns the values of each example, `[m, ...]` NumPy arrays.

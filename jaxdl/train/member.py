@@ -1,6 +1,7 @@
 """One trained model, back on the host."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -13,13 +14,22 @@ from jaxdl.data import Dataset
 from jaxdl.data.about import About, Scaling
 from jaxdl.data.checks import check_given
 from jaxdl.nn.losses import PerExample
+from jaxdl.train.bound import BoundRecipe
 from jaxdl.train.check import as_inputs, as_labels, check_labels
 from jaxdl.train.epoch_state import Status
 from jaxdl.train.facts import Facts, counts_for, with_facts
 from jaxdl.train.inference import Inference
 from jaxdl.train.metrics import confusion_matrix, multilabel_confusion
 from jaxdl.train.recipe import Recipe, RecipeFunction, build
-from jaxdl.train.structure import Structure, by_name, canonical, combine, is_traced
+from jaxdl.train.score import WholeSet
+from jaxdl.train.structure import (
+    RecipeError,
+    Structure,
+    by_name,
+    canonical,
+    combine,
+    is_traced,
+)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -74,6 +84,7 @@ class Member:
             DataError: as `predict`; or the dataset is not finite, its lengths differ,
                 its labels are not of the train set's kind, or the model has no output
                 for a label.
+            RecipeError: the recipe's own metrics have changed since the training.
         """
         check_given(dataset, self.about)
         inputs = as_inputs(dataset.inputs, self.inference.train.inputs)
@@ -85,7 +96,7 @@ class Member:
             for name in ("loss", "error")
         }
         whole = jax.tree.map(jnp.asarray, (found["outputs"], labels, dataset.weights))
-        own = self.built.metrics.items()
+        own = self._metrics().items()
         return means | {name: float(metric(*whole)) for name, metric in own}
 
     def confusion_matrix(self, dataset: Dataset) -> NDArray[np.int32]:
@@ -124,6 +135,22 @@ class Member:
         """Returns the recipe for these hyperparameters."""
         hp = combine(self._traced(), self.structure)
         return build(with_facts(self.recipe, self.facts), hp)
+
+    def _metrics(self) -> Mapping[str, WholeSet]:
+        """Returns the recipe's own metrics.
+
+        Raises:
+            RecipeError: they are not those that the model was trained with.
+        """
+        own = self.built.metrics
+        bound = BoundRecipe(self.recipe, self.structure, self.facts)
+        if own and self.inference.digest(bound.metrics) != self.inference.metrics:
+            raise RecipeError(
+                f"the recipe's metrics {', '.join(own)} compute something else than "
+                "when the model was trained; expected the same: a value that they read "
+                "has changed since"
+            )
+        return own
 
     def _infer(self, inputs: Any, labels: Any) -> Any:
         dataset = dataclasses.replace(

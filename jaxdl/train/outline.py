@@ -123,6 +123,7 @@ def trace_recipe(
         saved = jax.eval_shape(functools.partial(_saved, bound), *arguments)
         inference = Inference(
             functools.partial(_infer, bound),
+            bound.metrics,
             (numbers, train_state.params, train_state.state),
             train,
             counts,

@@ -7,6 +7,7 @@ import pytest
 import jaxdl as dl
 from jaxdl import nn, optim
 from jaxdl.data import DataError
+from jaxdl.train import RecipeError
 from jaxdl.train.step import EVAL_BATCH
 
 
@@ -104,6 +105,26 @@ def test_a_member_is_used_as_it_was_trained(few, fit):
     expected = inputs @ params["kernel"] + params["bias"]
     factor = 100.0
     np.testing.assert_allclose(member.predict(inputs), expected, rtol=1e-5)
+
+
+def test_metrics_that_have_changed_since_the_training_are_refused(few, fit):
+    limit = 0.5
+
+    def over(outputs, labels, weights):
+        return jnp.mean(jnp.max(outputs, axis=1) > limit)
+
+    def recipe(hp):
+        optimizer, loss = optim.gradient_descent(0.1), nn.softmax_cross_entropy
+        return dl.Recipe(
+            nn.dense(3), optimizer, loss, batch_size=5, metrics={"over": over}
+        )
+
+    member = fit(recipe, {}, few)
+    found = member.evaluate(few.dev)["over"]
+    assert found == pytest.approx(member.metrics["dev_over"][-1])
+    limit = 100.0
+    with pytest.raises(RecipeError, match="over compute something else than when"):
+        member.evaluate(few.dev)
 
 
 # arrays that are stored raw
