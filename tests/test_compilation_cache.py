@@ -21,6 +21,7 @@ import jax
 import numpy as np
 import jaxdl as dl
 from jaxdl import nn, optim
+from jaxdl.train import compiled
 
 folder = Path(sys.argv[1], "jaxdl", "compiled")
 rng = np.random.default_rng(0)
@@ -37,6 +38,7 @@ def recipe(hp):
 
 def swept():
     jax.clear_caches()
+    compiled.clear()
     space = dl.Uniform(0.5, 1.0)
     result = dl.sweep(recipe, space, data, key=jax.random.key(1), members=3, epochs=2,
                       progress=False)

@@ -36,7 +36,11 @@ def known_parts(task: Task) -> dict[str, Any]:
     if isinstance(task.folds, tuple):
         parts["rows"] = [_rows_to_plain(rows) for rows in itertools.chain(*task.folds)]
     if task.about != About():
-        parts["about"] = task.about._asdict()
+        known = task.about._asdict()
+        parts["about"] = {
+            name: list(part) if isinstance(part, tuple) else part
+            for name, part in known.items()
+        }
     if task.stratify is not None:
         parts["stratify"] = task.stratify
     return parts

@@ -34,13 +34,17 @@ NAMES = (*"abcdefgh", "a $long name with many letters")  # of nine classes of te
 
 def test_classes_have_their_names_in_the_figures(result, digits):
     dev = digits.dev[digits.dev.labels < 9]
-    named = dataclasses.replace(dev, about=About(classes=NAMES))
+    about = About(classes=NAMES)
+    named = dataclasses.replace(dev, about=about)
+    task = result.task._replace(about=about)
+    result = dataclasses.replace(result, task=task)
     axes = drawn(report.confusion(result, named)).axes[0]
     expected = [*NAMES[:8], r"a \$long name with many letters", "9"]
     for ticks in (axes.get_xticklabels(), axes.get_yticklabels()):
         assert [tick.get_text() for tick in ticks] == expected
     figure = drawn(report.worst_examples(result, named, 5))
-    plain = report.worst_examples(result, dev, 5)
+    unnamed = dataclasses.replace(dev, about=About())
+    plain = report.worst_examples(result, unnamed, 5)
     short = [*NAMES[:8], r"a \$long …", "9"]
     for axes, numbers in zip(figure.axes, plain.axes, strict=True):
         truth, taken = map(int, numbers.get_title().split(" → "))

@@ -17,7 +17,7 @@ from tests.sweeps.kept import KEY, SPACE, in_rungs, small, sweep
 PARTS = {
     "members", "epochs", "patience", "repeats", "folds", "search", "space", "traced",
     "metrics", "key", "plan", "precision", "programs", "data", "shapes", "device",
-    "versions", "flags",
+    "versions", "flags", "about",
 }  # fmt: skip
 
 
