@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 import jax
 from jax.tree_util import PyTreeDef
 
+from jaxdl.train.identity import program_digest
+
 MOST = 128  # programs: the start and the epoch of as many as a space may have
 
 Future = concurrent.futures.Future
@@ -38,6 +40,9 @@ class Lowered(NamedTuple):
     """A traced function, ready to be compiled."""
 
     lowered: jax.stages.Lowered
+    # A digest of the trace: the lowered text lacks the arguments that the function does
+    # not read, so that functions which read other ones may have the same text.
+    traced: str
     out_shapes: Any  # of jax.ShapeDtypeStruct
     device: jax.Device
     options: dict[str, Any] | None  # of XLA
@@ -55,7 +60,7 @@ class Lowered(NamedTuple):
 
     def _key(self, text: str) -> str:
         digest = hashlib.sha256(text.encode())
-        digest.update(repr((self.device, self.options)).encode())
+        digest.update(repr((self.traced, self.device, self.options)).encode())
         return digest.hexdigest()
 
 
@@ -87,11 +92,14 @@ def lower(
     flat.__name__ = getattr(function, "__name__", "function")  # seen in profiles
     place = jax.sharding.SingleDeviceSharding(device)
     placed = [jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place) for x in leaves]
-    # Without unused arguments, functions that read different ones could share a text.
-    jitted = jax.jit(flat, donate_argnums=_leaves_of(shapes, donate), keep_unused=True)
-    lowered = jitted.lower(*placed)
+    traced = jax.jit(flat, donate_argnums=_leaves_of(shapes, donate)).trace(*placed)
+    lowered = traced.lower()
     return Lowered(
-        lowered, jax.tree.unflatten(out_trees[0], lowered.out_info), device, options
+        lowered,
+        program_digest([traced.jaxpr]),
+        jax.tree.unflatten(out_trees[0], lowered.out_info),
+        device,
+        options,
     )
 
 
