@@ -365,7 +365,7 @@ def test_equal_recipes_of_other_numbers_train_by_their_own(flowers):
     assert abs(fast.metrics["train_loss"][0] - start) > 0.1
 
 
-# what an attack found
+# folds that are given, and names that differ
 
 
 def pairs_of(*rows):
