@@ -10,7 +10,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 from rich.cells import cell_len
 from rich.console import Console, Group
@@ -68,7 +68,7 @@ def live(
             get_renderable=lambda: _frame(*look(), console.width),
             refresh_per_second=4,
             transient=True,
-            redirect_stdout=sys.stdout.isatty(),
+            redirect_stdout=_is_terminal(sys.stdout),
         )
         with drawn:
             yield lambda: None
@@ -95,19 +95,41 @@ def _console(enabled: bool) -> Console:
     # A notebook claims to be a terminal, but prints the codes that move the cursor.
     # FORCE_COLOR, meant for logs with colors, makes Rich treat files as terminals.
     return Console(
-        stderr=True,
+        file=_Lossy(sys.stderr),
         quiet=not enabled,
         highlight=False,
         markup=False,
         force_jupyter=False,
-        force_terminal=_is_terminal() and not Console().is_jupyter,
+        force_terminal=_is_terminal(sys.stderr) and not Console().is_jupyter,
     )
 
 
-def _is_terminal() -> bool:
+class _Lossy:
+    """A stream that drops what it cannot write: on a full disk, or if it is closed.
+
+    Progress is printed amid a training, which no stream may end.
+    """
+
+    def __init__(self, stream: TextIO | None):
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(AttributeError, OSError, ValueError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(AttributeError, OSError, ValueError):
+            self._stream.flush()
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
     try:
-        return sys.stderr.isatty()
-    except (AttributeError, ValueError):  # standard error is missing or closed
+        return stream.isatty()
+    except (AttributeError, ValueError):  # the stream is missing or closed
         return False
 
 
@@ -132,7 +154,7 @@ def _frame(done: float, parts: Sequence[str], width: int) -> Group:
 
 def width() -> int | None:
     """Returns the number of characters in a line of the terminal; None if unlimited."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    return shutil.get_terminal_size().columns if _is_terminal(sys.stdout) else None
 
 
 def table(

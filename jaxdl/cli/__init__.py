@@ -4,9 +4,9 @@ All but `doctor` take a Python file that defines `recipe`, `space` and `data`; s
 `jaxdl.experiment`.
 """
 
-import sys
 from collections.abc import Sequence
 
+from jaxdl.cli import output
 from jaxdl.cli.parser import make_parser
 from jaxdl.cli.supervise import supervise
 from jaxdl.cli.training import run_sweep
@@ -24,8 +24,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line and returns its exit status.
 
     It is 0 on success; 1 if every model diverged or something is wrong; 2 if the file,
-    its data or the arguments cannot be used.
+    its data or the arguments cannot be used. Output that cannot be written changes
+    nothing of that.
     """
+    output.prepare()
+    try:
+        return _run(arguments)
+    finally:
+        output.finish()
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     parser = make_parser()
     options, rest = parser.parse_known_args(arguments)
     # argparse takes NAME=VALUE only before the options of a command.
@@ -39,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         resumable = options.run is run_sweep and options.out is not None
         return supervise(lambda: options.run(options), resumable=resumable)
     except KeyboardInterrupt:
-        print("jaxdl: interrupted", file=sys.stderr)
+        output.tell("jaxdl: interrupted")
         return INTERRUPTED
     except (
         DataError,
@@ -51,5 +60,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
         RunMismatchError,
         SpaceError,
     ) as error:
-        print(f"jaxdl: error: {error or type(error).__name__}", file=sys.stderr)
+        output.tell(f"jaxdl: error: {error or type(error).__name__}")
         return 2

@@ -1,11 +1,11 @@
 """The commands that draw a run: `plot` one figure, or `report` a page of all."""
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
 from jaxdl import report
+from jaxdl.cli.output import show, tell
 from jaxdl.cli.runs import read
 from jaxdl.experiment import ExperimentError
 from jaxdl.report import ranked
@@ -19,7 +19,7 @@ def run_plot(options: argparse.Namespace) -> int:
     row = FIGURES[options.name]
     if row.needs >= Needs.DATA and not result.has_best():
         name = ranked.name(result)
-        print(f"no member of the run has a finite {name}", file=sys.stderr)
+        tell(f"no member of the run has a finite {name}")
         return 1
     if row.needs >= Needs.SCHEDULE and experiment.schedule is None:
         raise ExperimentError(
@@ -31,7 +31,7 @@ def run_plot(options: argparse.Namespace) -> int:
     drawn = draw(row, source)
     out = options.out or Path(f"{options.name}.png")
     save(drawn, out, out.suffix[1:].lower())
-    print(f"figure in {out}")
+    show(f"figure in {out}")
     return 0
 
 
@@ -47,7 +47,7 @@ def run_report(options: argparse.Namespace) -> int:
         schedule=experiment.schedule,
         human_error=options.human_error,
     )
-    print(f"report in {out}")
+    show(f"report in {out}")
     return 0
 
 

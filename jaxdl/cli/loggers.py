@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from jaxdl import interop
+from jaxdl.cli.output import show
 from jaxdl.cli.runs import read
 from jaxdl.interop.log import Logger, Policy
 
@@ -51,7 +52,7 @@ def run_log(options: argparse.Namespace) -> int:
     place, name = PLACES[options.place], options.run_dir.resolve().name
     out = options.out or place.out.format(run=name)
     interop.log(result, place.logger(out, name, result.task.space), options.members)
-    print(f"runs in {out}: {place.look.format(out=shlex.quote(out))}")
+    show(f"runs in {out}: {place.look.format(out=shlex.quote(out))}")
     return 0
 
 

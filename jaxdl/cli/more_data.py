@@ -5,6 +5,7 @@ import argparse
 import numpy as np
 
 from jaxdl import report, terminal
+from jaxdl.cli.output import show
 from jaxdl.experiment import hyperparameters, load
 from jaxdl.report.style import save
 from jaxdl.sweeps import more_data
@@ -24,9 +25,9 @@ def run_more_data(options: argparse.Namespace) -> int:
         repeats=options.repeats,
     )
     names = ("examples", "train_error", "standard_error", "dev_error", "standard_error")
-    print(terminal.table(names, found.rows()))
-    print(f"\n{found.verdict}")
+    show(terminal.table(names, found.rows()))
+    show(f"\n{found.verdict}")
     if options.out is not None:
         save(report.more_data(found), options.out, options.out.suffix[1:].lower())
-        print(f"figure in {options.out}")
+        show(f"figure in {options.out}")
     return 0 if np.isfinite(found.dev_error).all() else 1

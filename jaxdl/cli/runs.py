@@ -6,6 +6,7 @@ Each command takes the parsed options, prints, and returns an exit status.
 import argparse
 
 from jaxdl import interop, runs
+from jaxdl.cli.output import show
 from jaxdl.data import Splits
 from jaxdl.experiment import Experiment, ExperimentError, load
 from jaxdl.sweeps import SweepResult, read_result, replay
@@ -20,7 +21,7 @@ def run_replay(options: argparse.Namespace) -> int:
     result, experiment = read(options)
     number = _number(result, options.member)
     member = replay(result, experiment.recipe, experiment.data, number)
-    print(f"member {number} has the same bits as in the run{_described(member)}")
+    show(f"member {number} has the same bits as in the run{_described(member)}")
     return 0
 
 
@@ -34,7 +35,7 @@ def run_export(options: argparse.Namespace) -> int:
     out = options.out or options.run_dir / f"member_{number}"
     moments = experiment.data.moments
     paths = interop.export(result.member(number), out, moments)
-    print(*paths, sep="\n")
+    show(*paths)
     return 0
 
 
@@ -42,11 +43,11 @@ def run_doctor(options: argparse.Namespace) -> int:
     """Says what is wrong with a run's folder. Returns 1 if something is."""
     findings = runs.doctor(options.run_dir)
     for problem in findings.problems:
-        print(f"LOOK  {problem}")
+        show(f"LOOK  {problem}")
     for note in findings.notes:
-        print(f"note  {note}")
+        show(f"note  {note}")
     if not findings.problems:
-        print("ok    the run is whole")
+        show("ok    the run is whole")
     return 1 if findings.problems else 0
 
 
@@ -73,7 +74,7 @@ def _export_table(options: argparse.Namespace) -> int:
             "got --table with --member or --out, which are of one model; expected "
             "--table alone, which writes all models"
         )
-    print(interop.table(read(options)[0], options.table))
+    show(interop.table(read(options)[0], options.table))
     return 0
 
 

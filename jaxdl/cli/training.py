@@ -7,6 +7,7 @@ import argparse
 import json
 
 from jaxdl import runs
+from jaxdl.cli.output import show
 from jaxdl.cli.summary import print_errors, print_summary
 from jaxdl.engine import Plan, SweepProgress
 from jaxdl.experiment import check, hyperparameters, load, pinned
@@ -43,7 +44,7 @@ def run_sweep(options: argparse.Namespace) -> int:
     else:
         print_summary(summary)
     if options.out is not None and not options.json:
-        print(f"results in {options.out}")
+        show(f"results in {options.out}")
     return 1 if summary.best is None else 0
 
 
@@ -60,11 +61,11 @@ def run_fit(options: argparse.Namespace) -> int:
         patience=options.patience,
     )
     if member.status == Status.DIVERGED:
-        print(f"diverged at step {member.stopped_at}: lower the learning rate")
+        show(f"diverged at step {member.stopped_at}: lower the learning rate")
         return 1
     if options.patience is not None:
         at = f" at step {member.stopped_at}" if member.status == Status.STOPPED else ""
-        print(
+        show(
             f"{member.status}{at}; the weights are those of epoch "
             f"{member.kept_epoch + 1}"
         )
@@ -79,7 +80,7 @@ def run_check(options: argparse.Namespace) -> int:
     space = pinned(experiment.space, options.hparams)
     healthy = True
     for finding in check(experiment.recipe, space, experiment.data, key=options.seed):
-        print(f"{'ok  ' if finding.healthy else 'LOOK'}  {finding.text}", flush=True)
+        show(f"{'ok  ' if finding.healthy else 'LOOK'}  {finding.text}")
         healthy &= finding.healthy
     return 0 if healthy else 1
 
@@ -90,4 +91,4 @@ def _print_progress(progress: SweepProgress) -> None:
 
 def _print_json(name: str, value: SweepProgress | Summary) -> None:
     """Prints a line for other programs to read, such as {"progress": {...}}."""
-    print(json.dumps({name: to_json(value)}, allow_nan=False), flush=True)
+    show(json.dumps({name: to_json(value)}, allow_nan=False))

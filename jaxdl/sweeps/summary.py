@@ -129,14 +129,15 @@ def errors_of(member: Member, data: Splits | None, human_error: float = 0.0) -> 
         name: (on_train.get(name), kept[f"dev_{name}"], on_test.get(name))
         for name in member.built.metrics
     }
-    rates = nn.has_classes(member.loss) and all(0 <= e <= 1 for e in (train, dev))
+    known = [error for error in (train, dev, test) if error is not None]
+    rates = nn.has_classes(member.loss) and all(0 <= e <= 1 for e in known)
     diagnosis = bias_variance(train, dev, human_error=human_error) if rates else None
     errors = Errors(train, dev, test, examples, diagnosis, human_error, metrics=own)
     if data is None:
         return errors
     dev_interval, test_interval = (
         error_interval(error, effective_examples(part)) if rates else None
-        for error, part in ((dev, data.dev), (on_test["error"], data.test))
+        for error, part in ((dev, data.dev), (test, data.test))
     )
     return errors._replace(
         dev_interval=dev_interval,
