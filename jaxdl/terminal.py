@@ -10,7 +10,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TextIO
+from typing import Any
 
 from rich.cells import cell_len
 from rich.console import Console, Group
@@ -94,8 +94,9 @@ def at_most_every(seconds: float, act: Callable[[], None]) -> Callable[[], None]
 def _console(enabled: bool) -> Console:
     # A notebook claims to be a terminal, but prints the codes that move the cursor.
     # FORCE_COLOR, meant for logs with colors, makes Rich treat files as terminals.
+    stream: Any = _Lossy(sys.stderr)
     return Console(
-        file=_Lossy(sys.stderr),
+        file=stream,
         quiet=not enabled,
         highlight=False,
         markup=False,
@@ -105,12 +106,12 @@ def _console(enabled: bool) -> Console:
 
 
 class _Lossy:
-    """A stream that drops what it cannot write: on a full disk, or if it is closed.
+    """A stream, or None, that drops what it cannot write, as on a full disk.
 
     Progress is printed amid a training, which no stream may end.
     """
 
-    def __init__(self, stream: TextIO | None):
+    def __init__(self, stream: Any):
         self._stream = stream
 
     def __getattr__(self, name: str) -> Any:
@@ -126,7 +127,7 @@ class _Lossy:
             self._stream.flush()
 
 
-def _is_terminal(stream: TextIO | None) -> bool:
+def _is_terminal(stream: Any) -> bool:
     try:
         return stream.isatty()
     except (AttributeError, ValueError):  # the stream is missing or closed
@@ -170,12 +171,13 @@ def table(
         width: of a line. If the columns do not fit side by side, several tables follow
             each other, each with the first column. None: any width.
     """
+    names = [one_line(name) for name in columns]
     cells = [[cell(value) for value in row] for row in rows]
     widths = [
-        max(cell_len(row[i]) for row in [columns, *cells]) for i in range(len(columns))
+        max(cell_len(row[i]) for row in [names, *cells]) for i in range(len(names))
     ]
     return "\n\n".join(
-        _grid([[row[i] for i in part] for row in [columns, *cells]])
+        _grid([[row[i] for i in part] for row in [names, *cells]])
         for part in _parts(widths, width)
     )
 
@@ -204,8 +206,18 @@ def _grid(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([header, "─" * cell_len(header), *lines])
 
 
+def one_line(text: str) -> str:
+    """Returns a text with escapes for what a terminal does not show, such as newlines.
+
+    A name that others chose could else move the cursor, or look like a line of ours.
+    """
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode() for c in text
+    )
+
+
 def cell(value: Any) -> str:
     """Returns a value as text: a float with four significant digits, NaN as a dash."""
     if not isinstance(value, float):
-        return str(value)
+        return one_line(str(value))
     return "-" if math.isnan(value) else f"{value:.4g}"

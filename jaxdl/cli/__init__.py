@@ -47,6 +47,9 @@ def _run(arguments: Sequence[str] | None) -> int:
         enable_compilation_cache()
         resumable = options.run is run_sweep and options.out is not None
         return supervise(lambda: options.run(options), resumable=resumable)
+    except SystemExit as error:  # of a recipe: that of the file itself is refused
+        output.tell(f"jaxdl: error: the experiment ended the program ({error})")
+        return 2
     except KeyboardInterrupt:
         output.tell("jaxdl: interrupted")
         return INTERRUPTED

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
+from jaxdl.terminal import one_line
+
 # What the tables and sentences print beyond ASCII, for streams that lack it.
 PLAINER = {"─": "-", "²": "2", "−": "-", "…": "..."}
 
@@ -37,14 +39,14 @@ def prepare() -> None:
             reconfigure(errors="jaxdl.plainer")
 
 
-def show(*lines: object) -> None:
-    """Prints lines to standard output."""
-    _write("stdout", lines)
+def show(*texts: object) -> None:
+    """Prints texts of a line or several to standard output."""
+    _write("stdout", texts)
 
 
-def tell(line: str) -> None:
-    """Prints a line to standard error."""
-    _write("stderr", [line])
+def tell(text: str) -> None:
+    """Prints a text to standard error."""
+    _write("stderr", [text])
 
 
 def finish() -> None:
@@ -53,11 +55,12 @@ def finish() -> None:
         _write(name, [])
 
 
-def _write(name: str, lines: Iterable[object]) -> None:
+def _write(name: str, texts: Iterable[object]) -> None:
     stream = getattr(sys, name)
     try:
-        for line in lines:
-            print(line, file=stream)
+        for text in texts:
+            shown = map(one_line, str(text).split("\n"))
+            print(*shown, sep="\n", file=stream)
         stream.flush()
     except (OSError, ValueError) as error:  # ValueError: the stream is closed
         _discard(stream)

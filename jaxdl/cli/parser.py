@@ -3,10 +3,11 @@
 import argparse
 import itertools
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from jaxdl.cli import figures, loggers
+from jaxdl.cli import figures, files, loggers
 from jaxdl.cli.more_data import run_more_data
 from jaxdl.cli.runs import run_doctor, run_export, run_replay
 from jaxdl.cli.training import run_check, run_fit, run_sweep
@@ -41,12 +42,18 @@ def make_parser() -> argparse.ArgumentParser:
         prog="jaxdl",
         description="trains models from a file that defines recipe, space and data",
     )
-    commands = parser.add_subparsers(required=True)
+    whole = partial(argparse.ArgumentParser, allow_abbrev=False)  # names of options
+    commands = parser.add_subparsers(required=True, parser_class=whole)
     file = argparse.ArgumentParser(add_help=False)
-    file.add_argument("file", type=Path, metavar="FILE", help="the experiment file")
+    file.add_argument(
+        "file", type=files.path, metavar="FILE", help="the experiment file"
+    )
     run = argparse.ArgumentParser(add_help=False)
     run.add_argument(
-        "run_dir", type=_folder, metavar="RUN", help="the folder of a sweep, its --out"
+        "run_dir",
+        type=files.folder,
+        metavar="RUN",
+        help="the folder of a sweep, its --out",
     )
     both = argparse.ArgumentParser(add_help=False, parents=[run, file])
     _add_training(commands, file)
@@ -136,7 +143,7 @@ def _add_runs(
     )
     export.add_argument(
         "--out",
-        type=Path,
+        type=files.path,
         metavar="PATH",
         help="of the model, without an ending; default: in RUN",
     )
@@ -188,7 +195,7 @@ def _add_sweep(commands: Any, training: argparse.ArgumentParser) -> None:
     )
     sweep.add_argument(
         "--out",
-        type=_folder,
+        type=files.folder,
         metavar="RUN",
         help="keep the run in this folder; the same command resumes it",
     )
@@ -227,11 +234,6 @@ def _search(text: str) -> Search:
         ) from error
 
 
-def _folder(text: str) -> Path:
-    """Returns an absolute path: an experiment file may change the folder."""
-    return Path(text).absolute()
-
-
 def _seed(text: str) -> int:
     if not text.isdecimal() or int(text) >= MOST_SEEDS:
         raise argparse.ArgumentTypeError(
@@ -248,7 +250,7 @@ def _member(text: str) -> str:
 
 def _table(text: str) -> Path:
     try:
-        return as_table_path(text)
+        return as_table_path(files.path(text))
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 

@@ -44,7 +44,7 @@ def read_csv(
         )
 
     Args:
-        path: the file, in UTF-8; a name that ends in `.gz` is decompressed.
+        path: the file, in UTF-8, plain or gzipped.
         label: the name of the column with the labels.
         classes: the labels that there are, as texts, or C for `"0"` to `"C - 1"`; `()`
             if the labels are targets, whole numbers too; None to find out.

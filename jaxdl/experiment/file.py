@@ -6,6 +6,7 @@ executed, so trust it as you trust any script.
 """
 
 import ast
+import os
 import runpy
 import sys
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ import numpy as np
 
 from jaxdl.data import Splits
 from jaxdl.optim import Schedule
+from jaxdl.paths import as_path
 from jaxdl.spaces.distributions import AsSize, is_distribution
 from jaxdl.spaces.either import applies, choose, needs
 from jaxdl.spaces.sample import is_static, static_values
@@ -37,16 +39,19 @@ class Experiment(NamedTuple):
     schedule: Callable[..., Schedule] | None = None
 
 
-def load(file: Path) -> Experiment:
+def load(file: str | os.PathLike[str]) -> Experiment:
     """Executes an experiment file and returns its definitions.
 
+    The file sees itself as the script that runs, without arguments.
+
     Raises:
-        ExperimentError: there is no such file, or it lacks a definition.
+        ExperimentError: there is no such file, it ends the program, or it lacks a
+            definition.
     """
+    file = as_path(file)
     if not file.is_file():
         raise ExperimentError(f"there is no experiment file {file}")
-    sys.path.insert(0, str(file.resolve().parent))  # as `python FILE` does
-    defined = runpy.run_path(str(file))
+    defined = _run(file)
     optional = Experiment._field_defaults
     missing = [n for n in Experiment._fields if n not in defined | optional]
     if missing:
@@ -63,6 +68,22 @@ def load(file: Path) -> Experiment:
             "jaxdl.data.Splits"
         )
     return experiment
+
+
+def _run(file: Path) -> dict[str, Any]:
+    """Executes a file as `python FILE` does, and returns what it defines."""
+    sys.path.insert(0, str(file.resolve().parent))
+    arguments, sys.argv = sys.argv, [str(file)]
+    try:
+        return runpy.run_path(str(file))
+    except SystemExit as error:
+        raise ExperimentError(
+            f"got {file}, which ends the program (SystemExit: {error}); expected a "
+            "file that defines recipe, space and data: put the rest below `if __name__ "
+            '== "__main__":`'
+        ) from error
+    finally:
+        sys.argv = arguments
 
 
 def pinned(space: Any, arguments: Sequence[str]) -> Any:

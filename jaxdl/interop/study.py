@@ -7,6 +7,7 @@ from typing import Any
 from jaxdl.extras import library
 from jaxdl.interop.log import Logger, Run
 from jaxdl.interop.optuna import check_storage, parameter, quiet
+from jaxdl.paths import as_path
 from jaxdl.spaces.contract import SpaceError
 from jaxdl.spaces.distributions import is_distribution
 from jaxdl.train.score import curve_of, larger_is_better
@@ -62,7 +63,7 @@ def _storage(optuna: Any, storage: Any) -> Any:
     )
     if not is_path:
         return storage
-    path = os.fspath(storage)
+    path = os.fspath(as_path(storage))
     try:
         backend = optuna.storages.journal.JournalFileBackend(path)
         return optuna.storages.JournalStorage(backend)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from jaxdl import runs
 from jaxdl.extras import library
+from jaxdl.paths import as_path
 from jaxdl.plain import scalar
 from jaxdl.sweeps import SweepResult
 from jaxdl.train.epoch_state import Status
@@ -60,7 +61,7 @@ def as_table_path(path: str | os.PathLike[str]) -> Path:
     Raises:
         ValueError: its ending names no format.
     """
-    path = Path(path)
+    path = as_path(path)
     if path.suffix.lower() not in WRITERS:
         known = ", ".join(WRITERS)
         raise ValueError(f"got {path}; expected a path that ends in one of {known}")

@@ -137,7 +137,7 @@ def errors_of(member: Member, data: Splits | None, human_error: float = 0.0) -> 
         return errors
     dev_interval, test_interval = (
         error_interval(error, effective_examples(part)) if rates else None
-        for error, part in ((dev, data.dev), (test, data.test))
+        for error, part in ((dev, data.dev), (on_test["error"], data.test))
     )
     return errors._replace(
         dev_interval=dev_interval,

@@ -1,5 +1,7 @@
 """`jaxdl log` on the folder of a run."""
 
+from pathlib import Path
+
 import pytest
 
 from jaxdl import cli, interop
@@ -62,7 +64,7 @@ def test_mlflow_s_sweep_has_the_name_of_the_run(log, monkeypatch):
     monkeypatch.setattr(interop, "mlflow", mlflow)
     status, output, _ = log("mlflow", "--members", "quantiles")
     assert status == 0 and output == "runs in .: cd . && mlflow ui\n"
-    assert asked == [((".",), {"name": "a run"})]
+    assert asked == [((str(Path.cwd()),), {"name": "a run"})]
     assert [run.name for run in written][2] == "quantile 0.5"
 
 
