@@ -42,7 +42,9 @@ def make_parser() -> argparse.ArgumentParser:
         prog="jaxdl",
         description="trains models from a file that defines recipe, space and data",
     )
-    whole = partial(argparse.ArgumentParser, allow_abbrev=False)  # names of options
+    whole: Any = partial(
+        argparse.ArgumentParser, allow_abbrev=False
+    )  # names of options
     commands = parser.add_subparsers(required=True, parser_class=whole)
     file = argparse.ArgumentParser(add_help=False)
     file.add_argument(

@@ -3,6 +3,7 @@
 from jaxdl import terminal
 from jaxdl.cli.output import show
 from jaxdl.diagnose import Importance, expected_rank
+from jaxdl.sweeps.columns import apart
 from jaxdl.sweeps.sentences import sentences
 from jaxdl.sweeps.summary import Errors, Noise, Summary
 from jaxdl.train.score import words
@@ -16,7 +17,8 @@ def print_summary(summary: Summary) -> None:
         [*(row[name] for name in own), *(row["hparams"][name] for name in names)]
         for row in summary.table
     ]
-    show(terminal.table([*own, *names], rows, width=terminal.width()))
+    columns = [*own, *apart(names, own)]
+    show(terminal.table(columns, rows, width=terminal.width()))
     if summary.everywhere:
         shared = summary.everywhere.items()
         same = ", ".join(f"{n} {terminal.cell(v)}" for n, v in shared)

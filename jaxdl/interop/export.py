@@ -55,7 +55,7 @@ def export(
 def export_paths(path: str | os.PathLike[str]) -> tuple[Path, Path]:
     """Returns the paths of the weights and of what describes them."""
     whole = as_path(path)
-    return tuple(Path(f"{whole}.{end}") for end in ("safetensors", "json"))
+    return Path(f"{whole}.safetensors"), Path(f"{whole}.json")
 
 
 def _describe(member: Member, moments: Moments | None) -> dict[str, Any]:

@@ -57,7 +57,8 @@ def optuna_search(
     Raises:
         ImportError: Optuna is missing.
         SpaceError: `batch` is below 1; or, when the search begins, the space holds an
-            array or no distribution, or the storage has a study of that name.
+            array or no distribution, two hyperparameters have one name in Optuna, or
+            the storage has a study of that name.
         TypeError: `sampler` is a sampler, not a function that makes one.
         ValueError: Optuna has no sampler of that name that a seed alone makes.
 
@@ -78,6 +79,7 @@ def optuna_search(
 
     def search(key: jax.Array, space: Any, members: int, epochs: int) -> Requests:
         check_varies(space)
+        check_names(space)
         with quiet():
             check_storage(storage, study_name)
             study = optuna.create_study(sampler=make_sampler(seed=_seed(key)))
@@ -130,6 +132,22 @@ def quiet() -> AbstractContextManager[None]:
     """Keeps Optuna's logs and warnings from the terminal, but not its errors."""
     log = _optuna().logging
     return extras.quiet(log.get_verbosity(), log.set_verbosity)
+
+
+def check_names(space: Any) -> None:
+    """Checks that the hyperparameters of a space have names of their own in Optuna.
+
+    Raises:
+        SpaceError: one is called as Optuna has the other, such as `one_minus_beta`.
+    """
+    drawn = {n: leaf for n, leaf in by_name(space).items() if is_distribution(leaf)}
+    names = [parameter(name, leaf)[0] for name, leaf in drawn.items()]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise SpaceError(
+            f"got two hyperparameters that are {', '.join(twice)} in Optuna; expected "
+            "names that differ: rename one"
+        )
 
 
 def check_storage(storage: Any, study_name: str | None) -> None:

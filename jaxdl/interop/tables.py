@@ -15,6 +15,7 @@ from jaxdl.extras import library
 from jaxdl.paths import as_path
 from jaxdl.plain import scalar
 from jaxdl.sweeps import SweepResult
+from jaxdl.sweeps.columns import PREFIX
 from jaxdl.train.epoch_state import Status
 from jaxdl.train.structure import by_name
 
@@ -82,7 +83,7 @@ def _columns(result: SweepResult) -> Columns:
         "stopped_at": result.stopped_at,
         "kept_epoch": result.kept_epoch,
         **result.final(),
-        **{f"hparams.{_text(name)}": _uniform(column) for name, column in hparams},
+        **{f"{PREFIX}{_text(name)}": _uniform(column) for name, column in hparams},
     }
 
 
