@@ -6,16 +6,11 @@ All but `doctor` take a Python file that defines `recipe`, `space` and `data`; s
 
 from collections.abc import Sequence
 
-from jaxdl.cli import output
+from jaxdl.cli import failures, output
 from jaxdl.cli.parser import make_parser
 from jaxdl.cli.supervise import supervise
 from jaxdl.cli.training import run_sweep
 from jaxdl.compilation_cache import enable_compilation_cache
-from jaxdl.data import DataError
-from jaxdl.experiment import ExperimentError
-from jaxdl.runs import RunMismatchError
-from jaxdl.spaces import SpaceError
-from jaxdl.train import RecipeError
 
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
 
@@ -53,15 +48,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     except KeyboardInterrupt:
         output.tell("jaxdl: interrupted")
         return INTERRUPTED
-    except (
-        DataError,
-        ExperimentError,
-        ImportError,
-        MemoryError,
-        OSError,
-        RecipeError,
-        RunMismatchError,
-        SpaceError,
-    ) as error:
-        output.tell(f"jaxdl: error: {error or type(error).__name__}")
+    except Exception as error:
+        if not failures.tell(error, getattr(options, "file", None)):
+            raise
         return 2

@@ -36,6 +36,10 @@ SEARCHES: dict[str, Callable[..., Search]] = {  # given the number behind the co
 }
 
 
+MOST = 2**31 - 1  # of any count: what int32 can hold
+LONG = 100  # digits of a number, at most: Python refuses to read over 4,300
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Returns the parser. The options that it returns have the command as `run`."""
     parser = argparse.ArgumentParser(
@@ -237,16 +241,16 @@ def _search(text: str) -> Search:
 
 
 def _seed(text: str) -> int:
-    if not text.isdecimal() or int(text) >= MOST_SEEDS:
+    if not text.isdecimal() or len(text) > LONG or int(text) >= MOST_SEEDS:
         raise argparse.ArgumentTypeError(
-            f"got {text}; expected an int from 0 to {MOST_SEEDS - 1}"
+            f"got {text:.40}; expected an int from 0 to {MOST_SEEDS - 1}"
         )
     return int(text)
 
 
 def _member(text: str) -> str:
-    if text != "best" and not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"got {text}; expected best or a number")
+    if text != "best" and not (text.isdecimal() and len(text) < LONG):
+        raise argparse.ArgumentTypeError(f"got {text:.40}; expected best or a number")
     return text
 
 
@@ -272,12 +276,15 @@ def _fractions(text: str) -> tuple[float, ...]:
 
 
 def _several(text: str) -> int:
-    if _count(text) < 2:
+    count = _count(text)
+    if count < 2:
         raise argparse.ArgumentTypeError(f"got {text}; expected an int of at least 2")
-    return int(text)
+    return count
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"got {text}; expected an int of at least 1")
+    if not text.isdecimal() or len(text) > LONG or not 1 <= int(text) <= MOST:
+        raise argparse.ArgumentTypeError(
+            f"got {text:.40}; expected an int from 1 to {MOST}"
+        )
     return int(text)

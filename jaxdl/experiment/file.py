@@ -25,6 +25,8 @@ from jaxdl.spaces.sample import is_static, static_values
 from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.structure import flatten
 
+LARGEST = 2**31 - 1  # of an int; JAX's default is int32
+
 
 class ExperimentError(ValueError):
     """An experiment file, or a hyperparameter given for it, cannot be used."""
@@ -164,20 +166,32 @@ def _value(name: str, text: str, leaf: Any) -> Any:
         options = static_values(leaf)
         chosen = [option for option in options if str(option) == text]
         if not chosen:
-            raise ExperimentError(f"got {name}={text}; expected one of {options}")
+            raise ExperimentError(f"got {name}={text:.80}; expected one of {options}")
         return chosen[0]
-    try:
-        value = ast.literal_eval(text)
-    except (SyntaxError, ValueError):
-        value = text
+    value = _literal(text)
+    if type(value) is int and not -LARGEST <= value <= LARGEST:
+        raise ExperimentError(
+            f"got {name}={text:.40}; expected an int that int32 can hold, or a float "
+            "such as 1e30"
+        )
     if is_static(leaf):
         if leaf is not None and type(value) is not type(leaf):
             raise ExperimentError(
-                f"got {name}={text}; expected {type(leaf).__name__}, such as {leaf!r}"
+                f"got {name}={text:.80}; expected {type(leaf).__name__}, such as "
+                f"{leaf!r}"
             )
         return value
     if isinstance(leaf, AsSize) and type(value) is int:
         return value
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ExperimentError(f"got {name}={text}; expected a number")
+        raise ExperimentError(f"got {name}={text:.80}; expected a number")
     return np.asarray(value)  # traced, whether float or int
+
+
+def _literal(text: str) -> Any:
+    """Returns the value of a Python literal, or the text if it is none."""
+    try:
+        return ast.literal_eval(text)
+    # A set or a dict of lists is a TypeError; the last two are of deep nesting.
+    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
+        return text

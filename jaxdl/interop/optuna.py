@@ -58,7 +58,7 @@ def optuna_search(
         ImportError: Optuna is missing.
         SpaceError: `batch` is below 1; or, when the search begins, the space holds an
             array or no distribution, two hyperparameters have one name in Optuna, or
-            the storage has a study of that name.
+            the storage has a study of that name or cannot be opened.
         TypeError: `sampler` is a sampler, not a function that makes one.
         ValueError: Optuna has no sampler of that name that a seed alone makes.
 
@@ -151,14 +151,22 @@ def check_names(space: Any) -> None:
 
 
 def check_storage(storage: Any, study_name: str | None) -> None:
-    """Checks that a storage has no study of a name.
+    """Checks that a storage can be opened and has no study of a name.
 
     Raises:
-        SpaceError: it has one.
+        SpaceError: it cannot, or has one.
     """
     if storage is None:
         return
-    names = _optuna().get_all_study_names(storage)
+    try:
+        names = _optuna().get_all_study_names(storage)
+    except Exception as error:  # of any kind, as storages differ
+        reason = str(error).partition("\n")[0]
+        raise SpaceError(
+            f"got the storage {storage!r:.200}, which Optuna cannot open "
+            f"({type(error).__name__}: {reason}); expected a journal's path, or a URL "
+            "of a database that can be written, such as sqlite:///study.db"
+        ) from error
     if study_name in names:
         raise SpaceError(
             f"the storage has a study {study_name!r} already; expected another name "

@@ -37,9 +37,9 @@ def optuna_study(storage: Any, name: str, space: Any) -> Logger:
     Raises:
         ImportError: Optuna is not installed.
         OSError: when it writes, the journal cannot be written.
-        SpaceError: when it writes, the storage has a study of that name, a run has a
-            value that the space cannot give, or a run is not a member; before, two
-            hyperparameters of the space have one name in Optuna.
+        SpaceError: two hyperparameters have one name in Optuna; or, when it writes, the
+            storage has a study of that name or cannot be opened, a run has a value that
+            the space cannot give, or a run is not a member.
     """
     optuna = library("optuna", "optuna", "studies")
     leaf_of = by_name(space)

@@ -86,3 +86,11 @@ def test_arguments_that_make_no_sense_end_with_2(arguments, capfd):
     assert ended.value.code == 2
     if "--members" in arguments:
         assert "expected best, top:K with K of at least 1" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("url", ["sqlite:////nonexistent/o.db", "foo://bar"])
+def test_a_storage_that_cannot_be_opened_is_refused(log, url):
+    pytest.importorskip("optuna")
+    status, output, error = log("optuna", "--out", url)
+    assert (status, output) == (2, "") and len(error.splitlines()) == 1
+    assert "which Optuna cannot open" in error
