@@ -53,8 +53,8 @@ def check_gradients(
     score NaN. If this holds for all leaves, the verdict is to look again.
 
     At a kink, such as that of a ReLU whose input is exactly 0, the loss has two slopes,
-    and a difference is none of them. A coordinate there does not count if the gradient
-    lies between the two. `at_kinks` says how many these are.
+    and a difference is a mean of both. A coordinate there does not count if the
+    gradient lies between the two. `at_kinks` says how many these are.
 
         >>> def loss(params):
         ...     return jnp.sum(params["w"] ** 3)
