@@ -35,6 +35,10 @@ class TrainedBlock(NamedTuple):
     carry: Carry | None  # [K, ...] from which it trains on; None: it never does
     record: int = -1  # the id of its record in the run's store
 
+    def state_of_members(self) -> Carry:
+        """Returns the carry without padding, `[n, ...]`."""
+        return jax.tree.map(lambda x: x[: len(self.block.members)], self.carry)
+
     def without_arrays(self) -> "TrainedBlock":
         """Returns the block without weights, once members have trained on from it."""
         return self._replace(params=None, state=None, carry=None)

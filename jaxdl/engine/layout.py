@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxdl.engine.devices import cores
 from jaxdl.engine.task import Task
-from jaxdl.engine.workers import cores
 from jaxdl.searches.rungs import pick
 from jaxdl.spaces.either import applies, needs
 from jaxdl.spaces.sample import traced_columns

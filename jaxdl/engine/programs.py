@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxdl.engine.devices import cores
 from jaxdl.engine.inputs import SharedInputs
 from jaxdl.engine.layout import Block
-from jaxdl.engine.workers import cores
 from jaxdl.train import compiled
 from jaxdl.train.bound import BoundRecipe, make_advance, make_start
 from jaxdl.train.check import tracing_errors_explained
@@ -72,11 +72,19 @@ def lower(
     return Programs(first, epoch)
 
 
-def compile_all(lowered: Sequence[Programs]) -> list[Programs]:
-    """Returns the programs compiled, side by side; those known already at once."""
+def compile_all(
+    lowered: Sequence[Programs], devices: Sequence[jax.Device]
+) -> list[dict[jax.Device, Programs]]:
+    """Returns the programs for each device, compiled side by side.
 
-    def compile_both(programs: Programs) -> Programs:
-        return Programs(programs.start.compile(), programs.epoch.compile())
+    Args:
+        lowered: for the first device.
+        devices: of one kind.
+    """
+
+    def compile_both(programs: Programs) -> dict[jax.Device, Programs]:
+        start, epoch = (one.compile_for(devices) for one in programs)
+        return {device: Programs(start[device], epoch[device]) for device in devices}
 
     with concurrent.futures.ThreadPoolExecutor(cores()) as pool:
         return list(pool.map(compile_both, lowered))

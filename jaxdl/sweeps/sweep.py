@@ -11,9 +11,8 @@ import numpy as np
 from jaxdl import runs
 from jaxdl.data import DataWarning, Splits, check
 from jaxdl.data.folds import Folds
-from jaxdl.engine import workers
+from jaxdl.engine.crew import Threads
 from jaxdl.engine.engine import Engine
-from jaxdl.engine.inputs import share
 from jaxdl.engine.outlines import Outlines, first_loss, make_outlines, ranked
 from jaxdl.engine.plan import Plan, make_plan
 from jaxdl.engine.population import Population
@@ -156,8 +155,7 @@ def train_task(
     sets = {v.facts: data_of(v, data) for v in reversed(task.variants)}
     outlines = make_outlines(task, rung.hparams, sets)
     _check_folds(task, outlines, data)
-    devices = workers.worker_devices()
-    plan = task.plan or make_plan(outlines.values(), devices[0].platform)
+    plan = task.plan or make_plan(outlines.values(), jax.devices()[0].platform)
     task = ranked(task, outlines)._replace(plan=plan)
     with contextlib.ExitStack() as stack:
         store = None
@@ -171,11 +169,9 @@ def train_task(
             )
         keys = step_keys(task.variants, task.members)
         population = Population(task, keys, outlines, store)
-        shared = {
-            device: share(device, task.recipe, data, task.variants, task.patience)
-            for device in dict.fromkeys(devices)
-        }
-        engine = Engine(task, outlines, shared, devices, progress)
+        crew = Threads()
+        crew.begin(task._replace(data=data))
+        engine = Engine(task, outlines, crew, progress)
         _train_rungs(engine, population, requests, rung)
         return make_result(population)
 

@@ -46,10 +46,13 @@ def block_trainer(task, block, data):
     width, variants = task.block_width, known(task, data).variants
     (shared,) = share(jax.devices()[0], task.recipe, data, variants, task.patience)
     bound = BoundRecipe(task.recipe, block.structure, variants[0].facts)
-    (programs,) = compile_all([lower(bound, block, width, shared)])
+    lowered, devices = lower(bound, block, width, shared), jax.devices()[:1]
+    (programs,) = compile_all([lowered], devices)
 
     def train_one(block, carry=None, *, report=lambda *_: None, last=True):
-        return train_block(programs, block, width, shared, carry, report, last=last)
+        return train_block(
+            programs[devices[0]], block, width, shared, carry, report, last=last
+        )
 
     return train_one
 
