@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from jaxdl import terminal
 from jaxdl.engine.blocks import Report, TrainedBlock, train_block
-from jaxdl.engine.inputs import SharedInputs
+from jaxdl.engine.inputs import Family, Inputs
 from jaxdl.engine.layout import Block, describe, lay_out
 from jaxdl.engine.memory import block_bytes, fitting
 from jaxdl.engine.outlines import Outlines
@@ -25,9 +25,10 @@ from jaxdl.engine.workers import place
 from jaxdl.searches.rungs import Rung, pick
 from jaxdl.train.bound import BoundRecipe
 from jaxdl.train.epoch_state import Status
+from jaxdl.train.outline import Outline
 from jaxdl.train.structure import Structure
 
-Key = tuple[Structure, tuple[int, int], jax.Device]  # with sizes of train and dev set
+Key = tuple[Structure, Family, jax.Device]
 
 KEEP_SECONDS = 30.0  # of training that a crash undoes, about, at most
 
@@ -42,7 +43,7 @@ class Engine:
         self,
         task: Task,
         outlines: Outlines,
-        shared: dict[jax.Device, list[SharedInputs]],
+        shared: dict[jax.Device, dict[Family, Inputs]],
         devices: list[jax.Device],
         progress: bool | Callback,
     ):
@@ -51,7 +52,7 @@ class Engine:
         Args:
             task: its plan is known.
             outlines: of each program of the task.
-            shared: on each device, what each variant trains with.
+            shared: on each device, what the variants of each family train with.
             devices: one entry a worker; a device may come more than once.
             progress: whether to show progress, or the callback that gets it instead.
         """
@@ -94,12 +95,11 @@ class Engine:
 
     def _epoch_of(self, block: Block) -> int:
         """Returns how many steps an epoch has."""
-        facts = self.task.variants[block.variant].facts
-        return self.outlines[block.structure, facts].steps_per_epoch
+        return self._outline(block).steps_per_epoch
 
     def _key(self, block: Block, device: jax.Device) -> Key:
         """Returns what the compiled programs of a block are found by."""
-        return block.structure, self.shared[device][block.variant].sizes, device
+        return block.structure, block.family, device
 
     def _compile(self, blocks: list[Block]) -> None:
         """Compiles the programs that no earlier rung needed.
@@ -118,10 +118,10 @@ class Engine:
         width, shown = self.task.block_width, self.progress is True
         terminal.say(describe(blocks, width, len(missing)), enabled=shown)
         shared = {
-            key: self.shared[key[-1]][block.variant] for key, block in missing.items()
+            key: self.shared[key[-1]][block.family] for key, block in missing.items()
         }
         lowered = [
-            lower(self._bound(block), block, width, shared[key])
+            lower(self._bound(block), self._outline(block), block, width, shared[key])
             for key, block in missing.items()
         ]
         self.compiled |= zip(missing, compile_all(lowered), strict=True)
@@ -134,8 +134,10 @@ class Engine:
         terminal.say(memory, enabled=shown)
 
     def _bound(self, block: Block) -> BoundRecipe:
-        facts = self.task.variants[block.variant].facts
-        return BoundRecipe(self.task.recipe, block.structure, facts)
+        return BoundRecipe(self.task.recipe, block.structure, block.family.facts)
+
+    def _outline(self, block: Block) -> Outline:
+        return self.outlines[block.structure, block.family.facts]
 
     def _train_blocks(
         self, population: Population, blocks: list[Block], meter: Meter
@@ -174,7 +176,7 @@ class Engine:
                 self.compiled[self._key(block, device)],
                 block._replace(first=epochs.start, until=epochs.stop),
                 self.task.block_width,
-                self.shared[device][block.variant],
+                self.shared[device][block.family],
                 carry,
                 report,
                 last=not on_disk and block.until == self.task.epochs,

@@ -157,7 +157,7 @@ def train_task(
     outlines = make_outlines(task, rung.hparams, sets)
     _check_folds(task, outlines, data)
     devices = workers.worker_devices()
-    plan = task.plan or make_plan(outlines.values(), devices[0].platform)
+    plan = make_plan(outlines.values(), devices[0].platform, task.plan)
     task = ranked(task, outlines)._replace(plan=plan)
     with contextlib.ExitStack() as stack:
         store = None
@@ -172,7 +172,9 @@ def train_task(
         keys = step_keys(task.variants, task.members)
         population = Population(task, keys, outlines, store)
         shared = {
-            device: share(device, task.recipe, data, task.variants, task.patience)
+            device: share(
+                device, task.recipe, data, task.variants, task.patience, plan.order
+            )
             for device in dict.fromkeys(devices)
         }
         engine = Engine(task, outlines, shared, devices, progress)
