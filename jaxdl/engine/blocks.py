@@ -11,9 +11,9 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxdl.engine.inputs import SharedInputs
+from jaxdl.engine.inputs import Inputs
 from jaxdl.engine.layout import Block
-from jaxdl.engine.programs import Programs
+from jaxdl.engine.programs import Programs, start_inputs
 from jaxdl.train.epoch_state import Carry, kept
 from jaxdl.train.fit import train_epochs
 
@@ -48,7 +48,7 @@ def train_block(
     programs: Programs,
     block: Block,
     width: int,
-    shared: SharedInputs,
+    shared: Inputs,
     carry: Carry | None,
     report: Report,
     *,
@@ -60,7 +60,7 @@ def train_block(
         programs: compiled for the block and the device.
         block: the members to train.
         width: K.
-        shared: data and key.
+        shared: data and keys.
         carry: from which its members train on, `[n, ...]`; None: they begin.
         report: called after each epoch.
         last: whether its members never train on.
@@ -72,14 +72,15 @@ def train_block(
         return jax.device_put(np.pad(column, widths, mode="edge"), shared.device)
 
     traced = {name: padded(column) for name, column in block.traced.items()}
+    variants = padded(block.variants.astype(np.int32))
     if carry is None:
         ids = padded(block.configurations.astype(np.int32))
-        start: Carry = programs.start(traced, ids, shared.key, shared.counts)
+        start: Carry = programs.start(traced, ids, variants, start_inputs(shared))
     else:
         start = _typed_key(jax.tree.map(padded, carry))
     train_state, epoch_state, metrics = train_epochs(
         lambda train_state, epoch_state, number: programs.epoch(
-            traced, train_state, epoch_state, np.int32(number), *shared
+            traced, train_state, epoch_state, np.int32(number), variants, shared
         ),
         *start,
         range(block.first, block.until),

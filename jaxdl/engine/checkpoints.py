@@ -53,8 +53,8 @@ def from_record(
         )
     carry = None
     if record.arrays is not None:
-        facts = task.variants[block.variant].facts
-        carry = _carry(task, outlines[block.structure, facts], record)
+        outline = outlines[block.structure, block.family.facts]
+        carry = _carry(task, outline, record)
     params, state, _ = kept(*carry) if carry else (None, None, None)
     float_type = np.dtype(jnp.result_type(float))
     return TrainedBlock(

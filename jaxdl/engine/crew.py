@@ -15,9 +15,10 @@ import jax
 
 from jaxdl.engine.blocks import Report, TrainedBlock, train_block
 from jaxdl.engine.devices import worker_devices
-from jaxdl.engine.inputs import SharedInputs, share
+from jaxdl.engine.inputs import Family, Inputs, share
 from jaxdl.engine.layout import Block
 from jaxdl.engine.memory import block_bytes, fitting, used_bytes
+from jaxdl.engine.outlines import Outlines
 from jaxdl.engine.programs import Programs, compile_all, lower
 from jaxdl.engine.task import Task
 from jaxdl.train.bound import BoundRecipe
@@ -28,7 +29,7 @@ ONE_TOO_MANY = (
     "the device ran out of memory with one block on it; expected a narrower block: "
     "plan=jaxdl.Plan(block_width=...), or --block-width, below the width of this plan"
 )
-Key = tuple[Structure, tuple[int, int]]  # with sizes of train and dev set
+Key = tuple[Structure, Family]  # what the programs of a block are found by
 
 
 class Lost(Exception):
@@ -64,8 +65,14 @@ class Crew(Protocol):
         """How many hands there are at once, at most."""
         ...
 
-    def begin(self, task: Task) -> None:
-        """Gives the hands their task, whose plan, variants and data are known."""
+    def begin(self, task: Task, outlines: Outlines) -> None:
+        """Gives the hands their task.
+
+        Args:
+            task: its plan and its variants are known; its data are those that the rows
+                of the variants are of.
+            outlines: of each program of the task.
+        """
         ...
 
     def missing(self, blocks: Sequence[Block]) -> int:
@@ -120,7 +127,7 @@ class Threads:
 
     def __init__(self) -> None:
         """Makes a crew without a task."""
-        self.shared: dict[jax.Device, list[SharedInputs]] = {}
+        self.shared: dict[jax.Device, dict[Family, Inputs]] = {}
         self._programs: dict[Key, dict[jax.Device, Programs]] = {}
         self._lock = threading.Lock()
         self._seat(worker_devices())
@@ -130,18 +137,17 @@ class Threads:
         """How many hands there are."""
         return len(self._devices)
 
-    def begin(self, task: Task) -> None:
-        """Puts the data of a task on the devices."""
-        assert task.data is not None
-        self.task = task
+    def begin(self, task: Task, outlines: Outlines) -> None:
+        """Puts the data of a task on the devices; see `Crew.begin`."""
+        assert task.data is not None and task.plan is not None
+        self.task, self.outlines = task, outlines
+        inputs = task.recipe, task.data, task.variants, task.patience, task.plan.order
         for device in dict.fromkeys(self._devices):
-            self.shared[device] = share(
-                device, task.recipe, task.data, task.variants, task.patience
-            )
+            self.shared[device] = share(device, *inputs)
 
     def missing(self, blocks: Sequence[Block]) -> int:
         """Returns how many programs of blocks are not compiled yet."""
-        return len({self._key(block) for block in blocks} - self._programs.keys())
+        return len({_key(block) for block in blocks} - self._programs.keys())
 
     def prepare(self, blocks: Sequence[Block]) -> str:
         """Compiles the missing programs of blocks, after all of them are traced.
@@ -152,7 +158,7 @@ class Threads:
         Raises:
             MemoryError: no device has room for one block.
         """
-        new = {self._key(block): block for block in blocks}
+        new = {_key(block): block for block in blocks}
         new = {key: block for key, block in new.items() if key not in self._programs}
         devices = [*self.shared]
         lowered = [self._lower(block, devices[0]) for block in new.values()]
@@ -208,8 +214,8 @@ class Threads:
         last: bool,
     ) -> TrainedBlock:
         """Returns a block after its epochs on a device, see `Hand.train`."""
-        programs = self._programs[self._key(block)][device]
-        shared, width = self.shared[device][block.variant], self.task.block_width
+        programs = self._programs[_key(block)][device]
+        shared, width = self.shared[device][block.family], self.task.block_width
         try:
             return train_block(programs, block, width, shared, state, report, last=last)
         except jax.errors.JaxRuntimeError as error:
@@ -224,21 +230,16 @@ class Threads:
         for device in devices:
             self._free.put(_Thread(self, device))
 
-    def _key(self, block: Block) -> Key:
-        """Returns what the programs of a block are found by."""
-        first = next(iter(self.shared.values()))
-        return block.structure, first[block.variant].sizes
-
     def _lower(self, block: Block, device: jax.Device) -> Programs:
-        facts = self.task.variants[block.variant].facts
+        facts, shared = block.family.facts, self.shared[device][block.family]
         bound = BoundRecipe(self.task.recipe, block.structure, facts)
-        shared = self.shared[device][block.variant]
-        return lower(bound, block, self.task.block_width, shared)
+        found = self.outlines[block.structure, facts]
+        return lower(bound, found, block, self.task.block_width, shared)
 
     def _bytes(self, block: Block) -> int:
         """Returns how many bytes a block takes, beside what all blocks share."""
-        device, programs = next(iter(self._programs[self._key(block)].items()))
-        shared = self.shared[device][block.variant]
+        device, programs = next(iter(self._programs[_key(block)].items()))
+        shared = self.shared[device][block.family]
         return block_bytes(programs.epoch.executable, shared)
 
 
@@ -252,3 +253,7 @@ class _Thread:
         self, block: Block, state: Carry | None, report: Report, *, last: bool
     ) -> TrainedBlock:
         return self.crew.train_on(self.device, block, state, report, last=last)
+
+
+def _key(block: Block) -> Key:
+    return block.structure, block.family

@@ -89,8 +89,7 @@ class Engine:
 
     def _epoch_of(self, block: Block) -> int:
         """Returns how many steps an epoch has."""
-        facts = self.task.variants[block.variant].facts
-        return self.outlines[block.structure, facts].steps_per_epoch
+        return self.outlines[block.structure, block.family.facts].steps_per_epoch
 
     def _prepare(self, blocks: list[Block]) -> None:
         """Has the programs compiled that no earlier rung needed."""

@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxdl.engine.inputs import Family
 from jaxdl.engine.layout import Block
 from jaxdl.train.structure import Structure
 
 # Members of a line can share a block when they are as far: they have one program, and
 # train until the same epoch.
-Line = tuple[Structure, int, int]
+Line = tuple[Structure, Family, int]
 
 
 class Packing:
@@ -79,7 +80,7 @@ class Packing:
         return int(self.goals[block.members[0]])
 
     def _line(self, block: Block) -> Line:
-        return block.structure, block.variant, self._goal(block)
+        return block.structure, block.family, self._goal(block)
 
 
 def _part(block: Block, at: NDArray[np.int64]) -> Block:
@@ -88,10 +89,11 @@ def _part(block: Block, at: NDArray[np.int64]) -> Block:
 
 
 def _joined(blocks: list[Block]) -> Block:
-    """Returns all members of blocks as one."""
+    """Returns all members of blocks as one, those of a variant side by side."""
     traced = {
         name: np.concatenate([block.traced[name] for block in blocks])
         for name in blocks[0].traced
     }
     members = np.concatenate([block.members for block in blocks])
-    return blocks[0]._replace(members=members, traced=traced)
+    joined = blocks[0]._replace(members=members, traced=traced)
+    return _part(joined, np.argsort(joined.variants, kind="stable"))

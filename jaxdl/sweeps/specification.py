@@ -14,7 +14,7 @@ import numpy as np
 from jaxdl import runs
 from jaxdl.data import Splits
 from jaxdl.engine.outlines import Outlines, precisions
-from jaxdl.engine.plan import Plan
+from jaxdl.engine.plan import SHARED, Plan, as_plan
 from jaxdl.engine.task import Task
 from jaxdl.searches.rungs import Rung, Search
 from jaxdl.spaces.distributions import SpaceError
@@ -71,7 +71,7 @@ def specify(
         "metrics": list(task.curves),
         **({} if task.rank_by == "error" else {"rank_by": task.rank_by}),
         "key": np.asarray(jax.random.key_data(task.key)).tolist(),
-        "plan": None if task.plan is None else task.plan._asdict(),
+        "plan": _plan_to_plain(task.plan),
         "precision": precisions(outlines),
         "programs": programs_of(task, outlines),
         "data": digest_of(task, whole),
@@ -129,7 +129,7 @@ def task_of(
         key=jax.random.wrap_key_data(
             jnp.array(specification["key"], jnp.uint32), impl="threefry2x32"
         ),
-        plan=Plan(**specification["plan"]),
+        plan=_plan_from_plain(specification["plan"]),
         stratify=specification.get("stratify"),
         about=about_of(specification),
         metrics=_own_metrics(specification["metrics"]),
@@ -181,6 +181,18 @@ def check_extends(task: Task, outlines: Outlines, run: str | os.PathLike[str]) -
             "facts.epochs; expected the same: a longer training has another schedule "
             "from the first step, so start it in another folder"
         )
+
+
+def _plan_to_plain(plan: Plan | None) -> dict[str, Any]:
+    """Returns a plan as JSON has it, whose order is left out if it is shared."""
+    assert plan is not None
+    order = {} if plan.order == SHARED else {"order": plan.order}
+    return {"block_width": plan.block_width, **order}
+
+
+def _plan_from_plain(plain: Mapping[str, Any]) -> Plan:
+    """Returns a recorded plan; older runs shared the order of a repeat and fold."""
+    return as_plan(Plan(plain["block_width"], plain.get("order", SHARED)), varied=False)
 
 
 def _own_metrics(names: list[str]) -> tuple[str, ...]:

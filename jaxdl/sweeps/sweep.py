@@ -155,7 +155,8 @@ def train_task(
     sets = {v.facts: data_of(v, data) for v in reversed(task.variants)}
     outlines = make_outlines(task, rung.hparams, sets)
     _check_folds(task, outlines, data)
-    plan = task.plan or make_plan(outlines.values(), jax.devices()[0].platform)
+    platform = jax.devices()[0].platform
+    plan = make_plan(outlines.values(), platform, task.plan)
     task = ranked(task, outlines)._replace(plan=plan)
     with contextlib.ExitStack() as stack:
         store = None
@@ -170,7 +171,7 @@ def train_task(
         keys = step_keys(task.variants, task.members)
         population = Population(task, keys, outlines, store)
         crew = Threads()
-        crew.begin(task._replace(data=data))
+        crew.begin(task._replace(data=data), outlines)
         engine = Engine(task, outlines, crew, progress)
         _train_rungs(engine, population, requests, rung)
         return make_result(population)

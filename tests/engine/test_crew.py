@@ -90,8 +90,8 @@ def test_only_a_device_without_memory_is_out_of_memory(
 ):
     threads = make("a")
     threads.task, block = Task(), Of()
-    threads.shared = {"a": [Of()]}
-    threads._programs = {("one", (3, 1)): {"a": None}}
+    threads.shared = {"a": {"family": None}}
+    threads._programs = {("one", "family"): {"a": None}}
 
     def fail(*_, **__):
         raise raised
@@ -107,6 +107,6 @@ class Task:
 
 
 class Of:
-    """Stands for a block, and for the inputs of its variant."""
+    """Stands for a block."""
 
-    structure, variant, sizes = "one", 0, (3, 1)
+    structure, family = "one", "family"

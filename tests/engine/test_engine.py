@@ -17,7 +17,7 @@ from tests.sweeps.kept import SPACE, assert_same_result, small, sweep, trained_b
 
 def test_a_block_reports_each_of_its_epochs_once():
     shown = []
-    block = Block(None, np.arange(2), {}, 0, 10)
+    block = Block(None, None, np.arange(2), {}, 0, 10)
     count = lambda *a, last: shown.append((*a, last))  # noqa: E731
     meter = SimpleNamespace(curve="dev_error", report=count)
     report = _Reporter(block, 17, meter, threading.Event())

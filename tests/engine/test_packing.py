@@ -10,7 +10,7 @@ ALL, NONE = np.ones(4, bool), np.zeros(4, bool)
 
 def block(*members, structure="one", first=0, until=9):
     ids = np.array(members)
-    return Block(structure, ids, {"rate": ids / 10}, first, until)
+    return Block(structure, None, ids, {"rate": ids / 10}, first, until)
 
 
 def make(pause=3, goals=9):
