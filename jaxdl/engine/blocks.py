@@ -67,17 +67,18 @@ def train_block(
     """
     n = len(block.members)
 
-    def padded(column):
-        widths = [(0, width - n)] + [(0, 0)] * (np.ndim(column) - 1)
-        return jax.device_put(np.pad(column, widths, mode="edge"), shared.device)
+    def padded(columns):
+        """Returns columns `[n, ...]` on the device, as `[K, ...]`."""
+        places = np.minimum(np.arange(width), n - 1)
+        full = columns if n == width else jax.tree.map(lambda x: x[places], columns)
+        return jax.device_put(full, shared.device)
 
-    traced = {name: padded(column) for name, column in block.traced.items()}
-    variants = padded(block.variants.astype(np.int32))
+    traced, variants = padded((block.traced, block.variants.astype(np.int32)))
     if carry is None:
         ids = padded(block.configurations.astype(np.int32))
         start: Carry = programs.start(traced, ids, variants, start_inputs(shared))
     else:
-        start = _typed_key(jax.tree.map(padded, carry))
+        start = _typed_key(padded(carry))
     train_state, epoch_state, metrics = train_epochs(
         lambda train_state, epoch_state, number: programs.epoch(
             traced, train_state, epoch_state, np.int32(number), variants, shared

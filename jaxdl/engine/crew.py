@@ -16,6 +16,7 @@ import jax
 from jaxdl.engine.blocks import Report, TrainedBlock, train_block
 from jaxdl.engine.devices import worker_devices
 from jaxdl.engine.inputs import Family, Inputs, share
+from jaxdl.engine.kind import Kind, kind_here
 from jaxdl.engine.layout import Block
 from jaxdl.engine.memory import block_bytes, fitting, used_bytes
 from jaxdl.engine.outlines import Outlines
@@ -63,6 +64,10 @@ class Crew(Protocol):
     @property
     def size(self) -> int:
         """How many hands there are at once, at most."""
+        ...
+
+    def kind(self) -> Kind:
+        """Returns the kind of all hands, on which results are equal to the bit."""
         ...
 
     def begin(self, task: Task, outlines: Outlines) -> None:
@@ -137,11 +142,17 @@ class Threads:
         """How many hands there are."""
         return len(self._devices)
 
+    def kind(self) -> Kind:
+        """Returns the kind of this process's devices."""
+        return kind_here()
+
     def begin(self, task: Task, outlines: Outlines) -> None:
         """Puts the data of a task on the devices; see `Crew.begin`."""
         assert task.data is not None and task.plan is not None
+        order = task.plan.order
+        assert order is not None
         self.task, self.outlines = task, outlines
-        inputs = task.recipe, task.data, task.variants, task.patience, task.plan.order
+        inputs = task.recipe, task.data, task.variants, task.patience, order
         for device in dict.fromkeys(self._devices):
             self.shared[device] = share(device, *inputs)
 
@@ -202,7 +213,8 @@ class Threads:
         return used_bytes(self._devices)
 
     def close(self) -> None:
-        """Does nothing: no thread waits for a further block."""
+        """Takes the data off the devices."""
+        self.shared.clear()
 
     def train_on(
         self,

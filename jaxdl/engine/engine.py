@@ -106,8 +106,9 @@ class Engine:
         """
         if self.task.patience is None:
             return self.task.epochs
-        packed = block.first + self.pace.until_packed(block.structure)
-        return max(packed, self.task.patience + 1)
+        patience = self.task.patience
+        epochs = min(patience, self.pace.until_packed(block.structure))
+        return max(block.first + epochs, patience + 1)
 
     def _train_block(
         self, population: Population, block: Block, reporter: "_Reporter"

@@ -29,12 +29,13 @@ class Pace:
                 all of it was over.
         """
         began, *epochs, ended = times
-        if len(epochs) > 1:
-            self.epoch[structure] = (epochs[-1] - epochs[0]) / (len(epochs) - 1)
-        else:
+        if len(epochs) < 2:  # which says nothing of what is beside the epoch
             self.epoch.setdefault(structure, ended - began)
-        spent = len(epochs) * self.epoch[structure]
-        self.beside[structure] = max(0.0, ended - began - spent)
+            return
+        self.epoch[structure] = (epochs[-1] - epochs[0]) / (len(epochs) - 1)
+        beside = ended - began - len(epochs) * self.epoch[structure]
+        before = self.beside.get(structure, beside)
+        self.beside[structure] = max(0.0, (before + beside) / 2)
 
     def until_kept(self, structure: Structure) -> int:
         """Returns after how many epochs a block is next put on disk, at least 1."""

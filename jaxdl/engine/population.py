@@ -173,17 +173,17 @@ class Population:
         if self.epochs[members[0]] == 0:
             return None
         blocks, slots = self.places[members].T
-        parts = [np.flatnonzero(blocks == number) for number in np.unique(blocks)]
-        order = np.argsort(np.concatenate(parts))
-        rows = [
-            jax.tree.map(
-                lambda x, at=at: x[slots[at]], self._block(blocks[at[0]]).carry
-            )
-            for at in parts
-        ]
-        train_state, epoch_state = jax.tree.map(
-            lambda *x: np.concatenate(x)[order], *rows
-        )
+        numbers = np.unique(blocks)
+        parts = [np.flatnonzero(blocks == number) for number in numbers]
+
+        def gathered(*leaves):
+            rows = np.empty((len(members), *leaves[0].shape[1:]), leaves[0].dtype)
+            for at, leaf in zip(parts, leaves, strict=True):
+                rows[at] = leaf[slots[at]]
+            return rows
+
+        carries = [self._block(number).carry for number in numbers]
+        train_state, epoch_state = jax.tree.map(gathered, *carries)
         return train_state._replace(key=self.keys[members]), epoch_state
 
     def awaited(self, *, searching: bool) -> NDArray[np.bool_]:

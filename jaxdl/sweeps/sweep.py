@@ -11,7 +11,7 @@ import numpy as np
 from jaxdl import runs
 from jaxdl.data import DataWarning, Splits, check
 from jaxdl.data.folds import Folds
-from jaxdl.engine.crew import Threads
+from jaxdl.engine.crew import Crew, Threads
 from jaxdl.engine.engine import Engine
 from jaxdl.engine.outlines import Outlines, first_loss, make_outlines, ranked
 from jaxdl.engine.plan import Plan, make_plan
@@ -155,22 +155,23 @@ def train_task(
     sets = {v.facts: data_of(v, data) for v in reversed(task.variants)}
     outlines = make_outlines(task, rung.hparams, sets)
     _check_folds(task, outlines, data)
-    platform = jax.devices()[0].platform
-    plan = make_plan(outlines.values(), platform, task.plan)
+    crew: Crew = Threads()
+    kind = crew.kind()
+    plan = make_plan(outlines.values(), kind.platform, task.plan)
     task = ranked(task, outlines)._replace(plan=plan)
     with contextlib.ExitStack() as stack:
         store = None
         if run_dir is not None:
             if extend:
                 check_extends(task, outlines, run_dir)
-            specification = specify(task, outlines, rung, data)
+            specification = specify(task, outlines, rung, data, kind)
             grows = GROWS if extend else ()
             store = stack.enter_context(
                 runs.open_run(run_dir, specification, grows=grows)
             )
         keys = step_keys(task.variants, task.members)
         population = Population(task, keys, outlines, store)
-        crew = Threads()
+        stack.callback(crew.close)
         crew.begin(task._replace(data=data), outlines)
         engine = Engine(task, outlines, crew, progress)
         _train_rungs(engine, population, requests, rung)

@@ -16,6 +16,8 @@ def test_the_pace_is_that_between_epochs_and_the_rest_is_beside(monkeypatch):
     assert pace.beside["one"] == 1.0 - 3 * 0.125
     assert pace.until_kept("one") == 240  # 30 s
     assert pace.until_packed("one") == 20  # 2.5 s, of which 5/8 s are beside
-    pace.note("one", [20.0, 20.25, 20.5])  # one epoch says nothing of the pace
-    assert pace.epoch["one"] == 0.125 and pace.beside["one"] == 0.375
+    pace.note("one", [20.0, 20.25, 20.5])  # one epoch tells nothing of what is beside
+    assert pace.epoch["one"] == 0.125 and pace.beside["one"] == 0.625
+    pace.note("one", [30.0, 30.25, 30.5, 30.625])  # 1/4 s an epoch, 1/8 s beside
+    assert pace.epoch["one"] == 0.25 and pace.beside["one"] == (0.625 + 0.125) / 2
     assert pace.until_kept("two") == 1

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import jaxdl as dl
+from jaxdl.engine.kind import kind_here
 from jaxdl.engine.task import Task, check_task
 from jaxdl.searches import random
 from jaxdl.spaces import SpaceError
@@ -37,7 +38,8 @@ def specification(task, digits):
 
 def specified(task, digits):
     rung = next(task.search(task.key, task.space, task.members, task.epochs))
-    return specify(task, outlines_of(task, rung.hparams, digits), rung, digits)
+    outlines = outlines_of(task, rung.hparams, digits)
+    return specify(task, outlines, rung, digits, kind_here())
 
 
 def test_it_names_everything_that_the_bits_depend_on(specification):
