@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import math
+import operator
 import os
 import platform
 from collections.abc import Mapping
@@ -192,7 +193,8 @@ def _plan_to_plain(plan: Plan | None) -> dict[str, Any]:
 
 def _plan_from_plain(plain: Mapping[str, Any]) -> Plan:
     """Returns a recorded plan; older runs shared the order of a repeat and fold."""
-    return as_plan(Plan(plain["block_width"], plain.get("order", SHARED)), varied=False)
+    width, order = operator.index(plain["block_width"]), plain.get("order", SHARED)
+    return as_plan(Plan(width, order), varied=False)
 
 
 def _own_metrics(names: list[str]) -> tuple[str, ...]:
