@@ -46,7 +46,8 @@ def test_it_names_everything_that_the_bits_depend_on(specification):
     expected = {
         "members": 6, "epochs": 4, "patience": 2, "repeats": 3, "folds": None,
         "search": "halving", "space": {"dict": [["rate", {"LogUniform": [1e-3, 0.1]}]]},
-        "traced": {"rate": "float32"}, "key": [0, 0], "plan": {"block_width": 8, "order": "own"},
+        "traced": {"rate": "float32"}, "key": [0, 0],
+        "plan": {"block_width": 8, "order": "own"},
         "shapes": [[[1078, 64], "float32"], [[1078], "int32"], None],
     }  # fmt: skip
     assert {name: specification[name] for name in expected} == expected
