@@ -3,7 +3,8 @@
 python -m experiments.bench.variants [--repeats 5] [--out FOLDER]
 
 Each sweep with repeats or folds is compared with a plain one of as many members, in
-turn, by the time that a step of a member takes. All programs are compiled before.
+turn, by the time that a step of a member takes: on the clock, and of the processors, in
+which other work on the machine shows less. All programs are compiled before.
 """
 
 import argparse
@@ -30,7 +31,7 @@ class Comparison(NamedTuple):
     data: str  # a key of DATA
     hidden: tuple[int, ...]  # units of the hidden layers
     epochs: int
-    varied: dict[str, int]
+    varied: dict[str, Any]
     plain: int  # members
 
 
@@ -74,12 +75,12 @@ def noise() -> dl.data.Splits:
 DATA = {"digits": lambda: dl.data.load("digits"), "noise": noise}
 
 
-def compare(comparison: Comparison, repeats: int) -> dict[str, list[float]]:
-    """Returns microseconds of a member-step of both sweeps, one for each repeat."""
+def compare(comparison: Comparison, repeats: int) -> dict[str, list[list[float]]]:
+    """Returns the times of a member-step of both sweeps, a pair for each repeat."""
     recipe = functools.partial(network, comparison.hidden)
     data = DATA[comparison.data]()
     arms = {"varied": comparison.varied, "plain": {"members": comparison.plain}}
-    found: dict[str, list[float]] = {arm: [] for arm in arms}
+    found: dict[str, list[list[float]]] = {arm: [] for arm in arms}
     for repeat in range(1 + repeats):
         for arm in reversed(arms) if repeat % 2 else arms:
             found[arm].append(step_time(recipe, data, comparison.epochs, arms[arm]))
@@ -93,17 +94,17 @@ def network(hidden: tuple[int, ...], hp: dict[str, Any]) -> dl.Recipe:
 
 
 def step_time(
-    recipe: Any, data: dl.data.Splits, epochs: int, settings: dict[str, int]
-) -> float:
-    """Returns microseconds of a member-step of a sweep."""
-    began = time.monotonic()
+    recipe: Any, data: dl.data.Splits, epochs: int, settings: dict[str, Any]
+) -> list[float]:
+    """Returns microseconds of a member-step of a sweep: on the clock, of processors."""
+    began = time.monotonic(), time.process_time()
     result = dl.sweep(
         recipe, SPACE, data, key=0, epochs=epochs, progress=False, **settings
     )
-    seconds = time.monotonic() - began
+    ended = time.monotonic(), time.process_time()
     facts = result.member(0).facts
     steps = len(result.status) * epochs * facts.steps_per_epoch(BATCH_SIZE)
-    return 1e6 * seconds / steps
+    return [1e6 * (b - a) / steps for a, b in zip(began, ended, strict=True)]
 
 
 def describe(comparison: Comparison) -> str:
@@ -116,15 +117,18 @@ def markdown(record: dict[str, Any]) -> str:
     """Returns the record as Markdown: the machine, then a table."""
     lines = [
         heading(record),
-        "Microseconds a member-step, and ratios, of one repeat.",
+        "Microseconds a member-step; ratios are of one repeat.",
         "",
     ]
-    lines += [row(["what", "varied", "plain", "ratio"]), row(["---"] * 4)]
+    columns = ["what", "time", "with variants", "plain", "ratio"]
+    lines += [row(columns), row(["---"] * len(columns))]
     for found in record["comparisons"]:
-        pairs = zip(found["varied"], found["plain"], strict=True)
-        ratios = [varied / plain for varied, plain in pairs]
-        columns = found["varied"], found["plain"], ratios
-        lines.append(row([found["what"], *map(spread, columns)]))
+        for i, clock in enumerate(("clock", "processor")):
+            varied, plain = ([x[i] for x in found[arm]] for arm in ("varied", "plain"))
+            ratios = [a / b for a, b in zip(varied, plain, strict=True)]
+            lines.append(
+                row([found["what"], clock, *map(spread, (varied, plain, ratios))])
+            )
     return "\n".join(lines)
 
 

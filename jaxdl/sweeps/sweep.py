@@ -175,7 +175,7 @@ def train_task(
         population = Population(task, keys, outlines, store)
         shared = {
             device: share(
-                device, task.recipe, data, task.variants, task.patience, plan.order
+                device, task.recipe, data, task.variants, task.patience, task.order
             )
             for device in dict.fromkeys(devices)
         }

@@ -46,7 +46,7 @@ def test_counts_of_numpy_become_plain_ints():
      ({"folds": [([0], [1])]}, "own"), ({"plan": dl.Plan(order="own")}, "own")],
 )  # fmt: skip
 def test_the_order_of_the_plan_follows_from_repeats_and_folds(settings, order):
-    assert check_task(make_task(**settings)).plan.order == order
+    assert check_task(make_task(**settings)).order == order
 
 
 @pytest.mark.parametrize(
