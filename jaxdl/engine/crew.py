@@ -148,11 +148,9 @@ class Threads:
 
     def begin(self, task: Task, outlines: Outlines) -> None:
         """Puts the data of a task on the devices; see `Crew.begin`."""
-        assert task.data is not None and task.plan is not None
-        order = task.plan.order
-        assert order is not None
+        assert task.data is not None
         self.task, self.outlines = task, outlines
-        inputs = task.recipe, task.data, task.variants, task.patience, order
+        inputs = task.recipe, task.data, task.variants, task.patience, task.order
         for device in dict.fromkeys(self._devices):
             self.shared[device] = share(device, *inputs)
 

@@ -31,7 +31,7 @@ class Variant(NamedTuple):
     facts: Facts  # of its training
     train: Rows | None = None  # of the pooled examples; None: the train set as it is
     dev: Rows | None = None  # of the pooled examples; None: the dev set as it is
-    scaling: Scaling | None = None  # of its train rows; None: that of the data
+    scaling: Scaling | None = None  # of its train rows; None: arrays as they are
 
     @property
     def family(self) -> Family:

@@ -151,7 +151,7 @@ def _with_own_orders(
             rest = order, train, dev, shared.patience, counts
             return advance(traced, train_state, epoch_state, *rest)
 
-        orders = _orders(shared, variants, number, batch_size)
+        orders = own_orders(shared, variants, number, batch_size)
         of_splits = shared.dev_rows, shared.scaling, shared.counts
         own = _rows(of_splits, shared.splits[variants])
         return jax.vmap(one)(traced, train_state, epoch_state, orders, *own)
@@ -159,7 +159,7 @@ def _with_own_orders(
     return starts, epochs
 
 
-def _orders(
+def own_orders(
     shared: VariedInputs, variants: jax.Array, number: jax.Array, batch_size: int
 ) -> jax.Array:
     """Returns the order of each member, `[K, steps, B]` rows of the whole train set.

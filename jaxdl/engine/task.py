@@ -66,6 +66,12 @@ class Task(NamedTuple):
         return self.plan.block_width
 
     @property
+    def order(self) -> str:
+        """Whether members share an order of the data or have their own, by the plan."""
+        assert self.plan is not None and self.plan.order is not None
+        return self.plan.order
+
+    @property
     def num_members(self) -> int:
         """How many members there are, over all configurations and their variants."""
         return self.members * self.num_variants

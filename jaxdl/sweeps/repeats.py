@@ -4,6 +4,9 @@ A search speaks of configurations. Each has V = repeats times folds variants, an
 variant is a member: variant v of configuration c is member `c V + v`. The folds of
 repeat 0 come first, then those of repeat 1. Variants differ in the key, the data or
 both; configurations are compared on the same variants.
+
+Members of all variants share blocks, each with its own order of the data. So repeat 0
+has the key of a sweep without repeats, but not its last bits.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,7 @@
 """The specification of a sweep: all that its bits depend on, as JSON has it."""
 
 import math
+import operator
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -187,7 +188,8 @@ def _plan_to_plain(plan: Plan | None) -> dict[str, Any]:
 
 def _plan_from_plain(plain: Mapping[str, Any]) -> Plan:
     """Returns a recorded plan; older runs shared the order of a repeat and fold."""
-    return as_plan(Plan(plain["block_width"], plain.get("order", SHARED)), varied=False)
+    width, order = operator.index(plain["block_width"]), plain.get("order", SHARED)
+    return as_plan(Plan(width, order), varied=False)
 
 
 def _own_metrics(names: list[str]) -> tuple[str, ...]:

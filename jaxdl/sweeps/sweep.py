@@ -60,8 +60,10 @@ def sweep(
     the others stay as they are.
 
     With repeats or folds, hyperparameters are a configuration, trained once for each
-    repeat and fold; the paragraph above holds within a repeat and fold. Searches and
-    rankings use means over them. `variant` gives one by itself.
+    repeat and fold; the paragraph above holds within a repeat and fold. Members of all
+    of them share blocks, so each reads its own order of the data. Repeat 0 has the key
+    of a sweep without repeats, but not its last bits. Searches and rankings use means
+    over repeats and folds. `variant` gives one by itself, to the bit.
 
     >>> import jaxdl as dl
     >>> from jaxdl import nn, optim
@@ -105,7 +107,7 @@ def sweep(
             one.
         extend: whether to add members or epochs to the run in `run_dir`; with a search
             that draws each member by itself, such as the default.
-        plan: how members are laid out; None: `make_plan` decides.
+        plan: how members are laid out; what it leaves open is decided here.
         progress: whether to show progress; or a function of a `SweepProgress`, called
             about every second and at the end of each rung.
 

@@ -48,7 +48,7 @@ def blocks_of(task, hparams, members, first=0, until=None):
 def block_trainer(task, block, data):
     """Returns a function that trains blocks like this one, compiled once."""
     width, variants = task.block_width, known(task, data).variants
-    everything = data, variants, task.patience, task.plan.order
+    everything = data, variants, task.patience, task.order
     (shared,) = share(jax.devices()[0], task.recipe, *everything).values()
     structure, facts = block.structure, variants[0].facts
     numbers = {name: column[0] for name, column in block.traced.items()}
