@@ -57,7 +57,7 @@ def write_file(path: Path, content: bytes) -> None:
 
 
 def write_arrays(path: Path, arrays: Sequence[Any]) -> Index:
-    """Writes a new file of arrays, which is on the disk when this returns.
+    """Writes a file of arrays, whose name is on the disk after `sync_folder`.
 
     Returns:
         The index of the file.
@@ -66,17 +66,25 @@ def write_arrays(path: Path, arrays: Sequence[Any]) -> Index:
         TypeError: an array holds something other than numbers; nothing is written.
         OSError: the file cannot be written; nothing of it is left.
     """
-    ready = [_little_endian(array) for array in arrays]
+    ready = little_endian(arrays)
     part = path.with_name(path.name + ".part")
     try:
         _write_synced(part, map(_bytes, ready), 0o600)
         os.replace(part, path)
-        sync_folder(path.parent)
     except OSError:
         part.unlink(missing_ok=True)
         path.unlink(missing_ok=True)
         raise
     return [_entry(array) for array in ready]
+
+
+def little_endian(arrays: Iterable[Any]) -> list[NDArray[Any]]:
+    """Returns arrays as a file has them.
+
+    Raises:
+        TypeError: one holds something other than numbers.
+    """
+    return [_little_endian(array) for array in arrays]
 
 
 def read_arrays(path: Path, index: Any) -> list[NDArray[Any]]:

@@ -208,22 +208,15 @@ def insert(
 ) -> None:
     """Inserts a record, whose metrics replace those of the same epochs.
 
-    Raises:
-        ValueError: a member has not entered the rung.
+    It also replaces the record itself: a COMMIT that failed may have reached the disk.
     """
     kept = NONE if stored.arrays == text.dumps(None) else ALL
     members = [row[0] for row in stored.status]
     row = RecordRow(number, *stored[:3], kept, stored.arrays, digest(stored))
-    _insert(connection, "INSERT INTO records", RecordRow._fields, [row])
+    _insert(connection, "INSERT OR REPLACE INTO records", RecordRow._fields, [row])
     columns = ("record", "position", "rung", "member", *STATUS)
     ends = [(number, k, stored.rung, *row) for k, row in enumerate(stored.status)]
-    try:
-        _insert(connection, "INSERT INTO status", columns, ends)
-    except sqlite3.IntegrityError as error:  # the foreign key (rung, member)
-        raise ValueError(
-            f"got a record of the members {members!r:.80}; expected members that "
-            f"entered rung {stored.rung}"
-        ) from error
+    _insert(connection, "INSERT INTO status", columns, ends)
     epochs = range(stored.first, stored.until)
     places = itertools.product([stored.rung], epochs, members)
     curves = [(*place, *row) for place, row in zip(places, stored.metrics, strict=True)]
@@ -288,10 +281,9 @@ def with_files(connection: sqlite3.Connection) -> list[int]:
     return [number for (number,) in rows]
 
 
-def drop(connection: sqlite3.Connection, number: int) -> bool:
-    """Writes that no array of a record has a file; returns whether one had."""
-    query = "UPDATE records SET kept = ? WHERE id = ? AND kept IS NOT ?"
-    return connection.execute(query, (NONE, number, NONE)).rowcount > 0
+def drop(connection: sqlite3.Connection, number: int) -> None:
+    """Writes that no array of a record has a file."""
+    connection.execute("UPDATE records SET kept = ? WHERE id = ?", (NONE, number))
 
 
 def delete(connection: sqlite3.Connection, number: int) -> None:

@@ -107,7 +107,9 @@ def test_eight_readers_of_a_sweep_that_writes_see_what_it_had(
 
     def noted(self, trained):
         had[trained.block.until] = trained.params
-        return commit(self, trained)
+        committed = commit(self, trained)
+        self.store.flush()
+        return committed
 
     def look():
         """Returns after how many epochs it saw the members."""
