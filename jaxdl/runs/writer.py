@@ -39,6 +39,7 @@ class Writer(Generic[Change]):
         self._write = write
         self._news = threading.Condition()  # guards all that follows
         self._waiting: list[Waiting[Change]] = []
+        self._bytes = 0  # that wait
         self._added = self._written = 0  # changes so far
         self._hurried = 0  # threads that wait for the disk
         self._running = False
@@ -56,9 +57,10 @@ class Writer(Generic[Change]):
         """
         with self._news:
             self._raise()
-            while self._is_full(size):
+            while self._waiting and self._bytes + size > MOST_BYTES:
                 self._push()
             self._waiting.append(Waiting(change, size, time.monotonic()))
+            self._bytes += size
             self._added += 1
             self._start()
 
@@ -79,12 +81,7 @@ class Writer(Generic[Change]):
             self._hurried += 1
             self._news.notify_all()
             self._news.wait_for(lambda: not self._running)
-            self._waiting.clear()
-            self._written = self._added
-
-    def _is_full(self, size: int) -> bool:
-        waiting = sum(one.size for one in self._waiting)
-        return bool(self._waiting) and waiting + size > MOST_BYTES
+            self._forget(len(self._waiting))
 
     def _push(self) -> None:
         """Has the thread write now, and waits until it has."""
@@ -132,6 +129,10 @@ class Writer(Generic[Change]):
 
     def _wrote(self, count: int) -> None:
         with self._news:
-            del self._waiting[:count]
-            self._written += count
+            self._forget(count)
             self._news.notify_all()
+
+    def _forget(self, count: int) -> None:
+        self._bytes -= sum(one.size for one in self._waiting[:count])
+        del self._waiting[:count]
+        self._written += count

@@ -305,10 +305,10 @@ def test_hyperparameters_by_place_are_read_again(digits, tmp_path):
     )
 
 
-def test_a_run_that_was_written_in_format_3_is_read(monkeypatch, tmp_path):
+def test_a_run_that_was_written_in_format_4_is_read(monkeypatch, tmp_path):
     """Its folder was made once; only the digests of programs may follow JAX."""
-    folder = tmp_path / "3"
-    shutil.copytree(Path(__file__).parent / "formats" / "3", folder)
+    folder = tmp_path / "4"
+    shutil.copytree(Path(__file__).parent / "formats" / "4", folder)
     with runs.read_run(folder) as store:
         programs = store.specification["programs"]
 
