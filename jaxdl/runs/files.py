@@ -45,7 +45,9 @@ DTYPES = {name: np.dtype(name).newbyteorder("<") for name in NAMES} | {
     "bfloat16": np.dtype(ml_dtypes.bfloat16)
 }
 NAME_OF = {
-    dtype.newbyteorder(order): name for name, dtype in DTYPES.items() for order in "<>"
+    own: name
+    for name, dtype in DTYPES.items()
+    for own in (dtype, dtype.newbyteorder("<"), dtype.newbyteorder(">"))
 }
 
 

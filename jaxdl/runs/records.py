@@ -178,13 +178,14 @@ def from_rows(
         raise DamagedError("got other rows in the database; expected those written")
     try:
         members, *columns = stored.status.T
-        if not len(members) or len(columns) != len(STATUS):
+        if not len(members):
             raise ValueError(f"got members of shape {stored.status.shape}")
         shape = (len(members), stored.until - stored.first)
         curves = [x.reshape(shape).T.copy() for x in stored.metrics.T]
+        status, stopped_at, steps, kept_epoch = map(_int32, columns)
         found = Record(
             stored.rung, members.copy(), stored.first, stored.until,
-            *(_int32(column) for column in columns),
+            status, stopped_at, steps, kept_epoch,
             dict(zip(names, curves, strict=True)), None,
         )  # fmt: skip
         return found, text.loads(stored.arrays)
