@@ -4,20 +4,25 @@ A member's bits depend on nothing but its task, so a run that resumes from its r
 is equal to the bit to one that was never interrupted.
 """
 
+import functools
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import NDArray
 
 from jaxdl import runs
 from jaxdl.engine.blocks import TrainedBlock
-from jaxdl.engine.layout import block_of
+from jaxdl.engine.layout import Block, lay_out
 from jaxdl.engine.outlines import Outlines
 from jaxdl.engine.task import Task
-from jaxdl.searches.rungs import Rung
+from jaxdl.searches.rungs import Rung, pick
 from jaxdl.train.epoch_state import Carry, Status, init_epoch_state, kept
+from jaxdl.train.facts import Facts
 from jaxdl.train.outline import Outline
+from jaxdl.train.structure import Structure
 
 
 def to_record(rung_number: int, trained: TrainedBlock) -> runs.Record:
@@ -37,24 +42,55 @@ def to_record(rung_number: int, trained: TrainedBlock) -> runs.Record:
     )
 
 
-def from_record(
-    task: Task, outlines: Outlines, rung: Rung, record: runs.Record
-) -> TrainedBlock:
-    """Returns a record of a rung as the trained block that it was.
+def from_records(
+    task: Task, outlines: Outlines, rung: Rung, records: Iterable[runs.Record]
+) -> Iterator[TrainedBlock]:
+    """Yields records of a rung as the trained blocks that they were.
 
     Raises:
         DamagedError: no block of this task leaves such a record.
     """
-    block = block_of(task, rung, record.members, record.first, record.until)
-    if block is None or not _is_possible(task, record):
-        raise runs.DamagedError(
-            f"got record {record.id} of the run, of members {record.members.tolist()}; "
-            "expected one that a block of this sweep leaves"
-        )
-    carry = None
-    if record.arrays is not None:
-        outline = outlines[block.structure, block.family.facts]
-        carry = _carry(task, outline, record)
+    places = np.full(task.num_members, -1)  # in the rung, by member
+    places[rung.members] = np.arange(len(rung.members))
+
+    @functools.cache
+    def shapes(structure: Structure, facts: Facts) -> Any:
+        return _carry_shapes(task, outlines[structure, facts])
+
+    for record in records:
+        block = _block(task, rung, places, record)
+        if block is None or not _is_possible(task, record):
+            raise runs.DamagedError(
+                f"got record {record.id} of the run, of members "
+                f"{record.members.tolist()}; expected one that a block of this sweep "
+                "leaves"
+            )
+        yield _trained(block, record, shapes(block.structure, block.family.facts))
+
+
+def _block(
+    task: Task, rung: Rung, places: NDArray[np.int64], record: runs.Record
+) -> Block | None:
+    """Returns the one block of a record's members; None if they make none.
+
+    Args:
+        task: its plan is known.
+        rung: that the record is of.
+        places: of each member in the rung, `[members]`; -1: it is not in it.
+        record: of any members.
+    """
+    ids = record.members
+    known = ids[(0 <= ids) & (ids < len(places))]
+    at = places[known]
+    if len(np.unique(at[at >= 0])) < len(ids):
+        return None
+    spans = (np.full(len(ids), epochs) for epochs in (record.first, record.until))
+    found = lay_out(task, pick(rung.hparams, at), ids, *spans)
+    return found[0] if len(found) == 1 else None
+
+
+def _trained(block: Block, record: runs.Record, shapes: Any) -> TrainedBlock:
+    carry = None if record.arrays is None else _carry(shapes, record)
     params, state, _ = kept(*carry) if carry else (None, None, None)
     float_type = np.dtype(jnp.result_type(float))
     return TrainedBlock(
@@ -84,15 +120,19 @@ def _is_possible(task: Task, record: runs.Record) -> bool:
     )
 
 
-def _carry(task: Task, outline: Outline, record: runs.Record) -> Carry:
+def _carry(shapes: Any, record: runs.Record) -> Carry:
     """Returns the carry `[n, ...]` whose leaves a record holds.
+
+    Args:
+        shapes: of one member's carry.
+        record: with arrays.
 
     Raises:
         DamagedError: they are not those of this recipe's training.
     """
-    shapes, treedef = jax.tree.flatten(_carry_shapes(task, outline))
+    leaves, treedef = jax.tree.flatten(shapes)
     arrays: list[Any] = record.arrays or []
-    expected = [((len(record.members), *x.shape), np.dtype(x.dtype)) for x in shapes]
+    expected = [((len(record.members), *x.shape), np.dtype(x.dtype)) for x in leaves]
     if [(x.shape, x.dtype) for x in arrays] != expected:
         raise runs.DamagedError(
             f"got {len(arrays)} arrays in record {record.id} of the run; expected the "

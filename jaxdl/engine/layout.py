@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from jaxdl.engine.devices import cores
 from jaxdl.engine.inputs import Family
 from jaxdl.engine.task import Task
-from jaxdl.searches.rungs import pick
 from jaxdl.spaces.either import applies, needs
 from jaxdl.spaces.sample import traced_columns
 from jaxdl.spaces.structures import fixed_values, received
@@ -79,27 +78,6 @@ def lay_out(
             block = Block(structure, kind, members[own], columns, start, end)
             blocks.append(block._replace(num_variants=task.num_variants))
     return blocks
-
-
-def block_of(
-    task: Task, rung: Any, members: NDArray[np.int64], first: int, until: int
-) -> Block | None:
-    """Returns the one block of given members of a rung; None if they make none.
-
-    Args:
-        task: its plan is known.
-        rung: that the members are of.
-        members: their ids, `[n]`.
-        first: the epoch that they train next.
-        until: how many epochs they will have trained.
-    """
-    place = {int(member): i for i, member in enumerate(rung.members)}
-    at = np.array([place.get(int(member), -1) for member in members], np.int64)
-    if at.min(initial=0) < 0 or len({*at.tolist()}) < len(at):
-        return None
-    epochs = (np.full(len(at), x) for x in (first, until))
-    found = lay_out(task, pick(rung.hparams, at), members, *epochs)
-    return found[0] if len(found) == 1 else None
 
 
 def describe(blocks: list[Block], width: int, programs: int) -> str:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from jaxdl import runs
 from jaxdl.engine.blocks import TrainedBlock
-from jaxdl.engine.checkpoints import from_record, to_record
+from jaxdl.engine.checkpoints import from_records, to_record
 from jaxdl.engine.outlines import Outlines
 from jaxdl.engine.task import Task
 from jaxdl.searches.rungs import Rung, Standing
@@ -122,14 +122,14 @@ class Population:
         """
         assert self.store is not None
         unneeded = []
-        for record in self.store.load(self.number):
-            trained = from_record(self.task, self.outlines, self.rungs[-1], record)
+        records = self.store.load(self.number)
+        for trained in from_records(self.task, self.outlines, self.rungs[-1], records):
             ids, first = trained.block.members, trained.block.first
             restarted = first == 0 and all(map(self._is_lost, ids))
             if restarted or (self.epochs[ids] == first).all():
                 unneeded += self._add(trained)
             else:
-                unneeded.append(record.id)
+                unneeded.append(trained.record)
         return unneeded
 
     def commit(self, trained: TrainedBlock) -> TrainedBlock:

@@ -30,7 +30,7 @@ from jaxdl.runs.errors import DamagedError, RunMismatchError, damaged
 from jaxdl.runs.records import PLACE, metric_names
 
 NAME = "run.sqlite"
-FORMAT = 3
+FORMAT = 4
 OLDEST = (3, 37)  # the first with STRICT tables
 SECONDS = 10  # to wait for a lock that another process holds
 MOST_BYTES = 2**26  # a value or row that takes more is not read
@@ -67,7 +67,7 @@ CREATE TABLE status (
     stopped_at INTEGER NOT NULL, steps INTEGER NOT NULL, kept_epoch INTEGER NOT NULL,
     PRIMARY KEY (record, position),
     FOREIGN KEY (rung, member) REFERENCES rungs (rung, member)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX status_of_member ON status (member);
 CREATE TABLE metrics (
     rung INTEGER, member INTEGER, epoch INTEGER, <metrics>

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from jaxdl.plain import scalar
 from jaxdl.runs.database import check_digest, put_digest, specify
 from jaxdl.runs.errors import DamagedError, RunMismatchError, damaged
+from jaxdl.runs.records import Record
 
 Columns = dict[str, list[Any]]  # n values by name
 TYPES = {"bool": bool, "int": int, "float": float, "str": str, "none": type(None)}
@@ -142,6 +143,30 @@ def _write(connection: sqlite3.Connection, number: int, rung: StoredRung) -> Non
         ],
     )
     put_digest(connection, "rung", number, rung)
+
+
+def members(connection: sqlite3.Connection, number: int) -> NDArray[np.int64]:
+    """Returns the ids of the members of a rung, sorted; unchecked."""
+    query = "SELECT member FROM rungs WHERE rung = ? ORDER BY member"
+    return np.array([i for (i,) in connection.execute(query, (number,))], np.int64)
+
+
+def check_entered(entered: NDArray[np.int64], record: Record) -> None:
+    """Checks that the members of a record are among those that entered its rung.
+
+    Args:
+        entered: their ids, sorted.
+        record: of any members.
+
+    Raises:
+        ValueError: one has not entered it.
+    """
+    count = np.searchsorted(entered, record.members, side="right")
+    if not count.all() or (entered[count - 1] != record.members).any():
+        raise ValueError(
+            f"got a record of the members {record.members.tolist()!r:.80}; expected "
+            f"members that entered rung {record.rung}"
+        )
 
 
 def read_all(folder: Path, connection: sqlite3.Connection) -> list[StoredRung]:

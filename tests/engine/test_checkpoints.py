@@ -7,8 +7,9 @@ import pytest
 
 import jaxdl as dl
 from jaxdl import runs
-from jaxdl.engine.checkpoints import from_record, to_record
+from jaxdl.engine.checkpoints import from_records, to_record
 from jaxdl.searches import Rung
+from jaxdl.searches.rungs import pick
 from jaxdl.train import Status
 from tests.engine.training import (
     KEY,
@@ -30,7 +31,8 @@ def kept(request, digits):
     (block,) = blocks_of(task, hparams, [4, 1, 6], until=2)
     outlines = outlines_of(task, hparams, digits)
     trained = block_trainer(task, block, digits)(block, last=False)
-    rung = Rung(np.arange(8), hparams, np.full(8, 4))
+    members = np.array([6, 4, 1, 0, 7, 3, 2])
+    rung = Rung(members, pick(hparams, members), np.full(7, 4))
     return task, outlines, rung, trained
 
 
@@ -38,7 +40,7 @@ def test_a_trained_block_comes_back_from_its_record(kept):
     *task, trained = kept
     record = to_record(0, trained)._replace(id=7)
     assert all(len(array) == 3 for array in record.arrays)  # without the padding
-    again = from_record(*task, record)
+    (again,) = from_records(*task, [record])
     assert again.record == 7
     for name in ("status", "stopped_at", "steps", "kept_epoch", "metrics"):
         chex.assert_trees_all_equal(getattr(again, name), getattr(trained, name))
@@ -53,7 +55,8 @@ def test_a_trained_block_comes_back_from_its_record(kept):
 
 def test_a_record_without_arrays_says_how_its_members_ended(kept):
     *task, trained = kept
-    again = from_record(*task, to_record(0, trained)._replace(arrays=None))
+    record = to_record(0, trained)._replace(arrays=None)
+    (again,) = from_records(*task, [record])
     assert again.params is again.state is again.carry is None
     np.testing.assert_array_equal(again.status, trained.status)
 
@@ -78,6 +81,8 @@ def column(*values):
         {"until": 10**9},
         {"members": np.array([4, 1, 8])},
         {"members": np.array([4, 1, 1])},
+        {"members": np.array([4, 1, -1])},
+        {"members": np.array([4, 1, 5])},  # which is not in the rung
         {"members": np.arange(5)},  # a block has room for 4
     ],
     ids=str,
@@ -86,7 +91,7 @@ def test_a_record_that_no_training_leaves_is_refused(change, kept):
     *task, trained = kept
     record = to_record(0, trained)._replace(id=7, **change)
     with pytest.raises(runs.DamagedError, match="got record 7 .* a block of this swee"):
-        from_record(*task, record)
+        list(from_records(*task, [record]))
 
 
 def test_a_record_with_other_metrics_is_refused(kept):
@@ -97,7 +102,7 @@ def test_a_record_with_other_metrics_is_refused(kept):
     more = record.metrics | {"dev_auc": record.metrics["dev_loss"]}
     for metrics in ({}, fewer, more):
         with pytest.raises(runs.DamagedError, match="expected one that a block of"):
-            from_record(*task, record._replace(metrics=metrics))
+            list(from_records(*task, [record._replace(metrics=metrics)]))
 
 
 def short(arrays):
@@ -121,4 +126,5 @@ def test_a_record_with_other_arrays_is_refused(harm, kept):
     *task, trained = kept
     record = to_record(0, trained)
     with pytest.raises(runs.DamagedError, match="the shapes and types of this recipe"):
-        from_record(*task, record._replace(arrays=harm(record.arrays)))
+        harmed = record._replace(arrays=harm(record.arrays))
+        list(from_records(*task, [harmed]))

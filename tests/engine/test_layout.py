@@ -7,8 +7,7 @@ import pytest
 import jaxdl as dl
 from jaxdl.engine import layout
 from jaxdl.engine.inputs import Variant
-from jaxdl.engine.layout import block_of, describe, lay_out, padding
-from jaxdl.searches import Rung
+from jaxdl.engine.layout import describe, lay_out, padding
 from jaxdl.spaces.structures import structures
 from jaxdl.train import Facts
 from jaxdl.train.structure import Bound
@@ -116,16 +115,6 @@ def test_members_with_sizes_are_grouped_by_the_bounds_that_the_space_has():
             live = block.traced[name]
             assert ((lower < live) & (live <= bound.bound)).all()
             np.testing.assert_array_equal(live, drawn[name][block.members])
-
-
-def test_the_block_of_a_records_members_is_found_again():
-    task = make_task(None, KINDS, epochs=4, plan=dl.Plan(2))
-    rung = Rung(np.array([9, 8, 7, 6, 5]), ABBA, np.full(5, 4))
-    block = block_of(task, rung, np.array([6, 9]), 1, 3)
-    assert block.members.tolist() == [6, 9] and (block.first, block.until) == (1, 3)
-    assert block.traced["rate"].tolist() == [3, 0]
-    for members in ([9, 8], [9, 4], [9, 6, 5], [9, 9], []):
-        assert block_of(task, rung, np.array(members, int), 1, 3) is None
 
 
 def test_padding_by_hand(blocks):

@@ -107,7 +107,9 @@ def test_eight_readers_of_a_sweep_that_writes_see_what_it_had(
 
     def noted(self, trained):
         had[trained.block.until] = trained.params
-        return commit(self, trained)
+        committed = commit(self, trained)
+        self.store.flush()
+        return committed
 
     def look():
         """Returns after how many epochs it saw the members."""
@@ -303,10 +305,10 @@ def test_hyperparameters_by_place_are_read_again(digits, tmp_path):
     )
 
 
-def test_a_run_that_was_written_in_format_3_is_read(monkeypatch, tmp_path):
+def test_a_run_that_was_written_in_format_4_is_read(monkeypatch, tmp_path):
     """Its folder was made once; only the digests of programs may follow JAX."""
-    folder = tmp_path / "3"
-    shutil.copytree(Path(__file__).parent / "formats" / "3", folder)
+    folder = tmp_path / "4"
+    shutil.copytree(Path(__file__).parent / "formats" / "4", folder)
     with runs.read_run(folder) as store:
         programs = store.specification["programs"]
 

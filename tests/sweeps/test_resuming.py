@@ -113,6 +113,7 @@ def test_superseded_arrays_leave_the_disk(digits, tmp_path, monkeypatch):
 
     def counted(self, trained):
         committed = commit(self, trained)
+        self.store.flush()
         seen.append(len(list((tmp_path / "checkpoints").iterdir())))
         return committed
 
