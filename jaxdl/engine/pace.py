@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from jaxdl.train.structure import Structure
 
 KEEP_SECONDS = 30.0  # of training that a crash undoes, about, at most
-# Of the time of a block, about: what its pauses may take. Where half of the members stop
-# early, members that have stopped and wait for the next pause cost about as much.
+# Of the time of a block, about: what its pauses may take. Where half of the members
+# stop early, those that have stopped and wait for the next pause cost about as much.
 PAUSE_SHARE = 0.03
 
 
