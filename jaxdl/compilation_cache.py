@@ -49,10 +49,7 @@ def enable_compilation_cache() -> None:
         config.update("jax_persistent_cache_min_compile_time_secs", 0)
     # A program that cannot be read or written is compiled as without a cache.
     warnings.filterwarnings("ignore", "Error (read|writ)ing persistent compilation")
-    # JAX itself sets the variable to 1; another value is the user's choice.
-    wish = os.environ.get("TF_CPP_MIN_LOG_LEVEL", "1") != "1"
-    if jax.__version_info__ < (0, 12) and not wish:
-        _silence_loader(config)
+    silence_loader("cpu")
 
 
 def _claim(folder: Path) -> None:
@@ -112,13 +109,22 @@ def _remove_oldest(folder: Path) -> None:
         size -= length
 
 
-def _silence_loader(config: Any) -> None:
-    """Stops XLA's C++ log, except for fatal errors.
+def silence_loader(platform: str) -> None:
+    """Stops XLA's C++ log, except for fatal errors, before programs are loaded.
 
     When XLA loads a program for the CPU, it takes two of LLVM's preferences
     (prefer-no-gather and prefer-no-scatter) for missing instructions and logs kilobytes
-    for each program (openxla/xla#44565). Python's loggers keep their levels.
+    for each program (openxla/xla#44565). Python's loggers keep their levels. A level
+    that the user chose stays.
+
+    Args:
+        platform: of the programs; only `cpu` needs it.
     """
+    config: Any = jax.config
+    # JAX itself sets the variable to 1; another value is the user's choice.
+    chosen = os.environ.get("TF_CPP_MIN_LOG_LEVEL", "1") != "1"
+    if platform != "cpu" or chosen or jax.__version_info__ >= (0, 12):
+        return
     if config.jax_logging_level == "NOTSET":  # otherwise the user wants to see the log
         loggers = [logging.getLogger(name) for name in ("jax", "jaxlib")]
         levels = [logger.level for logger in loggers]

@@ -65,8 +65,7 @@ def from_records(
                 f"{record.members.tolist()}; expected one that a block of this sweep "
                 "leaves"
             )
-        facts = task.variants[block.variant].facts
-        yield _trained(block, record, shapes(block.structure, facts))
+        yield _trained(block, record, shapes(block.structure, block.family.facts))
 
 
 def _block(

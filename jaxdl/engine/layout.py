@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxdl.engine.devices import cores
+from jaxdl.engine.inputs import Family
 from jaxdl.engine.task import Task
-from jaxdl.engine.workers import cores
 from jaxdl.spaces.either import applies, needs
 from jaxdl.spaces.sample import traced_columns
 from jaxdl.spaces.structures import fixed_values, received
@@ -19,11 +20,12 @@ COMPILE_SECONDS = 3.0  # of a core, for a program that no cache has; small netwo
 class Block(NamedTuple):
     """Members that train side by side, at most as many as a block is wide.
 
-    They agree on all static values, and so share one program; and they are of one
-    variant of their configurations and train the same epochs, and so share the batches.
+    They agree on all static values and are of variants of one family, and so share one
+    program. They train the same epochs.
     """
 
     structure: Structure
+    family: Family
     members: NDArray[np.int64]  # [n] their ids
     traced: dict[str, NDArray[Any]]  # [n] by name
     first: int  # the epoch that they train next
@@ -31,9 +33,9 @@ class Block(NamedTuple):
     num_variants: int = 1  # V: members of each configuration
 
     @property
-    def variant(self) -> int:
-        """The variant that all of them are of."""
-        return int(self.members[0]) % self.num_variants
+    def variants(self) -> NDArray[np.int64]:
+        """The variants `[n]` that they are of."""
+        return self.members % self.num_variants
 
     @property
     def configurations(self) -> NDArray[np.int64]:
@@ -48,13 +50,14 @@ def lay_out(
     first: NDArray[np.int64],
     until: NDArray[np.int64],
 ) -> list[Block]:
-    """Returns blocks of members by static values, epochs and variant.
+    """Returns blocks of members by static values, epochs and family of their variants.
 
     Groups come in the order of their first members, and each is cut into blocks of the
-    plan's width, the last of which may have fewer members.
+    plan's width, the last of which may have fewer members. Members of one variant come
+    together within a group, so that a block has few variants to make orders for.
 
     Args:
-        task: its plan is known.
+        task: its plan and its variants are known.
         hparams: of the members, `[n]`.
         members: their ids, `[n]`.
         first: the epoch that each trains next, `[n]`.
@@ -64,14 +67,16 @@ def lay_out(
     width = task.block_width
     blocks = []
     variant = members % task.num_variants
-    for key, places in _groups(task.space, hparams, first, until, variant).items():
-        structure, start, end, _ = key
+    families = {v: task.variants[v].family for v in np.unique(variant).tolist()}
+    family = [families[v] for v in variant.tolist()]
+    for key, found in _groups(task.space, hparams, first, until, family).items():
+        structure, start, end, kind = key
+        places = np.array(found)[np.argsort(variant[found], kind="stable")]
         for i in range(0, len(places), width):
             own = places[i : i + width]
             columns = {n: c[own] for n, c in traced.items() if n in structure.names}
-            blocks.append(
-                Block(structure, members[own], columns, start, end, task.num_variants)
-            )
+            block = Block(structure, kind, members[own], columns, start, end)
+            blocks.append(block._replace(num_variants=task.num_variants))
     return blocks
 
 
@@ -117,15 +122,15 @@ def _groups(
     hparams: Any,
     first: NDArray[np.int64],
     until: NDArray[np.int64],
-    variant: NDArray[np.int64],
-) -> dict[tuple[Structure, int, int, int], list[int]]:
-    """Returns places of members by received structure, first, until and variant."""
+    family: list[Family],
+) -> dict[tuple[Structure, int, int, Family], list[int]]:
+    """Returns places of members by received structure, first, until and family."""
     names, leaves, treedef = flatten(space)
     columns = treedef.flatten_up_to(hparams)
     fixed = [fixed_values(*pair) for pair in zip(leaves, columns, strict=True)]
     need = needs(space)
-    found: dict[tuple[Structure, int, int, int], list[int]] = {}
-    spans = zip(*(x.tolist() for x in (first, until, variant)), strict=True)
+    found: dict[tuple[Structure, int, int, Family], list[int]] = {}
+    spans = zip(first.tolist(), until.tolist(), family, strict=True)
     for i, span in enumerate(spans):
         values = [column[i] for column in fixed]
         counted = tuple(

@@ -68,7 +68,12 @@ class Population:
         self.steps = np.zeros(members, np.int32)  # that each has taken
         self.blocks: list[TrainedBlock | None] = []
         self.places = np.full((members, 2), -1)  # block and slot of weights; -1: none
-        self._superseded: list[int] = []  # records whose arrays are still on disk
+        self._users: list[
+            int
+        ] = []  # of each block, how many members have weights there
+        # By block: records that it supersedes. Their arrays stay on disk until it is
+        # superseded itself, as a fallback should its own be damaged.
+        self._fallbacks: dict[int, list[int]] = {}
 
     @property
     def number(self) -> int:
@@ -83,26 +88,31 @@ class Population:
                 from other members are lost.
             RunMismatchError: the store's rung of this number is another one.
         """
-        self.begin(rung)
+        unneeded = self.begin(rung)
         if self.store is None:
             return
         hparams = {n: c.tolist() for n, c in by_name(rung.hparams).items()}
         store = self.store
         store.enter(self.number, rung.members, hparams, rung.until, rung.parents)
-        self._supersede(self.load())
-        self._reset_lost(rung)
+        store.drop(unneeded + self.load())
+        store.drop(self._reset_lost(rung))
 
-    def begin(self, rung: Rung) -> None:
-        """Starts a rung in memory: a member with a parent copies the parent's state."""
+    def begin(self, rung: Rung) -> list[int]:
+        """Starts a rung in memory: a member with a parent copies the parent's state.
+
+        Returns:
+            The records whose arrays can be dropped.
+        """
         self.rungs.append(rung)
         if rung.parents is None:
-            return
+            return []
         copied = (self.epochs, self.steps, self.status, self.stopped_at)
         for column in (*copied, self.kept_epoch, self.places, *self.metrics.values()):
             column[rung.members] = column[rung.parents]
+        return self._recount()
 
-    def load(self) -> list[TrainedBlock]:
-        """Adds what the store has of the current rung; returns what is superseded.
+    def load(self) -> list[int]:
+        """Adds what the store has of the current rung; returns records to drop.
 
         A record is skipped if the record before it is missing, unless its members
         restarted from epoch 0.
@@ -111,16 +121,16 @@ class Population:
             DamagedError: a record fits no training of this task.
         """
         assert self.store is not None
-        superseded = []
+        unneeded = []
         records = self.store.load(self.number)
         for trained in from_records(self.task, self.outlines, self.rungs[-1], records):
             ids, first = trained.block.members, trained.block.first
             restarted = first == 0 and all(map(self._is_lost, ids))
             if restarted or (self.epochs[ids] == first).all():
-                superseded += self._add([trained])
+                unneeded += self._add(trained)
             else:
-                superseded.append(trained)
-        return superseded
+                unneeded.append(trained.record)
+        return unneeded
 
     def commit(self, trained: TrainedBlock) -> TrainedBlock:
         """Returns a trained block, on disk if there is a store."""
@@ -134,9 +144,11 @@ class Population:
         if self.store is not None:
             self.store.drop(block.record for block in blocks)
 
-    def add(self, trained: list[TrainedBlock]) -> None:
-        """Adds trained blocks, which were committed."""
-        self._supersede(self._add(trained))
+    def add(self, trained: TrainedBlock) -> None:
+        """Adds a trained block, which was committed."""
+        unneeded = self._add(trained)
+        if self.store is not None:
+            self.store.drop(unneeded)
 
     def finish(self) -> None:
         """Puts on record that the search asks for no further rung.
@@ -160,11 +172,18 @@ class Population:
         """
         if self.epochs[members[0]] == 0:
             return None
-        rows = [
-            jax.tree.map(lambda x, s=slot: x[s], self._block(block).carry)
-            for block, slot in self.places[members]
-        ]
-        train_state, epoch_state = jax.tree.map(lambda *x: np.stack(x), *rows)
+        blocks, slots = self.places[members].T
+        numbers = np.unique(blocks)
+        parts = [np.flatnonzero(blocks == number) for number in numbers]
+
+        def gathered(*leaves):
+            rows = np.empty((len(members), *leaves[0].shape[1:]), leaves[0].dtype)
+            for at, leaf in zip(parts, leaves, strict=True):
+                rows[at] = leaf[slots[at]]
+            return rows
+
+        carries = [self._block(number).carry for number in numbers]
+        train_state, epoch_state = jax.tree.map(gathered, *carries)
         return train_state._replace(key=self.keys[members]), epoch_state
 
     def awaited(self, *, searching: bool) -> NDArray[np.bool_]:
@@ -202,37 +221,57 @@ class Population:
         """Returns the metrics of the members' kept epochs; NaN for the diverged."""
         return kept_metrics(self.metrics, self.kept_epoch, self.status, members)
 
-    def _add(self, trained: list[TrainedBlock]) -> list[TrainedBlock]:
-        """Adds trained blocks; returns those that no member needs any more."""
-        for one in trained:
-            ids, span = one.block.members, slice(one.block.first, one.block.until)
-            for name, curve in one.metrics.items():
-                self.metrics[name][ids, span] = curve.T
-            self.epochs[ids] = one.block.until
-            self.status[ids], self.stopped_at[ids] = one.status, one.stopped_at
-            self.kept_epoch[ids], self.steps[ids] = one.kept_epoch, one.steps
-            self.places[ids] = [(len(self.blocks), slot) for slot in range(len(ids))]
-            ended = one.block.until == self.task.epochs
-            self.blocks.append(one._replace(carry=None) if ended else one)
-        needed = set(self.places[:, 0])
-        superseded = []
-        for i, block in enumerate(self.blocks):
-            if block is not None and i not in needed:
-                superseded.append(block)
-                self.blocks[i] = None
-        return superseded
+    def _add(self, trained: TrainedBlock) -> list[int]:
+        """Adds a trained block; returns the records whose arrays can be dropped."""
+        ids, number = trained.block.members, len(self.blocks)
+        span = slice(trained.block.first, trained.block.until)
+        for name, curve in trained.metrics.items():
+            self.metrics[name][ids, span] = curve.T
+        self.epochs[ids] = trained.block.until
+        self.status[ids], self.stopped_at[ids] = trained.status, trained.stopped_at
+        self.kept_epoch[ids], self.steps[ids] = trained.kept_epoch, trained.steps
+        left = self.places[ids, 0]
+        self.places[ids, 0], self.places[ids, 1] = number, np.arange(len(ids))
+        ended = trained.block.until == self.task.epochs
+        self.blocks.append(trained._replace(carry=None) if ended else trained)
+        self._users.append(len(ids))
+        return self._leave(left[left >= 0], number)
 
-    def _supersede(self, blocks: list[TrainedBlock]) -> None:
-        """Deletes the arrays superseded one step ago.
+    def _leave(self, left: NDArray[np.int64], successor: int) -> list[int]:
+        """Frees the blocks that members leave for a successor, if none stays there.
 
-        Those superseded now stay, as a fallback should what followed be damaged.
+        Returns:
+            The records that a freed block superseded: their arrays can be dropped.
         """
-        if self.store is not None:
-            self.store.drop(self._superseded)
-            self._superseded = [block.record for block in blocks]
+        unneeded = []
+        for number, members in zip(*np.unique(left, return_counts=True), strict=True):
+            self._users[number] -= int(members)
+            if not self._users[number]:
+                record, *older = self._free(int(number))
+                self._fallbacks.setdefault(successor, []).append(record)
+                unneeded += older
+        return unneeded
 
-    def _reset_lost(self, rung: Rung) -> None:
+    def _recount(self) -> list[int]:
+        """Counts again who uses which block; returns the records that nobody needs."""
+        users = np.bincount(self.places[:, 0] + 1, minlength=len(self.blocks) + 1)
+        self._users = users[1:].tolist()
+        unneeded = []
+        for number, block in enumerate(self.blocks):
+            if block is not None and not self._users[number]:
+                unneeded += self._free(number)
+        return unneeded
+
+    def _free(self, number: int) -> list[int]:
+        """Frees a block; returns its record and those that it superseded."""
+        record, self.blocks[number] = self._block(number).record, None
+        return [record, *self._fallbacks.pop(number, [])]
+
+    def _reset_lost(self, rung: Rung) -> list[int]:
         """Resets members whose arrays are lost to epoch 0.
+
+        Returns:
+            The records that nobody needs any more.
 
         Raises:
             DamagedError: the search has moved weights between members; a member cannot
@@ -240,7 +279,7 @@ class Population:
         """
         lost = [int(i) for i in rung.members[self.going(rung)] if self._is_lost(i)]
         if not lost:
-            return
+            return []
         if any(rung.parents is not None for rung in self.rungs):
             raise runs.DamagedError(
                 f"the weights of members {lost} are lost with damaged files, and they "
@@ -250,6 +289,7 @@ class Population:
         self.epochs[lost], self.steps[lost] = 0, 0
         self.status[lost] = Status.RUNNING
         self.stopped_at[lost] = self.kept_epoch[lost] = self.places[lost] = -1
+        return self._recount()
 
     def _block(self, number: int) -> TrainedBlock:
         block = self.blocks[number]

@@ -72,7 +72,7 @@ def play(task, trainer):
                 (block,) = blocks_of(task, HPARAMS, ids, first, first + 1)
                 carry = population.carry(ids)
                 done = trainer[1](block, carry, last=False)
-                population.add([population.commit(done)])
+                population.add(population.commit(done))
         population.finish()
         return population
 

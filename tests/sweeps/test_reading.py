@@ -16,7 +16,7 @@ import pytest
 
 import jaxdl as dl
 from jaxdl import nn, runs
-from jaxdl.engine import engine
+from jaxdl.engine import pace
 from jaxdl.engine.population import Population
 from jaxdl.report.scales import varying
 from jaxdl.runs import database
@@ -82,7 +82,7 @@ def read_after(records, search, digits, folder):
 
 
 def test_a_member_is_running_until_the_search_drops_it(digits, tmp_path, monkeypatch):
-    monkeypatch.setattr(engine, "KEEP_SECONDS", 0.0)
+    monkeypatch.setattr(pace, "KEEP_SECONDS", 0.0)
     early = read_after(2, None, digits, tmp_path / "random")
     assert early.status.tolist() == [RUNNING] * 4
     assert early.stopped_at.tolist() == [-1] * 4 and "running" in early.table()
@@ -102,7 +102,7 @@ def test_a_member_is_running_until_the_search_drops_it(digits, tmp_path, monkeyp
 def test_eight_readers_of_a_sweep_that_writes_see_what_it_had(
     digits, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(engine, "KEEP_SECONDS", 0.0)
+    monkeypatch.setattr(pace, "KEEP_SECONDS", 0.0)
     had, commit, ended = {}, Population.commit, threading.Event()
 
     def noted(self, trained):
