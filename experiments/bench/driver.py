@@ -23,7 +23,7 @@ import numpy as np
 
 import jaxdl as dl
 from experiments import digits
-from jaxdl.engine import engine
+from jaxdl.engine import crew
 from jaxdl.sweeps import read_result
 
 EPOCHS = 20
@@ -72,7 +72,7 @@ def main() -> None:
     options = parser().parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(dir=options.folder))
-    engine.train_block = copies = Copies(engine.train_block)
+    crew.train_block = copies = Copies(crew.train_block)
     try:
         began = time.process_time()
         train(options.members, folder)

@@ -18,7 +18,7 @@ from jaxdl.counts import as_count
 from jaxdl.runs import database, files, groups, lock
 from jaxdl.runs import records as record_rows
 from jaxdl.runs import rungs as rung_rows
-from jaxdl.runs.errors import DamagedError, explained, read_only
+from jaxdl.runs.errors import DamagedError, check_writes, explained
 from jaxdl.runs.records import Record, RecordRow
 from jaxdl.runs.rungs import StoredRung
 from jaxdl.runs.writer import Writer
@@ -143,6 +143,11 @@ class Store:
         with self._transaction(writes=False):
             return rung_rows.read_all(self.folder, self._connection)
 
+    def num_rungs(self) -> int:
+        """Returns how many rungs there are."""
+        with self._transaction(writes=False):
+            return len(rung_rows.numbers(self._connection))
+
     def finish(self, rungs: int) -> None:
         """Records that the search has ended after so many rungs.
 
@@ -176,7 +181,7 @@ class Store:
             OSError: an earlier one cannot be written, and this one is refused; all that
                 was saved before is still there.
         """
-        self._check_writes()
+        check_writes(self.folder, self._owner)
         record_rows.check(record, self.metrics)
         rung_rows.check_entered(self._entered_in(int(record.rung)), record)
         arrays = record.arrays and files.little_endian(record.arrays)
@@ -189,10 +194,11 @@ class Store:
         """Has the writer delete the arrays of records; their rows stay.
 
         Raises:
-            OSError: a record before cannot be written, and nothing is dropped.
+            OSError: an earlier record cannot be written; nothing is dropped.
         """
-        self._check_writes()
-        self._writer.add(list(map(int, ids)), 0)
+        check_writes(self.folder, self._owner)
+        if numbers := [*map(int, ids)]:
+            self._writer.add(numbers, 0)
 
     def load(self, rung: int) -> list[Record]:
         """Returns the records of a rung in the order of their ids, each verified.
@@ -238,10 +244,6 @@ class Store:
         with self._lock, explained(self.folder):
             return {f"{k}.bin" for k in record_rows.with_files(self._connection)}
 
-    def _check_writes(self) -> None:
-        if self._owner is None:
-            raise read_only(self.folder)
-
     def _entered_in(self, rung: int) -> NDArray[np.int64]:
         """Returns the ids of the members of a rung, sorted."""
         if rung not in self._entered:
@@ -264,7 +266,7 @@ class Store:
     @contextmanager
     def _transaction(self, *, writes: bool = True) -> Iterator[None]:
         if writes:
-            self._check_writes()
+            check_writes(self.folder, self._owner)
         with self._lock, explained(self.folder):
             with database.transaction(self._connection, writes=writes):
                 yield
