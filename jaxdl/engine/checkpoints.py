@@ -65,7 +65,10 @@ def from_records(
                 f"{record.members.tolist()}; expected one that a block of this sweep "
                 "leaves"
             )
-        yield _trained(block, record, shapes(block.structure, block.family.facts))
+        carry = None
+        if record.arrays is not None:
+            carry = _carry(shapes(block.structure, block.family.facts), record)
+        yield _trained(block, record, carry)
 
 
 def _block(
@@ -89,8 +92,7 @@ def _block(
     return found[0] if len(found) == 1 else None
 
 
-def _trained(block: Block, record: runs.Record, shapes: Any) -> TrainedBlock:
-    carry = None if record.arrays is None else _carry(shapes, record)
+def _trained(block: Block, record: runs.Record, carry: Carry | None) -> TrainedBlock:
     params, state, _ = kept(*carry) if carry else (None, None, None)
     float_type = np.dtype(jnp.result_type(float))
     return TrainedBlock(

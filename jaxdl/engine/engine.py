@@ -34,7 +34,7 @@ class Engine:
         Args:
             task: its plan and its variants are known.
             outlines: of each program of the task.
-            crew: it has begun the task.
+            crew: to which the task was given.
             progress: whether to show progress, or the callback that gets it instead.
         """
         self.task, self.outlines, self.crew = task, outlines, crew

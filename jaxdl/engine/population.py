@@ -15,6 +15,7 @@ from jaxdl import runs
 from jaxdl.engine.blocks import TrainedBlock
 from jaxdl.engine.checkpoints import from_records, to_record
 from jaxdl.engine.outlines import Outlines
+from jaxdl.engine.shelf import Shelf
 from jaxdl.engine.task import Task
 from jaxdl.searches.rungs import Rung, Standing
 from jaxdl.spaces.either import known_alone
@@ -66,14 +67,8 @@ class Population:
         self.stopped_at = np.full(members, -1, np.int32)
         self.kept_epoch = np.full(members, -1, np.int32)
         self.steps = np.zeros(members, np.int32)  # that each has taken
-        self.blocks: list[TrainedBlock | None] = []
+        self.shelf = Shelf()
         self.places = np.full((members, 2), -1)  # block and slot of weights; -1: none
-        self._users: list[
-            int
-        ] = []  # of each block, how many members have weights there
-        # By block: records that it supersedes. Their arrays stay on disk until it is
-        # superseded itself, as a fallback should its own be damaged.
-        self._fallbacks: dict[int, list[int]] = {}
 
     @property
     def number(self) -> int:
@@ -109,7 +104,7 @@ class Population:
         copied = (self.epochs, self.steps, self.status, self.stopped_at)
         for column in (*copied, self.kept_epoch, self.places, *self.metrics.values()):
             column[rung.members] = column[rung.parents]
-        return self._recount()
+        return self.shelf.recount(self.places[:, 0])
 
     def load(self) -> list[int]:
         """Adds what the store has of the current rung; returns records to drop.
@@ -182,7 +177,7 @@ class Population:
                 rows[at] = leaf[slots[at]]
             return rows
 
-        carries = [self._block(number).carry for number in numbers]
+        carries = [self.shelf[number].carry for number in numbers]
         train_state, epoch_state = jax.tree.map(gathered, *carries)
         return train_state._replace(key=self.keys[members]), epoch_state
 
@@ -223,7 +218,7 @@ class Population:
 
     def _add(self, trained: TrainedBlock) -> list[int]:
         """Adds a trained block; returns the records whose arrays can be dropped."""
-        ids, number = trained.block.members, len(self.blocks)
+        ids = trained.block.members
         span = slice(trained.block.first, trained.block.until)
         for name, curve in trained.metrics.items():
             self.metrics[name][ids, span] = curve.T
@@ -231,41 +226,10 @@ class Population:
         self.status[ids], self.stopped_at[ids] = trained.status, trained.stopped_at
         self.kept_epoch[ids], self.steps[ids] = trained.kept_epoch, trained.steps
         left = self.places[ids, 0]
-        self.places[ids, 0], self.places[ids, 1] = number, np.arange(len(ids))
+        self.places[ids, 0] = len(self.shelf)
+        self.places[ids, 1] = np.arange(len(ids))
         ended = trained.block.until == self.task.epochs
-        self.blocks.append(trained._replace(carry=None) if ended else trained)
-        self._users.append(len(ids))
-        return self._leave(left[left >= 0], number)
-
-    def _leave(self, left: NDArray[np.int64], successor: int) -> list[int]:
-        """Frees the blocks that members leave for a successor, if none stays there.
-
-        Returns:
-            The records that a freed block superseded: their arrays can be dropped.
-        """
-        unneeded = []
-        for number, members in zip(*np.unique(left, return_counts=True), strict=True):
-            self._users[number] -= int(members)
-            if not self._users[number]:
-                record, *older = self._free(int(number))
-                self._fallbacks.setdefault(successor, []).append(record)
-                unneeded += older
-        return unneeded
-
-    def _recount(self) -> list[int]:
-        """Counts again who uses which block; returns the records that nobody needs."""
-        users = np.bincount(self.places[:, 0] + 1, minlength=len(self.blocks) + 1)
-        self._users = users[1:].tolist()
-        unneeded = []
-        for number, block in enumerate(self.blocks):
-            if block is not None and not self._users[number]:
-                unneeded += self._free(number)
-        return unneeded
-
-    def _free(self, number: int) -> list[int]:
-        """Frees a block; returns its record and those that it superseded."""
-        record, self.blocks[number] = self._block(number).record, None
-        return [record, *self._fallbacks.pop(number, [])]
+        return self.shelf.add(trained._replace(carry=None) if ended else trained, left)
 
     def _reset_lost(self, rung: Rung) -> list[int]:
         """Resets members whose arrays are lost to epoch 0.
@@ -289,14 +253,9 @@ class Population:
         self.epochs[lost], self.steps[lost] = 0, 0
         self.status[lost] = Status.RUNNING
         self.stopped_at[lost] = self.kept_epoch[lost] = self.places[lost] = -1
-        return self._recount()
-
-    def _block(self, number: int) -> TrainedBlock:
-        block = self.blocks[number]
-        assert block is not None
-        return block
+        return self.shelf.recount(self.places[:, 0])
 
     def _is_lost(self, member: int) -> bool:
         """Returns whether a member has trained, and its arrays are not there."""
         number = self.places[member, 0]
-        return number >= 0 and self._block(number).params is None
+        return number >= 0 and self.shelf[number].params is None

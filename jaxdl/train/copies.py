@@ -17,7 +17,7 @@ import jax
 import numpy as np
 from jax.experimental import serialize_executable
 
-from jaxdl.compilation_cache import silence_loader
+from jaxdl.loader import silence_loader
 
 
 def copies(

@@ -61,6 +61,19 @@ def test_a_record_without_arrays_says_how_its_members_ended(kept):
     np.testing.assert_array_equal(again.status, trained.status)
 
 
+def test_a_record_of_several_variants_is_one_block():
+    space, hparams = {"rate": dl.Uniform(0, 1)}, {"rate": np.arange(6) / 6}
+    task = make_task(small, space, repeats=2, members=3, epochs=4, plan=dl.Plan(4))
+    ids = np.array([2, 4, 1, 3])  # of variant 0, then of variant 1
+    same = np.zeros(4, np.int32)
+    curves = {name: np.zeros((4, 4)) for name in task.curves}
+    record = runs.Record(0, ids, 0, 4, same, same - 1, same, same, curves, None)
+    rung = Rung(np.arange(6), hparams, np.full(6, 4))
+    (again,) = from_records(task, {}, rung, [record])
+    assert again.block.members.tolist() == ids.tolist()
+    assert again.block.variants.tolist() == [0, 0, 1, 1]
+
+
 def column(*values):
     return np.array(values, np.int32)
 

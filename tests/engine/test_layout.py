@@ -87,14 +87,6 @@ def test_variants_of_other_facts_or_sizes_are_in_other_blocks(other):
     assert [block.family for block in found] == [v.family for v in variants]
 
 
-def test_the_block_of_a_record_of_several_variants_is_found_again():
-    task = make_task(None, KINDS, repeats=2, members=3, epochs=4, plan=dl.Plan(4))
-    rung = Rung(np.arange(6), REPEATED, np.full(6, 4))
-    block = block_of(task, rung, np.array([2, 4, 1, 3]), 0, 4)
-    assert block.members.tolist() == [2, 4, 1, 3]
-    assert block.variants.tolist() == [0, 0, 1, 1]
-
-
 def test_members_with_sizes_are_grouped_by_the_bounds_that_the_space_has():
     space = {
         "units": dl.AsSize(dl.IntUniform(1, 50)),
