@@ -23,7 +23,6 @@ from jaxdl.runs.records import Record, RecordRow
 from jaxdl.runs.rungs import StoredRung
 from jaxdl.runs.writer import Writer
 
-ASIDE = "damaged"
 LEFT_OUT = "record {} of the run in {} is left out and its members train again: {}"
 
 
@@ -31,9 +30,8 @@ class Store:
     """A run's folder while it is open; `open_run` and `read_run` make it.
 
     Any thread of the process that opened it may call any method. One lock orders what
-    touches the database. `commit` and `drop` leave the disk to a writer, which has all
-    of it there within about a second; every other method sees what they did before. A
-    forked child must not use the store.
+    touches the database. `commit` and `drop` leave the disk to a writer, which takes
+    about a second; other methods see what they did. No forked child may use the store.
 
     Attributes:
         folder: of the run.
@@ -95,7 +93,7 @@ class Store:
         """Returns when all that was committed and dropped is on the disk.
 
         Raises:
-            OSError: something cannot be written; the next call tries again.
+            OSError: it cannot be written; the next call tries again.
         """
         self._writer.flush()
 
@@ -295,8 +293,7 @@ class Store:
         """Warns of a damaged record; the owner moves its file away and deletes it."""
         if self._owner is not None:
             with explained(self.folder):  # the file first: without its row it is litter
-                path = groups.path_of(self.folder, number)
-                files.move_aside(path, self.folder / ASIDE)
+                groups.move_aside(self.folder, number)
             with self._transaction():
                 record_rows.delete(self._connection, number)
         warnings.warn(LEFT_OUT.format(number, self.folder, error), stacklevel=3)

@@ -53,6 +53,14 @@ def test_a_rung_that_was_entered_otherwise_is_refused(store, change, expected):
     assert [rung.hparams for rung in store.rungs()] == [HPARAMS]
 
 
+@pytest.mark.parametrize("other", [[1.0, 2, NAN], [True, 2, NAN], [1, 2, None]])
+def test_values_of_another_type_differ_and_nan_is_nan(store, other):
+    store.enter(1, MEMBERS, {"n": [1, 2, NAN]}, 4)
+    with pytest.raises(runs.RunMismatchError, match=r"member [02]: got n "):
+        store.enter(1, MEMBERS, {"n": other}, 4)
+    store.enter(1, MEMBERS, {"n": [1, 2, float("nan")]}, 4)
+
+
 @pytest.mark.parametrize(
     "asked",
     [
