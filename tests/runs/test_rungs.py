@@ -53,12 +53,18 @@ def test_a_rung_that_was_entered_otherwise_is_refused(store, change, expected):
     assert [rung.hparams for rung in store.rungs()] == [HPARAMS]
 
 
-@pytest.mark.parametrize("other", [[1.0, 2, NAN], [True, 2, NAN], [1, 2, None]])
-def test_values_of_another_type_differ_and_nan_is_nan(store, other):
-    store.enter(1, MEMBERS, {"n": [1, 2, NAN]}, 4)
-    with pytest.raises(runs.RunMismatchError, match=r"member [02]: got n "):
+@pytest.mark.parametrize("other", [[1.0, 2, 3], [True, 2, 3], ["1", 2, 3]])
+def test_equal_values_of_another_type_differ(store, other):
+    store.enter(1, MEMBERS, {"n": [1, 2, 3]}, 4)
+    with pytest.raises(runs.RunMismatchError, match="member 0: got n .*, recorded 1"):
         store.enter(1, MEMBERS, {"n": other}, 4)
+
+
+def test_nan_equals_nan_and_nothing_else(store):
+    store.enter(1, MEMBERS, {"n": [1, 2, NAN]}, 4)
     store.enter(1, MEMBERS, {"n": [1, 2, float("nan")]}, 4)
+    with pytest.raises(runs.RunMismatchError, match="member 2: got n None, recorded n"):
+        store.enter(1, MEMBERS, {"n": [1, 2, None]}, 4)
 
 
 @pytest.mark.parametrize(
