@@ -80,7 +80,7 @@ def main() -> None:
         block = (time.process_time() - copies.began) / copies.count
         print(f"{options.members:,} members, {copies.count:,} blocks")
         print(f"before the first copy: {copies.began - began:.2f} s of the processor")
-        print(f"a block: {1000 * block:.2f} ms of the processor")
+        print(f"a block: {1000 * block:.2f} ms of the processor", flush=True)
         again = seconds(lambda: train(options.members, folder))
         print(f"the same call again: {again:.1f} s")
         read = seconds(lambda: read_result(folder, digits.recipe, space=SPACE))

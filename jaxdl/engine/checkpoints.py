@@ -5,20 +5,20 @@ is equal to the bit to one that was never interrupted.
 """
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpy.typing import NDArray
 
 from jaxdl import runs
 from jaxdl.engine.blocks import TrainedBlock
-from jaxdl.engine.layout import Block, lay_out
+from jaxdl.engine.layout import Block, structures_of
 from jaxdl.engine.outlines import Outlines
 from jaxdl.engine.task import Task
-from jaxdl.searches.rungs import Rung, pick
+from jaxdl.searches.rungs import Rung
+from jaxdl.spaces.sample import traced_columns
 from jaxdl.train.epoch_state import Carry, Status, init_epoch_state, kept
 from jaxdl.train.facts import Facts
 from jaxdl.train.outline import Outline
@@ -50,15 +50,14 @@ def from_records(
     Raises:
         DamagedError: no block of this task leaves such a record.
     """
-    places = np.full(task.num_members, -1)  # in the rung, by member
-    places[rung.members] = np.arange(len(rung.members))
+    block_of = _block_finder(task, rung)
 
     @functools.cache
     def shapes(structure: Structure, facts: Facts) -> Any:
-        return _carry_shapes(task, outlines[structure, facts])
+        return jax.tree.flatten(_carry_shapes(task, outlines[structure, facts]))
 
     for record in records:
-        block = _block(task, rung, places, record)
+        block = block_of(record)
         if block is None or not _is_possible(task, record):
             raise runs.DamagedError(
                 f"got record {record.id} of the run, of members "
@@ -71,25 +70,35 @@ def from_records(
         yield _trained(block, record, carry)
 
 
-def _block(
-    task: Task, rung: Rung, places: NDArray[np.int64], record: runs.Record
-) -> Block | None:
-    """Returns the one block of a record's members; None if they make none.
+def _block_finder(task: Task, rung: Rung) -> Callable[[runs.Record], Block | None]:
+    """Returns a function that returns the one block of a record's members.
 
-    Args:
-        task: its plan is known.
-        rung: that the record is of.
-        places: of each member in the rung, `[members]`; -1: it is not in it.
-        record: of any members.
+    It returns None if members of the rung make no such block. What it needs of all
+    members is computed once.
     """
-    ids = record.members
-    known = ids[(0 <= ids) & (ids < len(places))]
-    at = places[known]
-    if len(np.unique(at[at >= 0])) < len(ids):
-        return None
-    spans = (np.full(len(ids), epochs) for epochs in (record.first, record.until))
-    found = lay_out(task, pick(rung.hparams, at), ids, *spans)
-    return found[0] if len(found) == 1 else None
+    place = np.full(task.num_members, -1)  # in the rung, by member; -1: not in it
+    place[rung.members] = np.arange(len(rung.members))
+    traced = traced_columns(task.space, rung.hparams)
+    number, structures = structures_of(task.space, rung.hparams, len(rung.members))
+
+    def block_of(record: runs.Record) -> Block | None:
+        ids = record.members
+        at = place[ids[(0 <= ids) & (ids < len(place))]]
+        if len({*at.tolist()} - {-1}) < len(ids) or len(ids) > task.block_width:
+            return None
+        numbers = {*number[at].tolist()}
+        variants = {*(ids % task.num_variants).tolist()}
+        families = {task.variants[v].family for v in variants}
+        if len(numbers) != 1 or len(families) != 1:
+            return None
+        structure = structures[numbers.pop()]
+        columns = {n: traced[n][at] for n in structure.names if n in traced}
+        return Block(
+            structure, families.pop(), ids, columns, record.first, record.until,
+            task.num_variants,
+        )  # fmt: skip
+
+    return block_of
 
 
 def _trained(block: Block, record: runs.Record, carry: Carry | None) -> TrainedBlock:
@@ -126,13 +135,13 @@ def _carry(shapes: Any, record: runs.Record) -> Carry:
     """Returns the carry `[n, ...]` whose leaves a record holds.
 
     Args:
-        shapes: of one member's carry.
+        shapes: leaves and tree of one member's carry.
         record: with arrays.
 
     Raises:
         DamagedError: they are not those of this recipe's training.
     """
-    leaves, treedef = jax.tree.flatten(shapes)
+    leaves, treedef = shapes
     arrays: list[Any] = record.arrays or []
     expected = [((len(record.members), *x.shape), np.dtype(x.dtype)) for x in leaves]
     if [(x.shape, x.dtype) for x in arrays] != expected:

@@ -1,5 +1,6 @@
 """Layout: which members train side by side in one program."""
 
+import functools
 from collections import Counter
 from typing import Any, NamedTuple
 
@@ -80,6 +81,38 @@ def lay_out(
     return blocks
 
 
+def structures_of(
+    space: Any, hparams: Any, count: int
+) -> tuple[NDArray[np.int64], list[Structure]]:
+    """Returns the structures that members receive.
+
+    Args:
+        space: of the task.
+        hparams: of the members, `[n]`.
+        count: n.
+
+    Returns:
+        The number of each member's structure, `[n]`, and the structures.
+    """
+    names, leaves, treedef = flatten(space)
+    columns = treedef.flatten_up_to(hparams)
+    fixed = [fixed_values(*pair) for pair in zip(leaves, columns, strict=True)]
+    need = needs(space)
+    numbers: dict[Structure, int] = {}
+
+    @functools.lru_cache(maxsize=None, typed=True)  # 1 == True
+    def number_of(*values: Any) -> int:
+        counted = tuple(
+            value if applies(own, values) else None
+            for value, own in zip(values, need, strict=True)
+        )
+        return numbers.setdefault(Structure(treedef, names, counted), len(numbers))
+
+    rows = zip(*fixed, strict=True) if fixed else [()] * count
+    number = np.array([number_of(*row) for row in rows], np.int64)
+    return number, [received(complete, need) for complete in numbers]
+
+
 def describe(blocks: list[Block], width: int, programs: int) -> str:
     """Returns in words what will be trained, and what is computed beside it.
 
@@ -125,21 +158,12 @@ def _groups(
     family: list[Family],
 ) -> dict[tuple[Structure, int, int, Family], list[int]]:
     """Returns places of members by received structure, first, until and family."""
-    names, leaves, treedef = flatten(space)
-    columns = treedef.flatten_up_to(hparams)
-    fixed = [fixed_values(*pair) for pair in zip(leaves, columns, strict=True)]
-    need = needs(space)
-    found: dict[tuple[Structure, int, int, Family], list[int]] = {}
-    spans = zip(first.tolist(), until.tolist(), family, strict=True)
-    for i, span in enumerate(spans):
-        values = [column[i] for column in fixed]
-        counted = tuple(
-            value if applies(own, values) else None
-            for value, own in zip(values, need, strict=True)
-        )
-        complete = Structure(treedef, names, counted)
-        found.setdefault((complete, *span), []).append(i)
-    return {(received(key[0], need), *key[1:]): own for key, own in found.items()}
+    number, structures = structures_of(space, hparams, len(family))
+    found: dict[tuple[int, int, int, Family], list[int]] = {}
+    spans = zip(number.tolist(), first.tolist(), until.tolist(), family, strict=True)
+    for i, key in enumerate(spans):
+        found.setdefault(key, []).append(i)
+    return {(structures[key[0]], *key[1:]): own for key, own in found.items()}
 
 
 def _count(number: int, thing: str) -> str:

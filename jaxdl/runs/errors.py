@@ -44,12 +44,17 @@ def explained(folder: Path) -> Iterator[None]:
         raise _database_error(folder, error) from error
 
 
-def read_only(folder: Path) -> OSError:
-    """Returns the error for a change of a run that is open for reading."""
-    return io.UnsupportedOperation(
-        f"the run in {folder} is open for reading only; expected a store that writes: "
-        "use jaxdl.runs.open_run"
-    )
+def check_writes(folder: Path, owner: int | None) -> None:
+    """Checks that a store owns its folder.
+
+    Raises:
+        OSError: it is open for reading only.
+    """
+    if owner is None:
+        raise io.UnsupportedOperation(
+            f"the run in {folder} is open for reading only; expected a store that "
+            "writes: use jaxdl.runs.open_run"
+        )
 
 
 def damaged(folder: Path, what: object) -> DamagedError:

@@ -15,7 +15,7 @@ from jaxdl.runs import records as record_rows
 from jaxdl.runs.errors import DamagedError
 from jaxdl.runs.records import Record, RecordRow, StoredRecord
 
-CHECKPOINTS = "checkpoints"
+CHECKPOINTS, ASIDE = "checkpoints", "damaged"
 Change = Record | list[int]  # a record to save, or the ids of those to drop
 Rows = dict[int, StoredRecord]  # by id
 
@@ -78,6 +78,11 @@ def read(
         raise DamagedError(f"got {row.kept!r:.80} kept; expected all or none")
     arrays = files.read_arrays(path_of(folder, row.id), index)
     return record._replace(id=row.id, arrays=arrays)
+
+
+def move_aside(folder: Path, number: int) -> None:
+    """Moves the file of a damaged record away, if it is there."""
+    files.move_aside(path_of(folder, number), folder / ASIDE)
 
 
 def touched(group: Sequence[Change]) -> set[int]:

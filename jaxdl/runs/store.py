@@ -18,12 +18,11 @@ from jaxdl.counts import as_count
 from jaxdl.runs import database, files, groups, lock
 from jaxdl.runs import records as record_rows
 from jaxdl.runs import rungs as rung_rows
-from jaxdl.runs.errors import DamagedError, explained, read_only
+from jaxdl.runs.errors import DamagedError, check_writes, explained
 from jaxdl.runs.records import Record, RecordRow
 from jaxdl.runs.rungs import StoredRung
 from jaxdl.runs.writer import Writer
 
-ASIDE = "damaged"
 LEFT_OUT = "record {} of the run in {} is left out and its members train again: {}"
 
 
@@ -31,9 +30,8 @@ class Store:
     """A run's folder while it is open; `open_run` and `read_run` make it.
 
     Any thread of the process that opened it may call any method. One lock orders what
-    touches the database. `commit` and `drop` leave the disk to a writer, which has all
-    of it there within about a second; every other method sees what they did before. A
-    forked child must not use the store.
+    touches the database. `commit` and `drop` leave the disk to a writer, which takes
+    about a second; other methods see what they did. No forked child may use the store.
 
     Attributes:
         folder: of the run.
@@ -95,7 +93,7 @@ class Store:
         """Returns when all that was committed and dropped is on the disk.
 
         Raises:
-            OSError: something cannot be written; the next call tries again.
+            OSError: it cannot be written; the next call tries again.
         """
         self._writer.flush()
 
@@ -143,6 +141,11 @@ class Store:
         with self._transaction(writes=False):
             return rung_rows.read_all(self.folder, self._connection)
 
+    def num_rungs(self) -> int:
+        """Returns how many rungs there are."""
+        with self._transaction(writes=False):
+            return len(rung_rows.numbers(self._connection))
+
     def finish(self, rungs: int) -> None:
         """Records that the search has ended after so many rungs.
 
@@ -176,7 +179,7 @@ class Store:
             OSError: an earlier one cannot be written, and this one is refused; all that
                 was saved before is still there.
         """
-        self._check_writes()
+        check_writes(self.folder, self._owner)
         record_rows.check(record, self.metrics)
         rung_rows.check_entered(self._entered_in(int(record.rung)), record)
         arrays = record.arrays and files.little_endian(record.arrays)
@@ -189,10 +192,11 @@ class Store:
         """Has the writer delete the arrays of records; their rows stay.
 
         Raises:
-            OSError: a record before cannot be written, and nothing is dropped.
+            OSError: an earlier record cannot be written; nothing is dropped.
         """
-        self._check_writes()
-        self._writer.add(list(map(int, ids)), 0)
+        check_writes(self.folder, self._owner)
+        if numbers := [*map(int, ids)]:
+            self._writer.add(numbers, 0)
 
     def load(self, rung: int) -> list[Record]:
         """Returns the records of a rung in the order of their ids, each verified.
@@ -238,10 +242,6 @@ class Store:
         with self._lock, explained(self.folder):
             return {f"{k}.bin" for k in record_rows.with_files(self._connection)}
 
-    def _check_writes(self) -> None:
-        if self._owner is None:
-            raise read_only(self.folder)
-
     def _entered_in(self, rung: int) -> NDArray[np.int64]:
         """Returns the ids of the members of a rung, sorted."""
         if rung not in self._entered:
@@ -264,7 +264,7 @@ class Store:
     @contextmanager
     def _transaction(self, *, writes: bool = True) -> Iterator[None]:
         if writes:
-            self._check_writes()
+            check_writes(self.folder, self._owner)
         with self._lock, explained(self.folder):
             with database.transaction(self._connection, writes=writes):
                 yield
@@ -293,8 +293,7 @@ class Store:
         """Warns of a damaged record; the owner moves its file away and deletes it."""
         if self._owner is not None:
             with explained(self.folder):  # the file first: without its row it is litter
-                path = groups.path_of(self.folder, number)
-                files.move_aside(path, self.folder / ASIDE)
+                groups.move_aside(self.folder, number)
             with self._transaction():
                 record_rows.delete(self._connection, number)
         warnings.warn(LEFT_OUT.format(number, self.folder, error), stacklevel=3)

@@ -107,6 +107,28 @@ def test_a_record_that_no_training_leaves_is_refused(change, kept):
         list(from_records(*task, [record]))
 
 
+def test_members_of_one_program_and_no_more_than_its_width_make_a_block():
+    space = {"kind": dl.Static(["a", "b"]), "rate": dl.LogUniform(1e-3, 1e-1)}
+    task = make_task(None, space, epochs=4, plan=dl.Plan(2))
+    kinds, rates = np.array(["a", "b", "b", "a", "a"], object), np.arange(5.0)
+    rung = Rung(np.array([7, 6, 5, 4, 3]), {"kind": kinds, "rate": rates}, [4] * 5)
+
+    def ended(*members):
+        ends, curve = np.zeros(len(members), np.int32), np.zeros((2, len(members)))
+        metrics = dict.fromkeys(task.curves, curve)
+        ids = np.array(members, np.int64)
+        return runs.Record(0, ids, 1, 3, ends, ends, ends, ends, metrics, None)
+
+    (found,) = from_records(task, {}, rung, [ended(3, 7)])
+    assert found.block.members.tolist() == [3, 7]
+    assert (found.block.first, found.block.until) == (1, 3)
+    assert found.block.structure.values[0] == "a"
+    assert found.block.traced["rate"].tolist() == [4, 0]
+    for members in ([7, 6], [7, 2], [7, 4, 3], [7, 7], []):
+        with pytest.raises(runs.DamagedError, match="expected one that a block"):
+            list(from_records(task, {}, rung, [ended(*members)]))
+
+
 def test_a_record_with_other_metrics_is_refused(kept):
     *task, trained = kept
     record = to_record(0, trained)
