@@ -68,7 +68,7 @@ def live(
             get_renderable=lambda: _frame(*look(), console.width),
             refresh_per_second=4,
             transient=True,
-            redirect_stdout=sys.stdout.isatty(),
+            redirect_stdout=_is_terminal(sys.stdout),
         )
         with drawn:
             yield lambda: None
@@ -94,20 +94,43 @@ def at_most_every(seconds: float, act: Callable[[], None]) -> Callable[[], None]
 def _console(enabled: bool) -> Console:
     # A notebook claims to be a terminal, but prints the codes that move the cursor.
     # FORCE_COLOR, meant for logs with colors, makes Rich treat files as terminals.
+    stream: Any = _Lossy(sys.stderr)
     return Console(
-        stderr=True,
+        file=stream,
         quiet=not enabled,
         highlight=False,
         markup=False,
         force_jupyter=False,
-        force_terminal=_is_terminal() and not Console().is_jupyter,
+        force_terminal=_is_terminal(sys.stderr) and not Console().is_jupyter,
     )
 
 
-def _is_terminal() -> bool:
+class _Lossy:
+    """A stream, or None, that drops what it cannot write, as on a full disk.
+
+    Progress is printed amid a training, which no stream may end.
+    """
+
+    def __init__(self, stream: Any):
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(AttributeError, OSError, ValueError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(AttributeError, OSError, ValueError):
+            self._stream.flush()
+
+
+def _is_terminal(stream: Any) -> bool:
     try:
-        return sys.stderr.isatty()
-    except (AttributeError, ValueError):  # standard error is missing or closed
+        return stream.isatty()
+    except (AttributeError, ValueError):  # the stream is missing or closed
         return False
 
 
@@ -132,7 +155,7 @@ def _frame(done: float, parts: Sequence[str], width: int) -> Group:
 
 def width() -> int | None:
     """Returns the number of characters in a line of the terminal; None if unlimited."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    return shutil.get_terminal_size().columns if _is_terminal(sys.stdout) else None
 
 
 def table(
@@ -148,12 +171,13 @@ def table(
         width: of a line. If the columns do not fit side by side, several tables follow
             each other, each with the first column. None: any width.
     """
+    names = [one_line(name) for name in columns]
     cells = [[cell(value) for value in row] for row in rows]
     widths = [
-        max(cell_len(row[i]) for row in [columns, *cells]) for i in range(len(columns))
+        max(cell_len(row[i]) for row in [names, *cells]) for i in range(len(names))
     ]
     return "\n\n".join(
-        _grid([[row[i] for i in part] for row in [columns, *cells]])
+        _grid([[row[i] for i in part] for row in [names, *cells]])
         for part in _parts(widths, width)
     )
 
@@ -182,8 +206,18 @@ def _grid(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([header, "─" * cell_len(header), *lines])
 
 
+def one_line(text: str) -> str:
+    """Returns a text with escapes for what a terminal does not show, such as newlines.
+
+    A name that others chose could else move the cursor, or look like a line of ours.
+    """
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode() for c in text
+    )
+
+
 def cell(value: Any) -> str:
     """Returns a value as text: a float with four significant digits, NaN as a dash."""
     if not isinstance(value, float):
-        return str(value)
+        return one_line(str(value))
     return "-" if math.isnan(value) else f"{value:.4g}"

@@ -117,3 +117,9 @@ def test_columns_beyond_the_width_continue_in_tables_below():
     assert [part.splitlines()[-1].split() for part in narrow] == [
         ["1", "0.5"], ["1", "2"], ["1", "3"]
     ]  # fmt: skip
+
+
+def test_names_and_cells_stay_on_their_line():
+    text = terminal.table(["a\nb"], [["\x1b[2J"], ["\u202e\ud800é中"]])
+    assert [line.strip() for line in text.splitlines()[::2]] == [r"a\nb", r"\x1b[2J"]
+    assert text.splitlines()[3].strip() == r"\u202e\ud800é中"

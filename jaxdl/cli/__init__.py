@@ -4,18 +4,13 @@ All but `doctor` take a Python file that defines `recipe`, `space` and `data`; s
 `jaxdl.experiment`.
 """
 
-import sys
 from collections.abc import Sequence
 
+from jaxdl.cli import failures, output
 from jaxdl.cli.parser import make_parser
 from jaxdl.cli.supervise import supervise
 from jaxdl.cli.training import run_sweep
 from jaxdl.compilation_cache import enable_compilation_cache
-from jaxdl.data import DataError
-from jaxdl.experiment import ExperimentError
-from jaxdl.runs import RunMismatchError
-from jaxdl.spaces import SpaceError
-from jaxdl.train import RecipeError
 
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
 
@@ -24,8 +19,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line and returns its exit status.
 
     It is 0 on success; 1 if every model diverged or something is wrong; 2 if the file,
-    its data or the arguments cannot be used.
+    its data or the arguments cannot be used. Output that cannot be written changes
+    nothing of that.
     """
+    output.prepare()
+    try:
+        return _run(arguments)
+    finally:
+        output.finish()
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     parser = make_parser()
     options, rest = parser.parse_known_args(arguments)
     # argparse takes NAME=VALUE only before the options of a command.
@@ -38,18 +42,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         enable_compilation_cache()
         resumable = options.run is run_sweep and options.out is not None
         return supervise(lambda: options.run(options), resumable=resumable)
+    except SystemExit as error:  # of a recipe: that of the file itself is refused
+        output.tell(f"jaxdl: error: the experiment ended the program ({error})")
+        return 2
     except KeyboardInterrupt:
-        print("jaxdl: interrupted", file=sys.stderr)
+        output.tell("jaxdl: interrupted")
         return INTERRUPTED
-    except (
-        DataError,
-        ExperimentError,
-        ImportError,
-        MemoryError,
-        OSError,
-        RecipeError,
-        RunMismatchError,
-        SpaceError,
-    ) as error:
-        print(f"jaxdl: error: {error or type(error).__name__}", file=sys.stderr)
+    except Exception as error:
+        if not failures.tell(error, getattr(options, "file", None)):
+            raise
         return 2

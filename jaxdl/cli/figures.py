@@ -1,11 +1,12 @@
 """The commands that draw a run: `plot` one figure, or `report` a page of all."""
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
 from jaxdl import report
+from jaxdl.cli import files
+from jaxdl.cli.output import show, tell
 from jaxdl.cli.runs import read
 from jaxdl.experiment import ExperimentError
 from jaxdl.report import ranked
@@ -15,11 +16,13 @@ from jaxdl.report.style import save
 
 def run_plot(options: argparse.Namespace) -> int:
     """Draws one figure of a run. Returns 1 if it needs a best member and has none."""
+    out = options.out or Path(f"{options.name}.png")
+    place = files.output(out, options)
     result, experiment = read(options)
     row = FIGURES[options.name]
     if row.needs >= Needs.DATA and not result.has_best():
         name = ranked.name(result)
-        print(f"no member of the run has a finite {name}", file=sys.stderr)
+        tell(f"no member of the run has a finite {name}")
         return 1
     if row.needs >= Needs.SCHEDULE and experiment.schedule is None:
         raise ExperimentError(
@@ -29,25 +32,25 @@ def run_plot(options: argparse.Namespace) -> int:
     first = result.first_data(experiment.data)
     source = Source(result, first, experiment.schedule, options.human_error)
     drawn = draw(row, source)
-    out = options.out or Path(f"{options.name}.png")
-    save(drawn, out, out.suffix[1:].lower())
-    print(f"figure in {out}")
+    save(drawn, place, out.suffix[1:].lower())
+    show(f"figure in {out}")
     return 0
 
 
 def run_report(options: argparse.Namespace) -> int:
     """Writes the page of a run."""
-    result, experiment = read(options)
     out = options.out or Path("report.html")
+    place = files.output(out, options)
+    result, experiment = read(options)
     report.report(
         result,
-        out,
+        place,
         data=experiment.data,
         run_dir=options.run_dir,
         schedule=experiment.schedule,
         human_error=options.human_error,
     )
-    print(f"report in {out}")
+    show(f"report in {out}")
     return 0
 
 
@@ -76,7 +79,9 @@ def add_commands(commands: Any, given: argparse.ArgumentParser) -> None:
     page = commands.add_parser(
         "report", parents=[given], help="write a page of all figures and members"
     )
-    page.add_argument("--out", type=Path, metavar="FILE", help="default: report.html")
+    page.add_argument(
+        "--out", type=files.path, metavar="FILE", help="default: report.html"
+    )
     add_human_error(page)
     page.set_defaults(run=run_report)
 
@@ -107,7 +112,7 @@ def _rate(text: str) -> float:
 
 def picture(text: str) -> Path:
     """Returns the path of a picture to write, for argparse."""
-    path = Path(text)
+    path = files.path(text)
     if path.suffix.lower() not in (".png", ".svg"):
         raise argparse.ArgumentTypeError(f"got {text}; expected a .png or .svg file")
     return path

@@ -4,9 +4,12 @@ import argparse
 import os
 import shlex
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxdl import interop
+from jaxdl.cli import files
+from jaxdl.cli.output import show
 from jaxdl.cli.runs import read
 from jaxdl.interop.log import Logger, Policy
 
@@ -47,11 +50,17 @@ PLACES = {
 
 def run_log(options: argparse.Namespace) -> int:
     """Writes members of a run, or quantiles of all, for another program."""
-    result, _ = read(options)
     place, name = PLACES[options.place], options.run_dir.resolve().name
     out = options.out or place.out.format(run=name)
-    interop.log(result, place.logger(out, name, result.task.space), options.members)
-    print(f"runs in {out}: {place.look.format(out=shlex.quote(out))}")
+    # A database is a URL, such as sqlite:///study.db.
+    target = files.output(Path(out.partition(":///")[2] or out), options)
+    result, _ = read(options)
+    interop.log(
+        result,
+        place.logger(out if "://" in out else str(target), name, result.task.space),
+        options.members,
+    )
+    show(f"runs in {out}: {place.look.format(out=shlex.quote(out))}")
     return 0
 
 
@@ -77,10 +86,16 @@ def add_command(commands: Any, given: argparse.ArgumentParser) -> None:
     )
     log.add_argument(
         "--out",
+        type=_place,
         metavar="PATH",
         help="a folder; for optuna, a file or URL; default: logs/RUN, ., optuna.log",
     )
     log.set_defaults(run=run_log)
+
+
+def _place(text: str) -> str:
+    """Returns a URL as it is, and a path with the user's folder."""
+    return text if "://" in text else str(files.path(text))
 
 
 def _policy(text: str) -> Policy:

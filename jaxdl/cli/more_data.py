@@ -5,6 +5,8 @@ import argparse
 import numpy as np
 
 from jaxdl import report, terminal
+from jaxdl.cli import files
+from jaxdl.cli.output import show
 from jaxdl.experiment import hyperparameters, load
 from jaxdl.report.style import save
 from jaxdl.sweeps import more_data
@@ -12,6 +14,7 @@ from jaxdl.sweeps import more_data
 
 def run_more_data(options: argparse.Namespace) -> int:
     """Says whether more data would help. Returns 1 if a training diverged."""
+    place = options.out and files.output(options.out, options)
     experiment = load(options.file)
     found = more_data(
         experiment.recipe,
@@ -24,9 +27,9 @@ def run_more_data(options: argparse.Namespace) -> int:
         repeats=options.repeats,
     )
     names = ("examples", "train_error", "standard_error", "dev_error", "standard_error")
-    print(terminal.table(names, found.rows()))
-    print(f"\n{found.verdict}")
-    if options.out is not None:
-        save(report.more_data(found), options.out, options.out.suffix[1:].lower())
-        print(f"figure in {options.out}")
+    show(terminal.table(names, found.rows()))
+    show(f"\n{found.verdict}")
+    if place is not None:
+        save(report.more_data(found), place, options.out.suffix[1:].lower())
+        show(f"figure in {options.out}")
     return 0 if np.isfinite(found.dev_error).all() else 1

@@ -3,10 +3,11 @@
 import argparse
 import itertools
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from jaxdl.cli import figures, loggers
+from jaxdl.cli import figures, files, loggers
 from jaxdl.cli.more_data import run_more_data
 from jaxdl.cli.runs import run_doctor, run_export, run_replay
 from jaxdl.cli.training import run_check, run_fit, run_sweep
@@ -35,18 +36,30 @@ SEARCHES: dict[str, Callable[..., Search]] = {  # given the number behind the co
 }
 
 
+MOST = 2**31 - 1  # of any count: what int32 can hold
+LONG = 100  # digits of a number, at most: Python refuses to read over 4,300
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Returns the parser. The options that it returns have the command as `run`."""
     parser = argparse.ArgumentParser(
         prog="jaxdl",
         description="trains models from a file that defines recipe, space and data",
     )
-    commands = parser.add_subparsers(required=True)
+    whole: Any = partial(
+        argparse.ArgumentParser, allow_abbrev=False
+    )  # names of options
+    commands = parser.add_subparsers(required=True, parser_class=whole)
     file = argparse.ArgumentParser(add_help=False)
-    file.add_argument("file", type=Path, metavar="FILE", help="the experiment file")
+    file.add_argument(
+        "file", type=files.path, metavar="FILE", help="the experiment file"
+    )
     run = argparse.ArgumentParser(add_help=False)
     run.add_argument(
-        "run_dir", type=_folder, metavar="RUN", help="the folder of a sweep, its --out"
+        "run_dir",
+        type=files.folder,
+        metavar="RUN",
+        help="the folder of a sweep, its --out",
     )
     both = argparse.ArgumentParser(add_help=False, parents=[run, file])
     _add_training(commands, file)
@@ -136,7 +149,7 @@ def _add_runs(
     )
     export.add_argument(
         "--out",
-        type=Path,
+        type=files.path,
         metavar="PATH",
         help="of the model, without an ending; default: in RUN",
     )
@@ -188,7 +201,7 @@ def _add_sweep(commands: Any, training: argparse.ArgumentParser) -> None:
     )
     sweep.add_argument(
         "--out",
-        type=_folder,
+        type=files.folder,
         metavar="RUN",
         help="keep the run in this folder; the same command resumes it",
     )
@@ -227,28 +240,23 @@ def _search(text: str) -> Search:
         ) from error
 
 
-def _folder(text: str) -> Path:
-    """Returns an absolute path: an experiment file may change the folder."""
-    return Path(text).absolute()
-
-
 def _seed(text: str) -> int:
-    if not text.isdecimal() or int(text) >= MOST_SEEDS:
+    if not text.isdecimal() or len(text) > LONG or int(text) >= MOST_SEEDS:
         raise argparse.ArgumentTypeError(
-            f"got {text}; expected an int from 0 to {MOST_SEEDS - 1}"
+            f"got {text:.40}; expected an int from 0 to {MOST_SEEDS - 1}"
         )
     return int(text)
 
 
 def _member(text: str) -> str:
-    if text != "best" and not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"got {text}; expected best or a number")
+    if text != "best" and not (text.isdecimal() and len(text) < LONG):
+        raise argparse.ArgumentTypeError(f"got {text:.40}; expected best or a number")
     return text
 
 
 def _table(text: str) -> Path:
     try:
-        return as_table_path(text)
+        return as_table_path(files.path(text))
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 
@@ -268,12 +276,15 @@ def _fractions(text: str) -> tuple[float, ...]:
 
 
 def _several(text: str) -> int:
-    if _count(text) < 2:
+    count = _count(text)
+    if count < 2:
         raise argparse.ArgumentTypeError(f"got {text}; expected an int of at least 2")
-    return int(text)
+    return count
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"got {text}; expected an int of at least 1")
+    if not text.isdecimal() or len(text) > LONG or not 1 <= int(text) <= MOST:
+        raise argparse.ArgumentTypeError(
+            f"got {text:.40}; expected an int from 1 to {MOST}"
+        )
     return int(text)

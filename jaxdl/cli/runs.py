@@ -6,11 +6,15 @@ Each command takes the parsed options, prints, and returns an exit status.
 import argparse
 
 from jaxdl import interop, runs
+from jaxdl.cli.files import output
+from jaxdl.cli.output import show
 from jaxdl.data import Splits
 from jaxdl.experiment import Experiment, ExperimentError, load
+from jaxdl.interop.export import export_paths
 from jaxdl.sweeps import SweepResult, read_result, replay
 from jaxdl.sweeps.repeats import with_variants
 from jaxdl.sweeps.specification import digest_of
+from jaxdl.terminal import one_line
 from jaxdl.train import Member
 from jaxdl.train.score import curve_of, words
 
@@ -20,7 +24,7 @@ def run_replay(options: argparse.Namespace) -> int:
     result, experiment = read(options)
     number = _number(result, options.member)
     member = replay(result, experiment.recipe, experiment.data, number)
-    print(f"member {number} has the same bits as in the run{_described(member)}")
+    show(f"member {number} has the same bits as in the run{_described(member)}")
     return 0
 
 
@@ -28,13 +32,16 @@ def run_export(options: argparse.Namespace) -> int:
     """Writes a member, or the table of all members, for other programs."""
     if options.table is not None:
         return _export_table(options)
+    for path in export_paths(options.out) if options.out else ():
+        output(path, options)
+    out = options.out and options.out.absolute()
     result, experiment = read(options)
     _check_data(result, experiment.data)
     number = _number(result, options.member)
-    out = options.out or options.run_dir / f"member_{number}"
+    out = out or options.run_dir / f"member_{number}"
     moments = experiment.data.moments
     paths = interop.export(result.member(number), out, moments)
-    print(*paths, sep="\n")
+    show(*paths)
     return 0
 
 
@@ -42,11 +49,11 @@ def run_doctor(options: argparse.Namespace) -> int:
     """Says what is wrong with a run's folder. Returns 1 if something is."""
     findings = runs.doctor(options.run_dir)
     for problem in findings.problems:
-        print(f"LOOK  {problem}")
+        show(f"LOOK  {one_line(problem)}")
     for note in findings.notes:
-        print(f"note  {note}")
+        show(f"note  {one_line(note)}")
     if not findings.problems:
-        print("ok    the run is whole")
+        show("ok    the run is whole")
     return 1 if findings.problems else 0
 
 
@@ -73,7 +80,9 @@ def _export_table(options: argparse.Namespace) -> int:
             "got --table with --member or --out, which are of one model; expected "
             "--table alone, which writes all models"
         )
-    print(interop.table(read(options)[0], options.table))
+    place = output(options.table, options)
+    interop.table(read(options)[0], place)
+    show(options.table)
     return 0
 
 

@@ -1,7 +1,9 @@
 """The summary of a sweep, and the errors of a model, printed for a person."""
 
 from jaxdl import terminal
+from jaxdl.cli.output import show
 from jaxdl.diagnose import Importance, expected_rank
+from jaxdl.sweeps.columns import apart
 from jaxdl.sweeps.sentences import sentences
 from jaxdl.sweeps.summary import Errors, Noise, Summary
 from jaxdl.train.score import words
@@ -15,15 +17,16 @@ def print_summary(summary: Summary) -> None:
         [*(row[name] for name in own), *(row["hparams"][name] for name in names)]
         for row in summary.table
     ]
-    print(terminal.table([*own, *names], rows, width=terminal.width()))
+    columns = [*own, *apart(names, own)]
+    show(terminal.table(columns, rows, width=terminal.width()))
     if summary.everywhere:
         shared = summary.everywhere.items()
         same = ", ".join(f"{n} {terminal.cell(v)}" for n, v in shared)
-        print(f"\nthe same in all: {same}")
+        show(f"\nthe same in all: {same}")
     if summary.best is None:
         lost = summary.ended.get("diverged") == summary.members
         what = "diverged" if lost else f"have no finite {words(summary.metric)}"
-        print(f"\nall {summary.count} {summary.kind}s {what}: lower the learning rates")
+        show(f"\nall {summary.count} {summary.kind}s {what}: lower the learning rates")
     if summary.importance is not None:
         _print_importance(summary.importance, words(summary.metric))
     name = f"{summary.kind} {summary.best}"
@@ -38,16 +41,16 @@ def print_errors(name: str, errors: Errors) -> None:
     """Prints how well a model does, and what to do about it."""
     rates = errors.diagnosis is not None
     train, dev, test = (f"{e:.2%}" if rates else f"{e:.4g}" for e in errors[:3])
-    print(
+    show(
         f"\n{name}: train error {train}, dev error {dev}, test error {test} on "
         f"{errors.test_examples} examples"
     )
     for sentence in sentences(errors):
-        print(sentence)
+        show(sentence)
     for metric, values in errors.metrics.items():
         known = zip(("train", "dev", "test"), values, strict=True)
         words = (f"{place} {value:.4g}" for place, value in known if value is not None)
-        print(f"{metric}: {', '.join(words)}")
+        show(f"{metric}: {', '.join(words)}")
     if errors.diagnosis is None:
         return
     diagnosis = errors.diagnosis
@@ -56,15 +59,15 @@ def print_errors(name: str, errors: Errors) -> None:
         (diagnosis.high_variance, "variance", diagnosis.variance),
     ):
         if high:
-            print(f"high {what} of {size:.2%}")
+            show(f"high {what} of {size:.2%}")
     for advice in diagnosis.advice:
-        print(f"- {advice}")
+        show(f"- {advice}")
 
 
 def _print_noise(name: str, noise: Noise, metric: str) -> None:
     digits = ".2%" if metric == "dev_error" else ".4g"
     mean, deviation = (f"{x:{digits}}" for x in (noise.mean, noise.standard_error))
-    print(
+    show(
         f"\n{name}: {metric.replace('_', ' ')} {mean}, standard error {deviation}, "
         f"over {noise.models} models; within one standard error: {noise.not_worse} of "
         f"{noise.others} others"
@@ -76,9 +79,9 @@ def _print_importance(found: Importance, metric: str) -> None:
         (name, f"{share:.0%}", expected_rank(name) or "-")
         for name, share in found.shares.items()
     ]
-    print(
+    show(
         f"\nwhat the {metric} depended on; together this explains "
         f"{max(found.explained, 0):.0%} of its variance (expected: 1 is usually tuned "
         "first, 4 rarely):"
     )
-    print(terminal.table(("hyperparameter", "share", "expected"), rows))
+    show(terminal.table(("hyperparameter", "share", "expected"), rows))

@@ -7,7 +7,6 @@ would be one such step.
 import os
 import select
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -30,9 +29,9 @@ def supervise(work: Callable[[], int], *, resumable: bool) -> int:
     def leave(number: int, _: Any) -> None:
         name = signal.Signals(number).name
         again = "; the same command resumes it" if resumable else ""
-        show_cursor = "\x1b[?25h" if sys.stderr.isatty() else ""
+        show_cursor = "\x1b[?25h" if os.isatty(2) else ""
         # Another thread may hold sys.stderr while it waits for a reader. If the reader
-        # is gone or reads nothing, nothing is written.
+        # is gone or reads nothing, nothing is written. sys.stderr itself may be closed.
         with suppress(OSError):
             if os.name == "nt" or select.select([], [2], [], 0)[1]:
                 os.write(2, f"{show_cursor}\njaxdl: ended by {name}{again}\n".encode())

@@ -7,19 +7,23 @@ import argparse
 import json
 
 from jaxdl import runs
+from jaxdl.cli.output import show
 from jaxdl.cli.summary import print_errors, print_summary
 from jaxdl.engine import Plan, SweepProgress
-from jaxdl.experiment import check, hyperparameters, load, pinned
+from jaxdl.experiment import ExperimentError, check, hyperparameters, load, pinned
 from jaxdl.plain import to_json
 from jaxdl.sweeps import sweep
 from jaxdl.sweeps.summary import Summary, errors_of, summarize
 from jaxdl.train import Status, fit
+
+MOST_TRAININGS = 2**26  # of a sweep; a status and a place of each are kept in memory
 
 
 def run_sweep(options: argparse.Namespace) -> int:
     """Trains many models. Returns 1 if none has a finite score."""
     if options.out is not None:
         runs.claim(options.out)
+    _check_size(options)
     experiment = load(options.file)
     result = sweep(
         experiment.recipe,
@@ -43,7 +47,7 @@ def run_sweep(options: argparse.Namespace) -> int:
     else:
         print_summary(summary)
     if options.out is not None and not options.json:
-        print(f"results in {options.out}")
+        show(f"results in {options.out}")
     return 1 if summary.best is None else 0
 
 
@@ -60,11 +64,11 @@ def run_fit(options: argparse.Namespace) -> int:
         patience=options.patience,
     )
     if member.status == Status.DIVERGED:
-        print(f"diverged at step {member.stopped_at}: lower the learning rate")
+        show(f"diverged at step {member.stopped_at}: lower the learning rate")
         return 1
     if options.patience is not None:
         at = f" at step {member.stopped_at}" if member.status == Status.STOPPED else ""
-        print(
+        show(
             f"{member.status}{at}; the weights are those of epoch "
             f"{member.kept_epoch + 1}"
         )
@@ -79,9 +83,19 @@ def run_check(options: argparse.Namespace) -> int:
     space = pinned(experiment.space, options.hparams)
     healthy = True
     for finding in check(experiment.recipe, space, experiment.data, key=options.seed):
-        print(f"{'ok  ' if finding.healthy else 'LOOK'}  {finding.text}", flush=True)
+        show(f"{'ok  ' if finding.healthy else 'LOOK'}  {finding.text}")
         healthy &= finding.healthy
     return 0 if healthy else 1
+
+
+def _check_size(options: argparse.Namespace) -> None:
+    trainings = options.members * options.repeats * (options.folds or 1)
+    if trainings > MOST_TRAININGS:
+        raise ExperimentError(
+            f"got --members {options.members}, --repeats {options.repeats} and --folds "
+            f"{options.folds}, which are {trainings:,} trainings; expected at most "
+            f"{MOST_TRAININGS:,}"
+        )
 
 
 def _print_progress(progress: SweepProgress) -> None:
@@ -90,4 +104,4 @@ def _print_progress(progress: SweepProgress) -> None:
 
 def _print_json(name: str, value: SweepProgress | Summary) -> None:
     """Prints a line for other programs to read, such as {"progress": {...}}."""
-    print(json.dumps({name: to_json(value)}, allow_nan=False), flush=True)
+    show(json.dumps({name: to_json(value)}, allow_nan=False))

@@ -41,7 +41,8 @@ def from_arrays(
             float32.
         labels: `[m]` texts or integers, or `[m, ...]` finite float targets. Texts
             become their place among the classes, which are their sorted texts if none
-            are given. Integers `[m, 1]` become `[m]`.
+            are given. Integers `[m, 1]` become `[m]`. Integers -1 and 1 alone become
+            the classes `"-1"` and `"1"`, unless classes are given.
         weights: `[m]` finite numbers of at least 0, not all 0; None for 1 each.
         groups: `[m]` integers or texts, such as the person of each example. `split` and
             folds keep a group together.
@@ -64,6 +65,8 @@ def from_arrays(
         labels, names = _numbered(labels, names)
     elif labels.dtype.kind == "b":
         labels = labels.astype(np.int32)
+    elif names is None and _are_signs(labels):
+        labels, names = (labels > 0).astype(np.int32), ("-1", "1")
     dataset = Dataset(
         inputs,
         labels,
@@ -120,6 +123,11 @@ def _are_texts(labels: NDArray[Any]) -> bool:
     return labels.dtype.kind in "SU" or (
         labels.size > 0 and all(isinstance(x, str) for x in labels.flat)
     )
+
+
+def _are_signs(labels: NDArray[Any]) -> bool:
+    """Returns whether labels are integers `[m]` -1 and 1, as two classes may be."""
+    return are_classes(labels) and np.array_equal(np.unique(labels), [-1, 1])
 
 
 def _numbered(

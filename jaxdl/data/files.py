@@ -10,28 +10,29 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedIOBase
-from pathlib import Path
 from typing import IO
 
 from jaxdl.data.about import DataError
+from jaxdl.paths import as_path
 
 MAX_BYTES = 2**31  # of the decompressed content of one file
 CHUNK = 2**20  # bytes read at once
+GZIP = b"\x1f\x8b"  # how a gzip file begins; RFC 1952, section 2.3.1
 
 
 @contextmanager
 def opened(path: str | os.PathLike[str]) -> Iterator[BufferedIOBase]:
-    """Opens a file to read, decompressed if its name ends in `.gz`.
+    """Opens a file to read, decompressed if it is a gzip file, whatever its name.
 
     Raises:
         DataError: the block raised a DataError, now with the path in front; or a gzip
             file is not whole.
         OSError: the file cannot be read.
     """
-    opener = gzip.GzipFile if Path(path).suffix == ".gz" else open
     try:
-        with opener(path, "rb") as file:
-            yield file
+        with open(as_path(path), "rb") as file:
+            zipped = file.peek(len(GZIP)).startswith(GZIP)
+            yield gzip.GzipFile(fileobj=file) if zipped else file
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:

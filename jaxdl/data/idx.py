@@ -19,7 +19,7 @@ def read_idx(
     """Returns the array of unsigned bytes in an IDX file, plain or gzipped.
 
     Args:
-        path: the file; a name that ends in `.gz` is decompressed.
+        path: the file.
         sha256: digest that the decompressed content must have.
 
     Raises:

@@ -139,6 +139,6 @@ def _header(content: io.BytesIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     if dtype.kind not in "biufU" or min(shape, default=0) < 0:
         raise DataError(
             f"got type {dtype} and shape {shape}; expected real numbers, truth values "
-            "or texts"
+            "or texts: save other objects as texts, with numpy.asarray(x, str)"
         )
     return shape, fortran, dtype

@@ -15,6 +15,7 @@ from jaxdl.data.idx import read_idx
 from jaxdl.data.normalize import normalize
 from jaxdl.data.split import split
 from jaxdl.extras import library
+from jaxdl.paths import as_path
 
 FASHION_MNIST_URL = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
 FASHION_MNIST_SHA256 = {  # of the decompressed content
@@ -108,7 +109,7 @@ def _fashion_mnist_file(name: str) -> Path:
     """Returns the path of an IDX file. Downloads the file if no folder has it."""
     named = os.environ.get("JAXDL_FASHION_MNIST")
     cache = cache_folder() / "fashion-mnist"
-    folders = (Path(named),) if named else (*FASHION_MNIST_FOLDERS, cache)
+    folders = (as_path(named),) if named else (*FASHION_MNIST_FOLDERS, cache)
     for folder in folders:
         for path in (folder / name, folder / f"{name}.gz"):
             if path.is_file():

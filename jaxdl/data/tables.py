@@ -1,42 +1,48 @@
 """Tables as text: each line is an example, and one column holds the labels."""
 
-import csv
 import os
 from array import array
-from collections.abc import Iterator
-from io import BufferedIOBase
-from itertools import count
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxdl.data import files
-from jaxdl.data.about import DataError, listed
-from jaxdl.data.arrays import Classes, class_names, from_arrays, unknown_classes
+from jaxdl.data import files, lines
+from jaxdl.data.about import DataError
+from jaxdl.data.arrays import Classes, class_names, from_arrays
+from jaxdl.data.cells import Categories, Labels, feature
+from jaxdl.data.columns import Column, Columns, check_line_of_names, columns_of
 from jaxdl.data.dataset import Dataset
-
-MAX_LINE = 2**20  # bytes
-MAX_CELL = 1000  # characters
-MAX_CLASSES = 2**16  # that are named by text
-LARGEST = float(np.finfo(np.float32).max)
 
 
 def read_csv(
-    path: str | os.PathLike[str], *, label: str, classes: Classes = None
+    path: str | os.PathLike[str],
+    *,
+    label: Column,
+    classes: Classes = None,
+    header: bool = True,
+    columns: Sequence[str] | None = None,
+    drop: Sequence[Column] = (),
+    categories: Sequence[Column] | Mapping[Column, Sequence[str]] = (),
+    groups: Column | None = None,
+    ids: Sequence[Column] = (),
+    delimiter: str | None = None,
 ) -> Dataset:
-    """Returns the rows of a CSV file as examples `[m, columns - 1]` with labels `[m]`.
+    """Returns the rows of a CSV file as examples `[m, features]` with labels `[m]`.
 
     The first line names the columns. Every further line that is not blank is one
-    example, so no cell contains a line end. All columns except the label's are
-    features, kept as float64, with the names of the columns. With `classes`, a label
-    becomes its place among them. Without, labels become
+    example, so no cell contains a line end. All other columns are features, kept as
+    float64, with the names of the columns; True and False are 1 and 0. A category
+    becomes a feature for each of its texts, such as `sex=female`, which is 1 or 0. With
+    `classes`, a label becomes its place among them. Without, labels become
 
-    - integers, if all are integers without a point or an exponent;
+    - integers, if all are integers without a point or an exponent; -1 and 1 alone
+      become the classes `"-1"` and `"1"`;
     - float targets, if all are numbers;
     - classes with the sorted texts as names, if none is a number.
 
-    A test file read alone may lack a class, and then gives the others other places.
-    Read it with the classes of the train file:
+    A test file read alone may lack a class or a category, and then gives the others
+    other places. Read it with those of the train file:
 
         train = dl.data.read_csv("train.csv", label="species")
         test = dl.data.read_csv(
@@ -44,192 +50,143 @@ def read_csv(
         )
 
     Args:
-        path: the file, in UTF-8; a name that ends in `.gz` is decompressed.
-        label: the name of the column with the labels.
+        path: the file, in UTF-8, plain or gzipped.
+        label: the column with the labels. A column is its name, or its place: 0 for the
+            first, -1 for the last.
         classes: the labels that there are, as texts, or C for `"0"` to `"C - 1"`; `()`
             if the labels are targets, whole numbers too; None to find out.
+        header: whether the first line names the columns. If not, it is the first row,
+            and the columns are called `"0"`, `"1"`, and so on.
+        columns: names of all columns, to use instead of these.
+        drop: columns to leave out, such as a number of each row.
+        categories: columns with texts that are no quantities. A dict has the texts that
+            there are of each; without it, they are found and sorted.
+        groups: the column that names the group of each example, such as a person.
+        ids: features that are numbers but no quantities, which `normalize` skips.
+        delimiter: between cells; None: the comma, semicolon or tab, whichever the first
+            line has most.
 
     Raises:
         DataError: there is no such column; a column has no name or the name of another;
-            there are no rows; rows have different lengths; a feature is not a number
-            that is finite in float32; only some labels are numbers, or one is not among
-            the classes; there are more than 65,536 classes; `from_arrays` would refuse
-            the arrays; the text is not CSV in UTF-8; a cell is over 1,000 characters, a
-            line over 1 MiB, or the text or its numbers over 2 GiB.
+            the first line of names has a number, as a first row would; there are no
+            rows; rows have different lengths; a feature is not a number that is finite
+            in float32; only some labels are numbers, or one is not among the classes;
+            there are more than 65,536 classes or 1,000 texts of a category;
+            `from_arrays` would refuse the arrays; the text is not CSV in UTF-8; a cell
+            is over 1,000 characters, a line over 1 MiB, or the text or its numbers over
+            2 GiB.
         OSError: the file cannot be read.
     """
+    if delimiter is not None and len(delimiter) != 1:
+        raise DataError(f"got delimiter={delimiter!r}; expected one character")
     with files.opened(path) as file:
-        rows = _rows(file)
-        _, names = next(rows, (1, []))
-        _check_names(names, label)
-        return _dataset(rows, names, names.index(label), class_names(classes))
-
-
-def _rows(file: BufferedIOBase) -> Iterator[tuple[int, list[str]]]:
-    """Yields the number and the cells of each line that is not blank."""
-    size = 0
-    for line in count(1):
-        content = file.readline(MAX_LINE + 1)
-        if not content:
-            return
-        size += len(content)
-        if size > files.MAX_BYTES:
-            raise DataError(f"line {line}: got over {files.MAX_BYTES} bytes of text")
-        cells = _cells(content, line)
-        if cells:
-            yield line, cells
-
-
-def _cells(content: bytes, line: int) -> list[str]:
-    if len(content) > MAX_LINE or b"\0" in content:
-        raise DataError(
-            f"line {line}: got a NUL byte or a line over {MAX_LINE} bytes; expected "
-            "text with a line end after each row"
+        rows = lines.rows(file, delimiter)
+        names, rows = _named(rows, header, columns)
+        found = columns_of(
+            names, label=label, drop=drop, groups=groups, ids=ids, categories=categories
         )
-    try:
-        # Spreadsheets start UTF-8 with a mark that is not part of the first name.
-        text = content.decode("utf-8-sig" if line == 1 else "utf-8")
-        cells = next(csv.reader([text], strict=True, skipinitialspace=True), [])
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(
-            f"line {line}: got text that is not CSV in UTF-8 ({error}); expected cells "
-            "with commas between them"
-        ) from error
-    if max(map(len, cells), default=0) > MAX_CELL:
-        raise DataError(
-            f"line {line}: got a cell over {MAX_CELL} characters; expected numbers and "
-            "short labels"
-        )
-    return cells
+        return _dataset(rows, found, class_names(classes))
 
 
-def _check_names(names: list[str], label: str) -> None:
-    listed = str(names)[:1000]
-    if len(set(names)) < len(names) or not all(names):
+def _named(
+    rows: Iterator[tuple[int, list[str]]], header: bool, columns: Sequence[str] | None
+) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
+    """Returns the names of the columns, and the rows below them."""
+    first = next(rows, (1, []))
+    if header and columns is None:
+        check_line_of_names(first[1])
+    if columns is not None and len(columns) != len(first[1]):
         raise DataError(
-            f"line 1: got the columns {listed}; expected names that differ, none empty"
-            ": name them, or write the table without its index"
+            f"line {first[0]}: got {len(first[1])} cells and columns=[...] of "
+            f"{len(columns)} names; expected a name for each"
         )
-    if label not in names or len(names) < 2:
-        raise DataError(
-            f"line 1: got the columns {listed}; expected {label!r}, which is to be the "
-            "label, and at least one feature"
-        )
+    names = first[1] if header else list(map(str, range(len(first[1]))))
+    return list(columns or names), rows if header else _again(first, rows)
+
+
+def _again(
+    first: tuple[int, list[str]], rows: Iterator[tuple[int, list[str]]]
+) -> Iterator[tuple[int, list[str]]]:
+    yield first
+    yield from rows
 
 
 def _dataset(
     rows: Iterator[tuple[int, list[str]]],
-    names: list[str],
-    at: int,
+    columns: Columns,
     given: tuple[str, ...] | None,
 ) -> Dataset:
-    """Returns the rows as a dataset, the labels from column `at`."""
-    inputs, labels = array("d"), array("d")
-    classes: dict[str, int] = {}  # labels that are texts, in order of appearance
-    place_of = {name: place for place, name in enumerate(given or ())}
-    whole = True
-    features = names[:at] + names[at + 1 :]
+    """Returns the rows as a dataset."""
+    names, inputs, labels = columns.names, array("d"), Labels(given)
+    texts = {at: Categories(names[at], of) for at, of in columns.categories.items()}
+    groups: list[str] = []
     for line, cells in rows:
-        if len(cells) != len(names):
-            raise DataError(
-                f"line {line}: got {len(cells)} cells; expected {len(names)} as in "
-                "line 1"
-            )
-        if len(inputs) * inputs.itemsize > files.MAX_BYTES:
-            raise DataError(f"line {line}: got over {files.MAX_BYTES} bytes of numbers")
-        text = cells.pop(at).strip()
-        whole = whole and text.lstrip("+-").isdecimal()
-        if place_of:
-            labels.append(_place(text, place_of, line))
-        else:
-            labels.append(_label(text, classes, line, first=not labels))
-        inputs.extend(_numbers(cells, features, line))
+        _check_size(len(cells), len(names), len(inputs) * inputs.itemsize, line)
+        labels.add(cells[columns.label].strip(), line)
+        if columns.groups is not None:
+            groups.append(cells[columns.groups].strip())
+        inputs.extend(
+            texts[at].place(cells[at].strip(), line)
+            if at in texts
+            else feature(cells[at], names[at], line)
+            for at in columns.features
+        )
     if not labels:
         raise DataError("got a line of names and no rows; expected at least one row")
-    targets = np.asarray(labels)
-    if classes and given == ():
+    if "" in groups:
         raise DataError(
-            f"got labels that are texts ({listed(list(classes))}) and classes=(); "
-            "expected numbers as targets: leave classes out for classes by name"
+            f"got an empty cell in the column {names[columns.groups or 0]!r}; expected "
+            "the group of each row: drop the row or fill it in"
         )
-    if classes:
-        given, targets = _ranked(classes, targets)
-    elif given or (given is None and whole):
-        targets = _integers(targets)
+    targets, classes = labels.targets()
+    table = np.asarray(inputs).reshape(len(labels), -1)
+    wide, features, ids = _widened(table, columns, texts)
     return from_arrays(
-        np.asarray(inputs).reshape(len(labels), -1),
+        wide,
         targets,
-        classes=given,
+        groups=groups or None,
+        classes=classes,
         features=features,
+        ids=ids,
     )
 
 
-def _numbers(cells: list[str], names: list[str], line: int) -> Iterator[float]:
-    for name, cell in zip(names, cells, strict=True):
-        number = _number(cell)
-        if number is None:
-            raise DataError(
-                f"line {line}, column {name!r}: got {cell!r}; expected a number that "
-                "is finite in float32: drop the row or fill it in"
-            )
-        yield number
-
-
-def _number(cell: str) -> float | None:
-    if not _is_spelled_as_number(cell):
-        return None
-    number = float(cell)
-    return number if abs(number) <= LARGEST else None
-
-
-def _is_spelled_as_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return "_" not in cell  # float() reads 2020_05, which is a name in a table
-
-
-def _place(text: str, place_of: dict[str, int], line: int) -> int:
-    """Returns a label's place among the classes that are given."""
-    if text not in place_of:
-        raise DataError(f"line {line}: {unknown_classes([text], list(place_of))}")
-    return place_of[text]
-
-
-def _label(text: str, classes: dict[str, int], line: int, *, first: bool) -> float:
-    """Returns a label's number, or its place in `classes`."""
-    number = _number(text)
-    mixed = not first and (number is None) != bool(classes)
-    if not text or mixed or (number is None and _is_spelled_as_number(text)):
+def _check_size(cells: int, names: int, size: int, line: int) -> None:
+    if cells != names:
         raise DataError(
-            f"line {line}: got the label {text!r}; expected numbers finite in float32 "
-            "in every row, or text in every row: drop the row or rename the label"
+            f"line {line}: got {cells} cells; expected {names} as in line 1"
         )
-    if number is not None:
-        return number
-    if len(classes) == MAX_CLASSES and text not in classes:
+    if size > files.MAX_BYTES:
+        raise DataError(f"line {line}: got over {files.MAX_BYTES} bytes of numbers")
+
+
+def _widened(
+    table: NDArray[np.float64], columns: Columns, texts: dict[int, Categories]
+) -> tuple[NDArray[np.float64], list[str], list[int]]:
+    """Returns the features with a column for each text of a category.
+
+    Also returns their names, and the places of those that are no quantities.
+    """
+    names = [
+        texts[at].names() if at in texts else [columns.names[at]]
+        for at in columns.features
+    ]
+    starts = np.cumsum([0, *map(len, names)]).tolist()
+    if starts[-1] * len(table) * table.itemsize > files.MAX_BYTES:
         raise DataError(
-            f"line {line}: got label {text!r} after {MAX_CLASSES} others; expected "
-            "fewer classes: name the column that holds them"
+            f"got {starts[-1]} features of {len(table)} rows with categories; expected "
+            f"at most {files.MAX_BYTES} bytes of numbers"
         )
-    return classes.setdefault(text, len(classes))
-
-
-def _ranked(
-    classes: dict[str, int], labels: NDArray[np.float64]
-) -> tuple[tuple[str, ...], NDArray[np.int64]]:
-    """Returns the sorted texts, and the labels as places among them."""
-    names = tuple(sorted(classes))
-    ranks = {text: rank for rank, text in enumerate(names)}
-    return names, np.array([ranks[text] for text in classes])[labels.astype(int)]
-
-
-def _integers(labels: NDArray[np.float64]) -> NDArray[np.int64]:
-    bad = np.flatnonzero((labels < -(2**31)) | (labels >= 2**31))
-    if bad.size:
-        raise DataError(
-            f"row {bad[0]}: got label {labels[bad[0]]:.0f}; expected what int32 can "
-            "hold: renumber classes, or give classes=() for targets"
+    wide = table if not texts else np.empty((len(table), starts[-1]))
+    for i, at in enumerate(columns.features if texts else ()):
+        part = table[:, i]
+        wide[:, starts[i] : starts[i + 1]] = (
+            texts[at].one_hot(part) if at in texts else part[:, None]
         )
-    return labels.astype(np.int64)
+    ids = [
+        place
+        for i, at in enumerate(columns.features)
+        if at in texts or at in columns.ids
+        for place in range(starts[i], starts[i + 1])
+    ]
+    return wide, [name for several in names for name in several], ids

@@ -6,6 +6,7 @@ executed, so trust it as you trust any script.
 """
 
 import ast
+import os
 import runpy
 import sys
 from collections.abc import Callable, Sequence
@@ -17,11 +18,14 @@ import numpy as np
 
 from jaxdl.data import Splits
 from jaxdl.optim import Schedule
+from jaxdl.paths import as_path
 from jaxdl.spaces.distributions import AsSize, is_distribution
 from jaxdl.spaces.either import applies, choose, needs
 from jaxdl.spaces.sample import is_static, static_values
 from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.structure import flatten
+
+LARGEST = 2**31 - 1  # of an int; JAX's default is int32
 
 
 class ExperimentError(ValueError):
@@ -37,16 +41,19 @@ class Experiment(NamedTuple):
     schedule: Callable[..., Schedule] | None = None
 
 
-def load(file: Path) -> Experiment:
+def load(file: str | os.PathLike[str]) -> Experiment:
     """Executes an experiment file and returns its definitions.
 
+    The file sees itself as the script that runs, without arguments.
+
     Raises:
-        ExperimentError: there is no such file, or it lacks a definition.
+        ExperimentError: there is no such file, it ends the program, or it lacks a
+            definition.
     """
+    file = as_path(file)
     if not file.is_file():
         raise ExperimentError(f"there is no experiment file {file}")
-    sys.path.insert(0, str(file.resolve().parent))  # as `python FILE` does
-    defined = runpy.run_path(str(file))
+    defined = _run(file)
     optional = Experiment._field_defaults
     missing = [n for n in Experiment._fields if n not in defined | optional]
     if missing:
@@ -63,6 +70,22 @@ def load(file: Path) -> Experiment:
             "jaxdl.data.Splits"
         )
     return experiment
+
+
+def _run(file: Path) -> dict[str, Any]:
+    """Executes a file as `python FILE` does, and returns what it defines."""
+    sys.path.insert(0, str(file.resolve().parent))
+    arguments, sys.argv = sys.argv, [str(file)]
+    try:
+        return runpy.run_path(str(file))
+    except SystemExit as error:
+        raise ExperimentError(
+            f"got {file}, which ends the program (SystemExit: {error}); expected a "
+            "file that defines recipe, space and data: put the rest below `if __name__ "
+            '== "__main__":`'
+        ) from error
+    finally:
+        sys.argv = arguments
 
 
 def pinned(space: Any, arguments: Sequence[str]) -> Any:
@@ -143,20 +166,32 @@ def _value(name: str, text: str, leaf: Any) -> Any:
         options = static_values(leaf)
         chosen = [option for option in options if str(option) == text]
         if not chosen:
-            raise ExperimentError(f"got {name}={text}; expected one of {options}")
+            raise ExperimentError(f"got {name}={text:.80}; expected one of {options}")
         return chosen[0]
-    try:
-        value = ast.literal_eval(text)
-    except (SyntaxError, ValueError):
-        value = text
+    value = _literal(text)
+    if type(value) is int and not -LARGEST <= value <= LARGEST:
+        raise ExperimentError(
+            f"got {name}={text:.40}; expected an int that int32 can hold, or a float "
+            "such as 1e30"
+        )
     if is_static(leaf):
         if leaf is not None and type(value) is not type(leaf):
             raise ExperimentError(
-                f"got {name}={text}; expected {type(leaf).__name__}, such as {leaf!r}"
+                f"got {name}={text:.80}; expected {type(leaf).__name__}, such as "
+                f"{leaf!r}"
             )
         return value
     if isinstance(leaf, AsSize) and type(value) is int:
         return value
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ExperimentError(f"got {name}={text}; expected a number")
+        raise ExperimentError(f"got {name}={text:.80}; expected a number")
     return np.asarray(value)  # traced, whether float or int
+
+
+def _literal(text: str) -> Any:
+    """Returns the value of a Python literal, or the text if it is none."""
+    try:
+        return ast.literal_eval(text)
+    # A set or a dict of lists is a TypeError; the last two are of deep nesting.
+    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
+        return text

@@ -10,6 +10,7 @@ import numpy as np
 from jaxdl import nn, runs
 from jaxdl.data import Moments
 from jaxdl.extras import library
+from jaxdl.paths import as_path
 from jaxdl.plain import to_json
 from jaxdl.train import Member
 from jaxdl.train.structure import by_name
@@ -44,13 +45,17 @@ def export(
     arrays = library("safetensors.numpy", "safetensors", "the export of weights")
     leaves = by_name({"params": member.params, "state": member.state})
     content = {name: np.ascontiguousarray(leaf) for name, leaf in leaves.items()}
-    weights, description = (
-        Path(f"{os.fspath(path)}.{end}") for end in ("safetensors", "json")
-    )
+    weights, description = export_paths(path)
     runs.write_file(weights, arrays.save(content))
     text = json.dumps(to_json(_describe(member, moments)), indent=2, allow_nan=False)
     runs.write_file(description, text.encode() + b"\n")
     return weights, description
+
+
+def export_paths(path: str | os.PathLike[str]) -> tuple[Path, Path]:
+    """Returns the paths of the weights and of what describes them."""
+    whole = as_path(path)
+    return Path(f"{whole}.safetensors"), Path(f"{whole}.json")
 
 
 def _describe(member: Member, moments: Moments | None) -> dict[str, Any]:

@@ -6,11 +6,11 @@ import re
 import time
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Any
 
 from jaxdl.extras import library, quiet
 from jaxdl.interop.log import Logger, Run
+from jaxdl.paths import as_path
 
 STATUS = {"diverged": "FAILED", "cut short": "KILLED"}
 LONGEST = 200  # letters of a parameter's name; MLflow takes 250
@@ -47,7 +47,7 @@ def mlflow(
         library("mlflow.store.tracking.sqlalchemy_store", "mlflow", purpose)
 
     def write(runs: list[Run]) -> None:
-        place = Path(folder).resolve()
+        place = as_path(folder).resolve()
         if {"?", "%"} & {*str(place)}:
             raise OSError(
                 f"got the folder {place}; expected one without ? and %, which mean "

@@ -57,7 +57,8 @@ def optuna_search(
     Raises:
         ImportError: Optuna is missing.
         SpaceError: `batch` is below 1; or, when the search begins, the space holds an
-            array or no distribution, or the storage has a study of that name.
+            array or no distribution, two hyperparameters have one name in Optuna, or
+            the storage has a study of that name or cannot be opened.
         TypeError: `sampler` is a sampler, not a function that makes one.
         ValueError: Optuna has no sampler of that name that a seed alone makes.
 
@@ -78,6 +79,7 @@ def optuna_search(
 
     def search(key: jax.Array, space: Any, members: int, epochs: int) -> Requests:
         check_varies(space)
+        check_names(space)
         with quiet():
             check_storage(storage, study_name)
             study = optuna.create_study(sampler=make_sampler(seed=_seed(key)))
@@ -132,15 +134,39 @@ def quiet() -> AbstractContextManager[None]:
     return extras.quiet(log.get_verbosity(), log.set_verbosity)
 
 
-def check_storage(storage: Any, study_name: str | None) -> None:
-    """Checks that a storage has no study of a name.
+def check_names(space: Any) -> None:
+    """Checks that the hyperparameters of a space have names of their own in Optuna.
 
     Raises:
-        SpaceError: it has one.
+        SpaceError: one is called as Optuna has the other, such as `one_minus_beta`.
+    """
+    drawn = {n: leaf for n, leaf in by_name(space).items() if is_distribution(leaf)}
+    names = [parameter(name, leaf)[0] for name, leaf in drawn.items()]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise SpaceError(
+            f"got two hyperparameters that are {', '.join(twice)} in Optuna; expected "
+            "names that differ: rename one"
+        )
+
+
+def check_storage(storage: Any, study_name: str | None) -> None:
+    """Checks that a storage can be opened and has no study of a name.
+
+    Raises:
+        SpaceError: it cannot, or has one.
     """
     if storage is None:
         return
-    names = _optuna().get_all_study_names(storage)
+    try:
+        names = _optuna().get_all_study_names(storage)
+    except Exception as error:  # of any kind, as storages differ
+        reason = str(error).partition("\n")[0]
+        raise SpaceError(
+            f"got the storage {storage!r:.200}, which Optuna cannot open "
+            f"({type(error).__name__}: {reason}); expected a journal's path, or a URL "
+            "of a database that can be written, such as sqlite:///study.db"
+        ) from error
     if study_name in names:
         raise SpaceError(
             f"the storage has a study {study_name!r} already; expected another name "

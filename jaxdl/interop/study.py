@@ -6,9 +6,11 @@ from typing import Any
 
 from jaxdl.extras import library
 from jaxdl.interop.log import Logger, Run
-from jaxdl.interop.optuna import check_storage, parameter, quiet
+from jaxdl.interop.optuna import check_names, check_storage, parameter, quiet
+from jaxdl.paths import as_path
 from jaxdl.spaces.contract import SpaceError
 from jaxdl.spaces.distributions import is_distribution
+from jaxdl.sweeps.columns import PREFIX
 from jaxdl.train.score import curve_of, larger_is_better
 from jaxdl.train.structure import by_name
 
@@ -22,9 +24,9 @@ def optuna_study(storage: Any, name: str, space: Any) -> Logger:
     of the epoch whose weights are kept, and its intermediate values are those of all
     epochs, from 1. The study maximizes it where larger is better. A member that
     diverged is a failed trial; one that the search cut short, or that still trains, is
-    a pruned one. Attributes of the trial hold the run's name, the other metrics, and
-    the hyperparameters without a distribution. Names and scales are those of
-    `optuna_search`.
+    a pruned one. Attributes of the trial hold the run's name, the other metrics and, as
+    `hparams.units`, the hyperparameters without a distribution. Names and scales are
+    those of `optuna_search`.
 
     Args:
         storage: the path of a journal, which is faster; a URL such as
@@ -35,11 +37,13 @@ def optuna_study(storage: Any, name: str, space: Any) -> Logger:
     Raises:
         ImportError: Optuna is not installed.
         OSError: when it writes, the journal cannot be written.
-        SpaceError: when it writes, the storage has a study of that name, a run has a
-            value that the space cannot give, or a run is not a member.
+        SpaceError: two hyperparameters have one name in Optuna; or, when it writes, the
+            storage has a study of that name or cannot be opened, a run has a value that
+            the space cannot give, or a run is not a member.
     """
     optuna = library("optuna", "optuna", "studies")
     leaf_of = by_name(space)
+    check_names(space)
 
     def write(runs: list[Run]) -> None:
         with quiet():
@@ -62,7 +66,7 @@ def _storage(optuna: Any, storage: Any) -> Any:
     )
     if not is_path:
         return storage
-    path = os.fspath(storage)
+    path = os.fspath(as_path(storage))
     try:
         backend = optuna.storages.journal.JournalFileBackend(path)
         return optuna.storages.JournalStorage(backend)
@@ -88,7 +92,7 @@ def _trial(optuna: Any, leaf_of: dict[str, Any], run: Run) -> Any:
     for name, value in run.hparams.items():
         leaf = leaf_of.get(name)
         if not is_distribution(leaf):
-            attributes[name] = value
+            attributes[f"{PREFIX}{name}"] = value
             continue
         named, distributions[named] = parameter(name, leaf)
         params[named] = _value(name, leaf, value)

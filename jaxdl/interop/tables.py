@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from jaxdl import runs
 from jaxdl.extras import library
+from jaxdl.paths import as_path
 from jaxdl.plain import scalar
 from jaxdl.sweeps import SweepResult
+from jaxdl.sweeps.columns import PREFIX
 from jaxdl.train.epoch_state import Status
 from jaxdl.train.structure import by_name
 
@@ -60,7 +62,7 @@ def as_table_path(path: str | os.PathLike[str]) -> Path:
     Raises:
         ValueError: its ending names no format.
     """
-    path = Path(path)
+    path = as_path(path)
     if path.suffix.lower() not in WRITERS:
         known = ", ".join(WRITERS)
         raise ValueError(f"got {path}; expected a path that ends in one of {known}")
@@ -81,7 +83,7 @@ def _columns(result: SweepResult) -> Columns:
         "stopped_at": result.stopped_at,
         "kept_epoch": result.kept_epoch,
         **result.final(),
-        **{f"hparams.{_text(name)}": _uniform(column) for name, column in hparams},
+        **{f"{PREFIX}{_text(name)}": _uniform(column) for name, column in hparams},
     }
 
 

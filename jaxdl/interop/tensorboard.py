@@ -8,6 +8,7 @@ from typing import Any
 
 from jaxdl.extras import library
 from jaxdl.interop.log import Logger, Run
+from jaxdl.paths import as_path
 
 FILE = "events.out.tfevents.0.jaxdl"  # found by the middle of its name
 
@@ -32,7 +33,7 @@ def tensorboard(folder: str | os.PathLike[str]) -> Logger:
     def write(runs: list[Run]) -> None:
         columns = _columns(runs)
         for run in runs:
-            path = Path(folder) / run.name / FILE
+            path = as_path(folder) / run.name / FILE
             path.parent.mkdir(parents=True, exist_ok=True)
             _write(path, _events(run, columns))
 

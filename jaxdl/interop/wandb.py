@@ -1,10 +1,10 @@
 """Weights & Biases: runs on disk, which `wandb sync` can upload."""
 
 import os
-from pathlib import Path
 
 from jaxdl.extras import library
 from jaxdl.interop.log import Logger, Run
+from jaxdl.paths import as_path
 
 # A run describes a member, not this process: no output, packages or CPU load.
 NOTHING_ELSE = {
@@ -43,7 +43,8 @@ def wandb(
     settings = {name: x for name, x in NOTHING_ELSE.items() if name in known}
 
     def write(runs: list[Run]) -> None:
-        Path(folder).mkdir(parents=True, exist_ok=True)
+        place = as_path(folder)
+        place.mkdir(parents=True, exist_ok=True)
         for run in runs:
             written = module.init(
                 mode="offline",
@@ -51,7 +52,7 @@ def wandb(
                 project=project,
                 group=group,
                 name=run.name,
-                dir=os.fspath(folder),
+                dir=os.fspath(place),
                 config=run.hparams,
                 settings=module.Settings(**settings),
             )

@@ -14,11 +14,12 @@ import re
 from collections.abc import Callable, Iterable
 from html import escape
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
+from jaxdl import runs
 from jaxdl.data import Splits
 from jaxdl.optim import Schedule
+from jaxdl.paths import as_path
 from jaxdl.report import contents
 from jaxdl.report.figures import FIGURES, Row, Source, can_draw, draw, texts
 from jaxdl.report.style import save
@@ -44,7 +45,8 @@ def report(
 
     Args:
         result: of a sweep.
-        path: of the HTML file, which is replaced if there is one.
+        path: of the HTML file. It replaces a file of that name, and appears whole or
+            not at all.
         data: of the sweep, for the figures and errors of its best member.
         run_dir: the sweep's folder, which the replay command names.
         schedule: from hyperparameters to their learning-rate schedule.
@@ -59,7 +61,7 @@ def report(
     source = Source(result, first, schedule, human_error)
     sections = _sections(source)
     summary, rates = summarize(result, data, human_error), result.has_rates()
-    name = "" if run_dir is None else f" {Path(run_dir).name}"
+    name = "" if run_dir is None else f" {as_path(run_dir).resolve().name}"
     title = f"Sweep{name}: {contents.count(len(result.status), 'member')}"
     style, script = (_part(f"page.{kind}") for kind in ("css", "js"))
     texts = {
@@ -76,7 +78,7 @@ def report(
     }
     # One pass, so that no text is replaced inside another.
     page = re.sub(r"\{\{(\w+)\}\}", lambda place: texts[place[1]], _part("page.html"))
-    Path(path).write_bytes(page.encode("utf-8", "replace"))
+    runs.write_file(as_path(path), page.encode("utf-8", "replace"))
 
 
 def _sections(source: Source) -> dict[str, list[Row]]:

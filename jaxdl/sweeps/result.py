@@ -16,6 +16,7 @@ from jaxdl.engine.population import kept_metrics
 from jaxdl.engine.task import Task
 from jaxdl.plain import scalar
 from jaxdl.searches.rungs import Rung, ranking
+from jaxdl.sweeps.columns import apart
 from jaxdl.sweeps.repeats import (
     data_of,
     mean,
@@ -255,7 +256,8 @@ class SweepResult:
             ]
             for i in self.ranking()[:n]
         ]
-        return ["configuration", *values, "status", *hparams], rows
+        names = ["configuration", *values, "status"]
+        return [*names, *apart(hparams, names)], rows
 
     def member_rows(self, n: int | None = None) -> tuple[list[str], list[list[Any]]]:
         """Returns the same for each member of the n best configurations."""
@@ -271,7 +273,8 @@ class SweepResult:
             ]
             for i in members_of(self.ranking()[:n], self.num_variants)
         ]
-        return ["member", *origin, *final, "status", *hparams], rows
+        names = ["member", *origin, *final, "status"]
+        return [*names, *apart(hparams, names)], rows
 
     def table(self, n: int = 10) -> str:
         """Returns the n best configurations as text: metrics and hyperparameters."""

@@ -129,7 +129,8 @@ def errors_of(member: Member, data: Splits | None, human_error: float = 0.0) -> 
         name: (on_train.get(name), kept[f"dev_{name}"], on_test.get(name))
         for name in member.built.metrics
     }
-    rates = nn.has_classes(member.loss) and all(0 <= e <= 1 for e in (train, dev))
+    known = [error for error in (train, dev, test) if error is not None]
+    rates = nn.has_classes(member.loss) and all(0 <= e <= 1 for e in known)
     diagnosis = bias_variance(train, dev, human_error=human_error) if rates else None
     errors = Errors(train, dev, test, examples, diagnosis, human_error, metrics=own)
     if data is None:
@@ -189,7 +190,7 @@ def _r2(member: Member, dev: Dataset) -> float | None:
 def _table(result: SweepResult, data: Splits | None) -> list[dict[str, Any]]:
     """Returns the rows of the best; of a regression with R² on the dev set."""
     columns, rows = result.rows(SHOWN)
-    table = [_named(columns, row, len(by_name(result.hparams))) for row in rows]
+    table = [_named(columns, row, [*by_name(result.hparams)]) for row in rows]
     if data is None or result.num_variants > 1 or not result.has_best():
         return table
     if _r2(result.best(), data.dev) is None:
@@ -205,11 +206,11 @@ def _with_r2(result: SweepResult, dev: Dataset, row: dict[str, Any]) -> dict[str
     return own | {"dev_r2": r2, "status": row["status"], "hparams": row["hparams"]}
 
 
-def _named(columns: list[str], row: list[Any], hparams: int) -> dict[str, Any]:
+def _named(columns: list[str], row: list[Any], hparams: list[str]) -> dict[str, Any]:
     """Returns a row by name; its last columns are the hyperparameters."""
-    pairs = [*zip(columns, row, strict=True)]
-    own = len(pairs) - hparams
-    return dict(pairs[:own]) | {"hparams": dict(pairs[own:])}
+    own = len(row) - len(hparams)
+    named = dict(zip(columns[:own], row[:own], strict=True))
+    return named | {"hparams": dict(zip(hparams, row[own:], strict=True))}
 
 
 def _everywhere(result: SweepResult) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """`jaxdl log` on the folder of a run."""
 
+from pathlib import Path
+
 import pytest
 
 from jaxdl import cli, interop
@@ -62,7 +64,7 @@ def test_mlflow_s_sweep_has_the_name_of_the_run(log, monkeypatch):
     monkeypatch.setattr(interop, "mlflow", mlflow)
     status, output, _ = log("mlflow", "--members", "quantiles")
     assert status == 0 and output == "runs in .: cd . && mlflow ui\n"
-    assert asked == [((".",), {"name": "a run"})]
+    assert asked == [((str(Path.cwd()),), {"name": "a run"})]
     assert [run.name for run in written][2] == "quantile 0.5"
 
 
@@ -84,3 +86,11 @@ def test_arguments_that_make_no_sense_end_with_2(arguments, capfd):
     assert ended.value.code == 2
     if "--members" in arguments:
         assert "expected best, top:K with K of at least 1" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("url", ["sqlite:////nonexistent/o.db", "foo://bar"])
+def test_a_storage_that_cannot_be_opened_is_refused(log, url):
+    pytest.importorskip("optuna")
+    status, output, error = log("optuna", "--out", url)
+    assert (status, output) == (2, "") and len(error.splitlines()) == 1
+    assert "which Optuna cannot open" in error

@@ -1,11 +1,12 @@
 """What all commands have in common: exit status, errors, files that are refused."""
 
+import sys
 from importlib.metadata import entry_points
 
 import pytest
 
 from jaxdl import cli
-from tests.cli.conftest import DIGITS
+from tests.cli.conftest import DIGITS, LINEAR
 
 
 def test_the_command_is_installed():
@@ -50,3 +51,31 @@ def test_a_keyboard_interrupt_ends_with_130(main, monkeypatch):
 
     monkeypatch.setattr("jaxdl.cli.training.sweep", interrupted)
     assert main("sweep", DIGITS)[::2] == (130, "jaxdl: interrupted\n")
+
+
+def test_a_file_that_ends_the_program_is_refused(main, write):
+    file = write(f"{LINEAR}\nimport sys\nsys.exit()\n")
+    status, output, error = main("sweep", file)
+    assert (status, output) == (2, "")
+    assert "ends the program" in error and "__main__" in error
+
+
+def test_a_recipe_that_ends_the_program_fails_the_command(main, write):
+    text = LINEAR.replace("    optimizer", "    raise SystemExit(0)\n    optimizer")
+    status, _, error = main("sweep", write(text))
+    assert status == 2 and "the experiment ended the program (0)" in error
+
+
+def test_a_file_sees_no_arguments_of_the_command(main, write, tmp_path, monkeypatch):
+    """As one that reads its own with argparse, and has a default for each."""
+    monkeypatch.setattr("sys.argv", ["jaxdl", "fit", "FILE", "rate=0.01"])
+    seen = tmp_path / "seen"
+    file = write(
+        f"{LINEAR}\nimport argparse, sys\nparser = argparse.ArgumentParser()\n"
+        "parser.add_argument('--size', default=3)\nparser.parse_args()\n"
+        "from pathlib import Path\n"
+        f"Path({str(seen)!r}).write_text(repr(sys.argv))\n"
+    )
+    assert main("fit", file, "rate=0.01", "--epochs", "1")[0] == 0
+    assert seen.read_text() == repr([str(file)])
+    assert sys.argv == ["jaxdl", "fit", "FILE", "rate=0.01"]

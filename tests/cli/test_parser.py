@@ -27,6 +27,18 @@ def test_arguments_that_make_no_sense_end_with_2(arguments):
         (("sweep", DIGITS, "--search", "nonsense"), "expected one of random, sobol"),
         (("sweep", DIGITS, "--search", "pbt:x"), "expected one of random, sobol"),
         (("sweep", DIGITS, "--search", "grid"), "expected one of random, sobol"),
+        *(
+            (
+                ("sweep", DIGITS, option, number),
+                f"{option}: got {number[:40]}; expected",
+            )
+            for option in ("--members", "--epochs", "--patience", "--block-width")
+            for number in ("2147483648", "9" * 23, "9" * 5000)
+        ),
+        (("sweep", DIGITS, "--repeats", str(10**14)), "an int from 1 to 2147483647"),
+        (("sweep", DIGITS, "--seed", "9" * 5000), "expected an int from 0"),
+        (("more-data", DIGITS, "--repeats", "9" * 5000), "an int from 1 to"),
+        (("replay", "run", DIGITS, "--member", "9" * 5000), "best or a number"),
         (("export", "run", DIGITS, "--table", "a.txt"), "one of .csv, .parquet, .npz"),
     ],
 )

@@ -126,3 +126,11 @@ def test_no_member_is_the_best_if_all_diverged(main, write, tmp_path, command):
     status, _, error = main(command, folder, file)
     assert status == 2 and "got best, and all members diverged" in error
     assert main(command, folder, file, "--member", "1")[0] == 0
+
+
+def test_the_doctor_shows_each_name_on_its_line(main, small_sweep, run_dir, tmp_path):
+    copy = shutil.copytree(run_dir, tmp_path / "copy")
+    (copy / "checkpoints" / "\x1b[2J\nok    the run is whole").write_text("")
+    status, printed, _ = main("doctor", copy)
+    assert status == 0 and printed.count("\nok ") == 1
+    assert r"checkpoints/\x1b[2J\nok    the run is whole belongs to" in printed

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.conftest import LINEAR
+
 ROOT = Path(__file__).parents[2]
 READERS = {
     "reads nothing": "os.set_blocking(2, False)\nwhile os.write(2, bytes(4096)): pass",
@@ -42,3 +44,38 @@ supervise(work, resumable=True)
             assert time.monotonic() - began < 1
         finally:
             ended.kill()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs signals and a shell of POSIX")
+def test_a_sweep_without_standard_error_ends_with_75(tmp_path):
+    file, out = tmp_path / "experiment.py", tmp_path / "run"
+    file.write_text(LINEAR)
+    main = "import sys, jaxdl.cli as c; sys.exit(c.main(sys.argv[1:]))"
+    command = [sys.executable, "-c", main, "sweep", file]
+    shell = [
+        "sh",
+        "-c",
+        'exec "$@" 2>&-',
+        "sh",
+        *command,
+        "--members",
+        "4",
+        "--epochs",
+        "1000000",
+        "--out",
+        out,
+    ]
+    with subprocess.Popen(shell, cwd=ROOT) as ended:
+        try:
+            wait_for(out / "run.sqlite")
+            ended.send_signal(signal.SIGTERM)
+            assert ended.wait(10) == 75
+        finally:
+            ended.kill()
+    assert (out / "owner").read_text().count("\n") == 1  # no progress is written there
+
+
+def wait_for(path):
+    until = time.monotonic() + 60
+    while not path.exists() and time.monotonic() < until:
+        time.sleep(0.1)

@@ -277,3 +277,14 @@ def test_a_group_has_one_code_in_all_sets():
     assert one.dtype.kind == other.dtype.kind == "i"
     numbers = data.from_arrays(zeros, [0] * 4, groups=[7, 7, -1, 2**40]).groups
     assert numbers.tolist() == [7, 7, -1, 2**40]
+
+
+def test_labels_of_two_signs_are_classes():
+    signs = data.from_arrays(np.eye(3), [-1, 1, -1])
+    assert signs.labels.tolist() == [0, 1, 0] and signs.about.classes == ("-1", "1")
+    column = data.from_arrays(np.eye(3), [[-1], [1], [1]])
+    assert column.labels.tolist() == [0, 1, 1]
+    targets = data.from_arrays(np.eye(3), [-1, 1, -1], classes=())
+    assert targets.labels.tolist() == [-1, 1, -1]
+    for others in ([-1, 0, 1], [-1, -1, -1], [1, 1, 1]):
+        assert data.from_arrays(np.eye(3), others).labels.tolist() == others

@@ -18,8 +18,10 @@ from tests.data.conftest import (
 def test_idx_files_are_read_plain_and_gzipped(tmp_path):
     plain = written(tmp_path, idx(ARRAY))
     zipped = written(tmp_path, gzip.compress(idx(ARRAY)), "file.gz")
+    unzipped = written(tmp_path, idx(ARRAY), "unzipped by a browser.gz")
+    renamed = written(tmp_path, gzip.compress(idx(ARRAY)), "renamed.idx")
     digest = hashlib.sha256(idx(ARRAY)).hexdigest()
-    for path in (plain, zipped, str(plain)):
+    for path in (plain, zipped, unzipped, renamed, str(plain)):
         np.testing.assert_array_equal(data.read_idx(path, sha256=digest), ARRAY)
     with pytest.raises(data.DataError, match="another SHA-256"):
         data.read_idx(plain, sha256="0" * 64)
@@ -46,11 +48,11 @@ MALFORMED_IDX = {
     "255 long axes": (idx_header(*[2**32 - 1] * 255), "expected at most 2147483648"),
     "255 short axes": (idx_header(*[1] * 255) + b"x", "no array can have .*supported"),
     "0 times 2^96": (idx_header(0, *[2**32 - 1] * 3), "no array can have .*too big"),
-    "not gzip, .gz": (b"plain text", "not a whole gzip"),
+    "not gzip, .gz": (b"plain text", "expected an IDX file"),
     "gzip header cut, .gz": (GZIPPED[:5], "not a whole gzip"),
     "gzip cut, .gz": (GZIPPED[:20], "not a whole gzip"),
     "gzip cut by a byte, .gz": (GZIPPED[:-1], "not a whole gzip"),
-    "gzip without its start, .gz": (GZIPPED[5:], "not a whole gzip"),
+    "gzip without its start, .gz": (GZIPPED[5:], "expected an IDX file"),
     "gzip with another checksum, .gz": (GZIPPED[:-8] + bytes(8), "not a whole gzip"),
     "gzip with a block of no kind, .gz": (
         GZIPPED[:10] + b"\xff" + GZIPPED[11:],

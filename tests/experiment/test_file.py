@@ -88,3 +88,27 @@ def test_a_pinned_space_keeps_its_other_leaves():
     assert found == {"rate": space["rate"], "act": "tanh"}
     with pytest.raises(ExperimentError, match="unknown"):
         pinned(space, ["ate=1"])
+
+
+@pytest.mark.parametrize(
+    ("leaf", "text", "expected"),
+    [
+        (dl.LogUniform(1e-3, 1), "1" + 30 * "0", "int32 can hold, or a float"),
+        (dl.LogUniform(1e-3, 1), "{[]: 1}", "a number"),
+        (dl.LogUniform(1e-3, 1), "{{}}", "a number"),
+        (dl.LogUniform(1e-3, 1), "(" * 5000, "a number"),
+        (dl.LogUniform(1e-3, 1), "9" * 5000, "a number"),
+        (dl.LogUniform(1e-3, 1), "-" * 5000 + "1", "a number"),
+        (0.5, "-2147483649", "int32 can hold"),
+        (64, "2147483648", "int32 can hold"),
+        (dl.AsSize([3, 4]), "1" + 30 * "0", "int32 can hold"),
+        (dl.Static(["a"]), "b" * 5000, "one of"),
+    ],
+)
+def test_a_value_that_no_program_can_take_is_refused_briefly(leaf, text, expected):
+    for function in (hyperparameters, pinned):
+        with pytest.raises(
+            ExperimentError, match=f"; expected .*{expected}"
+        ) as refused:
+            function({"x": leaf}, [f"x={text}"])
+        assert len(str(refused.value)) < 200

@@ -254,3 +254,13 @@ def test_only_the_chosen_option_is_proposed(url):
         assert trial.params["e.name"] == name
         assert ("e.adam.rate" in trial.params) == (name == "adam")
         assert trial.value == value
+
+
+@pytest.mark.parametrize("url", ["sqlite:////nonexistent/o.db", "foo://bar", "://"])
+def test_a_storage_that_cannot_be_opened_is_refused_before_the_training(url):
+    search = optuna_search("RandomSampler", storage=url, study_name="a")
+    with pytest.raises(
+        SpaceError, match="which Optuna cannot open .*expected"
+    ) as found:
+        next(search(KEY, SPACE, 4, 3))
+    assert len(str(found.value).splitlines()) == 1

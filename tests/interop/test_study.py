@@ -87,9 +87,9 @@ def test_every_distribution_has_its_scale_and_what_was_drawn(tmp_path):
         option = hparams["either"].name[i]
         assert got["either.name"] == option
         assert ("either.adam.rate" in got) == (option == "adam")
-        attributes = trial.user_attrs
-        assert (attributes["constant"], attributes["name"]) == (0.5, "adam")
-        assert attributes["given"] == i and not {"constant", "name", "given"} & {*got}
+        constants = ("constant", "name", "given")
+        told = [trial.user_attrs[f"hparams.{name}"] for name in constants]
+        assert told == [0.5, "adam", i] and not {*constants} & {*got}
         assert kinds["one_minus_beta"].log
         assert kinds["keep"] == of.FloatDistribution(0.1, 0.7)
         assert kinds["neurons"] == of.IntDistribution(1, 1000, log=True)
@@ -148,3 +148,24 @@ def test_what_is_not_finite_has_no_value(tmp_path):
     write(result, tmp_path / "study.log", {"rate": dl.Uniform(-1.0, 1.0)})
     (trial,) = trials(tmp_path / "study.log")
     assert trial.state.name == "FAIL" and trial.intermediate_values == {2: 0.5}
+
+
+def test_a_hyperparameter_may_have_the_name_of_an_attribute(tmp_path):
+    hparams = {"run": np.array(["mine"]), "kept/dev_loss": np.array([7.0])}
+    path = tmp_path / "study.log"
+    write(made(np.ones((1, 1)), hparams=hparams), path, {"run": "mine"})
+    (trial,) = trials(path)
+    assert trial.user_attrs["run"] == "member 0"
+    assert trial.user_attrs["hparams.run"] == "mine"
+    assert trial.user_attrs["kept/dev_loss"] != 7
+
+
+def test_two_hyperparameters_with_one_name_in_optuna_are_refused():
+    space = {
+        "beta": dl.OneMinusLogUniform(0.5, 0.9),
+        "one_minus_beta": dl.Uniform(0, 1),
+    }
+    search = interop.optuna_search("RandomSampler")(jax.random.key(0), space, 2, 1)
+    for act in (lambda: next(search), lambda: interop.optuna_study("a", "b", space)):
+        with pytest.raises(SpaceError, match="one_minus_beta in Optuna; expected"):
+            act()

@@ -150,3 +150,22 @@ def test_a_fold_is_compared_with_its_own_mean():
     wrong = np.mean((first.dev.labels - first.train.labels.mean()) ** 2)
     assert errors.baseline.error == pytest.approx(wrong, rel=1e-5)
     assert "dev_r2" not in summarize(result, data).table[0]
+
+
+def test_errors_are_no_rates_if_one_of_the_test_set_is_above_1():
+    def error(outputs, labels):
+        return 3.0 * (labels == 2)
+
+    def recipe(hp):
+        return dl.Recipe(
+            nn.dense(3), optim.gradient_descent(hp), nn.softmax_cross_entropy,
+            batch_size=4, error=error,
+        )  # fmt: skip
+
+    inputs = np.eye(4, dtype=np.float32)
+    train, test = (dl.data.from_arrays(inputs, y) for y in ([0, 1, 0, 1], [2, 2, 2, 0]))
+    data = dl.data.Splits(train, train, test)
+    member = dl.fit(recipe, 0.1, data, key=0, epochs=1, progress=False)
+    found = errors_of(member, data)
+    assert found[:3] == (0, 0, 2.25)  # three of four examples, 3 each
+    assert found.diagnosis is found.dev_interval is found.test_interval is None

@@ -1,0 +1,67 @@
+"""The paths of a command, and what it may not write."""
+
+import argparse
+import os
+from pathlib import Path
+
+from jaxdl.experiment import ExperimentError
+from jaxdl.paths import as_path
+from jaxdl.runs import database, lock
+from jaxdl.runs.store import ASIDE, CHECKPOINTS
+
+OWN = (
+    database.NAME, f"{database.NAME}-wal", f"{database.NAME}-shm", lock.NAME,
+    CHECKPOINTS, ASIDE,
+)  # fmt: skip
+
+
+def path(text: str) -> Path:
+    """Returns a path, for argparse.
+
+    Raises:
+        ArgumentTypeError: it is empty.
+    """
+    try:
+        return as_path(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def folder(text: str) -> Path:
+    """Returns an absolute path, for argparse: an experiment file may change folders."""
+    return path(text).absolute()
+
+
+def output(out: Path, options: argparse.Namespace) -> Path:
+    """Returns the absolute path of what a command writes, for use before any reading.
+
+    An experiment file may change the folder. The command replaces nothing that it
+    reads.
+
+    Args:
+        out: a file or folder.
+        options: with the experiment file and, if the command takes one, the run.
+
+    Raises:
+        ExperimentError: it is the experiment file, or belongs to the run.
+    """
+    if _same(out, options.file):
+        raise ExperimentError(
+            f"got --out {out}, which is the experiment file; expected another path"
+        )
+    run = getattr(options, "run_dir", None)
+    places = [] if run is None else [run / name for name in OWN]
+    for place in (out, *out.absolute().parents):
+        if any(_same(place, own) for own in places):
+            raise ExperimentError(
+                f"got --out {out}, where the run in {run} keeps its own files; "
+                "expected another path"
+            )
+    return out.absolute()
+
+
+def _same(one: Path, other: Path) -> bool:
+    """Returns whether two paths are one file or folder, also by a link."""
+    if one.exists() and other.exists():
+        return os.path.samefile(one, other)
+    return one.resolve() == other.resolve()

@@ -1,0 +1,132 @@
+"""The columns of a table: their names, and what each of them is for."""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from jaxdl.data.about import DataError
+
+Column = str | int  # a name, or a place: 0 for the first, -1 for the last
+
+
+class Columns(NamedTuple):
+    """Places of a table's columns."""
+
+    names: list[str]  # of all columns
+    label: int
+    features: list[int]  # in the order of the table
+    groups: int | None  # None: there are none
+    ids: list[int]  # of the features that are no quantities
+    categories: dict[int, Sequence[str] | None]  # what they may be; None: not known
+
+
+def columns_of(
+    names: list[str],
+    *,
+    label: Column,
+    drop: Sequence[Column],
+    groups: Column | None,
+    ids: Sequence[Column],
+    categories: Sequence[Column] | Mapping[Column, Sequence[str]],
+) -> Columns:
+    """Returns what each column is for.
+
+    Args:
+        names: of all columns.
+        label: the column of the labels.
+        drop: columns to leave out.
+        groups: the column of the groups.
+        ids: features that are no quantities.
+        categories: features that are texts; a mapping has the texts of each.
+
+    Raises:
+        DataError: there is no such column, one has two uses, a name that is used is
+            empty or not the only one, or no feature is left.
+    """
+    for several, name in ((drop, "drop"), (ids, "ids"), (categories, "categories")):
+        if isinstance(several, str):
+            raise DataError(f"got {name}={several!r}; expected a list: [{several!r}]")
+    left_out = [_place(names, column) for column in drop]
+    grouped = None if groups is None else _place(names, groups)
+    place = _place(names, label)
+    used = {*left_out, place, grouped}
+    found = Columns(
+        names,
+        place,
+        [i for i in range(len(names)) if i not in used],
+        grouped,
+        [_place(names, column) for column in ids],
+        {
+            _place(names, c): categories[c] if isinstance(categories, Mapping) else None
+            for c in categories
+        },
+    )
+    _check(found, left_out)
+    return found
+
+
+def check_line_of_names(names: list[str]) -> None:
+    """Checks that the first line of a table may be names, and is not its first row.
+
+    Numbers may be names if they count up by one, as the places of columns do.
+
+    Raises:
+        DataError: it has another number.
+    """
+    numbers = [name for name in names if _is_number(name)]
+    counted = all(name.isdecimal() for name in numbers) and all(
+        int(b) - int(a) == 1 for a, b in pairwise(numbers)
+    )
+    if numbers and not (counted and len(numbers) > 1):
+        raise DataError(
+            f"line 1: got the columns {_shown(names)}, where {numbers[0]!r} looks like "
+            "a value; expected names: give header=False if this line is the first "
+            "row, or columns=[...] for other names"
+        )
+
+
+def _check(columns: Columns, left_out: list[int]) -> None:
+    names, features = columns.names, columns.features
+    kept = [names[i] for i in range(len(names)) if i not in left_out]
+    if len(set(kept)) < len(kept) or not all(kept):
+        raise DataError(
+            f"line 1: got the columns {_shown(kept)}; expected names that differ, none "
+            "empty: give drop=[...], with 0 for the first, or columns=[...] for names"
+        )
+    wrong = {*columns.ids, *columns.categories} - {*features}
+    if wrong or columns.label in (*left_out, columns.groups):
+        used = [names[i] for i in sorted(wrong)] or [names[columns.label]]
+        raise DataError(
+            f"got {_shown(used)} as features or labels and for something else; "
+            "expected one use of a column"
+        )
+    if not features:
+        raise DataError(
+            f"line 1: got the columns {_shown(names)}; expected at least one feature "
+            f"beside the label {names[columns.label]!r}"
+        )
+
+
+def _place(names: list[str], column: Column) -> int:
+    """Returns the place of a column that is given by name or place."""
+    if isinstance(column, int) and -len(names) <= column < len(names):
+        return column % len(names)
+    if column not in names:
+        raise DataError(
+            f"line 1: got the columns {_shown(names)}; expected {column!r} among them: "
+            "give the name or the place of a column, or delimiter= if this is one "
+            "column; header=False if line 1 is a row"
+        )
+    return names.index(str(column))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _shown(names: list[str]) -> str:
+    return str(names)[:1000]

@@ -1,0 +1,103 @@
+"""What the commands take as a path, and what they do not replace."""
+
+import argparse
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from jaxdl import cli
+from jaxdl.cli import files
+from tests.cli.conftest import LINEAR
+
+
+def test_the_user_s_folder_is_expanded_where_no_shell_does(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert files.path("~/a") == files.folder("~/a") == tmp_path / "a"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("sweep", "a.py", "--out", ""), ("sweep", ""),
+        ("report", "run", "a.py", "--out="),
+        ("plot", "run", "a.py", "funnel", "--out", ""), ("doctor", ""),
+        ("export", "run", "a.py", "--out", ""), ("export", "run", "a.py", "--table="),
+        ("log", "run", "a.py", "optuna", "--out", ""),
+        ("more-data", "a.py", "--out", ""),
+    ],
+)  # fmt: skip
+def test_an_empty_path_is_refused(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert ended.value.code == 2
+    assert "got an empty path; expected" in capsys.readouterr().err
+
+
+@pytest.fixture
+def copy(small_sweep, run_dir, tmp_path):
+    """A copy of a run."""
+    return shutil.copytree(run_dir, tmp_path / "copy")
+
+
+def contents(folder):
+    return {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("command", "out"),
+    [
+        ("report", "experiment.py"), ("report", "a link.html"),
+        ("report", "copy/owner"),
+        ("report", "copy/run.sqlite"), ("report", "copy/checkpoints/a.html"),
+        ("log", "copy/run.sqlite"), ("log", "sqlite:///copy/run.sqlite"),
+        ("log", "copy/checkpoints"), ("export", "copy/checkpoints/0"),
+    ],
+)  # fmt: skip
+def test_a_command_does_not_replace_what_it_reads(
+    main, copy, small_file, tmp_path, monkeypatch, command, out
+):
+    monkeypatch.chdir(tmp_path)
+    file = Path(shutil.copy(small_file, "experiment.py"))
+    os.symlink(file, "a link.html")
+    before = contents(tmp_path)
+    more = ("optuna",) if command == "log" else ()
+    status, _, error = main(command, copy, file, *more, "--out", out)
+    assert status == 2 and "expected another path" in error
+    assert contents(tmp_path) == before
+
+
+def test_an_export_may_have_the_name_of_the_database(main, copy, small_file, tmp_path):
+    """Its files have other endings."""
+    pytest.importorskip("safetensors")
+    assert main("export", copy, small_file, "--out", copy / "run")[0] == 0
+    assert main("doctor", copy)[0] == 0
+
+
+def test_a_file_that_changes_folder_does_not_move_what_is_written(
+    main, write, tmp_path, monkeypatch, small_sweep, run_dir, small_file
+):
+    monkeypatch.setattr("jaxdl.report.page.FIGURES", {})
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+    moves = f"import os\nos.chdir({str(tmp_path / 'there')!r})\n"
+    file = write(small_file.read_text() + moves)
+    monkeypatch.chdir(tmp_path / "here")
+    status, output, _ = main("report", run_dir, file)
+    assert (status, output) == (0, "report in report.html\n")
+    assert (tmp_path / "here" / "report.html").exists()
+    assert not list((tmp_path / "there").iterdir())
+
+
+def test_what_is_no_output_is_free(tmp_path):
+    options = argparse.Namespace(file=tmp_path / "a.py", run_dir=tmp_path / "run")
+    for name in ("b.py", "run/a.html", "run.sqlite", "run"):
+        assert files.output(tmp_path / name, options) == tmp_path / name
+
+
+def test_options_have_their_whole_names(write, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["sweep", str(write(LINEAR)), "--member", "2"])
+    assert ended.value.code == 2
+    assert "unrecognized arguments: --member" in capsys.readouterr().err
