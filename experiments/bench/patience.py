@@ -63,7 +63,7 @@ def saved() -> dict[str, float]:
     }
 
 
-def sweep(**settings: int) -> tuple[np.ndarray, dl.SweepResult]:
+def sweep(**settings: Any) -> tuple[np.ndarray, dl.SweepResult]:
     """Returns seconds on the clock and of the processors, and the result."""
     recipe, data = functools.partial(network, HIDDEN), dl.data.load("digits")
     began = np.array([time.monotonic(), time.process_time()])
