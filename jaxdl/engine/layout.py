@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxdl.engine.inputs import Family
+from jaxdl.engine.plan import SHARED
 from jaxdl.engine.task import Task
 from jaxdl.engine.workers import cores
 from jaxdl.searches.rungs import pick
@@ -68,15 +69,14 @@ def lay_out(
     width = task.block_width
     blocks = []
     variant = members % task.num_variants
-    families = {v: task.variants[v].family for v in np.unique(variant).tolist()}
-    family = [families[v] for v in variant.tolist()]
-    for key, found in _groups(task.space, hparams, first, until, family).items():
-        structure, start, end, kind = key
+    mates = _mates(task, variant)
+    for key, found in _groups(task.space, hparams, first, until, mates).items():
+        structure, start, end, (family, _) = key
         places = np.array(found)[np.argsort(variant[found], kind="stable")]
         for i in range(0, len(places), width):
             own = places[i : i + width]
             columns = {n: c[own] for n, c in traced.items() if n in structure.names}
-            block = Block(structure, kind, members[own], columns, start, end)
+            block = Block(structure, family, members[own], columns, start, end)
             blocks.append(block._replace(num_variants=task.num_variants))
     return blocks
 
@@ -99,7 +99,8 @@ def block_of(
         return None
     epochs = (np.full(len(at), x) for x in (first, until))
     found = lay_out(task, pick(rung.hparams, at), members, *epochs)
-    return found[0] if len(found) == 1 else None
+    same = len(found) == 1 and np.array_equal(found[0].members, members)
+    return found[0] if same else None
 
 
 def describe(blocks: list[Block], width: int, programs: int) -> str:
@@ -139,20 +140,34 @@ def padding(blocks: list[Block], width: int) -> dict[str, float]:
     return {name: computed[name] / max(1, live[name]) for name in computed}
 
 
+def _mates(task: Task, variant: NDArray[np.int64]) -> list[tuple[Family, int]]:
+    """Returns what the variants of a block's members agree on, for each member.
+
+    It is their family; with a shared order also the variant itself, whose order it is.
+    Only runs of older versions have that with several variants.
+    """
+    shared = task.order == SHARED
+    found = {
+        v: (task.variants[v].family, v if shared else -1)
+        for v in np.unique(variant).tolist()
+    }
+    return [found[v] for v in variant.tolist()]
+
+
 def _groups(
     space: Any,
     hparams: Any,
     first: NDArray[np.int64],
     until: NDArray[np.int64],
-    family: list[Family],
-) -> dict[tuple[Structure, int, int, Family], list[int]]:
-    """Returns places of members by received structure, first, until and family."""
+    mates: list[tuple[Family, int]],
+) -> dict[tuple[Structure, int, int, tuple[Family, int]], list[int]]:
+    """Returns places of members by received structure, first, until and mates."""
     names, leaves, treedef = flatten(space)
     columns = treedef.flatten_up_to(hparams)
     fixed = [fixed_values(*pair) for pair in zip(leaves, columns, strict=True)]
     need = needs(space)
-    found: dict[tuple[Structure, int, int, Family], list[int]] = {}
-    spans = zip(first.tolist(), until.tolist(), family, strict=True)
+    found: dict[tuple[Structure, int, int, tuple[Family, int]], list[int]] = {}
+    spans = zip(first.tolist(), until.tolist(), mates, strict=True)
     for i, span in enumerate(spans):
         values = [column[i] for column in fixed]
         counted = tuple(

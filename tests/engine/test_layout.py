@@ -94,6 +94,14 @@ def test_the_block_of_a_record_of_several_variants_is_found_again():
     block = block_of(task, rung, np.array([2, 4, 1, 3]), 0, 4)
     assert block.members.tolist() == [2, 4, 1, 3]
     assert block.variants.tolist() == [0, 0, 1, 1]
+    # A layout has no block in which the variants are mixed.
+    assert block_of(task, rung, np.array([1, 2, 4, 3]), 0, 4) is None
+
+
+def test_older_runs_that_share_an_order_have_a_variant_a_block():
+    task = make_task(None, KINDS, repeats=2, members=3)
+    older = task._replace(plan=dl.Plan(4, "shared"))
+    assert ids(blocks_of(older, REPEATED, np.arange(6))) == [[0, 2, 4], [1, 3, 5]]
 
 
 def test_members_with_sizes_are_grouped_by_the_bounds_that_the_space_has():

@@ -317,7 +317,11 @@ def test_a_run_that_was_written_in_format_3_is_read(monkeypatch, tmp_path):
     monkeypatch.setattr(reading, "trace_recipe", traced)
     read = read_result(folder, formats.recipe)
     assert read.task.space == formats.SPACE
-    assert (read.task.members, read.task.epochs, read.task.plan) == (3, 2, dl.Plan(2))
+    assert (read.task.members, read.task.epochs, read.task.plan) == (
+        3,
+        2,
+        dl.Plan(2, "shared"),
+    )
     cut, finished = Status.CUT_SHORT, Status.FINISHED
     assert read.status.tolist() == [cut, cut, finished]
     assert read.metrics["dev_error"][2].tolist() == [0.0625, 0.0]
