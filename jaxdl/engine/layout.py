@@ -68,15 +68,15 @@ def lay_out(
     width = task.block_width
     blocks = []
     variant = members % task.num_variants
-    families = {v: task.variants[v].family for v in np.unique(variant).tolist()}
-    family = [families[v] for v in variant.tolist()]
+    families = [v.family for v in task.variants]
+    family = [families[v] for v in variant]
     for key, found in _groups(task.space, hparams, first, until, family).items():
-        structure, start, end, kind = key
+        structure, start, end, own_family = key
         places = np.array(found)[np.argsort(variant[found], kind="stable")]
         for i in range(0, len(places), width):
             own = places[i : i + width]
             columns = {n: c[own] for n, c in traced.items() if n in structure.names}
-            block = Block(structure, kind, members[own], columns, start, end)
+            block = Block(structure, own_family, members[own], columns, start, end)
             blocks.append(block._replace(num_variants=task.num_variants))
     return blocks
 
