@@ -6,7 +6,6 @@ set, so machines of several kinds may share a folder.
 """
 
 import contextlib
-import logging
 import os
 import shutil
 import stat
@@ -18,6 +17,7 @@ from typing import Any
 import jax
 
 from jaxdl.data.sources import cache_folder
+from jaxdl.loader import silence_loader
 
 MOST_BYTES = 2**30
 
@@ -49,10 +49,7 @@ def enable_compilation_cache() -> None:
         config.update("jax_persistent_cache_min_compile_time_secs", 0)
     # A program that cannot be read or written is compiled as without a cache.
     warnings.filterwarnings("ignore", "Error (read|writ)ing persistent compilation")
-    # JAX itself sets the variable to 1; another value is the user's choice.
-    wish = os.environ.get("TF_CPP_MIN_LOG_LEVEL", "1") != "1"
-    if jax.__version_info__ < (0, 12) and not wish:
-        _silence_loader(config)
+    silence_loader("cpu")
 
 
 def _claim(folder: Path) -> None:
@@ -110,19 +107,3 @@ def _remove_oldest(folder: Path) -> None:
             break
         path.unlink(missing_ok=True)
         size -= length
-
-
-def _silence_loader(config: Any) -> None:
-    """Stops XLA's C++ log, except for fatal errors.
-
-    When XLA loads a program for the CPU, it takes two of LLVM's preferences
-    (prefer-no-gather and prefer-no-scatter) for missing instructions and logs kilobytes
-    for each program (openxla/xla#44565). Python's loggers keep their levels.
-    """
-    if config.jax_logging_level == "NOTSET":  # otherwise the user wants to see the log
-        loggers = [logging.getLogger(name) for name in ("jax", "jaxlib")]
-        levels = [logger.level for logger in loggers]
-        for level in ("CRITICAL", "NOTSET"):
-            config.update("jax_logging_level", level)
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)

@@ -26,7 +26,7 @@ import pytest  # noqa: E402
 
 import jaxdl as dl  # noqa: E402
 from jaxdl import nn, optim  # noqa: E402
-from jaxdl.engine import engine, workers  # noqa: E402
+from jaxdl.engine import crew  # noqa: E402
 from jaxdl.train import compiled  # noqa: E402
 from tests import small  # noqa: E402
 
@@ -55,7 +55,7 @@ def programs_leave_room():
 def two_workers_on_one_device():
     """Halves what sweeps compile; sweeps/test_variations.py uses two devices."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(workers, "worker_devices", lambda: jax.devices()[:1] * 2)
+        patch.setattr(crew, "worker_devices", lambda: jax.devices()[:1] * 2)
         yield
 
 
@@ -65,7 +65,7 @@ def on_devices(monkeypatch):
 
     def use(*numbers):
         devices = [jax.devices()[i] for i in numbers]
-        monkeypatch.setattr(workers, "worker_devices", lambda: devices)
+        monkeypatch.setattr(crew, "worker_devices", lambda: devices)
 
     return use
 
@@ -73,13 +73,13 @@ def on_devices(monkeypatch):
 @pytest.fixture
 def compilations(monkeypatch):
     """Returns a list that gets how many programs each compilation of a sweep has."""
-    counts, compile_all = [], engine.compile_all
+    counts, compile_all = [], crew.compile_all
 
-    def counted(lowered):
+    def counted(lowered, devices):
         counts.append(len(lowered))
-        return compile_all(lowered)
+        return compile_all(lowered, devices)
 
-    monkeypatch.setattr(engine, "compile_all", counted)
+    monkeypatch.setattr(crew, "compile_all", counted)
     return counts
 
 
@@ -88,9 +88,9 @@ def compiles(monkeypatch):
     """Forgets all programs; returns a list that gets the text of each compiled one."""
     texts, compile_one = [], compiled.Lowered._compile
 
-    def noted(lowered):
+    def noted(lowered, devices):
         texts.append(lowered.lowered.as_text())
-        return compile_one(lowered)
+        return compile_one(lowered, devices)
 
     compiled.clear()
     monkeypatch.setattr(compiled.Lowered, "_compile", noted)
@@ -104,7 +104,7 @@ def nothing_compiles(monkeypatch):
     def refuse(*_):
         raise AssertionError("compiled before the error")
 
-    monkeypatch.setattr(engine, "compile_all", refuse)
+    monkeypatch.setattr(crew, "compile_all", refuse)
 
 
 @pytest.fixture(scope="session")

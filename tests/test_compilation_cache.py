@@ -1,6 +1,5 @@
 """Programs on disk: the same bits, a private folder, and no harm from a bad one."""
 
-import logging
 import os
 import stat
 import subprocess
@@ -8,7 +7,6 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
-import jax
 import pytest
 
 from jaxdl import cli, compilation_cache
@@ -127,19 +125,6 @@ def test_the_users_minimum_compile_time_stays(tmp_path):
     name = "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"
     run(PROGRAM, XDG_CACHE_HOME=tmp_path, **{name: 1000})
     assert list((tmp_path / "jaxdl" / "compiled").glob("*-cache")) == []
-
-
-def test_the_levels_of_loggers_stay():
-    loggers = [logging.getLogger(name) for name in ("jax", "jaxlib")]
-    before = [logger.level for logger in loggers]
-    try:
-        for logger in loggers:
-            logger.setLevel(logging.INFO)
-        compilation_cache._silence_loader(jax.config)
-        assert [logger.level for logger in loggers] == 2 * [logging.INFO]
-    finally:
-        for logger, level in zip(loggers, before, strict=True):
-            logger.setLevel(level)
 
 
 def test_without_a_folder_programs_run_and_a_line_says_why(tmp_path):

@@ -38,7 +38,7 @@ from experiments.bench.race import cores
 from experiments.bench.record import keep, surroundings
 from experiments.bench.table import heading, row, spread
 from experiments.bench.workloads import Case, read_task
-from jaxdl.engine import engine
+from jaxdl.engine import crew
 
 MEMBERS, EPOCHS = 256, 20
 PAIRS = 4  # watched and not, for each repeat: a small difference of noisy times
@@ -105,7 +105,7 @@ class Timed:
 
     def __init__(self, program: Any, stopwatch: Stopwatch):
         self.program, self.stopwatch = program, stopwatch
-        self.memory_analysis = program.memory_analysis
+        self.executable = program.executable
 
     def __call__(self, *arguments: Any) -> Any:
         began = time.monotonic()
@@ -116,10 +116,13 @@ class Timed:
 
 def host_shares(repeats: int) -> list[float]:
     """Returns the host's share of each of several digits sweeps, in percent."""
-    compile_all, inside = engine.compile_all, Stopwatch()
-    engine.compile_all = lambda lowered: [
-        programs._make(Timed(program, inside) for program in programs)
-        for programs in compile_all(lowered)
+    compile_all, inside = crew.compile_all, Stopwatch()
+    crew.compile_all = lambda lowered, devices: [
+        {
+            device: programs._make(Timed(program, inside) for program in programs)
+            for device, programs in found.items()
+        }
+        for found in compile_all(lowered, devices)
     ]
     shares = []
     for repeat in range(1 + repeats):
@@ -127,7 +130,7 @@ def host_shares(repeats: int) -> list[float]:
         train_digits(repeat, members=MEMBERS, epochs=EPOCHS).table(10)
         available = (time.monotonic() - began) * cores()
         shares.append(100 * (1 - inside.seconds / available))
-    engine.compile_all = compile_all
+    crew.compile_all = compile_all
     return shares[1:]
 
 

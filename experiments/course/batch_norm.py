@@ -24,6 +24,7 @@ import numpy as np
 
 import jaxdl as dl
 from jaxdl import nn, optim, terminal, train
+from jaxdl.train.state import epoch_order
 
 
 class Hparams(NamedTuple):
@@ -87,9 +88,10 @@ def shift(key: jax.Array, hp: Hparams, epochs: int) -> tuple[jax.Array, jax.Arra
     known = train.with_facts(recipe, train.facts_of(data, epochs))
 
     def epoch(carry, number):
+        order = epoch_order(key, number, len(data.train), hp.batch_size)
         run = train.make_epoch(known)
-        data_and_key = data.train, data.dev, key, None
-        model, epoch_state, metrics = run(hp, *carry, number, *data_and_key)
+        sets = data.train, data.dev
+        model, epoch_state, metrics = run(hp, *carry, order, *sets, None)
         x, _ = hidden(hp).apply(model.params[0], model.state[0], data.dev.inputs)
         return (model, epoch_state), (x.mean(0), x.std(0), metrics["dev_error"])
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from jaxdl.experiment import ExperimentError
 from jaxdl.paths import as_path
 from jaxdl.runs import database, lock
-from jaxdl.runs.store import ASIDE, CHECKPOINTS
+from jaxdl.runs.groups import ASIDE, CHECKPOINTS
 
 OWN = (
     database.NAME, f"{database.NAME}-wal", f"{database.NAME}-shm", lock.NAME,

@@ -11,9 +11,9 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxdl.engine.inputs import SharedInputs
+from jaxdl.engine.inputs import Inputs
 from jaxdl.engine.layout import Block
-from jaxdl.engine.programs import Programs
+from jaxdl.engine.programs import Programs, start_inputs
 from jaxdl.train.epoch_state import Carry, kept
 from jaxdl.train.fit import train_epochs
 
@@ -35,6 +35,10 @@ class TrainedBlock(NamedTuple):
     carry: Carry | None  # [K, ...] from which it trains on; None: it never does
     record: int = -1  # the id of its record in the run's store
 
+    def state_of_members(self) -> Carry:
+        """Returns the carry without padding, `[n, ...]`."""
+        return jax.tree.map(lambda x: x[: len(self.block.members)], self.carry)
+
     def without_arrays(self) -> "TrainedBlock":
         """Returns the block without weights, once members have trained on from it."""
         return self._replace(params=None, state=None, carry=None)
@@ -44,7 +48,7 @@ def train_block(
     programs: Programs,
     block: Block,
     width: int,
-    shared: SharedInputs,
+    shared: Inputs,
     carry: Carry | None,
     report: Report,
     *,
@@ -56,26 +60,28 @@ def train_block(
         programs: compiled for the block and the device.
         block: the members to train.
         width: K.
-        shared: data and key.
+        shared: data and keys.
         carry: from which its members train on, `[n, ...]`; None: they begin.
         report: called after each epoch.
         last: whether its members never train on.
     """
     n = len(block.members)
 
-    def padded(column):
-        widths = [(0, width - n)] + [(0, 0)] * (np.ndim(column) - 1)
-        return jax.device_put(np.pad(column, widths, mode="edge"), shared.device)
+    def padded(columns):
+        """Returns columns `[n, ...]` on the device, as `[K, ...]`."""
+        places = np.minimum(np.arange(width), n - 1)
+        full = columns if n == width else jax.tree.map(lambda x: x[places], columns)
+        return jax.device_put(full, shared.device)
 
-    traced = {name: padded(column) for name, column in block.traced.items()}
+    traced, variants = padded((block.traced, block.variants.astype(np.int32)))
     if carry is None:
         ids = padded(block.configurations.astype(np.int32))
-        start: Carry = programs.start(traced, ids, shared.key, shared.counts)
+        start: Carry = programs.start(traced, ids, variants, start_inputs(shared))
     else:
-        start = _typed_key(jax.tree.map(padded, carry))
+        start = _typed_key(padded(carry))
     train_state, epoch_state, metrics = train_epochs(
         lambda train_state, epoch_state, number: programs.epoch(
-            traced, train_state, epoch_state, np.int32(number), *shared
+            traced, train_state, epoch_state, np.int32(number), variants, shared
         ),
         *start,
         range(block.first, block.until),

@@ -4,6 +4,8 @@ A member's bits depend on nothing but its task, so a run that resumes from its r
 is equal to the bit to one that was never interrupted.
 """
 
+import functools
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import jax
@@ -12,12 +14,15 @@ import numpy as np
 
 from jaxdl import runs
 from jaxdl.engine.blocks import TrainedBlock
-from jaxdl.engine.layout import block_of
+from jaxdl.engine.layout import Block, structures_of
 from jaxdl.engine.outlines import Outlines
 from jaxdl.engine.task import Task
 from jaxdl.searches.rungs import Rung
+from jaxdl.spaces.sample import traced_columns
 from jaxdl.train.epoch_state import Carry, Status, init_epoch_state, kept
+from jaxdl.train.facts import Facts
 from jaxdl.train.outline import Outline
+from jaxdl.train.structure import Structure
 
 
 def to_record(rung_number: int, trained: TrainedBlock) -> runs.Record:
@@ -37,24 +42,66 @@ def to_record(rung_number: int, trained: TrainedBlock) -> runs.Record:
     )
 
 
-def from_record(
-    task: Task, outlines: Outlines, rung: Rung, record: runs.Record
-) -> TrainedBlock:
-    """Returns a record of a rung as the trained block that it was.
+def from_records(
+    task: Task, outlines: Outlines, rung: Rung, records: Iterable[runs.Record]
+) -> Iterator[TrainedBlock]:
+    """Yields records of a rung as the trained blocks that they were.
 
     Raises:
         DamagedError: no block of this task leaves such a record.
     """
-    block = block_of(task, rung, record.members, record.first, record.until)
-    if block is None or not _is_possible(task, record):
-        raise runs.DamagedError(
-            f"got record {record.id} of the run, of members {record.members.tolist()}; "
-            "expected one that a block of this sweep leaves"
-        )
-    carry = None
-    if record.arrays is not None:
-        facts = task.variants[block.variant].facts
-        carry = _carry(task, outlines[block.structure, facts], record)
+    block_of = _block_finder(task, rung)
+
+    @functools.cache
+    def shapes(structure: Structure, facts: Facts) -> Any:
+        return jax.tree.flatten(_carry_shapes(task, outlines[structure, facts]))
+
+    for record in records:
+        block = block_of(record)
+        if block is None or not _is_possible(task, record):
+            raise runs.DamagedError(
+                f"got record {record.id} of the run, of members "
+                f"{record.members.tolist()}; expected one that a block of this sweep "
+                "leaves"
+            )
+        carry = None
+        if record.arrays is not None:
+            carry = _carry(shapes(block.structure, block.family.facts), record)
+        yield _trained(block, record, carry)
+
+
+def _block_finder(task: Task, rung: Rung) -> Callable[[runs.Record], Block | None]:
+    """Returns a function that returns the one block of a record's members.
+
+    It returns None if members of the rung make no such block. What it needs of all
+    members is computed once.
+    """
+    place = np.full(task.num_members, -1)  # in the rung, by member; -1: not in it
+    place[rung.members] = np.arange(len(rung.members))
+    traced = traced_columns(task.space, rung.hparams)
+    number, structures = structures_of(task.space, rung.hparams, len(rung.members))
+
+    def block_of(record: runs.Record) -> Block | None:
+        ids = record.members
+        at = place[ids[(0 <= ids) & (ids < len(place))]]
+        if len({*at.tolist()} - {-1}) < len(ids) or len(ids) > task.block_width:
+            return None
+        numbers = {*number[at].tolist()}
+        variants = {*(ids % task.num_variants).tolist()}
+        families = {task.variants[v].family for v in variants}
+        if len(numbers) != 1 or len(families) != 1:
+            return None
+        structure = structures[numbers.pop()]
+        columns = {n: traced[n][at] for n in structure.names if n in traced}
+        return Block(
+            structure, families.pop(), ids, columns, record.first, record.until,
+            task.num_variants,
+        )  # fmt: skip
+
+    return block_of
+
+
+def _trained(block: Block, record: runs.Record, carry: Carry | None) -> TrainedBlock:
     params, state, _ = kept(*carry) if carry else (None, None, None)
     float_type = np.dtype(jnp.result_type(float))
     return TrainedBlock(
@@ -84,15 +131,19 @@ def _is_possible(task: Task, record: runs.Record) -> bool:
     )
 
 
-def _carry(task: Task, outline: Outline, record: runs.Record) -> Carry:
+def _carry(shapes: Any, record: runs.Record) -> Carry:
     """Returns the carry `[n, ...]` whose leaves a record holds.
+
+    Args:
+        shapes: leaves and tree of one member's carry.
+        record: with arrays.
 
     Raises:
         DamagedError: they are not those of this recipe's training.
     """
-    shapes, treedef = jax.tree.flatten(_carry_shapes(task, outline))
+    leaves, treedef = shapes
     arrays: list[Any] = record.arrays or []
-    expected = [((len(record.members), *x.shape), np.dtype(x.dtype)) for x in shapes]
+    expected = [((len(record.members), *x.shape), np.dtype(x.dtype)) for x in leaves]
     if [(x.shape, x.dtype) for x in arrays] != expected:
         raise runs.DamagedError(
             f"got {len(arrays)} arrays in record {record.id} of the run; expected the "

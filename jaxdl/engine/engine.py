@@ -1,85 +1,80 @@
 """The engine: it trains the rungs that a search asks for, block by block."""
 
 import concurrent.futures
-import functools
-import math
 import threading
 import time
 from typing import Any
 
-import jax
 import numpy as np
 from numpy.typing import NDArray
 
 from jaxdl import terminal
-from jaxdl.engine.blocks import Report, TrainedBlock, train_block
-from jaxdl.engine.inputs import SharedInputs
+from jaxdl.engine.blocks import TrainedBlock
+from jaxdl.engine.crew import Crew, Lost
 from jaxdl.engine.layout import Block, describe, lay_out
-from jaxdl.engine.memory import block_bytes, fitting
 from jaxdl.engine.outlines import Outlines
+from jaxdl.engine.pace import Pace
+from jaxdl.engine.packing import Packing
+from jaxdl.engine.placing import place
 from jaxdl.engine.population import Population
-from jaxdl.engine.programs import Programs, compile_all, lower
 from jaxdl.engine.progress import Callback, Meter, metered
 from jaxdl.engine.task import Task
-from jaxdl.engine.workers import place
 from jaxdl.searches.rungs import Rung, pick
-from jaxdl.train.bound import BoundRecipe
-from jaxdl.train.epoch_state import Status
-from jaxdl.train.structure import Structure
-
-Key = tuple[Structure, tuple[int, int], jax.Device]  # with sizes of train and dev set
-
-KEEP_SECONDS = 30.0  # of training that a crash undoes, about, at most
+from jaxdl.train.epoch_state import Carry, Status
 
 
 class Engine:
-    """Lays members out in blocks and places these on devices.
-
-    It compiles a program for the first rung that needs it, and keeps it.
-    """
+    """Lays members out in blocks, which a crew trains."""
 
     def __init__(
-        self,
-        task: Task,
-        outlines: Outlines,
-        shared: dict[jax.Device, list[SharedInputs]],
-        devices: list[jax.Device],
-        progress: bool | Callback,
+        self, task: Task, outlines: Outlines, crew: Crew, progress: bool | Callback
     ):
-        """Makes an engine that has compiled nothing yet.
+        """Makes an engine.
 
         Args:
-            task: its plan is known.
+            task: its plan and its variants are known.
             outlines: of each program of the task.
-            shared: on each device, what each variant trains with.
-            devices: one entry a worker; a device may come more than once.
+            crew: to which the task was given.
             progress: whether to show progress, or the callback that gets it instead.
         """
-        self.task, self.outlines, self.shared = task, outlines, shared
-        self.devices, self.progress = devices, progress
-        self.pace: dict[Structure, float] = {}  # seconds an epoch of a block
-        self.compiled: dict[Key, Programs] = {}
+        self.task, self.outlines, self.crew = task, outlines, crew
+        self.progress, self.pace = progress, Pace()
 
     def train(self, population: Population, rung: Rung) -> None:
         """Trains the members of a rung up to where it asks for.
 
-        Members that have stopped or diverged stay as they are. With early stopping the
-        engine pauses every `patience` epochs (no member can stop earlier), and packs
-        the members that still train into fewer blocks.
+        Members that have stopped or diverged stay as they are. With early stopping,
+        blocks pause from time to time, and the members that still train are packed into
+        fewer blocks.
 
         Raises:
-            MemoryError: a device has no room for one block.
+            MemoryError: no hand has room for one block.
         """
         population.enter(rung)
         blocks = self._blocks(population, rung)
         if not blocks:
             return
-        self._compile(blocks)
-        with metered(population, self.devices, self.progress) as meter:
-            while blocks:
-                meter.lay_out(len(blocks), sum(map(self._steps, blocks)))
-                population.add(self._train_blocks(population, blocks, meter))
-                blocks = self._blocks(population, rung)
+        self._prepare(blocks)
+        goals = np.zeros(self.task.num_members, np.int64)
+        goals[rung.members] = rung.until
+        packing = Packing(self.task.block_width, goals, self._pause)
+
+        def work(block: Block, stop: threading.Event) -> list[TrainedBlock]:
+            reporter = _Reporter(block, self._epoch_of(block), meter, stop)
+            trained = self._train_block(population, block, reporter)
+            reporter.end(goals[block.members[0]], trained[-1].status)
+            return trained
+
+        def then(block: Block, trained: list[TrainedBlock]) -> list[Block]:
+            for one in trained:
+                population.add(one)
+            further = packing.after(block, trained[-1].status == Status.RUNNING)
+            meter.expect(blocks=len(further))
+            return further
+
+        with metered(population, self.crew, self.progress) as meter:
+            meter.expect(len(blocks), sum(map(self._steps, blocks)))
+            place(work, map(packing.begin, blocks), then, self.crew.size)
 
     def _blocks(self, population: Population, rung: Rung) -> list[Block]:
         """Returns blocks of those members of a rung that still have to train."""
@@ -94,125 +89,90 @@ class Engine:
 
     def _epoch_of(self, block: Block) -> int:
         """Returns how many steps an epoch has."""
-        facts = self.task.variants[block.variant].facts
-        return self.outlines[block.structure, facts].steps_per_epoch
+        return self.outlines[block.structure, block.family.facts].steps_per_epoch
 
-    def _key(self, block: Block, device: jax.Device) -> Key:
-        """Returns what the compiled programs of a block are found by."""
-        return block.structure, self.shared[device][block.variant].sizes, device
+    def _prepare(self, blocks: list[Block]) -> None:
+        """Has the programs compiled that no earlier rung needed."""
+        shown, missing = self.progress is True, self.crew.missing(blocks)
+        if missing:
+            words = describe(blocks, self.task.block_width, missing)
+            terminal.say(words, enabled=shown)
+            terminal.say(self.crew.prepare(blocks), enabled=shown)
 
-    def _compile(self, blocks: list[Block]) -> None:
-        """Compiles the programs that no earlier rung needed.
+    def _pause(self, block: Block) -> int:
+        """Returns how many epochs a block will have when it pauses to be packed.
 
-        It traces all before it compiles the first, and compiles all before a block
-        trains, so that errors come early.
+        No member can stop before it has one epoch more than the patience.
         """
-        missing = {
-            self._key(block, device): block
-            for block in blocks
-            for device in self.shared
-            if self._key(block, device) not in self.compiled
-        }
-        if not missing:
-            return
-        width, shown = self.task.block_width, self.progress is True
-        terminal.say(describe(blocks, width, len(missing)), enabled=shown)
-        shared = {
-            key: self.shared[key[-1]][block.variant] for key, block in missing.items()
-        }
-        lowered = [
-            lower(self._bound(block), block, width, shared[key])
-            for key, block in missing.items()
-        ]
-        self.compiled |= zip(missing, compile_all(lowered), strict=True)
-        needed = max(
-            block_bytes(self.compiled[key].epoch.executable, shared[key])
-            for key in missing
-        )
-        self.devices = fitting(self.devices, needed, width)
-        memory = f"a block takes {needed / 2**20:,.0f} MiB, {len(self.devices)} at once"
-        terminal.say(memory, enabled=shown)
-
-    def _bound(self, block: Block) -> BoundRecipe:
-        facts = self.task.variants[block.variant].facts
-        return BoundRecipe(self.task.recipe, block.structure, facts)
-
-    def _train_blocks(
-        self, population: Population, blocks: list[Block], meter: Meter
-    ) -> list[TrainedBlock]:
-        """Returns the blocks after their epochs; with early stopping, after a pause."""
-        if self.task.patience is not None:
-            blocks = [_cut(block, self.task.patience) for block in blocks]
-        reports = {
-            int(block.members[0]): _Reporter(block, self._epoch_of(block), meter)
-            for block in blocks
-        }
-
-        def work(block: Block, device: jax.Device, stop: threading.Event):
-            report = functools.partial(reports[int(block.members[0])], stop)
-            return self._train_block(population, block, device, report)
-
-        trained = place(work, blocks, self.devices)
-        return [part for parts in trained for part in parts]
+        if self.task.patience is None:
+            return self.task.epochs
+        patience = self.task.patience
+        epochs = min(patience, self.pace.until_packed(block.structure))
+        return max(block.first + epochs, patience + 1)
 
     def _train_block(
-        self, population: Population, block: Block, device: jax.Device, report: Report
+        self, population: Population, block: Block, reporter: "_Reporter"
     ) -> list[TrainedBlock]:
         """Trains a block, and puts it on disk about every `KEEP_SECONDS`.
 
         Returns one trained block for each time; only the last one holds arrays. The
         arrays of the last two stay on disk.
         """
-        carry, epochs = population.carry(block.members), range(block.first)
+        state, epochs = population.carry(block.members), range(block.first)
         on_disk = population.store is not None
         trained: list[TrainedBlock] = []
         while epochs.stop < block.until:
-            pause = self._pause(block, epochs) if on_disk else block.until
-            epochs = range(epochs.stop, min(block.until, pause))
+            kept = self.pace.until_kept(block.structure) if on_disk else block.until
+            epochs = range(epochs.stop, min(block.until, epochs.stop + kept))
             began = time.monotonic()
-            one = train_block(
-                self.compiled[self._key(block, device)],
-                block._replace(first=epochs.start, until=epochs.stop),
-                self.task.block_width,
-                self.shared[device][block.variant],
-                carry,
-                report,
-                last=not on_disk and block.until == self.task.epochs,
+            part = block._replace(first=epochs.start, until=epochs.stop)
+            last = not on_disk and block.until == self.task.epochs
+            one = population.commit(self._ask(part, state, reporter, last=last))
+            self.pace.note(
+                block.structure, [began, *reporter.times(), time.monotonic()]
             )
-            self.pace[block.structure] = (time.monotonic() - began) / len(epochs)
-            one = population.commit(one)
-            carry = jax.tree.map(lambda x: x[: len(block.members)], one.carry)
+            state = one.state_of_members()
             population.drop(trained[-2:-1])
             trained = [*(t.without_arrays() for t in trained), one]
             if not np.any(one.status == Status.RUNNING):
                 break
         return trained
 
-    def _pause(self, block: Block, epochs: range) -> int:
-        """Returns how many epochs a block will have when it is next put on disk."""
-        pace = self.pace.get(block.structure, math.inf)
-        return epochs.stop + max(1, int(KEEP_SECONDS / pace))
+    def _ask(
+        self, block: Block, state: Carry | None, reporter: "_Reporter", *, last: bool
+    ) -> TrainedBlock:
+        """Has one hand after another train a block, until one gives it back."""
+        while True:
+            hand = self.crew.take(reporter.stop)
+            try:
+                trained = hand.train(block, state, reporter, last=last)
+            except (Lost, MemoryError) as error:
+                self.crew.lose(hand, error)
+            except BaseException:
+                self.crew.give(hand)
+                raise
+            else:
+                self.crew.give(hand)
+                return trained
 
 
 class _Reporter:
     """Hands on what a block reports after each of its epochs.
 
-    After an out-of-memory retry, epochs already reported are not reported again.
+    What a second hand reports of the epochs of a lost one is not reported again.
     """
 
-    def __init__(self, block: Block, steps: int, meter: Meter):
-        self.block, self.steps, self.meter = block, steps, meter
+    def __init__(self, block: Block, steps: int, meter: Meter, stop: threading.Event):
+        self.block, self.steps, self.meter, self.stop = block, steps, meter, stop
         self.shown = block.first
+        self._times: list[float] = []
 
     def __call__(
-        self,
-        stop: threading.Event,
-        number: int,
-        status: NDArray[Any],
-        metrics: dict[str, NDArray[Any]],
+        self, number: int, status: NDArray[Any], metrics: dict[str, NDArray[Any]]
     ) -> None:
-        if stop.is_set():
+        if self.stop.is_set():
             raise concurrent.futures.CancelledError
+        self._times.append(time.monotonic())
         if number < self.shown:
             return
         self.shown = number + 1
@@ -221,7 +181,18 @@ class _Reporter:
         steps = len(members) * self.steps
         self.meter.report(members, self.shown, status, values, steps, last=last)
 
+    def times(self) -> list[float]:
+        """Returns when each epoch since the last call was over."""
+        times, self._times = self._times, []
+        return times
 
-def _cut(block: Block, epochs: int) -> Block:
-    """Returns the block that ends after so many epochs, unless it ends before."""
-    return block._replace(until=min(block.until, block.first + epochs))
+    def end(self, goal: int, status: NDArray[Any]) -> None:
+        """Tells the meter which steps no member will take.
+
+        Args:
+            goal: until which epoch the members would train.
+            status: theirs at the end of the block, `[n]`.
+        """
+        planned = len(status) * (goal - self.shown)
+        left = np.sum(status == Status.RUNNING) * (goal - self.block.until)
+        self.meter.expect(steps=-int(planned - left) * self.steps)

@@ -1,17 +1,27 @@
-"""What members train with beside their hyperparameters: data, key and patience."""
+"""What members train with beside their hyperparameters: data, keys and patience."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxdl.data import Dataset, Scaling, Splits
 from jaxdl.data.folds import Rows
+from jaxdl.engine.plan import SHARED
 from jaxdl.train.facts import Facts, counts_for
-from jaxdl.train.part import Part, on_device, size
+from jaxdl.train.part import on_device
 from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.structure import canonical
+
+
+class Family(NamedTuple):
+    """What variants agree on whose members can share a block."""
+
+    facts: Facts
+    num_dev: int | None  # rows of their dev sets; None: the dev set as it is
 
 
 class Variant(NamedTuple):
@@ -21,15 +31,20 @@ class Variant(NamedTuple):
     facts: Facts  # of its training
     train: Rows | None = None  # of the pooled examples; None: the train set as it is
     dev: Rows | None = None  # of the pooled examples; None: the dev set as it is
-    scaling: Scaling | None = None  # of its train rows; None: that of the data
+    scaling: Scaling | None = None  # of its train rows; None: arrays as they are
+
+    @property
+    def family(self) -> Family:
+        """What it shares with variants of equal facts and sizes."""
+        return Family(self.facts, None if self.dev is None else len(self.dev))
 
 
 class SharedInputs(NamedTuple):
-    """What all members of a variant train with, on one device."""
+    """What all members of a block train with, on one device; they share its order."""
 
-    train: Dataset | Part
-    dev: Dataset | Part
-    key: jax.Array  # the variant's
+    train: Dataset
+    dev: Dataset
+    key: jax.Array
     patience: Any  # [] int32 epochs; None: no early stopping
     counts: Any  # [C] examples of each class; None: the recipe takes no facts
 
@@ -39,10 +54,32 @@ class SharedInputs(NamedTuple):
         (device,) = self.key.devices()
         return device
 
+
+class VariedInputs(NamedTuple):
+    """What members of the V variants train with, on one device.
+
+    It serves the variants of one family, and R are the splits of the examples among
+    these. The numbers of all variants count, so that a member is found by its own.
+    """
+
+    train: Dataset  # the whole, which has no scaling
+    dev: Dataset  # the same
+    keys: jax.Array  # [V]
+    splits: jax.Array  # [V] int32 from 0 to R - 1; 0 for those of other families
+    train_rows: jax.Array  # [R, m] int32
+    dev_rows: jax.Array  # [R, m_dev] int32
+    scaling: Scaling | None  # of moments [R, ...]
+    patience: Any  # [] int32 epochs; None: no early stopping
+    counts: Any  # [R, C] examples of each class; None: the recipe takes no facts
+
     @property
-    def sizes(self) -> tuple[int, int]:
-        """How many examples the train and the dev set have."""
-        return size(self.train), size(self.dev)
+    def device(self) -> jax.Device:
+        """The device that all of it is on."""
+        (device,) = self.keys.devices()
+        return device
+
+
+Inputs = SharedInputs | VariedInputs
 
 
 def share(
@@ -51,15 +88,19 @@ def share(
     data: Splits,
     variants: Sequence[Variant],
     patience: int | None,
-) -> list[SharedInputs]:
-    """Returns what each variant trains with; the examples are on the device once.
+    order: str,
+) -> dict[Family, Inputs]:
+    """Returns what the variants of each family train with.
+
+    The examples are on the device once.
 
     Args:
         device: where to put it.
         recipe: which may take facts.
         data: the sets that the variants' rows are of.
-        variants: their keys, facts and rows.
+        variants: their keys, facts and rows; one, if the order is shared.
         patience: in epochs; None: no early stopping.
+        order: of the plan.
     """
 
     def put(x):
@@ -68,19 +109,58 @@ def share(
     train = put(on_device(data.train))
     dev = train if data.dev is data.train else put(on_device(data.dev))
     patient = None if patience is None else put(np.int32(min(patience, 2**31 - 1)))
-
-    def part(whole: Dataset, rows: Rows | None, scaling: Scaling | None):
-        if rows is None:
-            return whole
-        return Part(whole, put(rows), put(jax.tree.map(canonical, scaling)))
-
-    return [
-        SharedInputs(
-            part(train, v.train, v.scaling),
-            part(dev, v.dev, v.scaling),
-            put(v.key),
-            patient,
-            put(counts_for(recipe, v.facts)),
+    if order == SHARED:
+        (one,) = variants
+        counts = put(counts_for(recipe, one.facts))
+        return {one.family: SharedInputs(train, dev, put(one.key), patient, counts)}
+    keys = put(jnp.stack([variant.key for variant in variants]))
+    sets = replace(train, scaling=None), replace(dev, scaling=None)
+    families: dict[Family, list[int]] = {}
+    for number, variant in enumerate(variants):
+        families.setdefault(variant.family, []).append(number)
+    found: dict[Family, Inputs] = {}
+    for family, numbers in families.items():
+        splits, firsts = _splits(variants, numbers)
+        train_rows, dev_rows, scaling, counts = put(_stacked(recipe, data, firsts))
+        found[family] = VariedInputs(
+            *sets, keys, put(splits), train_rows, dev_rows, scaling, patient, counts
         )
-        for v in variants
-    ]
+    return found
+
+
+def _splits(
+    variants: Sequence[Variant], numbers: list[int]
+) -> tuple[np.ndarray, list[Variant]]:
+    """Returns the split of each variant, `[V]`, and the first variant of each split.
+
+    Args:
+        variants: all.
+        numbers: of the variants whose splits count.
+    """
+    splits = np.zeros(len(variants), np.int32)
+    firsts: dict[Any, tuple[int, Variant]] = {}
+    for number in numbers:
+        one = variants[number]
+        rows = [None if x is None else x.tobytes() for x in (one.train, one.dev)]
+        splits[number], _ = firsts.setdefault(tuple(rows), (len(firsts), one))
+    return splits, [variant for _, variant in firsts.values()]
+
+
+def _stacked(recipe: RecipeFunction, data: Splits, firsts: list[Variant]) -> Any:
+    """Returns rows, scaling and class counts of R splits, `[R, ...]` arrays.
+
+    Args:
+        recipe: which may take facts.
+        data: the sets that the rows are of.
+        firsts: a variant of each split.
+    """
+
+    def rows(given, dataset):
+        return np.arange(len(dataset), dtype=np.int32) if given is None else given
+
+    each = [
+        (rows(v.train, data.train), rows(v.dev, data.dev),
+         jax.tree.map(canonical, v.scaling), counts_for(recipe, v.facts))
+        for v in firsts
+    ]  # fmt: skip
+    return jax.tree.map(lambda *x: np.stack(x), *each)

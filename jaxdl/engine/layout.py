@@ -1,14 +1,15 @@
 """Layout: which members train side by side in one program."""
 
+import functools
 from collections import Counter
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxdl.engine.devices import cores
+from jaxdl.engine.inputs import Family
 from jaxdl.engine.task import Task
-from jaxdl.engine.workers import cores
-from jaxdl.searches.rungs import pick
 from jaxdl.spaces.either import applies, needs
 from jaxdl.spaces.sample import traced_columns
 from jaxdl.spaces.structures import fixed_values, received
@@ -20,11 +21,12 @@ COMPILE_SECONDS = 3.0  # of a core, for a program that no cache has; small netwo
 class Block(NamedTuple):
     """Members that train side by side, at most as many as a block is wide.
 
-    They agree on all static values, and so share one program; and they are of one
-    variant of their configurations and train the same epochs, and so share the batches.
+    They agree on all static values and are of variants of one family, and so share one
+    program. They train the same epochs.
     """
 
     structure: Structure
+    family: Family
     members: NDArray[np.int64]  # [n] their ids
     traced: dict[str, NDArray[Any]]  # [n] by name
     first: int  # the epoch that they train next
@@ -32,9 +34,9 @@ class Block(NamedTuple):
     num_variants: int = 1  # V: members of each configuration
 
     @property
-    def variant(self) -> int:
-        """The variant that all of them are of."""
-        return int(self.members[0]) % self.num_variants
+    def variants(self) -> NDArray[np.int64]:
+        """The variants `[n]` that they are of."""
+        return self.members % self.num_variants
 
     @property
     def configurations(self) -> NDArray[np.int64]:
@@ -49,13 +51,14 @@ def lay_out(
     first: NDArray[np.int64],
     until: NDArray[np.int64],
 ) -> list[Block]:
-    """Returns blocks of members by static values, epochs and variant.
+    """Returns blocks of members by static values, epochs and family of their variants.
 
     Groups come in the order of their first members, and each is cut into blocks of the
-    plan's width, the last of which may have fewer members.
+    plan's width, the last of which may have fewer members. Members of one variant come
+    together within a group, so that a block has few variants to make orders for.
 
     Args:
-        task: its plan is known.
+        task: its plan and its variants are known.
         hparams: of the members, `[n]`.
         members: their ids, `[n]`.
         first: the epoch that each trains next, `[n]`.
@@ -65,36 +68,49 @@ def lay_out(
     width = task.block_width
     blocks = []
     variant = members % task.num_variants
-    for key, places in _groups(task.space, hparams, first, until, variant).items():
-        structure, start, end, _ = key
+    families = [v.family for v in task.variants]
+    family = [families[v] for v in variant]
+    for key, found in _groups(task.space, hparams, first, until, family).items():
+        structure, start, end, own_family = key
+        places = np.array(found)[np.argsort(variant[found], kind="stable")]
         for i in range(0, len(places), width):
             own = places[i : i + width]
             columns = {n: c[own] for n, c in traced.items() if n in structure.names}
-            blocks.append(
-                Block(structure, members[own], columns, start, end, task.num_variants)
-            )
+            block = Block(structure, own_family, members[own], columns, start, end)
+            blocks.append(block._replace(num_variants=task.num_variants))
     return blocks
 
 
-def block_of(
-    task: Task, rung: Any, members: NDArray[np.int64], first: int, until: int
-) -> Block | None:
-    """Returns the one block of given members of a rung; None if they make none.
+def structures_of(
+    space: Any, hparams: Any, count: int
+) -> tuple[NDArray[np.int64], list[Structure]]:
+    """Returns the structures that members receive.
 
     Args:
-        task: its plan is known.
-        rung: that the members are of.
-        members: their ids, `[n]`.
-        first: the epoch that they train next.
-        until: how many epochs they will have trained.
+        space: of the task.
+        hparams: of the members, `[n]`.
+        count: n.
+
+    Returns:
+        The number of each member's structure, `[n]`, and the structures.
     """
-    place = {int(member): i for i, member in enumerate(rung.members)}
-    at = np.array([place.get(int(member), -1) for member in members], np.int64)
-    if at.min(initial=0) < 0 or len({*at.tolist()}) < len(at):
-        return None
-    epochs = (np.full(len(at), x) for x in (first, until))
-    found = lay_out(task, pick(rung.hparams, at), members, *epochs)
-    return found[0] if len(found) == 1 else None
+    names, leaves, treedef = flatten(space)
+    columns = treedef.flatten_up_to(hparams)
+    fixed = [fixed_values(*pair) for pair in zip(leaves, columns, strict=True)]
+    need = needs(space)
+    numbers: dict[Structure, int] = {}
+
+    @functools.lru_cache(maxsize=None, typed=True)  # 1 == True
+    def number_of(*values: Any) -> int:
+        counted = tuple(
+            value if applies(own, values) else None
+            for value, own in zip(values, need, strict=True)
+        )
+        return numbers.setdefault(Structure(treedef, names, counted), len(numbers))
+
+    rows = zip(*fixed, strict=True) if fixed else [()] * count
+    number = np.array([number_of(*row) for row in rows], np.int64)
+    return number, [received(complete, need) for complete in numbers]
 
 
 def describe(blocks: list[Block], width: int, programs: int) -> str:
@@ -139,24 +155,15 @@ def _groups(
     hparams: Any,
     first: NDArray[np.int64],
     until: NDArray[np.int64],
-    variant: NDArray[np.int64],
-) -> dict[tuple[Structure, int, int, int], list[int]]:
-    """Returns places of members by received structure, first, until and variant."""
-    names, leaves, treedef = flatten(space)
-    columns = treedef.flatten_up_to(hparams)
-    fixed = [fixed_values(*pair) for pair in zip(leaves, columns, strict=True)]
-    need = needs(space)
-    found: dict[tuple[Structure, int, int, int], list[int]] = {}
-    spans = zip(*(x.tolist() for x in (first, until, variant)), strict=True)
-    for i, span in enumerate(spans):
-        values = [column[i] for column in fixed]
-        counted = tuple(
-            value if applies(own, values) else None
-            for value, own in zip(values, need, strict=True)
-        )
-        complete = Structure(treedef, names, counted)
-        found.setdefault((complete, *span), []).append(i)
-    return {(received(key[0], need), *key[1:]): own for key, own in found.items()}
+    family: list[Family],
+) -> dict[tuple[Structure, int, int, Family], list[int]]:
+    """Returns places of members by received structure, first, until and family."""
+    number, structures = structures_of(space, hparams, len(family))
+    found: dict[tuple[int, int, int, Family], list[int]] = {}
+    spans = zip(number.tolist(), first.tolist(), until.tolist(), family, strict=True)
+    for i, key in enumerate(spans):
+        found.setdefault(key, []).append(i)
+    return {(structures[key[0]], *key[1:]): own for key, own in found.items()}
 
 
 def _count(number: int, thing: str) -> str:

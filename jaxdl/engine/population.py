@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from jaxdl import runs
 from jaxdl.engine.blocks import TrainedBlock
-from jaxdl.engine.checkpoints import from_record, to_record
+from jaxdl.engine.checkpoints import from_records, to_record
 from jaxdl.engine.outlines import Outlines
+from jaxdl.engine.shelf import Shelf
 from jaxdl.engine.task import Task
 from jaxdl.searches.rungs import Rung, Standing
 from jaxdl.spaces.either import known_alone
@@ -66,9 +67,8 @@ class Population:
         self.stopped_at = np.full(members, -1, np.int32)
         self.kept_epoch = np.full(members, -1, np.int32)
         self.steps = np.zeros(members, np.int32)  # that each has taken
-        self.blocks: list[TrainedBlock | None] = []
+        self.shelf = Shelf()
         self.places = np.full((members, 2), -1)  # block and slot of weights; -1: none
-        self._superseded: list[int] = []  # records whose arrays are still on disk
 
     @property
     def number(self) -> int:
@@ -83,26 +83,31 @@ class Population:
                 from other members are lost.
             RunMismatchError: the store's rung of this number is another one.
         """
-        self.begin(rung)
+        unneeded = self.begin(rung)
         if self.store is None:
             return
         hparams = {n: c.tolist() for n, c in by_name(rung.hparams).items()}
         store = self.store
         store.enter(self.number, rung.members, hparams, rung.until, rung.parents)
-        self._supersede(self.load())
-        self._reset_lost(rung)
+        store.drop(unneeded + self.load())
+        store.drop(self._reset_lost(rung))
 
-    def begin(self, rung: Rung) -> None:
-        """Starts a rung in memory: a member with a parent copies the parent's state."""
+    def begin(self, rung: Rung) -> list[int]:
+        """Starts a rung in memory: a member with a parent copies the parent's state.
+
+        Returns:
+            The records whose arrays can be dropped.
+        """
         self.rungs.append(rung)
         if rung.parents is None:
-            return
+            return []
         copied = (self.epochs, self.steps, self.status, self.stopped_at)
         for column in (*copied, self.kept_epoch, self.places, *self.metrics.values()):
             column[rung.members] = column[rung.parents]
+        return self.shelf.recount(self.places[:, 0])
 
-    def load(self) -> list[TrainedBlock]:
-        """Adds what the store has of the current rung; returns what is superseded.
+    def load(self) -> list[int]:
+        """Adds what the store has of the current rung; returns records to drop.
 
         A record is skipped if the record before it is missing, unless its members
         restarted from epoch 0.
@@ -111,16 +116,16 @@ class Population:
             DamagedError: a record fits no training of this task.
         """
         assert self.store is not None
-        superseded = []
-        for record in self.store.load(self.number):
-            trained = from_record(self.task, self.outlines, self.rungs[-1], record)
+        unneeded = []
+        records = self.store.load(self.number)
+        for trained in from_records(self.task, self.outlines, self.rungs[-1], records):
             ids, first = trained.block.members, trained.block.first
             restarted = first == 0 and all(map(self._is_lost, ids))
             if restarted or (self.epochs[ids] == first).all():
-                superseded += self._add([trained])
+                unneeded += self._add(trained)
             else:
-                superseded.append(trained)
-        return superseded
+                unneeded.append(trained.record)
+        return unneeded
 
     def commit(self, trained: TrainedBlock) -> TrainedBlock:
         """Returns a trained block, on disk if there is a store."""
@@ -134,9 +139,11 @@ class Population:
         if self.store is not None:
             self.store.drop(block.record for block in blocks)
 
-    def add(self, trained: list[TrainedBlock]) -> None:
-        """Adds trained blocks, which were committed."""
-        self._supersede(self._add(trained))
+    def add(self, trained: TrainedBlock) -> None:
+        """Adds a trained block, which was committed."""
+        unneeded = self._add(trained)
+        if self.store is not None:
+            self.store.drop(unneeded)
 
     def finish(self) -> None:
         """Puts on record that the search asks for no further rung.
@@ -160,11 +167,18 @@ class Population:
         """
         if self.epochs[members[0]] == 0:
             return None
-        rows = [
-            jax.tree.map(lambda x, s=slot: x[s], self._block(block).carry)
-            for block, slot in self.places[members]
-        ]
-        train_state, epoch_state = jax.tree.map(lambda *x: np.stack(x), *rows)
+        blocks, slots = self.places[members].T
+        numbers = np.unique(blocks)
+        parts = [np.flatnonzero(blocks == number) for number in numbers]
+
+        def gathered(*leaves):
+            rows = np.empty((len(members), *leaves[0].shape[1:]), leaves[0].dtype)
+            for at, leaf in zip(parts, leaves, strict=True):
+                rows[at] = leaf[slots[at]]
+            return rows
+
+        carries = [self.shelf[number].carry for number in numbers]
+        train_state, epoch_state = jax.tree.map(gathered, *carries)
         return train_state._replace(key=self.keys[members]), epoch_state
 
     def awaited(self, *, searching: bool) -> NDArray[np.bool_]:
@@ -202,37 +216,26 @@ class Population:
         """Returns the metrics of the members' kept epochs; NaN for the diverged."""
         return kept_metrics(self.metrics, self.kept_epoch, self.status, members)
 
-    def _add(self, trained: list[TrainedBlock]) -> list[TrainedBlock]:
-        """Adds trained blocks; returns those that no member needs any more."""
-        for one in trained:
-            ids, span = one.block.members, slice(one.block.first, one.block.until)
-            for name, curve in one.metrics.items():
-                self.metrics[name][ids, span] = curve.T
-            self.epochs[ids] = one.block.until
-            self.status[ids], self.stopped_at[ids] = one.status, one.stopped_at
-            self.kept_epoch[ids], self.steps[ids] = one.kept_epoch, one.steps
-            self.places[ids] = [(len(self.blocks), slot) for slot in range(len(ids))]
-            ended = one.block.until == self.task.epochs
-            self.blocks.append(one._replace(carry=None) if ended else one)
-        needed = set(self.places[:, 0])
-        superseded = []
-        for i, block in enumerate(self.blocks):
-            if block is not None and i not in needed:
-                superseded.append(block)
-                self.blocks[i] = None
-        return superseded
+    def _add(self, trained: TrainedBlock) -> list[int]:
+        """Adds a trained block; returns the records whose arrays can be dropped."""
+        ids = trained.block.members
+        span = slice(trained.block.first, trained.block.until)
+        for name, curve in trained.metrics.items():
+            self.metrics[name][ids, span] = curve.T
+        self.epochs[ids] = trained.block.until
+        self.status[ids], self.stopped_at[ids] = trained.status, trained.stopped_at
+        self.kept_epoch[ids], self.steps[ids] = trained.kept_epoch, trained.steps
+        left = self.places[ids, 0]
+        self.places[ids, 0] = len(self.shelf)
+        self.places[ids, 1] = np.arange(len(ids))
+        ended = trained.block.until == self.task.epochs
+        return self.shelf.add(trained._replace(carry=None) if ended else trained, left)
 
-    def _supersede(self, blocks: list[TrainedBlock]) -> None:
-        """Deletes the arrays superseded one step ago.
-
-        Those superseded now stay, as a fallback should what followed be damaged.
-        """
-        if self.store is not None:
-            self.store.drop(self._superseded)
-            self._superseded = [block.record for block in blocks]
-
-    def _reset_lost(self, rung: Rung) -> None:
+    def _reset_lost(self, rung: Rung) -> list[int]:
         """Resets members whose arrays are lost to epoch 0.
+
+        Returns:
+            The records that nobody needs any more.
 
         Raises:
             DamagedError: the search has moved weights between members; a member cannot
@@ -240,7 +243,7 @@ class Population:
         """
         lost = [int(i) for i in rung.members[self.going(rung)] if self._is_lost(i)]
         if not lost:
-            return
+            return []
         if any(rung.parents is not None for rung in self.rungs):
             raise runs.DamagedError(
                 f"the weights of members {lost} are lost with damaged files, and they "
@@ -250,13 +253,9 @@ class Population:
         self.epochs[lost], self.steps[lost] = 0, 0
         self.status[lost] = Status.RUNNING
         self.stopped_at[lost] = self.kept_epoch[lost] = self.places[lost] = -1
-
-    def _block(self, number: int) -> TrainedBlock:
-        block = self.blocks[number]
-        assert block is not None
-        return block
+        return self.shelf.recount(self.places[:, 0])
 
     def _is_lost(self, member: int) -> bool:
         """Returns whether a member has trained, and its arrays are not there."""
         number = self.places[member, 0]
-        return number >= 0 and self._block(number).params is None
+        return number >= 0 and self.shelf[number].params is None

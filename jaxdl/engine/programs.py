@@ -5,20 +5,22 @@ trains them for an epoch, so a member's bits depend on no neighbour.
 """
 
 import concurrent.futures
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from jaxdl.engine.inputs import SharedInputs
+from jaxdl.engine.devices import cores
+from jaxdl.engine.inputs import Inputs, SharedInputs, VariedInputs
 from jaxdl.engine.layout import Block
-from jaxdl.engine.workers import cores
 from jaxdl.train import compiled
-from jaxdl.train.bound import BoundRecipe, make_advance, make_start
+from jaxdl.train.bound import BoundRecipe, make_advance, make_start, with_order
 from jaxdl.train.check import tracing_errors_explained
-from jaxdl.train.part import in_shape
-from jaxdl.train.state import member_key
+from jaxdl.train.outline import Outline
+from jaxdl.train.part import Part, in_shape
+from jaxdl.train.state import epoch_order, member_key
 
 # One thread within a block: the workers keep every core busy already, and sums that one
 # thread adds up do not depend on how many cores there are. Vectors of 512 bits where
@@ -27,16 +29,28 @@ CPU_OPTIONS = {"xla_cpu_multi_thread_eigen": False, "xla_cpu_prefer_vector_width
 
 
 class Programs(NamedTuple):
-    """The two programs of a block, lowered for a device, or compiled."""
+    """The two programs of a block, lowered for a device, or compiled.
 
-    start: Any  # (traced [K], ids [K], key, counts) -> carry [K, ...]
-    epoch: Any  # see `make_advance`, with hyperparameters and carry of K members
+    `variants` is the variant `[K]` of each member.
+    """
+
+    start: Any  # (traced [K], ids [K], variants, start inputs) -> carry [K, ...]
+    # (traced [K], train state, epoch state, number, variants, inputs)
+    #     -> (train state, epoch state, metrics), all [K, ...]
+    epoch: Any
 
 
 def lower(
-    bound: BoundRecipe, block: Block, width: int, shared: SharedInputs
+    bound: BoundRecipe, outline: Outline, block: Block, width: int, shared: Inputs
 ) -> Programs:
     """Returns a block's programs, lowered for the device of the shared inputs.
+
+    Args:
+        bound: the recipe of the block's members.
+        outline: of their training.
+        block: one of those that the programs train.
+        width: K.
+        shared: what the members of the block's family train with.
 
     Raises:
         RecipeError: the recipe uses a traced hyperparameter as a plain value.
@@ -45,38 +59,129 @@ def lower(
     def per_member(dtype):
         return jax.ShapeDtypeStruct((width,), dtype)
 
-    start_one = make_start(
-        bound, in_shape(shared.train), early_stopping=shared.patience is not None
-    )
-
-    def start(traced, member, key, counts):
-        return start_one(traced, member_key(key, member), counts)
-
-    members, alike = 0, None
-    starts = jax.vmap(start, (members, members, alike, alike))
-    # hyperparameters, train and epoch state; number and the five shared inputs
-    advances = jax.vmap(make_advance(bound), (members,) * 3 + (alike,) * 6)
+    stops = shared.patience is not None
+    start = make_start(bound, in_shape(shared.train), early_stopping=stops)
+    make = _with_own_orders if isinstance(shared, VariedInputs) else _with_shared_order
+    starts, epochs = make(start, make_advance(bound), outline.batch_size)
     on_cpu = shared.device.platform == "cpu"
     options = CPU_OPTIONS if on_cpu else None
     traced = {name: per_member(column.dtype) for name, column in block.traced.items()}
-    number = jax.ShapeDtypeStruct((), jnp.int32)
+    number, ids = jax.ShapeDtypeStruct((), jnp.int32), per_member(jnp.int32)
     place = {"device": shared.device, "options": options}
     with tracing_errors_explained():
-        first = compiled.lower(
-            starts, traced, per_member(jnp.int32), shared.key, shared.counts, **place
-        )
+        first = compiled.lower(starts, traced, ids, ids, start_inputs(shared), **place)
         carry = first.out_shapes
         epoch = compiled.lower(
-            advances, traced, *carry, number, *shared, donate=1, **place
+            epochs, traced, *carry, number, ids, shared, donate=1, **place
         )
     return Programs(first, epoch)
 
 
-def compile_all(lowered: Sequence[Programs]) -> list[Programs]:
-    """Returns the programs compiled, side by side; those known already at once."""
+def start_inputs(shared: Inputs) -> tuple[Any, ...]:
+    """Returns those of the shared inputs that members begin with."""
+    if isinstance(shared, SharedInputs):
+        return shared.key, shared.counts
+    return shared.keys, shared.splits, shared.counts
 
-    def compile_both(programs: Programs) -> Programs:
-        return Programs(programs.start.compile(), programs.epoch.compile())
+
+def compile_all(
+    lowered: Sequence[Programs], devices: Sequence[jax.Device]
+) -> list[dict[jax.Device, Programs]]:
+    """Returns the programs for each device, compiled side by side.
+
+    Args:
+        lowered: for the first device.
+        devices: of one kind.
+    """
+
+    def compile_both(programs: Programs) -> dict[jax.Device, Programs]:
+        start, epoch = (one.compile_for(devices) for one in programs)
+        return {device: Programs(start[device], epoch[device]) for device in devices}
 
     with concurrent.futures.ThreadPoolExecutor(cores()) as pool:
         return list(pool.map(compile_both, lowered))
+
+
+def _with_shared_order(
+    start: Callable[..., Any], advance: Callable[..., Any], batch_size: int
+) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Returns start and epoch of K members that see the same batches.
+
+    Args:
+        start: of one member, see `make_start`.
+        advance: of one member, see `make_advance`.
+        batch_size: B.
+    """
+    members, alike = 0, None
+    # hyperparameters, train and epoch state; order, both sets, patience and counts
+    advances = with_order(jax.vmap(advance, (members,) * 3 + (alike,) * 5), batch_size)
+
+    def starts(traced, ids, variants, inputs):
+        key, counts = inputs
+        return jax.vmap(lambda hp, i: start(hp, member_key(key, i), counts))(
+            traced, ids
+        )
+
+    def epochs(traced, train_state, epoch_state, number, variants, shared):
+        return advances(traced, train_state, epoch_state, number, *shared)
+
+    return starts, epochs
+
+
+def _with_own_orders(
+    start: Callable[..., Any], advance: Callable[..., Any], batch_size: int
+) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Returns start and epoch of K members, each with the batches of its variant.
+
+    Args:
+        start: of one member, see `make_start`.
+        advance: of one member, see `make_advance`.
+        batch_size: B.
+    """
+
+    def starts(traced, ids, variants, inputs):
+        keys, splits, counts = inputs
+        own = jax.vmap(member_key)(keys[variants], ids)
+        return jax.vmap(start)(traced, own, _rows(counts, splits[variants]))
+
+    def epochs(traced, train_state, epoch_state, number, variants, shared):
+        def one(traced, train_state, epoch_state, order, dev_rows, scaling, counts):
+            train = replace(shared.train, scaling=scaling)
+            dev = Part(replace(shared.dev, scaling=scaling), dev_rows)
+            rest = order, train, dev, shared.patience, counts
+            return advance(traced, train_state, epoch_state, *rest)
+
+        orders = own_orders(shared, variants, number, batch_size)
+        of_splits = shared.dev_rows, shared.scaling, shared.counts
+        own = _rows(of_splits, shared.splits[variants])
+        return jax.vmap(one)(traced, train_state, epoch_state, orders, *own)
+
+    return starts, epochs
+
+
+def own_orders(
+    shared: VariedInputs, variants: jax.Array, number: jax.Array, batch_size: int
+) -> jax.Array:
+    """Returns the order of each member, `[K, steps, B]` rows of the whole train set.
+
+    It takes one shuffle for neighbours of one variant: the scan goes from member to
+    member outside of vmap, so that `cond` is a branch and no select.
+    """
+    m = shared.train_rows.shape[1]
+
+    def made(variant):
+        order = epoch_order(shared.keys[variant], number, m, batch_size)
+        return shared.train_rows[shared.splits[variant], order]
+
+    def after(before, variant):
+        last, order = before
+        order = jax.lax.cond(variant == last, lambda: order, lambda: made(variant))
+        return (variant, order), order
+
+    nothing = jnp.zeros((-(-m // batch_size), batch_size), jnp.int32)
+    return jax.lax.scan(after, (jnp.int32(-1), nothing), variants)[1]
+
+
+def _rows(arrays: Any, index: jax.Array) -> Any:
+    """Returns the rows at `index` of all arrays of a tree."""
+    return jax.tree.map(lambda x: x[index], arrays)

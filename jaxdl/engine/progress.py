@@ -6,12 +6,11 @@ import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-import jax
 import numpy as np
 from numpy.typing import NDArray
 
 from jaxdl import terminal
-from jaxdl.engine.memory import used_bytes
+from jaxdl.engine.crew import Crew
 from jaxdl.engine.population import Population
 from jaxdl.searches.rungs import Rung
 from jaxdl.train.epoch_state import Status
@@ -47,10 +46,10 @@ Callback = Callable[[SweepProgress], None]
 class Meter:
     """Counts what the blocks of a rung report, from several threads."""
 
-    def __init__(self, population: Population, devices: list[jax.Device]):
+    def __init__(self, population: Population, crew: Crew):
         self.rung = population.rungs[-1]
         self.number = len(population.rungs)
-        self.devices = devices
+        self.crew = crew
         self.status = population.status.copy()  # [members]
         self.rank_by = population.task.rank_by
         self.curve = curve_of(self.rank_by)
@@ -61,10 +60,10 @@ class Meter:
         self.lock = threading.RLock()
         self.changed: Callable[[], None] = lambda: None
 
-    def lay_out(self, blocks: int, steps: int) -> None:
-        """Starts to count blocks, which have so many steps before them."""
+    def expect(self, blocks: int = 0, steps: int = 0) -> None:
+        """Adds blocks that will train, and steps; fewer than 0: nobody takes them."""
         with self.lock:
-            self.block, self.blocks, self.steps = 0, blocks, self.taken + steps
+            self.blocks, self.steps = self.blocks + blocks, self.steps + steps
 
     def report(
         self,
@@ -126,22 +125,22 @@ class Meter:
                 median=float(np.median(good)) if len(good) else None,
                 member_steps_per_second=pace,
                 seconds_left=None if left is None else max(0.0, left - since),
-                memory_bytes=used_bytes(self.devices),
+                memory_bytes=self.crew.used_bytes(),
             )
 
 
 @contextlib.contextmanager
 def metered(
-    population: Population, devices: list[jax.Device], progress: bool | Callback
+    population: Population, crew: Crew, progress: bool | Callback
 ) -> Iterator[Meter]:
     """Yields the meter of the current rung, and shows what it counts.
 
     Args:
         population: has entered the rung.
-        devices: whose memory is shown.
+        crew: its memory is shown.
         progress: whether to show progress, or the callback that gets it instead.
     """
-    meter = Meter(population, devices)
+    meter = Meter(population, crew)
     if callable(progress):
         with _called(meter, progress):
             yield meter

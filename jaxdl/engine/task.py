@@ -33,7 +33,7 @@ class Task(NamedTuple):
     patience: int | None = None  # epochs; None: no early stopping
     repeats: int = 1
     folds: Folds = None
-    plan: Plan | None = None  # None until the shapes are known
+    plan: Plan | None = None  # None: jaxdl decides, once the shapes are known
     # Whether folds deal integer labels class by class, by the loss; None: the data say.
     stratify: bool | None = None
     about: About = About()  # what is known of the data
@@ -62,8 +62,14 @@ class Task(NamedTuple):
     @property
     def block_width(self) -> int:
         """How many members a block has room for, by the plan."""
-        assert self.plan is not None
+        assert self.plan is not None and self.plan.block_width is not None
         return self.plan.block_width
+
+    @property
+    def order(self) -> str:
+        """Whether members share an order of the data or have their own, by the plan."""
+        assert self.plan is not None and self.plan.order is not None
+        return self.plan.order
 
     @property
     def num_members(self) -> int:
@@ -85,5 +91,5 @@ def check_task(task: Task) -> Task:
         patience=as_patience(task.patience, epochs),
         repeats=as_count("repeats", task.repeats),
         folds=int(task.folds) if is_count(task.folds, least=0) else task.folds,
-        plan=None if task.plan is None else as_plan(task.plan),
+        plan=as_plan(task.plan, varied=task.repeats != 1 or task.folds is not None),
     )

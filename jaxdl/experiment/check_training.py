@@ -12,7 +12,7 @@ from jaxdl.diagnose import baseline, check_gradients
 from jaxdl.experiment.check_program import EXAMPLES, Prepared
 from jaxdl.experiment.finding import Finding
 from jaxdl.train import Status, TrainState, make_cost
-from jaxdl.train.bound import make_advance, make_start
+from jaxdl.train.bound import make_advance, make_start, with_order
 from jaxdl.train.facts import counts_for
 from jaxdl.train.part import in_shape, on_device
 from jaxdl.train.recipe import error_of
@@ -51,7 +51,8 @@ def _epoch(program: Prepared, data: Splits, key: jax.Array) -> tuple[Any, Any, A
     counts = counts_for(bound.recipe, bound.facts)
     train, dev = on_device(data.train), on_device(data.dev)
     start = jax.jit(make_start(bound, in_shape(train), early_stopping=False))
-    advance = jax.jit(make_advance(bound))
+    batch_size = program.built.batch_size
+    advance = jax.jit(with_order(make_advance(bound), batch_size))
     carry = start(traced, member_key(key, 0), counts)
     return advance(traced, *carry, np.int32(0), train, dev, key, None, counts)
 

@@ -1,6 +1,6 @@
 """What stays of a run: a folder with a database and a file of arrays for each record.
 
-Format 3: `run.sqlite` (see `database`), `checkpoints/<record>.bin` (see `files`), and
+Format 4: `run.sqlite` (see `database`), `checkpoints/<record>.bin` (see `files`), and
 `owner`, the lock of the process that writes. Damaged files are moved to `damaged/`.
 """
 

@@ -20,6 +20,7 @@ import sqlite3
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from jaxdl.runs.errors import DamagedError, RunMismatchError, damaged
 from jaxdl.runs.records import PLACE, metric_names
 
 NAME = "run.sqlite"
-FORMAT = 3
+FORMAT = 4
 OLDEST = (3, 37)  # the first with STRICT tables
 SECONDS = 10  # to wait for a lock that another process holds
 MOST_BYTES = 2**26  # a value or row that takes more is not read
@@ -48,9 +49,9 @@ CREATE TABLE rungs (
 ) STRICT;
 CREATE TABLE hyperparameters (
     rung INTEGER, member INTEGER, name TEXT, type TEXT NOT NULL, value ANY,
-    PRIMARY KEY (rung, member, name),
+    PRIMARY KEY (rung, name, member),
     FOREIGN KEY (rung, member) REFERENCES rungs (rung, member)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE TABLE digests (
     what TEXT, number INTEGER, sha256 TEXT NOT NULL, PRIMARY KEY (what, number)
 ) STRICT;
@@ -67,7 +68,7 @@ CREATE TABLE status (
     stopped_at INTEGER NOT NULL, steps INTEGER NOT NULL, kept_epoch INTEGER NOT NULL,
     PRIMARY KEY (record, position),
     FOREIGN KEY (rung, member) REFERENCES rungs (rung, member)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX status_of_member ON status (member);
 CREATE TABLE metrics (
     rung INTEGER, member INTEGER, epoch INTEGER, <metrics>
@@ -152,7 +153,7 @@ def _connect(path: Path, *, mode: str = "mode=rw") -> sqlite3.Connection:
         f"{path.absolute().as_uri()}?{mode}", uri=True, timeout=SECONDS,
         isolation_level=None, check_same_thread=False,
     )  # fmt: skip
-    connection.text_factory = lambda content: content.decode("utf-8", "replace")
+    connection.text_factory = partial(str, encoding="utf-8", errors="replace")
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_BYTES)
     try:
         for pragma in ("trusted_schema = OFF", "ignore_check_constraints = ON",

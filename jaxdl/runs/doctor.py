@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 from jaxdl.runs import lock
 from jaxdl.runs.errors import DamagedError
+from jaxdl.runs.groups import ASIDE, CHECKPOINTS
 from jaxdl.runs.opening import read_run
 from jaxdl.runs.records import Record
-from jaxdl.runs.store import ASIDE, CHECKPOINTS, Store
+from jaxdl.runs.store import Store
 
 # Since this version two connections that write cannot damage a write-ahead log
 # (sqlite.org/wal.html, "the WAL-reset bug").

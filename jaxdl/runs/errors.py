@@ -1,5 +1,6 @@
 """What can go wrong with a run's folder, in plain words."""
 
+import io
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,11 +37,24 @@ def explained(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise OSError(
             f"cannot use the run's folder {folder} ({error}); expected a folder that "
-            "can be read and written, with free space: committed records are safe, so "
-            "free space or repair the access and start again"
+            "can be read and written, with free space: what is on the disk is safe, "
+            "the rest trains again: free space or repair the access, and start again"
         ) from error
     except sqlite3.Error as error:
         raise _database_error(folder, error) from error
+
+
+def check_writes(folder: Path, owner: int | None) -> None:
+    """Checks that a store owns its folder.
+
+    Raises:
+        OSError: it is open for reading only.
+    """
+    if owner is None:
+        raise io.UnsupportedOperation(
+            f"the run in {folder} is open for reading only; expected a store that "
+            "writes: use jaxdl.runs.open_run"
+        )
 
 
 def damaged(folder: Path, what: object) -> DamagedError:
@@ -58,6 +72,6 @@ def _database_error(folder: Path, error: sqlite3.Error) -> OSError:
         return damaged(folder, error)
     advice = ADVICE.get(code, "start again when the cause is gone")
     return OSError(
-        f"the database of the run in {folder} refused ({error}); committed records "
-        f"are safe: {advice}"
+        f"the database of the run in {folder} refused ({error}); what is on the disk "
+        f"is safe, the rest trains again: {advice}"
     )

@@ -1,9 +1,9 @@
 """Files that appear whole or not at all, and files of arrays that hold nothing else.
 
 A file of arrays is the little-endian bytes of its arrays in C order, one after another.
-An index, kept elsewhere, says what they mean. It has an entry for each array:
+An index, kept elsewhere, says what they mean, and has a digest of this and the bytes:
 
-    {"dtype": name, "shape": [...], "sha256": of dtype, shape and bytes}
+    {"arrays": [[name of the dtype, [...] shape], ...], "sha256": text}
 """
 
 import errno
@@ -21,9 +21,11 @@ import ml_dtypes  # comes with JAX
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxdl.runs import text
 from jaxdl.runs.errors import DamagedError, damaged
 
-Index = list[dict[str, Any]]
+Index = dict[str, Any]
+Kind = tuple[np.dtype[Any], tuple[int, ...]]  # dtype and shape
 
 NAMES = (
     "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
@@ -42,6 +44,11 @@ WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NOFOLLOW | BINARY
 DTYPES = {name: np.dtype(name).newbyteorder("<") for name in NAMES} | {
     "bfloat16": np.dtype(ml_dtypes.bfloat16)
 }
+NAME_OF = {
+    own: name
+    for name, dtype in DTYPES.items()
+    for own in (dtype, dtype.newbyteorder("<"), dtype.newbyteorder(">"))
+}
 
 
 def write_file(path: Path, content: bytes) -> None:
@@ -57,7 +64,7 @@ def write_file(path: Path, content: bytes) -> None:
 
 
 def write_arrays(path: Path, arrays: Sequence[Any]) -> Index:
-    """Writes a new file of arrays, which is on the disk when this returns.
+    """Writes a file of arrays, whose name is on the disk after `sync_folder`.
 
     Returns:
         The index of the file.
@@ -66,17 +73,25 @@ def write_arrays(path: Path, arrays: Sequence[Any]) -> Index:
         TypeError: an array holds something other than numbers; nothing is written.
         OSError: the file cannot be written; nothing of it is left.
     """
-    ready = [_little_endian(array) for array in arrays]
+    ready = little_endian(arrays)
     part = path.with_name(path.name + ".part")
     try:
         _write_synced(part, map(_bytes, ready), 0o600)
         os.replace(part, path)
-        sync_folder(path.parent)
     except OSError:
         part.unlink(missing_ok=True)
         path.unlink(missing_ok=True)
         raise
-    return [_entry(array) for array in ready]
+    return _index(ready)
+
+
+def little_endian(arrays: Iterable[Any]) -> list[NDArray[Any]]:
+    """Returns arrays as a file has them.
+
+    Raises:
+        TypeError: one holds something other than numbers.
+    """
+    return [_little_endian(array) for array in arrays]
 
 
 def read_arrays(path: Path, index: Any) -> list[NDArray[Any]]:
@@ -89,9 +104,7 @@ def read_arrays(path: Path, index: Any) -> list[NDArray[Any]]:
             index; or the index is malformed.
         OSError: the file cannot be read for another reason.
     """
-    if not isinstance(index, list):
-        raise DamagedError(f"got an index of arrays {index!r:.80}; expected a list")
-    kinds = [_kind(entry) for entry in index]
+    kinds = _kinds(index)
     sizes = [math.prod(shape) * dtype.itemsize for dtype, shape in kinds]
     with open(_open(path), "rb", buffering=0) as file:
         found = os.fstat(file.fileno()).st_size
@@ -101,9 +114,8 @@ def read_arrays(path: Path, index: Any) -> list[NDArray[Any]]:
             _read_all(path, file, size).view(dtype).reshape(shape)
             for (dtype, shape), size in zip(kinds, sizes, strict=True)
         ]
-    for number, (array, entry) in enumerate(zip(arrays, index, strict=True)):
-        if _entry(array) != entry:
-            raise _wrong(path, f"another array {number}", "the one that was written")
+    if _index(arrays) != index:
+        raise _wrong(path, "other arrays", "those that were written")
     return arrays
 
 
@@ -144,35 +156,45 @@ def _write_synced(path: Path, pieces: Iterable[memoryview], mode: int) -> None:
 
 def _little_endian(array: Any) -> NDArray[Any]:
     array = np.asarray(array)
-    if array.dtype.name not in DTYPES:
+    if array.dtype not in NAME_OF:
         raise TypeError(
             f"got an array of dtype {array.dtype}; expected one of {', '.join(DTYPES)}"
         )
-    return array.astype(DTYPES[array.dtype.name], copy=False)
+    return array.astype(DTYPES[NAME_OF[array.dtype]], copy=False)
 
 
 def _bytes(array: NDArray[Any]) -> memoryview:
     return array.reshape(-1).view(np.uint8).data
 
 
-def _entry(array: NDArray[Any]) -> dict[str, Any]:
-    dtype, shape = array.dtype.name, list(array.shape)
-    digest = hashlib.sha256(f"{dtype} {shape} ".encode())
-    digest.update(_bytes(array))
-    return {"dtype": dtype, "shape": shape, "sha256": digest.hexdigest()}
+def _index(arrays: Sequence[NDArray[Any]]) -> Index:
+    kinds = [[NAME_OF[array.dtype], list(array.shape)] for array in arrays]
+    digest = hashlib.sha256(text.dumps(kinds).encode())
+    for array in arrays:
+        digest.update(_bytes(array))
+    return {"arrays": kinds, "sha256": digest.hexdigest()}
 
 
-def _kind(entry: Any) -> tuple[np.dtype[Any], tuple[int, ...]]:
-    """Returns dtype and shape of an entry after a check that they are possible."""
+def _kinds(index: Any) -> list[Kind]:
+    """Returns dtype and shape of each array after a check that they are possible."""
+    match index:
+        case {"arrays": list(entries), "sha256": _}:
+            return [_kind(entry) for entry in entries]
+    raise DamagedError(
+        f"got an index of arrays {index!r:.80}; expected arrays and a digest"
+    )
+
+
+def _kind(entry: Any) -> Kind:
     match entry:
-        case {"dtype": str(name), "shape": list(shape)} if name in DTYPES:
+        case [str(name), list(shape)] if name in DTYPES:
             sides = [side for side in shape if type(side) is int and side >= 0]
             size = math.prod(max(side, 1) for side in sides) * DTYPES[name].itemsize
             if len(sides) == len(shape) <= 32 and size <= MOST_BYTES:
                 return DTYPES[name], tuple(shape)
     raise DamagedError(
-        f"got {entry!r:.80} in an index of arrays; expected a dtype of numbers, a "
-        "shape and a digest"
+        f"got {entry!r:.80} in an index of arrays; expected a dtype of numbers and a "
+        "shape"
     )
 
 

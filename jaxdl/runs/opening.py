@@ -10,8 +10,9 @@ from typing import Any
 
 from jaxdl.runs import database, files, lock, text
 from jaxdl.runs.errors import DamagedError, RunMismatchError, damaged, explained
+from jaxdl.runs.groups import CHECKPOINTS
 from jaxdl.runs.records import metric_names
-from jaxdl.runs.store import CHECKPOINTS, Store
+from jaxdl.runs.store import Store
 
 LEAST_FREE = 2**20  # bytes
 SHOWN = 80  # characters of a value in a message

@@ -6,10 +6,9 @@ record; the arrays have digests of their own, in the index of their file.
 
 import hashlib
 import itertools
-import json
 import re
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from jaxdl.counts import as_count
 from jaxdl.runs import text
 from jaxdl.runs.errors import DamagedError
-from jaxdl.runs.files import DTYPES, Index
+from jaxdl.runs.files import NAME_OF, Index
 
 STATUS = ("status", "stopped_at", "steps", "kept_epoch")  # columns of table `status`
 PLACE = ("rung", "member", "epoch")  # columns of table `metrics` before the metrics
@@ -29,7 +28,7 @@ MEMBERS = "FROM status WHERE record = ? ORDER BY position"
 METRICS = """
 FROM status JOIN metrics ON metrics.rung = ? AND metrics.member = status.member
     AND metrics.epoch >= ? AND metrics.epoch < ?
-WHERE status.record = ? ORDER BY metrics.epoch, status.position
+WHERE status.record = ? ORDER BY status.position, metrics.epoch
 """
 # The metrics of a record that no other record covers.
 ALONE = """
@@ -83,8 +82,8 @@ class StoredRecord(NamedTuple):
     first: int
     until: int
     arrays: str
-    status: list[list[Any]]  # a row for each member: its id, then STATUS
-    metrics: list[list[Any]]  # a row for each epoch and member
+    status: NDArray[np.int64]  # [n, 1 + 4]: the member's id, then STATUS
+    metrics: NDArray[np.float64]  # [n * epochs, names]: all epochs of a member first
 
 
 def metric_names(specification: Mapping[str, Any]) -> list[str]:
@@ -106,11 +105,7 @@ def metric_names(specification: Mapping[str, Any]) -> list[str]:
 
 
 def check(record: Record, names: list[str]) -> None:
-    """Checks a record before anything of it is written.
-
-    Args:
-        record: the record.
-        names: the run's metrics.
+    """Checks a record of a run with such metrics before anything of it is written.
 
     Raises:
         ValueError: shapes, types or names do not fit.
@@ -138,7 +133,9 @@ def check(record: Record, names: list[str]) -> None:
 def _check_array(name: str, values: Any, shape: tuple[int, ...], dtype: type) -> None:
     """Checks that an array has a shape, and values that a dtype holds exactly."""
     values = np.asarray(values)
-    if values.shape == shape and values.dtype.name in DTYPES:
+    if values.shape == shape and values.dtype in NAME_OF:
+        if np.can_cast(values.dtype, dtype):
+            return
         with np.errstate(invalid="ignore"):  # NaN is not an integer
             if np.array_equal(values, values.astype(dtype), equal_nan=True):
                 return
@@ -149,22 +146,24 @@ def _check_array(name: str, values: Any, shape: tuple[int, ...], dtype: type) ->
 
 
 def to_rows(record: Record, names: list[str], index: Index | None) -> StoredRecord:
-    """Returns the rows of a record: NaN as None, -0 as 0, the index as JSON."""
+    """Returns the rows of a record: all NaN alike, -0 as 0, the index as JSON."""
     rung, first, until = int(record.rung), int(record.first), int(record.until)
     columns = [record.members, *(getattr(record, name) for name in STATUS)]
-    metrics = np.array([record.metrics[name] for name in names], np.float64)
-    length = (until - first) * len(record.members)
-    table = metrics.reshape(len(names), length).T + 0.0
-    return StoredRecord(
-        rung, first, until, text.dumps(index),
-        np.array(columns, np.int64).T.tolist(),
-        [[None if x != x else x for x in row] for row in table.tolist()],
-    )  # fmt: skip
+    status = np.stack(columns, axis=-1, dtype=np.int64, casting="unsafe")
+    metrics = np.empty((len(status) * (until - first), len(names)), np.float64)
+    for k, name in enumerate(names):
+        metrics[:, k] = record.metrics[name].T.reshape(-1) + 0.0
+    metrics[np.isnan(metrics)] = np.nan
+    return StoredRecord(rung, first, until, text.dumps(index), status, metrics)
 
 
 def digest(stored: StoredRecord) -> str:
     """Returns the SHA-256 of all rows."""
-    return hashlib.sha256(json.dumps(stored, default=repr).encode()).hexdigest()
+    *head, status, metrics = stored
+    found = hashlib.sha256(repr((*head, metrics.shape)).encode())
+    found.update(np.ascontiguousarray(status, "<i8").data)
+    found.update(np.ascontiguousarray(metrics, "<f8").data)
+    return found.hexdigest()
 
 
 def from_rows(
@@ -173,20 +172,19 @@ def from_rows(
     """Returns a record without its arrays, and the index of its arrays.
 
     Raises:
-        DamagedError: the rows do not have the expected digest.
+        DamagedError: the rows do not have the expected digest, or are not a record.
     """
     if digest(stored) != expected:
         raise DamagedError("got other rows in the database; expected those written")
     try:
-        n, epochs = len(stored.status), stored.until - stored.first
-        _check_types(stored.status, n, (int,))
-        _check_types(stored.metrics, epochs * n, (float, type(None)))
-        members, *columns = zip(*stored.status, strict=True)
-        status, stopped_at, steps, kept_epoch = (np.array(x, np.int32) for x in columns)
-        table = np.array(stored.metrics, np.float64)  # None becomes NaN
-        curves = table.reshape(epochs * n, len(names)).T.reshape(len(names), epochs, n)
+        members, *columns = stored.status.T
+        if not len(members):
+            raise ValueError(f"got members of shape {stored.status.shape}")
+        shape = (len(members), stored.until - stored.first)
+        curves = [x.reshape(shape).T.copy() for x in stored.metrics.T]
+        status, stopped_at, steps, kept_epoch = map(_int32, columns)
         found = Record(
-            stored.rung, np.array(members, np.int64), stored.first, stored.until,
+            stored.rung, members.copy(), stored.first, stored.until,
             status, stopped_at, steps, kept_epoch,
             dict(zip(names, curves, strict=True)), None,
         )  # fmt: skip
@@ -195,12 +193,11 @@ def from_rows(
         raise DamagedError(f"got rows that are not a record ({error})") from error
 
 
-def _check_types(table: list[list[Any]], length: int, types: tuple[type, ...]) -> None:
-    if len(table) != length:
-        raise ValueError(f"got {len(table)} rows; expected {length}")
-    for value in itertools.chain.from_iterable(table):
-        if type(value) not in types:
-            raise ValueError(f"got {value!r:.80}; expected a number")
+def _int32(column: NDArray[np.int64]) -> NDArray[np.int32]:
+    narrow = column.astype(np.int32)
+    if (narrow != column).any():
+        raise OverflowError(f"got {column}; expected 32 bits")
+    return narrow
 
 
 def insert(
@@ -208,31 +205,28 @@ def insert(
 ) -> None:
     """Inserts a record, whose metrics replace those of the same epochs.
 
-    Raises:
-        ValueError: a member has not entered the rung.
+    It also replaces the record itself: a COMMIT that failed may have reached the disk.
     """
     kept = NONE if stored.arrays == text.dumps(None) else ALL
-    members = [row[0] for row in stored.status]
     row = RecordRow(number, *stored[:3], kept, stored.arrays, digest(stored))
-    _insert(connection, "INSERT INTO records", RecordRow._fields, [row])
+    _insert(connection, "INSERT OR REPLACE INTO records", RecordRow._fields, [row])
     columns = ("record", "position", "rung", "member", *STATUS)
-    ends = [(number, k, stored.rung, *row) for k, row in enumerate(stored.status)]
-    try:
-        _insert(connection, "INSERT INTO status", columns, ends)
-    except sqlite3.IntegrityError as error:  # the foreign key (rung, member)
-        raise ValueError(
-            f"got a record of the members {members!r:.80}; expected members that "
-            f"entered rung {stored.rung}"
-        ) from error
-    epochs = range(stored.first, stored.until)
-    places = itertools.product([stored.rung], epochs, members)
-    curves = [(*place, *row) for place, row in zip(places, stored.metrics, strict=True)]
-    columns = ("rung", "epoch", "member", *names)
-    _insert(connection, "INSERT OR REPLACE INTO metrics", columns, curves)
+    status = stored.status.tolist()
+    ends = ((number, k, stored.rung, *row) for k, row in enumerate(status))
+    _insert(connection, "INSERT INTO status", columns, ends)
+    ids, epochs = (row[0] for row in status), range(stored.first, stored.until)
+    places = itertools.product([stored.rung], ids, epochs)
+    values = stored.metrics.tolist()  # SQLite stores NaN as NULL
+    curves = ((*place, *row) for place, row in zip(places, values, strict=True))
+    replace = "INSERT OR REPLACE INTO metrics"
+    _insert(connection, replace, (*PLACE, *names), curves)
 
 
 def _insert(
-    connection: sqlite3.Connection, insert: str, columns: Sequence[str], rows: list[Any]
+    connection: sqlite3.Connection,
+    insert: str,
+    columns: Sequence[str],
+    rows: Iterable[Any],
 ) -> None:
     marks = ", ".join("?" * len(columns))
     connection.executemany(f"{insert} ({_quoted(columns)}) VALUES ({marks})", rows)
@@ -261,19 +255,26 @@ def members(connection: sqlite3.Connection, number: int) -> list[int]:
 def read(
     connection: sqlite3.Connection, row: RecordRow, names: list[str]
 ) -> StoredRecord:
-    """Returns all rows of a record."""
+    """Returns all rows of a record.
+
+    Raises:
+        DamagedError: they hold something other than numbers, or are too many or few.
+    """
     status = connection.execute(
         f"SELECT {_quoted(('member', *STATUS))} {MEMBERS}", (row.id,)
     ).fetchall()
-    # A run without metrics still has rows; the epoch column makes them visible.
+    # A run without metrics still has rows; the epoch makes them visible.
     curves = connection.execute(
         f"SELECT {_quoted(('epoch', *names), 'metrics.')} {METRICS}",
         (row.rung, row.first, row.until, row.id),
     ).fetchall()
-    return StoredRecord(
-        row.rung, row.first, row.until, row.arrays, [list(x) for x in status],
-        [list(x[1:]) for x in curves],
-    )  # fmt: skip
+    try:
+        ends = np.array(status, np.int64).reshape(len(status), 1 + len(STATUS))
+        table = np.array(curves, np.float64)  # NULL becomes NaN
+        table = table.reshape(len(curves), 1 + len(names))[:, 1:]
+        return StoredRecord(row.rung, row.first, row.until, row.arrays, ends, table)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise DamagedError(f"got rows that are not a record ({error})") from error
 
 
 def has_file(connection: sqlite3.Connection, number: int) -> bool:
@@ -288,10 +289,9 @@ def with_files(connection: sqlite3.Connection) -> list[int]:
     return [number for (number,) in rows]
 
 
-def drop(connection: sqlite3.Connection, number: int) -> bool:
-    """Writes that no array of a record has a file; returns whether one had."""
-    query = "UPDATE records SET kept = ? WHERE id = ? AND kept IS NOT ?"
-    return connection.execute(query, (NONE, number, NONE)).rowcount > 0
+def drop(connection: sqlite3.Connection, number: int) -> None:
+    """Writes that no array of a record has a file."""
+    connection.execute("UPDATE records SET kept = ? WHERE id = ?", (NONE, number))
 
 
 def delete(connection: sqlite3.Connection, number: int) -> None:

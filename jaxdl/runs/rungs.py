@@ -1,7 +1,4 @@
-"""Rungs in the database: members, their hyperparameters, epochs and parents.
-
-A hyperparameter is a number, a text, True, False or None, and is read back exactly.
-"""
+"""Rungs in the database: members, their hyperparameters, epochs and parents."""
 
 import sqlite3
 from collections.abc import Mapping
@@ -11,13 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from jaxdl.plain import scalar
+from jaxdl.runs import hparams as hparam_rows
 from jaxdl.runs.database import check_digest, put_digest, specify
 from jaxdl.runs.errors import DamagedError, RunMismatchError, damaged
-
-Columns = dict[str, list[Any]]  # n values by name
-TYPES = {"bool": bool, "int": int, "float": float, "str": str, "none": type(None)}
-TYPE_NAMES = {kind: name for name, kind in TYPES.items()}
+from jaxdl.runs.hparams import Columns, plain_column, to_row
+from jaxdl.runs.records import Record
 
 
 class StoredRung(NamedTuple):
@@ -51,7 +46,7 @@ def stored_rung(
             f"got parents of shape {sources.shape}; expected {ids.shape} or None"
         )
     epochs = np.array(np.broadcast_to(np.asarray(until, np.int64), ids.shape))
-    columns = {name: [_plain(name, v) for v in x] for name, x in hparams.items()}
+    columns = {name: plain_column(name, x) for name, x in hparams.items()}
     for name, values in columns.items():
         if len(values) != ids.size:
             raise ValueError(
@@ -59,31 +54,6 @@ def stored_rung(
                 "each member"
             )
     return StoredRung(ids, columns, epochs, sources)
-
-
-def _plain(name: str, value: Any) -> Any:
-    value = scalar(value)
-    large = type(value) is int and not -(2**63) <= value < 2**63
-    if type(value) not in TYPE_NAMES or large:
-        raise ValueError(
-            f"got {name}={value!r:.80}; expected a number, a text, True, False or None"
-        )
-    return value
-
-
-def _to_row(value: Any) -> tuple[str, Any]:
-    """Returns type and value of a hyperparameter in the database; NaN is NULL."""
-    return TYPE_NAMES[type(value)], None if value != value else value
-
-
-def _from_row(kind: str, stored: Any) -> Any:
-    if kind == "float" and stored is None:
-        return float("nan")
-    if kind == "bool" and stored in (0, 1):
-        return bool(stored)
-    if type(stored) is not TYPES.get(kind):
-        raise DamagedError(f"got the {kind!r:.20} {stored!r:.80}; expected that type")
-    return stored
 
 
 def enter(
@@ -132,16 +102,32 @@ def _write(connection: sqlite3.Connection, number: int, rung: StoredRung) -> Non
             for place, row in enumerate(zip(*_own(rung).values(), strict=True))
         ],
     )
-    connection.executemany(
-        "INSERT INTO hyperparameters (rung, member, name, type, value) "
-        "VALUES (?, ?, ?, ?, ?) ON CONFLICT (rung, member, name) DO NOTHING",
-        [
-            (number, member, name, *_to_row(value))
-            for name, values in rung.hparams.items()
-            for member, value in zip(rung.members.tolist(), values, strict=True)
-        ],
-    )
+    hparam_rows.write(connection, number, rung.members.tolist(), rung.hparams)
     put_digest(connection, "rung", number, rung)
+
+
+def members(connection: sqlite3.Connection, number: int) -> NDArray[np.int64]:
+    """Returns the ids of the members of a rung, sorted; unchecked."""
+    query = "SELECT member FROM rungs WHERE rung = ? ORDER BY member"
+    return np.array([i for (i,) in connection.execute(query, (number,))], np.int64)
+
+
+def check_entered(entered: NDArray[np.int64], record: Record) -> None:
+    """Checks that the members of a record are among those that entered its rung.
+
+    Args:
+        entered: their ids, sorted.
+        record: of any members.
+
+    Raises:
+        ValueError: one has not entered it.
+    """
+    count = np.searchsorted(entered, record.members, side="right")
+    if not count.all() or (entered[count - 1] != record.members).any():
+        raise ValueError(
+            f"got a record of the members {record.members.tolist()!r:.80}; expected "
+            f"members that entered rung {record.rung}"
+        )
 
 
 def read_all(folder: Path, connection: sqlite3.Connection) -> list[StoredRung]:
@@ -167,16 +153,9 @@ def _read(
         "SELECT member, until, parent FROM rungs WHERE rung = ? ORDER BY position",
         (number,),
     ).fetchall()
-    hparams = connection.execute(
-        "SELECT h.name, h.type, h.value FROM hyperparameters AS h JOIN rungs AS r "
-        "USING (rung, member) WHERE h.rung = ? ORDER BY h.rowid",
-        (number,),
-    )
-    columns: Columns = {}
     try:
-        for name, kind, value in hparams:
-            columns.setdefault(name, []).append(_from_row(kind, value))
-        members, until, parents = zip(*found, strict=True)
+        members, until, parents = ([row[k] for row in found] for k in range(3))
+        columns = hparam_rows.read(connection, number, members)
         sources = None if set(parents) == {None} else parents
         rung = stored_rung(members, columns, until, sources)
         check_digest(connection, "rung", number, rung)
@@ -243,13 +222,19 @@ def _difference(recorded: StoredRung, asked: StoredRung, *, grows: bool) -> str:
         return f"got {n} members, recorded {count}"
     if list(old) != list(new):
         return f"got {', '.join(new)!r:.80}, recorded {', '.join(old)!r:.80}"
+    suspects = [name for name in old if not _equal(old[name], new[name][:count])]
     for place, member in enumerate(recorded.members.tolist()):
-        for name in old:
+        for name in suspects:
             was, now = old[name][place], new[name][place]
-            same = _to_row(was) == _to_row(now)  # 1, 1.0 and True differ
+            same = to_row(was) == to_row(now)  # 1, 1.0 and True differ
             if not same and not (grows and name == "until" and now > was):
                 return f"member {member}: got {name} {now!r:.80}, recorded {was!r:.80}"
     return ""
+
+
+def _equal(one: list[Any], other: list[Any]) -> bool:
+    """Returns whether values and types are equal; NaN equals nothing."""
+    return one == other and [*map(type, one)] == [*map(type, other)]
 
 
 def _columns(rung: StoredRung) -> Columns:

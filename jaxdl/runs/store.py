@@ -1,31 +1,28 @@
 """The store of a run: a database of results, and a file of arrays for each record.
 
-A record's file is on the disk, whole, before one transaction makes the record true; a
-file without a row means nothing. So a crash or an error at any moment leaves the old
-state or the new one.
+Records go to the disk in groups, of which a crash leaves all or nothing: see `groups`.
 """
 
-import io
 import itertools
-import sqlite3
 import threading
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from jaxdl.counts import as_count
-from jaxdl.runs import database, files, lock
+from jaxdl.runs import database, files, groups, lock
 from jaxdl.runs import records as record_rows
 from jaxdl.runs import rungs as rung_rows
-from jaxdl.runs.errors import DamagedError, explained
+from jaxdl.runs.errors import DamagedError, check_writes, explained
 from jaxdl.runs.records import Record, RecordRow
 from jaxdl.runs.rungs import StoredRung
+from jaxdl.runs.writer import Writer
 
-CHECKPOINTS, ASIDE = "checkpoints", "damaged"
 LEFT_OUT = "record {} of the run in {} is left out and its members train again: {}"
 
 
@@ -33,8 +30,8 @@ class Store:
     """A run's folder while it is open; `open_run` and `read_run` make it.
 
     Any thread of the process that opened it may call any method. One lock orders what
-    touches the database; `commit` writes arrays outside it, so that threads do this at
-    the same time. A forked child must not use the store.
+    touches the database. `commit` and `drop` leave the disk to a writer, which takes
+    about a second; other methods see what they did. No forked child may use the store.
 
     Attributes:
         folder: of the run.
@@ -56,6 +53,8 @@ class Store:
         self._grows = grows
         self._lock = threading.RLock()  # one transaction at a time
         self._litter: set[int] = set()  # ids of files that may have no row
+        self._writer: Writer[groups.Change] = Writer(self._write)
+        self._entered: dict[int, NDArray[np.int64]] = {}  # sorted ids by rung
         with explained(folder):
             self._connection = database.open_database(folder, writes=held is not None)
             self.specification = database.specification(folder, self._connection)
@@ -66,16 +65,37 @@ class Store:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
+        try:
+            self.close()
+        except OSError as failure:
+            if error is None:
+                raise
+            error.add_note(str(failure))
 
     def close(self) -> None:
-        """Closes the folder and releases its lock."""
-        with self._lock, explained(self.folder):
-            self._connection.close()
-            if self._owner is not None:
-                lock.release(self._owner)
-                self._owner = None
+        """Puts what waits on the disk, closes the folder and releases its lock.
+
+        Raises:
+            OSError: what waits cannot be written; the folder is closed nevertheless.
+        """
+        try:
+            self.flush()
+        finally:
+            self._writer.stop()
+            with self._lock, explained(self.folder):
+                self._connection.close()
+                if self._owner is not None:
+                    lock.release(self._owner)
+                    self._owner = None
+
+    def flush(self) -> None:
+        """Returns when all that was committed and dropped is on the disk.
+
+        Raises:
+            OSError: it cannot be written; the next call tries again.
+        """
+        self._writer.flush()
 
     def enter(
         self,
@@ -104,11 +124,13 @@ class Store:
         rung = as_count("rung", rung, least=0)
         asked = rung_rows.stored_rung(members, hparams, until, parents)
         folder, connection = self.folder, self._connection
+        self.flush()
         with self._lock:
             with self._transaction():
                 rung_rows.enter(folder, connection, rung, asked, self._grows)
                 found = database.specification(folder, connection)
             self.specification = found
+            self._entered[rung] = np.sort(asked.members)
 
     def rungs(self) -> list[StoredRung]:
         """Returns all rungs.
@@ -119,6 +141,11 @@ class Store:
         with self._transaction(writes=False):
             return rung_rows.read_all(self.folder, self._connection)
 
+    def num_rungs(self) -> int:
+        """Returns how many rungs there are."""
+        with self._transaction(writes=False):
+            return len(rung_rows.numbers(self._connection))
+
     def finish(self, rungs: int) -> None:
         """Records that the search has ended after so many rungs.
 
@@ -127,6 +154,7 @@ class Store:
             ValueError: a rung has not been entered.
             OSError: the database cannot be written.
         """
+        self.flush()
         with self._transaction():
             rung_rows.finish(self._connection, as_count("rungs", rungs, least=0))
 
@@ -137,35 +165,38 @@ class Store:
             return rung_rows.is_finished(self.folder, self._connection)
 
     def commit(self, record: Record) -> int:
-        """Saves a record; no crash takes it away after this has returned.
+        """Hands a record to the writer; about a second later no crash takes it away.
 
         Args:
-            record: NaN in metrics is saved, the sign of a zero is not.
+            record: NaN in metrics is saved, the sign of a zero is not. Its arrays must
+                not change any more.
 
         Returns:
             Its id.
 
         Raises:
             ValueError, TypeError: the record does not fit the run.
-            OSError: it cannot be written; all that was saved before is still there.
+            OSError: an earlier one cannot be written, and this one is refused; all that
+                was saved before is still there.
         """
-        self._check_writes()
+        check_writes(self.folder, self._owner)
         record_rows.check(record, self.metrics)
-        with self._lock:
-            number = next(self._ids)
-        index = None
-        if record.arrays is not None:
-            with explained(self.folder):
-                index = files.write_arrays(self._path(number), record.arrays)
-        rows = record_rows.to_rows(record, self.metrics, index)
-        with self._lock:
-            # A failed COMMIT may still reach the disk until the next one succeeds:
-            # only then is it known whether the file has a row.
-            self._litter.add(number)
-            with self._transaction():
-                record_rows.insert(self._connection, number, rows, self.metrics)
-            self._sweep()
+        rung_rows.check_entered(self._entered_in(int(record.rung)), record)
+        arrays = record.arrays and files.little_endian(record.arrays)
+        number = next(self._ids)  # atomic; the lock may wait for the disk
+        size = sum(x.nbytes for x in (*(arrays or ()), *record.metrics.values()))
+        self._writer.add(record._replace(arrays=arrays, id=number), size)
         return number
+
+    def drop(self, ids: Iterable[int]) -> None:
+        """Has the writer delete the arrays of records; their rows stay.
+
+        Raises:
+            OSError: an earlier record cannot be written; nothing is dropped.
+        """
+        check_writes(self.folder, self._owner)
+        if numbers := [*map(int, ids)]:
+            self._writer.add(numbers, 0)
 
     def load(self, rung: int) -> list[Record]:
         """Returns the records of a rung in the order of their ids, each verified.
@@ -174,9 +205,9 @@ class Store:
         folder `damaged` and deletes its row, so that its members can train again.
 
         Raises:
-            DamagedError: the database itself is damaged.
-            OSError: a file cannot be read.
+            OSError: the database itself is damaged, or a file cannot be read.
         """
+        self.flush()
         found: dict[int, Record] = {}
         seen: dict[int, RecordRow] = {}
         # Until nothing is new: a writer commits a record, then drops those before it.
@@ -190,19 +221,6 @@ class Store:
                     elif one is not None:
                         self._leave_out(row.id, one)
         return [found[number] for number in sorted(found)]
-
-    def drop(self, ids: Iterable[int]) -> None:
-        """Deletes the arrays of records; their rows stay.
-
-        Raises:
-            OSError: the database cannot be written.
-        """
-        with self._lock:
-            with self._transaction():
-                for number in map(int, ids):
-                    if record_rows.drop(self._connection, number):
-                        self._litter.add(number)
-            self._sweep()
 
     def problems(self) -> list[str]:
         """Returns what SQLite finds in the database, in plain words."""
@@ -220,23 +238,36 @@ class Store:
 
     def files(self) -> set[str]:
         """Returns the names of the files in `checkpoints` that belong to a record."""
+        self.flush()
         with self._lock, explained(self.folder):
             return {f"{k}.bin" for k in record_rows.with_files(self._connection)}
 
-    def _check_writes(self) -> None:
-        if self._owner is None:
-            raise io.UnsupportedOperation(
-                f"the run in {self.folder} is open for reading only; expected a store "
-                "that writes: use jaxdl.runs.open_run"
-            )
+    def _entered_in(self, rung: int) -> NDArray[np.int64]:
+        """Returns the ids of the members of a rung, sorted."""
+        if rung not in self._entered:
+            with self._lock, explained(self.folder):
+                self._entered[rung] = rung_rows.members(self._connection, rung)
+        return self._entered[rung]
+
+    def _write(self, group: list[groups.Change]) -> None:
+        """Puts a group on the disk, also if a call for it has failed before."""
+        with explained(self.folder):
+            rows = groups.write_files(self.folder, group, self.metrics)
+        with self._lock:
+            # A failed COMMIT may still reach the disk until the next one succeeds:
+            # only then is it known which files have a row.
+            self._litter |= groups.touched(group)
+            with self._transaction():
+                groups.write_rows(self._connection, group, rows, self.metrics)
+            groups.sweep(self.folder, self._connection, self._litter)
 
     @contextmanager
     def _transaction(self, *, writes: bool = True) -> Iterator[None]:
         if writes:
-            self._check_writes()
-        transaction = database.transaction(self._connection, writes=writes)
-        with self._lock, explained(self.folder), transaction:
-            yield
+            check_writes(self.folder, self._owner)
+        with self._lock, explained(self.folder):
+            with database.transaction(self._connection, writes=writes):
+                yield
 
     def _rows(self, rung: int) -> list[RecordRow]:
         with self._lock, explained(self.folder):
@@ -249,7 +280,8 @@ class Store:
         """
         while row is not None:
             try:
-                return self._verified(row)
+                with self._lock, explained(self.folder):
+                    return groups.read(self.folder, self._connection, row, self.metrics)
             except DamagedError as error:
                 now = {other.id: other for other in self._rows(row.rung)}.get(row.id)
                 if now == row:
@@ -257,39 +289,11 @@ class Store:
                 row = now
         return None
 
-    def _verified(self, row: RecordRow) -> Record:
-        """Returns a record.
-
-        Raises:
-            DamagedError: its rows or its file differ from what was written.
-        """
-        with explained(self.folder):
-            with self._lock:
-                rows = record_rows.read(self._connection, row, self.metrics)
-            record, index = record_rows.from_rows(rows, self.metrics, row.sha256)
-            if row.kept == record_rows.NONE:
-                return record._replace(id=row.id)
-            if row.kept != record_rows.ALL:
-                raise DamagedError(f"got {row.kept!r:.80} kept; expected all or none")
-            arrays = files.read_arrays(self._path(row.id), index)
-        return record._replace(id=row.id, arrays=arrays)
-
     def _leave_out(self, number: int, error: DamagedError) -> None:
         """Warns of a damaged record; the owner moves its file away and deletes it."""
         if self._owner is not None:
             with explained(self.folder):  # the file first: without its row it is litter
-                files.move_aside(self._path(number), self.folder / ASIDE)
+                groups.move_aside(self.folder, number)
             with self._transaction():
                 record_rows.delete(self._connection, number)
         warnings.warn(LEFT_OUT.format(number, self.folder, error), stacklevel=3)
-
-    def _sweep(self) -> None:
-        """Deletes files without a row; a later call deletes what this one cannot."""
-        with suppress(OSError, sqlite3.Error):
-            for number in self._litter:
-                if not record_rows.has_file(self._connection, number):
-                    self._path(number).unlink(missing_ok=True)
-            self._litter.clear()
-
-    def _path(self, number: int) -> Path:
-        return self.folder / CHECKPOINTS / f"{number}.bin"

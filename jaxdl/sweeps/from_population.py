@@ -27,7 +27,7 @@ def make_result(end: Population) -> SweepResult:
         precisions=tuple(precisions(end.outlines)),
         inferences={key: found.inference for key, found in end.outlines.items()},
         rungs=tuple(end.rungs),
-        blocks=tuple(b and b._replace(carry=None) for b in end.blocks),
+        blocks=tuple(b and b._replace(carry=None) for b in end.shelf.blocks),
         places=end.places,
         specification=None if store is None else store.specification,
     )

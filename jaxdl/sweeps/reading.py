@@ -101,7 +101,7 @@ def _result(store: runs.Store, recipe: RecipeFunction, space: Any) -> SweepResul
         check_rung(rung, task.num_members, task.epochs)
         population.begin(rung)
         population.load()
-    if len(store.rungs()) > len(rungs):
+    if store.num_rungs() > len(rungs):
         # A newer rung may have dropped arrays that were just read: read again.
         return read_result(store.folder, recipe, space=space)
     return make_result(population)

@@ -4,6 +4,9 @@ A search speaks of configurations. Each has V = repeats times folds variants, an
 variant is a member: variant v of configuration c is member `c V + v`. The folds of
 repeat 0 come first, then those of repeat 1. Variants differ in the key, the data or
 both; configurations are compared on the same variants.
+
+Members of all variants share blocks, each with its own order of the data. So repeat 0
+has the key of a sweep without repeats, but not its last bits.
 """
 
 from collections.abc import Sequence
@@ -19,6 +22,7 @@ from jaxdl.data import DataError, Dataset, Scaling, Splits, fold_rows, pool
 from jaxdl.data.folds import Folds, Rows
 from jaxdl.data.normalize import moments_of
 from jaxdl.engine.inputs import Variant
+from jaxdl.engine.plan import OWN, Plan
 from jaxdl.engine.task import Task
 from jaxdl.searches.rungs import Rung, Standing
 from jaxdl.train.facts import facts_of
@@ -53,11 +57,13 @@ def variant(
     repeat: int = 0,
     fold: int = 0,
     folds: Folds = None,
-) -> tuple[Splits, jax.Array]:
-    """Returns the data and the key of one variant of a sweep, to train it by itself.
+) -> tuple[Splits, jax.Array, Plan]:
+    """Returns data, key and plan of one variant of a sweep, to train it by itself.
 
     A sweep with these over the same hyperparameters has as member c what configuration
-    c is in this repeat and fold.
+    c is in this repeat and fold, to the bit. Its plan leaves the width of the blocks
+    open: give `result.task.plan` of the sweep instead if folds have other sizes, or if
+    the sweep had a plan of its own.
 
     Args:
         data: of the sweep.
@@ -84,7 +90,7 @@ def variant(
             "got rows of a fold that leave out the highest classes, which its sets "
             "cannot tell; expected data that name them: data.from_arrays(..., classes=)"
         )
-    return cut, variants[fold].key
+    return cut, variants[fold].key, Plan(order=OWN)
 
 
 def data_of(variant: Variant, data: Splits) -> Splits:

@@ -217,7 +217,7 @@ class SweepResult:
                 "whole run: start its sweep again, which trains them again"
             )
         structure = found.block.structure
-        variant = self.task.variants[found.block.variant]
+        variant = self.task.variants[i % self.num_variants]
         params, state = jax.tree.map(lambda x: x[slot], (found.params, found.state))
         stopped_at = int(self.stopped_at[i])
         return Member(

@@ -1,9 +1,8 @@
 """The specification of a sweep: all that its bits depend on, as JSON has it."""
 
-import importlib.metadata
 import math
+import operator
 import os
-import platform
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,8 +12,9 @@ import numpy as np
 
 from jaxdl import runs
 from jaxdl.data import Splits
+from jaxdl.engine.kind import Kind
 from jaxdl.engine.outlines import Outlines, precisions
-from jaxdl.engine.plan import Plan
+from jaxdl.engine.plan import SHARED, Plan, as_plan
 from jaxdl.engine.task import Task
 from jaxdl.searches.rungs import Rung, Search
 from jaxdl.spaces.distributions import SpaceError
@@ -27,13 +27,12 @@ from jaxdl.train.identity import data_digest
 from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.score import CURVES, curves
 
-PACKAGES = {"jax": "jax", "jaxlib": "jaxlib", "jaxdl": "jaxdl-sweep"}
 SETTINGS = ("members", "epochs", "patience", "repeats", "folds")  # of a task, as it is
 MOST_VALUES = 2**26  # of a metric in a run
 
 
 def specify(
-    task: Task, outlines: Outlines, rung: Rung, whole: Splits
+    task: Task, outlines: Outlines, rung: Rung, whole: Splits, kind: Kind
 ) -> dict[str, Any]:
     """Returns the specification of a task.
 
@@ -50,6 +49,7 @@ def specify(
         outlines: of every program that the space can ask for.
         rung: the first one.
         whole: the sets that the rows of its variants are of.
+        kind: of the crew that trains it.
 
     Raises:
         SpaceError: a static value is not finite, or there are too many members and
@@ -58,7 +58,6 @@ def specify(
     _check_finite(outlines)
     _check_count(task)
     data = data_of(task.variants[0], whole)
-    partitionable = jax.config.jax_threefry_partitionable  # pyrefly: ignore
     return {
         **{name: getattr(task, name) for name in SETTINGS},
         "folds": None if task.folds is None else task.num_folds,
@@ -71,7 +70,7 @@ def specify(
         "metrics": list(task.curves),
         **({} if task.rank_by == "error" else {"rank_by": task.rank_by}),
         "key": np.asarray(jax.random.key_data(task.key)).tolist(),
-        "plan": None if task.plan is None else task.plan._asdict(),
+        "plan": _plan_to_plain(task.plan),
         "precision": precisions(outlines),
         "programs": programs_of(task, outlines),
         "data": digest_of(task, whole),
@@ -79,12 +78,9 @@ def specify(
             None if x is None else [list(x.shape), str(x.dtype)]
             for x in (data.train.inputs, data.train.labels, data.train.weights)
         ],
-        "device": _device(),
-        "versions": {name: _version(package) for name, package in PACKAGES.items()},
-        "flags": {
-            "jax_threefry_partitionable": partitionable,
-            "XLA_FLAGS": _xla_flags(),
-        },
+        "device": kind.device,
+        "versions": kind.versions,
+        "flags": kind.flags,
         **known_parts(task),
     }
 
@@ -129,7 +125,7 @@ def task_of(
         key=jax.random.wrap_key_data(
             jnp.array(specification["key"], jnp.uint32), impl="threefry2x32"
         ),
-        plan=Plan(**specification["plan"]),
+        plan=_plan_from_plain(specification["plan"]),
         stratify=specification.get("stratify"),
         about=about_of(specification),
         metrics=_own_metrics(specification["metrics"]),
@@ -183,6 +179,19 @@ def check_extends(task: Task, outlines: Outlines, run: str | os.PathLike[str]) -
         )
 
 
+def _plan_to_plain(plan: Plan | None) -> dict[str, Any]:
+    """Returns a plan as JSON has it, whose order is left out if it is shared."""
+    assert plan is not None
+    order = {} if plan.order == SHARED else {"order": plan.order}
+    return {"block_width": plan.block_width, **order}
+
+
+def _plan_from_plain(plain: Mapping[str, Any]) -> Plan:
+    """Returns a recorded plan; older runs shared the order of a repeat and fold."""
+    width, order = operator.index(plain["block_width"]), plain.get("order", SHARED)
+    return as_plan(Plan(width, order), varied=False)
+
+
 def _own_metrics(names: list[str]) -> tuple[str, ...]:
     """Returns the names of a recipe's own metrics from those of all curves.
 
@@ -216,29 +225,3 @@ def _check_finite(outlines: Outlines) -> None:
 def _name(search: Search | None) -> str:
     """Returns the name of the function that made a search, such as `halving`."""
     return getattr(search, "__qualname__", type(search).__name__).split(".")[0]
-
-
-def _device() -> str:
-    """Returns the kind of device; of a CPU, which instructions it has.
-
-    XLA compiles for these, so that the order in which it adds up depends on them.
-    """
-    device = jax.devices()[0]
-    if device.platform != "cpu":
-        return device.device_kind
-    has = np.show_config(mode="dicts").get("SIMD Extensions", {})
-    return " ".join([device.device_kind, platform.machine(), *has.get("found", [])])
-
-
-def _xla_flags() -> list[str]:
-    """Returns XLA's flags but for the number of devices, which changes no bit."""
-    flags = os.environ.get("XLA_FLAGS", "").split()
-    return sorted(flag for flag in flags if "device_count" not in flag)
-
-
-def _version(package: str) -> str | None:
-    """Returns the version of a package, or None if it is not installed."""
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None

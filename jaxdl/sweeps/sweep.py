@@ -11,9 +11,8 @@ import numpy as np
 from jaxdl import runs
 from jaxdl.data import DataWarning, Splits, check
 from jaxdl.data.folds import Folds
-from jaxdl.engine import workers
+from jaxdl.engine.crew import Crew, Threads
 from jaxdl.engine.engine import Engine
-from jaxdl.engine.inputs import share
 from jaxdl.engine.outlines import Outlines, first_loss, make_outlines, ranked
 from jaxdl.engine.plan import Plan, make_plan
 from jaxdl.engine.population import Population
@@ -61,8 +60,10 @@ def sweep(
     the others stay as they are.
 
     With repeats or folds, hyperparameters are a configuration, trained once for each
-    repeat and fold; the paragraph above holds within a repeat and fold. Searches and
-    rankings use means over them. `variant` gives one by itself.
+    repeat and fold; the paragraph above holds within a repeat and fold. Members of all
+    of them share blocks, so each reads its own order of the data. Repeat 0 has the key
+    of a sweep without repeats, but not its last bits. Searches and rankings use means
+    over repeats and folds. `variant` gives one by itself, to the bit.
 
     >>> import jaxdl as dl
     >>> from jaxdl import nn, optim
@@ -106,7 +107,7 @@ def sweep(
             one.
         extend: whether to add members or epochs to the run in `run_dir`; with a search
             that draws each member by itself, such as the default.
-        plan: how members are laid out; None: `make_plan` decides.
+        plan: how members are laid out; what it leaves open is decided here.
         progress: whether to show progress; or a function of a `SweepProgress`, called
             about every second and at the end of each rung.
 
@@ -156,26 +157,25 @@ def train_task(
     sets = {v.facts: data_of(v, data) for v in reversed(task.variants)}
     outlines = make_outlines(task, rung.hparams, sets)
     _check_folds(task, outlines, data)
-    devices = workers.worker_devices()
-    plan = task.plan or make_plan(outlines.values(), devices[0].platform)
+    crew: Crew = Threads()
+    kind = crew.kind()
+    plan = make_plan(outlines.values(), kind.platform, task.plan)
     task = ranked(task, outlines)._replace(plan=plan)
     with contextlib.ExitStack() as stack:
         store = None
         if run_dir is not None:
             if extend:
                 check_extends(task, outlines, run_dir)
-            specification = specify(task, outlines, rung, data)
+            specification = specify(task, outlines, rung, data, kind)
             grows = GROWS if extend else ()
             store = stack.enter_context(
                 runs.open_run(run_dir, specification, grows=grows)
             )
         keys = step_keys(task.variants, task.members)
         population = Population(task, keys, outlines, store)
-        shared = {
-            device: share(device, task.recipe, data, task.variants, task.patience)
-            for device in dict.fromkeys(devices)
-        }
-        engine = Engine(task, outlines, shared, devices, progress)
+        stack.callback(crew.close)
+        crew.begin(task._replace(data=data), outlines)
+        engine = Engine(task, outlines, crew, progress)
         _train_rungs(engine, population, requests, rung)
         return make_result(population)
 

@@ -8,8 +8,9 @@ import jax.numpy as jnp
 from jaxdl.train.epoch import make_epoch
 from jaxdl.train.epoch_state import Carry, init_epoch_state
 from jaxdl.train.facts import Facts, with_facts
+from jaxdl.train.part import size
 from jaxdl.train.recipe import Recipe, RecipeFunction, build
-from jaxdl.train.state import init
+from jaxdl.train.state import epoch_order, init
 from jaxdl.train.structure import Structure, combine
 
 
@@ -61,8 +62,8 @@ def make_start(
 def make_advance(bound: BoundRecipe) -> Callable[..., Any]:
     """Returns the pure function of one epoch of one model::
 
-        advance(traced, train_state, epoch_state, number, train, dev, key, patience,
-            counts) -> (train_state, epoch_state, metrics)
+        advance(traced, train_state, epoch_state, order, train, dev, patience, counts)
+            -> (train_state, epoch_state, metrics)
 
     See `make_epoch`.
     """
@@ -73,3 +74,21 @@ def make_advance(bound: BoundRecipe) -> Callable[..., Any]:
         return make_epoch(recipe)(hp, train_state, epoch_state, *inputs)
 
     return advance
+
+
+def with_order(advance: Callable[..., Any], batch_size: int) -> Callable[..., Any]:
+    """Returns `advance` as a function that makes the order of the epoch itself::
+
+        epoch(traced, train_state, epoch_state, number, train, dev, key, patience,
+            counts) -> (train_state, epoch_state, metrics)
+
+    Args:
+        advance: of one model, see `make_advance`, or of many that share the order.
+        batch_size: B.
+    """
+
+    def epoch(traced, train_state, epoch_state, number, train, dev, key, *rest):
+        order = epoch_order(key, number, size(train), batch_size)
+        return advance(traced, train_state, epoch_state, order, train, dev, *rest)
+
+    return epoch

@@ -9,12 +9,13 @@ import collections
 import concurrent.futures
 import hashlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
 from jax.tree_util import PyTreeDef
 
+from jaxdl.train.copies import copies
 from jaxdl.train.identity import program_digest
 
 MOST = 128  # programs: the start and the epoch of as many as a space may have
@@ -46,21 +47,45 @@ class Lowered(NamedTuple):
     out_shapes: Any  # of jax.ShapeDtypeStruct
     device: jax.Device
     options: dict[str, Any] | None  # of XLA
+    elsewhere: Callable[[jax.Device], jax.stages.Lowered]  # the same for another device
 
     def compile(self) -> Program:
         """Returns the program; one with the same text is compiled once."""
-        out_tree = jax.tree.structure(self.out_shapes)
+        return self.compile_for([self.device])[self.device]
+
+    def compile_for(self, devices: Sequence[jax.Device]) -> dict[jax.Device, Program]:
+        """Returns the program for devices of one kind; it is compiled once for all.
+
+        Args:
+            devices: the function's own is the first.
+        """
         text = self.lowered.as_text()
         if "callback" in text:  # which function of Python it calls is not in the text
-            return Program(self._compile(), out_tree)
-        return Program(_find(self._key(text), self._compile), out_tree)
+            found = self._compile(devices)
+        else:
+            found = _find(self._key(text, devices), lambda: self._compile(devices))
+        out_tree = jax.tree.structure(self.out_shapes)
+        return {
+            device: Program(executable, out_tree)
+            for device, executable in zip(devices, found, strict=True)
+        }
 
-    def _compile(self) -> jax.stages.Compiled:
-        return self.lowered.compile(compiler_options=self.options)
+    def _compile(self, devices: Sequence[jax.Device]) -> list[jax.stages.Compiled]:
+        first = self.lowered.compile(compiler_options=self.options)
+        return [
+            first,
+            *copies(
+                first,
+                devices[1:],
+                lambda device: self.elsewhere(device).compile(
+                    compiler_options=self.options
+                ),
+            ),
+        ]
 
-    def _key(self, text: str) -> str:
+    def _key(self, text: str, devices: Sequence[jax.Device]) -> str:
         digest = hashlib.sha256(text.encode())
-        digest.update(repr((self.traced, self.device, self.options)).encode())
+        digest.update(repr((self.traced, [*devices], self.options)).encode())
         return digest.hexdigest()
 
 
@@ -90,9 +115,17 @@ def lower(
         return out
 
     flat.__name__ = getattr(function, "__name__", "function")  # seen in profiles
-    place = jax.sharding.SingleDeviceSharding(device)
-    placed = [jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place) for x in leaves]
-    traced = jax.jit(flat, donate_argnums=_leaves_of(shapes, donate)).trace(*placed)
+
+    jitted = jax.jit(flat, donate_argnums=_leaves_of(shapes, donate))
+
+    def trace(device: jax.Device) -> jax.stages.Traced:
+        place = jax.sharding.SingleDeviceSharding(device)
+        placed = [
+            jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place) for x in leaves
+        ]
+        return jitted.trace(*placed)
+
+    traced = trace(device)
     lowered = traced.lower()
     return Lowered(
         lowered,
@@ -100,6 +133,7 @@ def lower(
         jax.tree.unflatten(out_trees[0], lowered.out_info),
         device,
         options,
+        lambda other: trace(other).lower(),
     )
 
 
@@ -117,8 +151,10 @@ def _leaves_of(shapes: tuple[Any, ...], number: int | None) -> tuple[int, ...]:
     return tuple(range(first, first + len(jax.tree.leaves(shapes[number]))))
 
 
-def _find(key: str, compile_it: Callable[[], jax.stages.Compiled]) -> Any:
-    """Returns the program of a key; whoever asks first compiles it."""
+def _find(
+    key: str, compile_it: Callable[[], list[jax.stages.Compiled]]
+) -> list[jax.stages.Compiled]:
+    """Returns the programs of a key; whoever asks first compiles them."""
     with _lock:
         future = _known.get(key)
         mine = future is None

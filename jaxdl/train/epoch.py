@@ -7,10 +7,10 @@ import jax.numpy as jnp
 
 from jaxdl.data import Dataset
 from jaxdl.train.epoch_state import EpochState, Status, advance, select
-from jaxdl.train.part import Part, size, take, weights
+from jaxdl.train.part import take, weights
 from jaxdl.train.recipe import RecipeFunction, build
 from jaxdl.train.score import score
-from jaxdl.train.state import TrainState, epoch_order
+from jaxdl.train.state import TrainState
 from jaxdl.train.step import Metrics, make_eval, make_step
 
 
@@ -19,13 +19,13 @@ def make_epoch(
 ) -> Callable[..., tuple[TrainState, EpochState, Metrics]]:
     """Returns the pure function of one epoch::
 
-        epoch(hp, train_state, epoch_state, number, train, dev, key, patience)
+        epoch(hp, train_state, epoch_state, order, train, dev, patience)
             -> (train_state, epoch_state, metrics)
 
-    It trains on every batch of epoch `number` of the run's `key`, then evaluates on
-    `dev`. The metrics are `train_loss` and `train_error`, means over the steps, and
-    `dev_loss`, `dev_error` and the recipe's own, such as `dev_auc`. `train` and `dev`
-    are datasets, or parts of them.
+    It trains on the batches of `order`, `[steps, B]` rows of `train` as `epoch_order`
+    gives them, then evaluates on `dev`. The metrics are `train_loss` and `train_error`,
+    means over the steps, and `dev_loss`, `dev_error` and the recipe's own, such as
+    `dev_auc`. `train` is a dataset, `dev` a dataset or a part of one.
 
     A training whose loss, parameters or state turn non-finite has diverged. It returns
     to its state at the start of the epoch. `stopped_at` becomes the first step whose
@@ -34,9 +34,8 @@ def make_epoch(
     """
     step, evaluate = make_step(recipe), make_eval(recipe)
 
-    def epoch(hp, train_state, epoch_state, number, train, dev, key, patience):
+    def epoch(hp, train_state, epoch_state, order, train, dev, patience):
         built = build(recipe, hp)
-        order = epoch_order(key, number, size(train), built.batch_size)
 
         def body(carry, index):
             return step(hp, carry, take(train, index))
@@ -86,7 +85,7 @@ def _all_finite(train_state: TrainState) -> jax.Array:
     return jnp.array([jnp.isfinite(x).all() for x in floats], bool).all()
 
 
-def _mean_weight(train: Dataset | Part, order: jax.Array) -> jax.Array | float:
+def _mean_weight(train: Dataset, order: jax.Array) -> jax.Array | float:
     """Returns the mean weight of an example in an epoch; 1 without weights."""
     each = weights(train)
     return 1.0 if each is None else jnp.mean(each[order])

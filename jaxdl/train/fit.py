@@ -11,7 +11,7 @@ from jaxdl import terminal
 from jaxdl.counts import as_count
 from jaxdl.data import Splits, check
 from jaxdl.train import compiled
-from jaxdl.train.bound import BoundRecipe, make_advance, make_start
+from jaxdl.train.bound import BoundRecipe, make_advance, make_start, with_order
 from jaxdl.train.check import (
     as_patience,
     check_one_process,
@@ -183,6 +183,6 @@ def _lower(
     start = make_start(bound, in_shape(train), early_stopping=patience is not None)
     first = compiled.lower(start, traced, key, counts)
     carry, number = first.out_shapes, np.int32(0)
-    advance = make_advance(bound)
+    advance = with_order(make_advance(bound), found.batch_size)
     epoch = compiled.lower(advance, traced, *carry, number, *inputs, donate=1)
     return first, epoch

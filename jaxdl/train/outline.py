@@ -23,6 +23,8 @@ from jaxdl.train.state import TrainState, init
 from jaxdl.train.step import make_cost, make_eval, make_inference, make_step
 from jaxdl.train.structure import RecipeError, Structure
 
+ROW_BYTES = 4  # of the number of an example
+
 
 class Outline(NamedTuple):
     """What the shapes alone tell of one model's training."""
@@ -40,6 +42,7 @@ class Outline(NamedTuple):
     metrics: tuple[str, ...] = ()  # names of the recipe's own
     rank_by: str = "error"  # see `Recipe`
     output_bytes: int = 0  # the outputs on the dev set that own metrics ask for
+    row_bytes: int = 0  # the rows of an epoch's batches and of the dev set
 
 
 def outline(
@@ -78,7 +81,8 @@ def outline(
     check_against_data(found.batch_size, found.loss, data, found.out_shape)
     numbers = len(data.dev.inputs) * math.prod(found.out_shape) if found.metrics else 0
     size = jnp.dtype(jnp.result_type(float)).itemsize
-    return found._replace(output_bytes=numbers * size)
+    rows = found.steps_per_epoch * found.batch_size + len(data.dev.inputs)
+    return found._replace(output_bytes=numbers * size, row_bytes=rows * ROW_BYTES)
 
 
 def trace_recipe(

@@ -21,7 +21,6 @@ class Part(NamedTuple):
 
     whole: Dataset  # [M, ...]
     rows: Any  # [m] integers within the whole
-    scaling: Scaling | None = None  # of these rows; None: that of the whole
 
 
 def on_device(dataset: Dataset) -> Dataset:
@@ -74,14 +73,12 @@ def take(examples: Dataset | Part, index: jax.Array) -> Dataset:
     Its inputs are scaled floats; inputs of ids alone keep their type. Its labels are as
     they are stored, and its scaling is that of the labels.
     """
-    scaling = whole(examples).scaling
     if isinstance(examples, Part):
         index = jnp.take(examples.rows, index, mode="clip")
-        scaling = examples.scaling or scaling
     rows = map_examples(
         lambda x: jnp.take(x, index, axis=0, mode="clip"), whole(examples)
     )
-    inputs, labels = scaling or Scaling()
+    inputs, labels = rows.scaling or Scaling()
     return replace(
         rows,
         inputs=rows.inputs if rows.about.ids is True else _scaled(rows.inputs, inputs),

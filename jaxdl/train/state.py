@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from jaxdl.counts import is_count
 from jaxdl.train.recipe import RecipeFunction, build
+from jaxdl.train.shuffle import shuffle
 
 MEMBER, ORDER, HPARAMS, EXPLORE, ROUND, REPEAT, FOLD = range(7)  # of a run's key
 INIT, STEP = range(2)  # purposes of a member's key
@@ -60,17 +61,17 @@ def epoch_order(
 ) -> jax.Array:
     """Returns the examples of each step of an epoch, `[steps, batch_size]` indices.
 
-    Each epoch has its own shuffle, the same for all members of a run. Every example
+    Each epoch of a key has its own shuffle, the same for all members. Every example
     comes once; the start of the same permutation fills up the last batch.
 
     Args:
-        key: the run's key.
+        key: of the run, or of a variant.
         epoch: counted from 0; may be traced.
         num_examples: m of the train set.
         batch_size: at most m.
     """
     key = jax.random.fold_in(jax.random.fold_in(key, ORDER), epoch)
-    order = jax.random.permutation(key, num_examples)
+    order = shuffle(key, num_examples)
     steps = -(-num_examples // batch_size)
     completed = jnp.concatenate([order, order[: steps * batch_size - num_examples]])
     return completed.reshape(steps, batch_size)

@@ -7,8 +7,9 @@ import pytest
 
 import jaxdl as dl
 from jaxdl import runs
-from jaxdl.engine.checkpoints import from_record, to_record
+from jaxdl.engine.checkpoints import from_records, to_record
 from jaxdl.searches import Rung
+from jaxdl.searches.rungs import pick
 from jaxdl.train import Status
 from tests.engine.training import (
     KEY,
@@ -30,7 +31,8 @@ def kept(request, digits):
     (block,) = blocks_of(task, hparams, [4, 1, 6], until=2)
     outlines = outlines_of(task, hparams, digits)
     trained = block_trainer(task, block, digits)(block, last=False)
-    rung = Rung(np.arange(8), hparams, np.full(8, 4))
+    members = np.array([6, 4, 1, 0, 7, 3, 2])
+    rung = Rung(members, pick(hparams, members), np.full(7, 4))
     return task, outlines, rung, trained
 
 
@@ -38,7 +40,7 @@ def test_a_trained_block_comes_back_from_its_record(kept):
     *task, trained = kept
     record = to_record(0, trained)._replace(id=7)
     assert all(len(array) == 3 for array in record.arrays)  # without the padding
-    again = from_record(*task, record)
+    (again,) = from_records(*task, [record])
     assert again.record == 7
     for name in ("status", "stopped_at", "steps", "kept_epoch", "metrics"):
         chex.assert_trees_all_equal(getattr(again, name), getattr(trained, name))
@@ -53,9 +55,23 @@ def test_a_trained_block_comes_back_from_its_record(kept):
 
 def test_a_record_without_arrays_says_how_its_members_ended(kept):
     *task, trained = kept
-    again = from_record(*task, to_record(0, trained)._replace(arrays=None))
+    record = to_record(0, trained)._replace(arrays=None)
+    (again,) = from_records(*task, [record])
     assert again.params is again.state is again.carry is None
     np.testing.assert_array_equal(again.status, trained.status)
+
+
+def test_a_record_of_several_variants_is_one_block():
+    space, hparams = {"rate": dl.Uniform(0, 1)}, {"rate": np.arange(6) / 6}
+    task = make_task(small, space, repeats=2, members=3, epochs=4, plan=dl.Plan(4))
+    ids = np.array([2, 4, 1, 3])  # of variant 0, then of variant 1
+    same = np.zeros(4, np.int32)
+    curves = {name: np.zeros((4, 4)) for name in task.curves}
+    record = runs.Record(0, ids, 0, 4, same, same - 1, same, same, curves, None)
+    rung = Rung(np.arange(6), hparams, np.full(6, 4))
+    (again,) = from_records(task, {}, rung, [record])
+    assert again.block.members.tolist() == ids.tolist()
+    assert again.block.variants.tolist() == [0, 0, 1, 1]
 
 
 def column(*values):
@@ -78,6 +94,8 @@ def column(*values):
         {"until": 10**9},
         {"members": np.array([4, 1, 8])},
         {"members": np.array([4, 1, 1])},
+        {"members": np.array([4, 1, -1])},
+        {"members": np.array([4, 1, 5])},  # which is not in the rung
         {"members": np.arange(5)},  # a block has room for 4
     ],
     ids=str,
@@ -86,7 +104,29 @@ def test_a_record_that_no_training_leaves_is_refused(change, kept):
     *task, trained = kept
     record = to_record(0, trained)._replace(id=7, **change)
     with pytest.raises(runs.DamagedError, match="got record 7 .* a block of this swee"):
-        from_record(*task, record)
+        list(from_records(*task, [record]))
+
+
+def test_members_of_one_program_and_no_more_than_its_width_make_a_block():
+    space = {"kind": dl.Static(["a", "b"]), "rate": dl.LogUniform(1e-3, 1e-1)}
+    task = make_task(None, space, epochs=4, plan=dl.Plan(2))
+    kinds, rates = np.array(["a", "b", "b", "a", "a"], object), np.arange(5.0)
+    rung = Rung(np.array([7, 6, 5, 4, 3]), {"kind": kinds, "rate": rates}, [4] * 5)
+
+    def ended(*members):
+        ends, curve = np.zeros(len(members), np.int32), np.zeros((2, len(members)))
+        metrics = dict.fromkeys(task.curves, curve)
+        ids = np.array(members, np.int64)
+        return runs.Record(0, ids, 1, 3, ends, ends, ends, ends, metrics, None)
+
+    (found,) = from_records(task, {}, rung, [ended(3, 7)])
+    assert found.block.members.tolist() == [3, 7]
+    assert (found.block.first, found.block.until) == (1, 3)
+    assert found.block.structure.values[0] == "a"
+    assert found.block.traced["rate"].tolist() == [4, 0]
+    for members in ([7, 6], [7, 2], [7, 4, 3], [7, 7], []):
+        with pytest.raises(runs.DamagedError, match="expected one that a block"):
+            list(from_records(task, {}, rung, [ended(*members)]))
 
 
 def test_a_record_with_other_metrics_is_refused(kept):
@@ -97,7 +137,7 @@ def test_a_record_with_other_metrics_is_refused(kept):
     more = record.metrics | {"dev_auc": record.metrics["dev_loss"]}
     for metrics in ({}, fewer, more):
         with pytest.raises(runs.DamagedError, match="expected one that a block of"):
-            from_record(*task, record._replace(metrics=metrics))
+            list(from_records(*task, [record._replace(metrics=metrics)]))
 
 
 def short(arrays):
@@ -121,4 +161,5 @@ def test_a_record_with_other_arrays_is_refused(harm, kept):
     *task, trained = kept
     record = to_record(0, trained)
     with pytest.raises(runs.DamagedError, match="the shapes and types of this recipe"):
-        from_record(*task, record._replace(arrays=harm(record.arrays)))
+        harmed = record._replace(arrays=harm(record.arrays))
+        list(from_records(*task, [harmed]))

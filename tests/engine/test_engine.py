@@ -7,23 +7,23 @@ import numpy as np
 import pytest
 
 import jaxdl as dl
-from jaxdl.engine import engine, memory
+from jaxdl.engine import crew, memory, pace
 from jaxdl.engine.engine import _Reporter
 from jaxdl.engine.layout import Block
 from jaxdl.train import Status
-from tests.engine.test_workers import no_memory
+from tests.engine.test_crew import no_memory
 from tests.sweeps.kept import SPACE, assert_same_result, small, sweep, trained_blocks
 
 
 def test_a_block_reports_each_of_its_epochs_once():
     shown = []
-    block = Block(None, np.arange(2), {}, 0, 10)
+    block = Block(None, None, np.arange(2), {}, 0, 10)
     count = lambda *a, last: shown.append((*a, last))  # noqa: E731
     meter = SimpleNamespace(curve="dev_error", report=count)
-    report, stop = _Reporter(block, 17, meter), threading.Event()
+    report = _Reporter(block, 17, meter, threading.Event())
 
     def epoch(number, status, errors):
-        report(stop, number, np.array(status), {"dev_error": np.array(errors)})
+        report(number, np.array(status), {"dev_error": np.array(errors)})
 
     running, diverged, stopped = Status.RUNNING, Status.DIVERGED, Status.STOPPED
     epoch(0, [running, running], [0.3, 0.2])
@@ -43,13 +43,13 @@ def test_a_sweep_without_room_is_refused_before_it_trains(digits, monkeypatch):
         raise AssertionError("trained")
 
     monkeypatch.setattr(memory, "free_bytes", lambda device: 1000)
-    monkeypatch.setattr(engine, "train_block", refuse)
+    monkeypatch.setattr(crew, "train_block", refuse)
     with pytest.raises(MemoryError, match="block_width=|not even one"):
         sweep(small, SPACE, digits)
 
 
 def test_a_block_that_runs_out_of_memory_ends_with_the_same_bits(digits, monkeypatch):
-    expected, train_block, failed = sweep(small, SPACE, digits), engine.train_block, []
+    expected, train_block, failed = sweep(small, SPACE, digits), crew.train_block, []
 
     def short(programs, block, width, shared, carry, report, *, last):
         def once(number, *rest):
@@ -60,7 +60,7 @@ def test_a_block_that_runs_out_of_memory_ends_with_the_same_bits(digits, monkeyp
 
         return train_block(programs, block, width, shared, carry, once, last=last)
 
-    monkeypatch.setattr(engine, "train_block", short)
+    monkeypatch.setattr(crew, "train_block", short)
     assert_same_result(sweep(small, SPACE, digits), expected)
     assert len(failed) == 1
 
@@ -73,7 +73,7 @@ def test_a_block_is_saved_about_every_so_many_seconds(
     seconds, spans, digits, tmp_path, monkeypatch
 ):
     """After its first epoch, from which the pace is known."""
-    monkeypatch.setattr(engine, "KEEP_SECONDS", seconds)
+    monkeypatch.setattr(pace, "KEEP_SECONDS", seconds)
     with trained_blocks() as blocks:
         sweep(small, SPACE, digits, members=2, run_dir=tmp_path)
     assert [(block.first, block.until) for block in blocks] == spans
@@ -90,16 +90,17 @@ def test_without_a_folder_a_block_trains_at_once(digits):
     assert {(block.first, block.until) for block in blocks} == {(0, 4)}
 
 
-def test_members_that_still_train_are_packed_into_fewer_blocks(digits):
+def test_members_that_still_train_are_packed_into_fewer_blocks(digits, monkeypatch):
     given = {"rate": np.array([0.1, 1e-9, 0.1, 1e-9])}
     settings = {"members": 4, "epochs": 9, "patience": 2}
+    monkeypatch.setattr(pace, "PAUSE_SHARE", np.inf)  # a pause costs nothing
     with trained_blocks() as blocks:
         result = sweep(small, given, digits, **settings)
     stopped = np.isfinite(result.metrics["dev_loss"]).sum(axis=1)
     by_first = {}
     for block in blocks:
         by_first.setdefault(block.first, []).extend(block.members.tolist())
-        assert block.until <= block.first + 2
+        assert block.until == (3 if block.first == 0 else block.first + 1)
     for first, members in by_first.items():
         assert sorted(members) == np.flatnonzero(stopped > first).tolist()
         count = sum(block.first == first for block in blocks)

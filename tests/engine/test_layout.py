@@ -6,9 +6,10 @@ import pytest
 
 import jaxdl as dl
 from jaxdl.engine import layout
-from jaxdl.engine.layout import block_of, describe, lay_out, padding
-from jaxdl.searches import Rung
+from jaxdl.engine.inputs import Variant
+from jaxdl.engine.layout import describe, lay_out, padding
 from jaxdl.spaces.structures import structures
+from jaxdl.train import Facts
 from jaxdl.train.structure import Bound
 from tests.engine.training import KEY, blocks_of, make_task
 
@@ -57,15 +58,33 @@ def test_members_with_other_epochs_are_in_other_blocks():
     assert [(b.first, b.until) for b in found] == [(0, 2), (1, 2), (0, 5)]
 
 
-def test_variants_of_a_configuration_are_in_blocks_of_their_own():
+REPEATED = {"kind": np.array(["a"] * 6, object), "rate": np.repeat(np.arange(3.0), 2)}
+
+
+def test_members_of_several_variants_fill_blocks_one_variant_after_another():
+    task = make_task(None, KINDS, repeats=2, members=3, plan=dl.Plan(4))
+    first, second = blocks_of(task, REPEATED, np.arange(6))
+    assert ids([first, second]) == [[0, 2, 4, 1], [3, 5]]
+    assert first.variants.tolist() == [0, 0, 0, 1] and second.variants.tolist() == [
+        1,
+        1,
+    ]
+    assert first.configurations.tolist() == [0, 1, 2, 0]
+    assert first.traced["rate"].tolist() == [0, 1, 2, 0]
+    assert padding([first, second], 4) == {"members": 8 / 6}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [Variant(KEY, Facts(8, 3, 2)), Variant(KEY, Facts(9, 3, 2), dev=np.arange(4))],
+    ids=["facts", "dev"],
+)
+def test_variants_of_other_facts_or_sizes_are_in_other_blocks(other):
     task = make_task(None, KINDS, repeats=2, members=3, plan=dl.Plan(8))
-    same = {"kind": np.array(["a"] * 6, object), "rate": np.repeat(np.arange(3.0), 2)}
-    even, odd = blocks_of(task, same, np.arange(6))
-    assert ids([even, odd]) == [[0, 2, 4], [1, 3, 5]]
-    assert (even.variant, odd.variant) == (0, 1)
-    for block in (even, odd):
-        assert block.configurations.tolist() == [0, 1, 2]
-        assert block.traced["rate"].tolist() == [0, 1, 2]
+    variants = task.variants[0], other
+    found = blocks_of(task._replace(variants=variants), REPEATED, np.arange(6))
+    assert ids(found) == [[0, 2, 4], [1, 3, 5]]
+    assert [block.family for block in found] == [v.family for v in variants]
 
 
 def test_members_with_sizes_are_grouped_by_the_bounds_that_the_space_has():
@@ -88,16 +107,6 @@ def test_members_with_sizes_are_grouped_by_the_bounds_that_the_space_has():
             live = block.traced[name]
             assert ((lower < live) & (live <= bound.bound)).all()
             np.testing.assert_array_equal(live, drawn[name][block.members])
-
-
-def test_the_block_of_a_records_members_is_found_again():
-    task = make_task(None, KINDS, epochs=4, plan=dl.Plan(2))
-    rung = Rung(np.array([9, 8, 7, 6, 5]), ABBA, np.full(5, 4))
-    block = block_of(task, rung, np.array([6, 9]), 1, 3)
-    assert block.members.tolist() == [6, 9] and (block.first, block.until) == (1, 3)
-    assert block.traced["rate"].tolist() == [3, 0]
-    for members in ([9, 8], [9, 4], [9, 6, 5], [9, 9], []):
-        assert block_of(task, rung, np.array(members, int), 1, 3) is None
 
 
 def test_padding_by_hand(blocks):

@@ -14,16 +14,26 @@ from jaxdl.train.state import TrainState
 MIB = 2**20
 
 
-def outline(carried, saved, outputs=0):
+def outline(carried, saved, outputs=0, rows=0):
     """Returns one of a member that carries, saves and outputs so many bytes."""
     shape = jax.ShapeDtypeStruct((carried // 4,), jnp.float32)
     state = TrainState((), shape, (), (), key="not counted")
-    return SimpleNamespace(train_state=state, saved_bytes=saved, output_bytes=outputs)
+    return SimpleNamespace(
+        train_state=state, saved_bytes=saved, output_bytes=outputs, row_bytes=rows
+    )
 
 
 def test_a_member_takes_what_it_carries_and_saves():
     assert member_bytes(outline(4096, 100)) == 4196
     assert member_bytes(outline(4096, 100, 50)) == 4246
+
+
+def test_rows_count_where_each_member_has_its_own():
+    rows = outline(4096, 100, rows=30)
+    assert member_bytes(rows, "shared") == 4196 and member_bytes(rows, "own") == 4226
+    wide = outline(MIB, 0, rows=MIB)
+    assert make_plan([wide], "cpu", dl.Plan(order="own")) == dl.Plan(4, "own")
+    assert make_plan([wide], "cpu", dl.Plan(order="shared")) == dl.Plan(8, "shared")
 
 
 @pytest.mark.parametrize(
@@ -40,20 +50,57 @@ def test_a_member_takes_what_it_carries_and_saves():
     ],
 )
 def test_a_block_is_as_wide_as_its_members_fit_the_budget(carried, platform, width):
-    assert make_plan([outline(carried, 0)], platform) == dl.Plan(width)
+    assert make_plan([outline(carried, 0)], platform) == dl.Plan(width, "shared")
 
 
 def test_the_largest_program_decides():
     outlines = [outline(4, 0), outline(MIB, MIB), outline(MIB, 0)]
-    assert make_plan(outlines, "cpu") == dl.Plan(4)
+    assert make_plan(outlines, "cpu") == dl.Plan(4, "shared")
+
+
+def test_a_width_that_is_asked_for_is_the_plans():
+    outlines = [outline(MIB, 0)]
+    assert make_plan(outlines, "cpu", dl.Plan(3)) == dl.Plan(3, "shared")
+    assert make_plan(outlines, "cpu", dl.Plan(3, "own")) == dl.Plan(3, "own")
 
 
 def test_a_plan_has_plain_ints():
-    plan = as_plan(dl.Plan(np.int64(8)))
-    assert plan == dl.Plan(8) and type(plan.block_width) is int
+    plan = as_plan(dl.Plan(np.int64(8)), varied=False)
+    assert plan == dl.Plan(8, "shared") and type(plan.block_width) is int
 
 
-@pytest.mark.parametrize("plan", [16, None, dl.Plan(0), dl.Plan(1.5), dl.Plan(True)])
+@pytest.mark.parametrize(
+    ("asked", "varied", "order"),
+    [
+        (None, False, "shared"),
+        (None, True, "own"),
+        (dl.Plan(), True, "own"),
+        (dl.Plan(order="own"), False, "own"),
+        (dl.Plan(order="own"), True, "own"),
+        (dl.Plan(order="shared"), False, "shared"),
+    ],
+)
+def test_the_order_follows_from_repeats_and_folds(asked, varied, order):
+    assert as_plan(asked, varied=varied) == dl.Plan(None, order)
+
+
+@pytest.mark.parametrize("plan", [16, (8,), dl.Plan(0), dl.Plan(1.5), dl.Plan(True)])
 def test_what_is_no_plan_is_refused(plan):
     with pytest.raises(ValueError, match=r"expected a block width .*Plan\(block_width"):
-        as_plan(plan)
+        as_plan(plan, varied=False)
+
+
+@pytest.mark.parametrize(
+    ("order", "varied", "message"),
+    [
+        ("mine", False, "got order='mine' in the plan; expected 'shared', 'own'"),
+        (
+            "shared",
+            True,
+            "got order='shared' .* with repeats or folds.* expected 'own'",
+        ),
+    ],
+)
+def test_an_order_that_makes_no_sense_is_refused(order, varied, message):
+    with pytest.raises(ValueError, match=message):
+        as_plan(dl.Plan(order=order), varied=varied)

@@ -72,7 +72,7 @@ def play(task, trainer):
                 (block,) = blocks_of(task, HPARAMS, ids, first, first + 1)
                 carry = population.carry(ids)
                 done = trainer[1](block, carry, last=False)
-                population.add([population.commit(done)])
+                population.add(population.commit(done))
         population.finish()
         return population
 
@@ -167,7 +167,7 @@ def test_members_that_stopped_or_diverged_train_no_further(make, play):
 def test_weights_that_no_member_needs_leave_memory_and_disk(make, play, tmp_path):
     with open_store(tmp_path) as store:
         population = play(make(store), [rung([0, 1], 4)])
-        assert sum(block is not None for block in population.blocks) == 1
+        assert sum(block is not None for block in population.shelf.blocks) == 1
     # The last two: should the last one be damaged, members train on from the other.
     assert len([*(tmp_path / "checkpoints").iterdir()]) == 2
 

@@ -8,6 +8,7 @@ import pytest
 
 import jaxdl as dl
 from jaxdl.engine import memory, progress
+from jaxdl.engine.crew import Threads
 from jaxdl.engine.population import Population
 from jaxdl.searches import Rung
 from jaxdl.train import Status
@@ -29,7 +30,7 @@ def make_meter(members=6, epochs=4):
     task = make_task(small, SPACE, members=members, epochs=epochs)
     population = Population(task, np.zeros((members, 2), np.uint32), {})
     population.enter(Rung(np.arange(members), {}, np.full(members, epochs)))
-    return progress.Meter(population, jax.devices())
+    return progress.Meter(population, Threads())
 
 
 def report(meter, members, epoch, status, errors, steps, last=False):
@@ -40,7 +41,7 @@ def report(meter, members, epoch, status, errors, steps, last=False):
 
 def test_members_errors_pace_and_time_are_counted(clock):
     meter = make_meter()
-    meter.lay_out(2, 400)
+    meter.expect(2, 400)
     clock[0] += 2
     report(meter, [0, 1, 2], 1, [RUNNING] * 3, [0.5, 0.4, 0.9], 50)
     clock[0] += 3
@@ -75,7 +76,7 @@ def test_an_error_is_that_of_the_last_epoch_that_a_member_trained():
 
 def test_a_rung_whose_members_all_diverged_has_no_error_and_no_time_left(clock):
     meter = make_meter(2)
-    meter.lay_out(1, 800)
+    meter.expect(1, 800)
     assert meter.progress().seconds_left is None and meter.progress().done == 0
     clock[0] += 1
     report(meter, [0, 1], 1, [DIVERGED] * 2, [np.nan, 0.5], 200, last=True)

@@ -5,13 +5,15 @@ import numpy as np
 
 import jaxdl as dl
 from jaxdl.engine.blocks import train_block
-from jaxdl.engine.inputs import share
+from jaxdl.engine.inputs import Variant, share
 from jaxdl.engine.layout import lay_out
 from jaxdl.engine.outlines import make_outlines
 from jaxdl.engine.programs import compile_all, lower
 from jaxdl.engine.task import Task, check_task
 from jaxdl.sweeps.repeats import with_variants
+from jaxdl.train import Facts
 from jaxdl.train.bound import BoundRecipe
+from jaxdl.train.outline import outline
 
 KEY = jax.random.key(0)
 
@@ -19,7 +21,9 @@ KEY = jax.random.key(0)
 def make_task(recipe, space, **settings):
     """Returns a task of 8 members in blocks of 4, or with other settings."""
     defaults = {"data": None, "key": KEY, "members": 8, "epochs": 2, "plan": dl.Plan(4)}
-    return check_task(Task(recipe=recipe, space=space, **defaults | settings))
+    task = check_task(Task(recipe=recipe, space=space, **defaults | settings))
+    variants = (Variant(KEY, Facts(9, 3, task.epochs)),) * task.num_variants
+    return task._replace(variants=variants)
 
 
 def known(task, data):
@@ -44,12 +48,18 @@ def blocks_of(task, hparams, members, first=0, until=None):
 def block_trainer(task, block, data):
     """Returns a function that trains blocks like this one, compiled once."""
     width, variants = task.block_width, known(task, data).variants
-    (shared,) = share(jax.devices()[0], task.recipe, data, variants, task.patience)
-    bound = BoundRecipe(task.recipe, block.structure, variants[0].facts)
-    (programs,) = compile_all([lower(bound, block, width, shared)])
+    everything = data, variants, task.patience, task.order
+    (shared,) = share(jax.devices()[0], task.recipe, *everything).values()
+    structure, facts = block.structure, variants[0].facts
+    numbers = {name: column[0] for name, column in block.traced.items()}
+    found = outline(task.recipe, numbers, structure, data, facts)
+    bound = BoundRecipe(task.recipe, structure, facts)
+    lowered, devices = lower(bound, found, block, width, shared), jax.devices()[:1]
+    (programs,) = compile_all([lowered], devices)
 
     def train_one(block, carry=None, *, report=lambda *_: None, last=True):
-        return train_block(programs, block, width, shared, carry, report, last=last)
+        own = programs[devices[0]]
+        return train_block(own, block, width, shared, carry, report, last=last)
 
     return train_one
 

@@ -93,10 +93,12 @@ def cycle(folder, acknowledge):
     with runs.open_run(folder, SPECIFICATION) as store:
         acknowledge()
         store.commit(record(4))
+        store.flush()
         acknowledge()
         store.enter(1, MEMBERS[:2], {"learning_rate": [0.1, 0.2]}, 8)
         acknowledge()
         store.drop([1])
+        store.flush()
         acknowledge()
         store.finish(2)
         acknowledge()
@@ -237,6 +239,7 @@ def poll(folder):
         for k in FOLLOWING:
             new = store.commit(follow_up(k))
             store.drop([old])
+            store.flush()
             old = new
         for rung in range(1, 20):
             store.enter(rung, MEMBERS, HPARAMS, 4)

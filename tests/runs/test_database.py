@@ -8,6 +8,7 @@ import tracemalloc
 import warnings
 from contextlib import suppress
 
+import numpy as np
 import pytest
 
 from jaxdl import runs
@@ -15,7 +16,7 @@ from jaxdl.runs import files, records
 from tests.runs.harm import OTHER, change, flip, left
 from tests.runs.processes import HPARAMS, MEMBERS, SPECIFICATION, record, same
 
-INDEX = '[{"dtype": "float64", "shape": %s, "sha256": "0"}]'
+INDEX = '{"arrays": [["float64", %s]], "sha256": "0"}'
 HOSTILE = [
     ("UPDATE records SET arrays = ? WHERE id = 1", INDEX % [2**60]),
     ("UPDATE records SET arrays = ? WHERE id = 1", INDEX % [-5]),
@@ -64,9 +65,11 @@ def test_hostile_values_in_the_database_are_refused_without_taking_memory(
     [("arrays", INDEX % [2**60]), ("arrays", INDEX % [-5]), ("arrays", "[" * 10**5),
      ("arrays", "7"), ("arrays", "NaN"), ("arrays", "null"), ("arrays", b"x"),
      ("until", 2**62), ("until", "two"), ("first", None), ("first", 1),
-     ("status", [[0, 1, 2, 20, -1]]), ("status", []), ("status", [[0, 1], [1, 1]]),
-     ("status", [[0, 1, 2, 20, 2**31], [1, 1, 2, 20, -1]]),
-     ("metrics", [[0.5]] * 3), ("metrics", [[0.5, 0.5]] * 4), ("metrics", [[]] * 4)],
+     ("status", np.array([[0, 1, 2, 20, -1]])), ("status", np.zeros((0, 5), int)),
+     ("status", np.array([[0, 1], [1, 1]])), ("status", np.zeros((2, 5, 1), int)),
+     ("status", np.array([[0, 1, 2, 20, 2**31], [1, 1, 2, 20, -1]])),
+     ("metrics", np.ones((3, 1))), ("metrics", np.ones((4, 2))),
+     ("metrics", np.ones((4, 0)))],
     ids=str,
 )  # fmt: skip
 def test_hostile_values_whose_digest_fits_are_refused_as_well(folder, field, value):

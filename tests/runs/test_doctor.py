@@ -79,6 +79,7 @@ def test_copied_weights_are_trained_again_while_their_source_is_there(
     with runs.open_run(folder, SPECIFICATION) as store:
         store.enter(1, [2], {}, 4, parents=[0])
         store.commit(record(4, first=2, rung=1, members=(2,)))
+        store.flush()
         (folder / "checkpoints" / "2.bin").unlink()
         (problem,) = runs.doctor(folder).problems
         assert problem.endswith("; members [2] train again from epoch 2")

@@ -45,8 +45,10 @@ def test_order_and_byte_order_in_memory_do_not_matter(tmp_path):
 def test_the_file_is_little_endian_bytes_in_c_order(tmp_path):
     path, index = written(tmp_path, np.array([[1, 2], [3, 4]], ">i2", order="F"), True)
     assert path.read_bytes() == b"\1\0\2\0\3\0\4\0" + b"\1"
-    digest = hashlib.sha256(b"int16 [2, 2] \1\0\2\0\3\0\4\0").hexdigest()
-    assert index[0] == {"dtype": "int16", "shape": [2, 2], "sha256": digest}
+    arrays = [["int16", [2, 2]], ["bool", []]]
+    content = b'[["int16", [2, 2]], ["bool", []]]' + path.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    assert index == {"arrays": arrays, "sha256": digest}
 
 
 @pytest.mark.parametrize(
@@ -66,7 +68,7 @@ def test_each_flipped_bit_is_seen(tmp_path):
         flipped = bytearray(whole)
         flipped[place // 8] ^= 1 << place % 8
         path.write_bytes(flipped)
-        with pytest.raises(DamagedError, match="expected the one that was written"):
+        with pytest.raises(DamagedError, match="expected those that were written"):
             files.read_arrays(path, index)
     path.write_bytes(whole)
     files.read_arrays(path, index)
@@ -115,42 +117,52 @@ def test_a_link_that_comes_after_the_look_is_not_followed(tmp_path, monkeypatch)
         files.read_arrays(path, index)
 
 
-GOOD = {"dtype": "float32", "shape": [2, 3], "sha256": "0" * 64}
-
-
 @pytest.mark.parametrize(
     "entry",
     [
-        {"shape": [2**60]}, {"shape": [2**60, 0]}, {"shape": [2**40, 2**40]},
-        {"shape": [-2, -3]}, {"shape": [2, "3"]}, {"shape": [6.0]}, {"shape": 6},
-        {"shape": [True, 6]}, {"shape": [1] * 40 + [6]}, {"shape": None},
-        {"shape": [3, 2]}, {"dtype": "int32"}, {"dtype": "O"}, {"dtype": "object"},
-        {"dtype": "<f4"}, {"dtype": "V4"}, {"dtype": None}, {"dtype": ["float32"]},
-        {"sha256": None}, {"more": 1},
+        ["float32", [2**60]], ["float32", [2**60, 0]], ["float32", [2**40, 2**40]],
+        ["float32", [-2, -3]], ["float32", [2, "3"]], ["float32", [6.0]],
+        ["float32", 6], ["float32", [True, 6]], ["float32", [1] * 40 + [6]],
+        ["float32", None], ["float32", [3, 2]], ["int32", [2, 3]], ["O", [2, 3]],
+        ["object", [2, 3]], ["<f4", [2, 3]], ["V4", [2, 3]], [None, [2, 3]],
+        [["float32"], [2, 3]], ["float32"], ["float32", [2, 3], 1], None, {}, [], 3,
     ],
     ids=str,
 )  # fmt: skip
 def test_an_index_that_does_not_fit_is_refused_without_taking_memory(tmp_path, entry):
     path, index = written(tmp_path, np.ones((2, 3), np.float32))
     with pytest.raises(DamagedError):
-        files.read_arrays(path, [index[0] | entry])
+        files.read_arrays(path, index | {"arrays": [entry]})
     files.read_arrays(path, index)
 
 
+GOOD = ["float32", [2, 3]]
+
+
 @pytest.mark.parametrize(
-    "index", [None, 3, "text", {}, [None], [[]], [{}], [], [GOOD] * 2]
-)
+    "index",
+    [None, 3, "text", {}, [], [GOOD], {"arrays": [GOOD]}, {"sha256": "0"},
+     {"arrays": None, "sha256": "0"}, {"arrays": [GOOD] * 2, "sha256": "0"},
+     {"arrays": [], "sha256": "0"}, {"arrays": [GOOD], "sha256": None}],
+    ids=str,
+)  # fmt: skip
 def test_what_is_not_an_index_is_refused(tmp_path, index):
     path, _ = written(tmp_path, np.ones((2, 3), np.float32))
     with pytest.raises(DamagedError):
         files.read_arrays(path, index)
 
 
+def test_an_index_with_more_in_it_is_refused(tmp_path):
+    path, index = written(tmp_path, np.ones((2, 3), np.float32))
+    with pytest.raises(DamagedError):
+        files.read_arrays(path, index | {"more": 1})
+
+
 @pytest.mark.parametrize("shape", [[0, 2**62], [2**40, 2**40, 0]])
 def test_a_shape_of_no_bytes_is_small_in_its_other_sides_as_well(tmp_path, shape):
     path, index = written(tmp_path, np.ones(0, np.float32))
     with pytest.raises(DamagedError, match="in an index of arrays"):
-        files.read_arrays(path, [index[0] | {"shape": shape}])
+        files.read_arrays(path, index | {"arrays": [["float32", shape]]})
 
 
 def test_writing_that_is_done_in_pieces_is_whole(tmp_path, monkeypatch):

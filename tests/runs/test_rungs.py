@@ -24,12 +24,13 @@ def test_a_rung_is_read_with_the_types_it_was_entered_with(store):
     assert first.parents is None and first.members.tolist() == MEMBERS
     assert second.members.tolist() == [5, 4, 9] and second.parents.tolist() == [7, 7, 8]
     expected = {k: v if type(v) is list else v.tolist() for k, v in hparams.items()}
-    assert repr(second.hparams) == repr(expected)
+    assert repr(second.hparams) == repr(dict(sorted(expected.items())))
 
 
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
+        ({"hparams": {"learning_rate": [0.1, 0.2, NAN]}}, "got learning_rate nan"),
         ({"members": [0, 1]}, "got 2 members, recorded 3"),
         ({"members": [0, 1, 3]}, "member 2: got member 3, recorded 2"),
         ({"until": [4, 5, 4]}, "member 1: got until 5, recorded 4"),
@@ -50,6 +51,20 @@ def test_a_rung_that_was_entered_otherwise_is_refused(store, change, expected):
     with pytest.raises(runs.RunMismatchError, match=re.escape(expected)):
         store.enter(0, **asked)
     assert [rung.hparams for rung in store.rungs()] == [HPARAMS]
+
+
+@pytest.mark.parametrize("other", [[1.0, 2, 3], [True, 2, 3], ["1", 2, 3]])
+def test_equal_values_of_another_type_differ(store, other):
+    store.enter(1, MEMBERS, {"n": [1, 2, 3]}, 4)
+    with pytest.raises(runs.RunMismatchError, match="member 0: got n .*, recorded 1"):
+        store.enter(1, MEMBERS, {"n": other}, 4)
+
+
+def test_nan_equals_nan_and_nothing_else(store):
+    store.enter(1, MEMBERS, {"n": [1, 2, NAN]}, 4)
+    store.enter(1, MEMBERS, {"n": [1, 2, float("nan")]}, 4)
+    with pytest.raises(runs.RunMismatchError, match="member 2: got n None, recorded n"):
+        store.enter(1, MEMBERS, {"n": [1, 2, None]}, 4)
 
 
 @pytest.mark.parametrize(
@@ -105,4 +120,4 @@ def test_a_rung_that_grows_keeps_its_order(tmp_path):
         store.enter(0, [7, 3, 1], more, [4, 6, 6])
         (rung,) = store.rungs()
     assert rung.members.tolist() == [7, 3, 1] and rung.until.tolist() == [4, 6, 6]
-    assert rung.hparams == more and list(rung.hparams) == ["b", "a"]
+    assert rung.hparams == more and list(rung.hparams) == ["a", "b"]

@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 
 import pytest
 
@@ -79,6 +80,105 @@ def test_members_commit_from_several_threads(store):
     assert set(os.listdir(store.folder / "checkpoints")) == store.files()
 
 
+@pytest.fixture(
+    params=[(os, "replace"), (runs.groups, "write_rows")], ids=["files", "rows"]
+)
+def busy(request, monkeypatch):
+    """Makes the disk take no file, or no row, until the event that it returns."""
+    free, (module, name) = threading.Event(), request.param
+    function = getattr(module, name)
+
+    def late(*arguments):
+        assert free.wait(60)
+        return function(*arguments)
+
+    monkeypatch.setattr(module, name, late)
+    yield free
+    free.set()
+
+
+def test_a_commit_does_not_wait_for_the_disk(store, busy, monkeypatch):
+    monkeypatch.setattr(runs.writer, "SECONDS", 0.0)
+    assert store.commit(record(4)) == 2
+    time.sleep(0.1)  # now the writer is busy
+    assert store.commit(record(members=(2,))) == 3
+    store.drop([1])
+    with runs.read_run(store.folder) as reader:
+        assert [r.id for r in reader.load(0) if r.arrays] == [1]
+    busy.set()
+    store.flush()
+    with runs.read_run(store.folder) as reader:
+        assert [r.id for r in reader.load(0) if r.arrays] == [2, 3]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda store: store.enter(1, [0, 1], {}, 8),
+        lambda store: store.finish(1),
+        lambda store: store.flush(),
+        lambda store: store.close(),
+    ],
+    ids=["enter", "finish", "flush", "close"],
+)
+def test_what_was_committed_is_on_the_disk_before(store, busy, call):
+    store.commit(record(4))
+    threading.Timer(0.1, busy.set).start()
+    call(store)
+    with runs.read_run(store.folder) as reader:
+        assert [r.id for r in reader.load(0)] == [1, 2]
+
+
+def full(*_):
+    raise OSError(28, "No space left on device")
+
+
+def fail(store, monkeypatch):
+    """Commits a record that a full disk refuses, and returns when it has."""
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        store.commit(record(4))
+        for thread in threading.enumerate():
+            if thread.name == "jaxdl-writer":
+                thread.join(60)
+
+
+@pytest.mark.parametrize(
+    "call", [lambda store: store.commit(record()), lambda store: store.drop([1])],
+    ids=["commit", "drop"],
+)  # fmt: skip
+def test_after_an_error_the_next_call_raises_and_changes_nothing(
+    store, monkeypatch, call
+):
+    fail(store, monkeypatch)
+    with pytest.raises(OSError, match=r"No space left .* the rest trains again"):
+        call(store)
+    store.flush()
+    found = store.load(0)
+    assert all(map(same, found, (record(), record(4)))) and len(found) == 2
+    assert store.files() == {"1.bin", "2.bin"}
+
+
+def test_closing_says_that_a_record_cannot_be_written(store, monkeypatch):
+    fail(store, monkeypatch)
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=r"No space left .* the rest trains again"):
+        store.close()
+    monkeypatch.undo()
+    with runs.open_run(store.folder, SPECIFICATION) as again:
+        assert [r.id for r in again.load(0)] == [1]
+        assert os.listdir(again.folder / "checkpoints") == ["1.bin"]
+
+
+def test_an_error_within_outlives_one_at_closing(store, monkeypatch):
+    with pytest.raises(KeyboardInterrupt) as caught, store:
+        monkeypatch.setattr(os, "fsync", full)
+        store.commit(record(4))
+        raise KeyboardInterrupt
+    (note,) = caught.value.__notes__
+    assert "No space left" in note
+
+
 def test_a_reader_writes_nothing(store):
     with runs.read_run(store.folder) as reader:
         for write in (
@@ -98,11 +198,13 @@ def test_a_reader_writes_nothing(store):
 def test_a_reader_reads_a_record_once_more_only_if_it_has_changed(store, monkeypatch):
     for k in range(1, 9):
         store.commit(follow_up(k))
+    store.flush()
     read, paths = runs.files.read_arrays, []
 
     def drops_the_next(path, index):
         paths.append(path.name)
         store.drop([len(paths) + 1])
+        store.flush()
         return read(path, index)
 
     with runs.read_run(store.folder) as reader:
@@ -119,6 +221,7 @@ def test_all_is_private(store):
     with pytest.warns(UserWarning, match="left out"):
         store.load(0)
     store.commit(record())
+    store.flush()
     modes = {p.name: p.stat().st_mode & 0o777 for p in store.folder.rglob("*")}
     folders = {"checkpoints", "damaged"}
     assert modes == {name: 0o700 if name in folders else 0o600 for name in modes}

@@ -9,7 +9,7 @@ import numpy as np
 
 import jaxdl as dl
 from jaxdl import nn, optim
-from jaxdl.engine import engine
+from jaxdl.engine import crew
 from jaxdl.engine.population import Population
 from jaxdl.searches import Rung
 
@@ -91,13 +91,13 @@ def cut_after(records):
 @contextlib.contextmanager
 def trained_blocks():
     """Yields a list that every block trained within is added to."""
-    blocks, train_block = [], engine.train_block
+    blocks, train_block = [], crew.train_block
 
     def noted(programs, block, *rest, **settings):
         blocks.append(block)
         return train_block(programs, block, *rest, **settings)
 
-    with mock.patch.object(engine, "train_block", noted):
+    with mock.patch.object(crew, "train_block", noted):
         yield blocks
 
 

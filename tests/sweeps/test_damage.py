@@ -10,7 +10,7 @@ import pytest
 
 import jaxdl as dl
 from jaxdl import runs
-from jaxdl.engine import engine
+from jaxdl.engine import pace
 from jaxdl.sweeps import read_result
 from jaxdl.train import Status
 from tests.sweeps.kept import (
@@ -30,7 +30,7 @@ TWO, FOUR = {"members": 2}, {"members": 4}
 @pytest.fixture
 def every_epoch(monkeypatch):
     """Puts each epoch of a block on disk."""
-    monkeypatch.setattr(engine, "KEEP_SECONDS", 0.0)
+    monkeypatch.setattr(pace, "KEEP_SECONDS", 0.0)
 
 
 def left_out():

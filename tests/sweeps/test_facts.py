@@ -77,7 +77,7 @@ def test_a_splitter_of_scikit_learn_gives_the_folds(splitter, sizes, flowers):
     ends(result, sizes)
     pooled = dl.data.pool(flowers)
     for v, (train, dev) in enumerate(splitter.split(pooled.inputs, pooled.labels)):
-        data, _ = dl.sweeps.variant(flowers, KEY, fold=v, folds=splitter)
+        data, *_ = dl.sweeps.variant(flowers, KEY, fold=v, folds=splitter)
         np.testing.assert_array_equal(data.train.labels, pooled.labels[np.sort(train)])
         np.testing.assert_array_equal(data.dev.labels, pooled.labels[np.sort(dev)])
         assert result.member(v).facts.class_counts.tolist() == [
@@ -99,7 +99,7 @@ def test_groups_that_split_made_stay_together_in_folds():
     )
     for folds in (5, GroupKFold(3)):
         for fold in range(5 if folds == 5 else 3):
-            own, _ = dl.sweeps.variant(data, KEY, fold=fold, folds=folds)
+            own, *_ = dl.sweeps.variant(data, KEY, fold=fold, folds=folds)
             train, dev = ({*d.inputs[:, 0].tolist()} for d in (own.train, own.dev))
             assert dev and not train & dev
 
@@ -114,7 +114,7 @@ def weighted(hp, facts):
 def test_class_weights_are_those_of_the_fold(flowers):
     result = sweep(weighted, flowers, folds=4)
     for fold in range(4):
-        data, key = dl.sweeps.variant(flowers, KEY, fold=fold, folds=4)
+        data, key, _ = dl.sweeps.variant(flowers, KEY, fold=fold, folds=4)
         expected = dl.data.class_weights(data.train.labels)
 
         def given(hp, weights=expected):
@@ -298,7 +298,7 @@ def test_scaled_targets_are_scaled_by_each_fold():
     )
     result = sweep(regression(nn.squared_error), data, folds=3, epochs=20)
     for fold in range(3):
-        own, _ = dl.sweeps.variant(data, KEY, fold=fold, folds=3)
+        own, *_ = dl.sweeps.variant(data, KEY, fold=fold, folds=3)
         found = result.member(fold).scaling.labels
         np.testing.assert_allclose(found.mean, own.train.labels.mean(), rtol=1e-6)
         np.testing.assert_allclose(found.scale, own.train.labels.std(), rtol=1e-6)

@@ -19,11 +19,11 @@ TRAIN = """
 import hashlib, sys
 import jax
 import jaxdl as dl
-from jaxdl.engine import engine
+from jaxdl.engine import pace
 from tests.sweeps.kept import SPACE, small
 
 dl.enable_compilation_cache()
-engine.KEEP_SECONDS = 0.0
+pace.KEEP_SECONDS = 0.0
 data = dl.data.load("digits")
 print("imported", flush=True)
 result = dl.sweep(

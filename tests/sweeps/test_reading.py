@@ -16,7 +16,7 @@ import pytest
 
 import jaxdl as dl
 from jaxdl import nn, runs
-from jaxdl.engine import engine
+from jaxdl.engine import pace
 from jaxdl.engine.population import Population
 from jaxdl.report.scales import varying
 from jaxdl.runs import database
@@ -82,7 +82,7 @@ def read_after(records, search, digits, folder):
 
 
 def test_a_member_is_running_until_the_search_drops_it(digits, tmp_path, monkeypatch):
-    monkeypatch.setattr(engine, "KEEP_SECONDS", 0.0)
+    monkeypatch.setattr(pace, "KEEP_SECONDS", 0.0)
     early = read_after(2, None, digits, tmp_path / "random")
     assert early.status.tolist() == [RUNNING] * 4
     assert early.stopped_at.tolist() == [-1] * 4 and "running" in early.table()
@@ -102,12 +102,14 @@ def test_a_member_is_running_until_the_search_drops_it(digits, tmp_path, monkeyp
 def test_eight_readers_of_a_sweep_that_writes_see_what_it_had(
     digits, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(engine, "KEEP_SECONDS", 0.0)
+    monkeypatch.setattr(pace, "KEEP_SECONDS", 0.0)
     had, commit, ended = {}, Population.commit, threading.Event()
 
     def noted(self, trained):
         had[trained.block.until] = trained.params
-        return commit(self, trained)
+        committed = commit(self, trained)
+        self.store.flush()
+        return committed
 
     def look():
         """Returns after how many epochs it saw the members."""
@@ -303,10 +305,10 @@ def test_hyperparameters_by_place_are_read_again(digits, tmp_path):
     )
 
 
-def test_a_run_that_was_written_in_format_3_is_read(monkeypatch, tmp_path):
+def test_a_run_that_was_written_in_format_4_is_read(monkeypatch, tmp_path):
     """Its folder was made once; only the digests of programs may follow JAX."""
-    folder = tmp_path / "3"
-    shutil.copytree(Path(__file__).parent / "formats" / "3", folder)
+    folder = tmp_path / "4"
+    shutil.copytree(Path(__file__).parent / "formats" / "4", folder)
     with runs.read_run(folder) as store:
         programs = store.specification["programs"]
 
@@ -317,7 +319,8 @@ def test_a_run_that_was_written_in_format_3_is_read(monkeypatch, tmp_path):
     monkeypatch.setattr(reading, "trace_recipe", traced)
     read = read_result(folder, formats.recipe)
     assert read.task.space == formats.SPACE
-    assert (read.task.members, read.task.epochs, read.task.plan) == (3, 2, dl.Plan(2))
+    plan = dl.Plan(2, "shared")
+    assert (read.task.members, read.task.epochs, read.task.plan) == (3, 2, plan)
     cut, finished = Status.CUT_SHORT, Status.FINISHED
     assert read.status.tolist() == [cut, cut, finished]
     assert read.metrics["dev_error"][2].tolist() == [0.0625, 0.0]

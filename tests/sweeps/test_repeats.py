@@ -1,4 +1,4 @@
-"""Repeats and folds: each is a plain sweep to the bit, and means decide."""
+"""Repeats and folds: each is a sweep by itself to the bit, and means decide."""
 
 from dataclasses import replace
 
@@ -17,6 +17,7 @@ from tests.sweeps.kept import KEY, SPACE, assert_same_member, in_rungs, small
 from tests.sweeps.kept import sweep as train
 
 REPEAT, FOLD = 5, 6  # purposes of a run's key
+OWN = dl.Plan(2, "own")
 
 
 def dropping(hp):
@@ -29,8 +30,9 @@ def sweep(data, space=SPACE, **settings):
 
 
 @pytest.fixture(scope="module")
-def plain(digits):
-    return sweep(digits)
+def single(digits):
+    """A sweep without repeats, whose members have orders of their own all the same."""
+    return sweep(digits, plan=OWN)
 
 
 @pytest.fixture(scope="module")
@@ -41,19 +43,19 @@ def repeated(digits):
 # what the members are
 
 
-def test_repeat_0_is_the_sweep_without_repeats(plain, repeated):
+def test_repeat_0_is_a_sweep_without_repeats(single, repeated):
     assert repeated.status.shape == (9,)
     for c in range(3):
-        assert_same_member(repeated.member(3 * c), plain.member(c))
+        assert_same_member(repeated.member(3 * c), single.member(c))
     jax.tree.map(
-        np.testing.assert_array_equal, repeated.configurations(), plain.hparams
+        np.testing.assert_array_equal, repeated.configurations(), single.hparams
     )
 
 
-def test_a_further_repeat_is_a_sweep_with_a_key_of_its_own(repeated, plain, digits):
+def test_a_further_repeat_is_a_sweep_with_a_key_of_its_own(repeated, single, digits):
     for number in (1, 2):
         key = jax.random.fold_in(jax.random.fold_in(KEY, REPEAT), number)
-        other = sweep(digits, plain.hparams, key=key)
+        other = sweep(digits, single.hparams, key=key, plan=OWN)
         for c in range(3):
             assert_same_member(repeated.member(3 * c + number), other.member(c))
     starts = [repeated.member(i).metrics["train_loss"][0] for i in range(3)]
@@ -89,7 +91,7 @@ def test_a_fold_is_a_sweep_over_its_part_of_the_examples(weighted):
                 dev=replace(dev_set, scaling=scaling),
                 test=replace(data.test, scaling=scaling),
             )
-            alone = sweep(cut, result.configurations(), key=key)
+            alone = sweep(cut, result.configurations(), key=key, plan=OWN)
             for c in range(3):
                 ours = result.member(4 * c + 2 * number + fold)
                 assert_same_member(ours, alone.member(c))
@@ -108,10 +110,11 @@ def test_a_variant_is_trained_by_itself_from_its_data_and_key(digits):
     }
     settings = {"members": 6, "epochs": 5, "patience": 1, "key": 0}
     result = train(sized, space, digits, repeats=2, folds=2, **settings)
-    data, key = variant(digits, 0, repeat=1, fold=1, folds=2)
+    data, key, plan = variant(digits, 0, repeat=1, fold=1, folds=2)
+    assert plan == dl.Plan(order="own")
     assert len(data.train.labels) == len(data.dev.labels) == 719
     given = result.configurations() | {"units": space["units"]}
-    alone = train(sized, given, data, **settings | {"key": key})
+    alone = train(sized, given, data, **settings | {"key": key, "plan": OWN})
     assert len(set(alone.kept_epoch)) > 1
     for c in range(6):
         assert result.status[4 * c + 3] == alone.status[c]

@@ -7,7 +7,7 @@ import pytest
 
 import jaxdl as dl
 from jaxdl import runs
-from jaxdl.engine import engine
+from jaxdl.engine import pace
 from jaxdl.searches import Rung
 from jaxdl.sweeps import read_result
 from jaxdl.sweeps.replay import lineage
@@ -29,7 +29,7 @@ def test_a_member_is_replayed_to_the_bit(search, settings, digits, tmp_path):
 def test_a_member_of_a_run_that_still_trains_is_replayed_as_far_as_it_is(
     search, digits, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(engine, "KEEP_SECONDS", 0.0)
+    monkeypatch.setattr(pace, "KEEP_SECONDS", 0.0)
     with cut_after(4):
         sweep(small, SPACE, digits, run_dir=tmp_path, search=search)
     result = read_result(tmp_path, small)

@@ -235,7 +235,7 @@ def test_errors_of_classes_are_rates_and_others_are_not(result):
 def test_the_first_data_are_those_of_the_first_variant(result, digits):
     assert result.first_data(digits) is digits
     folded = made([[0.1, 0.2]], folds=2)  # the data know their classes
-    expected, _ = dl.sweeps.variant(digits, jax.random.key(0), folds=2)
+    expected, *_ = dl.sweeps.variant(digits, jax.random.key(0), folds=2)
     np.testing.assert_array_equal(
         folded.first_data(digits).train.inputs, expected.train.inputs
     )

@@ -10,7 +10,7 @@ import pytest
 
 import jaxdl as dl
 from jaxdl import runs
-from jaxdl.engine import engine
+from jaxdl.engine import pace
 from jaxdl.engine.population import Population
 from jaxdl.spaces import SpaceError
 from jaxdl.sweeps import read_result
@@ -37,7 +37,7 @@ def test_a_run_that_is_cut_after_each_record_ends_with_the_same_bits(
     """With everything random or stateful that a recipe has."""
     settings = {"members": 10, "plan": dl.Plan(8)} | settings
     whole = sweep(recipe, space, digits, **settings)
-    monkeypatch.setattr(engine, "KEEP_SECONDS", 0.0)  # every epoch is put on record
+    monkeypatch.setattr(pace, "KEEP_SECONDS", 0.0)  # every epoch is put on record
     on_devices(0)
     again, cuts = None, 0
     while again is None:
@@ -92,7 +92,7 @@ def no_page(*_):
 def test_a_sweep_that_fills_the_disk_resumes_when_there_is_space(
     full, digits, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(engine, "KEEP_SECONDS", 0.0)
+    monkeypatch.setattr(pace, "KEEP_SECONDS", 0.0)
     whole = sweep(small, SPACE, digits)
     with cut_after(4):
         sweep(small, SPACE, digits, run_dir=tmp_path)
@@ -108,11 +108,12 @@ def test_a_sweep_that_fills_the_disk_resumes_when_there_is_space(
 
 
 def test_superseded_arrays_leave_the_disk(digits, tmp_path, monkeypatch):
-    monkeypatch.setattr(engine, "KEEP_SECONDS", 0.0)
+    monkeypatch.setattr(pace, "KEEP_SECONDS", 0.0)
     seen, commit = [], Population.commit
 
     def counted(self, trained):
         committed = commit(self, trained)
+        self.store.flush()
         seen.append(len(list((tmp_path / "checkpoints").iterdir())))
         return committed
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import jaxdl as dl
+from jaxdl.engine.kind import kind_here
 from jaxdl.engine.task import Task, check_task
 from jaxdl.searches import random
 from jaxdl.spaces import SpaceError
@@ -37,7 +38,8 @@ def specification(task, digits):
 
 def specified(task, digits):
     rung = next(task.search(task.key, task.space, task.members, task.epochs))
-    return specify(task, outlines_of(task, rung.hparams, digits), rung, digits)
+    outlines = outlines_of(task, rung.hparams, digits)
+    return specify(task, outlines, rung, digits, kind_here())
 
 
 def test_it_names_everything_that_the_bits_depend_on(specification):
@@ -46,7 +48,8 @@ def test_it_names_everything_that_the_bits_depend_on(specification):
     expected = {
         "members": 6, "epochs": 4, "patience": 2, "repeats": 3, "folds": None,
         "search": "halving", "space": {"dict": [["rate", {"LogUniform": [1e-3, 0.1]}]]},
-        "traced": {"rate": "float32"}, "key": [0, 0], "plan": {"block_width": 8},
+        "traced": {"rate": "float32"}, "key": [0, 0],
+        "plan": {"block_width": 8, "order": "own"},
         "shapes": [[[1078, 64], "float32"], [[1078], "int32"], None],
     }  # fmt: skip
     assert {name: specification[name] for name in expected} == expected
@@ -96,7 +99,8 @@ def test_another_task_has_another_specification(changes, task, specification, di
     ("part", "value"),
     [
         ("members", 0), ("epochs", -1), ("repeats", 0), ("plan", {"block_width": 0}),
-        ("plan", None), ("plan", {}), ("key", [1]), ("key", "x"),
+        ("plan", None), ("plan", {}), ("plan", {"block_width": None}),
+        ("plan", {"block_width": 8, "order": "mine"}), ("key", [1]), ("key", "x"),
         ("members", MOST_VALUES), ("members", None), ("space", {"LogUniform": 3}),
     ],
     ids=str,
@@ -104,6 +108,18 @@ def test_another_task_has_another_specification(changes, task, specification, di
 def test_a_specification_that_no_sweep_has_is_refused(part, value, specification):
     with pytest.raises((ValueError, TypeError, LookupError)):
         task_of(specification | {part: value}, small, None)
+
+
+def test_a_shared_order_is_left_out_as_older_runs_have_it(task, digits):
+    plain = check_task(task._replace(repeats=1, plan=dl.Plan(8)))
+    found = specified(known(plain, digits), digits)
+    assert found["plan"] == {"block_width": 8}
+    assert task_of(found, small, None).plan == dl.Plan(8, "shared")
+
+
+def test_older_runs_shared_the_order_of_a_repeat(specification):
+    older = specification | {"plan": {"block_width": 8}}
+    assert task_of(older, small, None).plan == dl.Plan(8, "shared")
 
 
 def test_a_space_that_is_given_has_to_be_the_recorded_one(specification):

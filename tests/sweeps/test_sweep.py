@@ -35,7 +35,7 @@ def test_a_space_without_hyperparameters_trains_members_that_differ_by_key(digit
         return small({"rate": 0.01})
 
     result = sweep(fixed, (), digits, members=3, epochs=1, plan=None)
-    assert result.task.plan == dl.Plan(16)  # the widest on a CPU
+    assert result.task.plan == dl.Plan(16, "shared")  # the widest on a CPU
     assert len(set(result.metrics["dev_loss"][:, 0].tolist())) == 3
     assert result.table(3).splitlines()[0].split()[-1] == "status"
 

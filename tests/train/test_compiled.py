@@ -73,7 +73,7 @@ def test_a_function_is_freed_with_its_last_reference():
 def test_a_program_that_fails_to_compile_may_be_tried_again(monkeypatch):
     lowered = compiled.lower(lambda x: x * 11, PAIR[0])
     with monkeypatch.context() as patch:
-        patch.setattr(compiled.Lowered, "_compile", lambda _: 1 / 0)
+        patch.setattr(compiled.Lowered, "_compile", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             lowered.compile()
     assert lowered.compile()(PAIR[0]) == 22

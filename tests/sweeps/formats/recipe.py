@@ -1,9 +1,16 @@
-"""What the run in the folder `3` was made of."""
+"""What the run in the folder `4` is made of, once when the format is new.
+
+python -m tests.sweeps.formats.recipe
+"""
+
+import json
+from pathlib import Path
 
 import numpy as np
 
 import jaxdl as dl
 from jaxdl import nn, optim
+from jaxdl.runs.database import FORMAT
 
 BETA = dl.OneMinusLogUniform(0.5, 0.9)
 SPACE = {
@@ -30,3 +37,17 @@ def recipe(hp):
         loss=nn.softmax_cross_entropy,
         batch_size=8,
     )
+
+
+def main() -> None:
+    folder = Path(__file__).parent / str(FORMAT)
+    dl.sweep(
+        recipe, SPACE, data(), key=5, members=3, epochs=2, plan=dl.Plan(2),
+        search=dl.halving(3), run_dir=folder, progress=False,
+    )  # fmt: skip
+    owner = {"pid": 1, "host": "a", "started": "2026-11-28T12:00:00+0000"}
+    (folder / "owner").write_text(json.dumps(owner) + "\n")
+
+
+if __name__ == "__main__":
+    main()

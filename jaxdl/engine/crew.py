@@ -1,0 +1,269 @@
+"""The crew: the workers that train blocks, each called a hand.
+
+A hand is given a block and gives a trained block back; or it is lost, and another hand
+is asked for the same block. The engine knows a crew by this protocol alone. The threads
+of this process are one.
+"""
+
+import concurrent.futures
+import queue
+import threading
+from collections.abc import Sequence
+from typing import Protocol
+
+import jax
+
+from jaxdl.engine.blocks import Report, TrainedBlock, train_block
+from jaxdl.engine.devices import worker_devices
+from jaxdl.engine.inputs import Family, Inputs, share
+from jaxdl.engine.kind import Kind, kind_here
+from jaxdl.engine.layout import Block
+from jaxdl.engine.memory import block_bytes, fitting, used_bytes
+from jaxdl.engine.outlines import Outlines
+from jaxdl.engine.programs import Programs, compile_all, lower
+from jaxdl.engine.task import Task
+from jaxdl.train.bound import BoundRecipe
+from jaxdl.train.epoch_state import Carry
+from jaxdl.train.structure import Structure
+
+ONE_TOO_MANY = (
+    "the device ran out of memory with one block on it; expected a narrower block: "
+    "plan=jaxdl.Plan(block_width=...), or --block-width, below the width of this plan"
+)
+Key = tuple[Structure, Family]  # what the programs of a block are found by
+
+
+class Lost(Exception):
+    """The hand is gone. Another hand can train its block."""
+
+
+class Hand(Protocol):
+    """A worker. It trains one block at a time."""
+
+    def train(
+        self, block: Block, state: Carry | None, report: Report, *, last: bool
+    ) -> TrainedBlock:
+        """Returns the block after its epochs.
+
+        Args:
+            block: the members to train.
+            state: from which they train on, `[n, ...]`; None: they begin.
+            report: called after each epoch.
+            last: whether they never train on.
+
+        Raises:
+            Lost: the hand is gone.
+            MemoryError: the hand has no room for the block.
+        """
+        ...
+
+
+class Crew(Protocol):
+    """The hands that train one task."""
+
+    @property
+    def size(self) -> int:
+        """How many hands there are at once, at most."""
+        ...
+
+    def kind(self) -> Kind:
+        """Returns the kind of all hands, on which results are equal to the bit."""
+        ...
+
+    def begin(self, task: Task, outlines: Outlines) -> None:
+        """Gives the hands their task.
+
+        Args:
+            task: its plan and its variants are known; its data are those that the rows
+                of the variants are of.
+            outlines: of each program of the task.
+        """
+        ...
+
+    def missing(self, blocks: Sequence[Block]) -> int:
+        """Returns how many programs of blocks are not compiled yet."""
+        ...
+
+    def prepare(self, blocks: Sequence[Block]) -> str:
+        """Compiles the missing programs of blocks, after all of them are traced.
+
+        Returns:
+            In words, what a block takes and how many blocks train at once.
+
+        Raises:
+            MemoryError: no hand has room for one block.
+        """
+        ...
+
+    def take(self, stop: threading.Event) -> Hand:
+        """Returns a hand that is free; waits for one.
+
+        Raises:
+            CancelledError: `stop` is set.
+        """
+        ...
+
+    def give(self, hand: Hand) -> None:
+        """Gets a hand back that is free."""
+        ...
+
+    def lose(self, hand: Hand, error: Exception) -> None:
+        """Gets a hand back that raised `Lost` or `MemoryError`.
+
+        Raises:
+            MemoryError: it was the last one, and had no room.
+        """
+        ...
+
+    def used_bytes(self) -> int | None:
+        """Returns how many bytes of memory are in use; None if unknown."""
+        ...
+
+    def close(self) -> None:
+        """Ends the hands."""
+        ...
+
+
+class Threads:
+    """A hand for each device of this process; a single CPU has one for each core.
+
+    The threads are those of whoever calls a hand.
+    """
+
+    def __init__(self) -> None:
+        """Makes a crew without a task."""
+        self.shared: dict[jax.Device, dict[Family, Inputs]] = {}
+        self._programs: dict[Key, dict[jax.Device, Programs]] = {}
+        self._lock = threading.Lock()
+        self._seat(worker_devices())
+
+    @property
+    def size(self) -> int:
+        """How many hands there are."""
+        return len(self._devices)
+
+    def kind(self) -> Kind:
+        """Returns the kind of this process's devices."""
+        return kind_here()
+
+    def begin(self, task: Task, outlines: Outlines) -> None:
+        """Puts the data of a task on the devices; see `Crew.begin`."""
+        assert task.data is not None
+        self.task, self.outlines = task, outlines
+        inputs = task.recipe, task.data, task.variants, task.patience, task.order
+        for device in dict.fromkeys(self._devices):
+            self.shared[device] = share(device, *inputs)
+
+    def missing(self, blocks: Sequence[Block]) -> int:
+        """Returns how many programs of blocks are not compiled yet."""
+        return len({_key(block) for block in blocks} - self._programs.keys())
+
+    def prepare(self, blocks: Sequence[Block]) -> str:
+        """Compiles the missing programs of blocks, after all of them are traced.
+
+        Returns:
+            In words, what a block takes and how many blocks train at once.
+
+        Raises:
+            MemoryError: no device has room for one block.
+        """
+        new = {_key(block): block for block in blocks}
+        new = {key: block for key, block in new.items() if key not in self._programs}
+        devices = [*self.shared]
+        lowered = [self._lower(block, devices[0]) for block in new.values()]
+        self._programs |= zip(new, compile_all(lowered, devices), strict=True)
+        needed = max(map(self._bytes, new.values()))
+        self._seat(fitting(self._devices, needed, self.task.block_width))
+        return f"a block takes {needed / 2**20:,.0f} MiB, {self.size} at once"
+
+    def take(self, stop: threading.Event) -> Hand:
+        """Returns a hand that is free; waits for one.
+
+        Raises:
+            CancelledError: `stop` is set.
+        """
+        hand = self._free.get()
+        if stop.is_set():
+            self._free.put(hand)
+            raise concurrent.futures.CancelledError
+        return hand
+
+    def give(self, hand: Hand) -> None:
+        """Gets a hand back that is free."""
+        self._free.put(hand)
+
+    def lose(self, hand: Hand, error: Exception) -> None:
+        """Leaves one hand fewer.
+
+        Raises:
+            MemoryError: it was the last one.
+        """
+        assert isinstance(hand, _Thread)
+        with self._lock:
+            if self.size > 1:
+                self._devices.remove(hand.device)
+                return
+        self._free.put(hand)  # whoever waits for it finds that all has ended
+        raise MemoryError(ONE_TOO_MANY) from error
+
+    def used_bytes(self) -> int | None:
+        """Returns how many bytes of memory are in use; None if unknown."""
+        return used_bytes(self._devices)
+
+    def close(self) -> None:
+        """Takes the data off the devices."""
+        self.shared.clear()
+
+    def train_on(
+        self,
+        device: jax.Device,
+        block: Block,
+        state: Carry | None,
+        report: Report,
+        *,
+        last: bool,
+    ) -> TrainedBlock:
+        """Returns a block after its epochs on a device, see `Hand.train`."""
+        programs = self._programs[_key(block)][device]
+        shared, width = self.shared[device][block.family], self.task.block_width
+        try:
+            return train_block(programs, block, width, shared, state, report, last=last)
+        except jax.errors.JaxRuntimeError as error:
+            if "RESOURCE_EXHAUSTED" in str(error):
+                raise MemoryError(str(error)) from error
+            raise
+
+    def _seat(self, devices: list[jax.Device]) -> None:
+        """Makes a free hand for each of these devices, and no other."""
+        self._devices = [*devices]
+        self._free: queue.SimpleQueue[Hand] = queue.SimpleQueue()
+        for device in devices:
+            self._free.put(_Thread(self, device))
+
+    def _lower(self, block: Block, device: jax.Device) -> Programs:
+        facts, shared = block.family.facts, self.shared[device][block.family]
+        bound = BoundRecipe(self.task.recipe, block.structure, facts)
+        found = self.outlines[block.structure, facts]
+        return lower(bound, found, block, self.task.block_width, shared)
+
+    def _bytes(self, block: Block) -> int:
+        """Returns how many bytes a block takes, beside what all blocks share."""
+        device, programs = next(iter(self._programs[_key(block)].items()))
+        shared = self.shared[device][block.family]
+        return block_bytes(programs.epoch.executable, shared)
+
+
+class _Thread:
+    """A hand: whatever thread calls it, on one device."""
+
+    def __init__(self, crew: Threads, device: jax.Device):
+        self.crew, self.device = crew, device
+
+    def train(
+        self, block: Block, state: Carry | None, report: Report, *, last: bool
+    ) -> TrainedBlock:
+        return self.crew.train_on(self.device, block, state, report, last=last)
+
+
+def _key(block: Block) -> Key:
+    return block.structure, block.family

@@ -1,0 +1,49 @@
+"""The pace of blocks, by which the engine decides when they pause.
+
+It is measured, and so differs from run to run. No bit of a member depends on it.
+"""
+
+import math
+from collections.abc import Sequence
+
+from jaxdl.train.structure import Structure
+
+KEEP_SECONDS = 30.0  # of training that a crash undoes, about, at most
+# Of the time of a block, about: what its pauses may take. Where half of the members
+# stop early, those that have stopped and wait for the next pause cost about as much.
+PAUSE_SHARE = 0.03
+
+
+class Pace:
+    """How long epochs of a block take, and all beside them, by structure."""
+
+    def __init__(self) -> None:
+        """Makes a pace that knows nothing yet."""
+        self.epoch: dict[Structure, float] = {}  # seconds
+        self.beside: dict[Structure, float] = {}  # seconds from one pause to the next
+
+    def note(self, structure: Structure, times: Sequence[float]) -> None:
+        """Notes what a block took.
+
+        Args:
+            structure: of the block.
+            times: in seconds: when it began, when each of its epochs was over, and when
+                all of it was over.
+        """
+        began, *epochs, ended = times
+        if len(epochs) < 2:  # which says nothing of what is beside the epoch
+            self.epoch.setdefault(structure, ended - began)
+            return
+        self.epoch[structure] = (epochs[-1] - epochs[0]) / (len(epochs) - 1)
+        beside = ended - began - len(epochs) * self.epoch[structure]
+        before = self.beside.get(structure, beside)
+        self.beside[structure] = max(0.0, (before + beside) / 2)
+
+    def until_kept(self, structure: Structure) -> int:
+        """Returns after how many epochs a block is next put on disk, at least 1."""
+        return max(1, int(KEEP_SECONDS / self.epoch.get(structure, math.inf)))
+
+    def until_packed(self, structure: Structure) -> int:
+        """Returns after how many epochs a block next pauses, at least 1."""
+        beside = self.beside.get(structure, 0.0) / PAUSE_SHARE
+        return max(1, math.ceil(beside / self.epoch.get(structure, math.inf)))

@@ -1,0 +1,23 @@
+"""The pace of blocks: when they are put on disk and packed."""
+
+from jaxdl.engine import pace as pace_of_blocks
+from jaxdl.engine.pace import Pace
+
+
+def test_a_block_of_unknown_pace_pauses_after_an_epoch():
+    assert Pace().until_kept("one") == Pace().until_packed("one") == 1
+
+
+def test_the_pace_is_that_between_epochs_and_the_rest_is_beside(monkeypatch):
+    monkeypatch.setattr(pace_of_blocks, "PAUSE_SHARE", 0.25)
+    pace = Pace()
+    pace.note("one", [10.0, 10.5, 10.625, 10.75, 11.0])  # 1/8 s an epoch
+    assert pace.epoch["one"] == 0.125
+    assert pace.beside["one"] == 1.0 - 3 * 0.125
+    assert pace.until_kept("one") == 240  # 30 s
+    assert pace.until_packed("one") == 20  # 2.5 s, of which 5/8 s are beside
+    pace.note("one", [20.0, 20.25, 20.5])  # one epoch tells nothing of what is beside
+    assert pace.epoch["one"] == 0.125 and pace.beside["one"] == 0.625
+    pace.note("one", [30.0, 30.25, 30.5, 30.625])  # 1/4 s an epoch, 1/8 s beside
+    assert pace.epoch["one"] == 0.25 and pace.beside["one"] == (0.625 + 0.125) / 2
+    assert pace.until_kept("two") == 1

@@ -1,0 +1,38 @@
+"""A shuffle, against JAX's own."""
+
+import jax
+import numpy as np
+import pytest
+
+from jaxdl.train import shuffle as module
+from jaxdl.train.shuffle import shuffle
+
+SIZES = (1, 2, 10, 1625, 1626, 5000)  # two rounds from 1626 on
+
+
+@pytest.mark.parametrize("m", SIZES)
+@pytest.mark.parametrize("sort", [module._sort_together, module._sort_pairs])
+def test_it_is_the_permutation_of_jax(m, sort, monkeypatch):
+    monkeypatch.setattr(module, "_ascending", sort)
+    for seed in range(3):
+        key = jax.random.key(seed)
+        found, expected = shuffle(key, m), jax.random.permutation(key, m)
+        np.testing.assert_array_equal(found, expected, strict=True)
+
+
+@pytest.mark.parametrize("sort", [module._sort_together, module._sort_pairs])
+def test_equal_numbers_keep_the_order_of_their_places(sort):
+    bits = np.array([7, 2**32 - 1, 7, 0, 2**32 - 1], np.uint32)
+    assert sort(jax.numpy.asarray(bits)).tolist() == [3, 0, 2, 1, 4]
+
+
+def test_it_is_the_same_inside_programs_and_with_64_bits():
+    keys = jax.random.split(jax.random.key(0), 3)
+    expected = [jax.random.permutation(key, 100) for key in keys]
+    mapped = jax.jit(jax.vmap(lambda key: shuffle(key, 100)))(keys)
+    np.testing.assert_array_equal(mapped, expected)
+    with jax.enable_x64(True):
+        one = shuffle(keys[0], 100)
+        np.testing.assert_array_equal(
+            one, jax.random.permutation(keys[0], 100), strict=True
+        )
