@@ -1,9 +1,11 @@
 """Runs whose files are damaged: what is lost trains again."""
 
+import contextlib
 import functools
 import os
 import random
 import shutil
+import sqlite3
 
 import numpy as np
 import pytest
@@ -125,7 +127,7 @@ def test_members_of_a_harmed_file_are_trained_again(
 def cut_in_a_rung(digits, tmp_path_factory):
     """Returns a function that makes a run of a search, cut in its third rung.
 
-    The folder has the files of the last two rungs. The function also returns the
+    The folder has the files of all three rungs. The function also returns the
     settings of the run and the result of the same sweep without an interruption.
     """
 
@@ -155,11 +157,30 @@ def test_a_rung_is_trained_again(search, number, cut_in_a_rung, digits, tmp_path
     assert_same_result(whole, again)
 
 
+def drop_first(folder):
+    """Drops the arrays of the first record, as a rung more does."""
+    with contextlib.closing(sqlite3.connect(folder / "run.sqlite")) as connection:
+        connection.execute("UPDATE records SET kept = 'none' WHERE id = 1")
+        connection.commit()
+    (folder / "checkpoints" / "1.bin").unlink()
+
+
+def test_all_rungs_train_again_if_no_record_is_left(cut_in_a_rung, digits, tmp_path):
+    folder, settings, whole = cut_in_a_rung(PBT)
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    for path in (tmp_path / "checkpoints").iterdir():
+        damage(path)
+    with left_out():
+        again = sweep(small, SPACE, digits, run_dir=tmp_path, **settings)
+    assert_same_result(whole, again)
+
+
 def test_lost_weights_of_other_members_are_an_error_that_says_so(
     cut_in_a_rung, digits, tmp_path
 ):
     folder, settings, _ = cut_in_a_rung(PBT)
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    drop_first(tmp_path)
     for path in (tmp_path / "checkpoints").iterdir():
         damage(path)
     with left_out():
