@@ -6,7 +6,8 @@ import platform
 from typing import Any, NamedTuple
 
 import jax
-import numpy as np
+
+from jaxdl.engine.instructions import instruction_set
 
 PACKAGES = {"jax": "jax", "jaxlib": "jaxlib", "jaxdl": "jaxdl-sweep"}
 
@@ -33,14 +34,10 @@ def kind_here() -> Kind:
 
 
 def _name(device: jax.Device) -> str:
-    """Returns the kind of device; of a CPU, which instructions it has.
-
-    XLA compiles for these, so that the order in which it adds up depends on them.
-    """
+    """Returns the kind of device; of a CPU, which instructions it has."""
     if device.platform != "cpu":
         return device.device_kind
-    has = np.show_config(mode="dicts").get("SIMD Extensions", {})
-    return " ".join([device.device_kind, platform.machine(), *has.get("found", [])])
+    return " ".join([device.device_kind, platform.machine(), *instruction_set()])
 
 
 def _xla_flags() -> list[str]:
