@@ -13,8 +13,8 @@ from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")  # Linux only
 
-# Our name of each extension that computes with numbers, and the other names that it has
-# on Linux (arch/x86/include/asm/cpufeatures.h, arch/arm64/kernel/cpuinfo.c) and on macOS
+# Our name of each extension that computes with numbers, and its other names on Linux
+# (arch/x86/include/asm/cpufeatures.h, arch/arm64/kernel/cpuinfo.c) and on macOS
 # (`sysctl hw.optional`).
 EXTENSIONS = (
     "sse4_2", "avx avx1_0", "avx2 avx2_0", "fma", "fma4", "f16c", "avx512f", "avx512cd",
