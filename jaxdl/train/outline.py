@@ -19,7 +19,7 @@ from jaxdl.train.identity import program_digest
 from jaxdl.train.inference import Inference
 from jaxdl.train.part import batch_of, in_shape, on_device_shapes
 from jaxdl.train.recipe import Recipe, RecipeFunction, build
-from jaxdl.train.state import TrainState, init
+from jaxdl.train.state import TrainState, as_key, init
 from jaxdl.train.step import make_cost, make_eval, make_inference, make_step
 from jaxdl.train.structure import RecipeError, Structure
 
@@ -117,7 +117,7 @@ def trace_recipe(
 
     with tracing_errors_explained():
         first, train_state = jax.make_jaxpr(start, return_shape=True)(
-            numbers, jax.random.key(0), counts
+            numbers, as_key(0), counts
         )
     one, out_shape = built[0]
     batch = batch_of(train, one.batch_size)
