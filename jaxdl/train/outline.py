@@ -15,7 +15,7 @@ from jaxdl.nn.size import Shape
 from jaxdl.train.bound import BoundRecipe
 from jaxdl.train.check import check_against_data, tracing_errors_explained
 from jaxdl.train.facts import Facts, counts_for
-from jaxdl.train.identity import program_digest
+from jaxdl.train.identity import check_no_callbacks, program_digest
 from jaxdl.train.inference import Inference
 from jaxdl.train.part import batch_of, in_shape, on_device_shapes
 from jaxdl.train.recipe import Recipe, RecipeFunction, build
@@ -124,6 +124,7 @@ def trace_recipe(
     arguments = numbers, train_state, batch, counts
     with tracing_errors_explained():
         later = jax.make_jaxpr(functools.partial(_step_and_evaluate, bound))(*arguments)
+        check_no_callbacks([first, later])
         saved = jax.eval_shape(functools.partial(_saved, bound), *arguments)
         inference = Inference(
             functools.partial(_infer, bound),
