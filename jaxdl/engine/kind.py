@@ -3,12 +3,30 @@
 import importlib.metadata
 import os
 import platform
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import numpy as np
+
+from jaxdl.engine.instructions import instruction_set
+from jaxdl.plain import to_json
 
 PACKAGES = {"jax": "jax", "jaxlib": "jaxlib", "jaxdl": "jaxdl-sweep"}
+
+# JAX's settings of what is traced, and of how XLA compiles it.
+SETTINGS = (
+    "jax_enable_x64", "jax_threefry_partitionable", "jax_high_dynamic_range_gumbel",
+    "jax_default_matmul_precision", "jax_softmax_custom_jvp",
+    "jax_use_direct_linearize", "jax_allow_f16_reductions",
+    "jax_disable_most_optimizations", "jax_optimization_level",
+    "jax_exec_time_optimization_effort", "jax_memory_fitting_effort",
+    "jax_memory_fitting_level", "jax_compiler_enable_remat_pass", "jax_enable_pgle",
+    "jax_xla_profile_version", "jax_use_shardy_partitioner",
+    "jax_threefry_gpu_kernel_lowering", "jax_bcoo_cusparse_lowering",
+    "jax_ragged_dot_use_ragged_dot_instruction",
+    "jax_ragged_dot_use_gpu_pallas_triton_lowering",
+)  # fmt: skip
+VARIABLES = ("LIBTPU_INIT_ARGS", "NVIDIA_TF32_OVERRIDE")  # of the environment
 
 
 class Kind(NamedTuple):
@@ -22,31 +40,38 @@ class Kind(NamedTuple):
 
 def kind_here() -> Kind:
     """Returns the kind of this process's first device."""
-    device = jax.devices()[0]
-    partitionable = jax.config.jax_threefry_partitionable  # pyrefly: ignore
+    device, settings = jax.devices()[0], jax.config.values
     return Kind(
         device.platform,
         _name(device),
         {name: _version(package) for name, package in PACKAGES.items()},
-        {"jax_threefry_partitionable": partitionable, "XLA_FLAGS": _xla_flags()},
+        {
+            **{name: to_json(settings.get(name)) for name in SETTINGS},
+            **{name: os.environ.get(name) for name in VARIABLES},
+            "XLA_FLAGS": _xla_flags(),
+        },
     )
 
 
 def _name(device: jax.Device) -> str:
-    """Returns the kind of device; of a CPU, which instructions it has.
-
-    XLA compiles for these, so that the order in which it adds up depends on them.
-    """
+    """Returns the kind of device; of a CPU, which instructions it has."""
     if device.platform != "cpu":
         return device.device_kind
-    has = np.show_config(mode="dicts").get("SIMD Extensions", {})
-    return " ".join([device.device_kind, platform.machine(), *has.get("found", [])])
+    return " ".join([device.device_kind, platform.machine(), *instruction_set()])
 
 
 def _xla_flags() -> list[str]:
-    """Returns XLA's flags but for the number of devices, which changes no bit."""
-    flags = os.environ.get("XLA_FLAGS", "").split()
-    return sorted(flag for flag in flags if "device_count" not in flag)
+    """Returns XLA's flags but for the number of devices, which changes no bit.
+
+    A value that does not begin with a dash is the path of a file that holds the flags.
+    Of equal names the last counts. Source: xla/parse_flags_from_env.cc.
+    """
+    text = os.environ.get("XLA_FLAGS", "").strip()
+    if text and not text.startswith("-"):
+        path = Path(text)
+        text = path.read_text() if path.is_file() else ""
+    flags = {flag.partition("=")[0]: flag for flag in text.split()}
+    return sorted(flag for name, flag in flags.items() if "device_count" not in name)
 
 
 def _version(package: str) -> str | None:

@@ -26,9 +26,10 @@ from jaxdl.sweeps.from_population import make_result
 from jaxdl.sweeps.repeats import data_of, expand, mean, step_keys, with_variants
 from jaxdl.sweeps.result import SweepResult
 from jaxdl.sweeps.specification import check_extends, specify
-from jaxdl.train.check import check_labels, check_one_process
+from jaxdl.train.check import check_labels
 from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.score import score
+from jaxdl.train.settings import check_jax
 from jaxdl.train.state import as_key
 
 GROWS = ("members", "epochs")  # what `extend` may raise
@@ -124,6 +125,7 @@ def sweep(
         TypeError: another kind of key.
         ValueError: `epochs`, `patience` or `repeats` is below 1, or the plan is wrong.
     """
+    check_jax()  # before a key is made
     task = Task(
         recipe, space, data, as_key(key), members, epochs, search or random(), patience,
         repeats, folds, plan,
@@ -146,7 +148,7 @@ def train_task(
         extend: whether to add members or epochs to it.
         progress: whether to show progress, or a function of it.
     """
-    check_one_process()
+    check_jax()
     task = check_task(task)
     assert task.data is not None and task.search is not None
     check(task.data)

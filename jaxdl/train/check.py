@@ -224,18 +224,3 @@ def _users_line(error: Exception) -> str:
     if not frames:
         return "the recipe"
     return f"{frames[-1].filename}, line {frames[-1].lineno}: `{frames[-1].line}`"
-
-
-def check_one_process() -> None:
-    """Checks that JAX runs as one process.
-
-    Raises:
-        RuntimeError: JAX runs as several processes; each would see its own devices
-            only.
-    """
-    if jax.process_count() > 1:
-        raise RuntimeError(
-            f"got a JAX of {jax.process_count()} processes; expected one: remove the "
-            "call of jax.distributed.initialize, and start a separate sweep in each "
-            "process"
-        )

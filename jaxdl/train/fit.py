@@ -12,17 +12,14 @@ from jaxdl.counts import as_count
 from jaxdl.data import Splits, check
 from jaxdl.train import compiled
 from jaxdl.train.bound import BoundRecipe, make_advance, make_start, with_order
-from jaxdl.train.check import (
-    as_patience,
-    check_one_process,
-    tracing_errors_explained,
-)
+from jaxdl.train.check import as_patience, tracing_errors_explained
 from jaxdl.train.epoch_state import Carry, EpochState, Status, kept
 from jaxdl.train.facts import counts_for, facts_of
 from jaxdl.train.member import Member
 from jaxdl.train.outline import Outline, outline
 from jaxdl.train.part import in_shape, on_device
 from jaxdl.train.recipe import RecipeFunction
+from jaxdl.train.settings import check_jax
 from jaxdl.train.state import TrainState, as_key, member_key
 from jaxdl.train.structure import partition
 
@@ -70,7 +67,8 @@ def fit(
         DataError: the data do not suit training, see `data.check`, or do not suit the
             recipe.
         RecipeError: the recipe or a hyperparameter cannot be traced.
-        RuntimeError: JAX runs as several processes.
+        RuntimeError: JAX runs as several processes, or has a setting that no training
+            works with.
         TypeError: the key is neither a seed nor a threefry key.
         ValueError: `epochs` or `patience` is not an int of at least 1, or the seed is
             above 2^32 - 1.
@@ -78,7 +76,7 @@ def fit(
     Warns:
         UserWarning: the patience is not shorter than the training; or see `data.check`.
     """
-    check_one_process()
+    check_jax()
     key, epochs = as_key(key), as_count("epochs", epochs)
     patience = as_patience(patience, epochs)
     check(data)

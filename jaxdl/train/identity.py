@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from jaxdl.data import Splits
+from jaxdl.train.structure import RecipeError
 
 ADDRESS = re.compile("0x[0-9a-f]+")  # of Python functions; differs between processes
 
@@ -32,18 +33,65 @@ def program_digest(traces: Iterable[Any]) -> str:
     return digest.hexdigest()
 
 
+def check_no_callbacks(traces: Iterable[Any]) -> None:
+    """Checks that traced functions compute everything themselves.
+
+    What `jax.debug.print` and `jax.debug.callback` call gives no number back, so these
+    are allowed.
+
+    Args:
+        traces: results of `jax.make_jaxpr`.
+
+    Raises:
+        RecipeError: one calls back into Python, with `jax.pure_callback` or
+            `io_callback`.
+    """
+    for trace in traces:
+        for equation in (e for part in _parts(trace) for e in part.eqns):
+            name = equation.primitive.name
+            if "callback" in name and not name.startswith("debug"):
+                raise RecipeError(
+                    f"the recipe has a {name}; expected a computation of JAX alone: "
+                    "what Python gives back is not in the program, so no run could "
+                    "tell when it changes. Write it with jax.numpy, or give it as data"
+                )
+
+
 def _constants(trace: Any) -> Iterator[Any]:
     """Yields the constants of a traced function and of those it calls, as numbers.
 
-    The text of a trace holds the names of these constants, but not their values.
+    The text of a trace holds neither the values of these constants, nor those of arrays
+    that stand in the place of an argument.
     """
-    for constant in getattr(trace, "consts", ()):
-        is_key = jax.dtypes.issubdtype(constant.dtype, jax.dtypes.prng_key)
-        yield jax.random.key_data(constant) if is_key else constant
+    for part in _parts(trace):
+        for constant in (*getattr(part, "consts", ()), *_arrays(part)):
+            yield jax.random.key_data(constant) if _is_key(constant) else constant
+
+
+def _parts(trace: Any) -> Iterator[Any]:
+    """Yields a traced function, and those that it calls, each before its own."""
+    yield trace
     for equation in trace.eqns:
         for part in jax.tree.leaves(list(equation.params.values())):
             if hasattr(part, "eqns"):
-                yield from _constants(part)
+                yield from _parts(part)
+
+
+def _arrays(part: Any) -> Iterator[Any]:
+    """Yields what stands in the place of arguments, but for numbers.
+
+    JAX puts constants there with `JAX_USE_SIMPLIFIED_JAXPR_CONSTANTS`.
+    """
+    outputs = getattr(part, "jaxpr", part).outvars
+    for place in (*(x for e in part.eqns for x in e.invars), *outputs):
+        value = getattr(place, "val", 0)
+        if np.ndim(value) > 0 or _is_key(value):
+            yield value
+
+
+def _is_key(value: Any) -> bool:
+    kind = getattr(value, "dtype", None)
+    return kind is not None and jax.dtypes.issubdtype(kind, jax.dtypes.prng_key)
 
 
 def data_digest(data: Splits) -> str:

@@ -15,11 +15,11 @@ from jaxdl.nn.size import Shape
 from jaxdl.train.bound import BoundRecipe
 from jaxdl.train.check import check_against_data, tracing_errors_explained
 from jaxdl.train.facts import Facts, counts_for
-from jaxdl.train.identity import program_digest
+from jaxdl.train.identity import check_no_callbacks, program_digest
 from jaxdl.train.inference import Inference
 from jaxdl.train.part import batch_of, in_shape, on_device_shapes
 from jaxdl.train.recipe import Recipe, RecipeFunction, build
-from jaxdl.train.state import TrainState, init
+from jaxdl.train.state import TrainState, as_key, init
 from jaxdl.train.step import make_cost, make_eval, make_inference, make_step
 from jaxdl.train.structure import RecipeError, Structure
 
@@ -117,13 +117,14 @@ def trace_recipe(
 
     with tracing_errors_explained():
         first, train_state = jax.make_jaxpr(start, return_shape=True)(
-            numbers, jax.random.key(0), counts
+            numbers, as_key(0), counts
         )
     one, out_shape = built[0]
     batch = batch_of(train, one.batch_size)
     arguments = numbers, train_state, batch, counts
     with tracing_errors_explained():
         later = jax.make_jaxpr(functools.partial(_step_and_evaluate, bound))(*arguments)
+        check_no_callbacks([first, later])
         saved = jax.eval_shape(functools.partial(_saved, bound), *arguments)
         inference = Inference(
             functools.partial(_infer, bound),

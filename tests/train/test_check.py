@@ -11,7 +11,7 @@ import jaxdl as dl
 from jaxdl import nn, optim
 from jaxdl.data import DataError, Dataset
 from jaxdl.train import RecipeError
-from jaxdl.train.check import as_patience, check_labels, check_one_process
+from jaxdl.train.check import as_patience, check_labels
 
 PLAIN = {"rate": 0.1, "smoothing": 0.0}
 pytestmark = pytest.mark.usefixtures("nothing_compiles")
@@ -140,22 +140,6 @@ def test_patience_is_at_least_one_epoch(patience, linear, few, fit):
         fit(linear, PLAIN, few, patience=patience)
     with pytest.raises(ValueError, match="got patience="):
         dl.sweep(linear, PLAIN, few, key=0, members=2, epochs=1, patience=patience)
-
-
-def test_jax_of_several_processes_is_refused(linear, few, fit, monkeypatch):
-    check_one_process()
-    monkeypatch.setattr(jax, "process_count", lambda: 2)
-
-    def untouched(hp):
-        raise AssertionError("traced before the error")
-
-    for train in (
-        lambda: fit(untouched, PLAIN, few),
-        lambda: dl.sweep(untouched, PLAIN, few, key=0, members=2, epochs=1),
-        check_one_process,
-    ):
-        with pytest.raises(RuntimeError, match="a JAX of 2 processes; expected one"):
-            train()
 
 
 @pytest.mark.parametrize(

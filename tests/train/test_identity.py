@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.experimental import io_callback
 
 import jaxdl as dl
 from jaxdl import nn, optim
@@ -11,7 +12,7 @@ from jaxdl.train import facts_of
 from jaxdl.train.identity import program_digest
 from jaxdl.train.outline import trace_recipe
 from jaxdl.train.part import on_device_shapes
-from jaxdl.train.structure import partition
+from jaxdl.train.structure import RecipeError, partition
 
 
 def at_once(numbers):
@@ -48,6 +49,17 @@ def program(function, data):
     ).program
 
 
+@pytest.fixture(params=[False, True], ids=["constants", "in place"])
+def places_of_constants(request):
+    """Has JAX put the arrays of a trace beside it, or in the place of arguments."""
+    jax.config.update("jax_use_simplified_jaxpr_constants", request.param)
+    jax.clear_caches()  # of functions that were traced before
+    yield
+    jax.config.update("jax_use_simplified_jaxpr_constants", False)
+    jax.clear_caches()
+
+
+@pytest.mark.usefixtures("places_of_constants")
 @pytest.mark.parametrize(
     "make", [at_once, in_a_compiled_function, twice_within, with_a_key]
 )
@@ -81,3 +93,31 @@ def test_a_program_is_the_same_in_a_terminal_with_colors(digits, monkeypatch):
     assert "\x1b[" in str(trace)  # else the test shows nothing
     assert program(everything(numbers), digits) == plain
     assert program_digest([trace]) != program_digest([jax.make_jaxpr(jnp.sin)(1.0)])
+
+
+def multiplied(call):
+    """Returns a function that multiplies by what a call gives."""
+    one = jax.ShapeDtypeStruct((), np.float32)
+    return lambda x: jnp.sum(x) * call(lambda: np.float32(2), one)
+
+
+@pytest.mark.parametrize("call", [jax.pure_callback, io_callback])
+@pytest.mark.parametrize("wrap", [lambda f: f, jax.jit, jax.checkpoint])
+def test_a_recipe_that_calls_python_is_refused(call, wrap, digits):
+    """Another function of Python would train otherwise, and have the same program."""
+    penalty = multiplied(call) if call is io_callback else wrap(multiplied(call))
+    with pytest.raises(RecipeError, match=f"has a {call.__name__}; expected a comp"):
+        program(penalty, digits)
+
+
+def test_a_recipe_may_print(digits, capsys):
+    """What it prints is no part of what it computes."""
+
+    def recipe(hp):
+        jax.debug.print("rate {rate}", rate=hp["rate"])
+        return dl.Recipe(
+            nn.dense(10), optim.momentum(hp["rate"]), nn.softmax_cross_entropy
+        )
+
+    dl.fit(recipe, {"rate": 0.5}, digits, key=0, epochs=1, progress=False)
+    assert "rate 0.5" in capsys.readouterr().out

@@ -1,0 +1,68 @@
+"""The kind of a machine: what bits depend on, whatever libraries call it."""
+
+import json
+import platform
+
+import jax
+import numpy as np
+import pytest
+
+from jaxdl.engine import kind
+from jaxdl.engine.kind import kind_here
+
+
+def test_a_cpu_is_named_by_its_own_instruction_set(monkeypatch):
+    """NumPy renames extensions from version to version."""
+    before = kind_here()
+    renamed = {"SIMD Extensions": {"found": ["X86_V5"]}}
+    monkeypatch.setattr(np, "show_config", lambda mode: renamed)
+    assert kind_here() == before
+    monkeypatch.setattr(kind, "instruction_set", lambda: ["avx2", "fma"])
+    assert kind_here().device == f"cpu {platform.machine()} avx2 fma"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "recorded"),
+    [
+        ("jax_disable_most_optimizations", True, True),  # changes the last bits
+        ("jax_optimization_level", "O0", "O0"),
+        ("jax_exec_time_optimization_effort", 0.5, 0.5),
+        ("jax_default_matmul_precision", "bfloat16", "bfloat16"),
+    ],
+)
+def test_settings_that_compile_otherwise_are_of_the_kind(name, value, recorded):
+    before = jax.config.values[name]
+    jax.config.update(name, value)
+    try:
+        assert kind_here().flags[name] == recorded
+    finally:
+        jax.config.update(name, before)
+    assert kind_here().flags[name] == before
+    json.dumps(kind_here().flags, allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "recorded"),
+    [
+        ("", []),
+        (" --xla_b=2\n--xla_a=1 ", ["--xla_a=1", "--xla_b=2"]),
+        ("--xla_a=1 --xla_a=2", ["--xla_a=2"]),  # the last counts
+        ("--xla_force_host_platform_device_count=2", []),
+    ],
+)
+@pytest.mark.parametrize("in_a_file", [False, True])
+def test_flags_of_xla_are_recorded_by_what_they_are(
+    text, recorded, in_a_file, monkeypatch, tmp_path
+):
+    if in_a_file:
+        file = tmp_path / "flags"
+        file.write_text(text)
+        text = str(file)
+    monkeypatch.setenv("XLA_FLAGS", text)
+    assert kind_here().flags["XLA_FLAGS"] == recorded
+
+
+@pytest.mark.parametrize("name", ["LIBTPU_INIT_ARGS", "NVIDIA_TF32_OVERRIDE"])
+def test_variables_of_other_compilers_are_recorded(name, monkeypatch):
+    monkeypatch.setenv(name, "0")
+    assert kind_here().flags[name] == "0"
