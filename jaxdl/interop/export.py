@@ -13,6 +13,7 @@ from jaxdl.extras import library
 from jaxdl.paths import as_path
 from jaxdl.plain import to_json
 from jaxdl.train import Member
+from jaxdl.train.keys import as_numbers
 from jaxdl.train.structure import by_name
 
 
@@ -24,11 +25,11 @@ def export(
     """Writes a member's weights, and all that is needed to use them.
 
     `path.safetensors` holds parameters and layer state by path, such as
-    `params.0.kernel`. `path.json` holds the hyperparameters by name, the metrics by
-    epoch, and where the training ended. Its `normalization` has the moments of raw
-    inputs (under folds, of the fold's train set), its `targets` those that outputs are
-    scaled back by, and `classes` and `features` are names. Both replace files of these
-    names.
+    `params.0.kernel`; a random key as its numbers, and nothing for a None. `path.json`
+    holds the hyperparameters by name, the metrics by epoch, and where the training
+    ended. Its `normalization` has the moments of raw inputs (under folds, of the fold's
+    train set), its `targets` those that outputs are scaled back by, and `classes` and
+    `features` are names. Both replace files of these names.
 
     Args:
         member: a trained one.
@@ -43,8 +44,12 @@ def export(
         OSError: a file cannot be written.
     """
     arrays = library("safetensors.numpy", "safetensors", "the export of weights")
-    leaves = by_name({"params": member.params, "state": member.state})
-    content = {name: np.ascontiguousarray(leaf) for name, leaf in leaves.items()}
+    leaves = by_name(as_numbers({"params": member.params, "state": member.state}))
+    content = {
+        name: np.ascontiguousarray(leaf)
+        for name, leaf in leaves.items()
+        if leaf is not None
+    }
     weights, description = export_paths(path)
     runs.write_file(weights, arrays.save(content))
     text = json.dumps(to_json(_describe(member, moments)), indent=2, allow_nan=False)

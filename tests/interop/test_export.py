@@ -12,6 +12,7 @@ import jaxdl as dl
 from jaxdl import nn, optim
 from jaxdl.data import About
 from jaxdl.interop import export
+from tests.sweeps.kept import noisy
 
 safetensors = pytest.importorskip("safetensors.numpy")
 
@@ -94,3 +95,12 @@ def test_raw_inputs_and_the_files_give_the_predictions(kind, folds, tmp_path):
     outputs = outputs * targets["scale"] + targets["mean"]
     stored = np.concatenate([d.inputs for d in data.sets.values()])
     np.testing.assert_allclose(member.predict(stored), outputs, rtol=1e-5)
+
+
+def test_keys_are_written_as_numbers_and_none_is_not_written(digits, tmp_path):
+    member = dl.fit(noisy, {"rate": 0.1}, digits, key=0, epochs=1, progress=False)
+    arrays = safetensors.load_file(export(member, tmp_path / "noisy")[0])
+    dense = ["params.dense.bias", "params.dense.kernel"]
+    assert sorted(arrays) == [*dense, "state.key"]
+    key = jax.random.key_data(member.state["key"])
+    np.testing.assert_array_equal(arrays["state.key"], key, strict=True)
