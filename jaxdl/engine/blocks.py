@@ -16,6 +16,7 @@ from jaxdl.engine.layout import Block
 from jaxdl.engine.programs import Programs, start_inputs
 from jaxdl.train.epoch_state import Carry, kept
 from jaxdl.train.fit import train_epochs
+from jaxdl.train.keys import as_keys, as_numbers
 
 # Gets an epoch's number, and the members' statuses and metrics after it, `[n]` each.
 Report = Callable[[int, NDArray[Any], dict[str, NDArray[Any]]], None]
@@ -32,7 +33,8 @@ class TrainedBlock(NamedTuple):
     steps: NDArray[np.int32]  # [n] that each has taken
     kept_epoch: NDArray[np.int32]  # [n] epoch of params and state
     metrics: dict[str, NDArray[Any]]  # [epochs, n]
-    carry: Carry | None  # [K, ...] from which it trains on; None: it never does
+    # [K, ...] from which it trains on, its keys as numbers; None: it never does
+    carry: Carry | None
     record: int = -1  # the id of its record in the run's store
 
     def state_of_members(self) -> Carry:
@@ -78,7 +80,7 @@ def train_block(
         ids = padded(block.configurations.astype(np.int32))
         start: Carry = programs.start(traced, ids, variants, start_inputs(shared))
     else:
-        start = _typed_key(padded(carry))
+        start = as_keys(padded(carry), programs.start.out_shapes)
     train_state, epoch_state, metrics = train_epochs(
         lambda train_state, epoch_state, number: programs.epoch(
             traced, train_state, epoch_state, np.int32(number), variants, shared
@@ -101,18 +103,5 @@ def train_block(
         steps=steps,
         kept_epoch=kept_epoch[:n],
         metrics={name: value[:, :n] for name, value in metrics.items()},
-        carry=None if last else jax.device_get(_plain_key((train_state, epoch_state))),
+        carry=None if last else jax.device_get(as_numbers((train_state, epoch_state))),
     )
-
-
-def _plain_key(carry: Carry) -> Carry:
-    """Returns a carry with its keys as numbers, which the host can hold."""
-    train_state, epoch_state = carry
-    key = jax.random.key_data(train_state.key)
-    return train_state._replace(key=key), epoch_state
-
-
-def _typed_key(carry: Carry) -> Carry:
-    train_state, epoch_state = carry
-    key = jax.random.wrap_key_data(train_state.key, impl="threefry2x32")
-    return train_state._replace(key=key), epoch_state

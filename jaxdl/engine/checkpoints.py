@@ -21,6 +21,7 @@ from jaxdl.searches.rungs import Rung
 from jaxdl.spaces.sample import traced_columns
 from jaxdl.train.epoch_state import Carry, Status, init_epoch_state, kept
 from jaxdl.train.facts import Facts
+from jaxdl.train.keys import as_keys, as_numbers
 from jaxdl.train.outline import Outline
 from jaxdl.train.structure import Structure
 
@@ -54,7 +55,7 @@ def from_records(
 
     @functools.cache
     def shapes(structure: Structure, facts: Facts) -> Any:
-        return jax.tree.flatten(_carry_shapes(task, outlines[structure, facts]))
+        return _carry_shapes(task, outlines[structure, facts])
 
     for record in records:
         block = block_of(record)
@@ -64,10 +65,12 @@ def from_records(
                 f"{record.members.tolist()}; expected one that a block of this sweep "
                 "leaves"
             )
-        carry = None
+        carry, typed = None, None
         if record.arrays is not None:
-            carry = _carry(shapes(block.structure, block.family.facts), record)
-        yield _trained(block, record, carry)
+            like = shapes(block.structure, block.family.facts)
+            carry = _carry(like, record)
+            typed = as_keys(carry, like)
+        yield _trained(block, record, carry, typed)
 
 
 def _block_finder(task: Task, rung: Rung) -> Callable[[runs.Record], Block | None]:
@@ -101,8 +104,18 @@ def _block_finder(task: Task, rung: Rung) -> Callable[[runs.Record], Block | Non
     return block_of
 
 
-def _trained(block: Block, record: runs.Record, carry: Carry | None) -> TrainedBlock:
-    params, state, _ = kept(*carry) if carry else (None, None, None)
+def _trained(
+    block: Block, record: runs.Record, carry: Carry | None, typed: Carry | None
+) -> TrainedBlock:
+    """Returns the trained block of a record.
+
+    Args:
+        block: of its members.
+        record: what is known of them.
+        carry: its keys as numbers; None: dropped.
+        typed: the same with keys.
+    """
+    params, state, _ = kept(*typed) if typed else (None, None, None)
     float_type = np.dtype(jnp.result_type(float))
     return TrainedBlock(
         block=block,
@@ -135,13 +148,13 @@ def _carry(shapes: Any, record: runs.Record) -> Carry:
     """Returns the carry `[n, ...]` whose leaves a record holds.
 
     Args:
-        shapes: leaves and tree of one member's carry.
+        shapes: of one member's carry.
         record: with arrays.
 
     Raises:
         DamagedError: they are not those of this recipe's training.
     """
-    leaves, treedef = shapes
+    leaves, treedef = jax.tree.flatten(jax.eval_shape(as_numbers, shapes))
     arrays: list[Any] = record.arrays or []
     expected = [((len(record.members), *x.shape), np.dtype(x.dtype)) for x in leaves]
     if [(x.shape, x.dtype) for x in arrays] != expected:
@@ -153,12 +166,10 @@ def _carry(shapes: Any, record: runs.Record) -> Carry:
 
 
 def _carry_shapes(task: Task, outline: Outline) -> Any:
-    """Returns shapes and types of one member's carry, its key as numbers."""
+    """Returns shapes and types of one member's carry."""
 
     def carry(train_state):
-        key = jax.random.key_data(train_state.key)
         early_stopping = task.patience is not None
-        epoch_state = init_epoch_state(train_state, early_stopping=early_stopping)
-        return train_state._replace(key=key), epoch_state
+        return train_state, init_epoch_state(train_state, early_stopping=early_stopping)
 
     return jax.eval_shape(carry, outline.train_state)

@@ -13,19 +13,28 @@ from jaxdl.plain import to_json
 
 PACKAGES = {"jax": "jax", "jaxlib": "jaxlib", "jaxdl": "jaxdl-sweep"}
 
-# JAX's settings of what is traced, and of how XLA compiles it.
-SETTINGS = (
-    "jax_enable_x64", "jax_threefry_partitionable", "jax_high_dynamic_range_gumbel",
-    "jax_default_matmul_precision", "jax_softmax_custom_jvp",
-    "jax_use_direct_linearize", "jax_allow_f16_reductions",
-    "jax_disable_most_optimizations", "jax_optimization_level",
-    "jax_exec_time_optimization_effort", "jax_memory_fitting_effort",
-    "jax_memory_fitting_level", "jax_compiler_enable_remat_pass", "jax_enable_pgle",
-    "jax_xla_profile_version", "jax_use_shardy_partitioner",
-    "jax_threefry_gpu_kernel_lowering", "jax_bcoo_cusparse_lowering",
-    "jax_ragged_dot_use_ragged_dot_instruction",
-    "jax_ragged_dot_use_gpu_pallas_triton_lowering",
-)  # fmt: skip
+# JAX's settings of what is traced, and of how XLA compiles it, with their defaults.
+SETTINGS = {
+    "jax_enable_x64": False,
+    "jax_high_dynamic_range_gumbel": False,
+    "jax_default_matmul_precision": None,
+    "jax_softmax_custom_jvp": False,
+    "jax_use_direct_linearize": True,
+    "jax_allow_f16_reductions": True,
+    "jax_disable_most_optimizations": False,
+    "jax_optimization_level": "UNKNOWN",
+    "jax_exec_time_optimization_effort": 0.0,
+    "jax_memory_fitting_effort": 0.0,
+    "jax_memory_fitting_level": "O2",
+    "jax_compiler_enable_remat_pass": True,
+    "jax_enable_pgle": False,
+    "jax_xla_profile_version": 0,
+    "jax_use_shardy_partitioner": True,
+    "jax_threefry_gpu_kernel_lowering": False,
+    "jax_bcoo_cusparse_lowering": False,
+    "jax_ragged_dot_use_ragged_dot_instruction": True,
+    "jax_ragged_dot_use_gpu_pallas_triton_lowering": False,
+}
 VARIABLES = ("LIBTPU_INIT_ARGS", "NVIDIA_TF32_OVERRIDE")  # of the environment
 
 
@@ -40,17 +49,26 @@ class Kind(NamedTuple):
 
 def kind_here() -> Kind:
     """Returns the kind of this process's first device."""
-    device, settings = jax.devices()[0], jax.config.values
+    device = jax.devices()[0]
     return Kind(
         device.platform,
         _name(device),
         {name: _version(package) for name, package in PACKAGES.items()},
-        {
-            **{name: to_json(settings.get(name)) for name in SETTINGS},
-            **{name: os.environ.get(name) for name in VARIABLES},
-            "XLA_FLAGS": _xla_flags(),
-        },
+        _flags(),
     )
+
+
+def _flags() -> dict[str, Any]:
+    """Returns what is set otherwise than by default, by name."""
+    now = jax.config.values
+    always = {"jax_threefry_partitionable": now["jax_threefry_partitionable"]}
+    changed = {
+        name: to_json(now[name])
+        for name, default in SETTINGS.items()
+        if now.get(name, default) != default
+    }
+    given = {name: os.environ[name] for name in VARIABLES if name in os.environ}
+    return always | changed | given | {"XLA_FLAGS": _xla_flags()}
 
 
 def _name(device: jax.Device) -> str:

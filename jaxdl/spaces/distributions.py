@@ -71,7 +71,8 @@ class Choice(Options):
     """One of several numbers, all equally likely; a traced number.
 
     Raises:
-        SpaceError: there are no options, or one is not a number.
+        SpaceError: there are no options, or one is not a number, or an int of more than
+            64 bits.
     """
 
     options: Sequence[float]  # pyrefly: ignore
@@ -83,6 +84,11 @@ class Choice(Options):
                 raise SpaceError(
                     f"got {self} with the option {option!r}; expected numbers: a "
                     "choice of anything else is Static([...])"
+                )
+            if isinstance(option, int) and not -(2**63) <= option < 2**63:
+                raise SpaceError(
+                    f"got a Choice with an option of {option.bit_length()} bits; "
+                    "expected ints of at most 64, or a float such as 1e30"
                 )
 
     @property
@@ -183,7 +189,7 @@ class AsSize(Distribution):
 
     def __post_init__(self):
         if not isinstance(self.values, Distribution):
-            object.__setattr__(self, "values", np.asarray(self.values))
+            object.__setattr__(self, "values", np.asanyarray(self.values))
         if not self.whole or self._sizes().size == 0 or self._sizes().min() < 0:
             raise SpaceError(
                 f"got {self}; expected IntUniform, a Choice of ints or another "

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import sys
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from jaxdl.spaces.contract import Distribution, SpaceError
 from jaxdl.spaces.distributions import Choice
 
 LARGEST_INT = 2**31 - 1  # of 32 bits
+LARGEST = sys.float_info.max
 
 
 class Range(Distribution):
@@ -231,10 +233,14 @@ def _check_range(
     """Checks that the bounds are numbers of the range, and makes them plain ones."""
     low, high = dist.low, dist.high
     numbers = all(isinstance(x, int | float | np.number) for x in (low, high))
-    if not (numbers and math.isfinite(low) and math.isfinite(high) and low < high):
-        raise SpaceError(f"got {dist}; expected finite bounds with low < high")
+    if not (numbers and -LARGEST <= low < high <= LARGEST):
+        raise SpaceError(f"got {dist!s:.99}; expected finite bounds with low < high")
     if low <= above or high >= below:
         limit = f"above {above:g}" if low <= above else f"below {below:g}"
         raise SpaceError(f"got {dist}; expected both bounds {limit}, for its log scale")
     for name, value in (("low", low), ("high", high)):
         object.__setattr__(dist, name, scalar(value))
+    with np.errstate(all="ignore"):
+        ends = dist.quantile(np.array([0.0, 1.0]))
+    if not np.isfinite(ends).all():
+        raise SpaceError(f"got {dist}; expected bounds that are closer together")

@@ -18,7 +18,7 @@ from jaxdl.counts import as_count
 from jaxdl.spaces.contract import Distribution, SpaceError
 from jaxdl.spaces.distributions import AsSize, Options, Static, is_distribution
 from jaxdl.train.state import HPARAMS
-from jaxdl.train.structure import default_type, flatten
+from jaxdl.train.structure import as_held, flatten
 
 
 def sample(key: jax.Array, space: Any, members: int) -> Any:
@@ -34,10 +34,12 @@ def sample(key: jax.Array, space: Any, members: int) -> Any:
         members: at least 1.
 
     Raises:
-        SpaceError: `members` is below 1, an array has another length, or a leaf is
-            anything else.
+        SpaceError: `members` is below 1, an array has another length, a leaf is
+            anything else, the programs cannot hold what it gives, or two names draw the
+            same numbers.
     """
     members = as_count("members", members, error=SpaceError)
+    _check_names(space)
     return fill(space, members, lambda name: _uniforms(key, name, members))
 
 
@@ -56,12 +58,13 @@ def fill(
         SpaceError: as `sample`.
     """
     names, leaves, treedef = flatten(space)
-    columns = [
-        _default_type(leaf.quantile(uniforms(name)))
-        if is_distribution(leaf)
-        else _column(name, leaf, members)
-        for name, leaf in zip(names, leaves, strict=True)
-    ]
+    columns = []
+    for name, leaf in zip(names, leaves, strict=True):
+        if is_distribution(leaf):
+            _check_ends(name, leaf)
+            columns.append(_default_type(name, leaf.quantile(uniforms(name))))
+        else:
+            columns.append(_column(name, leaf, members))
     return jax.tree.unflatten(treedef, columns)
 
 
@@ -111,6 +114,11 @@ def _column(name: str, leaf: Any, members: int) -> NDArray[Any]:
     """Returns the values, one for each member, of a leaf that is not a distribution."""
     if isinstance(leaf, AsSize):
         leaf = leaf.values
+    if np.ma.isMaskedArray(leaf):
+        raise SpaceError(
+            f"the space has a masked array for {name}; expected one value for each "
+            "member: fill what is masked"
+        )
     if is_static(leaf):
         values = np.empty(np.shape(leaf), object)
         values.ravel()[:] = static_values(leaf)
@@ -126,7 +134,7 @@ def _column(name: str, leaf: Any, members: int) -> NDArray[Any]:
             f"bool or None, or an array of them"
         )
     _check_length(name, leaf, values, members)
-    return _default_type(np.broadcast_to(values, members))
+    return _default_type(name, np.broadcast_to(values, members))
 
 
 def _check_length(name: str, leaf: Any, values: NDArray[Any], members: int) -> None:
@@ -139,8 +147,25 @@ def _check_length(name: str, leaf: Any, values: NDArray[Any], members: int) -> N
 
 def _uniforms(key: jax.Array, name: str, members: int) -> NDArray[np.float64]:
     """Returns uniform draws in (0, 1), `[members]`, of 32 random bits each."""
-    bits = _bits(key, np.uint32(zlib.crc32(name.encode())), members)
+    bits = _bits(key, np.uint32(_number(name)), members)
     return (np.asarray(bits, np.float64) + 0.5) / 2**32
+
+
+def _number(name: str) -> int:
+    """Returns the 32 bits of a leaf's name, from which it draws."""
+    return zlib.crc32(name.encode())
+
+
+def _check_names(space: Any) -> None:
+    names, leaves, _ = flatten(space)
+    drawn: dict[int, str] = {}
+    for name, leaf in zip(names, leaves, strict=True):
+        if is_distribution(leaf) and drawn.setdefault(_number(name), name) != name:
+            raise SpaceError(
+                f"got the names {drawn[_number(name)]} and {name}, which share their "
+                "checksum and so would draw the same numbers; expected others: rename "
+                "one"
+            )
 
 
 @functools.partial(jax.jit, static_argnames="members")
@@ -151,7 +176,7 @@ def _bits(key: jax.Array, leaf: NDArray[np.uint32], members: int) -> jax.Array:
     return jax.vmap(lambda k: jax.random.bits(k, (), jnp.uint32))(keys)
 
 
-def _default_type(values: NDArray[Any]) -> NDArray[Any]:
+def _default_type(name: str, values: NDArray[Any]) -> NDArray[Any]:
     """Returns numbers in the type of the programs, so that they show what trained.
 
     Raises:
@@ -159,14 +184,24 @@ def _default_type(values: NDArray[Any]) -> NDArray[Any]:
     """
     if values.dtype == object:
         return values
-    with np.errstate(over="ignore", under="ignore"):
-        held = np.asarray(values, default_type(values.dtype))
-    whole = held.dtype.kind in "iu"
-    lost = held != values if whole else np.isfinite(values) & ~np.isfinite(held)
-    lost |= (values != 0) & (held == 0)
+    return as_held(name, values, error=SpaceError)
+
+
+def _check_ends(name: str, leaf: Any) -> None:
+    """Checks that the programs can hold all that a distribution gives.
+
+    Raises:
+        SpaceError: they cannot; or an end becomes one that the scale does not have,
+            such as 0 on a log scale.
+    """
+    if leaf.static:
+        return
+    ends = leaf.typical(2)  # all options of a choice
+    held = _default_type(name, ends)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        lost = ~np.isfinite(leaf.fraction(held.astype(float)))
     if lost.any():
         raise SpaceError(
-            f"got the hyperparameter {values[lost][0]!r}; expected numbers that "
-            f"{held.dtype} can hold, in which the programs compute"
+            f"the space has {name}={leaf}; expected bounds that {held.dtype} can hold, "
+            f"in which the programs compute: {ends[lost][0]!r} becomes {held[lost][0]}"
         )
-    return held

@@ -188,8 +188,8 @@ def tracing_errors_explained() -> Iterator[None]:
 
     Raises:
         RecipeError: the recipe uses a traced hyperparameter as a plain Python value, or
-            raises a TypeError or ValueError. In the first case the error says what to
-            do.
+            raises a TypeError, ValueError or OverflowError. In the first case the error
+            says what to do.
     """
     try:
         yield
@@ -206,7 +206,7 @@ def tracing_errors_explained() -> Iterator[None]:
             "arithmetic (jnp.where instead of if), or make it Static([...]) in the "
             "space, so that each value gets a program of its own"
         ) from error
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         if isinstance(error, DataError | RecipeError):
             raise
         raise RecipeError(f"{_users_line(error)}: {error}") from error

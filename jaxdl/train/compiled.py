@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
-from jax.tree_util import PyTreeDef
 
 from jaxdl.train.copies import copies
 from jaxdl.train.identity import program_digest
@@ -29,12 +28,12 @@ class Program(NamedTuple):
     """A compiled program, called as the function that it was traced from."""
 
     executable: jax.stages.Compiled
-    out_tree: PyTreeDef
+    out_shapes: Any  # of jax.ShapeDtypeStruct
 
     def __call__(self, *arguments: Any) -> Any:
         """Returns what the function returns for arguments of the traced shapes."""
         leaves = self.executable(*jax.tree.leaves(arguments))
-        return jax.tree.unflatten(self.out_tree, leaves)
+        return jax.tree.unflatten(jax.tree.structure(self.out_shapes), leaves)
 
 
 class Lowered(NamedTuple):
@@ -64,9 +63,8 @@ class Lowered(NamedTuple):
             found = self._compile(devices)
         else:
             found = _find(self._key(text, devices), lambda: self._compile(devices))
-        out_tree = jax.tree.structure(self.out_shapes)
         return {
-            device: Program(executable, out_tree)
+            device: Program(executable, self.out_shapes)
             for device, executable in zip(devices, found, strict=True)
         }
 

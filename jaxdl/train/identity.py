@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from jaxdl.data import Splits
+from jaxdl.train.keys import is_key
 from jaxdl.train.structure import RecipeError
 
 ADDRESS = re.compile("0x[0-9a-f]+")  # of Python functions; differs between processes
@@ -65,7 +66,7 @@ def _constants(trace: Any) -> Iterator[Any]:
     """
     for part in _parts(trace):
         for constant in (*getattr(part, "consts", ()), *_arrays(part)):
-            yield jax.random.key_data(constant) if _is_key(constant) else constant
+            yield jax.random.key_data(constant) if is_key(constant) else constant
 
 
 def _parts(trace: Any) -> Iterator[Any]:
@@ -85,13 +86,8 @@ def _arrays(part: Any) -> Iterator[Any]:
     outputs = getattr(part, "jaxpr", part).outvars
     for place in (*(x for e in part.eqns for x in e.invars), *outputs):
         value = getattr(place, "val", 0)
-        if np.ndim(value) > 0 or _is_key(value):
+        if np.ndim(value) > 0 or is_key(value):
             yield value
-
-
-def _is_key(value: Any) -> bool:
-    kind = getattr(value, "dtype", None)
-    return kind is not None and jax.dtypes.issubdtype(kind, jax.dtypes.prng_key)
 
 
 def data_digest(data: Splits) -> str:

@@ -17,6 +17,7 @@ from jaxdl.train.check import check_against_data, tracing_errors_explained
 from jaxdl.train.facts import Facts, counts_for
 from jaxdl.train.identity import check_no_callbacks, program_digest
 from jaxdl.train.inference import Inference
+from jaxdl.train.keys import check_keys
 from jaxdl.train.part import batch_of, in_shape, on_device_shapes
 from jaxdl.train.recipe import Recipe, RecipeFunction, build
 from jaxdl.train.state import TrainState, as_key, init
@@ -119,6 +120,7 @@ def trace_recipe(
         first, train_state = jax.make_jaxpr(start, return_shape=True)(
             numbers, as_key(0), counts
         )
+    check_keys(train_state)
     one, out_shape = built[0]
     batch = batch_of(train, one.batch_size)
     arguments = numbers, train_state, batch, counts

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import PyTreeDef
+from numpy.typing import NDArray
 
 from jaxdl.nn.size import Size
 
@@ -86,7 +87,8 @@ def partition(hparams: Any) -> tuple[dict[str, jax.Array], Structure]:
 
     Raises:
         RecipeError: a leaf is neither a number, a `Size`, `str`, `bool` nor `None`, or
-            two hyperparameters have the same name.
+            JAX's default type cannot hold it; or two hyperparameters have the same
+            name.
     """
     names, leaves, treedef = flatten(hparams)
     traced, values = {}, []
@@ -95,7 +97,7 @@ def partition(hparams: Any) -> tuple[dict[str, jax.Array], Structure]:
             traced[name] = canonical(leaf.live)
             values.append(Bound(leaf.bound))
         elif isinstance(leaf, float | np.generic | np.ndarray | jax.Array):
-            traced[name] = canonical(leaf)
+            traced[name] = canonical(_held(name, leaf))
             values.append(TRACED)
         elif leaf is None or isinstance(leaf, str | int | bool):
             values.append(leaf)
@@ -131,6 +133,46 @@ def _combined(number: Any, value: Any) -> Any:
 def canonical(value: Any) -> jax.Array:
     """Returns a number or array as JAX's default float or integer type, or Boolean."""
     return jnp.asarray(value, default_type(jnp.result_type(value)))
+
+
+def as_held(
+    name: str, values: Any, *, error: type[Exception] = RecipeError
+) -> NDArray[Any]:
+    """Returns the numbers of a hyperparameter in JAX's default type.
+
+    Args:
+        name: of the hyperparameter.
+        values: a number or an array.
+        error: the class of the error.
+
+    Raises:
+        error: the type cannot hold a number. Programs take a float below the least
+            normal one for 0.
+    """
+    values = np.asarray(values)
+    kind = np.dtype(default_type(values.dtype))
+    with np.errstate(over="ignore", under="ignore"):
+        held = np.asarray(values, kind)
+    if kind.kind in "iu":
+        lost = held != values
+    else:
+        least = 1 if kind.kind == "b" else jnp.finfo(kind).tiny
+        lost = np.isfinite(values) & ~np.isfinite(held)
+        lost |= (values != 0) & (np.abs(held) < least)
+    if lost.any():
+        raise error(
+            f"got the hyperparameter {name}={values[lost].item(0)!r}; expected numbers "
+            f"that {kind} can hold, in which the programs compute"
+        )
+    return held
+
+
+def _held(name: str, leaf: Any) -> Any:
+    """Returns a number as the programs hold it; tracers and keys as they are."""
+    known = not isinstance(leaf, jax.core.Tracer)
+    if known and jnp.result_type(leaf).kind in "biuf":
+        return as_held(name, leaf)
+    return leaf
 
 
 def default_type(dtype: Any) -> Any:

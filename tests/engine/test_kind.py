@@ -1,6 +1,5 @@
 """The kind of a machine: what bits depend on, whatever libraries call it."""
 
-import json
 import platform
 
 import jax
@@ -8,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxdl.engine import kind
-from jaxdl.engine.kind import kind_here
+from jaxdl.engine.kind import SETTINGS, kind_here
 
 
 def test_a_cpu_is_named_by_its_own_instruction_set(monkeypatch):
@@ -37,8 +36,12 @@ def test_settings_that_compile_otherwise_are_of_the_kind(name, value, recorded):
         assert kind_here().flags[name] == recorded
     finally:
         jax.config.update(name, before)
-    assert kind_here().flags[name] == before
-    json.dumps(kind_here().flags, allow_nan=False)
+    assert kind_here().flags == {"jax_threefry_partitionable": True, "XLA_FLAGS": []}
+
+
+def test_settings_are_those_of_jax():
+    for name, default in SETTINGS.items():
+        assert jax.config.values.get(name, default) == default
 
 
 @pytest.mark.parametrize(

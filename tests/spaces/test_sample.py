@@ -1,5 +1,6 @@
 """Draws from a space: what each leaf gives, and what no draw depends on."""
 
+import dataclasses
 from typing import NamedTuple
 
 import jax
@@ -9,6 +10,7 @@ import pytest
 
 import jaxdl as dl
 from jaxdl.spaces import SpaceError
+from jaxdl.spaces.contract import Distribution
 
 KEY = jax.random.key(0)
 DRAWN = {
@@ -100,11 +102,51 @@ def test_members_may_be_a_number_of_numpy():
 @pytest.mark.parametrize(
     "leaf",
     [dl.Choice([2**40]), np.array([4_000_000_000, 1], np.uint32), 1e300,
-     dl.LogUniform(1e-60, 1e-50), dl.Uniform(1e40, 1e41)],
+     dl.LogUniform(1e-60, 1e-50), dl.Uniform(1e40, 1e41), 1e-40,
+     # An end, or an option, that no member draws here.
+     dl.LogUniform(1e-60, 1e-1), dl.Uniform(0, 1e40), dl.Choice([0.0, 1e40, 2.0]),
+     dl.AsSize(dl.Choice([1, 2**40, 2]))],
 )  # fmt: skip
 def test_a_number_that_the_programs_cannot_hold_is_refused(leaf):
-    with pytest.raises(SpaceError, match="expected numbers that .*32 can hold"):
+    with pytest.raises(SpaceError, match="x=.*; expected numbers that .*32 can hold"):
         dl.sample(KEY, {"x": leaf}, 2)
+
+
+def test_an_end_that_leaves_its_scale_in_the_programs_is_refused():
+    """1 - 1e-9 is 1 in float32: a moving average that never moves."""
+    with pytest.raises(SpaceError, match="x=One.*float32 can hold.*becomes 1.0"):
+        draw(dl.OneMinusLogUniform(0.9, 1 - 1e-9), 2)
+    assert draw(dl.OneMinusLogUniform(0.9, 1 - 1e-6), 2).max() < 1
+
+
+def test_a_distribution_with_infinite_ends_is_drawn_from():
+    @dataclasses.dataclass(frozen=True)
+    class Exponential(Distribution):
+        mean: float
+
+        def quantile(self, u):
+            with np.errstate(divide="ignore"):
+                return -self.mean * np.log1p(-u)
+
+        def fraction(self, x):
+            return 1 - np.exp(-x / self.mean)
+
+    assert np.isfinite(draw(Exponential(2.0), 9)).all()
+
+
+def test_names_that_would_draw_the_same_numbers_are_refused():
+    """Both have the CRC-32 0x4ddb0c25."""
+    pair = {"plumless": dl.Uniform(0, 1), "buckeroo": dl.Uniform(0, 1)}
+    with pytest.raises(SpaceError, match="buckeroo and plumless.*rename one"):
+        dl.sample(KEY, pair, 3)
+    dl.sample(KEY, pair | {"plumless": 0.5}, 3)
+
+
+@pytest.mark.parametrize("wrap", [lambda x: x, dl.AsSize], ids=["number", "size"])
+def test_a_masked_array_is_refused(wrap):
+    masked = np.ma.masked_array([1, 2, 3], [False, True, False])
+    with pytest.raises(SpaceError, match="a masked array for x"):
+        draw(wrap(masked), 3)
 
 
 def test_numbers_that_are_not_finite_stay_what_they_are():

@@ -32,6 +32,24 @@ def sized(hp):
     return small(hp)._replace(model=model)
 
 
+def noisy(hp):
+    """A recipe with a None among the parameters, and a key in the layer's state."""
+
+    def init(key, in_shape):
+        params, _, out_shape = dense.init(key, in_shape)
+        return {"dense": params, "bias": None}, {"key": jax.random.key(3)}, out_shape
+
+    def apply(params, state, x, *, key=None, train=False):
+        own, after = jax.random.split(state["key"])
+        if train:
+            x = x + 0.1 * jax.random.normal(own, x.shape)
+        y, _ = dense.apply(params["dense"], (), x)
+        return y, {"key": after} if train else state
+
+    dense = nn.dense(10)
+    return small(hp)._replace(model=nn.Layer(init, apply))
+
+
 class Cut(Exception):
     """Stands for the end of a process."""
 

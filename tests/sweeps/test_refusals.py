@@ -4,11 +4,11 @@ import importlib.metadata
 import os
 
 import jax
-import numpy as np
 import pytest
 
 import jaxdl as dl
 from jaxdl import nn, runs
+from jaxdl.engine import kind
 from jaxdl.engine.task import Task
 from jaxdl.sweeps import read_result
 from jaxdl.train import Status
@@ -87,8 +87,7 @@ def test_a_search_that_ends_before_the_recorded_one_is_refused(digits, tmp_path)
 
 
 def other_processor(patch):
-    found = {"SIMD Extensions": {"found": ["ABACUS"]}}
-    patch.setattr(np, "show_config", lambda mode: found)
+    patch.setattr(kind, "instruction_set", lambda: ["abacus"])
 
 
 def other_version(patch):
@@ -103,7 +102,7 @@ def other_flags(patch):
 @pytest.mark.parametrize(
     ("other", "named"),
     [
-        (other_processor, "device: .*ABACUS"),
+        (other_processor, "device: .*abacus"),
         (other_version, "versions: .*jaxdl"),
         (other_flags, "flags: .*fast_math"),
     ],
@@ -120,6 +119,16 @@ def test_other_random_numbers_are_refused_and_named(recorded, digits):
     with jax.threefry_partitionable(False):
         with pytest.raises(runs.RunMismatchError, match="flags: .*partitionable"):
             sweep(small, SPACE, digits, run_dir=recorded, **ONE)
+
+
+def test_fewer_optimizations_are_refused_and_named(recorded, digits):
+    """They give other bits, with the same programs."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    try:
+        with pytest.raises(runs.RunMismatchError, match="flags: .*most_optimizations"):
+            sweep(small, SPACE, digits, run_dir=recorded, **ONE)
+    finally:
+        jax.config.update("jax_disable_most_optimizations", False)
 
 
 def test_a_flag_that_changes_no_bit_is_not_recorded(recorded, digits, monkeypatch):

@@ -15,10 +15,13 @@ from jaxdl.engine.population import Population
 from jaxdl.spaces import SpaceError
 from jaxdl.sweeps import read_result
 from jaxdl.train import Status
+from jaxdl.train.keys import is_key
 from tests.sweeps.kept import (
     SPACE,
+    assert_same_member,
     assert_same_result,
     cut_after,
+    noisy,
     small,
     sweep,
     trained_blocks,
@@ -46,6 +49,29 @@ def test_a_run_that_is_cut_after_each_record_ends_with_the_same_bits(
         cuts += again is None
     assert cuts > 4
     assert_same_result(whole, again)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"patience": 1}, {"search": dl.pbt(1)}],
+    ids=["random", "patience", "pbt"],
+)
+def test_a_none_among_parameters_and_a_key_in_a_state_stay_what_they_are(
+    settings, digits, tmp_path, monkeypatch
+):
+    whole = sweep(noisy, SPACE, digits, **settings)
+    monkeypatch.setattr(pace, "KEEP_SECONDS", 0.0)  # every epoch is put on record
+    with cut_after(3):
+        sweep(noisy, SPACE, digits, run_dir=tmp_path, **settings)
+    again = sweep(noisy, SPACE, digits, run_dir=tmp_path, **settings)
+    assert_same_result(whole, again)
+    member = dl.load_member(tmp_path, noisy, 3)
+    assert member.params["bias"] is None and is_key(member.state["key"])
+    assert_same_member(member, whole.member(3))
+    inputs = digits.test.inputs[:3]
+    np.testing.assert_array_equal(
+        member.predict(inputs), again.member(3).predict(inputs)
+    )
 
 
 def test_a_finished_run_is_returned_and_trains_nothing(finished, digits):

@@ -157,3 +157,11 @@ def test_labels_of_sequences_are_checked_at_each_place(labels, row, expected):
     check_labels(nn.softmax_cross_entropy, good, (3, 3), "the set")
     classes = replace(one, labels=np.full((2, 3), 2))
     check_labels(nn.softmax_cross_entropy, classes, (3, 3), "the set")
+
+
+def test_an_int_that_no_program_can_hold_is_an_error_of_the_recipe(linear, few, fit):
+    huge = PLAIN | {"rate": 10**30}
+    with pytest.raises(RecipeError, match="(?i)int too large|out of bounds|overflow"):
+        fit(linear, huge, few)
+    with pytest.raises(RecipeError, match="(?i)int too large|out of bounds|overflow"):
+        dl.sweep(linear, huge, few, key=0, members=2, epochs=1, progress=False)

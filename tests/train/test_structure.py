@@ -74,3 +74,13 @@ def test_names_that_collide_are_refused():
 def test_a_hyperparameter_that_is_a_function_is_refused():
     with pytest.raises(RecipeError, match="activation=.*choose by name"):
         partition({"activation": nn.relu})
+
+
+@pytest.mark.parametrize("value", [1e40, 1e-40, np.int64(3_000_000_000)])
+def test_a_number_that_the_programs_cannot_hold_is_refused(value):
+    with pytest.raises(RecipeError, match="rate=.*; expected numbers that .*32"):
+        partition({"rate": value})
+
+
+def test_numbers_that_are_not_finite_stay_what_they_are():
+    assert partition({"bound": np.inf})[0] == {"bound": np.inf}
