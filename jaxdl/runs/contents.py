@@ -72,9 +72,12 @@ class Contents:
         return self._outlast(lambda: self._load_all(rung))
 
     def problems(self) -> list[str]:
-        """Returns what SQLite finds in the database, in plain words."""
+        """Returns what SQLite's checks find, indexes and references included."""
         with self._lock, explained(self.folder):
-            return database.problems(self._connection)
+            rows = self._connection.execute("PRAGMA integrity_check(20)")
+            found = [str(row[0]) for row in rows if row != ("ok",)]
+            lost = self._connection.execute("PRAGMA foreign_key_check").fetchmany(20)
+        return found + [f"a row of {row[0]} belongs to nothing" for row in lost]
 
     def scan(self, rung: int) -> Iterator[tuple[int, list[int], Record | DamagedError]]:
         """Yields id, members, and record or damage of each record; changes nothing."""

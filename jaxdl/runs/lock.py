@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from jaxdl.runs.errors import RunMovedError, RunOwnedError, explained
-from jaxdl.runs.files import NOFOLLOW, NONBLOCK
+from jaxdl.runs.files import NOFOLLOW, NONBLOCK, above_streams
 
 NAME = "owner"
 # Seconds between tries: `is_owned` of another process holds the lock for a moment.
@@ -30,7 +30,8 @@ def acquire(folder: Path) -> int:
         RunOwnedError: another process holds it.
         OSError: the file cannot be opened or written.
     """
-    file = os.open(folder / NAME, os.O_RDWR | os.O_CREAT | NOFOLLOW | NONBLOCK, 0o600)
+    flags = os.O_RDWR | os.O_CREAT | NOFOLLOW | NONBLOCK
+    file = above_streams(os.open(folder / NAME, flags, 0o600))
     try:
         for wait in WAITS:
             if _lock(file):

@@ -25,8 +25,8 @@ def tmp_path():
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    """Has a disk that refuses tried again soon."""
+def quick(tmp_path, monkeypatch):
+    """Has a disk that refuses tried again soon. Patches end before the folder does."""
     monkeypatch.setattr(faults, "FIRST", 0.001)
     monkeypatch.setattr(faults, "LONGEST", 0.01)
 

@@ -134,3 +134,13 @@ def test_a_lock_that_was_deleted_protects_nothing(tmp_path):
         with runs.open_run(tmp_path, SPECIFICATION) as store:
             (tmp_path / "owner").unlink()
             store.commit(record(4))
+
+
+def test_no_file_of_a_run_takes_the_place_of_a_stream(tmp_path):
+    task = [sys.executable, processes.__file__, "without_streams", tmp_path]
+    subprocess.run(task, check=True)
+    assert lock.identity(tmp_path).startswith("process ")
+    assert b"printed" not in b"".join(
+        path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()
+    )
+    assert not runs.doctor(tmp_path).problems
