@@ -230,6 +230,22 @@ def look(folder):
         runs.open_run(folder, SPECIFICATION).close()
 
 
+def without_streams(folder):
+    """Writes a run while what code prints finds no stream."""
+    for number in range(3):
+        os.close(number)
+    replace = os.replace
+
+    def print_to_streams(*paths):
+        for number in range(3):
+            with contextlib.suppress(OSError):
+                os.write(number, b"printed")
+        replace(*paths)
+
+    os.replace = print_to_streams
+    begin(folder)
+
+
 def poll(folder):
     """Eight processes read while this one adds records, then rungs."""
     begin(folder)
