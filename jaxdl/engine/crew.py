@@ -211,8 +211,12 @@ class Threads:
         return used_bytes(self._devices)
 
     def close(self) -> None:
-        """Takes the data off the devices."""
+        """Takes the data off the devices, and ends the hands.
+
+        Hands and crew refer to each other, and the crew to the recipe.
+        """
         self.shared.clear()
+        self._seat([])
 
     def train_on(
         self,

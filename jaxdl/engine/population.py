@@ -109,8 +109,8 @@ class Population:
     def load(self) -> list[int]:
         """Adds what the store has of the current rung; returns records to drop.
 
-        A record is skipped if the record before it is missing, unless its members
-        restarted from epoch 0.
+        A record is skipped if a member's record before it is missing. A member whose
+        weights are lost may have restarted from epoch 0.
 
         Raises:
             DamagedError: a record fits no training of this task.
@@ -120,8 +120,10 @@ class Population:
         records = self.store.load(self.number)
         for trained in from_records(self.task, self.outlines, self.rungs[-1], records):
             ids, first = trained.block.members, trained.block.first
-            restarted = first == 0 and all(map(self._is_lost, ids))
-            if restarted or (self.epochs[ids] == first).all():
+            follows = self.epochs[ids] == first
+            if first == 0:
+                follows |= [self._is_lost(i) for i in ids]
+            if follows.all():
                 unneeded += self._add(trained)
             else:
                 unneeded.append(trained.record)

@@ -7,12 +7,13 @@ import random
 import shutil
 import sqlite3
 
+import jax
 import numpy as np
 import pytest
 
 import jaxdl as dl
 from jaxdl import runs
-from jaxdl.engine import pace
+from jaxdl.engine import crew, pace
 from jaxdl.sweeps import read_result
 from jaxdl.train import Status
 from tests.sweeps.kept import (
@@ -81,6 +82,27 @@ def test_members_that_restart_and_are_interrupted_resume_from_there(digits, tmp_
     with trained_blocks() as blocks:
         assert_same_result(first, sweep(small, SPACE, digits, **settings))
     assert blocks[0].first == 2
+
+
+@pytest.mark.usefixtures("every_epoch")
+def test_members_that_restart_may_share_a_block_with_some_that_begin(
+    digits, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(crew, "worker_devices", lambda: jax.devices()[:1])
+    # Member 0 diverges at once, so member 1 shares its next block with member 2.
+    space = {"rate": np.array([1e38, 0.1, 0.1, 0.1], np.float32)}
+    settings = {"members": 4, "epochs": 6, "run_dir": tmp_path}
+    with cut_after(4):  # of the first block; the second one has not begun
+        sweep(small, space, digits, **settings)
+    for path in (tmp_path / "checkpoints").iterdir():
+        damage(path)
+    with left_out(), trained_blocks() as blocks:
+        again = sweep(small, space, digits, **settings)
+    assert blocks[0].members.tolist() == [1, 2] and blocks[0].first == 0
+    read = read_result(tmp_path, small)
+    np.testing.assert_array_equal(read.status, again.status)
+    for name, curve in again.metrics.items():
+        np.testing.assert_array_equal(read.metrics[name], curve)
 
 
 def flip(path, _, draws):
