@@ -40,13 +40,13 @@ class Call(NamedTuple):
     other: str = ""  # where it is renamed to
 
 
-def record_calls(command, folder, log):
+def record_calls(command, folder, log, work=None):
     """Returns the calls of a command that concern a folder, in their order."""
     trace = [
         "strace", "-f", "-y", "-xx", "-s", str(2**24), "-o", log, "-e",
         f"trace={','.join(CALLS)}", *command,
     ]  # fmt: skip
-    subprocess.run(trace, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(trace, check=True, stdout=subprocess.DEVNULL, cwd=work)
     begun, calls = {}, []
     for line in log.read_text().splitlines():
         found = LINE.match(line)
