@@ -209,6 +209,12 @@ def kill_begin(folder):
         assert not runs.doctor(copy).problems
 
 
+def acknowledge(folder):
+    """Begins a run and does all steps of `cycle`; prints a byte when each is done."""
+    begin(folder)
+    cycle(folder, lambda: os.write(1, b"."))
+
+
 def own(folder):
     """Holds a run until it is killed."""
     with runs.open_run(folder, SPECIFICATION):
