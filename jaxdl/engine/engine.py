@@ -113,7 +113,7 @@ class Engine:
     def _train_block(
         self, population: Population, block: Block, reporter: "_Reporter"
     ) -> list[TrainedBlock]:
-        """Trains a block, and puts it on disk about every `KEEP_SECONDS`.
+        """Trains a block, and commits it about every `KEEP_SECONDS`.
 
         Returns one trained block for each time; only the last one holds arrays. The
         arrays of the last two stay on disk.
@@ -157,7 +157,7 @@ class Engine:
 
 
 class _Reporter:
-    """Hands on what a block reports after each of its epochs.
+    """Passes on what a block reports after each of its epochs.
 
     What a second hand reports of the epochs of a lost one is not reported again.
     """

@@ -1,7 +1,7 @@
 """The ledger of a sweep: what is known of its members, in memory and on disk.
 
 Arrays are `[members]`. Block and slot of a member tell where its weights are. With a
-store, each trained block is on disk before the search hears of it.
+store, all trained blocks of a rung are on disk before the next rung begins.
 """
 
 from typing import Any
@@ -130,7 +130,7 @@ class Population:
         return unneeded
 
     def commit(self, trained: TrainedBlock) -> TrainedBlock:
-        """Returns a trained block, on disk if there is a store."""
+        """Returns a trained block, handed to the store if there is one."""
         if self.store is None:
             return trained
         record = self.store.commit(to_record(self.number, trained))
