@@ -147,6 +147,9 @@ class Engine:
             try:
                 trained = hand.train(block, state, reporter, last=last)
             except (Lost, MemoryError) as error:
+                if reporter.failed:  # not the hand
+                    self.crew.give(hand)
+                    raise
                 self.crew.lose(hand, error)
             except BaseException:
                 self.crew.give(hand)
@@ -165,6 +168,7 @@ class _Reporter:
     def __init__(self, block: Block, steps: int, meter: Meter, stop: threading.Event):
         self.block, self.steps, self.meter, self.stop = block, steps, meter, stop
         self.shown = block.first
+        self.failed = False
         self._times: list[float] = []
 
     def __call__(
@@ -179,7 +183,11 @@ class _Reporter:
         last = self.shown == self.block.until or not np.any(status == Status.RUNNING)
         members, values = self.block.members, metrics[self.meter.curve]
         steps = len(members) * self.steps
+        self.failed = (
+            True  # unless the meter, which may call the user's function, returns
+        )
         self.meter.report(members, self.shown, status, values, steps, last=last)
+        self.failed = False
 
     def times(self) -> list[float]:
         """Returns when each epoch since the last call was over."""

@@ -162,7 +162,8 @@ def _connect(path: Path, *, mode: str = "mode=rw") -> sqlite3.Connection:
     try:
         for pragma in ("trusted_schema = OFF", "ignore_check_constraints = ON",
                        "cell_size_check = ON", "mmap_size = 0", "foreign_keys = ON",
-                       "synchronous = FULL"):  # fmt: skip
+                       "synchronous = FULL", "fullfsync = ON",  # see files.sync
+                       "checkpoint_fullfsync = ON"):  # fmt: skip
             connection.execute(f"PRAGMA {pragma}")
     except BaseException:
         connection.close()

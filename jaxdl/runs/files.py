@@ -6,6 +6,7 @@ An index, kept elsewhere, says what they mean, and has a digest of this and the 
     {"arrays": [[name of the dtype, [...] shape], ...], "sha256": text}
 """
 
+import contextlib
 import errno
 import hashlib
 import io
@@ -13,6 +14,7 @@ import itertools
 import math
 import os
 import stat
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,11 @@ from numpy.typing import NDArray
 
 from jaxdl.runs import text
 from jaxdl.runs.errors import DamagedError, damaged
+
+if sys.platform == "win32":
+    fcntl: Any = None
+else:
+    import fcntl
 
 Index = dict[str, Any]
 Kind = tuple[np.dtype[Any], tuple[int, ...]]  # dtype and shape
@@ -37,6 +44,7 @@ MOST_BYTES = 2**63 - 1  # what NumPy can address
 NOFOLLOW, NONBLOCK, BINARY = (
     getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY")
 )
+FULL = getattr(fcntl, "F_FULLFSYNC", None)  # of macOS alone
 UNSYNCED = (errno.EINVAL, errno.ENOTSUP)  # of a system that has no fsync of folders
 READ = os.O_RDONLY | NOFOLLOW | NONBLOCK | BINARY
 WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NOFOLLOW | BINARY
@@ -157,12 +165,25 @@ def sync_folder(folder: Path) -> None:
     except PermissionError:
         return
     try:
-        os.fsync(descriptor)
+        sync(descriptor)
     except OSError as error:
         if error.errno not in UNSYNCED:
             raise
     finally:
         os.close(descriptor)
+
+
+def sync(file: int) -> None:
+    """Puts a file on the disk.
+
+    On macOS fsync leaves it in the disk's own cache, and only F_FULLFSYNC does not;
+    some systems of files lack that. Source: fsync(2) of macOS.
+    """
+    if FULL is not None:
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(file, FULL)
+            return
+    os.fsync(file)
 
 
 def above_streams(file: int) -> int:
@@ -186,7 +207,7 @@ def _write_synced(path: Path, pieces: Iterable[memoryview], mode: int) -> None:
         for rest in pieces:
             while rest:
                 rest = rest[os.write(file, rest) :]
-        os.fsync(file)
+        sync(file)
     finally:
         os.close(file)
 

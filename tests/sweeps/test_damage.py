@@ -88,7 +88,7 @@ def test_members_that_restart_and_are_interrupted_resume_from_there(digits, tmp_
 def test_members_that_restart_may_share_a_block_with_some_that_begin(
     digits, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(crew, "worker_devices", lambda: jax.devices()[:1])
+    monkeypatch.setattr(crew, "hand_devices", lambda: jax.devices()[:1])
     # Member 0 diverges at once, so member 1 shares its next block with member 2.
     space = {"rate": np.array([1e38, 0.1, 0.1, 0.1], np.float32)}
     settings = {"members": 4, "epochs": 6, "run_dir": tmp_path}
