@@ -14,7 +14,7 @@ from jaxdl.spaces.contract import SpaceError
 from jaxdl.spaces.sample import traced_columns
 from jaxdl.spaces.structures import label, structures
 from jaxdl.train.facts import Facts, facts_of
-from jaxdl.train.outline import Outline, loss_of, outline
+from jaxdl.train.outline import Outline, check_pure, loss_of, outline
 from jaxdl.train.structure import RecipeError, Structure
 
 # By structure, and facts of a variant: those of equal facts have the same.
@@ -31,7 +31,7 @@ def make_outlines(task: Task, hparams: Any, data: Mapping[Facts, Splits]) -> Out
 
     Raises:
         DataError, RecipeError: as `train.outline.outline`; or two programs differ in
-            their metrics, or in what they rank by.
+            their metrics, or in what they rank by; or the recipe is not pure.
         SpaceError: there are too many programs.
     """
     if len(data) > MAX_PROGRAMS:
@@ -46,6 +46,8 @@ def make_outlines(task: Task, hparams: Any, data: Mapping[Facts, Splits]) -> Out
         for facts, sets in data.items()
     }
     _check_ranking(outlines)
+    (structure, facts), found = next(iter(outlines.items()))
+    check_pure(task.recipe, traced, structure, data[facts], facts, found.program)
     return outlines
 
 

@@ -16,7 +16,7 @@ from jaxdl.train.check import as_patience, tracing_errors_explained
 from jaxdl.train.epoch_state import Carry, EpochState, Status, kept
 from jaxdl.train.facts import counts_for, facts_of
 from jaxdl.train.member import Member
-from jaxdl.train.outline import Outline, outline
+from jaxdl.train.outline import Outline, check_pure, outline
 from jaxdl.train.part import in_shape, on_device
 from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.settings import check_jax
@@ -66,7 +66,8 @@ def fit(
     Raises:
         DataError: the data do not suit training, see `data.check`, or do not suit the
             recipe.
-        RecipeError: the recipe or a hyperparameter cannot be traced.
+        RecipeError: the recipe or a hyperparameter cannot be traced, or the recipe is
+            not pure.
         RuntimeError: JAX runs as several processes, or has a setting that no training
             works with.
         TypeError: the key is neither a seed nor a threefry key.
@@ -83,6 +84,7 @@ def fit(
     traced, structure = partition(hparams)
     facts = facts_of(data, epochs)
     found = outline(recipe, traced, structure, data, facts)
+    check_pure(recipe, traced, structure, data, facts, found.program)
     bound, counts = BoundRecipe(recipe, structure, facts), counts_for(recipe, facts)
     train, dev = on_device(data.train), on_device(data.dev)
     patient = None if patience is None else np.int32(min(patience, 2**31 - 1))

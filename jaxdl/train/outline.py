@@ -105,9 +105,93 @@ def trace_recipe(
     Raises:
         RecipeError: as `outline`.
     """
-    numbers = _numbers(traced, structure)
     facts = dataclasses.replace(facts, read=set())
     bound, counts = BoundRecipe(recipe, structure, facts), counts_for(recipe, facts)
+    found = _trace(bound, _numbers(traced, structure), train, counts)
+    check_keys(found.train_state)
+    check_no_callbacks(found.traces)
+    one, train_state = found.recipe, found.train_state
+    numbers = found.arguments[0]
+    with tracing_errors_explained():
+        saved = jax.eval_shape(functools.partial(_saved, bound), *found.arguments)
+        inference = Inference(
+            functools.partial(_infer, bound),
+            bound.metrics,
+            (numbers, train_state.params, train_state.state),
+            train,
+            counts,
+        )
+    return Outline(
+        batch_size=one.batch_size,
+        precision=one.precision,
+        steps_per_epoch=facts.steps_per_epoch(one.batch_size),
+        train_state=train_state,
+        saved_bytes=sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(saved)),
+        program=program_digest(found.traces),
+        loss=one.loss,
+        out_shape=found.out_shape,
+        reads_epochs="epochs" in facts.read,
+        inference=inference,
+        metrics=tuple(one.metrics),
+        rank_by=one.rank_by,
+    )
+
+
+def check_pure(
+    recipe: RecipeFunction,
+    traced: dict[str, Any],
+    structure: Structure,
+    data: Splits,
+    facts: Facts,
+    program: str,
+) -> None:
+    """Checks that a recipe computes the same when it is traced once more.
+
+    A training is traced several times: its start, its epochs and its predictions are
+    programs of their own.
+
+    Args:
+        recipe: function from hyperparameters, and facts, to a `Recipe`.
+        traced: scalars by name, or their shapes and types.
+        structure: the other hyperparameters.
+        data: train, dev and test sets.
+        facts: of the training.
+        program: the digest of the outline's.
+
+    Raises:
+        RecipeError: it computes something else.
+    """
+    bound, counts = BoundRecipe(recipe, structure, facts), counts_for(recipe, facts)
+    train = on_device_shapes(data.train)
+    again = _trace(bound, _numbers(traced, structure), train, counts)
+    if program_digest(again.traces) != program:
+        raise RecipeError(
+            "the recipe computes something else each time that it is built, as with "
+            "numpy.random, the time or a counter inside; expected a pure function: "
+            "draw from the key of init and apply, or draw before and let the recipe "
+            "read the numbers"
+        )
+
+
+class _Trace(NamedTuple):
+    """A training traced at its start, and at a step with an evaluation."""
+
+    recipe: Recipe
+    out_shape: Shape
+    train_state: TrainState  # of jax.ShapeDtypeStruct
+    arguments: tuple[Any, ...]  # of a step
+    traces: tuple[Any, Any]
+
+
+def _trace(bound: BoundRecipe, numbers: Any, train: Dataset, counts: Any) -> _Trace:
+    """Returns the traces of a training.
+
+    Args:
+        bound: the recipe.
+        numbers: shapes and types of the traced hyperparameters, by name.
+        train: shapes and types of the train set on a device.
+        counts: class counts, or None.
+    """
     built: list[tuple[Recipe, Shape]] = []
 
     def start(traced, key, counts):
@@ -120,36 +204,10 @@ def trace_recipe(
         first, train_state = jax.make_jaxpr(start, return_shape=True)(
             numbers, as_key(0), counts
         )
-    check_keys(train_state)
-    one, out_shape = built[0]
-    batch = batch_of(train, one.batch_size)
-    arguments = numbers, train_state, batch, counts
-    with tracing_errors_explained():
+        one, out_shape = built[0]
+        arguments = numbers, train_state, batch_of(train, one.batch_size), counts
         later = jax.make_jaxpr(functools.partial(_step_and_evaluate, bound))(*arguments)
-        check_no_callbacks([first, later])
-        saved = jax.eval_shape(functools.partial(_saved, bound), *arguments)
-        inference = Inference(
-            functools.partial(_infer, bound),
-            bound.metrics,
-            (numbers, train_state.params, train_state.state),
-            train,
-            counts,
-        )
-    found = Outline(
-        batch_size=one.batch_size,
-        precision=one.precision,
-        steps_per_epoch=facts.steps_per_epoch(one.batch_size),
-        train_state=train_state,
-        saved_bytes=sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(saved)),
-        program=program_digest([first, later]),
-        loss=one.loss,
-        out_shape=out_shape,
-        reads_epochs="epochs" in facts.read,
-        inference=inference,
-        metrics=tuple(one.metrics),
-        rank_by=one.rank_by,
-    )
-    return found
+    return _Trace(one, out_shape, train_state, arguments, (first, later))
 
 
 def loss_of(

@@ -104,3 +104,49 @@ def test_the_outputs_have_plain_sizes(few):
     sized = partition({"units": nn.Size(np.int32(3), 4)})
     with pytest.raises(RecipeError, match="expected plain sizes"):
         outline(recipe, *sized, few, facts_of(few, 1))
+
+
+def drawn_at_the_start(plain):
+    def init(key, in_shape):
+        params, state, out_shape = plain.model.init(key, in_shape)
+        return params | {"bias": np.float32(np.random.normal(size=3))}, state, out_shape
+
+    return plain._replace(model=plain.model._replace(init=init))
+
+
+def drawn_in_a_step(plain):
+    noise = np.float32(np.random.normal(size=(4, 3)))
+    return plain._replace(penalty=lambda params, _: jnp.sum(params["kernel"] * noise))
+
+
+def drawn_in_a_metric(plain):
+    chance = float(np.random.random())
+    return plain._replace(metrics={"luck": lambda outputs, *_: outputs.mean() + chance})
+
+
+IMPURE = [drawn_at_the_start, drawn_in_a_step, drawn_in_a_metric]
+
+
+@pytest.mark.parametrize("change", IMPURE)
+@pytest.mark.usefixtures("nothing_compiles")
+def test_a_recipe_that_is_not_pure_is_refused_before_it_trains(
+    change, linear, few, fit, tmp_path
+):
+    """Its start, its epochs and its predictions would have other numbers each."""
+
+    def recipe(hp):
+        return change(linear(hp))
+
+    with pytest.raises(RecipeError, match="something else each time.*a pure function"):
+        fit(recipe, PLAIN, few)
+    with pytest.raises(RecipeError, match="something else each time.*a pure function"):
+        dl.sweep(recipe, PLAIN, few, key=0, members=2, epochs=1, run_dir=tmp_path)
+
+
+@pytest.mark.parametrize("change", [drawn_in_a_step, drawn_in_a_metric])
+def test_the_same_numbers_each_time_are_pure(change, linear, few, fit):
+    def seeded(hp):
+        np.random.seed(0)
+        return change(linear(hp))
+
+    assert np.isfinite(fit(seeded, PLAIN, few, epochs=1).metrics["dev_loss"]).all()
