@@ -183,9 +183,7 @@ class _Reporter:
         last = self.shown == self.block.until or not np.any(status == Status.RUNNING)
         members, values = self.block.members, metrics[self.meter.curve]
         steps = len(members) * self.steps
-        self.failed = (
-            True  # unless the meter, which may call the user's function, returns
-        )
+        self.failed = True  # if the meter, which may call the user's function, raises
         self.meter.report(members, self.shown, status, values, steps, last=last)
         self.failed = False
 
