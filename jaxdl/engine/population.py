@@ -4,6 +4,7 @@ Arrays are `[members]`. Block and slot of a member tell where its weights are. W
 store, each trained block is on disk before the search hears of it.
 """
 
+import threading
 from typing import Any
 
 import jax
@@ -127,11 +128,19 @@ class Population:
                 unneeded.append(trained.record)
         return unneeded
 
-    def commit(self, trained: TrainedBlock) -> TrainedBlock:
-        """Returns a trained block, on disk if there is a store."""
+    def commit(self, trained: TrainedBlock, stop: threading.Event) -> TrainedBlock:
+        """Returns a trained block, on disk if there is a store.
+
+        Args:
+            trained: the block.
+            stop: once it is set, this does not wait for a disk that refuses.
+
+        Raises:
+            CancelledError: `stop` is set, and too much waits for the disk.
+        """
         if self.store is None:
             return trained
-        record = self.store.commit(to_record(self.number, trained))
+        record = self.store.commit(to_record(self.number, trained), stop)
         return trained._replace(record=record)
 
     def drop(self, blocks: list[TrainedBlock]) -> None:
