@@ -127,7 +127,8 @@ class Engine:
             began = time.monotonic()
             part = block._replace(first=epochs.start, until=epochs.stop)
             last = not on_disk and block.until == self.task.epochs
-            one = population.commit(self._ask(part, state, reporter, last=last))
+            one = self._ask(part, state, reporter, last=last)
+            one = population.commit(one, reporter.stop)
             self.pace.note(
                 block.structure, [began, *reporter.times(), time.monotonic()]
             )

@@ -4,6 +4,7 @@ Arrays are `[members]`. Block and slot of a member tell where its weights are. W
 store, all trained blocks of a rung are on disk before the next rung begins.
 """
 
+import threading
 from typing import Any
 
 import jax
@@ -129,11 +130,19 @@ class Population:
                 unneeded.append(trained.record)
         return unneeded
 
-    def commit(self, trained: TrainedBlock) -> TrainedBlock:
-        """Returns a trained block, handed to the store if there is one."""
+    def commit(self, trained: TrainedBlock, stop: threading.Event) -> TrainedBlock:
+        """Returns a trained block, handed to the store if there is one.
+
+        Args:
+            trained: the block.
+            stop: once it is set, this does not wait for a disk that refuses.
+
+        Raises:
+            CancelledError: `stop` is set, and too much waits for the disk.
+        """
         if self.store is None:
             return trained
-        record = self.store.commit(to_record(self.number, trained))
+        record = self.store.commit(to_record(self.number, trained), stop)
         return trained._replace(record=record)
 
     def drop(self, blocks: list[TrainedBlock]) -> None:

@@ -10,6 +10,7 @@ import itertools
 import os
 import random
 import shutil
+import signal
 import sqlite3
 import sys
 import threading
@@ -155,3 +156,46 @@ def test_a_sweep_resumes_after_a_power_loss_with_the_same_bits(digits, tmp_path)
             print(name)
             assert_same_result(whole, again)
     assert tried > 40
+
+
+@pytest.mark.usefixtures("often")
+def test_ctrl_c_ends_a_sweep_that_waits_for_a_full_disk(digits, tmp_path, monkeypatch):
+    def interrupt(_):
+        threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+    whole = sweep(small, SPACE, digits, **SETTINGS)
+    opened = runs.open_run
+
+    def on_a_full_disk(*arguments, **options):
+        store = opened(*arguments, **options)
+        monkeypatch.setattr(os, "fsync", full)
+        return store
+
+    def full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(runs, "open_run", on_a_full_disk)
+    monkeypatch.setattr(runs.writer, "MOST_BYTES", 10)
+    monkeypatch.setattr(faults, "_tell", interrupt)
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        sweep(small, SPACE, digits, run_dir=tmp_path, **SETTINGS)
+    assert time.monotonic() - began < 30
+    monkeypatch.undo()
+    again = sweep(small, SPACE, digits, run_dir=tmp_path, **SETTINGS)
+    assert_same_result(whole, again)
+
+
+def test_a_recipe_that_changes_the_folder_changes_no_path(
+    digits, tmp_path, monkeypatch
+):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    def moving(hp):
+        os.chdir(tmp_path / "elsewhere")
+        return small(hp)
+
+    sweep(moving, SPACE, digits, run_dir="run", members=2, epochs=1)
+    assert runs.is_finished(tmp_path / "run")
+    assert not os.listdir(tmp_path / "elsewhere")
