@@ -105,9 +105,9 @@ def test_eight_readers_of_a_sweep_that_writes_see_what_it_had(
     monkeypatch.setattr(pace, "KEEP_SECONDS", 0.0)
     had, commit, ended = {}, Population.commit, threading.Event()
 
-    def noted(self, trained):
+    def noted(self, trained, stop):
         had[trained.block.until] = trained.params
-        committed = commit(self, trained)
+        committed = commit(self, trained, stop)
         self.store.flush()
         return committed
 

@@ -100,32 +100,32 @@ def test_members_and_epochs_are_added_to_a_finished_run(digits, tmp_path):
         sweep(small, SPACE, digits, run_dir=tmp_path, **wrong)
 
 
-def no_space(*_):
-    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+def no_file(*_):
+    raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
 
-def no_page(*_):
-    error = sqlite3.OperationalError("database or disk is full")
-    error.sqlite_errorcode = sqlite3.SQLITE_FULL
+def no_row(*_):
+    error = sqlite3.OperationalError("attempt to write a readonly database")
+    error.sqlite_errorcode = sqlite3.SQLITE_READONLY
     raise error
 
 
 @pytest.mark.parametrize(
-    "full",
-    [(runs.files, "write_arrays", no_space), (runs.records, "insert", no_page)],
+    "refusal",
+    [(runs.files, "write_arrays", no_file), (runs.records, "insert", no_row)],
     ids=["arrays", "rows"],
 )
-def test_a_sweep_that_fills_the_disk_resumes_when_there_is_space(
-    full, digits, tmp_path, monkeypatch
+def test_a_sweep_on_a_disk_that_takes_nothing_resumes_when_it_does(
+    refusal, digits, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(pace, "KEEP_SECONDS", 0.0)
     whole = sweep(small, SPACE, digits)
     with cut_after(4):
         sweep(small, SPACE, digits, run_dir=tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(*full)
+        patch.setattr(*refusal)
         for _ in range(2):
-            with pytest.raises(OSError, match=f"{tmp_path}.*(No space|is full)"):
+            with pytest.raises(OSError, match=f"{tmp_path}.*(Read-only|readonly)"):
                 sweep(small, SPACE, digits, run_dir=tmp_path)
     before = read_result(tmp_path, small)
     assert np.isfinite(before.metrics["dev_loss"]).sum() >= 4
@@ -137,8 +137,8 @@ def test_superseded_arrays_leave_the_disk(digits, tmp_path, monkeypatch):
     monkeypatch.setattr(pace, "KEEP_SECONDS", 0.0)
     seen, commit = [], Population.commit
 
-    def counted(self, trained):
-        committed = commit(self, trained)
+    def counted(self, trained, stop):
+        committed = commit(self, trained, stop)
         self.store.flush()
         seen.append(len(list((tmp_path / "checkpoints").iterdir())))
         return committed
