@@ -39,9 +39,9 @@ def room_for_programs(number: int, let_go: Callable[[], None]) -> Iterator[None]
             if not _compiling:
                 raise MemoryError(
                     f"got {used()} memory maps of this process, of {limit()} that "
-                    "Linux allows; expected room for a compiled program: raise the limit, "
-                    "such as sysctl -w vm.max_map_count=1000000, or give the space "
-                    "fewer programs, with fewer static values or bounds of sizes"
+                    "Linux allows; expected room for a compiled program: raise the "
+                    "limit, such as sysctl -w vm.max_map_count=1000000, or give the "
+                    "space fewer programs, with fewer static values or bounds of sizes"
                 )
             _changed.wait()
         _compiling += number
