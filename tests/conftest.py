@@ -55,7 +55,7 @@ def programs_leave_room():
 def two_workers_on_one_device():
     """Halves what sweeps compile; sweeps/test_variations.py uses two devices."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(crew, "worker_devices", lambda: jax.devices()[:1] * 2)
+        patch.setattr(crew, "hand_devices", lambda: jax.devices()[:1] * 2)
         yield
 
 
@@ -65,7 +65,7 @@ def on_devices(monkeypatch):
 
     def use(*numbers):
         devices = [jax.devices()[i] for i in numbers]
-        monkeypatch.setattr(crew, "worker_devices", lambda: devices)
+        monkeypatch.setattr(crew, "hand_devices", lambda: devices)
 
     return use
 

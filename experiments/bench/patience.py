@@ -22,7 +22,7 @@ from experiments.bench.record import keep, surroundings
 from experiments.bench.table import heading, row, spread
 from experiments.bench.variants import SPACE, network
 
-HIDDEN, MEMBERS, EPOCHS, PATIENCE = (32, 32, 32), 384, 60, 10
+HIDDEN, MEMBERS, EPOCHS, PATIENCE = (32, 32, 32), 256, 80, 8
 CLOCKS = ("clock", "processor")
 
 

@@ -10,20 +10,17 @@ from jaxdl import runs
 from jaxdl.cli.output import show
 from jaxdl.cli.summary import print_errors, print_summary
 from jaxdl.engine import Plan, SweepProgress
-from jaxdl.experiment import ExperimentError, check, hyperparameters, load, pinned
+from jaxdl.experiment import check, hyperparameters, load, pinned
 from jaxdl.plain import to_json
 from jaxdl.sweeps import sweep
 from jaxdl.sweeps.summary import Summary, errors_of, summarize
 from jaxdl.train import Status, fit
-
-MOST_TRAININGS = 2**26  # of a sweep; a status and a place of each are kept in memory
 
 
 def run_sweep(options: argparse.Namespace) -> int:
     """Trains many models. Returns 1 if none has a finite score."""
     if options.out is not None:
         runs.claim(options.out)
-    _check_size(options)
     experiment = load(options.file)
     result = sweep(
         experiment.recipe,
@@ -86,16 +83,6 @@ def run_check(options: argparse.Namespace) -> int:
         show(f"{'ok  ' if finding.healthy else 'LOOK'}  {finding.text}")
         healthy &= finding.healthy
     return 0 if healthy else 1
-
-
-def _check_size(options: argparse.Namespace) -> None:
-    trainings = options.members * options.repeats * (options.folds or 1)
-    if trainings > MOST_TRAININGS:
-        raise ExperimentError(
-            f"got --members {options.members}, --repeats {options.repeats} and --folds "
-            f"{options.folds}, which are {trainings:,} trainings; expected at most "
-            f"{MOST_TRAININGS:,}"
-        )
 
 
 def _print_progress(progress: SweepProgress) -> None:

@@ -15,6 +15,7 @@ from jaxdl.counts import is_count
 
 CORRECT, DOUBTFUL = 1e-6, 1e-4  # between the course's 1e-7, 1e-5 and 1e-3
 AT_ONCE = 64  # coordinates whose differences are computed side by side
+FARTHER = 10  # times the step: a kink's jump stays, a curvature's difference grows
 ROUNDING = 10  # units in the last place: the rounding error of two values of J
 
 
@@ -24,6 +25,7 @@ class GradientCheck(NamedTuple):
     score: float  # over all coordinates; NaN where rounding hides the differences
     per_leaf: dict[str, float]  # the score of each leaf, by the leaf's path
     verdict: str  # correct, look again, or wrong, by the worst score
+    at_kinks: int = 0  # coordinates left out, because the loss has a kink there
 
 
 def check_gradients(
@@ -49,6 +51,10 @@ def check_gradients(
     An error that the rounding of J explains does not count. A leaf whose gradient is
     hardly larger than the rounding error, such as a bias before a batch norm, has the
     score NaN. If this holds for all leaves, the verdict is to look again.
+
+    At a kink, such as that of a ReLU whose input is exactly 0, the loss has two slopes,
+    and a difference is a mean of both. A coordinate there does not count if the
+    gradient lies between the two. `at_kinks` says how many these are.
 
         >>> def loss(params):
         ...     return jnp.sum(params["w"] ** 3)
@@ -83,11 +89,72 @@ def check_gradients(
         both = jax.jit(functools.partial(_gradient_and_differences, loss, eps))
         g, d = (np.asarray(x)[: len(places)] for x in both(params, full))
         noise = ROUNDING * np.finfo(float).eps * abs(value) / eps
+        found = _scored(g, d, chosen, noise, np.zeros(len(g), bool))
+        if found.verdict == "correct":
+            return found
+        slopes = jax.jit(functools.partial(_slopes, loss), static_argnums=0)
+        near, far = (
+            np.asarray(slopes(step, params, full))[: len(places)]
+            for step in (eps, FARTHER * eps)
+        )
+    return _scored(g, d, chosen, noise, _at_kinks(g, near, far, noise))
+
+
+def _scored(
+    g: NDArray[Any],
+    d: NDArray[Any],
+    chosen: dict[str, NDArray[np.int64]],
+    noise: float,
+    at_kinks: NDArray[np.bool_],
+) -> GradientCheck:
+    """Returns the check without the coordinates at kinks."""
     ends = np.cumsum([len(places) for places in chosen.values()])[:-1]
-    leaves = zip(chosen, np.split(g, ends), np.split(d, ends), strict=True)
-    scores = {name: _score(ours, theirs, noise) for name, ours, theirs in leaves}
-    score = _score(g, d, noise)
-    return GradientCheck(score, scores, _verdict([score, *scores.values()]))
+    parts = (np.split(x, ends) for x in (g, d, ~at_kinks))
+    scores = {
+        name: _score(ours[counts], theirs[counts], noise)
+        for name, ours, theirs, counts in zip(chosen, *parts, strict=True)
+    }
+    score = _score(g[~at_kinks], d[~at_kinks], noise)
+    verdict = _verdict([score, *scores.values()])
+    return GradientCheck(score, scores, verdict, int(at_kinks.sum()))
+
+
+def _slopes(
+    loss: Callable[[Any], jax.Array], step: float, params: Any, places: jax.Array
+) -> jax.Array:
+    """Returns the slopes to the left and to the right of each place, `[places, 2]`."""
+    theta, unravel = ravel_pytree(params)
+
+    def cost(theta):
+        return jnp.asarray(loss(unravel(theta)), jnp.float64)
+
+    def both(i):
+        moves = jnp.array([-step, 0.0, step])
+        values = jax.vmap(lambda move: cost(theta.at[i].add(move)))(moves)
+        return jnp.diff(values) / step
+
+    return jax.lax.map(both, places, batch_size=AT_ONCE)
+
+
+def _at_kinks(
+    g: NDArray[Any], near: NDArray[Any], far: NDArray[Any], noise: float
+) -> NDArray[np.bool_]:
+    """Returns where the loss has a kink and the gradient is between its two slopes.
+
+    Across a kink the two slopes differ by the same jump for each step. Elsewhere they
+    differ by the curvature times the step.
+
+    Args:
+        g: the gradient, `[places]`.
+        near: the slopes of the smaller step, `[places, 2]`.
+        far: those of the larger step.
+        noise: the rounding error of a difference.
+    """
+    jump, farther = (np.abs(np.diff(x)[:, 0]) for x in (near, far))
+    rounding = 4 * noise  # of two slopes of half the width
+    sharp = (jump > rounding) & (farther < math.sqrt(FARTHER) * jump)
+    low, high = near.min(axis=1) - rounding, near.max(axis=1) + rounding
+    return sharp & (low <= g) & (g <= high)
 
 
 def _gradient_and_differences(
@@ -148,6 +215,8 @@ def _checked_value(loss: Callable[[Any], jax.Array], params: Any) -> float:
 
 def _score(gradient: NDArray[Any], difference: NDArray[Any], noise: float) -> float:
     """Returns the score over some coordinates; `noise` is that of one difference."""
+    if not gradient.size:
+        return math.nan
     apart = np.linalg.norm(gradient - difference)
     size = np.linalg.norm(gradient) + np.linalg.norm(difference)
     rounding = noise * np.sqrt(gradient.size)

@@ -1,4 +1,4 @@
-"""How members are trained: blocks, programs, workers, memory, what is known of them."""
+"""How members are trained: blocks, programs, crew, memory, what is known of them."""
 
 from jaxdl.engine.plan import Plan, make_plan
 from jaxdl.engine.progress import SweepProgress

@@ -14,7 +14,7 @@ from typing import Protocol
 import jax
 
 from jaxdl.engine.blocks import Report, TrainedBlock, train_block
-from jaxdl.engine.devices import worker_devices
+from jaxdl.engine.devices import hand_devices
 from jaxdl.engine.inputs import Family, Inputs, share
 from jaxdl.engine.kind import Kind, kind_here
 from jaxdl.engine.layout import Block
@@ -87,6 +87,9 @@ class Crew(Protocol):
     def prepare(self, blocks: Sequence[Block]) -> str:
         """Compiles the missing programs of blocks, after all of them are traced.
 
+        Args:
+            blocks: of which some programs are missing.
+
         Returns:
             In words, what a block takes and how many blocks train at once.
 
@@ -111,6 +114,7 @@ class Crew(Protocol):
         """Gets a hand back that raised `Lost` or `MemoryError`.
 
         Raises:
+            Lost: it was the last one.
             MemoryError: it was the last one, and had no room.
         """
         ...
@@ -135,7 +139,7 @@ class Threads:
         self.shared: dict[jax.Device, dict[Family, Inputs]] = {}
         self._programs: dict[Key, dict[jax.Device, Programs]] = {}
         self._lock = threading.Lock()
-        self._seat(worker_devices())
+        self._seat(hand_devices())
 
     @property
     def size(self) -> int:
@@ -196,7 +200,7 @@ class Threads:
         """Leaves one hand fewer.
 
         Raises:
-            MemoryError: it was the last one.
+            Lost, MemoryError: it was the last one.
         """
         assert isinstance(hand, _Thread)
         with self._lock:
@@ -204,15 +208,21 @@ class Threads:
                 self._devices.remove(hand.device)
                 return
         self._free.put(hand)  # whoever waits for it finds that all has ended
-        raise MemoryError(ONE_TOO_MANY) from error
+        if isinstance(error, MemoryError):
+            raise MemoryError(ONE_TOO_MANY) from error
+        raise error
 
     def used_bytes(self) -> int | None:
         """Returns how many bytes of memory are in use; None if unknown."""
         return used_bytes(self._devices)
 
     def close(self) -> None:
-        """Takes the data off the devices."""
+        """Takes the data off the devices, and ends the hands.
+
+        Hands and crew refer to each other, and the crew to the recipe.
+        """
         self.shared.clear()
+        self._seat([])
 
     def train_on(
         self,

@@ -5,10 +5,10 @@ import os
 import jax
 
 
-def worker_devices() -> list[jax.Device]:
-    """Returns the device of each worker.
+def hand_devices() -> list[jax.Device]:
+    """Returns the device of each hand.
 
-    Each device has one worker. A single CPU device has one worker for each core: two
+    Each device has one hand. A single CPU device has one hand for each core: two
     host threads that run programs on one CPU device use two cores.
     """
     devices = jax.local_devices()

@@ -113,7 +113,7 @@ class Engine:
     def _train_block(
         self, population: Population, block: Block, reporter: "_Reporter"
     ) -> list[TrainedBlock]:
-        """Trains a block, and puts it on disk about every `KEEP_SECONDS`.
+        """Trains a block, and commits it about every `KEEP_SECONDS`.
 
         Returns one trained block for each time; only the last one holds arrays. The
         arrays of the last two stay on disk.
@@ -127,7 +127,8 @@ class Engine:
             began = time.monotonic()
             part = block._replace(first=epochs.start, until=epochs.stop)
             last = not on_disk and block.until == self.task.epochs
-            one = population.commit(self._ask(part, state, reporter, last=last))
+            one = self._ask(part, state, reporter, last=last)
+            one = population.commit(one, reporter.stop)
             self.pace.note(
                 block.structure, [began, *reporter.times(), time.monotonic()]
             )
@@ -147,6 +148,9 @@ class Engine:
             try:
                 trained = hand.train(block, state, reporter, last=last)
             except (Lost, MemoryError) as error:
+                if reporter.failed:  # not the hand
+                    self.crew.give(hand)
+                    raise
                 self.crew.lose(hand, error)
             except BaseException:
                 self.crew.give(hand)
@@ -157,7 +161,7 @@ class Engine:
 
 
 class _Reporter:
-    """Hands on what a block reports after each of its epochs.
+    """Passes on what a block reports after each of its epochs.
 
     What a second hand reports of the epochs of a lost one is not reported again.
     """
@@ -165,6 +169,7 @@ class _Reporter:
     def __init__(self, block: Block, steps: int, meter: Meter, stop: threading.Event):
         self.block, self.steps, self.meter, self.stop = block, steps, meter, stop
         self.shown = block.first
+        self.failed = False
         self._times: list[float] = []
 
     def __call__(
@@ -179,7 +184,9 @@ class _Reporter:
         last = self.shown == self.block.until or not np.any(status == Status.RUNNING)
         members, values = self.block.members, metrics[self.meter.curve]
         steps = len(members) * self.steps
+        self.failed = True  # if the meter, which may call the user's function, raises
         self.meter.report(members, self.shown, status, values, steps, last=last)
+        self.failed = False
 
     def times(self) -> list[float]:
         """Returns when each epoch since the last call was over."""

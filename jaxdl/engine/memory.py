@@ -11,13 +11,13 @@ MEMINFO, STATM = "/proc/meminfo", "/proc/self/statm"  # Linux only
 
 
 def fitting(devices: list[jax.Device], needed: int, width: int) -> list[jax.Device]:
-    """Returns the devices of as many workers as have memory for one block each.
+    """Returns the devices of as many hands as have memory for one block each.
 
     CPU devices share the memory of the host. A device whose free memory is unknown
-    keeps all its workers.
+    keeps all its hands.
 
     Args:
-        devices: one for each worker; several workers may share a device.
+        devices: one for each hand; several hands may share a device.
         needed: bytes that a block takes in addition to what all blocks share.
         width: how many members a block has room for.
 

@@ -1,9 +1,10 @@
 """The ledger of a sweep: what is known of its members, in memory and on disk.
 
 Arrays are `[members]`. Block and slot of a member tell where its weights are. With a
-store, each trained block is on disk before the search hears of it.
+store, all trained blocks of a rung are on disk before the next rung begins.
 """
 
+import threading
 from typing import Any
 
 import jax
@@ -109,8 +110,8 @@ class Population:
     def load(self) -> list[int]:
         """Adds what the store has of the current rung; returns records to drop.
 
-        A record is skipped if the record before it is missing, unless its members
-        restarted from epoch 0.
+        A record is skipped if a member's record before it is missing. A member whose
+        weights are lost may have restarted from epoch 0.
 
         Raises:
             DamagedError: a record fits no training of this task.
@@ -120,18 +121,28 @@ class Population:
         records = self.store.load(self.number)
         for trained in from_records(self.task, self.outlines, self.rungs[-1], records):
             ids, first = trained.block.members, trained.block.first
-            restarted = first == 0 and all(map(self._is_lost, ids))
-            if restarted or (self.epochs[ids] == first).all():
+            follows = self.epochs[ids] == first
+            if first == 0:
+                follows |= [self._is_lost(i) for i in ids]
+            if follows.all():
                 unneeded += self._add(trained)
             else:
                 unneeded.append(trained.record)
         return unneeded
 
-    def commit(self, trained: TrainedBlock) -> TrainedBlock:
-        """Returns a trained block, on disk if there is a store."""
+    def commit(self, trained: TrainedBlock, stop: threading.Event) -> TrainedBlock:
+        """Returns a trained block, handed to the store if there is one.
+
+        Args:
+            trained: the block.
+            stop: once it is set, this does not wait for a disk that refuses.
+
+        Raises:
+            CancelledError: `stop` is set, and too much waits for the disk.
+        """
         if self.store is None:
             return trained
-        record = self.store.commit(to_record(self.number, trained))
+        record = self.store.commit(to_record(self.number, trained), stop)
         return trained._replace(record=record)
 
     def drop(self, blocks: list[TrainedBlock]) -> None:

@@ -22,7 +22,7 @@ from jaxdl.train.outline import Outline
 from jaxdl.train.part import Part, in_shape
 from jaxdl.train.state import epoch_order, member_key
 
-# One thread within a block: the workers keep every core busy already, and sums that one
+# One thread within a block: the hands keep every core busy already, and sums that one
 # thread adds up do not depend on how many cores there are. Vectors of 512 bits where
 # the processor has them: XLA's default of 256 made steps of small networks 10 % slower.
 CPU_OPTIONS = {"xla_cpu_multi_thread_eigen": False, "xla_cpu_prefer_vector_width": 512}

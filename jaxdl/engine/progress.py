@@ -58,7 +58,7 @@ class Meter:
         self.block = self.blocks = self.epoch = self.taken = self.steps = 0
         self.began = self.heard = time.monotonic()
         self.lock = threading.RLock()
-        self.changed: Callable[[], None] = lambda: None
+        self.changed: Callable[[], None] = _nothing
 
     def expect(self, blocks: int = 0, steps: int = 0) -> None:
         """Adds blocks that will train, and steps; fewer than 0: nobody takes them."""
@@ -97,6 +97,7 @@ class Meter:
         """Ends the rung: steps that no member took do not count."""
         with self.lock:
             self.steps = self.taken
+            self.changed = _nothing  # the other one refers to this meter
 
     def progress(self) -> SweepProgress:
         """Returns the progress of this moment."""
@@ -162,6 +163,10 @@ def _called(meter: Meter, callback: Callback) -> Iterator[None]:
     yield
     meter.end()
     callback(meter.progress())
+
+
+def _nothing() -> None:
+    pass
 
 
 def _is_alone(rung: Rung, population: Population) -> bool:

@@ -15,6 +15,8 @@ from jaxdl.train.check import as_patience
 from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.score import curves
 
+MOST_MEMBERS = 2**26  # a status and a place of each are kept in memory
+
 
 class Task(NamedTuple):
     """What to train: the same task gives the same bits, on one kind of device.
@@ -81,11 +83,11 @@ def check_task(task: Task) -> Task:
     """Returns a task with plain ints, checked as far as one can without shapes.
 
     Raises:
-        SpaceError: `members` is below 1.
+        SpaceError: `members` is below 1, or there are too many members.
         ValueError: `epochs`, `patience` or `repeats` is below 1, or the plan is wrong.
     """
     epochs = as_count("epochs", task.epochs)
-    return task._replace(
+    checked = task._replace(
         members=as_count("members", task.members, error=SpaceError),
         epochs=epochs,
         patience=as_patience(task.patience, epochs),
@@ -93,3 +95,15 @@ def check_task(task: Task) -> Task:
         folds=int(task.folds) if is_count(task.folds, least=0) else task.folds,
         plan=as_plan(task.plan, varied=task.repeats != 1 or task.folds is not None),
     )
+    _check_size(checked)
+    return checked
+
+
+def _check_size(task: Task) -> None:
+    folds = task.folds if isinstance(task.folds, int) else 1
+    trainings = task.members * task.repeats * max(1, folds)
+    if trainings > MOST_MEMBERS:
+        raise SpaceError(
+            f"got members={task.members}, repeats={task.repeats} and folds={folds}, "
+            f"which are {trainings:,} trainings; expected at most {MOST_MEMBERS:,}"
+        )

@@ -105,6 +105,8 @@ def _gradient(when: str, program: Prepared, train_state: TrainState) -> Finding:
         f"gradient {when}: {found.verdict}, score {found.score:.1e} over {coordinates} "
         "coordinates"
     )
+    if found.at_kinks:
+        text += f", without {found.at_kinks:,} at a kink, such as a ReLU's input of 0"
     if found.verdict != "correct":
         known = {name: s for name, s in found.per_leaf.items() if not np.isnan(s)}
         worst = max(known, key=known.__getitem__, default=None)

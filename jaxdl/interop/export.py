@@ -10,10 +10,11 @@ import numpy as np
 from jaxdl import nn, runs
 from jaxdl.data import Moments
 from jaxdl.extras import library
+from jaxdl.interop.architecture import architecture
+from jaxdl.interop.unpadded import unpadded
 from jaxdl.paths import as_path
 from jaxdl.plain import to_json
 from jaxdl.train import Member
-from jaxdl.train.keys import as_numbers
 from jaxdl.train.structure import by_name
 
 
@@ -25,11 +26,16 @@ def export(
     """Writes a member's weights, and all that is needed to use them.
 
     `path.safetensors` holds parameters and layer state by path, such as
-    `params.0.kernel`; a random key as its numbers, and nothing for a None. `path.json`
-    holds the hyperparameters by name, the metrics by epoch, and where the training
-    ended. Its `normalization` has the moments of raw inputs (under folds, of the fold's
-    train set), its `targets` those that outputs are scaled back by, and `classes` and
-    `features` are names. Both replace files of these names.
+    `params.0.kernel` of the first layer. A model with sizes has arrays as long as its
+    live sizes, and a batch norm has the moments that it uses in evaluation.
+
+    `path.json` holds the hyperparameters by name, a size as its live count, and the
+    `bounds` of sizes: `nn.Size(count, bound)` trains the same again. Its `architecture`
+    has each layer's name and settings, such as the eps of a batch norm. Its
+    `normalization` has the moments of raw inputs (under folds, of the fold's train
+    set), its `targets` those that outputs are scaled back by, and `classes` and
+    `features` are names. It also has the metrics by epoch, and where the training
+    ended. Both replace files of these names.
 
     Args:
         member: a trained one.
@@ -42,17 +48,22 @@ def export(
     Raises:
         ImportError: safetensors is not installed.
         OSError: a file cannot be written.
+        RecipeError: the recipe has other parameters than the member.
     """
     arrays = library("safetensors.numpy", "safetensors", "the export of weights")
-    leaves = by_name(as_numbers({"params": member.params, "state": member.state}))
+    recipe, params, state = unpadded(member)
+    leaves = by_name({"params": params, "state": state})
     content = {
-        name: np.ascontiguousarray(leaf)
+        name: np.array(leaf, order="C")
         for name, leaf in leaves.items()
-        if leaf is not None
+        if leaf is not None  # a part that a model leaves out, such as a bias
     }
     weights, description = export_paths(path)
     runs.write_file(weights, arrays.save(content))
-    text = json.dumps(to_json(_describe(member, moments)), indent=2, allow_nan=False)
+    described = _describe(member, moments) | {
+        "architecture": architecture(recipe.model)
+    }
+    text = json.dumps(to_json(described), indent=2, allow_nan=False)
     runs.write_file(description, text.encode() + b"\n")
     return weights, description
 
@@ -67,6 +78,7 @@ def _describe(member: Member, moments: Moments | None) -> dict[str, Any]:
     hparams = by_name(member.hparams).items()
     return {
         "hyperparameters": {name: nn.size.live(leaf) for name, leaf in hparams},
+        "bounds": {n: x.bound for n, x in hparams if isinstance(x, nn.Size)},
         "status": str(member.status),
         "stopped_at": member.stopped_at,
         "kept_epoch": member.kept_epoch,

@@ -133,13 +133,17 @@ def open_database(folder: Path, *, writes: bool) -> sqlite3.Connection:
         RunMismatchError: the run has another format.
     """
     check_format(folder)
+    log = folder / f"{NAME}-wal"
+    # The last connection deletes the log if it may write: a reader then leaves none.
+    mode = "mode=rw" if writes or not log.exists() else "mode=ro"
     try:
-        return _checked(folder, "mode=rw" if writes else "mode=ro")
+        return _checked(folder, mode, writes=writes)
     except sqlite3.OperationalError as error:
-        code, log = error.sqlite_errorcode & 0xFF, folder / f"{NAME}-wal"
-        if writes or code != sqlite3.SQLITE_CANTOPEN or log.exists():
+        code = error.sqlite_errorcode & 0xFF
+        filled = log.exists() and log.stat().st_size
+        if writes or code != sqlite3.SQLITE_CANTOPEN or filled:
             raise
-    return _checked(folder, UNTOUCHED)  # the folder is read-only and has no log
+    return _checked(folder, UNTOUCHED)  # the disk is read-only; nothing is in a log
 
 
 def _connect(path: Path, *, mode: str = "mode=rw") -> sqlite3.Connection:
@@ -158,7 +162,8 @@ def _connect(path: Path, *, mode: str = "mode=rw") -> sqlite3.Connection:
     try:
         for pragma in ("trusted_schema = OFF", "ignore_check_constraints = ON",
                        "cell_size_check = ON", "mmap_size = 0", "foreign_keys = ON",
-                       "synchronous = FULL"):  # fmt: skip
+                       "synchronous = FULL", "fullfsync = ON",  # see files.sync
+                       "checkpoint_fullfsync = ON"):  # fmt: skip
             connection.execute(f"PRAGMA {pragma}")
     except BaseException:
         connection.close()
@@ -166,9 +171,10 @@ def _connect(path: Path, *, mode: str = "mode=rw") -> sqlite3.Connection:
     return connection
 
 
-def _checked(folder: Path, mode: str) -> sqlite3.Connection:
+def _checked(folder: Path, mode: str, *, writes: bool = False) -> sqlite3.Connection:
     connection = _connect(folder / NAME, mode=mode)
     try:
+        connection.execute(f"PRAGMA query_only = {not writes}")
         _check(folder, connection)
     except BaseException:
         connection.close()
@@ -288,11 +294,3 @@ def last_id(folder: Path, connection: sqlite3.Connection) -> int:
     if strange:
         raise damaged(folder, f"the last id is {strange[0]!r:.80}")
     return max(found, default=0)
-
-
-def problems(connection: sqlite3.Connection) -> list[str]:
-    """Returns what SQLite's own checks find, indexes and references included."""
-    found = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(20)")]
-    found = [] if found == ["ok"] else found
-    lost = connection.execute("PRAGMA foreign_key_check").fetchmany(20)
-    return found + [f"a row of {row[0]} belongs to nothing" for row in lost]

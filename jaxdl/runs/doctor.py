@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from jaxdl.paths import as_path
 from jaxdl.runs import lock
 from jaxdl.runs.errors import DamagedError
 from jaxdl.runs.groups import ASIDE, CHECKPOINTS
@@ -33,7 +34,7 @@ def doctor(path: str | os.PathLike[str]) -> Findings:
 
     It checks the whole database and reads all arrays. The run may be written meanwhile.
     """
-    folder = Path(path)
+    folder = as_path(path)
     findings = Findings([], [])
     try:
         with read_run(folder) as store:

@@ -6,6 +6,7 @@ An index, kept elsewhere, says what they mean, and has a digest of this and the 
     {"arrays": [[name of the dtype, [...] shape], ...], "sha256": text}
 """
 
+import contextlib
 import errno
 import hashlib
 import io
@@ -13,6 +14,7 @@ import itertools
 import math
 import os
 import stat
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,11 @@ from numpy.typing import NDArray
 
 from jaxdl.runs import text
 from jaxdl.runs.errors import DamagedError, damaged
+
+if sys.platform == "win32":
+    fcntl: Any = None
+else:
+    import fcntl
 
 Index = dict[str, Any]
 Kind = tuple[np.dtype[Any], tuple[int, ...]]  # dtype and shape
@@ -37,6 +44,8 @@ MOST_BYTES = 2**63 - 1  # what NumPy can address
 NOFOLLOW, NONBLOCK, BINARY = (
     getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY")
 )
+FULL = getattr(fcntl, "F_FULLFSYNC", None)  # of macOS alone
+UNSYNCED = (errno.EINVAL, errno.ENOTSUP)  # of a system that has no fsync of folders
 READ = os.O_RDONLY | NOFOLLOW | NONBLOCK | BINARY
 WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NOFOLLOW | BINARY
 
@@ -61,6 +70,7 @@ def write_file(path: Path, content: bytes) -> None:
     part.unlink(missing_ok=True)  # left by a crash, or a link or pipe of others
     _write_synced(part, [memoryview(content)], 0o666)
     os.replace(part, path)
+    sync_folder(path.parent)
 
 
 def write_arrays(path: Path, arrays: Sequence[Any]) -> Index:
@@ -125,31 +135,79 @@ def move_aside(path: Path, folder: Path) -> None:
         return
     if folder.is_symlink():
         raise damaged(folder.parent, f"a link is in the place of {folder.name}")
-    folder.mkdir(mode=0o700, exist_ok=True)
+    make_folder(folder)
     names = (folder / f"{path.stem}.{k}{path.suffix}" for k in itertools.count())
     os.replace(path, next(x for x in names if not os.path.lexists(x)))
     sync_folder(folder)
 
 
+def make_folder(folder: Path) -> None:
+    """Makes a folder, with those above it, if it is not there; its name lasts then.
+
+    Only its owner can read it; those above it are as the system makes them.
+    """
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for path in made:
+        sync_folder(path.parent)
+
+
 def sync_folder(folder: Path) -> None:
-    """Puts the names in a folder on the disk, where the system can."""
+    """Puts the names in a folder on the disk, where the system can.
+
+    A folder may be written and not read, and some systems of files on a network have
+    no such call.
+    """
     if os.name == "nt":
         return
-    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        descriptor = os.open(folder, os.O_RDONLY)
+    except PermissionError:
+        return
+    try:
+        sync(descriptor)
+    except OSError as error:
+        if error.errno not in UNSYNCED:
+            raise
     finally:
         os.close(descriptor)
 
 
+def sync(file: int) -> None:
+    """Puts a file on the disk.
+
+    On macOS fsync leaves it in the disk's own cache, and only F_FULLFSYNC does not;
+    some systems of files lack that. Source: fsync(2) of macOS.
+    """
+    if FULL is not None:
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(file, FULL)
+            return
+    os.fsync(file)
+
+
+def above_streams(file: int) -> int:
+    """Returns a descriptor of a file that is open, never one of a standard stream.
+
+    The system gives the lowest free number. If standard error is closed, that may be
+    2, and then the file gets what any code prints.
+    """
+    if file > 2:
+        return file
+    try:
+        return above_streams(os.dup(file))
+    finally:
+        os.close(file)
+
+
 def _write_synced(path: Path, pieces: Iterable[memoryview], mode: int) -> None:
     """Writes a new file piece by piece; one system call may write less than a piece."""
-    file = os.open(path, WRITE, mode)
+    file = above_streams(os.open(path, WRITE, mode))
     try:
         for rest in pieces:
             while rest:
                 rest = rest[os.write(file, rest) :]
-        os.fsync(file)
+        sync(file)
     finally:
         os.close(file)
 

@@ -4,6 +4,7 @@ The system frees the lock when the process ends, however it ends. The file names
 present or last owner.
 """
 
+import io
 import json
 import os
 import socket
@@ -11,8 +12,8 @@ import sys
 import time
 from pathlib import Path
 
-from jaxdl.runs.errors import RunOwnedError
-from jaxdl.runs.files import NOFOLLOW, NONBLOCK
+from jaxdl.runs.errors import RunMovedError, RunOwnedError, explained
+from jaxdl.runs.files import NOFOLLOW, NONBLOCK, above_streams
 
 NAME = "owner"
 # Seconds between tries: `is_owned` of another process holds the lock for a moment.
@@ -29,7 +30,8 @@ def acquire(folder: Path) -> int:
         RunOwnedError: another process holds it.
         OSError: the file cannot be opened or written.
     """
-    file = os.open(folder / NAME, os.O_RDWR | os.O_CREAT | NOFOLLOW | NONBLOCK, 0o600)
+    flags = os.O_RDWR | os.O_CREAT | NOFOLLOW | NONBLOCK
+    file = above_streams(os.open(folder / NAME, flags, 0o600))
     try:
         for wait in WAITS:
             if _lock(file):
@@ -51,6 +53,35 @@ def release(file: int) -> None:
     if file in _held:
         _held.remove(file)
         os.close(file)
+
+
+def check_owner(folder: Path, file: int | None) -> None:
+    """Checks that a lock is still that of the folder at this path.
+
+    The folder may have been moved, and a path means another folder then.
+
+    Raises:
+        UnsupportedOperation: there is no lock, because the run is open for reading.
+        RunMovedError: the path has another file, or none.
+        OSError: it cannot be looked at.
+    """
+    if file is None:
+        raise io.UnsupportedOperation(
+            f"the run in {folder} is open for reading only; expected a store that "
+            "writes: use jaxdl.runs.open_run"
+        )
+    with explained(folder):
+        try:
+            same = os.path.samestat(os.stat(folder / NAME), os.fstat(file))
+        except (FileNotFoundError, NotADirectoryError):
+            same = False
+        if not same:
+            raise RunMovedError(
+                f"the folder {folder} is not that of the run any more, which was moved "
+                f"or lost its file {NAME!r}; expected a folder that stays where it is "
+                "while its run trains: what is on the disk is safe, the rest trains "
+                "again: start again with the path where the run is now"
+            )
 
 
 def _release_all() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from jaxdl.paths import as_path
 from jaxdl.runs import database, files, lock, text
 from jaxdl.runs.errors import DamagedError, RunMismatchError, damaged, explained
 from jaxdl.runs.groups import CHECKPOINTS
@@ -22,14 +23,16 @@ OURS = re.compile(r"[0-9]+\.bin(\.part)?")
 def claim(path: str | os.PathLike[str]) -> Path:
     """Returns the folder after a check that it can be written; makes it if needed.
 
-    Only its owner can read a folder that this makes.
+    Only its owner can read a folder that this makes. The path that it returns is
+    absolute, so that it stays the same wherever the process works later.
 
     Raises:
         OSError: it cannot be made or written, or less than 1 MiB is free.
+        ValueError: the path is empty.
     """
-    folder = Path(path)
+    folder = as_path(path).absolute()
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files.make_folder(folder)
         tempfile.TemporaryFile(dir=folder).close()
         free = shutil.disk_usage(folder).free
         if free < LEAST_FREE:
@@ -96,7 +99,7 @@ def read_run(path: str | os.PathLike[str]) -> Store:
         RunMismatchError: it has another format.
         OSError: it cannot be read.
     """
-    folder = Path(path)
+    folder = as_path(path).absolute()
     if not os.path.lexists(folder / database.NAME):
         raise FileNotFoundError(
             f"the folder {folder} has no {database.NAME}; expected the folder of a "
@@ -119,7 +122,7 @@ def is_finished(path: str | os.PathLike[str]) -> bool:
 
 def has_run(path: str | os.PathLike[str]) -> bool:
     """Returns whether the folder holds a run."""
-    return os.path.lexists(Path(path) / database.NAME)
+    return os.path.lexists(as_path(path) / database.NAME)
 
 
 def _begin(folder: Path, asked: dict[str, str], metrics: list[str]) -> None:
@@ -127,7 +130,7 @@ def _begin(folder: Path, asked: dict[str, str], metrics: list[str]) -> None:
     checkpoints, name = folder / CHECKPOINTS, folder / database.NAME
     if checkpoints.is_symlink():
         raise damaged(folder, f"a link is in the place of {CHECKPOINTS}")
-    checkpoints.mkdir(mode=0o700, exist_ok=True)
+    files.make_folder(checkpoints)
     if os.path.lexists(name):
         return
     if os.path.lexists(f"{name}-wal") or any(checkpoints.iterdir()):

@@ -14,6 +14,8 @@ from jaxdl.runs.errors import DamagedError, RunMismatchError, damaged
 from jaxdl.runs.hparams import Columns, plain_column, to_row
 from jaxdl.runs.records import Record
 
+UNTIL = ("rungs", "until")  # table and column that may grow
+
 
 class StoredRung(NamedTuple):
     """n members that were asked to train side by side."""
@@ -221,14 +223,17 @@ def _difference(recorded: StoredRung, asked: StoredRung, *, grows: bool) -> str:
     if n < count or (n > count and not grows):
         return f"got {n} members, recorded {count}"
     if list(old) != list(new):
-        return f"got {', '.join(new)!r:.80}, recorded {', '.join(old)!r:.80}"
-    suspects = [name for name in old if not _equal(old[name], new[name][:count])]
+        names = (", ".join(name for _, name in columns) for columns in (new, old))
+        return "got {!r:.80}, recorded {!r:.80}".format(*names)
+    suspects = [key for key in old if not _equal(old[key], new[key][:count])]
     for place, member in enumerate(recorded.members.tolist()):
-        for name in suspects:
-            was, now = old[name][place], new[name][place]
+        for key in suspects:
+            was, now = old[key][place], new[key][place]
             same = to_row(was) == to_row(now)  # 1, 1.0 and True differ
-            if not same and not (grows and name == "until" and now > was):
-                return f"member {member}: got {name} {now!r:.80}, recorded {was!r:.80}"
+            if not same and not (grows and key == UNTIL and now > was):
+                return (
+                    f"member {member}: got {key[1]} {now!r:.80}, recorded {was!r:.80}"
+                )
     return ""
 
 
@@ -237,9 +242,14 @@ def _equal(one: list[Any], other: list[Any]) -> bool:
     return one == other and [*map(type, one)] == [*map(type, other)]
 
 
-def _columns(rung: StoredRung) -> Columns:
-    """Returns all columns of a rung, hyperparameters in the order of their names."""
-    return _own(rung) | dict(sorted(rung.hparams.items()))
+def _columns(rung: StoredRung) -> dict[tuple[str, str], list[Any]]:
+    """Returns all columns of a rung by table and name, hyperparameters from a to z."""
+    hparams = dict(sorted(rung.hparams.items()))
+    return {
+        (table, name): column
+        for table, columns in (("rungs", _own(rung)), ("hyperparameters", hparams))
+        for name, column in columns.items()
+    }
 
 
 def _own(rung: StoredRung) -> Columns:

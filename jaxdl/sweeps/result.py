@@ -214,7 +214,8 @@ class SweepResult:
         if found.params is None:
             raise runs.DamagedError(
                 f"the weights of member {i} are lost with damaged files; expected a "
-                "whole run: start its sweep again, which trains them again"
+                "whole run: start its sweep again, which trains members that have not "
+                "ended early; or start it in another folder"
             )
         structure = found.block.structure
         variant = self.task.variants[i % self.num_variants]

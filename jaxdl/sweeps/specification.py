@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdl import runs
+from jaxdl.counts import is_count
 from jaxdl.data import Splits
 from jaxdl.engine.kind import Kind
 from jaxdl.engine.outlines import Outlines, precisions
@@ -134,6 +135,8 @@ def task_of(
     )
     if min(task.members, task.epochs, task.num_variants, task.block_width) < 1:
         raise ValueError("a count is below 1")
+    if not (task.folds is None or is_count(task.folds)):
+        raise ValueError(f"got folds {task.folds!r:.80}")
     _check_count(task)
     folds, variants = from_parts(task, specification)
     return task._replace(folds=folds, variants=variants)

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import warnings
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -155,7 +156,7 @@ def train_task(
     search = task.search
     requests, rung = start(search, task.key, task.space, task.members, task.epochs)
     task, data = _prepared(task, rung)
-    _claim(run_dir, extend, search)
+    run_dir = _claim(run_dir, extend, search)
     sets = {v.facts: data_of(v, data) for v in reversed(task.variants)}
     outlines = make_outlines(task, rung.hparams, sets)
     _check_folds(task, outlines, data)
@@ -225,15 +226,15 @@ def _warn_of_missing_classes(task: Task) -> None:
             )
 
 
-def _claim(run_dir: Any, extend: bool, search: Search) -> None:
+def _claim(run_dir: Any, extend: bool, search: Search) -> Path | None:
+    """Returns the folder as an absolute path, since a recipe may change folders."""
     if extend and (run_dir is None or not draws_each_alone(search)):
         raise SpaceError(
             "got extend without a run_dir, or with a search that decides by how "
             "members do; expected the folder of a run, and no search, "
             "jaxdl.searches.random() or jaxdl.sobol()"
         )
-    if run_dir is not None:
-        runs.claim(run_dir)
+    return None if run_dir is None else runs.claim(run_dir)
 
 
 def _train_rungs(

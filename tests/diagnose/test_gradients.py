@@ -216,3 +216,46 @@ def test_a_parameter_without_effect_has_score_zero():
     check = check_gradients(lambda p: p["a"] ** 2, {"a": 3.0, "unused": jnp.ones(3)})
     assert check.per_leaf["unused"] == 0
     assert check.verdict == "correct"
+
+
+def at_a_kink(activation):
+    """Returns the loss of a hidden layer without biases yet, and blank examples."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(32, 5)), rng.normal(size=32)
+    x[[3, 7]] = 0
+    params = {
+        "w": rng.normal(size=(5, 4)), "b": np.zeros(4), "v": rng.normal(size=4)
+    }  # fmt: skip
+
+    def loss(params):
+        hidden = activation(x @ params["w"] + params["b"][None])
+        return jnp.mean((hidden @ params["v"] - y) ** 2)
+
+    return loss, params
+
+
+def test_a_right_gradient_at_a_kink_is_not_called_wrong():
+    """All four biases are at the kink of the blank examples."""
+    found = check_gradients(*at_a_kink(nn.relu))
+    assert found.verdict == "correct" and found.at_kinks == 4
+    assert np.isnan(found.per_leaf["b"]) and found.per_leaf["w"] < 1e-6
+
+
+def test_a_kink_excuses_no_wrong_gradient():
+    found = check_gradients(*at_a_kink(lambda x: planted(nn.relu(x), 0.01)))
+    assert found.verdict == "wrong" and found.per_leaf["w"] > 1e-4
+
+
+def test_a_loss_of_kinks_alone_is_to_be_looked_at():
+    found = check_gradients(lambda params: jnp.sum(jnp.abs(params)), np.zeros(3))
+    assert found.verdict == "look again" and found.at_kinks == 3
+
+
+def test_a_strong_curvature_is_no_kink():
+    """The slopes of 1e6 x³ + x at 1 differ by 0.6 over the step."""
+
+    def loss(x):
+        return jnp.sum(planted(1e6 * x**3 + x, 0.01))
+
+    found = check_gradients(loss, np.ones(2))
+    assert found.verdict == "wrong" and found.at_kinks == 0

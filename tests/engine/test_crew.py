@@ -7,7 +7,7 @@ import jax
 import pytest
 
 from jaxdl.engine import crew
-from jaxdl.engine.crew import Threads
+from jaxdl.engine.crew import Lost, Threads
 from jaxdl.engine.placing import place
 
 
@@ -20,7 +20,7 @@ def make(monkeypatch):
     """Returns a function that makes a crew on devices, which has no task."""
 
     def threads(*devices):
-        monkeypatch.setattr(crew, "worker_devices", lambda: [*devices])
+        monkeypatch.setattr(crew, "hand_devices", lambda: [*devices])
         return Threads()
 
     return threads
@@ -75,6 +75,12 @@ def test_the_last_hand_cannot_be_lost(make):
     assert (
         threads.take(threading.Event()) is hand
     )  # whoever waits does not wait forever
+
+
+def test_the_last_hand_that_is_lost_is_no_lack_of_memory(make):
+    threads = make("a")
+    with pytest.raises(Lost, match="gone"):
+        threads.lose(threads.take(threading.Event()), Lost("gone"))
 
 
 @pytest.mark.parametrize(

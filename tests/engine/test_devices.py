@@ -3,7 +3,7 @@
 import jax
 
 from jaxdl.engine import devices
-from jaxdl.engine.devices import worker_devices
+from jaxdl.engine.devices import hand_devices
 
 
 class Device:
@@ -16,4 +16,4 @@ def test_one_cpu_has_a_worker_a_core_and_other_devices_one_each(monkeypatch):
     monkeypatch.setattr(devices, "cores", lambda: 3)
     for found, expected in (([cpu], [cpu] * 3), (gpus, gpus), (gpus[:1], gpus[:1])):
         monkeypatch.setattr(jax, "local_devices", lambda found=found: found)
-        assert worker_devices() == expected
+        assert hand_devices() == expected

@@ -65,6 +65,14 @@ def test_a_block_that_runs_out_of_memory_ends_with_the_same_bits(digits, monkeyp
     assert len(failed) == 1
 
 
+def test_an_error_of_the_users_callback_costs_no_hand(digits):
+    def short(progress):
+        raise MemoryError("of the user")
+
+    with pytest.raises(MemoryError, match="of the user"):
+        sweep(small, SPACE, digits, progress=short)
+
+
 @pytest.mark.parametrize(
     ("seconds", "spans"),
     [(0.0, [(0, 1), (1, 2), (2, 3), (3, 4)]), (1e9, [(0, 1), (1, 4)])],

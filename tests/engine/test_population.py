@@ -1,5 +1,7 @@
 """The ledger: the same in memory, beside a store, and read from the store again."""
 
+import threading
+
 import chex
 import jax
 import numpy as np
@@ -72,7 +74,7 @@ def play(task, trainer):
                 (block,) = blocks_of(task, HPARAMS, ids, first, first + 1)
                 carry = population.carry(ids)
                 done = trainer[1](block, carry, last=False)
-                population.add(population.commit(done))
+                population.add(population.commit(done, threading.Event()))
         population.finish()
         return population
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from jaxdl import runs
+from jaxdl.runs import faults
 from tests.runs.harm import OTHER
 from tests.runs.processes import SPECIFICATION, begin
 
@@ -21,6 +22,13 @@ def tmp_path():
     fast = MEMORY if os.access(MEMORY, os.W_OK) else None
     with tempfile.TemporaryDirectory(dir=fast) as folder:
         yield Path(folder)
+
+
+@pytest.fixture(autouse=True)
+def quick(tmp_path, monkeypatch):
+    """Has a disk that refuses tried again soon. Patches end before the folder does."""
+    monkeypatch.setattr(faults, "FIRST", 0.001)
+    monkeypatch.setattr(faults, "LONGEST", 0.01)
 
 
 @pytest.fixture

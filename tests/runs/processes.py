@@ -209,6 +209,12 @@ def kill_begin(folder):
         assert not runs.doctor(copy).problems
 
 
+def acknowledge(folder):
+    """Begins a run and does all steps of `cycle`; prints a byte when each is done."""
+    begin(folder)
+    cycle(folder, lambda: os.write(1, b"."))
+
+
 def own(folder):
     """Holds a run until it is killed."""
     with runs.open_run(folder, SPECIFICATION):
@@ -228,6 +234,22 @@ def look(folder):
     runs.doctor(folder)
     with contextlib.suppress(OSError):
         runs.open_run(folder, SPECIFICATION).close()
+
+
+def without_streams(folder):
+    """Writes a run while what code prints finds no stream."""
+    for number in range(3):
+        os.close(number)
+    replace = os.replace
+
+    def print_to_streams(*paths):
+        for number in range(3):
+            with contextlib.suppress(OSError):
+                os.write(number, b"printed")
+        replace(*paths)
+
+    os.replace = print_to_streams
+    begin(folder)
 
 
 def poll(folder):

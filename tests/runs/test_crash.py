@@ -28,6 +28,10 @@ from tests.runs.processes import (
 
 FULL = (errno.ENOSPC, sqlite3.SQLITE_FULL, "database or disk is full")
 BROKEN = (errno.EIO, sqlite3.SQLITE_IOERR, "disk I/O error")
+REFUSED = (errno.EROFS, sqlite3.SQLITE_READONLY, "attempt to write a readonly database")
+KINDS = pytest.mark.parametrize(
+    "kind", [FULL, BROKEN, REFUSED], ids=["full", "broken", "refused"]
+)
 LINUX = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 
@@ -134,7 +138,7 @@ def faults(monkeypatch, folder, task, kind, after):
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("kind", [FULL, BROKEN], ids=["full", "broken"])
+@KINDS
 def test_an_error_at_any_call_leaves_old_or_new(tmp_path, monkeypatch, kind, after):
     run, steps = tmp_path / "run", []
     begin(run)
@@ -149,7 +153,7 @@ def test_an_error_at_any_call_leaves_old_or_new(tmp_path, monkeypatch, kind, aft
         assert state(copy) in {max(len(steps), 1), min(len(steps) + 1, 5)}
 
 
-@pytest.mark.parametrize("kind", [FULL, BROKEN], ids=["full", "broken"])
+@KINDS
 def test_a_run_whose_making_failed_is_made_again(tmp_path, monkeypatch, kind):
     for copy, _ in faults(monkeypatch, tmp_path / "run", begin, kind, False):
         with runs.open_run(copy, SPECIFICATION) as store:
@@ -165,13 +169,16 @@ def replace(store, done, olds):
     store.flush()
 
 
+@KINDS
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-def test_the_same_store_works_after_an_error_at_any_call(tmp_path, monkeypatch, after):
+def test_the_same_store_works_after_an_error_at_any_call(
+    tmp_path, monkeypatch, kind, after
+):
     begin(tmp_path)
     with runs.open_run(tmp_path, SPECIFICATION) as store:
         connection, expected = store._connection, [record()]
         for n in range(1, 60):
-            fault, olds = Fault(n, raising(FULL), after=after), store.load(0)
+            fault, olds = Fault(n, raising(kind), after=after), store.load(0)
             with monkeypatch.context() as patch:
                 fault.install(patch.setattr)
                 patch.setattr(store, "_connection", Fragile(connection, fault))
@@ -211,6 +218,7 @@ class Fragile:
 @pytest.mark.parametrize("size", [0, 30_000], ids=["rows", "arrays"])
 def test_a_full_disk_keeps_what_was_acknowledged_and_works_when_freed(tmpfs, size):
     store = runs.open_run(tmpfs / "run", SPECIFICATION)
+    store._writer.give_up()  # so that a full disk is an error
     store.enter(0, range(1000), {}, 500)
 
     def done(k):
@@ -243,6 +251,7 @@ def test_the_same_store_works_when_a_full_disk_is_freed(tmpfs):
     with runs.open_run(tmpfs / "run", SPECIFICATION) as store:
         store.enter(0, MEMBERS, HPARAMS, 4)
         store.commit(record())
+        store._writer.give_up()  # so that a full disk is an error
         for k in range(1, 20):
             filler, left, olds = tmpfs / "filler", 4096 * k, store.load(0)
             filler.write_bytes(bytes(shutil.disk_usage(tmpfs).free - left))

@@ -1,7 +1,9 @@
 """Files are whole or not there; arrays are read as they were written, or refused."""
 
+import errno
 import hashlib
 import os
+from types import SimpleNamespace
 
 import ml_dtypes
 import numpy as np
@@ -216,3 +218,28 @@ def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "a.part")
     files.write_file(tmp_path / "a", b"new")
     assert (tmp_path / "a").read_bytes() == b"new"
+
+
+def test_a_file_passes_the_cache_of_a_disk_where_the_system_can(tmp_path, monkeypatch):
+    """macOS alone has the call; fcntl stands in for it."""
+    asked = []
+    monkeypatch.setattr(files, "FULL", 51)
+    monkeypatch.setattr(
+        files, "fcntl", SimpleNamespace(fcntl=lambda *a: asked.append(a))
+    )
+    monkeypatch.setattr("os.fsync", None)
+    files.write_file(tmp_path / "a", b"x")
+    assert [call for _, call in asked] == [51, 51]  # the file, and its folder
+    assert (tmp_path / "a").read_bytes() == b"x"
+
+
+def test_a_file_is_synced_where_the_disk_cannot_be_told(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOTSUP, "no such call")
+
+    synced = []
+    monkeypatch.setattr(files, "FULL", 51)
+    monkeypatch.setattr(files, "fcntl", SimpleNamespace(fcntl=refuse))
+    monkeypatch.setattr("os.fsync", synced.append)
+    files.write_file(tmp_path / "a", b"x")
+    assert len(synced) == 2

@@ -99,6 +99,16 @@ def test_a_rung_grows_by_nothing_else_than_members_and_epochs(run):
         assert sizes(store) == OLD
 
 
+@pytest.mark.parametrize("name", ["until", "member", "parent"])
+def test_a_hyperparameter_with_a_name_of_ours_does_not_grow(name, tmp_path):
+    with runs.open_run(tmp_path, FEW) as store:
+        store.enter(0, [0, 1], {name: [1, 2]}, 4)
+    with runs.open_run(tmp_path, MORE, grows=GROWS) as store:
+        with pytest.raises(runs.RunMismatchError, match=f"got {name} 9, recorded 1"):
+            store.enter(0, [0, 1, 2], {name: [9, 2, 3]}, 6)
+        store.enter(0, [0, 1, 2], {name: [1, 2, 3]}, 6)
+
+
 def test_an_error_at_any_call_leaves_it_small_or_large(run, monkeypatch):
     def broken(_):
         raise OSError(errno.EIO, os.strerror(errno.EIO))

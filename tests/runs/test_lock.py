@@ -9,8 +9,9 @@ import pytest
 
 from jaxdl import runs
 from jaxdl.runs import lock
+from jaxdl.runs.errors import RunMovedError
 from tests.runs import processes
-from tests.runs.processes import SPECIFICATION
+from tests.runs.processes import HPARAMS, MEMBERS, SPECIFICATION, begin, record
 
 
 @pytest.fixture
@@ -92,3 +93,54 @@ def test_a_look_for_an_owner_does_not_keep_one_out(tmp_path):
     assert not lock.is_owned(tmp_path)
     assert not lock.is_owned(tmp_path / "nowhere")
     lock.release(lock.acquire(tmp_path))
+
+
+MOVES = {
+    "enter": lambda store: store.enter(1, MEMBERS, HPARAMS, 4),
+    "finish": lambda store: store.finish(1),
+    "commit": lambda store: store.commit(record(4)),
+    "drop": lambda store: store.drop([1]),
+    "load": lambda store: store.load(0),
+}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a folder with open files cannot be moved")
+@pytest.mark.parametrize("then", ["nothing", "a run", "a file"])
+@pytest.mark.parametrize("call", MOVES.values(), ids=MOVES)
+def test_a_run_that_was_moved_writes_nothing_at_its_old_path(tmp_path, call, then):
+    old, new = tmp_path / "run", tmp_path / "moved"
+    begin(old)
+    store = runs.open_run(old, SPECIFICATION)
+    store.commit(record(members=(2,)))  # still in memory
+    old.rename(new)
+    if then == "a run":
+        begin(old)
+        (old / "checkpoints" / "1.bin").write_bytes(b"of another run")
+    elif then == "a file":
+        old.write_text("mine")
+    before = {p: p.read_bytes() for p in old.rglob("*") if p.is_file()}
+    with pytest.raises(RunMovedError, match=f"{old} is not that of the run any more"):
+        call(store)
+    with pytest.raises(RunMovedError):
+        store.close()
+    assert {p: p.read_bytes() for p in old.rglob("*") if p.is_file()} == before
+    with runs.open_run(new, SPECIFICATION) as store:
+        assert [one.id for one in store.load(0)] == [1]
+
+
+def test_a_lock_that_was_deleted_protects_nothing(tmp_path):
+    begin(tmp_path)
+    with pytest.raises(RunMovedError, match="lost its file 'owner'"):
+        with runs.open_run(tmp_path, SPECIFICATION) as store:
+            (tmp_path / "owner").unlink()
+            store.commit(record(4))
+
+
+def test_no_file_of_a_run_takes_the_place_of_a_stream(tmp_path):
+    task = [sys.executable, processes.__file__, "without_streams", tmp_path]
+    subprocess.run(task, check=True)
+    assert lock.identity(tmp_path).startswith("process ")
+    assert b"printed" not in b"".join(
+        path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()
+    )
+    assert not runs.doctor(tmp_path).problems

@@ -331,3 +331,82 @@ def test_a_pipe_in_the_folder_is_not_waited_for(tmp_path, name):
     os.mkfifo(tmp_path / name)
     look = [sys.executable, processes.__file__, "look", tmp_path]
     subprocess.run(look, check=True, timeout=20)
+
+
+def test_a_folder_is_the_same_wherever_the_process_works_later(tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    begin("run")
+    with runs.open_run("run", SPECIFICATION) as store:
+        monkeypatch.chdir("elsewhere")
+        store.commit(record(4))
+        store.flush()
+    assert len(os.listdir(tmp_path / "run" / "checkpoints")) == 2
+    monkeypatch.chdir(tmp_path)
+    with runs.read_run("run") as reader:
+        monkeypatch.chdir("elsewhere")
+        assert all(map(same, reader.load(0), (record(), record(4))))
+    assert not os.listdir(tmp_path / "elsewhere")
+
+
+def test_paths_are_as_people_write_them(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    begin("~/run")
+    assert os.listdir(tmp_path) == ["run"] and runs.has_run("~/run")
+    assert not runs.is_finished("~/run") and not runs.doctor("~/run").problems
+    with runs.read_run("~/run") as reader:
+        assert len(reader.load(0)) == 1
+    for call in (runs.claim, runs.read_run, runs.has_run, runs.doctor, begin):
+        with pytest.raises(ValueError, match="got an empty path"):
+            call("")
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs /proc")
+def test_the_names_of_new_folders_are_on_the_disk(tmp_path, monkeypatch):
+    synced, fsync = [], os.fsync
+
+    def noted(file):
+        synced.append(Path(os.readlink(f"/proc/self/fd/{file}")))
+        fsync(file)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    run = tmp_path / "new" / "sub" / "run"
+    runs.claim(run)
+    assert {tmp_path, tmp_path / "new", tmp_path / "new" / "sub"} <= set(synced)
+    begin(run)
+    assert run in synced and run / "checkpoints" in synced
+    synced.clear()
+    runs.claim(run)
+    assert synced == []
+
+
+def test_a_reader_of_a_run_that_is_closed_leaves_no_file(tmp_path):
+    begin(tmp_path)
+    before = snapshot(tmp_path)
+    for read in (
+        lambda: runs.doctor(tmp_path),
+        lambda: runs.is_finished(tmp_path),
+        lambda: runs.read_run(tmp_path).close(),
+    ):
+        read()
+        assert snapshot(tmp_path) == before
+
+
+def test_a_reader_leaves_the_log_of_a_writer(store):
+    before = snapshot(store.folder)
+    runs.doctor(store.folder)
+    after = snapshot(store.folder)
+    (shared,) = [p for p in before if p.name.endswith("-shm")]
+    assert {p: before[p] for p in before if p != shared} == {
+        p: after[p] for p in after if p != shared
+    }
+
+
+def test_an_empty_log_on_a_disk_that_cannot_be_written_is_no_log(tmpfs):
+    begin(tmpfs)
+    (tmpfs / "run.sqlite-wal").write_bytes(b"")
+    subprocess.run(["mount", "-o", "remount,ro", tmpfs], check=True)
+    with runs.read_run(tmpfs) as store:
+        assert same(store.load(0)[0], record())

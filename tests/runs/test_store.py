@@ -1,5 +1,6 @@
 """The store of a run: what is committed is loaded, also by others meanwhile."""
 
+import errno
 import os
 import threading
 import time
@@ -129,14 +130,18 @@ def test_what_was_committed_is_on_the_disk_before(store, busy, call):
         assert [r.id for r in reader.load(0)] == [1, 2]
 
 
+def refused(*_):
+    raise OSError(errno.EROFS, "Read-only file system")
+
+
 def full(*_):
-    raise OSError(28, "No space left on device")
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def fail(store, monkeypatch):
-    """Commits a record that a full disk refuses, and returns when it has."""
+    """Commits a record that a disk refuses for good, and returns when it has."""
     with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", full)
+        patch.setattr(os, "fsync", refused)
         store.commit(record(4))
         for thread in threading.enumerate():
             if thread.name == "jaxdl-writer":
@@ -151,7 +156,7 @@ def test_after_an_error_the_next_call_raises_and_changes_nothing(
     store, monkeypatch, call
 ):
     fail(store, monkeypatch)
-    with pytest.raises(OSError, match=r"No space left .* the rest trains again"):
+    with pytest.raises(OSError, match=r"Read-only .* the rest trains again"):
         call(store)
     store.flush()
     found = store.load(0)
@@ -161,8 +166,8 @@ def test_after_an_error_the_next_call_raises_and_changes_nothing(
 
 def test_closing_says_that_a_record_cannot_be_written(store, monkeypatch):
     fail(store, monkeypatch)
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match=r"No space left .* the rest trains again"):
+    monkeypatch.setattr(os, "fsync", refused)
+    with pytest.raises(OSError, match=r"Read-only .* the rest trains again"):
         store.close()
     monkeypatch.undo()
     with runs.open_run(store.folder, SPECIFICATION) as again:
@@ -172,11 +177,11 @@ def test_closing_says_that_a_record_cannot_be_written(store, monkeypatch):
 
 def test_an_error_within_outlives_one_at_closing(store, monkeypatch):
     with pytest.raises(KeyboardInterrupt) as caught, store:
-        monkeypatch.setattr(os, "fsync", full)
+        monkeypatch.setattr(os, "fsync", refused)
         store.commit(record(4))
         raise KeyboardInterrupt
     (note,) = caught.value.__notes__
-    assert "No space left" in note
+    assert "Read-only" in note
 
 
 def test_a_reader_writes_nothing(store):

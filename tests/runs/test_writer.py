@@ -1,7 +1,9 @@
 """The writer: groups, in order, by a thread that nobody waits for without need."""
 
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -172,3 +174,19 @@ def test_many_threads_add_and_flush(disk):
     for i in range(8):
         own = [k for k in written if k // 100 == i]
         assert own == sorted(own)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+@pytest.mark.parametrize(("limit", "known"), [("4096\n", True), ("max\n", False)])
+def test_a_container_has_the_memory_that_it_may_take(
+    tmp_path, monkeypatch, limit, known
+):
+    (tmp_path / "memory.max").write_text(limit)
+    files = (str(tmp_path / "memory.max"), str(tmp_path / "nowhere"))
+    monkeypatch.setattr(writer, "CONTAINER", files)
+    (total,) = (
+        line.split()[1]
+        for line in Path("/proc/meminfo").read_text().splitlines()
+        if line.startswith("MemTotal:")
+    )
+    assert writer.memory_bytes() == (4096 if known else 1024 * int(total))

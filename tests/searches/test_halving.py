@@ -129,7 +129,7 @@ def test_the_first_rung_is_the_only_one_that_compiles(
     monkeypatch.setattr(
         crew, "compile_all", lambda x, d: compiled.append(len(x)) or compile_all(x, d)
     )
-    monkeypatch.setattr(crew, "worker_devices", jax.devices)
+    monkeypatch.setattr(crew, "hand_devices", jax.devices)
     result = sweep(recipe, space, digits, search=dl.halving(2))
     assert len(result.rungs) == 3
     assert compiled == [1] and len(jax.devices()) == 2

@@ -95,8 +95,8 @@ def cut_after(records):
     """
     left, commit = [records], Population.commit
 
-    def limited(self, trained):
-        committed = commit(self, trained)
+    def limited(self, trained, stop):
+        committed = commit(self, trained, stop)
         left[0] -= 1
         if left[0] <= 0:
             raise Cut

@@ -1,16 +1,19 @@
 """Runs whose files are damaged: what is lost trains again."""
 
+import contextlib
 import functools
 import os
 import random
 import shutil
+import sqlite3
 
+import jax
 import numpy as np
 import pytest
 
 import jaxdl as dl
 from jaxdl import runs
-from jaxdl.engine import pace
+from jaxdl.engine import crew, pace
 from jaxdl.sweeps import read_result
 from jaxdl.train import Status
 from tests.sweeps.kept import (
@@ -81,6 +84,27 @@ def test_members_that_restart_and_are_interrupted_resume_from_there(digits, tmp_
     assert blocks[0].first == 2
 
 
+@pytest.mark.usefixtures("every_epoch")
+def test_members_that_restart_may_share_a_block_with_some_that_begin(
+    digits, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(crew, "hand_devices", lambda: jax.devices()[:1])
+    # Member 0 diverges at once, so member 1 shares its next block with member 2.
+    space = {"rate": np.array([1e38, 0.1, 0.1, 0.1], np.float32)}
+    settings = {"members": 4, "epochs": 6, "run_dir": tmp_path}
+    with cut_after(4):  # of the first block; the second one has not begun
+        sweep(small, space, digits, **settings)
+    for path in (tmp_path / "checkpoints").iterdir():
+        damage(path)
+    with left_out(), trained_blocks() as blocks:
+        again = sweep(small, space, digits, **settings)
+    assert blocks[0].members.tolist() == [1, 2] and blocks[0].first == 0
+    read = read_result(tmp_path, small)
+    np.testing.assert_array_equal(read.status, again.status)
+    for name, curve in again.metrics.items():
+        np.testing.assert_array_equal(read.metrics[name], curve)
+
+
 def flip(path, _, draws):
     content = bytearray(path.read_bytes())
     content[draws.randrange(len(content))] ^= 1 << draws.randrange(8)
@@ -125,7 +149,7 @@ def test_members_of_a_harmed_file_are_trained_again(
 def cut_in_a_rung(digits, tmp_path_factory):
     """Returns a function that makes a run of a search, cut in its third rung.
 
-    The folder has the files of the last two rungs. The function also returns the
+    The folder has the files of all three rungs. The function also returns the
     settings of the run and the result of the same sweep without an interruption.
     """
 
@@ -155,11 +179,30 @@ def test_a_rung_is_trained_again(search, number, cut_in_a_rung, digits, tmp_path
     assert_same_result(whole, again)
 
 
+def drop_first(folder):
+    """Drops the arrays of the first record, as a rung more does."""
+    with contextlib.closing(sqlite3.connect(folder / "run.sqlite")) as connection:
+        connection.execute("UPDATE records SET kept = 'none' WHERE id = 1")
+        connection.commit()
+    (folder / "checkpoints" / "1.bin").unlink()
+
+
+def test_all_rungs_train_again_if_no_record_is_left(cut_in_a_rung, digits, tmp_path):
+    folder, settings, whole = cut_in_a_rung(PBT)
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    for path in (tmp_path / "checkpoints").iterdir():
+        damage(path)
+    with left_out():
+        again = sweep(small, SPACE, digits, run_dir=tmp_path, **settings)
+    assert_same_result(whole, again)
+
+
 def test_lost_weights_of_other_members_are_an_error_that_says_so(
     cut_in_a_rung, digits, tmp_path
 ):
     folder, settings, _ = cut_in_a_rung(PBT)
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    drop_first(tmp_path)
     for path in (tmp_path / "checkpoints").iterdir():
         damage(path)
     with left_out():

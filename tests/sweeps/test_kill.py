@@ -1,5 +1,6 @@
 """Processes that are killed or ended at random, and started again until done."""
 
+import json
 import os
 import random
 import signal
@@ -16,7 +17,7 @@ from tests.sweeps.kept import assert_same_result, small
 
 ROOT = Path(__file__).parents[2]
 TRAIN = """
-import hashlib, sys
+import hashlib, json, sys
 import jax
 import jaxdl as dl
 from jaxdl.engine import pace
@@ -27,17 +28,19 @@ pace.KEEP_SECONDS = 0.0
 data = dl.data.load("digits")
 print("imported", flush=True)
 result = dl.sweep(
-    small, SPACE, data, key=0, members=16, epochs=12, progress=False,
-    run_dir=sys.argv[1], search=dl.halving(2, first=3), plan=dl.Plan(4),
+    small, SPACE, data, key=0, epochs=12, progress=False, plan=dl.Plan(4),
+    search=dl.halving(2, first=3), run_dir=sys.argv[2], **json.loads(sys.argv[1]),
 )
 digest = hashlib.sha256()
 for name, curve in sorted(result.metrics.items()):
     digest.update(name.encode() + curve.tobytes())
-for i in range(16):
+for i in range(len(result.status)):
     for leaf in jax.tree.leaves((result.member(i).params, result.member(i).state)):
         digest.update(leaf.tobytes())
 print(digest.hexdigest())
 """
+PLAIN = json.dumps({"members": 16})
+VARIED = json.dumps({"members": 4, "repeats": 4, "folds": 3, "patience": 2})
 EXPERIMENT = """
 import jaxdl as dl
 from tests.sweeps.kept import SPACE as space, small as recipe
@@ -55,7 +58,7 @@ sys.exit(main(sys.argv[1:]))
 def cache(tmp_path_factory):
     """A folder with the compiled programs of all these processes."""
     folder = tmp_path_factory.mktemp("cache")
-    finish([TRAIN, str(folder / "run")], folder)
+    finish([TRAIN, PLAIN, str(folder / "run")], folder)
     return folder
 
 
@@ -84,12 +87,22 @@ def finish(command, cache):
     return printed, seconds
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(200, marks=pytest.mark.heavy)])
-def test_a_run_that_is_killed_at_random_ends_with_the_same_bits(kills, cache, tmp_path):
-    whole, seconds = finish([TRAIN, str(tmp_path / "whole")], cache)
+@pytest.mark.parametrize(
+    ("settings", "kills"),
+    [
+        (PLAIN, 2),
+        pytest.param(PLAIN, 200, marks=pytest.mark.heavy),
+        pytest.param(VARIED, 50, marks=pytest.mark.heavy),
+    ],
+)
+def test_a_run_that_is_killed_at_random_ends_with_the_same_bits(
+    settings, kills, cache, tmp_path
+):
+    train = [TRAIN, settings]
+    whole, seconds = finish([*train, str(tmp_path / "whole")], cache)
     moments, folder, killed = random.Random(kills), 0, 0
     while killed < kills:
-        with start([TRAIN, str(tmp_path / f"run{folder}")], cache) as process:
+        with start([*train, str(tmp_path / f"run{folder}")], cache) as process:
             try:
                 moment = moments.uniform(0, seconds)
                 printed, errors = process.communicate(timeout=moment)
@@ -101,12 +114,12 @@ def test_a_run_that_is_killed_at_random_ends_with_the_same_bits(kills, cache, tm
         assert process.returncode == 0, errors
         assert printed == whole
         folder += 1  # it is done: another one
-    assert finish([TRAIN, str(tmp_path / f"run{folder}")], cache)[0] == whole
+    assert finish([*train, str(tmp_path / f"run{folder}")], cache)[0] == whole
 
 
 @pytest.mark.heavy
 def test_the_same_sweep_has_one_hash(cache, tmp_path):
-    hashes = [finish([TRAIN, str(tmp_path / f"run{i}")], cache)[0]
+    hashes = [finish([TRAIN, PLAIN, str(tmp_path / f"run{i}")], cache)[0]
               for i in range(20)]  # fmt: skip
     assert len(set(hashes)) == 1
 

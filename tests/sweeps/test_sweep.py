@@ -1,7 +1,9 @@
 """The sweep: it finds good models, agrees with `fit`, and refuses in time."""
 
+import gc
 import inspect
 import os
+import weakref
 from dataclasses import replace
 
 import chex
@@ -241,6 +243,28 @@ def test_jax_keeps_its_settings():
     assert jnp.result_type(float) == jnp.float32
     folder = os.environ["JAX_COMPILATION_CACHE_DIR"]
     assert jax.config.jax_compilation_cache_dir == folder
+
+
+@pytest.mark.parametrize("progress", [False, True, lambda _: None])
+def test_a_recipe_is_freed_with_its_last_reference(progress, digits):
+    class Own:
+        """Stands for data that a recipe closes over."""
+
+    def train_own():
+        own = Own()
+
+        def recipe(hp, own=own):
+            return small(hp)
+
+        sweep(recipe, SPACE, digits, members=2, epochs=1, progress=progress)
+        return weakref.ref(own)
+
+    gc.collect()
+    gc.disable()  # which finds cycles later than needed
+    try:
+        assert train_own()() is None
+    finally:
+        gc.enable()
 
 
 def test_every_setting_is_documented():

@@ -51,13 +51,11 @@ VARIATIONS = {
     "rungs": Variation({"search": in_rungs}),
     "halving": Variation({"search": dl.halving(2)}, least=5),
     "hyperband": Variation({"search": dl.hyperband(2)}, least=5),
-    "repeats": Variation({"repeats": 2}, member=lambda i: 2 * i),
 }
 PATIENT_VARIATIONS = {
     "fewer members": Variation({"members": 3}, least=3),
     "one worker": Variation(devices=(0,)),
     "rungs": Variation({"search": in_rungs}),
-    "repeats": Variation({"repeats": 2}, member=lambda i: 2 * i),
     "a patience of NumPy": Variation({"patience": np.int8(1)}),
 }
 
@@ -105,6 +103,15 @@ def test_a_member_that_may_stop_early_is_the_same_with(
     settings, devices, member, least = PATIENT_VARIATIONS[name]
     on_devices(*devices)
     check(sweep(recipe, space, digits, **PATIENT | settings), patient, member, least)
+
+
+def test_repeat_0_is_the_same_as_members_with_orders_of_their_own(
+    recipe, space, digits
+):
+    own = PATIENT | {"plan": PLAN._replace(order="own")}
+    alone = sweep(recipe, space, digits, **own)
+    repeated = sweep(recipe, space, digits, repeats=2, **own)
+    check(repeated, alone, member=lambda i: 2 * i)
 
 
 def test_a_member_is_the_same_with_given_hyperparameters(whole, recipe, digits):
@@ -203,4 +210,4 @@ def test_a_member_is_the_same_from_a_program_that_no_cache_has(
     before, empty_caches, digits
 ):
     assert_same_result(sweep(small, SPACE, digits), before)
-    assert any("advance" in path.name for path in empty_caches.iterdir())
+    assert any("epoch" in path.name for path in empty_caches.iterdir())
