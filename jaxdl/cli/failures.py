@@ -11,10 +11,11 @@ from jaxdl.experiment import ExperimentError
 from jaxdl.runs import RunMismatchError
 from jaxdl.spaces import SpaceError
 from jaxdl.train import RecipeError
+from jaxdl.train.settings import SettingsError
 
 EXPLAINED = (
     DataError, ExperimentError, ImportError, MemoryError, OSError, RecipeError,
-    RunMismatchError, SpaceError,
+    RunMismatchError, SettingsError, SpaceError,
 )  # fmt: skip
 FULL = "RESOURCE_EXHAUSTED"  # how XLA's text begins if memory is short
 

@@ -84,12 +84,19 @@ def check_rung(rung: Rung, members: int, epochs: int) -> None:
         epochs: that no member exceeds.
 
     Raises:
-        SpaceError: it is no rung, names a member that does not exist or comes twice, or
-            asks for more epochs than there are.
+        SpaceError: it is no rung, its members or epochs are no ints, it names a member
+            that does not exist or comes twice, or asks for more epochs than there are.
     """
     if not isinstance(rung, Rung):
         raise SpaceError(
             f"the search yielded {rung!r:.80}; expected a jaxdl.searches.Rung"
+        )
+    columns = [np.asarray(column) for column in (rung.members, rung.until)]
+    whole = all(column.dtype.kind in "iu" for column in columns)
+    if not whole or {column.shape for column in columns} != {(columns[0].size,)}:
+        raise SpaceError(
+            f"the search yielded a rung with members={rung.members!r:.80} and "
+            f"until={rung.until!r:.80}; expected ints [n] each"
         )
     ids, counts = np.unique(rung.members, return_counts=True)
     named = ids if rung.parents is None else np.append(ids, rung.parents)

@@ -10,6 +10,8 @@ from jaxdl.spaces.refine import check_varies
 from jaxdl.spaces.sample import given
 from jaxdl.train.structure import flatten
 
+MOST_POINTS = 2**16  # of a range
+
 
 def grid(space: Any, points: int) -> Any:
     """Returns every combination of values on a grid: the space's tree with arrays.
@@ -24,14 +26,17 @@ def grid(space: Any, points: int) -> Any:
 
     Args:
         space: as for `sample`, without arrays.
-        points: at least 2.
+        points: from 2 to 65,536.
 
     Raises:
-        SpaceError: `points` is below 2, or the space holds an array or no distribution.
+        SpaceError: there are fewer or more `points`, or the space holds an array or no
+            distribution.
 
     Source: Bergstra and Bengio, Random Search for Hyper-Parameter Optimization, 2012.
     """
     points = as_count("points", points, least=2, error=SpaceError)
+    if points > MOST_POINTS:
+        raise SpaceError(f"got points={points}; expected at most {MOST_POINTS}")
     check_varies(space)
     leaves = flatten(space)[1]
     axes = [x.points(points) if is_distribution(x) else [x] for x in leaves]

@@ -16,6 +16,7 @@ import jax
 
 from jaxdl.train.copies import copies
 from jaxdl.train.identity import program_digest
+from jaxdl.train.maps import room_for_programs
 
 MOST = 128  # programs: the start and the epoch of as many as a space may have
 
@@ -57,6 +58,9 @@ class Lowered(NamedTuple):
 
         Args:
             devices: the function's own is the first.
+
+        Raises:
+            MemoryError: Linux has no memory maps left for it.
         """
         text = self.lowered.as_text()
         if "callback" in text:  # which function of Python it calls is not in the text
@@ -69,6 +73,11 @@ class Lowered(NamedTuple):
         }
 
     def _compile(self, devices: Sequence[jax.Device]) -> list[jax.stages.Compiled]:
+        on_cpu = sum(device.platform == "cpu" for device in devices)
+        with room_for_programs(on_cpu, clear):
+            return self._compile_now(devices)
+
+    def _compile_now(self, devices: Sequence[jax.Device]) -> list[jax.stages.Compiled]:
         first = self.lowered.compile(compiler_options=self.options)
         return [
             first,

@@ -68,7 +68,7 @@ def fit(
             recipe.
         RecipeError: the recipe or a hyperparameter cannot be traced, or the recipe is
             not pure.
-        RuntimeError: JAX runs as several processes, or has a setting that no training
+        SettingsError: JAX runs as several processes, or has a setting that no training
             works with.
         TypeError: the key is neither a seed nor a threefry key.
         ValueError: `epochs` or `patience` is not an int of at least 1, or the seed is

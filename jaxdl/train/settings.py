@@ -21,15 +21,19 @@ EXPECTED = {
 GUARDS = ("jax_transfer_guard_host_to_device", "jax_transfer_guard_device_to_host")
 
 
+class SettingsError(RuntimeError):
+    """JAX is set up in a way that no training works with."""
+
+
 def check_jax() -> None:
     """Checks that JAX is one process, with settings that a training works with.
 
     Raises:
-        RuntimeError: JAX runs as several processes; each would see its own devices
+        SettingsError: JAX runs as several processes; each would see its own devices
             only. Or a setting is in the way.
     """
     if jax.process_count() > 1:
-        raise RuntimeError(
+        raise SettingsError(
             f"got a JAX of {jax.process_count()} processes; expected one: remove the "
             "call of jax.distributed.initialize, and start a separate sweep in each "
             "process"
@@ -48,8 +52,8 @@ def _value(name: str) -> Any:
     return getattr(value, "value", value)
 
 
-def _in_the_way(name: str, expected: Any, why: str) -> RuntimeError:
-    return RuntimeError(
+def _in_the_way(name: str, expected: Any, why: str) -> SettingsError:
+    return SettingsError(
         f"got JAX's setting {name}={_value(name)!r}, with which {why}; expected "
         f"{expected!r}: write jax.config.update({name!r}, {expected!r}) before the "
         f"training, or unset {name.upper()}"

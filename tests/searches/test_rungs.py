@@ -65,6 +65,10 @@ def test_a_member_that_a_search_leaves_out_is_reported(recipe, space, digits):
         ),
         (Rung([0, -1], {}, np.full(2, 2)), "member -1; expected ids from 0 to 2"),
         (Rung([1, 1], {}, np.full(2, 2)), "member 1; expected ids .* each once"),
+        (Rung([0, 1], {}, "x"), r"until='x'; expected ints \[n\] each"),
+        (Rung([0, 1], {}, np.full(2, 2.5)), r"until=.*; expected ints \[n\] each"),
+        (Rung([0.0, 1.0], {}, np.full(2, 2)), r"members=.*; expected ints \[n\] each"),
+        (Rung([0, 1], {}, np.full(3, 2)), r"until=.*; expected ints \[n\] each"),
         (Rung([0, 1], {}, np.array([1, 5])), "5 epochs; expected at most 4"),
         (
             Rung([0, 2], {}, np.full(2, 2), np.array([0, -1])),

@@ -70,6 +70,7 @@ def test_a_grid_is_a_space_and_its_members_are_trained(make_recipe, digits, spac
         (SPACE, 1, "got points=1"),
         (SPACE, 2.5, "got points=2.5"),
         (SPACE, True, "got points=True"),
+        (SPACE, 10**30, "got points=10+; expected at most 65536"),
         ({"a": 1, "b": 0.5}, 3, "without a distribution"),
         (SPACE | {"given": np.ones(3)}, 3, "space with an array"),
     ],

@@ -4,7 +4,7 @@ import jax
 import pytest
 
 import jaxdl as dl
-from jaxdl.train.settings import EXPECTED, check_jax
+from jaxdl.train.settings import EXPECTED, SettingsError, check_jax
 
 HP = {"rate": 0.1}
 OTHERS = {"standard": "strict", "ignore": "raise", False: True}
@@ -40,7 +40,7 @@ def test_a_setting_in_the_way_is_named(name, setting, digits):
     expected = EXPECTED[name][0]
     setting(name, OTHERS[expected])
     for train in trainings(digits):
-        with pytest.raises(RuntimeError, match=f"{name}=.*; expected {expected!r}"):
+        with pytest.raises(SettingsError, match=f"{name}=.*; expected {expected!r}"):
             train()
 
 
@@ -48,7 +48,9 @@ def test_a_setting_in_the_way_is_named(name, setting, digits):
 def test_a_guard_of_transfers_is_named(guard, digits):
     with jax.transfer_guard(guard):
         for train in trainings(digits):
-            with pytest.raises(RuntimeError, match="jax_transfer_guard_host_to_device"):
+            with pytest.raises(
+                SettingsError, match="jax_transfer_guard_host_to_device"
+            ):
                 train()
     with jax.transfer_guard("log"):
         check_jax()
@@ -58,7 +60,7 @@ def test_jax_of_several_processes_is_refused(digits, monkeypatch):
     check_jax()
     monkeypatch.setattr(jax, "process_count", lambda: 2)
     for train in trainings(digits):
-        with pytest.raises(RuntimeError, match="a JAX of 2 processes; expected one"):
+        with pytest.raises(SettingsError, match="a JAX of 2 processes; expected one"):
             train()
 
 
