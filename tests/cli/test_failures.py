@@ -28,10 +28,13 @@ def test_a_slip_in_a_file_is_a_sentence_with_its_line(
 
 
 def test_a_setting_in_the_way_is_a_sentence(main, linear):
-    with jax.disable_jit():
+    jax.config.update("jax_debug_infs", True)
+    try:
         status, _, error = main("sweep", linear)
+    finally:
+        jax.config.update("jax_debug_infs", False)
     assert status == 2 and len(error.splitlines()) == 1
-    assert "JAX's setting jax_disable_jit=True" in error
+    assert "JAX's setting jax_debug_infs=True" in error
 
 
 def test_a_failure_of_ours_keeps_its_traceback(main, linear, monkeypatch):
