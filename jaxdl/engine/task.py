@@ -16,6 +16,7 @@ from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.score import curves
 
 MOST_MEMBERS = 2**26  # a status and a place of each are kept in memory
+MOST_VALUES = 2**31  # of each metric, one an epoch of a member
 
 
 class Task(NamedTuple):
@@ -106,4 +107,9 @@ def _check_size(task: Task) -> None:
         raise SpaceError(
             f"got members={task.members}, repeats={task.repeats} and folds={folds}, "
             f"which are {trainings:,} trainings; expected at most {MOST_MEMBERS:,}"
+        )
+    if trainings * task.epochs > MOST_VALUES:
+        raise SpaceError(
+            f"got {trainings:,} trainings of {task.epochs:,} epochs; expected at most "
+            f"{MOST_VALUES:,} epochs of all trainings together: fewer of either"
         )

@@ -58,6 +58,7 @@ def test_the_order_of_the_plan_follows_from_repeats_and_folds(settings, order):
         ({"members": 48.0}, SpaceError, "got members=48.0"),
         ({"members": 10**30}, SpaceError, "trainings; expected at most 67,108,864"),
         ({"members": 2, "repeats": 10**8}, SpaceError, "which are 200,000,000 traini"),
+        ({"epochs": 10**30}, SpaceError, "epochs of all trainings together"),
         ({"epochs": 0}, ValueError, "got epochs=0"),
         ({"epochs": np.float32(2)}, ValueError, r"got epochs=np.float32\(2.0\)"),
         ({"patience": 0}, ValueError, "got patience=0"),
