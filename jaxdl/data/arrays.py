@@ -58,6 +58,7 @@ def from_arrays(
             classes, a weight is negative, or names, ids or groups are not as above.
     """
     names = class_names(classes)
+    _check_no_masks(inputs=inputs, labels=labels, weights=weights)
     inputs, labels = (_native(np.asarray(x)) for x in (inputs, labels))
     if labels.ndim == 2 and labels.shape[1] == 1 and labels.dtype.kind in "biuSUO":
         labels = labels[:, 0]
@@ -82,6 +83,16 @@ def from_arrays(
         dataset.groups,
         about=dataset.about,
     )
+
+
+def _check_no_masks(**arrays: Any) -> None:
+    for name, array in arrays.items():
+        if np.ma.is_masked(array):
+            raise DataError(
+                f"got {name} with masked values, which an array would show as if they "
+                "were there; expected values: fill them (array.filled(...)) or drop "
+                "their examples"
+            )
 
 
 def _native(array: NDArray[Any]) -> NDArray[Any]:

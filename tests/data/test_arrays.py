@@ -288,3 +288,12 @@ def test_labels_of_two_signs_are_classes():
     assert targets.labels.tolist() == [-1, 1, -1]
     for others in ([-1, 0, 1], [-1, -1, -1], [1, 1, 1]):
         assert data.from_arrays(np.eye(3), others).labels.tolist() == others
+
+
+@pytest.mark.parametrize("name", ["inputs", "labels", "weights"])
+def test_masked_values_are_refused(name):
+    arrays = {"inputs": np.ones((3, 2)), "labels": np.arange(3), "weights": np.ones(3)}
+    data.from_arrays(**arrays | {name: np.ma.array(arrays[name])})  # none is masked
+    masked = np.ma.array(arrays[name], mask=arrays[name] >= 1)
+    with pytest.raises(data.DataError, match=f"got {name} with masked values"):
+        data.from_arrays(**arrays | {name: masked})
