@@ -75,6 +75,7 @@ class Engine:
         with metered(population, self.crew, self.progress) as meter:
             meter.expect(len(blocks), sum(map(self._steps, blocks)))
             place(work, map(packing.begin, blocks), then, self.crew.size)
+        population.flush()
 
     def _blocks(self, population: Population, rung: Rung) -> list[Block]:
         """Returns blocks of those members of a rung that still have to train."""

@@ -1,7 +1,7 @@
 """The ledger of a sweep: what is known of its members, in memory and on disk.
 
 Arrays are `[members]`. Block and slot of a member tell where its weights are. With a
-store, all trained blocks of a rung are on disk before the next rung begins.
+store, all trained blocks of a rung are on disk before the search hears of them.
 """
 
 import threading
@@ -155,6 +155,11 @@ class Population:
         unneeded = self._add(trained)
         if self.store is not None:
             self.store.drop(unneeded)
+
+    def flush(self) -> None:
+        """Returns when all committed blocks are on disk."""
+        if self.store is not None:
+            self.store.flush()
 
     def finish(self) -> None:
         """Puts on record that the search asks for no further rung.
