@@ -1,5 +1,7 @@
 """A member of one repeat and fold by itself has the bits of one in a full block."""
 
+import itertools
+
 import jax
 import numpy as np
 import pytest
@@ -80,12 +82,22 @@ def variants_of(result, data, folds=None):
         yield number, *variant(data, KEY, repeat=repeat, fold=fold, folds=folds)
 
 
-@pytest.mark.parametrize("settings", CASES, ids=["repeats", "folds", "uneven"])
-@pytest.mark.parametrize("model", MODELS)
+NAMES = ("repeats", "folds", "uneven")
+QUICK = {("dense", "folds"), ("convolution", "repeats"), ("convolution", "uneven"),
+         ("product", "repeats")}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        pytest.param(*pair, marks=() if pair in QUICK else pytest.mark.heavy)
+        for pair in itertools.product(MODELS, NAMES)
+    ],
+)
 def test_a_member_by_itself_has_the_bits_of_a_full_block(
-    model, settings, pictures, tmp_path
+    model, name, pictures, tmp_path
 ):
-    recipe = make_recipe(model)
+    settings, recipe = CASES[NAMES.index(name)], make_recipe(model)
     with trained_blocks() as blocks:
         result = dl.sweep(
             recipe, SPACE, pictures, key=KEY, run_dir=tmp_path / "run", **settings,
