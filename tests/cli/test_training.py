@@ -106,17 +106,33 @@ def test_extend_needs_a_folder(main, linear):
     assert status == 2 and "expected the folder of a run" in error
 
 
-def test_the_same_command_resumes_a_run_after_a_full_disk(
+def test_a_command_waits_for_a_full_disk(main, linear, tmp_path, monkeypatch):
+    refusals, write_arrays = [], runs.files.write_arrays
+
+    def full(*arguments):
+        if len(refusals) == 2:
+            return write_arrays(*arguments)
+        refusals.append(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+        raise refusals[-1]
+
+    monkeypatch.setattr(runs.files, "write_arrays", full)
+    status, _, error = main("sweep", linear, *MORE, "--out", tmp_path / "run")
+    assert status == 0 and len(refusals) == 2
+    assert error.count("waits until it can be written") == 1
+    assert runs.is_finished(tmp_path / "run")
+
+
+def test_the_same_command_resumes_a_run_after_a_disk_that_takes_nothing(
     main, linear, tmp_path, monkeypatch
 ):
-    def full(*_):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    def refuse(*_):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
     given = "sweep", linear, *MORE, "--out", tmp_path / "run"
     with monkeypatch.context() as patch:
-        patch.setattr(runs.files, "write_arrays", full)
+        patch.setattr(runs.files, "write_arrays", refuse)
         status, _, error = main(*given)
-    assert status == 2 and "No space left" in error and "Traceback" not in error
+    assert status == 2 and "Read-only" in error and "Traceback" not in error
     assert not runs.is_finished(tmp_path / "run")
     assert main(*given)[0] == 0
     assert runs.is_finished(tmp_path / "run")
