@@ -51,7 +51,7 @@ assert not folder.exists()
 dl.enable_compilation_cache()
 cold = swept()
 kept = contents()
-assert any(name.startswith("jit_advance") for name in kept), kept.keys()
+assert any(name.startswith("jit_epoch") for name in kept), kept.keys()
 assert any(name.startswith("jit_start") for name in kept), kept.keys()
 assert folder.stat().st_mode & 0o777 == 0o700
 print("loading", file=sys.stderr)
