@@ -8,12 +8,10 @@ trains them one after another in a process a core: in each repeat another tenth 
 of every width and activation alike.
 """
 
-import argparse
 import functools
 import itertools
 import multiprocessing
 import time
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -21,7 +19,7 @@ import numpy as np
 
 import jaxdl as dl
 from experiments.bench.race import cores, say
-from experiments.bench.record import keep, surroundings
+from experiments.bench.record import repeated
 from experiments.bench.table import heading, rates, row, spread
 from jaxdl import nn, optim
 from jaxdl.engine.layout import padding
@@ -54,20 +52,7 @@ def recipe(hp: Hparams) -> dl.Recipe:
 
 
 def main() -> None:
-    options = parser().parse_args()
-    name = f"{time.strftime('%Y-%m-%d-%H%M%S')}-networks"
-    record: dict[str, Any] = {"name": name, "surroundings": surroundings()}
-    record["settings"] = {"repeats": options.repeats}
-    record |= measurements(options.repeats)
-    keep(record, markdown(record), options.out)
-    print(markdown(record))
-
-
-def parser() -> argparse.ArgumentParser:
-    options = argparse.ArgumentParser("python -m experiments.bench.networks")
-    options.add_argument("--repeats", type=int, default=5)
-    options.add_argument("--out", type=Path, default=Path("runs/bench"))
-    return options
+    repeated("networks", measurements, markdown)
 
 
 def measurements(repeats: int) -> dict[str, Any]:

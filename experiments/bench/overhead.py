@@ -11,7 +11,6 @@ came before, so that nothing is compiled. Rungs: successive halving of 729 membe
 sweep with the live view on a terminal of 80 columns, against the same without.
 """
 
-import argparse
 import contextlib
 import fcntl
 import os
@@ -35,7 +34,7 @@ from experiments import digits
 from experiments.bench import material
 from experiments.bench.peers import jaxdl_sweep
 from experiments.bench.race import cores
-from experiments.bench.record import keep, surroundings
+from experiments.bench.record import repeated
 from experiments.bench.table import heading, row, spread
 from experiments.bench.workloads import Case, read_task
 from jaxdl.engine import crew
@@ -45,27 +44,22 @@ PAIRS = 4  # watched and not, for each repeat: a small difference of noisy times
 
 
 def main() -> None:
-    options = parser().parse_args()
-    name = f"{time.strftime('%Y-%m-%d-%H%M%S')}-overhead"
-    record: dict[str, Any] = {"name": name, "surroundings": surroundings()}
-    record["settings"] = {"repeats": options.repeats}
-    record["start"] = {"cold": [], "warm": []}
-    for _ in range(options.repeats):
+    repeated("overhead", measurements, markdown)
+
+
+def measurements(repeats: int) -> dict[str, Any]:
+    """Returns all that is measured, by what it is."""
+    start: dict[str, list[float]] = {"cold": [], "warm": []}
+    for _ in range(repeats):
         with tempfile.TemporaryDirectory() as cache:
-            for kind in record["start"]:
-                record["start"][kind].append(first_result(cache))
-    record["host"] = host_shares(options.repeats)
-    record["rungs"] = rung_costs(options.repeats)
-    record["view"] = view_costs(options.repeats)
-    keep(record, markdown(record), options.out)
-    print(markdown(record))
-
-
-def parser() -> argparse.ArgumentParser:
-    options = argparse.ArgumentParser("python -m experiments.bench.overhead")
-    options.add_argument("--repeats", type=int, default=5)
-    options.add_argument("--out", type=Path, default=Path("runs/bench"))
-    return options
+            for kind in start:
+                start[kind].append(first_result(cache))
+    return {
+        "start": start,
+        "host": host_shares(repeats),
+        "rungs": rung_costs(repeats),
+        "view": view_costs(repeats),
+    }
 
 
 def first_result(cache: str) -> float:

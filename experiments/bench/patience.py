@@ -8,17 +8,15 @@ share of time that is saved, over the share of member-epochs, is 1 if a member t
 stopped costs nothing any more. All programs are compiled before.
 """
 
-import argparse
 import functools
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import jaxdl as dl
 from experiments.bench.race import say
-from experiments.bench.record import keep, surroundings
+from experiments.bench.record import repeated
 from experiments.bench.table import heading, row, spread
 from experiments.bench.variants import SPACE, network
 
@@ -27,27 +25,14 @@ CLOCKS = ("clock", "processor")
 
 
 def main() -> None:
-    options = parser().parse_args()
-    name = f"{time.strftime('%Y-%m-%d-%H%M%S')}-patience"
-    record: dict[str, Any] = {"name": name, "surroundings": surroundings()}
-    record["settings"] = {"repeats": options.repeats}
-    say(f"patience {PATIENCE} of {EPOCHS} epochs: {options.repeats} repeats")
-    record["found"] = compare(options.repeats)
-    keep(record, markdown(record), options.out)
-    print(markdown(record))
+    repeated("patience", compare, markdown)
 
 
-def parser() -> argparse.ArgumentParser:
-    options = argparse.ArgumentParser("python -m experiments.bench.patience")
-    options.add_argument("--repeats", type=int, default=5)
-    options.add_argument("--out", type=Path, default=Path("runs/bench"))
-    return options
-
-
-def compare(repeats: int) -> list[dict[str, float]]:
+def compare(repeats: int) -> dict[str, Any]:
     """Returns the shares that early stopping saves, for each repeat."""
+    say(f"patience {PATIENCE} of {EPOCHS} epochs: {repeats} repeats")
     sweep(epochs=1, patience=1)  # compiles
-    return [saved() for _ in range(repeats)]
+    return {"found": [saved() for _ in range(repeats)]}
 
 
 def saved() -> dict[str, float]:

@@ -1,10 +1,13 @@
 """On what and of what a comparison was measured; nothing that names the machine."""
 
+import argparse
 import importlib.metadata
 import json
 import os
 import platform
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +35,33 @@ def surroundings() -> dict[str, Any]:
         "changed": None if changes is None else bool(changes),
         "flags": [f.split("=")[0] for f in os.environ.get("XLA_FLAGS", "").split()],
     }
+
+
+def repeated(
+    what: str,
+    measure: Callable[[int], dict[str, Any]],
+    markdown: Callable[[dict[str, Any]], str],
+) -> None:
+    """Measures from the command line; keeps the record and prints it.
+
+    Args:
+        what: the name of the module, and of the record.
+        measure: gets how many repeats are asked for, returns parts of the record.
+        markdown: gets the record, returns its text.
+    """
+    parser = argparse.ArgumentParser(f"python -m experiments.bench.{what}")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--out", type=Path, default=Path("runs/bench"))
+    options = parser.parse_args()
+    record = {
+        "name": f"{time.strftime('%Y-%m-%d-%H%M%S')}-{what}",
+        "surroundings": surroundings(),
+        "settings": {"repeats": options.repeats},
+        **measure(options.repeats),
+    }
+    text = markdown(record)
+    keep(record, text, options.out)
+    print(text)
 
 
 def keep(record: dict[str, Any], text: str, folder: Path) -> None:

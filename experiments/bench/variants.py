@@ -7,17 +7,15 @@ turn, by the time that a step of a member takes: on the clock, and of the proces
 which other work on the machine shows less. All programs are compiled before.
 """
 
-import argparse
 import functools
 import time
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 import jaxdl as dl
 from experiments.bench.race import say
-from experiments.bench.record import keep, surroundings
+from experiments.bench.record import repeated
 from experiments.bench.table import heading, row, spread
 from jaxdl import nn, optim
 
@@ -44,24 +42,17 @@ COMPARISONS = (
 
 
 def main() -> None:
-    options = parser().parse_args()
-    name = f"{time.strftime('%Y-%m-%d-%H%M%S')}-variants"
-    record: dict[str, Any] = {"name": name, "surroundings": surroundings()}
-    record["settings"] = {"repeats": options.repeats}
-    record["comparisons"] = []
+    repeated("variants", measurements, markdown)
+
+
+def measurements(repeats: int) -> dict[str, Any]:
+    """Returns the times of every comparison."""
+    found = []
     for comparison in COMPARISONS:
-        say(f"{describe(comparison)}: {options.repeats} repeats")
-        found = {"what": describe(comparison), **compare(comparison, options.repeats)}
-        record["comparisons"].append(found)
-    keep(record, markdown(record), options.out)
-    print(markdown(record))
-
-
-def parser() -> argparse.ArgumentParser:
-    options = argparse.ArgumentParser("python -m experiments.bench.variants")
-    options.add_argument("--repeats", type=int, default=5)
-    options.add_argument("--out", type=Path, default=Path("runs/bench"))
-    return options
+        what = describe(comparison)
+        say(f"{what}: {repeats} repeats")
+        found.append({"what": what, **compare(comparison, repeats)})
+    return {"comparisons": found}
 
 
 def noise() -> dl.data.Splits:
