@@ -52,7 +52,7 @@ def programs_leave_room():
 
 
 @pytest.fixture(scope="session", autouse=True)
-def two_workers_on_one_device():
+def two_hands_on_one_device():
     """Halves what sweeps compile; sweeps/test_variations.py uses two devices."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(crew, "hand_devices", lambda: jax.devices()[:1] * 2)
@@ -61,7 +61,7 @@ def two_workers_on_one_device():
 
 @pytest.fixture
 def on_devices(monkeypatch):
-    """Returns a function that sets where the workers of the next sweeps are."""
+    """Returns a function that sets where the hands of the next sweeps are."""
 
     def use(*numbers):
         devices = [jax.devices()[i] for i in numbers]

@@ -23,6 +23,7 @@ from jaxdl.searches import (
     refinement,
     sobol,
 )
+from jaxdl.spaces.ranges import LARGEST_INT
 from jaxdl.train.state import MOST_SEEDS
 
 SEARCHES: dict[str, Callable[..., Search]] = {  # given the number behind the colon
@@ -36,7 +37,6 @@ SEARCHES: dict[str, Callable[..., Search]] = {  # given the number behind the co
 }
 
 
-MOST = 2**31 - 1  # of any count: what int32 can hold
 LONG = 100  # digits of a number, at most: Python refuses to read over 4,300
 
 
@@ -46,10 +46,8 @@ def make_parser() -> argparse.ArgumentParser:
         prog="jaxdl",
         description="trains models from a file that defines recipe, space and data",
     )
-    whole: Any = partial(
-        argparse.ArgumentParser, allow_abbrev=False
-    )  # names of options
-    commands = parser.add_subparsers(required=True, parser_class=whole)
+    unabbreviated: Any = partial(argparse.ArgumentParser, allow_abbrev=False)
+    commands = parser.add_subparsers(required=True, parser_class=unabbreviated)
     file = argparse.ArgumentParser(add_help=False)
     file.add_argument(
         "file", type=files.path, metavar="FILE", help="the experiment file"
@@ -283,8 +281,8 @@ def _several(text: str) -> int:
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal() or len(text) > LONG or not 1 <= int(text) <= MOST:
+    if not text.isdecimal() or len(text) > LONG or not 1 <= int(text) <= LARGEST_INT:
         raise argparse.ArgumentTypeError(
-            f"got {text:.40}; expected an int from 1 to {MOST}"
+            f"got {text:.40}; expected an int from 1 to {LARGEST_INT}"
         )
     return int(text)

@@ -58,22 +58,22 @@ class Engine:
         goals = np.zeros(self.task.num_members, np.int64)
         goals[rung.members] = rung.until
         packing = Packing(self.task.block_width, goals, self._pause)
-
-        def work(block: Block, stop: threading.Event) -> list[TrainedBlock]:
-            reporter = _Reporter(block, self._epoch_of(block), meter, stop)
-            trained = self._train_block(population, block, reporter)
-            reporter.end(goals[block.members[0]], trained[-1].status)
-            return trained
-
-        def then(block: Block, trained: list[TrainedBlock]) -> list[Block]:
-            for one in trained:
-                population.add(one)
-            further = packing.after(block, trained[-1].status == Status.RUNNING)
-            meter.expect(blocks=len(further))
-            return further
-
         with metered(population, self.crew, self.progress) as meter:
             meter.expect(len(blocks), sum(map(self._steps, blocks)))
+
+            def work(block: Block, stop: threading.Event) -> list[TrainedBlock]:
+                reporter = _Reporter(block, self._epoch_of(block), meter, stop)
+                trained = self._train_block(population, block, reporter)
+                reporter.end(goals[block.members[0]], trained[-1].status)
+                return trained
+
+            def then(block: Block, trained: list[TrainedBlock]) -> list[Block]:
+                for one in trained:
+                    population.add(one)
+                further = packing.after(block, trained[-1].status == Status.RUNNING)
+                meter.expect(blocks=len(further))
+                return further
+
             place(work, map(packing.begin, blocks), then, self.crew.size)
         population.flush()
 

@@ -41,7 +41,7 @@ class Packing:
         self._pauses: dict[tuple[Line, int], int] = {}  # the same for all as far
 
     def begin(self, block: Block) -> Block:
-        """Returns a block cut at its first pause."""
+        """Returns a block cut at its next pause."""
         line, goal = self._line(block), self._goal(block)
         key = line, block.first
         until = self._pauses.setdefault(key, min(goal, self._pause(block)))

@@ -133,10 +133,7 @@ def _with_own_orders(
 ) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """Returns start and epoch of K members, each with the batches of its variant.
 
-    Args:
-        start: of one member, see `make_start`.
-        advance: of one member, see `make_advance`.
-        batch_size: B.
+    Its arguments are those of `_with_shared_order`.
     """
 
     def starts(traced, ids, variants, inputs):

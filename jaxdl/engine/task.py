@@ -16,7 +16,7 @@ from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.score import curves
 
 MOST_MEMBERS = 2**26  # a status and a place of each are kept in memory
-MOST_VALUES = 2**31  # of each metric, one an epoch of a member
+MOST_MEMBER_EPOCHS = 2**31  # of each metric, one an epoch of a member
 
 
 class Task(NamedTuple):
@@ -108,8 +108,8 @@ def _check_size(task: Task) -> None:
             f"got members={task.members}, repeats={task.repeats} and folds={folds}, "
             f"which are {trainings:,} trainings; expected at most {MOST_MEMBERS:,}"
         )
-    if trainings * task.epochs > MOST_VALUES:
+    if trainings * task.epochs > MOST_MEMBER_EPOCHS:
         raise SpaceError(
             f"got {trainings:,} trainings of {task.epochs:,} epochs; expected at most "
-            f"{MOST_VALUES:,} epochs of all trainings together: fewer of either"
+            f"{MOST_MEMBER_EPOCHS:,} epochs of all trainings together: fewer of either"
         )

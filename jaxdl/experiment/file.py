@@ -21,11 +21,10 @@ from jaxdl.optim import Schedule
 from jaxdl.paths import as_path
 from jaxdl.spaces.distributions import AsSize, is_distribution
 from jaxdl.spaces.either import applies, choose, needs
+from jaxdl.spaces.ranges import LARGEST_INT
 from jaxdl.spaces.sample import is_static, static_values
 from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.structure import flatten
-
-LARGEST = 2**31 - 1  # of an int; JAX's default is int32
 
 
 class ExperimentError(ValueError):
@@ -169,7 +168,7 @@ def _value(name: str, text: str, leaf: Any) -> Any:
             raise ExperimentError(f"got {name}={text:.80}; expected one of {options}")
         return chosen[0]
     value = _literal(text)
-    if type(value) is int and not -LARGEST <= value <= LARGEST:
+    if type(value) is int and not -LARGEST_INT <= value <= LARGEST_INT:
         raise ExperimentError(
             f"got {name}={text:.40}; expected an int that int32 can hold, or a float "
             "such as 1e30"

@@ -40,7 +40,7 @@ class Contents:
         self.metrics = record_rows.metric_names(self.specification)
 
     def flush(self) -> None:
-        """Returns when all that was handed over is on the disk: here, nothing."""
+        """Does nothing: only a `Store` has something that is not on the disk yet."""
 
     def rungs(self) -> list[StoredRung]:
         """Returns all rungs.

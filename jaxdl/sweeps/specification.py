@@ -15,7 +15,7 @@ from jaxdl.counts import is_count
 from jaxdl.data import Splits
 from jaxdl.engine.kind import Kind
 from jaxdl.engine.outlines import Outlines, precisions
-from jaxdl.engine.plan import SHARED, Plan, as_plan
+from jaxdl.engine.plan import Plan, as_plan
 from jaxdl.engine.task import Task
 from jaxdl.searches.rungs import Rung, Search
 from jaxdl.spaces.distributions import SpaceError
@@ -71,7 +71,7 @@ def specify(
         "metrics": list(task.curves),
         **({} if task.rank_by == "error" else {"rank_by": task.rank_by}),
         "key": np.asarray(jax.random.key_data(task.key)).tolist(),
-        "plan": _plan_to_plain(task.plan),
+        "plan": None if task.plan is None else task.plan._asdict(),
         "precision": precisions(outlines),
         "programs": programs_of(task, outlines),
         "data": digest_of(task, whole),
@@ -182,16 +182,13 @@ def check_extends(task: Task, outlines: Outlines, run: str | os.PathLike[str]) -
         )
 
 
-def _plan_to_plain(plan: Plan | None) -> dict[str, Any]:
-    """Returns a plan as JSON has it, whose order is left out if it is shared."""
-    assert plan is not None
-    order = {} if plan.order == SHARED else {"order": plan.order}
-    return {"block_width": plan.block_width, **order}
-
-
 def _plan_from_plain(plain: Mapping[str, Any]) -> Plan:
-    """Returns a recorded plan; older runs shared the order of a repeat and fold."""
-    width, order = operator.index(plain["block_width"]), plain.get("order", SHARED)
+    """Returns a recorded plan, which leaves nothing open.
+
+    Raises:
+        ValueError, TypeError, LookupError: no sweep has such a plan.
+    """
+    width, order = operator.index(plain["block_width"]), plain["order"]
     return as_plan(Plan(width, order), varied=False)
 
 

@@ -4,9 +4,8 @@ The copies hold the machine code of the first, so that their results are the sam
 bit, also where a compiler chooses by a stopwatch. JAX reads its own serialized programs
 back for the devices that they were compiled for; here they get another device.
 
-Where JAX has a compilation cache on disk, this does the same on GPUs. The first program
-may then be one that was read from there, and XLA for the CPU serializes such a program
-without its functions.
+Where JAX has a compilation cache on disk, nothing is copied: on GPUs that cache serves
+all devices, and on CPUs XLA cannot serialize again what JAX has read from there.
 """
 
 import io

@@ -1,8 +1,10 @@
 """A run is what it computes, never where its output goes."""
 
+import contextlib
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -26,19 +28,26 @@ def run(arguments, *, colours=False, **streams):
     return subprocess.run([*COMMAND, *arguments], env=environment, cwd=ROOT, **streams)
 
 
+def read_all(terminal):
+    """Reads what is written to a terminal, until its other side is closed."""
+    with contextlib.suppress(OSError), open(terminal, "rb", buffering=0) as file:
+        while file.read(4096):
+            pass
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no pseudo terminals")
 def test_a_sweep_begun_on_a_terminal_goes_on_through_a_pipe(tmp_path):
     file, folder = tmp_path / "experiment.py", tmp_path / "run"
     file.write_text(EXPERIMENT)
     sweep = ["sweep", str(file), "--epochs", "2", "--block-width", "2"]
     outer, inner = os.openpty()
-    try:
-        begun = run(
-            [*sweep, "--members", "2", "--out", str(folder)], stdout=inner, stderr=inner
-        )
-    finally:
-        os.close(inner)
-        os.close(outer)
+    reader = threading.Thread(target=read_all, args=(outer,))
+    reader.start()  # or a full terminal would stop the command
+    begun = run(
+        [*sweep, "--members", "2", "--out", str(folder)], stdout=inner, stderr=inner
+    )
+    os.close(inner)
+    reader.join(60)
     assert begun.returncode == 0
     more = [*sweep, "--members", "4"]
     extended = run([*more, "--extend", "--out", str(folder)], capture_output=True)

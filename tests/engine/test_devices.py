@@ -1,4 +1,4 @@
-"""The devices that workers have."""
+"""The devices that hands have."""
 
 import jax
 

@@ -48,10 +48,10 @@ def test_a_real_program_takes_at_least_what_it_carries():
     assert memory.block_bytes(epoch, np.zeros(0)) >= x.nbytes + 256**2 * 4 + x.nbytes
 
 
-@pytest.mark.parametrize(("free", "workers"), [(1000, 3), (29, 2), (20, 2), (19, 1)])
-def test_there_are_as_many_workers_as_blocks_fit(free, workers, monkeypatch):
+@pytest.mark.parametrize(("free", "hands"), [(1000, 3), (29, 2), (20, 2), (19, 1)])
+def test_there_are_as_many_hands_as_blocks_fit(free, hands, monkeypatch):
     monkeypatch.setattr(memory, "free_bytes", lambda device: free * MIB)
-    assert memory.fitting([A] * 3, 10 * MIB, 8) == [A] * workers
+    assert memory.fitting([A] * 3, 10 * MIB, 8) == [A] * hands
 
 
 def test_each_accelerator_has_its_own_memory(monkeypatch):

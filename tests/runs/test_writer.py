@@ -112,7 +112,8 @@ def test_an_error_is_raised_once_by_the_next_call_and_nothing_changes_its_place(
     assert disk.groups == [[0, 1, 2]]
 
 
-def test_an_error_that_nobody_waited_for_refuses_the_next_change(disk, monkeypatch):
+def refused(disk, monkeypatch):
+    """Returns a writer whose first change a full disk refused, which is free again."""
     monkeypatch.setattr(writer, "SECONDS", 0.0)
     writes = Writer(disk)
     disk.refuses = True
@@ -120,6 +121,11 @@ def test_an_error_that_nobody_waited_for_refuses_the_next_change(disk, monkeypat
     for thread in threads():
         thread.join(60)
     disk.refuses = False
+    return writes
+
+
+def test_an_error_that_nobody_waited_for_refuses_the_next_change(disk, monkeypatch):
+    writes = refused(disk, monkeypatch)
     with pytest.raises(OSError, match="full"):
         writes.add(1, 1)
     writes.add(2, 1)
@@ -128,13 +134,7 @@ def test_an_error_that_nobody_waited_for_refuses_the_next_change(disk, monkeypat
 
 
 def test_a_flush_forgets_an_error_if_all_can_be_written_now(disk, monkeypatch):
-    monkeypatch.setattr(writer, "SECONDS", 0.0)
-    writes = Writer(disk)
-    disk.refuses = True
-    writes.add(0, 1)
-    for thread in threads():
-        thread.join(60)
-    disk.refuses = False
+    writes = refused(disk, monkeypatch)
     writes.flush()
     writes.add(1, 1)
     writes.flush()

@@ -110,16 +110,18 @@ def test_a_specification_that_no_sweep_has_is_refused(part, value, specification
         task_of(specification | {part: value}, small, None)
 
 
-def test_a_shared_order_is_left_out_as_older_runs_have_it(task, digits):
+def test_the_plan_is_recorded_with_its_order(task, digits):
     plain = check_task(task._replace(repeats=1, plan=dl.Plan(8)))
     found = specified(known(plain, digits), digits)
-    assert found["plan"] == {"block_width": 8}
+    assert found["plan"] == {"block_width": 8, "order": "shared"}
     assert task_of(found, small, None).plan == dl.Plan(8, "shared")
 
 
-def test_older_runs_shared_the_order_of_a_repeat(specification):
-    older = specification | {"plan": {"block_width": 8}}
-    assert task_of(older, small, None).plan == dl.Plan(8, "shared")
+@pytest.mark.parametrize("part", ["block_width", "order"])
+def test_a_recorded_plan_leaves_nothing_open(part, specification):
+    plan = {k: v for k, v in specification["plan"].items() if k != part}
+    with pytest.raises(LookupError, match=part):
+        task_of(specification | {"plan": plan}, small, None)
 
 
 def test_a_space_that_is_given_has_to_be_the_recorded_one(specification):

@@ -41,10 +41,10 @@ class Variation(NamedTuple):
 VARIATIONS = {
     "fewer members": Variation({"members": 7}, least=7),
     "more members": Variation({"members": 33}),
-    "one worker": Variation(devices=(0,)),
+    "one hand": Variation(devices=(0,)),
     "another device": Variation(devices=(1,)),
     "two devices in another order": Variation(devices=(1, 0)),
-    "three workers on one device": Variation(devices=(0, 0, 0)),
+    "three hands on one device": Variation(devices=(0, 0, 0)),
     "a seed": Variation({"key": 0}),
     "a NumPy seed": Variation({"key": np.int64(0)}),
     "counts of NumPy": Variation({"members": np.int64(20), "epochs": np.uint8(3)}),
@@ -54,7 +54,7 @@ VARIATIONS = {
 }
 PATIENT_VARIATIONS = {
     "fewer members": Variation({"members": 3}, least=3),
-    "one worker": Variation(devices=(0,)),
+    "one hand": Variation(devices=(0,)),
     "rungs": Variation({"search": in_rungs}),
     "a patience of NumPy": Variation({"patience": np.int8(1)}),
 }
