@@ -102,7 +102,7 @@ class Labels:
         """Returns a label's number, or its place in the order of appearance."""
         number, texts = _number(text), self._texts
         mixed = len(self) > 0 and (number is None) != bool(texts)
-        if not text or mixed or (number is None and _is_spelled_as_number(text)):
+        if not text or mixed or (number is None and is_spelled_as_number(text)):
             raise DataError(
                 f"line {line}: got the label {text!r}; expected numbers finite in "
                 "float32 in every row, or text in every row: drop the row or rename "
@@ -135,13 +135,14 @@ def feature(cell: str, name: str, line: int) -> float:
 
 
 def _number(cell: str) -> float | None:
-    if not _is_spelled_as_number(cell):
+    if not is_spelled_as_number(cell):
         return None
     number = float(cell)
     return number if abs(number) <= LARGEST else None
 
 
-def _is_spelled_as_number(cell: str) -> bool:
+def is_spelled_as_number(cell: str) -> bool:
+    """Returns whether a cell reads as a number, finite or not."""
     try:
         float(cell)
     except ValueError:

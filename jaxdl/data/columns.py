@@ -5,6 +5,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from jaxdl.data.about import DataError
+from jaxdl.data.cells import is_spelled_as_number
 
 Column = str | int  # a name, or a place: 0 for the first, -1 for the last
 
@@ -73,7 +74,7 @@ def check_line_of_names(names: list[str]) -> None:
     Raises:
         DataError: it has another number.
     """
-    numbers = [name for name in names if _is_number(name)]
+    numbers = [name for name in names if is_spelled_as_number(name)]
     counted = all(name.isdecimal() for name in numbers) and all(
         int(b) - int(a) == 1 for a, b in pairwise(numbers)
     )
@@ -118,14 +119,6 @@ def _place(names: list[str], column: Column) -> int:
             "column; header=False if line 1 is a row"
         )
     return names.index(str(column))
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _shown(names: list[str]) -> str:

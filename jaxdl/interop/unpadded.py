@@ -10,6 +10,7 @@ from jaxdl import nn
 from jaxdl.nn.batch_norm import running_moments
 from jaxdl.train import Member
 from jaxdl.train.facts import with_facts
+from jaxdl.train.keys import as_numbers, is_key
 from jaxdl.train.part import in_shape
 from jaxdl.train.recipe import Recipe, build
 from jaxdl.train.structure import RecipeError, flatten
@@ -50,8 +51,8 @@ def _of_its_own(leaf: Any) -> Any:
 
 def _live(leaf: Any, alone: Any) -> NDArray[Any]:
     """Returns the entries of an array that count: the first ones of each axis."""
-    if jax.dtypes.issubdtype(alone.dtype, jax.dtypes.prng_key):
-        return np.asarray(jax.random.key_data(leaf))
+    if is_key(alone):
+        return np.asarray(as_numbers(leaf))
     array = np.asarray(leaf)
     sides = zip(array.shape, alone.shape, strict=True)
     if array.ndim != len(alone.shape) or any(side < live for side, live in sides):

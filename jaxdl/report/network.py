@@ -30,6 +30,7 @@ from jaxdl.sweeps import SweepResult
 from jaxdl.train import Member
 from jaxdl.train.facts import with_facts
 from jaxdl.train.part import on_device
+from jaxdl.train.state import as_key
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -269,7 +270,7 @@ def _signal(member: Member, dataset: Dataset) -> diagnose.Signal:
     built = member.built
     batch = on_device(dataset[:EXAMPLES])
     params, state = jax.tree.map(jnp.asarray, (member.params, member.state))
-    key = jax.random.key(0, impl="threefry2x32")
+    key = as_key(0)
     return diagnose.signal(built.model, params, state, batch, built.loss, key=key)
 
 

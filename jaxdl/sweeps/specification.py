@@ -25,6 +25,7 @@ from jaxdl.spaces.structures import label
 from jaxdl.sweeps.known import about_of, from_parts, known_parts
 from jaxdl.sweeps.repeats import data_of
 from jaxdl.train.identity import data_digest
+from jaxdl.train.keys import IMPL
 from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.score import CURVES, curves
 
@@ -124,7 +125,7 @@ def task_of(
         space=space,
         data=None,
         key=jax.random.wrap_key_data(
-            jnp.array(specification["key"], jnp.uint32), impl="threefry2x32"
+            jnp.array(specification["key"], jnp.uint32), impl=IMPL
         ),
         plan=_plan_from_plain(specification["plan"]),
         stratify=specification.get("stratify"),

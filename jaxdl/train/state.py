@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl.counts import is_count
+from jaxdl.train.keys import IMPL, is_key
 from jaxdl.train.recipe import RecipeFunction, build
 from jaxdl.train.shuffle import shuffle
 
@@ -91,8 +92,8 @@ def as_key(key: jax.Array | int) -> jax.Array:
     if is_count(key, least=0):
         if key >= MOST_SEEDS:  # JAX drops the bits above
             raise ValueError(f"got the seed {key}; expected one from 0 to 2^32 - 1")
-        return jax.random.key(int(key), impl="threefry2x32")
-    if isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
+        return jax.random.key(int(key), impl=IMPL)
+    if isinstance(key, jax.Array) and is_key(key):
         if not key.shape and "fry" in str(jax.random.key_impl(key)):
             return key
     raise TypeError(

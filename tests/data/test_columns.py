@@ -48,6 +48,11 @@ def test_names_may_count_the_columns(tmp_path):
     assert found.inputs.tolist() == [[5, 6], [7, 8]]
 
 
+def test_a_name_that_python_alone_takes_for_a_number_is_a_name(tmp_path):
+    found = read(tmp_path, "2020_05,y\n5,0\n7,1\n", label="y")
+    assert found.about.features == ("2020_05",)
+
+
 @pytest.mark.parametrize("drop", [["id", "port"], [0, 3], ("port", -5)])
 def test_columns_are_left_out(tmp_path, drop):
     found = read(tmp_path, TITANIC, label="survived", drop=drop, categories=["sex"])
