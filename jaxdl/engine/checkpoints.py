@@ -54,8 +54,10 @@ def from_records(
     block_of = _block_finder(task, rung)
 
     @functools.cache
-    def shapes(structure: Structure, facts: Facts) -> Any:
-        return _carry_shapes(task, outlines[structure, facts])
+    def shapes(structure: Structure, facts: Facts) -> tuple[Carry, Any]:
+        carry = _carry_shapes(task, outlines[structure, facts])
+        weights = jax.eval_shape(lambda x: kept(*x)[:2], carry)
+        return jax.eval_shape(as_numbers, carry), weights
 
     for record in records:
         block = block_of(record)
@@ -65,12 +67,12 @@ def from_records(
                 f"{record.members.tolist()}; expected one that a block of this sweep "
                 "leaves"
             )
-        carry, typed = None, None
+        carry, weights = None, (None, None)
         if record.arrays is not None:
-            like = shapes(block.structure, block.family.facts)
-            carry = _carry(like, record)
-            typed = as_keys(carry, like)
-        yield _trained(block, record, carry, typed)
+            numbers, typed = shapes(block.structure, block.family.facts)
+            carry = _carry(numbers, record)
+            weights = as_keys(kept(*carry)[:2], typed)
+        yield _trained(block, record, carry, weights)
 
 
 def _block_finder(task: Task, rung: Rung) -> Callable[[runs.Record], Block | None]:
@@ -105,7 +107,7 @@ def _block_finder(task: Task, rung: Rung) -> Callable[[runs.Record], Block | Non
 
 
 def _trained(
-    block: Block, record: runs.Record, carry: Carry | None, typed: Carry | None
+    block: Block, record: runs.Record, carry: Carry | None, weights: tuple[Any, Any]
 ) -> TrainedBlock:
     """Returns the trained block of a record.
 
@@ -113,9 +115,9 @@ def _trained(
         block: of its members.
         record: what is known of them.
         carry: its keys as numbers; None: dropped.
-        typed: the same with keys.
+        weights: parameters and layer state that they keep; None each: dropped.
     """
-    params, state, _ = kept(*typed) if typed else (None, None, None)
+    params, state = weights
     float_type = np.dtype(jnp.result_type(float))
     return TrainedBlock(
         block=block,
@@ -148,13 +150,13 @@ def _carry(shapes: Any, record: runs.Record) -> Carry:
     """Returns the carry `[n, ...]` whose leaves a record holds.
 
     Args:
-        shapes: of one member's carry.
+        shapes: of one member's carry, its keys as numbers.
         record: with arrays.
 
     Raises:
         DamagedError: they are not those of this recipe's training.
     """
-    leaves, treedef = jax.tree.flatten(jax.eval_shape(as_numbers, shapes))
+    leaves, treedef = jax.tree.flatten(shapes)
     arrays: list[Any] = record.arrays or []
     expected = [((len(record.members), *x.shape), np.dtype(x.dtype)) for x in leaves]
     if [(x.shape, x.dtype) for x in arrays] != expected:

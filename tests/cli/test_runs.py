@@ -97,7 +97,7 @@ def test_a_member_that_the_run_does_not_have_is_refused(
 
 def test_a_member_that_has_not_trained_yet_is_refused(main, linear, tmp_path):
     folder = tmp_path / "run"
-    given = (linear, "--members", "16", "--epochs", "1", "--block-width", "4")
+    given = (linear, "--members", "16", "--epochs", "1", "--block-width", "8")
     with cut_after(1):  # the first half of the members
         main("sweep", *given, "--search", "refine:2", "--out", folder)
     status, _, error = main("export", folder, linear, "--member", "15")
