@@ -8,6 +8,7 @@ An index, kept elsewhere, says what they mean, and has a digest of this and the 
 
 import contextlib
 import errno
+import functools
 import hashlib
 import io
 import itertools
@@ -114,19 +115,22 @@ def read_arrays(path: Path, index: Any) -> list[NDArray[Any]]:
             index; or the index is malformed.
         OSError: the file cannot be read for another reason.
     """
-    kinds = _kinds(index)
+    written, kinds = _kinds(index)
     sizes = [math.prod(shape) * dtype.itemsize for dtype, shape in kinds]
     with open(_open(path), "rb", buffering=0) as file:
         found = os.fstat(file.fileno()).st_size
         if found != sum(sizes):
             raise _wrong(path, f"{found} bytes", f"{sum(sizes)}")
-        arrays = [
-            _read_all(path, file, size).view(dtype).reshape(shape)
-            for (dtype, shape), size in zip(kinds, sizes, strict=True)
-        ]
-    if _index(arrays) != index:
+        content = _read_all(path, file, found)
+    if _digest(written, [content.data]) != index["sha256"]:
         raise _wrong(path, "other arrays", "those that were written")
-    return arrays
+    ends = list(itertools.accumulate(sizes, initial=0))
+    return [
+        content[begin:end].view(dtype).reshape(shape)
+        for (dtype, shape), (begin, end) in zip(
+            kinds, itertools.pairwise(ends), strict=True
+        )
+    ]
 
 
 def move_aside(path: Path, folder: Path) -> None:
@@ -227,20 +231,33 @@ def _bytes(array: NDArray[Any]) -> memoryview:
 
 def _index(arrays: Sequence[NDArray[Any]]) -> Index:
     kinds = [[NAME_OF[array.dtype], list(array.shape)] for array in arrays]
-    digest = hashlib.sha256(text.dumps(kinds).encode())
-    for array in arrays:
-        digest.update(_bytes(array))
-    return {"arrays": kinds, "sha256": digest.hexdigest()}
+    sha256 = _digest(text.dumps(kinds), map(_bytes, arrays))
+    return {"arrays": kinds, "sha256": sha256}
 
 
-def _kinds(index: Any) -> list[Kind]:
-    """Returns dtype and shape of each array after a check that they are possible."""
+def _digest(kinds: str, pieces: Iterable[memoryview]) -> str:
+    """Returns the SHA-256 of the kinds, as JSON, and the bytes of a file's arrays."""
+    digest = hashlib.sha256(kinds.encode())
+    for piece in pieces:
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def _kinds(index: Any) -> tuple[str, list[Kind]]:
+    """Returns what an index says of the arrays, as JSON and checked."""
     match index:
-        case {"arrays": list(entries), "sha256": _}:
-            return [_kind(entry) for entry in entries]
+        case {"arrays": list(entries), "sha256": _, **rest} if not rest:
+            written = text.dumps(entries)
+            return written, _kinds_of(written)
     raise DamagedError(
-        f"got an index of arrays {index!r:.80}; expected arrays and a digest"
+        f"got an index of arrays {index!r:.80}; expected arrays, a digest and no more"
     )
+
+
+@functools.lru_cache(maxsize=64)  # thousands of records have one
+def _kinds_of(written: str) -> list[Kind]:
+    """Returns dtype and shape of each array after a check that they are possible."""
+    return [_kind(entry) for entry in text.loads(written)]
 
 
 def _kind(entry: Any) -> Kind:
