@@ -26,6 +26,7 @@ from jaxdl.train.member import Member
 from jaxdl.train.outline import Outline, trace_recipe
 from jaxdl.train.part import on_device_shapes
 from jaxdl.train.recipe import RecipeFunction
+from jaxdl.train.settings import check_jax
 from jaxdl.train.structure import RecipeError, canonical, flatten
 
 REFUSED = (
@@ -51,7 +52,9 @@ def read_result(
         OSError: the folder holds no run that can be read.
         RunMismatchError: the recipe or the space is not the run's own, or the space has
             to be given.
+        SettingsError: a setting of JAX is in the way.
     """
+    check_jax()
     with runs.read_run(run) as store:
         try:
             return _result(store, recipe, space)
