@@ -94,12 +94,13 @@ def compile_all(
         devices: of one kind.
     """
 
-    def compile_both(programs: Programs) -> dict[jax.Device, Programs]:
-        start, epoch = (one.compile_for(devices) for one in programs)
-        return {device: Programs(start[device], epoch[device]) for device in devices}
-
+    each = [one for programs in lowered for one in programs]
     with concurrent.futures.ThreadPoolExecutor(cores()) as pool:
-        return list(pool.map(compile_both, lowered))
+        found = pool.map(lambda one: one.compile_for(devices), each)
+        return [
+            {device: Programs(start[device], epoch[device]) for device in devices}
+            for start, epoch in zip(found, found, strict=True)
+        ]
 
 
 def _with_shared_order(
