@@ -13,8 +13,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdl.counts import is_count
-
 Named = str | bool | int  # how an option is called
 
 
@@ -39,13 +37,13 @@ class OneOf:
     def __post_init__(self):
         object.__setattr__(self, "options", tuple(self.options))
         if isinstance(self.index, int | np.generic):
-            if not is_count(self.index, least=0) or self.index >= len(self.options):
+            if self.index not in range(len(self.options)):
                 raise ValueError(
                     f"got OneOf with index={self.index!r} for the options "
                     f"{[*self.options]}; expected an int from 0 to "
                     f"{len(self.options) - 1}"
                 )
-            object.__setattr__(self, "index", int(self.index))
+            object.__setattr__(self, "index", int(self.index))  # of NumPy
 
     @property
     def option(self) -> Named:
@@ -88,7 +86,7 @@ def check_options(
     """Returns the options that `which` can choose.
 
     Args:
-        what: the function that takes them, for errors.
+        what: the layer or optimizer that takes them, for errors.
         which: a `OneOf`, or the name of one option.
         options: by name.
 
@@ -121,7 +119,7 @@ def select(what: str, which: OneOf, values: Sequence[Any]) -> Any:
     """Returns the tree of the chosen option.
 
     Args:
-        what: the function that selects, for errors.
+        what: the layer or optimizer that selects, for errors.
         which: the choice.
         values: a tree for each option, in their order.
 

@@ -49,7 +49,7 @@ def among(which: OneOf | Named, options: Mapping[Any, Any]) -> Any:
         ValueError: an option that can be chosen is missing; or, in `init`, two have
             different output shapes.
     """
-    return _among("nn.among", which, options)
+    return _among("among", which, options)
 
 
 def maybe(on: Any, layer: Layer | Callable) -> Layer:
@@ -71,67 +71,68 @@ def maybe(on: Any, layer: Layer | Callable) -> Layer:
     """
     if hasattr(on, "dtype") and not jnp.ndim(on):
         on = OneOf((jnp.asarray(on) != 0).astype(jnp.int32), (False, True))
-    return _among("nn.maybe", on, {True: as_layer(layer), False: as_layer(_identity)})
+    return _among("maybe", on, {True: as_layer(layer), False: as_layer(_identity)})
 
 
-def _among(what: str, which: OneOf | Named, options: Mapping[Any, Any]) -> Any:
-    names = check_options(what, which, options)
-    found = [options[name] for name in names]
+def _among(name: str, which: OneOf | Named, options: Mapping[Any, Any]) -> Any:
+    found = [options[own] for own in check_options(name, which, options)]
     if any(map(_is_loss, found)):
-        return _loss(what, which, found) if isinstance(which, OneOf) else found[0]
+        return _loss(name, which, found) if isinstance(which, OneOf) else found[0]
     layers = [as_layer(option) for option in found]
-    return _layer(what, which, layers) if isinstance(which, OneOf) else layers[0]
+    return _layer(name, which, layers) if isinstance(which, OneOf) else layers[0]
 
 
-def _layer(what: str, which: OneOf, layers: list[Layer]) -> Layer:
+def _layer(name: str, which: OneOf, layers: list[Layer]) -> Layer:
     """Returns the layer among layers; parameters and state are by option."""
-    names = [str(option) for option in which.options]
+    by_option = {str(o): part for o, part in zip(which.options, layers, strict=True)}
 
     def init(key, in_shape):
         # All draw from one key: one of them counts, and it is as if it were alone.
-        params, state, shapes = zip(
-            *(layer.init(key, in_shape) for layer in layers), strict=True
-        )
-        out_shape = _out_shape(what, which, shapes)
-        return _by(names, params), _by(names, state), out_shape
+        params, state, shapes = {}, {}, []
+        for option, layer in by_option.items():
+            params[option], state[option], shape = layer.init(key, in_shape)
+            shapes.append(shape)
+        return params, state, _out_shape(name, which, shapes)
 
     def apply(params, state, x, *, key=None, train=False):
-        outputs, states = [], []
-        for place, (name, layer) in enumerate(zip(names, layers, strict=True)):
-            own, seen = guarded(which, place, (params[name], x))
-            y, new = layer.apply(own, state[name], seen, key=key, train=train)
+        outputs, states = [], {}
+        for place, (option, layer) in enumerate(by_option.items()):
+            own, seen = guarded(which, place, (params[option], x))
+            y, new = layer.apply(own, state[option], seen, key=key, train=train)
             outputs.append(y)
-            states.append(if_chosen(which, place, new, state[name]))
-        return select(what, which, outputs), _by(names, states)
+            states[option] = if_chosen(which, place, new, state[option])
+        return select(name, which, outputs), states
 
     def counted(params):
         return {
-            name: zero_unless_chosen(which, place, layer.counted(params[name]))
-            for place, (name, layer) in enumerate(zip(names, layers, strict=True))
+            option: zero_unless_chosen(which, place, layer.counted(params[option]))
+            for place, (option, layer) in enumerate(by_option.items())
         }
 
     return Layer(init, apply, tuple(layers), counted=counted)
 
 
-def _out_shape(what: str, which: OneOf, shapes: tuple[Shape, ...]) -> Shape:
+def _out_shape(name: str, which: OneOf, shapes: list[Shape]) -> Shape:
     """Returns the shape of all options; of a `Size` the live count of the chosen."""
+    if isinstance(which.index, int):  # no program, which would need one shape
+        return shapes[which.index]
     if not all(same_shape(shape, shapes[0]) for shape in shapes):
         named = dict(zip(which.options, shapes, strict=True))
         raise ValueError(
-            f"{what} got options with outputs of shapes {named}; expected one shape "
+            f"{name} got options with outputs of shapes {named}; expected one shape "
             "for all, since the program selects one of them: give them the same units, "
             "or make the hyperparameter Static([...]) in the space"
         )
-    return tuple(_side(what, which, sides) for sides in zip(*shapes, strict=True))
+    return tuple(_side(name, which, sides) for sides in zip(*shapes, strict=True))
 
 
-def _side(what: str, which: OneOf, sides: tuple[Any, ...]) -> Any:
+def _side(name: str, which: OneOf, sides: tuple[Any, ...]) -> Any:
     if not is_size(sides[0]) or all(side is sides[0] for side in sides):
         return sides[0]
-    return Size(select(what, which, [live(side) for side in sides]), bound(sides[0]))
+    return Size(select(name, which, [live(side) for side in sides]), bound(sides[0]))
 
 
-def _loss(what: str, which: OneOf, losses: list[PerExample]) -> PerExample:
+def _loss(name: str, which: OneOf, losses: list[PerExample]) -> PerExample:
     """Returns the loss among losses, which wraps what they wrap."""
 
     def loss(outputs, labels):
@@ -139,14 +140,14 @@ def _loss(what: str, which: OneOf, losses: list[PerExample]) -> PerExample:
             own(guarded(which, place, outputs), labels)
             for place, own in enumerate(losses)
         ]
-        return select(what, which, values)
+        return select(name, which, values)
 
     plain = [plain_loss(own) for own in losses]
     if all(one is plain[0] for one in plain):
         return functools.wraps(plain[0])(loss)
-    if plain != losses:
-        loss.__wrapped__ = _loss(what, which, plain)
-    return loss
+    if plain == losses:
+        return loss
+    return functools.wraps(_loss(name, which, plain))(loss)
 
 
 def _is_loss(option: Any) -> bool:
@@ -162,7 +163,3 @@ def _is_loss(option: Any) -> bool:
 
 def _identity(x):
     return x
-
-
-def _by(names: list[str], values: Any) -> dict[str, Any]:
-    return dict(zip(names, values, strict=True))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import jax.numpy as jnp
 import optax
 
 from jaxdl.one_of import Named, OneOf, check_options, if_chosen, select
@@ -30,12 +31,12 @@ def among(which: OneOf | Named, options: Mapping[Any, Any]) -> Any:
         TypeError: `which` is no choice, or some options are optimizers and others not.
         ValueError: an option that can be chosen is missing.
     """
-    names = check_options("optim.among", which, options)
+    names = check_options("among", which, options)
     found = [options[name] for name in names]
     kinds = {hasattr(option, "update") for option in found}
     if len(kinds) > 1:
         raise TypeError(
-            f"optim.among got the options {dict(zip(names, found, strict=True))!r:.200}"
+            f"among got the options {dict(zip(names, found, strict=True))!r:.200}"
             "; expected optimizers alone, or schedules and numbers alone"
         )
     if not isinstance(which, OneOf):
@@ -58,14 +59,14 @@ def _optimizer(
             update, state = own.update(grads, opt_state[name], params)
             updates.append(update)
             states[name] = if_chosen(which, place, state, opt_state[name])
-        return select("optim.among", which, updates), states
+        return select("among", which, updates), states
 
     return transformation(init, update)
 
 
 def _schedule(which: OneOf, schedules: list[Any]) -> Schedule:
     def schedule(step):
-        rates = [rate_at(own, step) for own in schedules]
-        return select("optim.among", which, rates)
+        rates = [jnp.asarray(rate_at(own, step)) for own in schedules]
+        return select("among", which, jnp.broadcast_arrays(*rates))
 
     return schedule

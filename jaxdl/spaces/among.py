@@ -37,7 +37,7 @@ class Among(PlainOptions):
             dict holds distributions; or a value is no option.
     """
 
-    options: Any
+    options: Any  # pyrefly: ignore
     values: Any = dataclasses.field(default=None, repr=False)
 
     def __post_init__(self):

@@ -83,7 +83,8 @@ class Choice(Options):
             if isinstance(option, bool) or not isinstance(option, int | float):
                 raise SpaceError(
                     f"got {self} with the option {option!r}; expected numbers: a "
-                    "choice of anything else is Static([...])"
+                    "choice of anything else is Among([...]), or Static([...]) if it "
+                    "changes shapes"
                 )
             if isinstance(option, int) and not -(2**63) <= option < 2**63:
                 raise SpaceError(
@@ -141,7 +142,8 @@ class Static(PlainOptions):
     """One of several plain values, all equally likely, that the recipe gets unchanged.
 
     Members with the same static values share one compiled program, so a recipe may
-    branch on them in Python. A float among them is plain in a sweep but traced by
+    branch on them in Python. Each combination of static values is a program to compile;
+    `Among` chooses inside one program. A float among them is plain in a sweep but traced by
     `fit`, as all floats are: name such choices by a str or an int.
 
     Raises:
@@ -157,8 +159,8 @@ class Static(PlainOptions):
             if type(option) not in (str, int, float, bool, type(None)):
                 raise SpaceError(
                     f"got {self} with the option {option!r}; expected str, int, float, "
-                    "bool or None: choose by name, and map the name to a function "
-                    "inside the recipe"
+                    "bool or None: choose by name, with Among([...]) and nn.among or "
+                    "optim.among, or map the name to a function inside the recipe"
                 )
 
     def nudged(
@@ -276,7 +278,7 @@ class AsSize(Distribution):
         return np.sort(np.ravel(self.values))
 
 
-def as_objects(values: Sequence[Any]) -> NDArray[Any]:
+def as_objects(values: Sequence[Any] | NDArray[Any]) -> NDArray[Any]:
     """Returns values as an array of Python objects, `[n]`."""
     column = np.empty(len(values), object)
     column[:] = values

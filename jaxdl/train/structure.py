@@ -112,8 +112,8 @@ def partition(hparams: Any) -> tuple[dict[str, jax.Array], Structure]:
         else:
             raise RecipeError(
                 f"got hyperparameter {name}={leaf!r} ({type(leaf).__name__}); expected "
-                "a number, str, bool or None: choose by name, and map the name to a "
-                "function inside the recipe"
+                "a number, str, bool or None: choose by name, with Among([...]) in the "
+                "space and nn.among or optim.among in the recipe"
             )
     return traced, Structure(treedef, names, tuple(values))
 
