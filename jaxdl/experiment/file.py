@@ -155,9 +155,8 @@ def middle_of(leaf: Any) -> Any:
     if isinstance(leaf, AsSize):
         return int(middle_of(leaf.values))
     if isinstance(leaf, Among):
-        return leaf.one(
-            leaf.quantile(np.asarray(0.5)) if leaf.draws else leaf.values[0]
-        )
+        middle = leaf.quantile(np.asarray(0.5)) if leaf.draws else leaf.values[0]
+        return leaf.one(middle)
     if is_distribution(leaf):
         value = leaf.quantile(np.asarray(0.5))
         return value if leaf.static else np.asarray(value)

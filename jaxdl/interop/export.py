@@ -32,12 +32,12 @@ def export(
     to choose among it has the parameters of the chosen one.
 
     `path.json` holds the hyperparameters by name, a size as its live count, a choice as
-    its option, and the `bounds` of sizes: `nn.Size(count, bound)` trains the same again. Its `architecture`
-    has each layer's name and settings, such as the eps of a batch norm. Its
-    `normalization` has the moments of raw inputs (under folds, of the fold's train
-    set), its `targets` those that outputs are scaled back by, and `classes` and
-    `features` are names. It also has the metrics by epoch, and where the training
-    ended. Both replace files of these names.
+    its option, and the `bounds` of sizes: `nn.Size(count, bound)` trains the same
+    again. Its `architecture` has each layer's name and settings, such as the eps of a
+    batch norm. Its `normalization` has the moments of raw inputs (under folds, of the
+    fold's train set), its `targets` those that outputs are scaled back by, and
+    `classes` and `features` are names. It also has the metrics by epoch, and where the
+    training ended. Both replace files of these names.
 
     Args:
         member: a trained one.

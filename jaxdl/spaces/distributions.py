@@ -142,8 +142,8 @@ class Static(PlainOptions):
     """One of several plain values, all equally likely, that the recipe gets unchanged.
 
     Members with the same static values share one compiled program, so a recipe may
-    branch on them in Python. Each combination of static values is a program to compile;
-    `Among` chooses inside one program. A float among them is plain in a sweep but traced by
+    branch on them in Python. Each combination of them is a program to compile; `Among`
+    chooses inside one program. A float among them is plain in a sweep but traced by
     `fit`, as all floats are: name such choices by a str or an int.
 
     Raises:
