@@ -33,7 +33,7 @@ def among(which: OneOf | Named, options: Mapping[Any, Any]) -> Any:
     """
     names = check_options("among", which, options)
     found = [options[name] for name in names]
-    kinds = {hasattr(option, "update") for option in found}
+    kinds = {isinstance(option, optax.GradientTransformation) for option in found}
     if len(kinds) > 1:
         raise TypeError(
             f"among got the options {dict(zip(names, found, strict=True))!r:.200}"
