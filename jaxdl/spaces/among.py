@@ -86,7 +86,8 @@ class Among(PlainOptions):
     @classmethod
     def from_arguments(cls, arguments: Sequence[Any]) -> Any:
         """Returns the distribution that has these `arguments`."""
-        return cls(*arguments) if isinstance(arguments[0], list) else cls(arguments)
+        given = [*map(type, arguments)] == [list, list]  # no option is a list
+        return cls(*arguments) if given else cls(arguments)
 
     def places(self, values: Sequence[Any]) -> NDArray[np.int64]:
         """Returns where among the options values are, `[n]`.
@@ -108,7 +109,7 @@ class Among(PlainOptions):
 
 
 def _check_without_space(options: Mapping[Any, Any]) -> None:
-    if any(map(is_distribution, jax.tree.leaves(dict(options)))):
+    if any(map(is_distribution, jax.tree.leaves([*options.values()]))):
         raise SpaceError(
             f"got Among with distributions inside its options {[*options]}; expected "
             "names alone: put these hyperparameters beside it in the space, where each "
