@@ -5,6 +5,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from jaxdl.nn.layer import Layer, as_layer, same_shape
@@ -71,7 +72,7 @@ def maybe(on: Any, layer: Layer | Callable) -> Layer:
     """
     if hasattr(on, "dtype") and not jnp.ndim(on):
         on = OneOf((jnp.asarray(on) != 0).astype(jnp.int32), (False, True))
-    return _among("maybe", on, {True: as_layer(layer), False: as_layer(_identity)})
+    return _among("maybe", on, {True: as_layer(layer), False: as_layer(identity)})
 
 
 def _among(name: str, which: OneOf | Named, options: Mapping[Any, Any]) -> Any:
@@ -84,19 +85,19 @@ def _among(name: str, which: OneOf | Named, options: Mapping[Any, Any]) -> Any:
 
 def _layer(name: str, which: OneOf, layers: list[Layer]) -> Layer:
     """Returns the layer among layers; parameters and state are by option."""
-    by_option = {str(o): part for o, part in zip(which.options, layers, strict=True)}
+    options = tuple(map(str, which.options))
 
     def init(key, in_shape):
         # All draw from one key: one of them counts, and it is as if it were alone.
         params, state, shapes = {}, {}, []
-        for option, layer in by_option.items():
+        for option, layer in zip(options, layers, strict=True):
             params[option], state[option], shape = layer.init(key, in_shape)
             shapes.append(shape)
         return params, state, _out_shape(name, which, shapes)
 
     def apply(params, state, x, *, key=None, train=False):
         outputs, states = [], {}
-        for place, (option, layer) in enumerate(by_option.items()):
+        for place, (option, layer) in enumerate(zip(options, layers, strict=True)):
             own, seen = guarded(which, place, (params[option], x))
             y, new = layer.apply(own, state[option], seen, key=key, train=train)
             outputs.append(y)
@@ -106,7 +107,7 @@ def _layer(name: str, which: OneOf, layers: list[Layer]) -> Layer:
     def counted(params):
         return {
             option: zero_unless_chosen(which, place, layer.counted(params[option]))
-            for place, (option, layer) in enumerate(by_option.items())
+            for place, (option, layer) in enumerate(zip(options, layers, strict=True))
         }
 
     return Layer(init, apply, tuple(layers), counted=counted)
@@ -161,5 +162,6 @@ def _is_loss(option: Any) -> bool:
     return sum(p.default is p.empty and p.kind < p.VAR_POSITIONAL for p in given) == 2
 
 
-def _identity(x):
+def identity(x: jax.Array) -> jax.Array:
+    """Returns its argument."""
     return x

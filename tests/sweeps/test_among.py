@@ -163,6 +163,7 @@ def test_an_export_has_the_chosen_option_alone(digits, tmp_path):
     assert known["hyperparameters"] == {"body": "plain"}
     first = known["architecture"]["parts"][0]
     assert (first["layer"], first["which"]) == ("among", "plain")
+    assert first["options"] == ["plain", "normed"]
     assert [part["layer"] for part in first["parts"]] == ["dense", "serial"]
 
 
