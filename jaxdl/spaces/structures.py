@@ -8,11 +8,12 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxdl.spaces.among import Among
 from jaxdl.spaces.contract import SpaceError
 from jaxdl.spaces.distributions import AsSize
 from jaxdl.spaces.either import Needs, applies, choose, combinations, is_either, needs
 from jaxdl.spaces.sample import is_static, static_values
-from jaxdl.train.structure import TRACED, Bound, Structure, flatten
+from jaxdl.train.structure import TRACED, Bound, Names, Structure, flatten
 
 
 def structures(space: Any, most: int) -> list[Structure]:
@@ -27,7 +28,8 @@ def structures(space: Any, most: int) -> list[Structure]:
         raise SpaceError(
             f"the space has {count} combinations of static values and bounds of sizes, "
             f"each a program to compile; expected at most {most}: fewer options, "
-            "narrower ranges of sizes, or traced numbers"
+            "narrower ranges of sizes, Among([...]) for what can be chosen inside a "
+            "program, or traced numbers"
         )
     need = needs(space)
     rows = combinations([static_options(leaf) for leaf in leaves], need)
@@ -39,7 +41,7 @@ def label(structure: Structure) -> str:
     return ", ".join(
         f"{name}={value.bound if isinstance(value, Bound) else repr(value)}"
         for name, value in zip(structure.names, structure.values, strict=True)
-        if value is not TRACED
+        if value is not TRACED and not isinstance(value, Names)
     )
 
 
@@ -77,7 +79,7 @@ def fixed_values(leaf: Any, column: NDArray[Any]) -> list[Any]:
         bounds = np.array(leaf.bounds())
         found = bounds[np.searchsorted(bounds, column)]
         return [Bound(bound) for bound in found.tolist()]
-    return column.tolist() if is_static(leaf) else [TRACED] * len(column)
+    return column.tolist() if is_static(leaf) else [_traced(leaf)] * len(column)
 
 
 def static_options(leaf: Any) -> Sequence[Any]:
@@ -85,5 +87,10 @@ def static_options(leaf: Any) -> Sequence[Any]:
     if isinstance(leaf, AsSize):
         return tuple(Bound(bound) for bound in leaf.bounds())
     if not is_static(leaf):
-        return (TRACED,)
+        return (_traced(leaf),)
     return tuple({(type(o), o): o for o in static_values(leaf)}.values())
+
+
+def _traced(leaf: Any) -> Any:
+    """Returns the entry in a Structure of a leaf that is one traced number."""
+    return Names(leaf.options) if isinstance(leaf, Among) else TRACED
