@@ -70,7 +70,7 @@ def lay_out(
     variant = members % task.num_variants
     families = [v.family for v in task.variants]
     family = [families[v] for v in variant]
-    for key, found in _groups(task.space, hparams, first, until, family).items():
+    for key, found in _groups(task.bounded, hparams, first, until, family).items():
         structure, start, end, own_family = key
         places = np.array(found)[np.argsort(variant[found], kind="stable")]
         for i in range(0, len(places), width):
@@ -87,7 +87,7 @@ def structures_of(
     """Returns the structures that members receive.
 
     Args:
-        space: of the task.
+        space: of the task, with the bounds of its plan.
         hparams: of the members, `[n]`.
         count: n.
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxdl.counts import is_count
 from jaxdl.plain import scalar
 from jaxdl.spaces.contract import Distribution, SpaceError
 
@@ -174,18 +175,22 @@ class AsSize(Distribution):
     """A number of units, channels or layers, which reaches the recipe as `nn.Size`.
 
     Members whose sizes lie below the same bound share a program. The bounds follow from
-    the values given here, never from the draw: there are at most 8, and as few as leave
-    at most a quarter more units computed than live ones.
+    the space and the shapes, never from the draw: the plan has as many as are worth the
+    time to compile their programs.
 
     Args:
         values: a distribution of ints, such as `IntUniform`, `IntLogUniform` or a
             `Choice` of ints; or ints `[members]`, which are used as given.
+        bounds: how many, of which each holds about as many draws; or the bounds
+            themselves in rising order. None: the plan decides.
 
     Raises:
-        SpaceError: it is anything else, holds no value, or has a size below 0.
+        SpaceError: the values are anything else, there is none, or one is below 0; or
+            the bounds are no such ints.
     """
 
     values: Any
+    bounds: int | tuple[int, ...] | None = None
 
     def __post_init__(self):
         if not isinstance(self.values, Distribution):
@@ -195,9 +200,12 @@ class AsSize(Distribution):
                 f"got {self}; expected IntUniform, a Choice of ints or another "
                 "distribution of ints, or one int for each member, all at least 0"
             )
+        object.__setattr__(self, "bounds", _as_bounds(self))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, AsSize) or type(self.values) is not type(other.values):
+            return False
+        if self.bounds != other.bounds:
             return False
         if isinstance(self.values, Distribution):
             return self.values == other.values
@@ -205,6 +213,10 @@ class AsSize(Distribution):
 
     def __hash__(self) -> int:
         return hash(self.values)
+
+    def __repr__(self) -> str:
+        bounds = "" if self.bounds is None else f", bounds={self.bounds}"
+        return f"AsSize(values={self.values!r}{bounds})"
 
     scale = property(attrgetter("values.scale"))  # pyrefly: ignore
     low = property(attrgetter("values.low"))
@@ -232,7 +244,7 @@ class AsSize(Distribution):
 
     def narrowed(self, values: NDArray[Any]) -> Any:
         """Returns the sizes of the narrowed distribution."""
-        return AsSize(self.values.narrowed(values))
+        return AsSize(self.values.narrowed(values), self.bounds)
 
     def nudged(
         self,
@@ -249,24 +261,58 @@ class AsSize(Distribution):
 
     def given(self, values: Sequence[Any]) -> Any:
         """Returns the given sizes, one for each member."""
-        return AsSize(np.asarray(values))
+        return AsSize(np.asarray(values), self.bounds)
 
-    def bounds(self) -> tuple[int, ...]:
-        """Returns the bounds in rising order; a size takes the first not below it."""
+    def all_bounds(self) -> tuple[int, ...]:
+        """Returns the bounds in rising order; a size takes the first not below it.
+
+        Where they are for the plan to decide, these are the ones that it merges: at
+        most 8, and as few as leave at most a quarter more units computed than live.
+        """
+        if isinstance(self.bounds, tuple):
+            return self.bounds
         sizes, bounds = self._sizes(), []
-        for count in range(1, MOST_BOUNDS + 1):
-            parts = np.array_split(sizes, count)
-            bounds = [int(part[-1]) for part in parts if len(part)]
-            computed = sum(len(part) * int(part[-1]) for part in parts if len(part))
+        counts = [self.bounds] if self.bounds else range(1, MOST_BOUNDS + 1)
+        for count in counts:
+            parts = [part for part in np.array_split(sizes, count) if len(part)]
+            bounds = [int(part[-1]) for part in parts]
+            computed = sum(len(part) * int(part[-1]) for part in parts)
             if computed <= MOST_PADDING * sizes.sum():
                 break
         return tuple(sorted(set(bounds)))
+
+    def shares(self) -> tuple[float, ...]:
+        """Returns the probability that a size takes each bound."""
+        sizes = self._sizes()
+        taken = np.searchsorted(self.all_bounds(), sizes)
+        counts = np.bincount(taken, minlength=len(self.all_bounds()))
+        return tuple((counts / len(sizes)).tolist())
+
+    @property
+    def largest(self) -> int:
+        """The largest size."""
+        return int(self._sizes()[-1])
 
     def _sizes(self) -> NDArray[Any]:
         """Returns rising sizes that stand for all, in proportion to probability."""
         if isinstance(self.values, Distribution):
             return self.values.typical(MOST_SIZES)
         return np.sort(np.ravel(self.values))
+
+
+def _as_bounds(size: AsSize) -> Any:
+    """Returns the bounds that are asked for, with plain ints."""
+    bounds = size.bounds
+    if bounds is None or is_count(bounds):
+        return None if bounds is None else int(bounds)
+    known = isinstance(bounds, Sequence) and all(is_count(b, least=0) for b in bounds)
+    plain = tuple(map(int, bounds)) if known else ()
+    if list(plain) != sorted({*plain}) or not plain or plain[-1] < size.largest:
+        raise SpaceError(
+            f"got {size} with bounds={bounds!r}; expected how many, or ints in rising "
+            f"order of which the last is at least the largest size, {size.largest}"
+        )
+    return plain
 
 
 def _check_options(dist: Any) -> None:

@@ -99,6 +99,14 @@ def traced_columns(space: Any, hparams: Any) -> dict[str, NDArray[Any]]:
     return {name: column for name, leaf, column in columns if not is_static(leaf)}
 
 
+def traced_types(space: Any, hparams: Any) -> dict[str, jax.ShapeDtypeStruct]:
+    """Returns the types of the traced hyperparameters by name, as scalars."""
+    return {
+        name: jax.ShapeDtypeStruct((), column.dtype)
+        for name, column in traced_columns(space, hparams).items()
+    }
+
+
 def static_values(leaf: Any) -> tuple[Any, ...]:
     """Returns the plain values that a static leaf can have, with repetitions.
 

@@ -17,6 +17,7 @@ from jaxdl.engine.kind import Kind
 from jaxdl.engine.outlines import Outlines, precisions
 from jaxdl.engine.plan import Plan, as_plan
 from jaxdl.engine.task import Task
+from jaxdl.plain import to_json
 from jaxdl.searches.rungs import Rung, Search
 from jaxdl.spaces.distributions import SpaceError
 from jaxdl.spaces.plain import check_recorded, from_plain, to_plain
@@ -72,7 +73,7 @@ def specify(
         "metrics": list(task.curves),
         **({} if task.rank_by == "error" else {"rank_by": task.rank_by}),
         "key": np.asarray(jax.random.key_data(task.key)).tolist(),
-        "plan": None if task.plan is None else task.plan._asdict(),
+        "plan": None if task.plan is None else _plan_to_plain(task.plan),
         "precision": precisions(outlines),
         "programs": programs_of(task, outlines),
         "data": digest_of(task, whole),
@@ -183,6 +184,11 @@ def check_extends(task: Task, outlines: Outlines, run: str | os.PathLike[str]) -
         )
 
 
+def _plan_to_plain(plan: Plan) -> dict[str, Any]:
+    """Returns what a plan sets, as JSON has it."""
+    return {name: to_json(x) for name, x in plan._asdict().items() if x is not None}
+
+
 def _plan_from_plain(plain: Mapping[str, Any]) -> Plan:
     """Returns a recorded plan, which leaves nothing open.
 
@@ -190,7 +196,8 @@ def _plan_from_plain(plain: Mapping[str, Any]) -> Plan:
         ValueError, TypeError, LookupError: no sweep has such a plan.
     """
     width, order = operator.index(plain["block_width"]), plain["order"]
-    return as_plan(Plan(width, order), varied=False)
+    parts = {name: plain.get(name) for name in ("bounds", "max_programs")}
+    return as_plan(Plan(width, order, **parts), varied=False)
 
 
 def _own_metrics(names: list[str]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ import numpy as np
 from jaxdl import runs
 from jaxdl.data import DataWarning, Splits, check
 from jaxdl.data.folds import Folds
+from jaxdl.engine.bounds import with_bounds
 from jaxdl.engine.crew import Crew, Threads
 from jaxdl.engine.engine import Engine
 from jaxdl.engine.outlines import Outlines, first_loss, make_outlines, ranked
@@ -158,11 +159,13 @@ def train_task(
     task, data = _prepared(task, rung)
     run_dir = _claim(run_dir, extend, search)
     sets = {v.facts: data_of(v, data) for v in reversed(task.variants)}
-    outlines = make_outlines(task, rung.hparams, sets)
-    _check_folds(task, outlines, data)
     crew: Crew = Threads()
     kind = crew.kind()
-    plan = make_plan(outlines.values(), kind.platform, task.plan)
+    task = with_bounds(task, rung.hparams, sets, kind.platform)
+    outlines = make_outlines(task, rung.hparams, sets)
+    _check_folds(task, outlines, data)
+    structures = len({structure for structure, _ in outlines})
+    plan = make_plan(outlines.values(), kind.platform, task.plan, structures)
     task = ranked(task, outlines)._replace(plan=plan)
     with contextlib.ExitStack() as stack:
         store = None

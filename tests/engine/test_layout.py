@@ -96,7 +96,7 @@ def test_members_with_sizes_are_grouped_by_the_bounds_that_the_space_has():
     drawn = dl.sample(KEY, space, 200)
     found = blocks_of(task, drawn, np.arange(200))
     possible = set(structures(space, 64))
-    sizes = {name: space[name].bounds() for name in space}
+    sizes = {name: space[name].all_bounds() for name in space}
     assert len(possible) == len(sizes["units"]) * len(sizes["layers"])
     assert {block.structure for block in found} <= possible
     for block in found:

@@ -9,7 +9,7 @@ from jaxdl.spaces import SpaceError
 
 def padding(dist):
     """Returns computed over live units, each size of a range alike, and the bounds."""
-    bounds = dl.AsSize(dist).bounds()
+    bounds = dl.AsSize(dist).all_bounds()
     sizes = np.arange(dist.low, dist.high + 1)
     computed = [min(b for b in bounds if b >= size) for size in sizes]
     return sum(computed) / sizes.sum(), bounds
@@ -24,11 +24,11 @@ def test_bounds_leave_little_padding(low, high):
 
 
 def test_bounds_by_hand():
-    assert dl.AsSize(dl.IntUniform(100, 110)).bounds() == (110,)
+    assert dl.AsSize(dl.IntUniform(100, 110)).all_bounds() == (110,)
     # 10 live of 16 computed with one bound, of 2 + 2 + 4 + 4 with two
-    assert dl.AsSize(dl.IntUniform(1, 4)).bounds() == (2, 4)
-    assert dl.AsSize(dl.Choice([8, 64])).bounds() == (8, 64)
-    assert dl.AsSize(np.array([3, 3, 3, 3])).bounds() == (3,)
+    assert dl.AsSize(dl.IntUniform(1, 4)).all_bounds() == (2, 4)
+    assert dl.AsSize(dl.Choice([8, 64])).all_bounds() == (8, 64)
+    assert dl.AsSize(np.array([3, 3, 3, 3])).all_bounds() == (3,)
 
 
 @pytest.mark.parametrize(
