@@ -22,7 +22,7 @@ from experiments.bench.race import cores, say
 from experiments.bench.record import repeated
 from experiments.bench.table import heading, rates, row, spread
 from jaxdl import nn, optim
-from jaxdl.engine.layout import padding
+from jaxdl.engine.forecast import padding
 
 ACTIVATIONS = ("relu", "gelu", "tanh", "sigmoid")
 NETWORKS = [*itertools.product(range(1, 51), ACTIVATIONS, range(5))]

@@ -1,6 +1,6 @@
 """The outlines of a task: one for each program that its space can ask for."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from jaxdl.data import Splits
@@ -19,13 +19,19 @@ from jaxdl.train.structure import RecipeError, Structure
 Outlines = Mapping[tuple[Structure, Facts], Outline]
 
 
-def make_outlines(task: Task, hparams: Any, data: Mapping[Facts, Splits]) -> Outlines:
+def make_outlines(
+    task: Task,
+    hparams: Any,
+    data: Mapping[Facts, Splits],
+    count: Callable[[], None] = lambda: None,
+) -> Outlines:
     """Returns the checked outline of every program.
 
     Args:
         task: its plan may be unknown.
         hparams: of some members, `[n]`, for the types of the traced ones.
         data: the sets of a variant, for each of the facts that differ.
+        count: called after each outline.
 
     Raises:
         DataError, RecipeError: as `train.outline.outline`; or two programs differ in
@@ -40,11 +46,12 @@ def make_outlines(task: Task, hparams: Any, data: Mapping[Facts, Splits]) -> Out
             "with plan=jaxdl.Plan(max_programs=...), or --max-programs"
         )
     traced = traced_types(task.space, hparams)
-    outlines = {
-        (structure, facts): outline(task.recipe, traced, structure, sets, facts)
-        for structure in structures(task.bounded, most // len(data))
-        for facts, sets in data.items()
-    }
+    outlines = {}
+    for structure in structures(task.bounded, most // len(data)):
+        for facts, sets in data.items():
+            found = outline(task.recipe, traced, structure, sets, facts)
+            outlines[structure, facts] = found
+            count()
     _check_ranking(outlines)
     (structure, facts), found = next(iter(outlines.items()))
     check_pure(task.recipe, traced, structure, data[facts], facts, found.program)

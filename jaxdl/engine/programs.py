@@ -85,17 +85,21 @@ def start_inputs(shared: Inputs) -> tuple[Any, ...]:
 
 
 def compile_all(
-    lowered: Sequence[Programs], devices: Sequence[jax.Device]
+    lowered: Sequence[Programs],
+    devices: Sequence[jax.Device],
+    count: Callable[[], None] = lambda: None,
 ) -> list[dict[jax.Device, Programs]]:
     """Returns the programs for each device, compiled side by side.
 
     Args:
         lowered: for the first device.
         devices: of one kind.
+        count: called, from several threads, after each is compiled.
     """
 
     def compile_both(programs: Programs) -> dict[jax.Device, Programs]:
         start, epoch = (one.compile_for(devices) for one in programs)
+        count()
         return {device: Programs(start[device], epoch[device]) for device in devices}
 
     with concurrent.futures.ThreadPoolExecutor(cores()) as pool:

@@ -19,10 +19,11 @@ import numpy as np
 from jaxdl.data import Splits
 from jaxdl.optim import Schedule
 from jaxdl.paths import as_path
-from jaxdl.spaces.distributions import AsSize, is_distribution
+from jaxdl.spaces.distributions import is_distribution
 from jaxdl.spaces.either import applies, choose, needs
 from jaxdl.spaces.ranges import LARGEST_INT
 from jaxdl.spaces.sample import is_static, static_values
+from jaxdl.spaces.sizes import AsSize
 from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.structure import flatten
 

@@ -24,15 +24,15 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxdl.spaces import distributions, ranges
+from jaxdl.spaces import distributions, ranges, sizes
 from jaxdl.spaces.contract import Distribution, SpaceError, fields
-from jaxdl.spaces.distributions import AsSize
 from jaxdl.spaces.either import Chosen, Either
+from jaxdl.spaces.sizes import AsSize
 
 SHOWN = 80  # letters of a leaf in an error
 OURS = {
     name: kind
-    for name, kind in (vars(distributions) | vars(ranges)).items()
+    for name, kind in (vars(distributions) | vars(ranges) | vars(sizes)).items()
     if isinstance(kind, type) and issubclass(kind, Distribution)
 }
 

@@ -8,8 +8,9 @@ from numpy.typing import ArrayLike
 
 from jaxdl.counts import is_count
 from jaxdl.spaces.contract import SpaceError
-from jaxdl.spaces.distributions import AsSize, is_distribution
+from jaxdl.spaces.distributions import is_distribution
 from jaxdl.spaces.either import needs
+from jaxdl.spaces.sizes import AsSize
 from jaxdl.train.structure import flatten
 
 

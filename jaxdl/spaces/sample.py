@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from jaxdl.counts import as_count
 from jaxdl.spaces.contract import Distribution, SpaceError
-from jaxdl.spaces.distributions import AsSize, Options, Static, is_distribution
+from jaxdl.spaces.distributions import Options, Static, is_distribution
+from jaxdl.spaces.sizes import AsSize
 from jaxdl.train.state import HPARAMS
 from jaxdl.train.structure import as_held, flatten
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxdl.spaces.contract import SpaceError
-from jaxdl.spaces.distributions import AsSize
 from jaxdl.spaces.either import Needs, applies, choose, combinations, is_either, needs
 from jaxdl.spaces.sample import is_static, static_values
+from jaxdl.spaces.sizes import AsSize
 from jaxdl.train.structure import TRACED, Bound, Structure, by_name, flatten
 
 MOST_PROGRAMS = 64  # that a sweep may be asked for

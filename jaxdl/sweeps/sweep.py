@@ -18,17 +18,19 @@ from jaxdl.engine.engine import Engine
 from jaxdl.engine.outlines import Outlines, first_loss, make_outlines, ranked
 from jaxdl.engine.plan import Plan, make_plan
 from jaxdl.engine.population import Population
-from jaxdl.engine.progress import Callback
+from jaxdl.engine.progress import Callback, counted
 from jaxdl.engine.task import Task, check_task
 from jaxdl.nn.losses import labels_are_classes
 from jaxdl.searches.one_rung import draws_each_alone, random
 from jaxdl.searches.rungs import Requests, Rung, Search, check_rung, start
 from jaxdl.spaces.distributions import SpaceError
+from jaxdl.spaces.structures import count_structures
 from jaxdl.sweeps.from_population import make_result
 from jaxdl.sweeps.repeats import data_of, expand, mean, step_keys, with_variants
 from jaxdl.sweeps.result import SweepResult
 from jaxdl.sweeps.specification import check_extends, specify
 from jaxdl.train.check import check_labels
+from jaxdl.train.facts import Facts
 from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.score import score
 from jaxdl.train.settings import check_jax
@@ -162,7 +164,7 @@ def train_task(
     crew: Crew = Threads()
     kind = crew.kind()
     task = with_bounds(task, rung.hparams, sets, kind.platform)
-    outlines = make_outlines(task, rung.hparams, sets)
+    outlines = _outlined(task, rung, sets, shown=progress is True)
     _check_folds(task, outlines, data)
     structures = len({structure for structure, _ in outlines})
     plan = make_plan(outlines.values(), kind.platform, task.plan, structures)
@@ -194,6 +196,15 @@ def _prepared(task: Task, rung: Rung) -> tuple[Task, Splits]:
     if task.folds is not None:
         task = task._replace(stratify=labels_are_classes(first_loss(task, rung)))
     return with_variants(task)
+
+
+def _outlined(
+    task: Task, rung: Rung, sets: dict[Facts, Splits], *, shown: bool
+) -> Outlines:
+    """Returns the outlines of a task; shows how many there are if there are several."""
+    programs = count_structures(task.bounded) * len(sets)
+    with counted(["checked"], programs, enabled=shown and programs > 1) as count:
+        return make_outlines(task, rung.hparams, sets, lambda: count("checked"))
 
 
 def _check_folds(task: Task, outlines: Outlines, whole: Splits) -> None:

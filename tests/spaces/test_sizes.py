@@ -1,4 +1,4 @@
-"""The bounds of a size: how large its programs are, from the space alone."""
+"""Sizes, and the bounds of their programs, from the space alone."""
 
 import numpy as np
 import pytest
@@ -37,3 +37,29 @@ def test_bounds_by_hand():
 def test_what_is_no_size(values):
     with pytest.raises(SpaceError, match="IntUniform, .*a Choice of ints"):
         dl.AsSize(values)
+
+
+def test_asked_bounds_have_about_as_many_draws_each():
+    sized = dl.AsSize(dl.IntUniform(1, 8), bounds=2)
+    assert sized.all_bounds() == (4, 8) and sized.shares() == (0.5, 0.5)
+    assert dl.AsSize(dl.Choice([8, 64]), bounds=5).all_bounds() == (8, 64)
+
+
+def test_bounds_may_be_given():
+    sized = dl.AsSize(dl.IntUniform(1, 8), bounds=[2, np.int64(16)])
+    assert sized.all_bounds() == (2, 16) and sized.shares() == (0.25, 0.75)
+    assert {type(bound) for bound in sized.bounds} == {int}
+    assert sized != dl.AsSize(dl.IntUniform(1, 8)) == dl.AsSize(dl.IntUniform(1, 8))
+
+
+def test_a_narrowed_size_has_as_many_bounds():
+    narrowed = dl.AsSize(dl.IntUniform(1, 64), 3).narrowed(np.array([8, 9, 12]))
+    assert narrowed.bounds == 3 and narrowed.values.high < 64
+
+
+@pytest.mark.parametrize(
+    "bounds", [0, -1, 1.5, True, (), (4,), (8, 4), (4, 4, 8), "48"]
+)
+def test_what_are_no_bounds(bounds):
+    with pytest.raises(SpaceError, match="expected how many, or ints in rising .*, 8"):
+        dl.AsSize(dl.IntUniform(1, 8), bounds=bounds)
