@@ -31,7 +31,7 @@ Bounds = dict[str, tuple[int, ...]]  # rising, by the name of the size
 # of a usual one, and no stopwatch's.
 EXPECTED_EPOCHS = 10
 COMPILE_SECONDS = 3.0  # of a core, for a program; small networks
-WORK_PER_SECOND = {"cpu": 5e9}  # operations of a core; small networks
+WORK_PER_SECOND = {"cpu": 8e9}  # operations of a core; small networks
 WORK_PER_SECOND_ELSEWHERE = 1e12
 
 

@@ -23,8 +23,8 @@ LEAST_SECONDS = 0.5  # that a measurement takes; what is shorter tells little
 class Speed(NamedTuple):
     """How fast a machine compiles and trains. Measured on two cores of an AMD Zen 5."""
 
-    compiling: float = 3e-3  # seconds of a core, for a step of a program's trace
-    work: float = 5e9  # operations a second of a hand
+    compiling: float = 4e-3  # seconds of a core, for a step of a program's trace
+    work: float = 8e9  # operations a second of a hand
 
 
 def read_speed(platform: str) -> Speed:

@@ -22,7 +22,7 @@ from jaxdl.searches.rungs import Rung, Search
 from jaxdl.spaces.distributions import SpaceError
 from jaxdl.spaces.plain import check_recorded, from_plain, to_plain
 from jaxdl.spaces.sample import traced_columns
-from jaxdl.spaces.structures import label
+from jaxdl.spaces.structures import MOST_PROGRAMS, count_structures, label
 from jaxdl.sweeps.known import about_of, from_parts, known_parts
 from jaxdl.sweeps.repeats import data_of
 from jaxdl.train.identity import data_digest
@@ -139,6 +139,8 @@ def task_of(
         raise ValueError("a count is below 1")
     if not (task.folds is None or is_count(task.folds)):
         raise ValueError(f"got folds {task.folds!r:.80}")
+    if count_structures(task.bounded) > MOST_PROGRAMS:
+        raise ValueError("there are more programs than any sweep has")
     _check_count(task)
     folds, variants = from_parts(task, specification)
     return task._replace(folds=folds, variants=variants)

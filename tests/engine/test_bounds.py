@@ -82,7 +82,7 @@ def test_a_space_without_sizes_has_no_bounds(digits):
 
 def test_small_networks_share_a_program_and_large_ones_do_not(digits):
     small = {"units": dl.AsSize(dl.IntUniform(2, 8))}
-    large = {"units": dl.AsSize(dl.IntUniform(500, 4000))}
+    large = {"units": dl.AsSize(dl.IntUniform(5000, 40000))}
     assert chosen(small, digits).bounds == {"units": (8,)}
     assert chosen(large, digits).bounds == {"units": large["units"].all_bounds()}
 
