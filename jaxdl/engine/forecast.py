@@ -62,8 +62,8 @@ def describe(found: Forecast) -> str:
         f"{_count(found.members, 'member')} in {_count(found.blocks, 'block')} of "
         f"{found.width}; padded to {', '.join(padded)}; "
         f"{_count(found.programs, 'program')} to compile, about "
-        f"{found.compiling:.0f} s if no cache has {'it' if one else 'them'}, and about "
-        f"{found.training:.0f} s to train"
+        f"{_seconds(found.compiling)} if no cache has {'it' if one else 'them'}, and "
+        f"about {_seconds(found.training)} to train"
     )
 
 
@@ -115,6 +115,10 @@ def _choices(structures: Iterable[Structure]) -> list[str]:
             if isinstance(value, str | bool | None):
                 values.setdefault(name.removesuffix(".name"), set()).add(value)
     return [name for name, found in values.items() if len(found) > 1]
+
+
+def _seconds(seconds: float) -> str:
+    return f"{max(1, seconds):,.0f} s"
 
 
 def _all_of(names: Sequence[str]) -> str:
