@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 from jaxdl import runs
 from jaxdl.data import Dataset, Scaling
 from jaxdl.engine.outlines import Outlines
-from jaxdl.engine.plan import MAX_PROGRAMS
 from jaxdl.engine.population import Population
 from jaxdl.engine.task import Task
 from jaxdl.searches.rungs import Rung, check_rung
 from jaxdl.spaces.distributions import SpaceError, as_objects
 from jaxdl.spaces.sample import has_objects
-from jaxdl.spaces.structures import structures
+from jaxdl.spaces.structures import MOST_PROGRAMS, structures
 from jaxdl.sweeps.from_population import make_result
 from jaxdl.sweeps.known import about_of
 from jaxdl.sweeps.result import SweepResult
@@ -141,7 +140,7 @@ def _outlines(task: Task, specification: dict[str, Any]) -> Outlines:
         (structure, v.facts): _traced(
             task.recipe, traced, structure, _train(specification, v.scaling), v.facts
         )
-        for structure in structures(task.space, MAX_PROGRAMS)
+        for structure in structures(task.bounded, MOST_PROGRAMS)
         for v in {v.facts: v for v in task.variants}.values()
     }
     found, recorded = programs_of(task, outlines), specification["programs"]
