@@ -20,10 +20,11 @@ from jaxdl.data import Splits
 from jaxdl.optim import Schedule
 from jaxdl.paths import as_path
 from jaxdl.spaces.among import Among
-from jaxdl.spaces.distributions import AsSize, PlainOptions, is_distribution
+from jaxdl.spaces.distributions import PlainOptions, is_distribution
 from jaxdl.spaces.either import applies, choose, needs
 from jaxdl.spaces.ranges import LARGEST_INT
 from jaxdl.spaces.sample import has_objects, is_static, static_values
+from jaxdl.spaces.sizes import AsSize
 from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.structure import flatten
 
@@ -155,7 +156,7 @@ def middle_of(leaf: Any) -> Any:
     if isinstance(leaf, AsSize):
         return int(middle_of(leaf.values))
     if isinstance(leaf, Among):
-        middle = leaf.quantile(np.asarray(0.5)) if leaf.draws else leaf.values[0]
+        middle = leaf.quantile(np.asarray(0.5)) if leaf.drawn else leaf.values[0]
         return leaf.one(middle)
     if is_distribution(leaf):
         value = leaf.quantile(np.asarray(0.5))

@@ -4,9 +4,15 @@ from typing import Any, NamedTuple
 
 import jax
 
-from jaxdl.engine.plan import MAX_PROGRAMS
 from jaxdl.experiment.file import middle_of
-from jaxdl.spaces.structures import label, structures
+from jaxdl.spaces.structures import (
+    MOST_PROGRAMS,
+    count_structures,
+    label,
+    set_bounds,
+    sizes_of,
+    structures,
+)
 from jaxdl.train.structure import (
     Bound,
     Structure,
@@ -28,13 +34,18 @@ class Configured(NamedTuple):
 def configured(space: Any) -> list[Configured]:
     """Returns every program of a space with the medians of its traced numbers.
 
-    A size is the largest that its program has room for.
+    A size is the largest that its program has room for. It has all of its own bounds,
+    of which a sweep may merge some; the largest one alone if they make too many
+    programs.
 
     Raises:
-        SpaceError: a sweep would refuse the number of programs.
+        SpaceError: any sweep would refuse the number of programs.
     """
     names, leaves, _ = flatten(space)
-    found = structures(space, MAX_PROGRAMS)
+    if count_structures(space) > MOST_PROGRAMS:
+        sizes = sizes_of(space).items()
+        space = set_bounds(space, {n: size.all_bounds()[-1:] for n, size in sizes})
+    found = structures(space, MOST_PROGRAMS)
     known = dict(zip(names, leaves, strict=True))
     return [
         Configured(label(s) if len(found) > 1 else "", _numbers(s, known), s)

@@ -15,7 +15,7 @@ from jaxdl.nn.augment import (
 from jaxdl.nn.batch_norm import batch_norm
 from jaxdl.nn.conv import conv2d, max_pool, mean_pool
 from jaxdl.nn.dense import dense
-from jaxdl.nn.dropout import dropout, keep_mask
+from jaxdl.nn.dropout import drop, dropout, keep_mask
 from jaxdl.nn.initializers import glorot, he, normal, xavier, zeros
 from jaxdl.nn.layer import Layer, as_layer, flatten, residual, serial
 from jaxdl.nn.losses import (
@@ -46,6 +46,7 @@ __all__ = [
     "conv2d",
     "cutout",
     "dense",
+    "drop",
     "dropout",
     "flatten",
     "gelu",

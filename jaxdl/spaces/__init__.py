@@ -2,7 +2,7 @@
 
 from jaxdl.spaces.among import Among
 from jaxdl.spaces.contract import Distribution, SpaceError
-from jaxdl.spaces.distributions import AsSize, Choice, Static
+from jaxdl.spaces.distributions import Choice, Static
 from jaxdl.spaces.either import Chosen, Either
 from jaxdl.spaces.grid import grid
 from jaxdl.spaces.ranges import (
@@ -15,6 +15,7 @@ from jaxdl.spaces.ranges import (
 )
 from jaxdl.spaces.refine import refine
 from jaxdl.spaces.sample import sample
+from jaxdl.spaces.sizes import AsSize
 
 __all__ = [
     "Among", "AsSize", "Choice", "Chosen", "Distribution", "Either", "IntLogUniform",

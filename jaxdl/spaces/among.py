@@ -59,7 +59,7 @@ class Among(PlainOptions):
             self.places(self.values)
 
     @property
-    def draws(self) -> bool:  # pyrefly: ignore
+    def drawn(self) -> bool:  # pyrefly: ignore
         """Returns whether the options are drawn."""
         return self.values is None
 

@@ -75,5 +75,5 @@ def check_varies(space: Any) -> None:
 def _is_given(leaf: Any) -> bool:
     """Returns whether a leaf holds a value for each member."""
     if isinstance(leaf, Distribution):
-        return not leaf.draws
+        return not leaf.drawn
     return isinstance(leaf, np.ndarray | jax.Array) and np.ndim(leaf) > 0

@@ -17,13 +17,8 @@ from numpy.typing import NDArray
 from jaxdl.counts import as_count
 from jaxdl.spaces.among import Among
 from jaxdl.spaces.contract import Distribution, SpaceError
-from jaxdl.spaces.distributions import (
-    AsSize,
-    Options,
-    Static,
-    as_objects,
-    is_distribution,
-)
+from jaxdl.spaces.distributions import Options, Static, as_objects, is_distribution
+from jaxdl.spaces.sizes import AsSize
 from jaxdl.train.state import HPARAMS
 from jaxdl.train.structure import as_held, flatten
 
@@ -118,6 +113,14 @@ def traced_columns(space: Any, hparams: Any) -> dict[str, NDArray[Any]]:
 def has_objects(leaf: Any) -> bool:
     """Returns whether a leaf's column holds Python objects: plain values or names."""
     return isinstance(leaf, Among) or is_static(leaf)
+
+
+def traced_types(space: Any, hparams: Any) -> dict[str, jax.ShapeDtypeStruct]:
+    """Returns the types of the traced hyperparameters by name, as scalars."""
+    return {
+        name: jax.ShapeDtypeStruct((), column.dtype)
+        for name, column in traced_columns(space, hparams).items()
+    }
 
 
 def static_values(leaf: Any) -> tuple[Any, ...]:

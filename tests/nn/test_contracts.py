@@ -11,6 +11,7 @@ import pytest
 from jaxdl import nn
 from jaxdl.diagnose import check_gradients
 from jaxdl.nn import OneOf, Size
+from tests.interop.foreign import NETWORKS
 
 # name: (layer from one traced hyperparameter, shape of an example, values of it)
 LAYERS = {
@@ -92,6 +93,7 @@ LAYERS |= {
         lambda h: nn.maybe(jnp.asarray(h), nn.batch_norm()), (5,), (0.0, 1.0)
     ),
 }  # fmt: skip
+LAYERS |= {name: (make, (5,), (0.3, 1.0)) for name, make in NETWORKS.items()}
 BATCH = 4
 layers = pytest.mark.parametrize("name", LAYERS)
 close = functools.partial(chex.assert_trees_all_close, rtol=2e-5, atol=1e-6)
