@@ -33,12 +33,11 @@ def among(which: OneOf | Named, options: Mapping[Any, Any]) -> Any:
     Use it for what costs little beside the rest, such as activations. `Static([...])`
     in the space gives each option a program of its own.
 
-        >>> layer = nn.among(nn.OneOf(1, ("relu", "tanh")),
-        ...                  {"relu": nn.relu, "tanh": nn.tanh})
+        >>> options = {"relu": nn.relu, "square": jnp.square}
+        >>> layer = nn.among(nn.OneOf(1, ("relu", "square")), options)
         >>> params, state, _ = layer.init(jax.random.key(0), (2,))
-        >>> y, _ = layer.apply(params, state, jnp.array([[-1.0, 1.0]]))
-        >>> y.round(2).tolist()
-        [[-0.76, 0.76]]
+        >>> layer.apply(params, state, jnp.array([[-2.0, 3.0]]))[0].tolist()
+        [[4.0, 9.0]]
 
     Args:
         which: the hyperparameter of an `Among`, or the name of an option.

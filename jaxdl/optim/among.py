@@ -19,7 +19,7 @@ def among(which: OneOf | Named, options: Mapping[Any, Any]) -> Any:
 
         >>> rates = {"constant": 0.1, "cosine": optim.cosine(0.2, decay_steps=10)}
         >>> schedule = optim.among(nn.OneOf(1, ("constant", "cosine")), rates)
-        >>> float(schedule(5).round(4))
+        >>> round(float(schedule(5)), 4)
         0.1
 
     Args:

@@ -107,6 +107,22 @@ def test_a_member_trains_as_the_plain_model_of_its_choice(name, place, wide):
     for part in ("params", "state"):
         before, after = (others(getattr(s, part), option) for s in (first, last))
         chex.assert_trees_all_equal(before, after)
+    averages = last.opt_state.v, last.opt_state.s
+    still = [others(average, option) for average in averages]
+    chex.assert_trees_all_equal(still, jax.tree.map(jnp.zeros_like, still))
+
+
+def test_what_is_not_chosen_stays_where_its_update_would_be_nan(wide):
+    """Adam without ε divides its zero averages."""
+    options = {"a": nn.dense(4), "b": nn.dense(4, use_bias=False)}
+    adam = optim.adam(0.01, eps=0.0)
+
+    def choosing(index):
+        return network(nn.among(OneOf(index, ("a", "b")), options), adam)
+
+    first, last, losses = trained(choosing, jnp.asarray(1), steps=2)
+    assert np.isfinite(losses).all()
+    chex.assert_trees_all_equal(first.params[1]["a"], last.params[1]["a"])
 
 
 def test_members_with_every_choice_share_a_program(wide):
