@@ -75,9 +75,9 @@ def compilations(monkeypatch):
     """Returns a list that gets how many programs each compilation of a sweep has."""
     counts, compile_all = [], crew.compile_all
 
-    def counted(lowered, devices):
+    def counted(lowered, *of):
         counts.append(len(lowered))
-        return compile_all(lowered, devices)
+        return compile_all(lowered, *of)
 
     monkeypatch.setattr(crew, "compile_all", counted)
     return counts

@@ -127,7 +127,9 @@ def test_the_first_rung_is_the_only_one_that_compiles(
     compiled = []
     compile_all = crew.compile_all
     monkeypatch.setattr(
-        crew, "compile_all", lambda x, d: compiled.append(len(x)) or compile_all(x, d)
+        crew,
+        "compile_all",
+        lambda x, *of: compiled.append(len(x)) or compile_all(x, *of),
     )
     monkeypatch.setattr(crew, "hand_devices", jax.devices)
     result = sweep(recipe, space, digits, search=dl.halving(2))
