@@ -94,16 +94,21 @@ def compile_all(
     Args:
         lowered: for the first device.
         devices: of one kind.
-        count: called, from several threads, after each is compiled.
+        count: called, from several threads, after each epoch program is compiled.
     """
 
-    def compile_both(programs: Programs) -> dict[jax.Device, Programs]:
-        start, epoch = (one.compile_for(devices) for one in programs)
+    def compile_epoch(programs: Programs) -> dict[jax.Device, compiled.Program]:
+        found = programs.epoch.compile_for(devices)
         count()
-        return {device: Programs(start[device], epoch[device]) for device in devices}
+        return found
 
     with concurrent.futures.ThreadPoolExecutor(cores()) as pool:
-        return list(pool.map(compile_both, lowered))
+        starts = pool.map(lambda programs: programs.start.compile_for(devices), lowered)
+        epochs = pool.map(compile_epoch, lowered)
+        return [
+            {device: Programs(start[device], epoch[device]) for device in devices}
+            for start, epoch in zip(starts, epochs, strict=True)
+        ]
 
 
 def _with_shared_order(

@@ -13,7 +13,14 @@ from jaxdl.spaces.structures import (
     sizes_of,
     structures,
 )
-from jaxdl.train.structure import TRACED, Bound, Structure, canonical, flatten
+from jaxdl.train.structure import (
+    Bound,
+    Structure,
+    canonical,
+    flatten,
+    is_traced,
+    number_of,
+)
 
 
 class Configured(NamedTuple):
@@ -51,6 +58,6 @@ def _numbers(structure: Structure, leaves: dict[str, Any]) -> dict[str, jax.Arra
     for name, value in zip(structure.names, structure.values, strict=True):
         if isinstance(value, Bound):
             numbers[name] = canonical(value.bound)
-        elif value is TRACED:
-            numbers[name] = canonical(middle_of(leaves[name]))
+        elif is_traced(value):
+            numbers[name] = canonical(number_of(middle_of(leaves[name])))
     return numbers

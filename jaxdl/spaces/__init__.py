@@ -1,5 +1,6 @@
 """What can be chosen: distributions, options, draws from them, grids, refinement."""
 
+from jaxdl.spaces.among import Among
 from jaxdl.spaces.contract import Distribution, SpaceError
 from jaxdl.spaces.distributions import Choice, Static
 from jaxdl.spaces.either import Chosen, Either
@@ -17,7 +18,7 @@ from jaxdl.spaces.sample import sample
 from jaxdl.spaces.sizes import AsSize
 
 __all__ = [
-    "AsSize", "Choice", "Chosen", "Distribution", "Either", "IntLogUniform",
+    "Among", "AsSize", "Choice", "Chosen", "Distribution", "Either", "IntLogUniform",
     "IntUniform", "LogUniform", "OneMinusLogUniform", "Range", "SpaceError", "Static",
     "Uniform", "grid", "refine", "sample",
 ]  # fmt: skip

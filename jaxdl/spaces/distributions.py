@@ -73,12 +73,13 @@ class Choice(Options):
     options: Sequence[float]  # pyrefly: ignore
 
     def __post_init__(self):
-        _check_options(self)
+        check_options(self)
         for option in self.options:
             if isinstance(option, bool) or not isinstance(option, int | float):
                 raise SpaceError(
                     f"got {self} with the option {option!r}; expected numbers: a "
-                    "choice of anything else is Static([...])"
+                    "choice of anything else is Among([...]), or Static([...]) if it "
+                    "changes shapes"
                 )
             if isinstance(option, int) and not -(2**63) <= option < 2**63:
                 raise SpaceError(
@@ -114,12 +115,30 @@ class Choice(Options):
         return values[..., None] == rounded[(None,) * values.ndim]
 
 
+class PlainOptions(Options):
+    """Options whose draws are Python objects, such as names."""
+
+    def given(self, values: Sequence[Any]) -> Any:
+        """Returns the values as Python objects."""
+        return as_objects(values)
+
+    def _array(self) -> NDArray[Any]:
+        return as_objects(self.options)
+
+    def _equal(self, values: NDArray[Any]) -> NDArray[np.bool_]:
+        values = np.asarray(values, object)
+        options = [(type(o), o) for o in self.options]  # 1 == True == 1.0
+        found = [[(type(x), x) == o for o in options] for x in values.ravel().tolist()]
+        return np.array(found, bool).reshape(*values.shape, len(options))
+
+
 @dataclasses.dataclass(frozen=True)
-class Static(Options):
+class Static(PlainOptions):
     """One of several plain values, all equally likely, that the recipe gets unchanged.
 
     Members with the same static values share one compiled program, so a recipe may
-    branch on them in Python. A float among them is plain in a sweep but traced by
+    branch on them in Python. Each combination of them is a program to compile; `Among`
+    chooses inside one program. A float among them is plain in a sweep but traced by
     `fit`, as all floats are: name such choices by a str or an int.
 
     Raises:
@@ -130,13 +149,13 @@ class Static(Options):
     options: Sequence[str | int | float | bool | None]  # pyrefly: ignore
 
     def __post_init__(self):
-        _check_options(self)
+        check_options(self)
         for option in self.options:
             if type(option) not in (str, int, float, bool, type(None)):
                 raise SpaceError(
                     f"got {self} with the option {option!r}; expected str, int, float, "
-                    "bool or None: choose by name, and map the name to a function "
-                    "inside the recipe"
+                    "bool or None: choose by name, with Among([...]) and nn.among or "
+                    "optim.among, or map the name to a function inside the recipe"
                 )
 
     def nudged(
@@ -148,23 +167,15 @@ class Static(Options):
         """Returns the values themselves: a member's program cannot change."""
         return values
 
-    def given(self, values: Sequence[Any]) -> NDArray[Any]:
-        """Returns the values as Python objects."""
-        column = np.empty(len(values), object)
-        column[:] = values
-        return column
 
-    def _array(self) -> NDArray[Any]:
-        return self.given(self.options)
-
-    def _equal(self, values: NDArray[Any]) -> NDArray[np.bool_]:
-        values = np.asarray(values, object)
-        options = [(type(o), o) for o in self.options]  # 1 == True == 1.0
-        found = [[(type(x), x) == o for o in options] for x in values.ravel().tolist()]
-        return np.array(found, bool).reshape(*values.shape, len(options))
+def as_objects(values: Sequence[Any] | NDArray[Any]) -> NDArray[Any]:
+    """Returns values as an array of Python objects, `[n]`."""
+    column = np.empty(len(values), object)
+    column[:] = values
+    return column
 
 
-def _check_options(dist: Any) -> None:
+def check_options(dist: Any) -> None:
     """Checks that there are options, and makes them a tuple of plain values."""
     if isinstance(dist.options, str) or not isinstance(dist.options, Sequence):
         raise SpaceError(f"got {dist}; expected a list of options")

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxdl.spaces import distributions, ranges, sizes
+from jaxdl.spaces.among import Among
 from jaxdl.spaces.contract import Distribution, SpaceError, fields
 from jaxdl.spaces.either import Chosen, Either
 from jaxdl.spaces.sizes import AsSize
@@ -34,7 +35,7 @@ OURS = {
     name: kind
     for name, kind in (vars(distributions) | vars(ranges) | vars(sizes)).items()
     if isinstance(kind, type) and issubclass(kind, Distribution)
-}
+} | {"Among": Among}
 
 
 def to_plain(space: Any) -> Any:

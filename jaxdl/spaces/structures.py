@@ -8,11 +8,12 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxdl.spaces.among import Among
 from jaxdl.spaces.contract import SpaceError
 from jaxdl.spaces.either import Needs, applies, choose, combinations, is_either, needs
 from jaxdl.spaces.sample import is_static, static_values
 from jaxdl.spaces.sizes import AsSize
-from jaxdl.train.structure import TRACED, Bound, Structure, by_name, flatten
+from jaxdl.train.structure import TRACED, Bound, Names, Structure, by_name, flatten
 
 MOST_PROGRAMS = 64  # that a sweep may be asked for
 
@@ -70,7 +71,7 @@ def label(structure: Structure) -> str:
     return ", ".join(
         f"{name}={value.bound if isinstance(value, Bound) else repr(value)}"
         for name, value in zip(structure.names, structure.values, strict=True)
-        if value is not TRACED
+        if value is not TRACED and not isinstance(value, Names)
     )
 
 
@@ -108,7 +109,7 @@ def fixed_values(leaf: Any, column: NDArray[Any]) -> list[Any]:
         bounds = np.array(leaf.all_bounds())
         found = bounds[np.searchsorted(bounds, column)]
         return [Bound(bound) for bound in found.tolist()]
-    return column.tolist() if is_static(leaf) else [TRACED] * len(column)
+    return column.tolist() if is_static(leaf) else [_traced(leaf)] * len(column)
 
 
 def static_options(leaf: Any) -> Sequence[Any]:
@@ -116,8 +117,13 @@ def static_options(leaf: Any) -> Sequence[Any]:
     if isinstance(leaf, AsSize):
         return tuple(Bound(bound) for bound in leaf.all_bounds())
     if not is_static(leaf):
-        return (TRACED,)
+        return (_traced(leaf),)
     return tuple({(type(o), o): o for o in static_values(leaf)}.values())
+
+
+def _traced(leaf: Any) -> Any:
+    """Returns the entry in a Structure of a leaf that is one traced number."""
+    return Names(leaf.options) if isinstance(leaf, Among) else TRACED
 
 
 def _ways_out(count: int) -> str:
