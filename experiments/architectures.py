@@ -3,8 +3,8 @@
     jaxdl sweep experiments/architectures.py --members 512 --epochs 10
 
 One to four hidden layers of 16 to 256 units, Adam or momentum with rates of their own,
-three batch sizes, on scikit-learn's 1,797 scans of digits. Sizes share a few
-bounds, so that 6 programs train every network.
+three batch sizes, on scikit-learn's 1,797 scans of digits. Sizes share a
+few bounds, so that 6 programs train every network.
 """
 
 from typing import Any, NamedTuple

@@ -67,20 +67,23 @@ def timed_compiling(platform: str, programs: int, length: int) -> Iterator[None]
 
     Args:
         platform: JAX's name of the devices.
-        programs: how many blocks' programs are compiled: each has two files then.
+        programs: how many are compiled.
         length: of the traces of all.
     """
     before, began = _programs_on_disk(), time.monotonic()
     yield
     seconds, new = time.monotonic() - began, _programs_on_disk() - before
-    if new >= 2 * programs and seconds > LEAST_SECONDS:
+    if new >= programs and seconds > LEAST_SECONDS:
         keep_speed(platform, compiling=seconds * min(cores(), programs) / length)
 
 
 def _programs_on_disk() -> int:
-    """Returns how many programs JAX's cache holds."""
+    """Returns how many programs of an epoch JAX's cache holds.
+
+    Each structure has one of its own, while several may begin with the same program.
+    """
     folder = _folder()
-    return 0 if folder is None else sum(1 for _ in folder.glob("*-cache"))
+    return 0 if folder is None else sum(1 for _ in folder.glob("jit_epochs-*-cache"))
 
 
 def _path(platform: str) -> Path | None:

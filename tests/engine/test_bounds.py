@@ -64,6 +64,13 @@ def test_neighbours_are_merged_into_the_larger():
     assert merged(space, {"units": (2, 4, 8)}, sizes, 1) == {"units": (8,)}
 
 
+def test_members_of_a_merged_bound_count_with_the_next():
+    space = {"units": dl.AsSize(dl.Choice([2, 4, 8]), (2, 4, 8))}
+    sizes = {"units": Measured((0.5, 0.1, 0.4), (0, 1, 11))}
+    # 0.5 of 1 second is less than a program's 3; then 0.6 of 10 seconds is more.
+    assert merged(space, {"units": (2, 4, 8)}, sizes, 64) == {"units": (4, 8)}
+
+
 def recipe(hp):
     model = nn.serial(nn.dense(hp["units"]), nn.relu, nn.dense(10))
     return dl.Recipe(model, optim.adam(1e-2), nn.softmax_cross_entropy, batch_size=64)

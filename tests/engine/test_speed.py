@@ -2,8 +2,9 @@
 
 import pytest
 
-from jaxdl.engine import speed
+from jaxdl.engine import crew, speed
 from jaxdl.engine.speed import Speed, keep_speed, read_speed, timed_compiling
+from tests.sweeps.kept import SPACE, Cut, small, sweep
 
 
 @pytest.fixture
@@ -50,17 +51,33 @@ def test_what_cannot_be_read_counts_as_absent(text, folder):
 @pytest.mark.parametrize(
     ("new", "seconds", "expected"),
     [
-        (6, 3.0, 3.0 * 2 / 60),  # three programs of two files each, on two cores
-        (5, 3.0, Speed().compiling),  # the cache had one
-        (6, 0.1, Speed().compiling),  # too short to tell
+        (3, 3.0, 3.0 * 2 / 60),  # three programs on two cores
+        (2, 3.0, Speed().compiling),  # the cache had one
+        (3, 0.1, Speed().compiling),  # too short to tell
     ],
 )
 def test_compiling_is_timed_if_no_cache_has_the_programs(
     new, seconds, expected, folder, clock
 ):
-    (folder / "old-cache").touch()
+    (folder / "jit_epochs-old-cache").touch()
     with timed_compiling("cpu", 3, 60):
         clock[0] += seconds
         for i in range(new):
-            (folder / f"{i}-cache").touch()
+            (folder / f"jit_epochs-{i}-cache").touch()
     assert read_speed("cpu").compiling == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("settings", [{}, {"repeats": 2}], ids=str)
+def test_the_program_of_an_epoch_has_the_name_of_its_file(
+    settings, digits, monkeypatch
+):
+    seen = []
+
+    def look(lowered, *_):
+        seen.extend(lowered)
+        raise Cut
+
+    monkeypatch.setattr(crew, "compile_all", look)
+    with pytest.raises(Cut):
+        sweep(small, SPACE, digits, **settings)
+    assert "module @jit_epochs " in seen[0].epoch.lowered.as_text()
