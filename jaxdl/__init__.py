@@ -9,6 +9,7 @@ from jaxdl.compilation_cache import enable_compilation_cache
 from jaxdl.engine import Plan
 from jaxdl.searches import grid_search, halving, hyperband, pbt, refinement, sobol
 from jaxdl.spaces import (
+    Among,
     AsSize,
     Choice,
     Chosen,
@@ -28,7 +29,7 @@ from jaxdl.sweeps import SweepResult, load_member, replay, sweep
 from jaxdl.train import Member, Recipe, fit
 
 __all__ = [
-    "AsSize", "Choice", "Chosen", "Distribution", "Either", "IntLogUniform",
+    "Among", "AsSize", "Choice", "Chosen", "Distribution", "Either", "IntLogUniform",
     "IntUniform", "LogUniform", "Member", "OneMinusLogUniform", "Plan", "Recipe",
     "Static", "SweepResult", "Uniform", "data", "diagnose", "enable_compilation_cache",
     "engine", "experiment", "fit", "grid", "grid_search", "halving", "hyperband",

@@ -15,6 +15,9 @@ from tests.interop.conftest import made
         ("wandb", "wandb", lambda: interop.wandb("logs")),
         ("mlflow", "mlflow", lambda: interop.mlflow("logs")),
         ("optuna", "optuna", lambda: interop.optuna_study("logs", "study", {})),
+        ("flax", "flax", lambda: interop.linen(None)),
+        ("flax", "flax", lambda: interop.nnx(None)),
+        ("equinox", "equinox", lambda: interop.equinox(None)),
         ("pyarrow", "parquet", lambda: interop.table(made([[0.5]]), "a.parquet")),
     ],
 )

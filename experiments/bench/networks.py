@@ -22,7 +22,7 @@ from experiments.bench.race import cores, say
 from experiments.bench.record import repeated
 from experiments.bench.table import heading, rates, row, spread
 from jaxdl import nn, optim
-from jaxdl.engine.layout import padding
+from jaxdl.engine.forecast import padding
 
 ACTIVATIONS = ("relu", "gelu", "tanh", "sigmoid")
 NETWORKS = [*itertools.product(range(1, 51), ACTIVATIONS, range(5))]
@@ -92,7 +92,8 @@ def measured(steps: int, began: float) -> dict[str, float]:
 
 def with_jaxdl(data: dl.data.Splits, seed: int) -> dl.SweepResult:
     size = {"members": len(NETWORKS), "epochs": EPOCHS, "key": jax.random.key(seed)}
-    return dl.sweep(recipe, SPACE, data, **size, progress=False)
+    plan = dl.Plan(max_programs=16)  # 4 activations, and 4 bounds of units
+    return dl.sweep(recipe, SPACE, data, **size, plan=plan, progress=False)
 
 
 @functools.cache

@@ -111,12 +111,12 @@ class Timed:
 def host_shares(repeats: int) -> list[float]:
     """Returns the host's share of each of several digits sweeps, in percent."""
     compile_all, inside = crew.compile_all, Stopwatch()
-    crew.compile_all = lambda lowered, devices: [
+    crew.compile_all = lambda lowered, devices, count=lambda: None: [
         {
             device: programs._make(Timed(program, inside) for program in programs)
             for device, programs in found.items()
         }
-        for found in compile_all(lowered, devices)
+        for found in compile_all(lowered, devices, count)
     ]
     shares = []
     for repeat in range(1 + repeats):

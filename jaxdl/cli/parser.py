@@ -215,6 +215,12 @@ def _add_sweep(commands: Any, training: argparse.ArgumentParser) -> None:
         help="models in one program; default: what suits the device",
     )
     sweep.add_argument(
+        "--max-programs",
+        type=_count,
+        metavar="N",
+        help="programs that the space may need, at most 64; default: 8",
+    )
+    sweep.add_argument(
         "--json",
         action="store_true",
         help="print lines of JSON: progress about every second, then the summary",

@@ -35,7 +35,7 @@ def run_sweep(options: argparse.Namespace) -> int:
         folds=options.folds,
         run_dir=options.out,
         extend=options.extend,
-        plan=options.block_width and Plan(options.block_width),
+        plan=Plan(options.block_width, max_programs=options.max_programs),
         progress=_print_progress if options.json else True,
     )
     summary = summarize(result, experiment.data, options.human_error)

@@ -84,7 +84,7 @@ def _block_finder(task: Task, rung: Rung) -> Callable[[runs.Record], Block | Non
     place = np.full(task.num_members, -1)  # in the rung, by member; -1: not in it
     place[rung.members] = np.arange(len(rung.members))
     traced = traced_columns(task.space, rung.hparams)
-    number, structures = structures_of(task.space, rung.hparams, len(rung.members))
+    number, structures = structures_of(task.bounded, rung.hparams, len(rung.members))
 
     def block_of(record: runs.Record) -> Block | None:
         ids = record.members

@@ -8,7 +8,7 @@ of this process are one.
 import concurrent.futures
 import queue
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import jax
@@ -30,6 +30,8 @@ ONE_TOO_MANY = (
     "the device ran out of memory with one block on it; expected a narrower block: "
     "plan=jaxdl.Plan(block_width=...), or --block-width, below the width of this plan"
 )
+STAGES = "traced", "compiled"
+Count = Callable[[str], None]
 Key = tuple[Structure, Family]  # what the programs of a block are found by
 
 
@@ -80,15 +82,16 @@ class Crew(Protocol):
         """
         ...
 
-    def missing(self, blocks: Sequence[Block]) -> int:
-        """Returns how many programs of blocks are not compiled yet."""
+    def missing(self, blocks: Sequence[Block]) -> list[Block]:
+        """Returns a block of each program that is not compiled yet."""
         ...
 
-    def prepare(self, blocks: Sequence[Block]) -> str:
-        """Compiles the missing programs of blocks, after all of them are traced.
+    def prepare(self, blocks: Sequence[Block], count: Count) -> str:
+        """Compiles programs, after all of them are traced.
 
         Args:
-            blocks: of which some programs are missing.
+            blocks: one of each program.
+            count: called with each of `STAGES` when a program has passed it.
 
         Returns:
             In words, what a block takes and how many blocks train at once.
@@ -158,12 +161,13 @@ class Threads:
         for device in dict.fromkeys(self._devices):
             self.shared[device] = share(device, *inputs)
 
-    def missing(self, blocks: Sequence[Block]) -> int:
-        """Returns how many programs of blocks are not compiled yet."""
-        return len({_key(block) for block in blocks} - self._programs.keys())
+    def missing(self, blocks: Sequence[Block]) -> list[Block]:
+        """Returns a block of each program that is not compiled yet."""
+        new = {_key(block): block for block in blocks}
+        return [block for key, block in new.items() if key not in self._programs]
 
-    def prepare(self, blocks: Sequence[Block]) -> str:
-        """Compiles the missing programs of blocks, after all of them are traced.
+    def prepare(self, blocks: Sequence[Block], count: Count) -> str:
+        """Compiles programs, after all of them are traced; see `Crew.prepare`.
 
         Returns:
             In words, what a block takes and how many blocks train at once.
@@ -171,12 +175,13 @@ class Threads:
         Raises:
             MemoryError: no device has room for one block.
         """
-        new = {_key(block): block for block in blocks}
-        new = {key: block for key, block in new.items() if key not in self._programs}
-        devices = [*self.shared]
-        lowered = [self._lower(block, devices[0]) for block in new.values()]
-        self._programs |= zip(new, compile_all(lowered, devices), strict=True)
-        needed = max(map(self._bytes, new.values()))
+        devices, lowered = [*self.shared], []
+        for block in blocks:
+            lowered.append(self._lower(block, devices[0]))
+            count("traced")
+        found = compile_all(lowered, devices, lambda: count("compiled"))
+        self._programs |= zip(map(_key, blocks), found, strict=True)
+        needed = max(map(self._bytes, blocks))
         self._seat(fitting(self._devices, needed, self.task.block_width))
         return f"a block takes {needed / 2**20:,.0f} MiB, {self.size} at once"
 

@@ -10,17 +10,20 @@ from numpy.typing import NDArray
 
 from jaxdl import terminal
 from jaxdl.engine.blocks import TrainedBlock
-from jaxdl.engine.crew import Crew, Lost
-from jaxdl.engine.layout import Block, describe, lay_out
+from jaxdl.engine.crew import STAGES, Crew, Lost
+from jaxdl.engine.forecast import advice, describe, forecast, work_of
+from jaxdl.engine.layout import Block, lay_out
 from jaxdl.engine.outlines import Outlines
 from jaxdl.engine.pace import Pace
 from jaxdl.engine.packing import Packing
 from jaxdl.engine.placing import place
 from jaxdl.engine.population import Population
-from jaxdl.engine.progress import Callback, Meter, metered
+from jaxdl.engine.progress import Callback, Meter, counted, metered
+from jaxdl.engine.speed import LEAST_SECONDS, keep_speed, read_speed, timed_compiling
 from jaxdl.engine.task import Task
 from jaxdl.searches.rungs import Rung, pick
 from jaxdl.train.epoch_state import Carry, Status
+from jaxdl.train.outline import Outline
 
 
 class Engine:
@@ -39,6 +42,7 @@ class Engine:
         """
         self.task, self.outlines, self.crew = task, outlines, crew
         self.progress, self.pace = progress, Pace()
+        self.platform = crew.kind().platform
 
     def train(self, population: Population, rung: Rung) -> None:
         """Trains the members of a rung up to where it asks for.
@@ -59,10 +63,12 @@ class Engine:
         goals[rung.members] = rung.until
         packing = Packing(self.task.block_width, goals, self._pause)
         with metered(population, self.crew, self.progress) as meter:
-            meter.expect(len(blocks), sum(map(self._steps, blocks)))
+            planned = sum(map(self._steps, blocks))
+            meter.expect(len(blocks), planned)
 
             def work(block: Block, stop: threading.Event) -> list[TrainedBlock]:
-                reporter = _Reporter(block, self._epoch_of(block), meter, stop)
+                steps = self._outline_of(block).steps_per_epoch
+                reporter = _Reporter(block, steps, meter, stop)
                 trained = self._train_block(population, block, reporter)
                 reporter.end(goals[block.members[0]], trained[-1].status)
                 return trained
@@ -74,8 +80,17 @@ class Engine:
                 meter.expect(blocks=len(further))
                 return further
 
+            began = time.monotonic()
             place(work, map(packing.begin, blocks), then, self.crew.size)
+            self._note(blocks, meter.taken / planned, time.monotonic() - began)
         population.flush()
+
+    def _note(self, blocks: list[Block], share: float, seconds: float) -> None:
+        """Keeps how fast the machine trained a share of the steps of blocks."""
+        width, hands = self.task.block_width, min(self.crew.size, len(blocks))
+        whole = sum(work_of(block, self.outlines, width) for block in blocks)
+        if hands and seconds > LEAST_SECONDS:
+            keep_speed(self.platform, work=whole * share / seconds / hands)
 
     def _blocks(self, population: Population, rung: Rung) -> list[Block]:
         """Returns blocks of those members of a rung that still have to train."""
@@ -86,19 +101,35 @@ class Engine:
 
     def _steps(self, block: Block) -> int:
         """Returns how many steps the members of a block take together."""
-        return len(block.members) * (block.until - block.first) * self._epoch_of(block)
+        epochs = block.until - block.first
+        return len(block.members) * epochs * self._outline_of(block).steps_per_epoch
 
-    def _epoch_of(self, block: Block) -> int:
-        """Returns how many steps an epoch has."""
-        return self.outlines[block.structure, block.family.facts].steps_per_epoch
+    def _outline_of(self, block: Block) -> Outline:
+        return self.outlines[block.structure, block.family.facts]
 
     def _prepare(self, blocks: list[Block]) -> None:
         """Has the programs compiled that no earlier rung needed."""
-        shown, missing = self.progress is True, self.crew.missing(blocks)
-        if missing:
-            words = describe(blocks, self.task.block_width, missing)
-            terminal.say(words, enabled=shown)
-            terminal.say(self.crew.prepare(blocks), enabled=shown)
+        missing = self.crew.missing(blocks)
+        if not missing:
+            return
+        shown, count = self.progress is True, len(missing)
+        if shown:
+            self._foretell(blocks, missing)
+        length = sum(self._outline_of(block).length for block in missing)
+        with timed_compiling(self.platform, count, length):
+            with counted(STAGES, count, enabled=shown) as passed:
+                words = self.crew.prepare(missing, passed)
+        terminal.say(words, enabled=shown)
+
+    def _foretell(self, blocks: list[Block], missing: list[Block]) -> None:
+        """Prints what will be trained, and about how long it takes."""
+        width, speed = self.task.block_width, read_speed(self.platform)
+        parts = self.outlines, width, self.crew.size, speed
+        found = forecast(blocks, missing, *parts)
+        structures = [structure for structure, _ in self.outlines]
+        for line in (describe(found), advice(found, structures)):
+            if line is not None:
+                terminal.say(line, enabled=True)
 
     def _pause(self, block: Block) -> int:
         """Returns how many epochs a block will have when it pauses to be packed.

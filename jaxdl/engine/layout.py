@@ -1,21 +1,17 @@
 """Layout: which members train side by side in one program."""
 
 import functools
-from collections import Counter
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxdl.engine.devices import cores
 from jaxdl.engine.inputs import Family
 from jaxdl.engine.task import Task
 from jaxdl.spaces.either import applies, needs
 from jaxdl.spaces.sample import traced_columns
 from jaxdl.spaces.structures import fixed_values, received
-from jaxdl.train.structure import Bound, Structure, flatten
-
-COMPILE_SECONDS = 3.0  # of a core, for a program that no cache has; small networks
+from jaxdl.train.structure import Structure, flatten
 
 
 class Block(NamedTuple):
@@ -70,7 +66,7 @@ def lay_out(
     variant = members % task.num_variants
     families = [v.family for v in task.variants]
     family = [families[v] for v in variant]
-    for key, found in _groups(task.space, hparams, first, until, family).items():
+    for key, found in _groups(task.bounded, hparams, first, until, family).items():
         structure, start, end, own_family = key
         places = np.array(found)[np.argsort(variant[found], kind="stable")]
         for i in range(0, len(places), width):
@@ -87,7 +83,7 @@ def structures_of(
     """Returns the structures that members receive.
 
     Args:
-        space: of the task.
+        space: of the task, with the bounds of its plan.
         hparams: of the members, `[n]`.
         count: n.
 
@@ -113,43 +109,6 @@ def structures_of(
     return number, [received(complete, need) for complete in numbers]
 
 
-def describe(blocks: list[Block], width: int, programs: int) -> str:
-    """Returns in words what will be trained, and what is computed beside it.
-
-    Args:
-        blocks: at least one.
-        width: members that a block has room for.
-        programs: how many have to be compiled.
-    """
-    members = sum(len(block.members) for block in blocks)
-    padded = [f"{ratio:.2f}x {name}" for name, ratio in padding(blocks, width).items()]
-    seconds = COMPILE_SECONDS * programs / min(cores(), programs)
-    return (
-        f"{_count(members, 'member')} in {_count(len(blocks), 'block')} of {width}; "
-        f"padded to {', '.join(padded)}; "
-        f"{_count(programs, 'program')} to compile, {seconds:.0f} s if no cache has "
-        f"{'it' if programs == 1 else 'them'}"
-    )
-
-
-def padding(blocks: list[Block], width: int) -> dict[str, float]:
-    """Returns computed over live: members of blocks, and units of each size.
-
-    A block computes all its places, also those without a member, and all units up to
-    the bound of a size.
-    """
-    computed, live = Counter[str](), Counter[str]()
-    for block in blocks:
-        computed["members"] += width
-        live["members"] += len(block.members)
-        structure = block.structure
-        for name, value in zip(structure.names, structure.values, strict=True):
-            if isinstance(value, Bound):
-                computed[name] += width * value.bound
-                live[name] += int(block.traced[name].sum())
-    return {name: computed[name] / max(1, live[name]) for name in computed}
-
-
 def _groups(
     space: Any,
     hparams: Any,
@@ -164,7 +123,3 @@ def _groups(
     for i, key in enumerate(spans):
         found.setdefault(key, []).append(i)
     return {(structures[key[0]], *key[1:]): own for key, own in found.items()}
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'s' * (number != 1)}"

@@ -1,18 +1,16 @@
 """The outlines of a task: one for each program that its space can ask for."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import jax
-
 from jaxdl.data import Splits
-from jaxdl.engine.plan import MAX_PROGRAMS
+from jaxdl.engine.plan import cap
 from jaxdl.engine.task import Task
 from jaxdl.nn.losses import PerExample
 from jaxdl.searches.rungs import Rung
 from jaxdl.spaces.contract import SpaceError
-from jaxdl.spaces.sample import traced_columns
-from jaxdl.spaces.structures import label, structures
+from jaxdl.spaces.sample import traced_types
+from jaxdl.spaces.structures import MOST_PROGRAMS, label, structures
 from jaxdl.train.facts import Facts, facts_of
 from jaxdl.train.outline import Outline, check_pure, loss_of, outline
 from jaxdl.train.structure import RecipeError, Structure
@@ -21,30 +19,39 @@ from jaxdl.train.structure import RecipeError, Structure
 Outlines = Mapping[tuple[Structure, Facts], Outline]
 
 
-def make_outlines(task: Task, hparams: Any, data: Mapping[Facts, Splits]) -> Outlines:
+def make_outlines(
+    task: Task,
+    hparams: Any,
+    data: Mapping[Facts, Splits],
+    count: Callable[[], None] = lambda: None,
+) -> Outlines:
     """Returns the checked outline of every program.
 
     Args:
         task: its plan may be unknown.
         hparams: of some members, `[n]`, for the types of the traced ones.
         data: the sets of a variant, for each of the facts that differ.
+        count: called after each outline.
 
     Raises:
         DataError, RecipeError: as `train.outline.outline`; or two programs differ in
             their metrics, or in what they rank by; or the recipe is not pure.
         SpaceError: there are too many programs.
     """
-    if len(data) > MAX_PROGRAMS:
+    most = cap(task.plan)
+    if len(data) > most:
         raise SpaceError(
             f"got folds of {len(data)} different sizes, each a program to compile; "
-            f"expected at most {MAX_PROGRAMS}: give more of them the same size"
+            f"expected at most {most}: give more of them the same size, or allow more "
+            "with plan=jaxdl.Plan(max_programs=...), or --max-programs"
         )
-    traced = _traced(task, hparams)
-    outlines = {
-        (structure, facts): outline(task.recipe, traced, structure, sets, facts)
-        for structure in structures(task.space, MAX_PROGRAMS // len(data))
-        for facts, sets in data.items()
-    }
+    traced = traced_types(task.space, hparams)
+    outlines = {}
+    for structure in structures(task.bounded, most // len(data)):
+        for facts, sets in data.items():
+            found = outline(task.recipe, traced, structure, sets, facts)
+            outlines[structure, facts] = found
+            count()
     _check_ranking(outlines)
     (structure, facts), found = next(iter(outlines.items()))
     check_pure(task.recipe, traced, structure, data[facts], facts, found.program)
@@ -58,16 +65,11 @@ def first_loss(task: Task, rung: Rung) -> PerExample:
         RecipeError: as `train.outline.outline`.
     """
     assert task.data is not None
-    structure = structures(task.space, MAX_PROGRAMS)[0]
+    structure = structures(task.bounded, MOST_PROGRAMS)[0]
     facts = facts_of(task.data, task.epochs, folded=True)
-    return loss_of(task.recipe, _traced(task, rung.hparams), structure, facts)
-
-
-def _traced(task: Task, hparams: Any) -> dict[str, jax.ShapeDtypeStruct]:
-    return {
-        name: jax.ShapeDtypeStruct((), column.dtype)
-        for name, column in traced_columns(task.space, hparams).items()
-    }
+    return loss_of(
+        task.recipe, traced_types(task.space, rung.hparams), structure, facts
+    )
 
 
 def ranked(task: Task, outlines: Outlines) -> Task:

@@ -5,15 +5,17 @@ from the draw, the number of members or a stopwatch, so that a member's bits do 
 either.
 """
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import jax
 
 from jaxdl.counts import is_count
+from jaxdl.spaces.structures import MOST_PROGRAMS
 from jaxdl.train.outline import Outline
 
-MAX_PROGRAMS = 64
+MAX_PROGRAMS = 8  # unless more are asked for
+EXPECTED_MEMBERS = 256  # of the sweep that a plan is best for
 CPU_BLOCK_BYTES = 2**23  # a core's share of the caches
 CPU_MAX_WIDTH = 16
 ACCELERATOR_BLOCK_BYTES = 2**30
@@ -27,38 +29,56 @@ class Plan(NamedTuple):
     The order is that of the examples in an epoch. Members of a block have either a
     shared one, or each its own, so that members of several repeats and folds share a
     block. It is "own" with repeats or folds, else "shared".
+
+    The bounds of sizes are those of the space. If these are more than are worth their
+    time to compile, or if they make more programs than there may be, neighbours are
+    merged.
     """
 
     block_width: int | None = None  # members that one program trains side by side
     order: str | None = None  # "shared" or "own"
+    bounds: Mapping[str, Sequence[int]] | None = None  # rising, by the size's name
+    max_programs: int | None = None  # 8 if it is left open, at most 64
 
 
 def make_plan(
-    outlines: Iterable[Outline], platform: str, asked: Plan | None = None
+    outlines: Iterable[Outline],
+    platform: str,
+    asked: Plan | None = None,
+    structures: int = 1,
 ) -> Plan:
     """Returns the plan for trainings of these outlines.
 
     The width is the largest power of two at which the carry and the saved activations
     of all members fit a budget: on a CPU 8 MiB and at most 16 members, on an
-    accelerator 1 GiB and at most 256. With own orders these are counted too.
+    accelerator 1 GiB and at most 256. With own orders these are counted too. The block
+    is not wider than the share of a structure in a sweep of 256 members, so that
+    few places of its last block are empty.
 
     Args:
         outlines: one for every combination of static values in the space.
         platform: JAX's name of it, such as `cpu`.
         asked: what is set already; None: nothing.
+        structures: how many combinations there are.
     """
     asked = asked or Plan()
     order = asked.order or SHARED
     if asked.block_width is not None:
-        return Plan(asked.block_width, order)
+        return asked._replace(order=order)
     budget, most = (
         (CPU_BLOCK_BYTES, CPU_MAX_WIDTH)
         if platform == "cpu"
         else (ACCELERATOR_BLOCK_BYTES, ACCELERATOR_MAX_WIDTH)
     )
     largest = max(member_bytes(outline, order) for outline in outlines)
-    fitting = max(1, budget // max(1, largest))
-    return Plan(min(most, 2 ** (fitting.bit_length() - 1)), order)
+    fitting = min(most, budget // max(1, largest), EXPECTED_MEMBERS // structures)
+    width = 2 ** (max(1, fitting).bit_length() - 1)
+    return asked._replace(block_width=width, order=order)
+
+
+def cap(plan: Plan | None) -> int:
+    """Returns how many programs a sweep may have."""
+    return (plan and plan.max_programs) or MAX_PROGRAMS
 
 
 def as_plan(plan: Plan | None, *, varied: bool) -> Plan:
@@ -69,7 +89,8 @@ def as_plan(plan: Plan | None, *, varied: bool) -> Plan:
         varied: whether there are repeats or folds.
 
     Raises:
-        ValueError: the width is not an int of at least 1, or there is no such order.
+        ValueError: the width is not an int of at least 1, there is no such order, the
+            bounds are not ints by name, or there are more than 64 programs.
     """
     plan = Plan() if plan is None else plan
     if not isinstance(plan, Plan) or not (
@@ -80,7 +101,34 @@ def as_plan(plan: Plan | None, *, varied: bool) -> Plan:
             "jaxdl.Plan(block_width=8)"
         )
     width = None if plan.block_width is None else int(plan.block_width)
-    return Plan(width, _order(plan.order, varied=varied))
+    order = _order(plan.order, varied=varied)
+    return Plan(width, order, _bounds(plan.bounds), _max_programs(plan.max_programs))
+
+
+def _max_programs(asked: int | None) -> int | None:
+    if asked is None:
+        return None
+    if not is_count(asked) or asked > MOST_PROGRAMS:
+        raise ValueError(
+            f"got max_programs={asked!r} in the plan; expected 1 to {MOST_PROGRAMS} "
+            f"programs, or None for {MAX_PROGRAMS}"
+        )
+    return int(asked)
+
+
+def _bounds(asked: Any) -> dict[str, tuple[int, ...]] | None:
+    if asked is None:
+        return None
+    known = isinstance(asked, Mapping) and all(
+        isinstance(own, list | tuple) and all(is_count(b, least=0) for b in own)
+        for own in asked.values()
+    )
+    if not known:
+        raise ValueError(
+            f"got bounds={asked!r} in the plan; expected rising ints by the names of "
+            'sizes, such as {"units": (64, 256)}'
+        )
+    return {str(name): tuple(map(int, own)) for name, own in asked.items()}
 
 
 def _order(asked: str | None, *, varied: bool) -> str:

@@ -85,21 +85,30 @@ def start_inputs(shared: Inputs) -> tuple[Any, ...]:
 
 
 def compile_all(
-    lowered: Sequence[Programs], devices: Sequence[jax.Device]
+    lowered: Sequence[Programs],
+    devices: Sequence[jax.Device],
+    count: Callable[[], None] = lambda: None,
 ) -> list[dict[jax.Device, Programs]]:
     """Returns the programs for each device, compiled side by side.
 
     Args:
         lowered: for the first device.
         devices: of one kind.
+        count: called, from several threads, after each epoch program is compiled.
     """
 
-    def compile_both(programs: Programs) -> dict[jax.Device, Programs]:
-        start, epoch = (one.compile_for(devices) for one in programs)
-        return {device: Programs(start[device], epoch[device]) for device in devices}
+    def compile_epoch(programs: Programs) -> dict[jax.Device, compiled.Program]:
+        found = programs.epoch.compile_for(devices)
+        count()
+        return found
 
     with concurrent.futures.ThreadPoolExecutor(cores()) as pool:
-        return list(pool.map(compile_both, lowered))
+        starts = pool.map(lambda programs: programs.start.compile_for(devices), lowered)
+        epochs = pool.map(compile_epoch, lowered)
+        return [
+            {device: Programs(start[device], epoch[device]) for device in devices}
+            for start, epoch in zip(starts, epochs, strict=True)
+        ]
 
 
 def _with_shared_order(

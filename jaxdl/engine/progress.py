@@ -3,7 +3,8 @@
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -151,6 +152,40 @@ def metered(
         meter.changed = f
         yield meter
         meter.end()
+
+
+@contextlib.contextmanager
+def counted(
+    stages: Sequence[str], programs: int, *, enabled: bool
+) -> Iterator[Callable[[str], None]]:
+    """Shows how many programs have passed each stage on their way to be trained.
+
+    Args:
+        stages: in their order, such as `traced` and `compiled`.
+        programs: how many there are.
+        enabled: whether to print at all.
+
+    Yields:
+        count: a function to call, from any thread, with the stage that a program has
+            passed.
+    """
+    passed, began, lock = Counter[str](), time.monotonic(), threading.Lock()
+
+    def look() -> tuple[float, list[str]]:
+        places = [f"{passed[stage]}/{programs} {stage}" for stage in stages]
+        seconds = _duration(time.monotonic() - began)
+        done = passed.total() / (programs * len(stages))
+        return done, [f"programs: {', '.join(places)}", seconds]
+
+    with terminal.live(look, enabled=enabled) as changed:
+        changed()
+
+        def count(stage: str) -> None:
+            with lock:
+                passed[stage] += 1
+                changed()
+
+        yield count
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from jaxdl.engine.inputs import Variant
 from jaxdl.engine.plan import Plan, as_plan
 from jaxdl.searches.rungs import Search
 from jaxdl.spaces.distributions import SpaceError
+from jaxdl.spaces.structures import set_bounds
 from jaxdl.train.check import as_patience
 from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.score import curves
@@ -67,6 +68,12 @@ class Task(NamedTuple):
         """How many members a block has room for, by the plan."""
         assert self.plan is not None and self.plan.block_width is not None
         return self.plan.block_width
+
+    @property
+    def bounded(self) -> Any:
+        """The space with the bounds of the plan; None there: with those of its own."""
+        bounds = None if self.plan is None else self.plan.bounds
+        return set_bounds(self.space, bounds or {})
 
     @property
     def order(self) -> str:

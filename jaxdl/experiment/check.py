@@ -27,6 +27,7 @@ from jaxdl.train import RecipeError, facts_of
 from jaxdl.train.bound import BoundRecipe
 from jaxdl.train.outline import outline
 from jaxdl.train.recipe import RecipeFunction
+from jaxdl.train.settings import check_jax
 from jaxdl.train.state import as_key
 
 LOOKED = 12  # programs whose signal and outputs are checked
@@ -63,8 +64,10 @@ def check(
         key: a threefry key, or a seed.
 
     Raises:
+        SettingsError: a setting of JAX is in the way.
         SpaceError: a sweep would refuse the number of programs.
     """
+    check_jax()
     key, facts = as_key(key), facts_of(data, 1)
     programs, unfit = configured(space), dict[str, list[str]]()
     try:

@@ -19,10 +19,12 @@ import numpy as np
 from jaxdl.data import Splits
 from jaxdl.optim import Schedule
 from jaxdl.paths import as_path
-from jaxdl.spaces.distributions import AsSize, is_distribution
+from jaxdl.spaces.among import Among
+from jaxdl.spaces.distributions import PlainOptions, is_distribution
 from jaxdl.spaces.either import applies, choose, needs
 from jaxdl.spaces.ranges import LARGEST_INT
-from jaxdl.spaces.sample import is_static, static_values
+from jaxdl.spaces.sample import has_objects, is_static, static_values
+from jaxdl.spaces.sizes import AsSize
 from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.structure import flatten
 
@@ -153,6 +155,9 @@ def middle_of(leaf: Any) -> Any:
     """Returns a distribution's median, an array's first number, a constant itself."""
     if isinstance(leaf, AsSize):
         return int(middle_of(leaf.values))
+    if isinstance(leaf, Among):
+        middle = leaf.quantile(np.asarray(0.5)) if leaf.drawn else leaf.values[0]
+        return leaf.one(middle)
     if is_distribution(leaf):
         value = leaf.quantile(np.asarray(0.5))
         return value if leaf.static else np.asarray(value)
@@ -161,7 +166,7 @@ def middle_of(leaf: Any) -> Any:
 
 def _value(name: str, text: str, leaf: Any) -> Any:
     """Returns the text as a Python literal, or as it is where a str is expected."""
-    if is_static(leaf) and (is_distribution(leaf) or isinstance(leaf, np.ndarray)):
+    if has_objects(leaf) and isinstance(leaf, PlainOptions | np.ndarray):
         options = static_values(leaf)
         chosen = [option for option in options if str(option) == text]
         if not chosen:

@@ -1,6 +1,8 @@
 """Other programs: each is optional, and imported on use."""
 
+from jaxdl.interop.equinox import equinox
 from jaxdl.interop.export import export
+from jaxdl.interop.flax import linen, nnx
 from jaxdl.interop.log import Run, best, every, log, quantiles, top
 from jaxdl.interop.mlflow import mlflow
 from jaxdl.interop.optuna import optuna_search
@@ -12,10 +14,13 @@ from jaxdl.interop.wandb import wandb
 __all__ = [
     "Run",
     "best",
+    "equinox",
     "every",
     "export",
+    "linen",
     "log",
     "mlflow",
+    "nnx",
     "optuna_search",
     "optuna_study",
     "quantiles",

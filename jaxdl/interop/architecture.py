@@ -17,8 +17,8 @@ from jaxdl.plain import scalar
 def architecture(layer: nn.Layer | Callable[..., Any]) -> dict[str, Any]:
     """Returns a layer's name, its settings and, as `parts`, the layers inside it.
 
-    A size is its live count. Functions among the settings, such as initializers, are
-    left out.
+    A size is its live count, a choice its option. Functions among the settings, such
+    as initializers, are left out.
 
         >>> architecture(nn.serial(nn.dense(2), nn.relu))["parts"]
         [{'layer': 'dense', 'units': 2, 'use_bias': True}, {'layer': 'relu'}]
@@ -63,5 +63,6 @@ def _is_plain(value: Any) -> bool:
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(one) for one in value]
-    value = scalar(nn.size.live(value))
+    value = value.option if isinstance(value, nn.OneOf) else nn.size.live(value)
+    value = scalar(value)
     return value.item() if isinstance(value, np.generic) else value

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from jaxdl import nn, runs
@@ -27,15 +28,16 @@ def export(
 
     `path.safetensors` holds parameters and layer state by path, such as
     `params.0.kernel` of the first layer. A model with sizes has arrays as long as its
-    live sizes, and a batch norm has the moments that it uses in evaluation.
+    live sizes, and a batch norm has the moments that it uses in evaluation. Of layers
+    to choose among it has the parameters of the chosen one.
 
-    `path.json` holds the hyperparameters by name, a size as its live count, and the
-    `bounds` of sizes: `nn.Size(count, bound)` trains the same again. Its `architecture`
-    has each layer's name and settings, such as the eps of a batch norm. Its
-    `normalization` has the moments of raw inputs (under folds, of the fold's train
-    set), its `targets` those that outputs are scaled back by, and `classes` and
-    `features` are names. It also has the metrics by epoch, and where the training
-    ended. Both replace files of these names.
+    `path.json` holds the hyperparameters by name, a size as its live count, a choice as
+    its option, and the `bounds` of sizes: `nn.Size(count, bound)` trains the same
+    again. Its `architecture` has each layer's name and settings, such as the eps of a
+    batch norm. Its `normalization` has the moments of raw inputs (under folds, of the
+    fold's train set), its `targets` those that outputs are scaled back by, and
+    `classes` and `features` are names. It also has the metrics by epoch, and where the
+    training ended. Both replace files of these names.
 
     Args:
         member: a trained one.
@@ -53,10 +55,13 @@ def export(
     arrays = library("safetensors.numpy", "safetensors", "the export of weights")
     recipe, params, state = unpadded(member)
     leaves = by_name({"params": params, "state": state})
+    ones = jax.tree.map(lambda _: np.ones(()), params)
+    counted = by_name({"params": nn.as_layer(recipe.model).counted(ones)})
     content = {
         name: np.array(leaf, order="C")
         for name, leaf in leaves.items()
-        if leaf is not None  # a part that a model leaves out, such as a bias
+        # None: a part that a model leaves out, such as a bias
+        if leaf is not None and counted.get(name, True)
     }
     weights, description = export_paths(path)
     runs.write_file(weights, arrays.save(content))
@@ -77,7 +82,7 @@ def export_paths(path: str | os.PathLike[str]) -> tuple[Path, Path]:
 def _describe(member: Member, moments: Moments | None) -> dict[str, Any]:
     hparams = by_name(member.hparams).items()
     return {
-        "hyperparameters": {name: nn.size.live(leaf) for name, leaf in hparams},
+        "hyperparameters": {name: _shown(leaf) for name, leaf in hparams},
         "bounds": {n: x.bound for n, x in hparams if isinstance(x, nn.Size)},
         "status": str(member.status),
         "stopped_at": member.stopped_at,
@@ -88,6 +93,10 @@ def _describe(member: Member, moments: Moments | None) -> dict[str, Any]:
         "classes": member.about.classes,
         "features": member.about.features,
     }
+
+
+def _shown(leaf: Any) -> Any:
+    return leaf.option if isinstance(leaf, nn.OneOf) else nn.size.live(leaf)
 
 
 def _normalization(member: Member, moments: Moments | None) -> Moments | None:

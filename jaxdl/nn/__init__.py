@@ -3,6 +3,7 @@
 from jax.nn import gelu, relu, sigmoid, softmax, softplus
 from jax.numpy import tanh
 
+from jaxdl.nn.among import among, maybe
 from jaxdl.nn.augment import (
     cutout,
     random_affine,
@@ -14,9 +15,9 @@ from jaxdl.nn.augment import (
 from jaxdl.nn.batch_norm import batch_norm
 from jaxdl.nn.conv import conv2d, max_pool, mean_pool
 from jaxdl.nn.dense import dense
-from jaxdl.nn.dropout import dropout, keep_mask
+from jaxdl.nn.dropout import drop, dropout, keep_mask
 from jaxdl.nn.initializers import glorot, he, normal, xavier, zeros
-from jaxdl.nn.layer import Layer, as_layer, flatten, repeat, residual, serial
+from jaxdl.nn.layer import Layer, as_layer, flatten, residual, serial
 from jaxdl.nn.losses import (
     class_weighted,
     hardmax,
@@ -30,17 +31,22 @@ from jaxdl.nn.losses import (
     zero_one_error,
 )
 from jaxdl.nn.penalties import l1, l2, none
+from jaxdl.nn.repeat import repeat
 from jaxdl.nn.size import Size
+from jaxdl.one_of import OneOf
 
 __all__ = [
     "Layer",
+    "OneOf",
     "Size",
+    "among",
     "as_layer",
     "batch_norm",
     "class_weighted",
     "conv2d",
     "cutout",
     "dense",
+    "drop",
     "dropout",
     "flatten",
     "gelu",
@@ -53,6 +59,7 @@ __all__ = [
     "l2",
     "label_smoothing",
     "max_pool",
+    "maybe",
     "mean_pool",
     "none",
     "normal",

@@ -46,10 +46,25 @@ def dropout(keep_prob: ArrayLike) -> Layer:
         del params
         if not train:
             return x, state
-        kept = keep_mask(given_key("dropout", key), x.shape, keep_prob)
-        return jnp.where(kept, x / keep_prob, 0), state
+        return drop(x, keep_prob, given_key("dropout", key)), state
 
     return Layer(init, apply)
+
+
+def drop(x: jax.Array, keep_prob: ArrayLike, key: jax.Array) -> jax.Array:
+    """Returns `mask x / keep_prob` with the mask of `keep_mask`: `dropout` in training.
+
+    It serves in models of other libraries, whose own dropout may take a plain rate
+    alone. In a Linen module::
+
+        x = nn.drop(x, self.keep_prob, self.make_rng("dropout")) if train else x
+
+    Args:
+        x: `[B, ...]`.
+        keep_prob: in (0, 1]; may be traced.
+        key: a threefry key.
+    """
+    return jnp.where(keep_mask(key, x.shape, keep_prob), x / keep_prob, 0)
 
 
 def keep_mask(

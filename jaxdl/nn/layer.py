@@ -20,20 +20,28 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdl.counts import is_count
-from jaxdl.nn.size import Shape, Size, bound, is_size, is_whole, only_live
+from jaxdl.nn.size import Shape, Size, bound, is_size, is_whole
+
+
+def _all_of(params: Any) -> Any:
+    return params
 
 
 class Layer(NamedTuple):
     """A pair of pure functions, `init` and `apply`, as this module describes them.
 
-    A layer made of other layers has them as `parts`, and `join(*parts)` is the layer
-    itself, so that code can look inside or replace a part.
+    A layer made of other layers has them as `parts`. With `join`, `join(*parts)` is the
+    layer itself, so that code can look inside or replace a part.
+
+    `counted` returns parameters with zeros for those of options that are not chosen,
+    see `among`. Penalties and optimizers get these, and only what counts is updated.
     """
 
     init: Callable[[jax.Array, Shape], tuple[Any, Any, Shape]]
     apply: Callable[..., tuple[jax.Array, Any]]
     parts: tuple["Layer", ...] = ()  # in the order they are applied
     join: Callable[..., "Layer"] | None = None
+    counted: Callable[[Any], Any] = _all_of
 
 
 def as_layer(layer: Layer | Callable[[jax.Array], jax.Array]) -> Layer:
@@ -149,7 +157,11 @@ def serial(*layers: Layer | Callable[[jax.Array], jax.Array]) -> Layer:
             new_state.append(s)
         return x, tuple(new_state)
 
-    return Layer(init, apply, stages, serial)
+    def counted(params):
+        pairs = zip(stages, params, strict=True)
+        return tuple(stage.counted(own) for stage, own in pairs)
+
+    return Layer(init, apply, stages, serial, counted)
 
 
 def residual(*layers: Layer | Callable[[jax.Array], jax.Array]) -> Layer:
@@ -170,7 +182,7 @@ def residual(*layers: Layer | Callable[[jax.Array], jax.Array]) -> Layer:
 
     def init(key, in_shape):
         params, state, out_shape = inner.init(key, in_shape)
-        if not _same_shape(out_shape, in_shape):
+        if not same_shape(out_shape, in_shape):
             raise ValueError(
                 f"residual got layers from shape {in_shape} to {out_shape}; expected "
                 "the same shape, since both are added"
@@ -181,71 +193,10 @@ def residual(*layers: Layer | Callable[[jax.Array], jax.Array]) -> Layer:
         y, state = inner.apply(params, state, x, key=key, train=train)
         return x + y, state
 
-    return Layer(init, apply, inner.parts, residual)
+    return Layer(init, apply, inner.parts, residual, inner.counted)
 
 
-def repeat(layer: Layer | Callable[[jax.Array], jax.Array], times: int | Size) -> Layer:
-    """Returns `serial(layer, ..., layer)`, each with its own parameters.
-
-    With a `Size`, parameters and state have a leading axis, `[bound, ...]`. The layers
-    beyond the live size are zero and are skipped.
-
-        >>> model = nn.repeat(nn.serial(nn.dense(8), nn.relu), 3)
-        >>> params, _, out_shape = model.init(jax.random.key(0), (8,))
-        >>> len(params), out_shape
-        (3, (8,))
-
-    Args:
-        layer: the layer to repeat.
-        times: how often, an int of at least 0 or a `Size`; 0 is the identity.
-
-    Raises:
-        TypeError: `times` is neither, for example a traced hyperparameter.
-        ValueError: `times` is below 0, or a `Size` while the layer changes the shape.
-    """
-    times = check_size("repeat", "times", times, least=0)
-    if isinstance(times, Size):
-        return _repeat_live(as_layer(layer), times)
-    return serial(*[layer] * times)
-
-
-def _repeat_live(layer: Layer, times: Size) -> Layer:
-    def init(key, in_shape):
-        out_shapes = []
-
-        def one(i):
-            params, state, out_shape = layer.init(jax.random.fold_in(key, i), in_shape)
-            out_shapes.append(out_shape)
-            return params, state
-
-        stacked = jax.vmap(one)(jnp.arange(times.bound))
-        if not _same_shape(out_shapes[0], in_shape):
-            raise ValueError(
-                f"repeat got layers from shape {in_shape} to {out_shapes[0]}; expected "
-                "the same shape, since how often they are applied is a Size"
-            )
-        params, state = jax.tree.map(lambda x: only_live(x, times, 0), stacked)
-        live = jnp.asarray(times.live, jnp.int32)
-        return params, {"live": live, "layers": state}, in_shape
-
-    def apply(params, state, x, *, key=None, train=False):
-        def one(x, layer_i):
-            i, params, state = layer_i
-            layer_key = None if key is None else jax.random.fold_in(key, i)
-            y, new = layer.apply(params, state, x, key=layer_key, train=train)
-            live = i < times_live
-            kept = jax.tree.map(lambda a, b: jnp.where(live, a, b), new, state)
-            return jnp.where(live, y, x), kept
-
-        times_live = state["live"]
-        layers = jnp.arange(times.bound), params, state["layers"]
-        x, new = jax.lax.scan(one, x, layers)
-        return x, {"live": times_live, "layers": new}
-
-    return Layer(init, apply)
-
-
-def _same_shape(a: Shape, b: Shape) -> bool:
+def same_shape(a: Shape, b: Shape) -> bool:
     """Returns whether two shapes are equal; of sizes only the bounds are compared."""
     return [(is_size(n), bound(n)) for n in a] == [(is_size(n), bound(n)) for n in b]
 

@@ -1,5 +1,6 @@
 """How a model learns: optimizers, learning-rate schedules, weighted averages."""
 
+from jaxdl.optim.among import among
 from jaxdl.optim.averages import bias_corrected, ewma
 from jaxdl.optim.optimizers import (
     Schedule,
@@ -26,6 +27,7 @@ __all__ = [
     "accumulate",
     "adam",
     "adamw",
+    "among",
     "bias_corrected",
     "clip_by_norm",
     "clip_by_value",

@@ -68,7 +68,7 @@ def gradient_descent(
 
     def update(grads, opt_state, params=None):
         del params
-        rate = _rate(learning_rate, opt_state.step)
+        rate = rate_at(learning_rate, opt_state.step)
         updates = jax.tree.map(lambda g: -(rate * g), grads)
         return updates, GradientDescentState(opt_state.step + 1)
 
@@ -106,7 +106,7 @@ def momentum(
     def update(grads, opt_state, params=None):
         del params
         v = ewma(opt_state.v, grads, beta)
-        rate = _rate(learning_rate, opt_state.step)
+        rate = rate_at(learning_rate, opt_state.step)
         updates = jax.tree.map(lambda v: -(rate * v), v)
         return updates, MomentumState(opt_state.step + 1, v)
 
@@ -139,7 +139,7 @@ def rmsprop(
     def update(grads, opt_state, params=None):
         del params
         s = ewma(opt_state.s, _squares(grads), beta2)
-        rate = _rate(learning_rate, opt_state.step)
+        rate = rate_at(learning_rate, opt_state.step)
         updates = jax.tree.map(lambda g, s: -(rate * g) / (jnp.sqrt(s) + eps), grads, s)
         return updates, RmspropState(opt_state.step + 1, s)
 
@@ -192,7 +192,7 @@ def adam(
         t = opt_state.step + 1
         v = ewma(opt_state.v, grads, beta1)
         s = ewma(opt_state.s, _squares(grads), beta2)
-        rate = _rate(learning_rate, opt_state.step)
+        rate = rate_at(learning_rate, opt_state.step)
 
         def direction(v_hat, s_hat):
             return -(rate * v_hat) / (jnp.sqrt(s_hat + eps_root) + eps)
@@ -242,7 +242,7 @@ def adamw(
                 "adamw got no parameters; expected update(g, state, params)"
             )
         decays = chosen("adamw", params, where)
-        decay = _rate(learning_rate, opt_state.step) * weight_decay
+        decay = rate_at(learning_rate, opt_state.step) * weight_decay
         updates, opt_state = inner.update(grads, opt_state)
 
         def decayed(update, w, decays):
@@ -264,7 +264,8 @@ def _check_rate(optimizer: str, learning_rate: ArrayLike | Schedule) -> None:
     check_within(optimizer, "learning_rate", learning_rate, above=0)
 
 
-def _rate(learning_rate: ArrayLike | Schedule, step: jax.Array) -> ArrayLike:
+def rate_at(learning_rate: ArrayLike | Schedule, step: jax.Array) -> ArrayLike:
+    """Returns a learning rate at a step; a number is the same at all."""
     return learning_rate(step) if callable(learning_rate) else learning_rate
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from jaxdl.runs import files
+from jaxdl.runs import array_files, files
 from jaxdl.runs import records as record_rows
 from jaxdl.runs.errors import DamagedError
 from jaxdl.runs.records import Record, RecordRow, StoredRecord
@@ -39,7 +39,7 @@ def write_files(folder: Path, group: Sequence[Change], names: list[str]) -> Rows
         if isinstance(record, Record):
             path, index = path_of(folder, record.id), None
             if record.arrays is not None:
-                index = files.write_arrays(path, record.arrays)
+                index = array_files.write(path, record.arrays)
             rows[record.id] = record_rows.to_rows(record, names, index)
     if rows:
         files.sync_folder(folder / CHECKPOINTS)
@@ -76,7 +76,7 @@ def read(
         return record._replace(id=row.id)
     if row.kept != record_rows.ALL:
         raise DamagedError(f"got {row.kept!r:.80} kept; expected all or none")
-    arrays = files.read_arrays(path_of(folder, row.id), index)
+    arrays = array_files.read(path_of(folder, row.id), index)
     return record._replace(id=row.id, arrays=arrays)
 
 

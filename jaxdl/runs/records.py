@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from jaxdl.counts import as_count
 from jaxdl.runs import text
+from jaxdl.runs.array_files import NAME_OF, Index
 from jaxdl.runs.errors import DamagedError
-from jaxdl.runs.files import NAME_OF, Index
 
 STATUS = ("status", "stopped_at", "steps", "kept_epoch")  # columns of table `status`
 PLACE = ("rung", "member", "epoch")  # columns of table `metrics` before the metrics

@@ -1,7 +1,8 @@
 """What can be chosen: distributions, options, draws from them, grids, refinement."""
 
+from jaxdl.spaces.among import Among
 from jaxdl.spaces.contract import Distribution, SpaceError
-from jaxdl.spaces.distributions import AsSize, Choice, Static
+from jaxdl.spaces.distributions import Choice, Static
 from jaxdl.spaces.either import Chosen, Either
 from jaxdl.spaces.grid import grid
 from jaxdl.spaces.ranges import (
@@ -14,9 +15,10 @@ from jaxdl.spaces.ranges import (
 )
 from jaxdl.spaces.refine import refine
 from jaxdl.spaces.sample import sample
+from jaxdl.spaces.sizes import AsSize
 
 __all__ = [
-    "AsSize", "Choice", "Chosen", "Distribution", "Either", "IntLogUniform",
+    "Among", "AsSize", "Choice", "Chosen", "Distribution", "Either", "IntLogUniform",
     "IntUniform", "LogUniform", "OneMinusLogUniform", "Range", "SpaceError", "Static",
     "Uniform", "grid", "refine", "sample",
 ]  # fmt: skip

@@ -36,11 +36,13 @@ class Distribution(TypedAny):
             "reversed log" (the log of 1 - x) or "category".
         whole: whether all values are ints.
         static: whether the recipe gets plain values; else they are traced numbers.
+        drawn: whether the values are drawn, and not one given for each member.
     """
 
     scale: ClassVar[str] = "linear"
     whole: ClassVar[bool] = False
     static: ClassVar[bool] = False
+    drawn: ClassVar[bool] = True
 
     def quantile(self, u: NDArray[np.float64]) -> NDArray[Any]:
         """Returns the values below which fractions u of the draws lie; u in [0, 1]."""

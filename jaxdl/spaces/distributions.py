@@ -1,8 +1,7 @@
-"""Distributions of options, and `AsSize`, which makes sizes of any ints."""
+"""Distributions of options."""
 
 import dataclasses
 from collections.abc import Sequence
-from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -11,14 +10,10 @@ from numpy.typing import NDArray
 from jaxdl.plain import scalar
 from jaxdl.spaces.contract import Distribution, SpaceError
 
-MOST_BOUNDS = 8
-MOST_PADDING = 1.25  # computed units for each live one
-MOST_SIZES = 4096  # that stand for all of a range
-
 
 def is_distribution(leaf: Any) -> bool:
     """Returns whether a leaf of a space is drawn from."""
-    return isinstance(leaf.values if isinstance(leaf, AsSize) else leaf, Distribution)
+    return isinstance(leaf, Distribution) and leaf.drawn
 
 
 class Options(Distribution):
@@ -78,12 +73,13 @@ class Choice(Options):
     options: Sequence[float]  # pyrefly: ignore
 
     def __post_init__(self):
-        _check_options(self)
+        check_options(self)
         for option in self.options:
             if isinstance(option, bool) or not isinstance(option, int | float):
                 raise SpaceError(
                     f"got {self} with the option {option!r}; expected numbers: a "
-                    "choice of anything else is Static([...])"
+                    "choice of anything else is Among([...]), or Static([...]) if it "
+                    "changes shapes"
                 )
             if isinstance(option, int) and not -(2**63) <= option < 2**63:
                 raise SpaceError(
@@ -119,12 +115,30 @@ class Choice(Options):
         return values[..., None] == rounded[(None,) * values.ndim]
 
 
+class PlainOptions(Options):
+    """Options whose draws are Python objects, such as names."""
+
+    def given(self, values: Sequence[Any]) -> Any:
+        """Returns the values as Python objects."""
+        return as_objects(values)
+
+    def _array(self) -> NDArray[Any]:
+        return as_objects(self.options)
+
+    def _equal(self, values: NDArray[Any]) -> NDArray[np.bool_]:
+        values = np.asarray(values, object)
+        options = [(type(o), o) for o in self.options]  # 1 == True == 1.0
+        found = [[(type(x), x) == o for o in options] for x in values.ravel().tolist()]
+        return np.array(found, bool).reshape(*values.shape, len(options))
+
+
 @dataclasses.dataclass(frozen=True)
-class Static(Options):
+class Static(PlainOptions):
     """One of several plain values, all equally likely, that the recipe gets unchanged.
 
     Members with the same static values share one compiled program, so a recipe may
-    branch on them in Python. A float among them is plain in a sweep but traced by
+    branch on them in Python. Each combination of them is a program to compile; `Among`
+    chooses inside one program. A float among them is plain in a sweep but traced by
     `fit`, as all floats are: name such choices by a str or an int.
 
     Raises:
@@ -135,13 +149,13 @@ class Static(Options):
     options: Sequence[str | int | float | bool | None]  # pyrefly: ignore
 
     def __post_init__(self):
-        _check_options(self)
+        check_options(self)
         for option in self.options:
             if type(option) not in (str, int, float, bool, type(None)):
                 raise SpaceError(
                     f"got {self} with the option {option!r}; expected str, int, float, "
-                    "bool or None: choose by name, and map the name to a function "
-                    "inside the recipe"
+                    "bool or None: choose by name, with Among([...]) and nn.among or "
+                    "optim.among, or map the name to a function inside the recipe"
                 )
 
     def nudged(
@@ -153,123 +167,15 @@ class Static(Options):
         """Returns the values themselves: a member's program cannot change."""
         return values
 
-    def given(self, values: Sequence[Any]) -> NDArray[Any]:
-        """Returns the values as Python objects."""
-        column = np.empty(len(values), object)
-        column[:] = values
-        return column
 
-    def _array(self) -> NDArray[Any]:
-        return self.given(self.options)
-
-    def _equal(self, values: NDArray[Any]) -> NDArray[np.bool_]:
-        values = np.asarray(values, object)
-        options = [(type(o), o) for o in self.options]  # 1 == True == 1.0
-        found = [[(type(x), x) == o for o in options] for x in values.ravel().tolist()]
-        return np.array(found, bool).reshape(*values.shape, len(options))
+def as_objects(values: Sequence[Any] | NDArray[Any]) -> NDArray[Any]:
+    """Returns values as an array of Python objects, `[n]`."""
+    column = np.empty(len(values), object)
+    column[:] = values
+    return column
 
 
-@dataclasses.dataclass(frozen=True)
-class AsSize(Distribution):
-    """A number of units, channels or layers, which reaches the recipe as `nn.Size`.
-
-    Members whose sizes lie below the same bound share a program. The bounds follow from
-    the values given here, never from the draw: there are at most 8, and as few as leave
-    at most a quarter more units computed than live ones.
-
-    Args:
-        values: a distribution of ints, such as `IntUniform`, `IntLogUniform` or a
-            `Choice` of ints; or ints `[members]`, which are used as given.
-
-    Raises:
-        SpaceError: it is anything else, holds no value, or has a size below 0.
-    """
-
-    values: Any
-
-    def __post_init__(self):
-        if not isinstance(self.values, Distribution):
-            object.__setattr__(self, "values", np.asanyarray(self.values))
-        if not self.whole or self._sizes().size == 0 or self._sizes().min() < 0:
-            raise SpaceError(
-                f"got {self}; expected IntUniform, a Choice of ints or another "
-                "distribution of ints, or one int for each member, all at least 0"
-            )
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, AsSize) or type(self.values) is not type(other.values):
-            return False
-        if isinstance(self.values, Distribution):
-            return self.values == other.values
-        return np.array_equal(self.values, other.values)
-
-    def __hash__(self) -> int:
-        return hash(self.values)
-
-    scale = property(attrgetter("values.scale"))  # pyrefly: ignore
-    low = property(attrgetter("values.low"))
-    high = property(attrgetter("values.high"))
-    options = property(attrgetter("values.options"))
-
-    @property
-    def whole(self) -> bool:  # pyrefly: ignore
-        """Returns whether all sizes are ints, as they have to be."""
-        if isinstance(self.values, Distribution):
-            return self.values.whole
-        return self.values.dtype.kind in "iu"
-
-    def quantile(self, u: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Returns the sizes below which fractions u of the draws lie."""
-        return self.values.quantile(u)
-
-    def fraction(self, x: NDArray[Any]) -> NDArray[np.float64]:
-        """Returns fractions whose quantiles are the sizes x."""
-        return self.values.fraction(x)
-
-    def points(self, n: int) -> list[int]:
-        """Returns the points of the distribution of the sizes."""
-        return self.values.points(n)
-
-    def narrowed(self, values: NDArray[Any]) -> Any:
-        """Returns the sizes of the narrowed distribution."""
-        return AsSize(self.values.narrowed(values))
-
-    def nudged(
-        self,
-        values: NDArray[Any],
-        step: NDArray[np.float64],
-        draws: np.random.Generator,
-    ) -> NDArray[Any]:
-        """Returns the values themselves: weights that are copied keep their shape."""
-        return values
-
-    def typical(self, n: int) -> NDArray[Any]:
-        """Returns the typical values of the distribution of the sizes."""
-        return self.values.typical(n)
-
-    def given(self, values: Sequence[Any]) -> Any:
-        """Returns the given sizes, one for each member."""
-        return AsSize(np.asarray(values))
-
-    def bounds(self) -> tuple[int, ...]:
-        """Returns the bounds in rising order; a size takes the first not below it."""
-        sizes, bounds = self._sizes(), []
-        for count in range(1, MOST_BOUNDS + 1):
-            parts = np.array_split(sizes, count)
-            bounds = [int(part[-1]) for part in parts if len(part)]
-            computed = sum(len(part) * int(part[-1]) for part in parts if len(part))
-            if computed <= MOST_PADDING * sizes.sum():
-                break
-        return tuple(sorted(set(bounds)))
-
-    def _sizes(self) -> NDArray[Any]:
-        """Returns rising sizes that stand for all, in proportion to probability."""
-        if isinstance(self.values, Distribution):
-            return self.values.typical(MOST_SIZES)
-        return np.sort(np.ravel(self.values))
-
-
-def _check_options(dist: Any) -> None:
+def check_options(dist: Any) -> None:
     """Checks that there are options, and makes them a tuple of plain values."""
     if isinstance(dist.options, str) or not isinstance(dist.options, Sequence):
         raise SpaceError(f"got {dist}; expected a list of options")

@@ -4,7 +4,7 @@ Texts, finite numbers, bools, None and lists stand for themselves. All else is a
 with one key, its kind:
 
     {"LogUniform": [0.0001, 1.0]}       a distribution, by its arguments
-    {"AsSize": ...}                     what a size holds
+    {"AsSize": ...}                     what a size holds; a list: and its bounds
     {"Either": [name, [[option, space], ...]]}
     {"Chosen": [name, values]}
     {"dict": [[key, ...], ...]}         in the order of the tree's leaves
@@ -24,17 +24,18 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxdl.spaces import distributions, ranges
+from jaxdl.spaces import distributions, ranges, sizes
+from jaxdl.spaces.among import Among
 from jaxdl.spaces.contract import Distribution, SpaceError, fields
-from jaxdl.spaces.distributions import AsSize
 from jaxdl.spaces.either import Chosen, Either
+from jaxdl.spaces.sizes import AsSize
 
 SHOWN = 80  # letters of a leaf in an error
 OURS = {
     name: kind
-    for name, kind in (vars(distributions) | vars(ranges)).items()
+    for name, kind in (vars(distributions) | vars(ranges) | vars(sizes)).items()
     if isinstance(kind, type) and issubclass(kind, Distribution)
-}
+} | {"Among": Among}
 
 
 def to_plain(space: Any) -> Any:
@@ -58,7 +59,7 @@ def to_plain(space: Any) -> Any:
         return space
     name = type(space).__name__
     if OURS.get(name) is type(space):
-        inner = space.values if name == "AsSize" else space.arguments()
+        inner = _held(space) if name == "AsSize" else space.arguments()
         return {name: to_plain(inner)}
     if type(space) is list:
         return [to_plain(inner) for inner in space]
@@ -94,7 +95,9 @@ def from_plain(plain: Any) -> Any:
     ((kind, inner),) = plain.items()
     if kind in OURS:
         values = from_plain(inner)
-        return AsSize(values) if kind == "AsSize" else OURS[kind].from_arguments(values)
+        if kind == "AsSize":
+            return AsSize(*values) if isinstance(values, list) else AsSize(values)
+        return OURS[kind].from_arguments(values)
     if kind == "class":
         raise SpaceError(
             f"the recorded space holds {inner[0]}, a class that its record cannot "
@@ -127,6 +130,11 @@ def check_recorded(space: Any, plain: Any) -> None:
             "got a space with the recorded leaves in a tree of other classes; expected "
             "the space of the run"
         )
+
+
+def _held(size: AsSize) -> Any:
+    """Returns what a size holds, beside the default."""
+    return size.values if size.bounds is None else [size.values, size.bounds]
 
 
 def _plain_array(array: NDArray[Any]) -> dict[str, Any]:

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from jaxdl.counts import is_count
-from jaxdl.spaces.contract import SpaceError
-from jaxdl.spaces.distributions import AsSize, is_distribution
+from jaxdl.spaces.contract import Distribution, SpaceError
+from jaxdl.spaces.distributions import is_distribution
 from jaxdl.spaces.either import needs
 from jaxdl.train.structure import flatten
 
@@ -74,5 +74,6 @@ def check_varies(space: Any) -> None:
 
 def _is_given(leaf: Any) -> bool:
     """Returns whether a leaf holds a value for each member."""
-    leaf = leaf.values if isinstance(leaf, AsSize) else leaf
+    if isinstance(leaf, Distribution):
+        return not leaf.drawn
     return isinstance(leaf, np.ndarray | jax.Array) and np.ndim(leaf) > 0

@@ -15,8 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxdl.counts import as_count
+from jaxdl.spaces.among import Among
 from jaxdl.spaces.contract import Distribution, SpaceError
-from jaxdl.spaces.distributions import AsSize, Options, Static, is_distribution
+from jaxdl.spaces.distributions import Options, Static, as_objects, is_distribution
+from jaxdl.spaces.sizes import AsSize
 from jaxdl.train.state import HPARAMS
 from jaxdl.train.structure import as_held, flatten
 
@@ -93,10 +95,32 @@ def is_static(leaf: Any) -> bool:
 
 
 def traced_columns(space: Any, hparams: Any) -> dict[str, NDArray[Any]]:
-    """Returns the traced hyperparameters of some members by name, `[n]` each."""
+    """Returns the traced hyperparameters of some members by name, `[n]` each.
+
+    Of an `Among` they are the places of the options.
+    """
     names, leaves, treedef = flatten(space)
     columns = zip(names, leaves, treedef.flatten_up_to(hparams), strict=True)
-    return {name: column for name, leaf, column in columns if not is_static(leaf)}
+    return {
+        name: _default_type(name, leaf.places(column))
+        if isinstance(leaf, Among)
+        else column
+        for name, leaf, column in columns
+        if not is_static(leaf)
+    }
+
+
+def has_objects(leaf: Any) -> bool:
+    """Returns whether a leaf's column holds Python objects: plain values or names."""
+    return isinstance(leaf, Among) or is_static(leaf)
+
+
+def traced_types(space: Any, hparams: Any) -> dict[str, jax.ShapeDtypeStruct]:
+    """Returns the types of the traced hyperparameters by name, as scalars."""
+    return {
+        name: jax.ShapeDtypeStruct((), column.dtype)
+        for name, column in traced_columns(space, hparams).items()
+    }
 
 
 def static_values(leaf: Any) -> tuple[Any, ...]:
@@ -114,6 +138,8 @@ def _column(name: str, leaf: Any, members: int) -> NDArray[Any]:
     """Returns the values, one for each member, of a leaf that is not a distribution."""
     if isinstance(leaf, AsSize):
         leaf = leaf.values
+    if isinstance(leaf, Among):
+        leaf = as_objects(leaf.values)
     if np.ma.isMaskedArray(leaf):
         raise SpaceError(
             f"the space has a masked array for {name}; expected one value for each "
@@ -194,7 +220,7 @@ def _check_ends(name: str, leaf: Any) -> None:
         SpaceError: they cannot; or an end becomes one that the scale does not have,
             such as 0 on a log scale.
     """
-    if leaf.static:
+    if has_objects(leaf):
         return
     ends = leaf.typical(2)  # all options of a choice
     held = _default_type(name, ends)

@@ -1,18 +1,21 @@
 """The programs of a space: every combination of static values and bounds of sizes."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxdl.spaces.among import Among
 from jaxdl.spaces.contract import SpaceError
-from jaxdl.spaces.distributions import AsSize
 from jaxdl.spaces.either import Needs, applies, choose, combinations, is_either, needs
 from jaxdl.spaces.sample import is_static, static_values
-from jaxdl.train.structure import TRACED, Bound, Structure, flatten
+from jaxdl.spaces.sizes import AsSize
+from jaxdl.train.structure import TRACED, Bound, Names, Structure, by_name, flatten
+
+MOST_PROGRAMS = 64  # that a sweep may be asked for
 
 
 def structures(space: Any, most: int) -> list[Structure]:
@@ -22,16 +25,45 @@ def structures(space: Any, most: int) -> list[Structure]:
         SpaceError: there are more than `most`, each of which is a program to compile.
     """
     names, leaves, treedef = flatten(space)
-    count = _count(space)
+    count = count_structures(space)
     if count > most:
         raise SpaceError(
             f"the space has {count} combinations of static values and bounds of sizes, "
-            f"each a program to compile; expected at most {most}: fewer options, "
-            "narrower ranges of sizes, or traced numbers"
+            f"each a program to compile; expected at most {most}: {_ways_out(count)}"
         )
     need = needs(space)
     rows = combinations([static_options(leaf) for leaf in leaves], need)
     return [received(Structure(treedef, names, tuple(row)), need) for row in rows]
+
+
+def set_bounds(space: Any, bounds: Mapping[str, Sequence[int]]) -> Any:
+    """Returns the space with other bounds for some of its sizes.
+
+    Args:
+        space: a pytree of distributions, constants and arrays.
+        bounds: in rising order, by the name of the size.
+
+    Raises:
+        SpaceError: there is no such size, or these are no bounds for it.
+    """
+    names, leaves, treedef = flatten(space)
+    sizes = sizes_of(space)
+    if other := [name for name in bounds if name not in sizes]:
+        raise SpaceError(
+            f"got bounds for {', '.join(other)}; expected names of sizes of the space"
+            f", which has {', '.join(sizes) or 'none'}"
+        )
+    own = [
+        AsSize(leaf.values, tuple(bounds[name])) if name in bounds else leaf
+        for name, leaf in zip(names, leaves, strict=True)
+    ]
+    return jax.tree.unflatten(treedef, own)
+
+
+def sizes_of(space: Any) -> dict[str, AsSize]:
+    """Returns the sizes of a space by name."""
+    leaves = by_name(space).items()
+    return {name: leaf for name, leaf in leaves if isinstance(leaf, AsSize)}
 
 
 def label(structure: Structure) -> str:
@@ -39,7 +71,7 @@ def label(structure: Structure) -> str:
     return ", ".join(
         f"{name}={value.bound if isinstance(value, Bound) else repr(value)}"
         for name, value in zip(structure.names, structure.values, strict=True)
-        if value is not TRACED
+        if value is not TRACED and not isinstance(value, Names)
     )
 
 
@@ -60,11 +92,11 @@ def received(complete: Structure, need: list[Needs]) -> Structure:
     )
 
 
-def _count(space: Any) -> int:
+def count_structures(space: Any) -> int:
     """Returns how many combinations of static values the space can give."""
     nodes = jax.tree.leaves(space, is_leaf=lambda x: x is None or is_either(x))
     return math.prod(
-        sum(_count(node.options[name]) for name in static_options(node.name))
+        sum(count_structures(node.options[name]) for name in static_options(node.name))
         if is_either(node)
         else len(static_options(node))
         for node in nodes
@@ -74,16 +106,32 @@ def _count(space: Any) -> int:
 def fixed_values(leaf: Any, column: NDArray[Any]) -> list[Any]:
     """Returns the entries in a Structure of a leaf's values, one for each member."""
     if isinstance(leaf, AsSize):
-        bounds = np.array(leaf.bounds())
+        bounds = np.array(leaf.all_bounds())
         found = bounds[np.searchsorted(bounds, column)]
         return [Bound(bound) for bound in found.tolist()]
-    return column.tolist() if is_static(leaf) else [TRACED] * len(column)
+    return column.tolist() if is_static(leaf) else [_traced(leaf)] * len(column)
 
 
 def static_options(leaf: Any) -> Sequence[Any]:
     """Returns the entries in a Structure that a leaf can have."""
     if isinstance(leaf, AsSize):
-        return tuple(Bound(bound) for bound in leaf.bounds())
+        return tuple(Bound(bound) for bound in leaf.all_bounds())
     if not is_static(leaf):
-        return (TRACED,)
+        return (_traced(leaf),)
     return tuple({(type(o), o): o for o in static_values(leaf)}.values())
+
+
+def _traced(leaf: Any) -> Any:
+    """Returns the entry in a Structure of a leaf that is one traced number."""
+    return Names(leaf.options) if isinstance(leaf, Among) else TRACED
+
+
+def _ways_out(count: int) -> str:
+    words = (
+        "Among in the place of Static or Either, which needs no program for each "
+        "option, fewer options or bounds, or traced numbers"
+    )
+    if count > MOST_PROGRAMS:
+        return words
+    asked = f"jaxdl.Plan(max_programs={count}), or --max-programs {count}"
+    return f"{words}; or more programs: plan={asked}"

@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 from jaxdl import runs
 from jaxdl.data import Dataset, Scaling
 from jaxdl.engine.outlines import Outlines
-from jaxdl.engine.plan import MAX_PROGRAMS
 from jaxdl.engine.population import Population
 from jaxdl.engine.task import Task
 from jaxdl.searches.rungs import Rung, check_rung
-from jaxdl.spaces.distributions import SpaceError
-from jaxdl.spaces.sample import is_static
-from jaxdl.spaces.structures import structures
+from jaxdl.spaces.distributions import SpaceError, as_objects
+from jaxdl.spaces.sample import has_objects
+from jaxdl.spaces.structures import MOST_PROGRAMS, structures
 from jaxdl.sweeps.from_population import make_result
 from jaxdl.sweeps.known import about_of
 from jaxdl.sweeps.result import SweepResult
@@ -26,6 +25,7 @@ from jaxdl.train.member import Member
 from jaxdl.train.outline import Outline, trace_recipe
 from jaxdl.train.part import on_device_shapes
 from jaxdl.train.recipe import RecipeFunction
+from jaxdl.train.settings import check_jax
 from jaxdl.train.structure import RecipeError, canonical, flatten
 
 REFUSED = (
@@ -51,7 +51,9 @@ def read_result(
         OSError: the folder holds no run that can be read.
         RunMismatchError: the recipe or the space is not the run's own, or the space has
             to be given.
+        SettingsError: a setting of JAX is in the way.
     """
+    check_jax()
     with runs.read_run(run) as store:
         try:
             return _result(store, recipe, space)
@@ -110,19 +112,17 @@ def _result(store: runs.Store, recipe: RecipeFunction, space: Any) -> SweepResul
 def _rung(task: Task, stored: runs.StoredRung) -> Rung:
     names, leaves, treedef = flatten(task.space)
     columns = [
-        _column(stored.hparams[name], static=is_static(leaf))
+        _column(stored.hparams[name], objects=has_objects(leaf))
         for name, leaf in zip(names, leaves, strict=True)
     ]
     hparams = jax.tree.unflatten(treedef, columns)
     return Rung(stored.members, hparams, stored.until, stored.parents)
 
 
-def _column(values: Sequence[Any], *, static: bool) -> NDArray[Any]:
+def _column(values: Sequence[Any], *, objects: bool) -> NDArray[Any]:
     """Returns values of members as the sweep had them."""
-    if static:
-        column = np.empty(len(values), object)
-        column[:] = values
-        return column
+    if objects:
+        return as_objects(values)
     return np.asarray(canonical(np.asarray(values)))
 
 
@@ -140,7 +140,7 @@ def _outlines(task: Task, specification: dict[str, Any]) -> Outlines:
         (structure, v.facts): _traced(
             task.recipe, traced, structure, _train(specification, v.scaling), v.facts
         )
-        for structure in structures(task.space, MAX_PROGRAMS)
+        for structure in structures(task.bounded, MOST_PROGRAMS)
         for v in {v.facts: v for v in task.variants}.values()
     }
     found, recorded = programs_of(task, outlines), specification["programs"]

@@ -62,8 +62,8 @@ def variant(
 
     A sweep with these over the same hyperparameters has as member c what configuration
     c is in this repeat and fold, to the bit. Its plan leaves the width of the blocks
-    open: give `result.task.plan` of the sweep instead if folds have other sizes, or if
-    the sweep had a plan of its own.
+    and the bounds of sizes open: give `result.task.plan` of the sweep instead if folds
+    have other sizes, or if the sweep had a plan of its own.
 
     Args:
         data: of the sweep.

@@ -30,7 +30,7 @@ from jaxdl.train.facts import Facts
 from jaxdl.train.inference import Inference
 from jaxdl.train.member import Member
 from jaxdl.train.score import curve_of, score
-from jaxdl.train.structure import Structure, by_name, canonical, combine, is_traced
+from jaxdl.train.structure import Structure, by_name, of_member
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -224,7 +224,7 @@ class SweepResult:
         return Member(
             recipe=self.task.recipe,
             structure=structure,
-            hparams=combine(self._traced(structure, i), structure),
+            hparams=of_member(structure, by_name(self.hparams), i),
             facts=variant.facts,
             scaling=variant.scaling,
             about=self.task.about,
@@ -280,13 +280,6 @@ class SweepResult:
     def table(self, n: int = 10) -> str:
         """Returns the n best configurations as text: metrics and hyperparameters."""
         return terminal.table(*self.rows(n))
-
-    def _traced(self, structure: Any, i: int) -> dict[str, Any]:
-        """Returns the traced numbers of member i, as NumPy scalars of their types."""
-        column = by_name(self.hparams)
-        pairs = zip(structure.names, structure.values, strict=True)
-        traced = (name for name, value in pairs if is_traced(value))
-        return {name: np.asarray(canonical(column[name][i]))[()] for name in traced}
 
     def _origin(self, i: int) -> list[int]:
         """Returns configuration, repeat and fold of member i; nothing if V is 1."""

@@ -17,11 +17,12 @@ from jaxdl.engine.kind import Kind
 from jaxdl.engine.outlines import Outlines, precisions
 from jaxdl.engine.plan import Plan, as_plan
 from jaxdl.engine.task import Task
+from jaxdl.plain import to_json
 from jaxdl.searches.rungs import Rung, Search
 from jaxdl.spaces.distributions import SpaceError
 from jaxdl.spaces.plain import check_recorded, from_plain, to_plain
 from jaxdl.spaces.sample import traced_columns
-from jaxdl.spaces.structures import label
+from jaxdl.spaces.structures import MOST_PROGRAMS, count_structures, label
 from jaxdl.sweeps.known import about_of, from_parts, known_parts
 from jaxdl.sweeps.repeats import data_of
 from jaxdl.train.identity import data_digest
@@ -72,7 +73,7 @@ def specify(
         "metrics": list(task.curves),
         **({} if task.rank_by == "error" else {"rank_by": task.rank_by}),
         "key": np.asarray(jax.random.key_data(task.key)).tolist(),
-        "plan": None if task.plan is None else task.plan._asdict(),
+        "plan": None if task.plan is None else _plan_to_plain(task.plan),
         "precision": precisions(outlines),
         "programs": programs_of(task, outlines),
         "data": digest_of(task, whole),
@@ -138,6 +139,8 @@ def task_of(
         raise ValueError("a count is below 1")
     if not (task.folds is None or is_count(task.folds)):
         raise ValueError(f"got folds {task.folds!r:.80}")
+    if count_structures(task.bounded) > MOST_PROGRAMS:
+        raise ValueError("there are more programs than any sweep has")
     _check_count(task)
     folds, variants = from_parts(task, specification)
     return task._replace(folds=folds, variants=variants)
@@ -183,6 +186,11 @@ def check_extends(task: Task, outlines: Outlines, run: str | os.PathLike[str]) -
         )
 
 
+def _plan_to_plain(plan: Plan) -> dict[str, Any]:
+    """Returns what a plan sets, as JSON has it."""
+    return {name: to_json(x) for name, x in plan._asdict().items() if x is not None}
+
+
 def _plan_from_plain(plain: Mapping[str, Any]) -> Plan:
     """Returns a recorded plan, which leaves nothing open.
 
@@ -190,7 +198,8 @@ def _plan_from_plain(plain: Mapping[str, Any]) -> Plan:
         ValueError, TypeError, LookupError: no sweep has such a plan.
     """
     width, order = operator.index(plain["block_width"]), plain["order"]
-    return as_plan(Plan(width, order), varied=False)
+    parts = {name: plain.get(name) for name in ("bounds", "max_programs")}
+    return as_plan(Plan(width, order, **parts), varied=False)
 
 
 def _own_metrics(names: list[str]) -> tuple[str, ...]:

@@ -12,22 +12,25 @@ import numpy as np
 from jaxdl import runs
 from jaxdl.data import DataWarning, Splits, check
 from jaxdl.data.folds import Folds
+from jaxdl.engine.bounds import with_bounds
 from jaxdl.engine.crew import Crew, Threads
 from jaxdl.engine.engine import Engine
 from jaxdl.engine.outlines import Outlines, first_loss, make_outlines, ranked
 from jaxdl.engine.plan import Plan, make_plan
 from jaxdl.engine.population import Population
-from jaxdl.engine.progress import Callback
+from jaxdl.engine.progress import Callback, counted
 from jaxdl.engine.task import Task, check_task
 from jaxdl.nn.losses import labels_are_classes
 from jaxdl.searches.one_rung import draws_each_alone, random
 from jaxdl.searches.rungs import Requests, Rung, Search, check_rung, start
 from jaxdl.spaces.distributions import SpaceError
+from jaxdl.spaces.structures import count_structures
 from jaxdl.sweeps.from_population import make_result
 from jaxdl.sweeps.repeats import data_of, expand, mean, step_keys, with_variants
 from jaxdl.sweeps.result import SweepResult
 from jaxdl.sweeps.specification import check_extends, specify
 from jaxdl.train.check import check_labels
+from jaxdl.train.facts import Facts
 from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.score import score
 from jaxdl.train.settings import check_jax
@@ -158,11 +161,13 @@ def train_task(
     task, data = _prepared(task, rung)
     run_dir = _claim(run_dir, extend, search)
     sets = {v.facts: data_of(v, data) for v in reversed(task.variants)}
-    outlines = make_outlines(task, rung.hparams, sets)
-    _check_folds(task, outlines, data)
     crew: Crew = Threads()
     kind = crew.kind()
-    plan = make_plan(outlines.values(), kind.platform, task.plan)
+    task = with_bounds(task, rung.hparams, sets, kind.platform)
+    outlines = _outlined(task, rung, sets, shown=progress is True)
+    _check_folds(task, outlines, data)
+    structures = len({structure for structure, _ in outlines})
+    plan = make_plan(outlines.values(), kind.platform, task.plan, structures)
     task = ranked(task, outlines)._replace(plan=plan)
     with contextlib.ExitStack() as stack:
         store = None
@@ -191,6 +196,15 @@ def _prepared(task: Task, rung: Rung) -> tuple[Task, Splits]:
     if task.folds is not None:
         task = task._replace(stratify=labels_are_classes(first_loss(task, rung)))
     return with_variants(task)
+
+
+def _outlined(
+    task: Task, rung: Rung, sets: dict[Facts, Splits], *, shown: bool
+) -> Outlines:
+    """Returns the outlines of a task; shows how many there are if there are several."""
+    programs = count_structures(task.bounded) * len(sets)
+    with counted(["checked"], programs, enabled=shown and programs > 1) as count:
+        return make_outlines(task, rung.hparams, sets, lambda: count("checked"))
 
 
 def _check_folds(task: Task, outlines: Outlines, whole: Splits) -> None:

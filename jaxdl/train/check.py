@@ -203,8 +203,10 @@ def tracing_errors_explained() -> Iterator[None]:
         raise RecipeError(
             f"{_users_line(error)} uses {name} as a plain Python value, but in the "
             "program it stands for the values of all models at once. Write it as "
-            "arithmetic (jnp.where instead of if), or make it Static([...]) in the "
-            "space, so that each value gets a program of its own"
+            "arithmetic (jnp.where instead of if); or choose by name, with "
+            "Among([...]) in the space and nn.among or optim.among in the recipe; or "
+            "make it Static([...]) in the space, so that each value gets a program of "
+            "its own"
         ) from error
     except (TypeError, ValueError, OverflowError) as error:
         if isinstance(error, DataError | RecipeError):

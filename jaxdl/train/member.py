@@ -29,6 +29,7 @@ from jaxdl.train.structure import (
     canonical,
     combine,
     is_traced,
+    number_of,
 )
 
 
@@ -162,7 +163,7 @@ class Member:
     def _traced(self) -> dict[str, jax.Array]:
         pairs = zip(by_name(self.hparams).items(), self.structure.values, strict=True)
         return {
-            name: canonical(nn.size.live(leaf))
+            name: canonical(number_of(leaf))
             for (name, leaf), value in pairs
             if is_traced(value)
         }

@@ -23,6 +23,7 @@ from jaxdl.train.recipe import Recipe, RecipeFunction, build
 from jaxdl.train.state import TrainState, as_key, init
 from jaxdl.train.step import make_cost, make_eval, make_inference, make_step
 from jaxdl.train.structure import RecipeError, Structure
+from jaxdl.train.work import length, work
 
 ROW_BYTES = 4  # of the number of an example
 
@@ -44,6 +45,8 @@ class Outline(NamedTuple):
     rank_by: str = "error"  # see `Recipe`
     output_bytes: int = 0  # the outputs on the dev set that own metrics ask for
     row_bytes: int = 0  # the rows of an epoch's batches and of the dev set
+    work: float = 0  # operations of a step and of the evaluation of a batch
+    length: int = 0  # of the program of these, in steps of its trace
 
 
 def outline(
@@ -134,6 +137,8 @@ def trace_recipe(
         inference=inference,
         metrics=tuple(one.metrics),
         rank_by=one.rank_by,
+        work=work(found.traces[1]),
+        length=sum(map(length, found.traces)),
     )
 
 

@@ -46,7 +46,8 @@ def make_cost(
                 params, train_state.state, batch.inputs, key=key, train=True
             )
             loss = jnp.mean(_loss(built.loss, outputs, batch))
-            penalty = built.penalty(params, len(batch.inputs))
+            counted = built.model.counted(params)
+            penalty = built.penalty(counted, len(batch.inputs))
         return loss + penalty, (loss, outputs, state)
 
     return cost
@@ -71,10 +72,11 @@ def make_step(
         grads, (loss, outputs, state) = descend(
             train_state.params, hp, train_state, batch
         )
+        counted = built.model.counted
         updates, opt_state = built.optimizer.update(
-            grads, train_state.opt_state, train_state.params
+            grads, train_state.opt_state, counted(train_state.params)
         )
-        params = optax.apply_updates(train_state.params, updates)
+        params = optax.apply_updates(train_state.params, counted(updates))
         error = jnp.mean(_error(built, outputs, batch))
         metrics = {"loss": loss, "error": error}
         step_count = train_state.step + 1

@@ -1,13 +1,14 @@
 """Which hyperparameters are traced, and which reach the recipe as plain values.
 
-Sampled numbers, every float and the live count of a `Size` are traced. Every other
-plain value (`str`, `int`, `bool`, `None`) is static: it shapes the program and reaches
-the recipe unchanged. A hyperparameter's name is its path, such as
+Sampled numbers, every float, the live count of a `Size` and the index of a `OneOf` are
+traced. Every other plain value (`str`, `int`, `bool`, `None`) is static: it shapes the
+program and reaches the recipe unchanged. A hyperparameter's name is its path, such as
 `optimizer.learning_rate`.
 """
 
 import dataclasses
 import enum
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -17,6 +18,7 @@ from jax.tree_util import PyTreeDef
 from numpy.typing import NDArray
 
 from jaxdl.nn.size import Size
+from jaxdl.one_of import Named, OneOf
 
 PlainValue = str | int | float | bool | None
 
@@ -36,6 +38,12 @@ class Bound(NamedTuple):
     bound: int
 
 
+class Names(NamedTuple):
+    """Stands in a Structure for a `OneOf`, whose index is traced."""
+
+    options: tuple[Named, ...]
+
+
 class RecipeError(TypeError):
     """A recipe or its hyperparameters cannot be trained."""
 
@@ -46,7 +54,7 @@ class Structure:
 
     treedef: PyTreeDef
     names: tuple[str, ...]  # of all leaves, in the tree's order
-    values: tuple[Any, ...]  # a plain value, TRACED or a Bound
+    values: tuple[Any, ...]  # a plain value, TRACED, a Bound or Names
     kinds: tuple[type, ...] = dataclasses.field(init=False)  # 1 == True == 1.0
 
     def __post_init__(self):
@@ -83,19 +91,19 @@ def partition(hparams: Any) -> tuple[dict[str, jax.Array], Structure]:
     """Returns the traced numbers by name, and the structure with the static values.
 
     Args:
-        hparams: a pytree of floats, scalar arrays, sizes and plain values.
+        hparams: a pytree of floats, scalar arrays, sizes, choices and plain values.
 
     Raises:
-        RecipeError: a leaf is neither a number, a `Size`, `str`, `bool` nor `None`, or
-            JAX's default type cannot hold it; or two hyperparameters have the same
-            name.
+        RecipeError: a leaf is neither a number, a `Size`, a `OneOf`, `str`, `bool` nor
+            `None`, or JAX's default type cannot hold it; or two hyperparameters have
+            the same name.
     """
     names, leaves, treedef = flatten(hparams)
     traced, values = {}, []
     for name, leaf in zip(names, leaves, strict=True):
-        if isinstance(leaf, Size):
-            traced[name] = canonical(leaf.live)
-            values.append(Bound(leaf.bound))
+        if isinstance(leaf, Size | OneOf):
+            traced[name] = canonical(number_of(leaf))
+            values.append(_entry(leaf))
         elif isinstance(leaf, float | np.generic | np.ndarray | jax.Array):
             traced[name] = canonical(_held(name, leaf))
             values.append(TRACED)
@@ -104,8 +112,8 @@ def partition(hparams: Any) -> tuple[dict[str, jax.Array], Structure]:
         else:
             raise RecipeError(
                 f"got hyperparameter {name}={leaf!r} ({type(leaf).__name__}); expected "
-                "a number, str, bool or None: choose by name, and map the name to a "
-                "function inside the recipe"
+                "a number, str, bool or None: choose by name, with Among([...]) in the "
+                "space and nn.among or optim.among in the recipe"
             )
     return traced, Structure(treedef, names, tuple(values))
 
@@ -121,12 +129,42 @@ def combine(traced: dict[str, jax.Array], structure: Structure) -> Any:
 
 def is_traced(value: Any) -> bool:
     """Returns whether an entry of a Structure stands for a traced number."""
-    return value is TRACED or isinstance(value, Bound)
+    return value is TRACED or isinstance(value, Bound | Names)
+
+
+def of_member(structure: Structure, columns: Mapping[str, Any], i: int) -> Any:
+    """Returns the hyperparameters of a member, with NumPy scalars for traced numbers.
+
+    Args:
+        structure: of the member.
+        columns: values of all members by name, `[members]`; of a `OneOf` the names.
+        i: the member.
+    """
+    traced: dict[str, Any] = {}
+    for name, entry in zip(structure.names, structure.values, strict=True):
+        if is_traced(entry):
+            value = columns[name][i]
+            number = entry.options.index(value) if isinstance(entry, Names) else value
+            traced[name] = np.asarray(canonical(number))[()]
+    return combine(traced, structure)
+
+
+def number_of(leaf: Any) -> Any:
+    """Returns what is traced of a hyperparameter."""
+    if isinstance(leaf, Size):
+        return leaf.live
+    return leaf.index if isinstance(leaf, OneOf) else leaf
+
+
+def _entry(leaf: Size | OneOf) -> Bound | Names:
+    return Bound(leaf.bound) if isinstance(leaf, Size) else Names(leaf.options)
 
 
 def _combined(number: Any, value: Any) -> Any:
     if isinstance(value, Bound):
         return Size(number, value.bound)
+    if isinstance(value, Names):
+        return OneOf(number, value.options)
     return number if value is TRACED else value
 
 

@@ -32,7 +32,13 @@ def test_arguments_that_make_no_sense_end_with_2(arguments):
                 ("sweep", DIGITS, option, number),
                 f"{option}: got {number[:40]}; expected",
             )
-            for option in ("--members", "--epochs", "--patience", "--block-width")
+            for option in (
+                "--members",
+                "--epochs",
+                "--patience",
+                "--block-width",
+                "--max-programs",
+            )
             for number in ("2147483648", "9" * 23, "9" * 5000)
         ),
         (("sweep", DIGITS, "--repeats", str(10**14)), "an int from 1 to 2147483647"),

@@ -107,7 +107,7 @@ def test_extend_needs_a_folder(main, linear):
 
 
 def test_a_command_waits_for_a_full_disk(main, linear, tmp_path, monkeypatch):
-    refusals, write_arrays = [], runs.files.write_arrays
+    refusals, write_arrays = [], runs.array_files.write
 
     def full(*arguments):
         if len(refusals) == 2:
@@ -115,7 +115,7 @@ def test_a_command_waits_for_a_full_disk(main, linear, tmp_path, monkeypatch):
         refusals.append(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
         raise refusals[-1]
 
-    monkeypatch.setattr(runs.files, "write_arrays", full)
+    monkeypatch.setattr(runs.array_files, "write", full)
     status, _, error = main("sweep", linear, *MORE, "--out", tmp_path / "run")
     assert status == 0 and len(refusals) == 2
     assert error.count("waits until it can be written") == 1
@@ -130,7 +130,7 @@ def test_the_same_command_resumes_a_run_after_a_disk_that_takes_nothing(
 
     given = "sweep", linear, *MORE, "--out", tmp_path / "run"
     with monkeypatch.context() as patch:
-        patch.setattr(runs.files, "write_arrays", refuse)
+        patch.setattr(runs.array_files, "write", refuse)
         status, _, error = main(*given)
     assert status == 2 and "Read-only" in error and "Traceback" not in error
     assert not runs.is_finished(tmp_path / "run")

@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 
 import jaxdl as dl
-from jaxdl.engine import layout
 from jaxdl.engine.inputs import Variant
-from jaxdl.engine.layout import describe, lay_out, padding
+from jaxdl.engine.layout import lay_out
 from jaxdl.spaces.structures import structures
 from jaxdl.train import Facts
 from jaxdl.train.structure import Bound
@@ -71,7 +70,6 @@ def test_members_of_several_variants_fill_blocks_one_variant_after_another():
     ]
     assert first.configurations.tolist() == [0, 1, 2, 0]
     assert first.traced["rate"].tolist() == [0, 1, 2, 0]
-    assert padding([first, second], 4) == {"members": 8 / 6}
 
 
 @pytest.mark.parametrize(
@@ -96,7 +94,7 @@ def test_members_with_sizes_are_grouped_by_the_bounds_that_the_space_has():
     drawn = dl.sample(KEY, space, 200)
     found = blocks_of(task, drawn, np.arange(200))
     possible = set(structures(space, 64))
-    sizes = {name: space[name].bounds() for name in space}
+    sizes = {name: space[name].all_bounds() for name in space}
     assert len(possible) == len(sizes["units"]) * len(sizes["layers"])
     assert {block.structure for block in found} <= possible
     for block in found:
@@ -107,26 +105,6 @@ def test_members_with_sizes_are_grouped_by_the_bounds_that_the_space_has():
             live = block.traced[name]
             assert ((lower < live) & (live <= bound.bound)).all()
             np.testing.assert_array_equal(live, drawn[name][block.members])
-
-
-def test_padding_by_hand(blocks):
-    # 3 blocks of 2 places for 5 members; 2 of 3, 2 of 3 and 2 of 4 units
-    expected = {"members": 6 / 5, "units": (6 + 6 + 8) / (1 + 2 + 3 + 4 + 4)}
-    assert padding(blocks, 2) == pytest.approx(expected)
-    assert padding(blocks[:1], 2) == pytest.approx({"members": 1, "units": 6 / 3})
-
-
-def test_blocks_in_words(blocks, monkeypatch):
-    monkeypatch.setattr(layout, "cores", lambda: 4)
-    assert describe(blocks, 2, 6) == (
-        "5 members in 3 blocks of 2; padded to 1.20x members, "
-        "1.43x units; 6 programs to compile, 4 s if no cache has them"
-    )
-    one = blocks[0]._replace(members=np.array([0]), traced={"units": np.array([2])})
-    assert describe([one], 1, 1) == (
-        "1 member in 1 block of 1; padded to 1.00x members, "
-        "1.50x units; 1 program to compile, 3 s if no cache has it"
-    )
 
 
 def test_draws_are_those_of_a_space_without_sizes():

@@ -64,6 +64,23 @@ def test_a_width_that_is_asked_for_is_the_plans():
     assert make_plan(outlines, "cpu", dl.Plan(3, "own")) == dl.Plan(3, "own")
 
 
+@pytest.mark.parametrize(
+    ("structures", "platform", "width"),
+    [
+        (1, "cpu", 16),
+        (16, "cpu", 16),  # 16 of 256 members each
+        (17, "cpu", 8),
+        (44, "cpu", 4),  # 5.8 members each
+        (64, "cpu", 4),
+        (1, "gpu", 256),
+        (8, "gpu", 32),
+    ],
+)
+def test_blocks_are_as_wide_as_the_share_of_a_structure(structures, platform, width):
+    plan = make_plan([outline(4, 0)], platform, None, structures)
+    assert plan.block_width == width
+
+
 def test_a_plan_has_plain_ints():
     plan = as_plan(dl.Plan(np.int64(8)), varied=False)
     assert plan == dl.Plan(8, "shared") and type(plan.block_width) is int
@@ -82,6 +99,29 @@ def test_a_plan_has_plain_ints():
 )
 def test_the_order_follows_from_repeats_and_folds(asked, varied, order):
     assert as_plan(asked, varied=varied) == dl.Plan(None, order)
+
+
+def test_bounds_and_programs_are_plain_ints():
+    asked = dl.Plan(bounds={"units": [np.int64(2), 4]}, max_programs=np.int64(9))
+    plan = as_plan(asked, varied=False)
+    assert plan.bounds == {"units": (2, 4)} and plan.max_programs == 9
+    assert {type(x) for x in (*plan.bounds["units"], plan.max_programs)} == {int}
+
+
+@pytest.mark.parametrize(
+    ("plan", "message"),
+    [
+        (dl.Plan(max_programs=0), "got max_programs=0 .* expected 1 to 64"),
+        (dl.Plan(max_programs=65), "got max_programs=65 .* expected 1 to 64"),
+        (dl.Plan(max_programs=True), "got max_programs=True"),
+        (dl.Plan(bounds=(2, 4)), r"got bounds=\(2, 4\) .* by the names of sizes"),
+        (dl.Plan(bounds={"units": 4}), "got bounds={'units': 4} .* by the names"),
+        (dl.Plan(bounds={"units": (2.5,)}), "got bounds=.* rising ints"),
+    ],
+)
+def test_bounds_and_programs_that_make_no_sense_are_refused(plan, message):
+    with pytest.raises(ValueError, match=message):
+        as_plan(plan, varied=False)
 
 
 @pytest.mark.parametrize("plan", [16, (8,), dl.Plan(0), dl.Plan(1.5), dl.Plan(True)])

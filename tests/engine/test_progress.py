@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import jaxdl as dl
+from jaxdl import terminal
 from jaxdl.engine import memory, progress
 from jaxdl.engine.crew import Threads
 from jaxdl.engine.population import Population
@@ -148,7 +149,31 @@ def test_what_is_shown_has_the_layout_and_how_the_sweep_goes(digits, capfd):
     layout = "\n".join(before)
     assert "3 members in 2 blocks of 2; padded to 1.33x mem" in layout
     assert re.search(r"a block takes [\d,]+ MiB, 2 at once", layout)
+    assert "  0%  programs: 0/1 traced, 0/1 compiled  0:00" in before
+    assert re.search("^100%  programs: 1/1 traced, 1/1 compiled", layout, re.MULTILINE)
     assert re.fullmatch(
         r"100%  block 2/2, epoch 2/2  3 alive  dev error 0\.\d+ best, 0\.\d+ "
         r"median  [\d,]+ member-steps/s(  \d\.\d\d GB)?", last
     )  # fmt: skip
+
+
+def test_programs_are_counted_by_stage_while_they_compile(capfd, clock, monkeypatch):
+    monkeypatch.setattr(terminal, "LINE_EVERY", 0.0)
+    with progress.counted(["traced", "compiled"], 2, enabled=True) as count:
+        count("traced")
+        clock[0] += 61
+        count("compiled")
+        count("traced")
+    assert capfd.readouterr().err.splitlines() == [
+        "  0%  programs: 0/2 traced, 0/2 compiled  0:00",
+        " 25%  programs: 1/2 traced, 0/2 compiled  0:00",
+        " 50%  programs: 1/2 traced, 1/2 compiled  1:01",
+        " 75%  programs: 2/2 traced, 1/2 compiled  1:01",
+        " 75%  programs: 2/2 traced, 1/2 compiled  1:01",
+    ]
+
+
+def test_what_compiles_is_not_shown_without_progress(digits, capfd):
+    sweep(small, SPACE, digits, members=3, epochs=2, progress=False)
+    sweep(small, SPACE, digits, members=3, epochs=2, progress=lambda _: None)
+    assert capfd.readouterr() == ("", "")

@@ -42,6 +42,7 @@ def test_only_the_chosen_option_is_asked_for():
         (dl.IntLogUniform(1, 15), 4), (dl.Choice([1, 5, 2]), 5),
         (dl.Static(["a", "b", "c"]), "b"), (dl.AsSize(dl.IntLogUniform(1, 15)), 4),
         (dl.AsSize([7, 9]), 7), (np.array([0.5, 0.7]), 0.5), (3, 3), (None, None),
+        (dl.Among(["a", "b", "c"]), "b"), (dl.Among(["a", "b"], ["b", "a"]), "b"),
     ],
 )  # fmt: skip
 def test_what_is_not_given_is_the_middle(leaf, middle):
@@ -61,6 +62,8 @@ def test_what_is_not_given_is_the_middle(leaf, middle):
         (dl.Static(["a", 3, None]), "None", None), (np.array(["a", "b"]), "b", "b"),
         (dl.AsSize(dl.IntUniform(1, 5)), "4", 4), ("adam", "sgd", "sgd"),
         (True, "False", False), (dl.Uniform(0, 1), "0.5", 0.5),
+        (dl.Among(["a", "b"]), "b", "b"), (dl.Among([True, False]), "False", False),
+        (dl.Among([1, 3], [3, 3]), "1", 1),
     ],
 )  # fmt: skip
 def test_values_have_the_kind_of_their_leaf(leaf, text, value):
@@ -72,6 +75,7 @@ def test_values_have_the_kind_of_their_leaf(leaf, text, value):
     [
         (dl.Static(["a", 3]), "b", "expected one of .'a', 3."),
         (np.array(["a", "b"]), "c", "expected one of .'a', 'b'."),
+        (dl.Among(["a", "b"]), "c", "expected one of .'a', 'b'."),
         (3, "3.5", "expected int, such as 3"),
         (dl.AsSize(dl.IntUniform(1, 5)), "2.5x", "expected a number"),
         (dl.Uniform(0, 1), "True", "expected a number"),
@@ -83,9 +87,10 @@ def test_values_of_another_kind_are_refused(leaf, text, message):
 
 
 def test_a_pinned_space_keeps_its_other_leaves():
-    space = {"rate": dl.LogUniform(1e-3, 1e-1), "act": dl.Static(["relu", "tanh"])}
-    found = pinned(space, ["act=tanh"])
-    assert found == {"rate": space["rate"], "act": "tanh"}
+    rate = dl.LogUniform(1e-3, 1e-1)
+    for act in (dl.Static(["relu", "tanh"]), dl.Among(["relu", "tanh"])):
+        space = {"rate": rate, "act": act}
+        assert pinned(space, ["act=tanh"]) == {"rate": rate, "act": "tanh"}
     with pytest.raises(ExperimentError, match="unknown"):
         pinned(space, ["ate=1"])
 

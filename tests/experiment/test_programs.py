@@ -39,3 +39,9 @@ def test_a_size_is_the_bound_of_its_program():
     (one,) = configured({"units": dl.AsSize(dl.IntUniform(8, 10))})
     units = whole(one)["units"]
     assert isinstance(units, nn.Size) and (int(units.live), units.bound) == (10, 10)
+
+
+def test_a_traced_choice_is_one_program_at_its_middle_option():
+    (one,) = configured({"act": dl.Among(["relu", "tanh", "gelu"])})
+    assert one.label == "" and one.traced["act"] == 1
+    assert whole(one)["act"] == nn.OneOf(1, ("relu", "tanh", "gelu"))

@@ -10,7 +10,8 @@ import pytest
 
 from jaxdl import nn
 from jaxdl.diagnose import check_gradients
-from jaxdl.nn import Size
+from jaxdl.nn import OneOf, Size
+from tests.interop.foreign import NETWORKS
 
 # name: (layer from one traced hyperparameter, shape of an example, values of it)
 LAYERS = {
@@ -75,6 +76,24 @@ LAYERS = {
         ("gelu", nn.gelu), ("softplus", nn.softplus), ("softmax", nn.softmax),
     )
 }  # fmt: skip
+LAYERS |= {
+    "among": (
+        lambda h: nn.among(
+            OneOf(jnp.asarray(h, jnp.int32), ("linear", "normed")),
+            {"linear": nn.dense(3), "normed": nn.serial(nn.dense(3), nn.batch_norm())},
+        ), (5,), (0.0, 1.0),
+    ),
+    "among activations": (
+        lambda h: nn.among(
+            OneOf(jnp.asarray(h, jnp.int32), ("tanh", "gelu", "square")),
+            {"tanh": nn.tanh, "gelu": nn.gelu, "square": jnp.square},
+        ), (5,), (0.0, 2.0),
+    ),
+    "maybe": (
+        lambda h: nn.maybe(jnp.asarray(h), nn.batch_norm()), (5,), (0.0, 1.0)
+    ),
+}  # fmt: skip
+LAYERS |= {name: (make, (5,), (0.3, 1.0)) for name, make in NETWORKS.items()}
 BATCH = 4
 layers = pytest.mark.parametrize("name", LAYERS)
 close = functools.partial(chex.assert_trees_all_close, rtol=2e-5, atol=1e-6)

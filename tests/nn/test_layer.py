@@ -1,6 +1,5 @@
 """How layers combine, against hand calculation."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -21,17 +20,3 @@ def test_residual_adds_its_input_and_refuses_another_shape():
     np.testing.assert_array_equal(y, [[4.0, -2.0]])
     with pytest.raises(ValueError, match=r"from shape \(2,\) to \(3,\)"):
         init(nn.residual(nn.dense(3)), (2,))
-
-
-def test_repeated_layers_have_parameters_of_their_own():
-    layer = nn.repeat(nn.dense(4, use_bias=False), 3)
-    params, state, _ = init(layer, (4,))
-    a, b, c = (np.asarray(p["kernel"], np.float64) for p in params)
-    assert (a != b).any() and (b != c).any()
-    x = np.ones((2, 4))
-    y, _ = layer.apply(params, state, jnp.asarray(x, jnp.float32))
-    np.testing.assert_allclose(y, x @ a @ b @ c, rtol=1e-5)
-    with pytest.raises(ValueError, match="times=-1"):
-        nn.repeat(nn.relu, -1)
-    with pytest.raises(TypeError, match="Static"):
-        jax.jit(lambda n: init(nn.repeat(nn.relu, n), (4,))[0])(3)

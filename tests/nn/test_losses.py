@@ -32,6 +32,16 @@ LOSSES = {
         nn.class_weighted(nn.softmax_cross_entropy, np.arange(5.0)), CLASSES, True,
     ),
     "sigmoid": (nn.sigmoid_cross_entropy, YES_NO, True),
+    "among losses": (
+        nn.among(
+            nn.OneOf(jnp.asarray(1), ("plain", "smoothed", "squared")),
+            {
+                "plain": nn.softmax_cross_entropy,
+                "smoothed": nn.label_smoothing(nn.softmax_cross_entropy, 0.1),
+                "squared": nn.squared_error,
+            },
+        ), SOFT, True,
+    ),
     "squared": (nn.squared_error, SOFT, True),
     "zero-one": (nn.zero_one_error, CLASSES, False),
     "sigmoid error": (nn.sigmoid_error, YES_NO, False),

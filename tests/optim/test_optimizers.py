@@ -8,6 +8,7 @@ import optax
 import pytest
 
 from jaxdl import optim
+from jaxdl.one_of import OneOf
 
 
 def numpy_gradient_descent(w, g, t, s, *, rate):
@@ -57,6 +58,19 @@ def numpy_accumulate(w, g, t, s, *, rate, every):
     return numpy_momentum(w, g, t, s, rate=rate, beta=0.9)
 
 
+def numpy_among(w, g, t, s, *, rate, which):
+    if which == 0:
+        return numpy_momentum(w, g, t, s, rate=rate, beta=0.9)
+    own = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "eps_root": 0.0}
+    return numpy_adam(w, g, t, s, rate=rate, **own)
+
+
+def among(rate, which):
+    choice = OneOf(jnp.asarray(which, jnp.int32), ("momentum", "adam"))
+    options = {"momentum": optim.momentum(rate), "adam": optim.adam(rate)}
+    return optim.among(choice, options)
+
+
 # name: (ours, the equation in NumPy, two sets of hyperparameters)
 OPTIMIZERS = {
     "gradient_descent": (
@@ -94,6 +108,9 @@ OPTIMIZERS = {
     "accumulate": (
         lambda rate, every: optim.accumulate(optim.momentum(rate), every),
         numpy_accumulate, ({"rate": 0.1, "every": 3}, {"rate": 0.1, "every": 0}),
+    ),
+    "among": (
+        among, numpy_among, ({"rate": 0.1, "which": 0}, {"rate": 0.1, "which": 1})
     ),
 }  # fmt: skip
 optimizers = pytest.mark.parametrize("name", OPTIMIZERS)

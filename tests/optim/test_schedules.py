@@ -8,6 +8,7 @@ import optax
 import pytest
 
 from jaxdl import optim
+from jaxdl.one_of import OneOf
 
 # name: (schedule, two sets of parameters, the equation in NumPy)
 SCHEDULES = {
@@ -67,6 +68,16 @@ SCHEDULES = {
         ({"value": 0.2, "warmup_steps": 10}, {"value": 0.3, "warmup_steps": 0}),
         lambda t, value, warmup_steps: value
         * np.where(t + 1 < warmup_steps, (t + 1) / max(warmup_steps, 1), 1),
+    ),
+    "among": (
+        lambda value, which: optim.among(
+            OneOf(jnp.asarray(which, jnp.int32), ("constant", "cosine")),
+            {"constant": value, "cosine": optim.cosine(2 * value, 20)},
+        ),
+        ({"value": 0.2, "which": 0}, {"value": 0.3, "which": 1}),
+        lambda t, value, which: [
+            value + 0 * t, value + value * np.cos(np.pi * np.minimum(1, t / 20))
+        ][which],
     ),
 }  # fmt: skip
 schedules = pytest.mark.parametrize("name", SCHEDULES)

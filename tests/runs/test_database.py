@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from jaxdl import runs
-from jaxdl.runs import files, records
+from jaxdl.runs import array_files, records
 from tests.runs.harm import OTHER, change, flip, left
 from tests.runs.processes import HPARAMS, MEMBERS, SPECIFICATION, record, same
 
@@ -79,7 +79,7 @@ def test_hostile_values_whose_digest_fits_are_refused_as_well(folder, field, val
     records.from_rows(stored, names, records.digest(stored))
     hostile = stored._replace(**{field: value})
     with pytest.raises(runs.DamagedError):
-        files.read_arrays(
+        array_files.read(
             folder / "checkpoints" / "1.bin",
             records.from_rows(hostile, names, records.digest(hostile))[1],
         )

@@ -204,7 +204,7 @@ def test_a_reader_reads_a_record_once_more_only_if_it_has_changed(store, monkeyp
     for k in range(1, 9):
         store.commit(follow_up(k))
     store.flush()
-    read, paths = runs.files.read_arrays, []
+    read, paths = runs.array_files.read, []
 
     def drops_the_next(path, index):
         paths.append(path.name)
@@ -213,7 +213,7 @@ def test_a_reader_reads_a_record_once_more_only_if_it_has_changed(store, monkeyp
         return read(path, index)
 
     with runs.read_run(store.folder) as reader:
-        monkeypatch.setattr(runs.files, "read_arrays", drops_the_next)
+        monkeypatch.setattr(runs.array_files, "read", drops_the_next)
         found = reader.load(0)
     assert all(map(same, found, (record(), *map(follow_up, range(1, 9)))))
     assert [r.arrays is not None for r in found] == [True] + [False] * 8

@@ -94,6 +94,12 @@ ROWS = {
         "category", "CategoricalDistribution(choices=('relu', 3, None, True))",
         alike("relu", 3, None, True), reach=None,
     ),
+    "Among": Row(
+        dl.Among({"relu": None, "tanh": None, "gelu": None}),
+        "Among(options=('relu', 'tanh', 'gelu'))", {"Among": ["relu", "tanh", "gelu"]},
+        "category", "CategoricalDistribution(choices=('relu', 'tanh', 'gelu'))",
+        alike("relu", "tanh", "gelu"), reach=None,
+    ),
     "AsSize of IntUniform": Row(
         dl.AsSize(dl.IntUniform(3, 9)), "AsSize(values=IntUniform(low=3, high=9))",
         {"AsSize": {"IntUniform": [3, 9]}}, "whole", ints(3, 9), alike(*range(3, 10)),
@@ -204,7 +210,7 @@ def test_its_draws_do_not_move_with_the_number_of_members(row):
 
 
 def test_its_draws_have_the_type_of_the_programs(row):
-    types = {float: np.float32, int: np.int32}
+    types = {float: np.float32, int: np.int32, str: object}
     kind = types[type(row.dist.points(2)[0])] if not row.dist.static else object
     assert draw(row.dist, 3).dtype == kind
 
@@ -277,6 +283,14 @@ def test_its_options_are_redrawn_with_the_probability_of_a_step():
     assert np.mean(moved != 0) == pytest.approx(0.15, abs=0.015)
 
 
+def test_choices_are_redrawn_with_the_probability_of_a_step():
+    values = np.full(10_000, "a", object)
+    dist = dl.Among(["a", "b", "c", "d"])
+    moved = dist.nudged(values, np.full(10_000, 0.2), np.random.default_rng(0))
+    assert set(moved) == {*dist.options} and {*map(type, moved)} == {str}
+    assert np.mean(moved != "a") == pytest.approx(0.15, abs=0.015)
+
+
 SHAPES = [name for name in ROWS if name.startswith(("AsSize", "Static"))]
 
 
@@ -292,6 +306,15 @@ def test_its_plain_form_is_json_and_comes_back_equal(row):
     assert to_plain(row.dist) == row.plain
     back = from_plain(json.loads(json.dumps(to_plain(row.dist), allow_nan=False)))
     assert back == row.dist and repr(back) == repr(row.dist)
+
+
+def test_given_values_are_a_leaf_of_the_space_that_is_not_drawn(row):
+    values = draw(row.dist, 7)
+    leaf = row.dist.given(values.tolist())
+    assert not is_distribution(leaf)
+    same(draw(leaf, 7), values)
+    back = from_plain(json.loads(json.dumps(to_plain(leaf), allow_nan=False)))
+    same(draw(back, 7), values)
 
 
 def test_equal_ones_are_equal_and_have_one_hash(row):
@@ -355,9 +378,9 @@ def test_a_nudged_int_moves_by_one_at_least():
 def test_sizes_on_a_log_scale_have_bounds_by_their_probability():
     # Of 1, 2 and 3, half of the draws are 1 and a fifth are 3: log 2, log 3/2, log 4/3
     # over log 4. One bound computes 3 for 1.71 live units; 1 and 3 compute 2.
-    bounds = dl.AsSize(dl.IntLogUniform(1, 3)).bounds()
+    bounds = dl.AsSize(dl.IntLogUniform(1, 3)).all_bounds()
     assert bounds == (1, 3)
-    wide = dl.AsSize(dl.IntLogUniform(16, 1024)).bounds()
+    wide = dl.AsSize(dl.IntLogUniform(16, 1024)).all_bounds()
     assert wide[-1] == 1024 and len(wide) <= 8
 
 
@@ -430,7 +453,7 @@ def test_a_distribution_of_the_user_s_does_all_that_ours_do():
         (lambda: dl.IntLogUniform(4, 4), "low < high"),
         (lambda: dl.IntLogUniform(1.0, 4), "low=1.0; expected an int"),
         (lambda: dl.Choice([]), "at least one option"),
-        (lambda: dl.Choice(["a", "b"]), r"is Static\(\[...\]\)"),
+        (lambda: dl.Choice(["a", "b"]), r"is Among\(\[...\]\), or Static\(\[...\]\)"),
         (lambda: dl.Choice([1, 10**400]), "an option of 1329 bits; expected ints of"),
         (lambda: dl.Choice([1, 2**63]), "an option of 64 bits"),
         (lambda: dl.Choice([True, 2]), "the option True; expected numbers"),
@@ -438,6 +461,19 @@ def test_a_distribution_of_the_user_s_does_all_that_ours_do():
         (lambda: dl.Static([]), "at least one option"),
         (lambda: dl.Static("relu"), "expected a list"),
         (lambda: dl.Static([[1, 2]]), "map the name to a function"),
+        (lambda: dl.Among([]), "at least one option"),
+        (lambda: dl.Among({}), "at least one option"),
+        (lambda: dl.Among("relu"), "expected a list"),
+        (lambda: dl.Among([0.5, 1.5]), "a str, an int or a bool for each option"),
+        (lambda: dl.Among([None, "a"]), "a str, an int or a bool for each option"),
+        (lambda: dl.Among(["a", "a"]), "expected names that differ"),
+        (lambda: dl.Among([1, "1"]), "expected names that differ"),
+        (lambda: dl.Among([1, True]), "expected names that differ"),
+        (lambda: dl.Among({"a": {"b": dl.Uniform(0, 1)}}), "put these .* beside it"),
+        (
+            lambda: dl.Among(["a", "b"]).given(["a", "c"]),
+            "the choice 'c'; expected one",
+        ),
         (lambda: dl.AsSize(dl.IntLogUniform(1, 4).low - 2.0), "expected IntUniform"),
         (lambda: dl.AsSize(dl.Static([1, 2])), "expected IntUniform"),
         (lambda: dl.AsSize(dl.Choice([1, -2])), "all at least 0"),

@@ -52,6 +52,14 @@ def assert_equal_leaves(one, other):
         (dl.LogUniform(1e-4, 1.0), {"LogUniform": [0.0001, 1.0]}),
         (dl.Static(["a", NAN]), {"Static": ["a", {"float": "nan"}]}),
         (dl.AsSize(dl.IntUniform(1, 4)), {"AsSize": {"IntUniform": [1, 4]}}),
+        (
+            dl.AsSize(dl.IntUniform(1, 4), 2),
+            {"AsSize": [{"IntUniform": [1, 4]}, 2]},
+        ),
+        (
+            dl.AsSize(dl.IntUniform(1, 4), (2, 4)),
+            {"AsSize": [{"IntUniform": [1, 4]}, {"tuple": [2, 4]}]},
+        ),
         (dl.AsSize([3, 5]), {"AsSize": {"array": ["int64", [2], [3, 5]]}}),
         (np.float32(0.1), {"scalar": ["float32", 0.10000000149011612]}),
         (np.float64(NAN), {"scalar": ["float64", {"float": "nan"}]}),

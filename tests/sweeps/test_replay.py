@@ -11,7 +11,14 @@ from jaxdl.engine import pace
 from jaxdl.searches import Rung
 from jaxdl.sweeps import read_result
 from jaxdl.sweeps.replay import lineage
-from tests.sweeps.kept import SPACE, assert_same_member, cut_after, small, sweep
+from tests.sweeps.kept import (
+    SPACE,
+    assert_same_member,
+    cut_after,
+    sized,
+    small,
+    sweep,
+)
 
 SEARCHES = pytest.mark.parametrize("search", [None, dl.pbt(1)], ids=["random", "pbt"])
 
@@ -68,3 +75,19 @@ def test_the_lineage_of_a_member_is_all_that_it_copied_from():
     assert [r.parents if r.parents is None else r.parents.tolist() for r in found] == [
         None, [0], [1]
     ]  # fmt: skip
+
+
+def test_a_run_remembers_its_merged_bounds(digits, tmp_path):
+    space = {"rate": SPACE["rate"], "units": dl.AsSize(dl.IntUniform(2, 12))}
+    settings = {"members": 3, "epochs": 1, "run_dir": tmp_path}
+    result = sweep(sized, space, digits, **settings)
+    # Networks so small are not worth the three programs of 5, 9 and 12 units.
+    assert space["units"].all_bounds() == (5, 9, 12)
+    assert result.task.plan.bounds == {"units": (12,)}
+    read = read_result(tmp_path, sized)
+    assert read.task.plan == result.task.plan
+    again = dl.replay(tmp_path, sized, digits, 1, progress=False)
+    assert_same_member(result.member(1), again)
+    other = dl.Plan(2, bounds={"units": (5, 12)})
+    with pytest.raises(runs.RunMismatchError, match=r"plan: got .*\[5, 12\].* \[12\]"):
+        sweep(sized, space, digits, **settings, plan=other)

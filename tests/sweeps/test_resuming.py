@@ -112,7 +112,7 @@ def no_row(*_):
 
 @pytest.mark.parametrize(
     "refusal",
-    [(runs.files, "write_arrays", no_file), (runs.records, "insert", no_row)],
+    [(runs.array_files, "write", no_file), (runs.records, "insert", no_row)],
     ids=["arrays", "rows"],
 )
 def test_a_sweep_on_a_disk_that_takes_nothing_resumes_when_it_does(

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import jaxdl as dl
+from jaxdl import nn, optim
 from jaxdl.engine.kind import kind_here
 from jaxdl.engine.task import Task, check_task
 from jaxdl.searches import random
@@ -115,6 +116,36 @@ def test_the_plan_is_recorded_with_its_order(task, digits):
     found = specified(known(plain, digits), digits)
     assert found["plan"] == {"block_width": 8, "order": "shared"}
     assert task_of(found, small, None).plan == dl.Plan(8, "shared")
+
+
+SIZED = {"units": dl.AsSize(dl.IntUniform(1, 8)), "rate": SPACE["rate"]}
+
+
+def sized(hp):
+    model = nn.serial(nn.dense(hp["units"]), nn.tanh, nn.dense(10))
+    return dl.Recipe(model, optim.momentum(hp["rate"]), nn.softmax_cross_entropy)
+
+
+def test_the_plan_is_recorded_with_its_bounds(task, digits):
+    plan = dl.Plan(8, bounds={"units": (3, 8)}, max_programs=9)
+    other = task._replace(recipe=sized, space=SIZED, repeats=1, plan=plan)
+    found = specified(known(check_task(other), digits), digits)
+    assert found["plan"] == {
+        "block_width": 8, "order": "shared", "bounds": {"units": [3, 8]},
+        "max_programs": 9,
+    }  # fmt: skip
+    assert {*found["programs"]} == {"units=3", "units=8"}
+    again = task_of(json.loads(json.dumps(found)), sized, None)
+    assert again.plan == plan._replace(order="shared")
+
+
+@pytest.mark.parametrize("bounds", [{"x": [8]}, {"units": [4]}, {"units": 8}, [8]])
+def test_bounds_that_no_sweep_has_are_refused(bounds, task, digits):
+    other = task._replace(recipe=sized, space=SIZED, repeats=1)
+    found = specified(known(check_task(other), digits), digits)
+    plan = found["plan"] | {"bounds": bounds}
+    with pytest.raises(ValueError, match="bounds"):
+        task_of(found | {"plan": plan}, sized, None)
 
 
 @pytest.mark.parametrize("part", ["block_width", "order"])

@@ -4,6 +4,8 @@ import jax
 import pytest
 
 import jaxdl as dl
+from jaxdl.experiment import check
+from jaxdl.sweeps import read_result
 from jaxdl.train.settings import EXPECTED, SettingsError, check_jax
 
 HP = {"rate": 0.1}
@@ -33,6 +35,8 @@ def trainings(data):
     rest = {"key": 0, "epochs": 1, "progress": False}
     yield lambda: dl.fit(untouched, HP, data, **rest)
     yield lambda: dl.sweep(untouched, HP, data, members=2, **rest)
+    yield lambda: [*check(untouched, HP, data, key=0)]
+    yield lambda: read_result("a run", untouched)
 
 
 @pytest.mark.parametrize("name", EXPECTED)

@@ -1,0 +1,127 @@
+"""Models of Equinox as layers."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxdl.extras import library
+from jaxdl.interop.foreign import check_plain, output_shape
+from jaxdl.leaves import Where, chosen
+from jaxdl.nn import Layer
+from jaxdl.train.keys import IMPL
+
+AXIS = "batch"  # the name of the batch axis
+
+
+def equinox(
+    make: Callable[[tuple[int, ...], jax.Array], Any], *, where: Where | None = None
+) -> Layer:
+    """Returns an Equinox model as a layer.
+
+    The model is one of a single example: `model(x)` returns `y`. If it has an argument
+    `state`, it returns `(y, state)`; if it has an argument `key`, it gets one for each
+    example in training. The batch axis is named `batch`, as in
+    `eqx.nn.BatchNorm(8, "batch", mode="batch")`. In evaluation the model is in
+    inference mode. A recipe makes the model from its hyperparameters; its class is
+    outside of the recipe:
+
+        def recipe(hp):
+            model = interop.equinox(lambda in_shape, key: Net(hp["rate"], key))
+            return dl.Recipe(model, optim.adam(hp["rate"]), nn.softmax_cross_entropy)
+
+    Args:
+        make: gets the shape of one example and a key, returns the model.
+        where: `where(name, leaf)`, whether a float array of the model trains, given its
+            path such as `layers.0.weight`; the others are as `make` gives them each
+            time. None: all but the rate of an `eqx.nn.Dropout`.
+
+    Raises:
+        ImportError: Equinox is not installed.
+        TypeError: `make` is no function; or, in `init`, a weight is a hyperparameter
+            itself; or, in `apply`, the class of the model is another than in `init`.
+        ValueError: in `init`, `where` chooses nothing.
+    """
+    eqx = library("equinox", "equinox", "models in Equinox")
+    if isinstance(make, eqx.Module) or not callable(make):
+        raise TypeError(
+            f"interop.equinox got {make!r:.80}; expected a function that makes the "
+            "model: interop.equinox(lambda in_shape, key: Net(key))"
+        )
+
+    def made(in_shape, key):
+        return eqx.nn.make_with_state(make)(in_shape, key)
+
+    def init(key, in_shape):
+        check_plain("interop.equinox", in_shape)
+        model, state = made(in_shape, key)
+        params = eqx.filter(model, _trains(eqx, model, where))
+        _check_weights(params, made(in_shape, key)[0])
+        example = jax.ShapeDtypeStruct((1, *in_shape), jnp.result_type(float))
+        out = jax.eval_shape(lambda x: apply(params, state, x)[0], example)
+        return params, state, output_shape("interop.equinox", out)
+
+    def apply(params, state, x, *, key=None, train=False):
+        fresh, _ = made(x.shape[1:], jax.random.key(0, impl=IMPL))  # weights unused
+        if type(params) is not type(fresh):
+            raise TypeError(
+                f"interop.equinox got two classes {type(fresh).__name__} for one "
+                "model; expected one: define the class outside the recipe, at the top "
+                "of the file"
+            )
+        model = eqx.nn.inference_mode(eqx.combine(params, fresh), value=not train)
+        keys = None if key is None or not train else jax.random.split(key, len(x))
+        return _of_batch(model, state, x, keys)
+
+    return Layer(init, apply)
+
+
+def _of_batch(model: Any, state: Any, x: jax.Array, keys: jax.Array | None) -> Any:
+    """Returns the outputs `[B, ...]` of a model, and its state after them."""
+    takes = inspect.signature(model).parameters
+    stateful = "state" in takes
+
+    def one(x, state, key):
+        given = {"state": state} if stateful else {}
+        given |= {"key": key} if "key" in takes else {}
+        y = model(x, **given)
+        return y if stateful else (y, state)
+
+    over_keys = None if keys is None else 0
+    over_batch = jax.vmap(one, (0, None, over_keys), (0, None), axis_name=AXIS)
+    return over_batch(x, state, keys)
+
+
+def _trains(eqx: Any, model: Any, where: Where | None) -> Any:
+    """Returns a tree like the model that says which leaves train."""
+    floats = jax.tree.map(eqx.is_inexact_array, model)
+    if where is not None:
+        ours = chosen("interop.equinox", model, where)
+        return jax.tree.map(lambda a, b: a and b, floats, ours)
+
+    def is_dropout(node):
+        return isinstance(node, eqx.nn.Dropout)
+
+    def trains(node):
+        return jax.tree.map(lambda _: False, node) if is_dropout(node) else True
+
+    return jax.tree.map(
+        lambda a, b: a and b,
+        floats,
+        jax.tree.map(trains, model, is_leaf=is_dropout),
+    )
+
+
+def _check_weights(params: Any, again: Any) -> None:
+    """Checks that no weight is a hyperparameter: a tracer that `make` returns twice."""
+    same = {id(leaf) for leaf in jax.tree.leaves(again)}
+    for path, leaf in jax.tree.leaves_with_path(params):
+        if isinstance(leaf, jax.core.Tracer) and id(leaf) in same:
+            name = jax.tree_util.keystr(path, simple=True, separator=".")
+            raise TypeError(
+                f"interop.equinox got a hyperparameter as the leaf {name!r}, which "
+                "would train as a weight; expected it to stay as it is: "
+                f"where=lambda name, leaf: name != {name!r}"
+            )

@@ -1,0 +1,117 @@
+"""A choice that is traced, so that members with different options share a program."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxdl.one_of import OneOf
+from jaxdl.spaces.contract import SpaceError
+from jaxdl.spaces.distributions import (
+    PlainOptions,
+    as_objects,
+    check_options,
+    is_distribution,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Among(PlainOptions):
+    """One of several options, all equally likely; which one is traced.
+
+    The recipe gets an `nn.OneOf`, which `nn.among`, `nn.maybe` and `optim.among` take:
+    they compute all options and select one. So an activation, an optimizer or a
+    schedule can vary within one program. What changes shapes is `Static` or `AsSize`.
+    Results, tables and files show the option's name.
+
+    Args:
+        options: names, each a str, an int or a bool; or a dict, of which the names
+            count, such as the one that `nn.among` takes.
+        values: an option for each member, which are used as given; None: drawn.
+
+    Raises:
+        SpaceError: there are no options; one is of another type, or two look alike; a
+            dict holds distributions; or a value is no option.
+    """
+
+    options: Any  # pyrefly: ignore
+    values: Any = dataclasses.field(default=None, repr=False)
+
+    def __post_init__(self):
+        if isinstance(self.options, Mapping):
+            _check_without_space(self.options)
+            object.__setattr__(self, "options", tuple(self.options))
+        check_options(self)
+        if not all(type(option) in (str, int, bool) for option in self.options):
+            raise SpaceError(
+                f"got {self}; expected a str, an int or a bool for each option: choose "
+                "by name, and map the names with nn.among or optim.among in the recipe"
+            )
+        if min(len(set(self.options)), len({*map(str, self.options)})) < len(
+            self.options
+        ):
+            raise SpaceError(f"got {self}; expected names that differ")
+        if self.values is not None:
+            object.__setattr__(self, "values", tuple(self.values))
+            self.places(self.values)
+
+    @property
+    def drawn(self) -> bool:  # pyrefly: ignore
+        """Returns whether the options are drawn."""
+        return self.values is None
+
+    def given(self, values: Sequence[Any]) -> Any:
+        """Returns the choices of members, of the same options."""
+        return Among(self.options, tuple(values))
+
+    def nudged(
+        self,
+        values: NDArray[Any],
+        step: NDArray[np.float64],
+        draws: np.random.Generator,
+    ) -> NDArray[Any]:
+        """Returns values of which a part `|step|` is replaced by random options."""
+        redrawn = draws.random(len(values)) < np.abs(step)
+        places = draws.integers(len(self.options), size=len(values))
+        return np.where(redrawn, self._array()[places], as_objects(values))
+
+    def arguments(self) -> list[Any]:
+        """Returns the options; with values, the options and the values as lists."""
+        options = [*self.options]
+        return options if self.values is None else [options, [*self.values]]
+
+    @classmethod
+    def from_arguments(cls, arguments: Sequence[Any]) -> Any:
+        """Returns the distribution that has these `arguments`."""
+        given = [*map(type, arguments)] == [list, list]  # no option is a list
+        return cls(*arguments) if given else cls(arguments)
+
+    def places(self, values: Sequence[Any]) -> NDArray[np.int64]:
+        """Returns where among the options values are, `[n]`.
+
+        Raises:
+            SpaceError: one is no option.
+        """
+        place = {option: i for i, option in enumerate(self.options)}
+        for value in values:
+            if value not in place:
+                raise SpaceError(
+                    f"got the choice {value!r:.80}; expected one of {[*self.options]}"
+                )
+        return np.array([place[value] for value in values], np.int64)
+
+    def one(self, value: Any) -> OneOf:
+        """Returns an option as a recipe receives it."""
+        return OneOf(int(self.places([value])[0]), self.options)
+
+
+def _check_without_space(options: Mapping[Any, Any]) -> None:
+    if any(map(is_distribution, jax.tree.leaves([*options.values()]))):
+        raise SpaceError(
+            f"got Among with distributions inside its options {[*options]}; expected "
+            "names alone: put these hyperparameters beside it in the space, where each "
+            "member has a value of all; or use Either, with a program for each option"
+        )

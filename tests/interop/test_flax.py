@@ -1,0 +1,112 @@
+"""Linen and NNX models as layers, against Flax itself."""
+
+import flax.linen
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax import nnx
+
+import jaxdl as dl
+from jaxdl import interop, nn, optim
+from tests.interop.foreign import Linen, Nnx
+
+X = np.random.default_rng(0).normal(size=(6, 5)).astype(np.float32)
+KEY = jax.random.key(3)
+
+
+def test_linen_computes_what_flax_computes():
+    module = Linen(0.5)
+    layer = interop.linen(module)
+    params, state, out_shape = layer.init(KEY, (5,))
+    variables = module.init(KEY, X, train=False)
+    jax.tree.map(np.testing.assert_array_equal, params, variables["params"])
+    assert out_shape == (10,) and set(state) == {"batch_stats"}
+    y, same = layer.apply(params, state, X)
+    np.testing.assert_array_equal(y, module.apply(variables, X, train=False))
+    assert same is state
+    y, new = layer.apply(params, state, X, key=KEY, train=True)
+    expected, updated = module.apply(
+        variables, X, train=True, rngs={"dropout": KEY}, mutable=["batch_stats"]
+    )
+    np.testing.assert_array_equal(y, expected)
+    jax.tree.map(np.testing.assert_array_equal, new, dict(updated))
+
+
+def test_nnx_computes_what_flax_computes():
+    layer = interop.nnx(lambda shape, rngs: Nnx(shape, 1.0, rngs))
+    params, state, out_shape = layer.init(KEY, (5,))
+    model = Nnx((5,), 1.0, nnx.Rngs(KEY))
+    assert out_shape == (10,)
+    for train in (True, False):
+        model.train() if train else model.eval()
+        y, state = layer.apply(params, state, X, key=KEY, train=train)
+        np.testing.assert_allclose(y, model(X), rtol=1e-6)
+    np.testing.assert_allclose(state["norm"]["mean"], model.norm.mean[...], rtol=1e-6)
+
+
+def test_a_training_is_that_of_flax_and_optax_by_hand(digits):
+    """Two epochs of full batches, so that the order does not count."""
+    module, m = flax.linen.Dense(10), len(digits.train)
+
+    def recipe(hp):
+        model = interop.linen(module, train=None)
+        tx = optim.gradient_descent(hp["rate"])
+        return dl.Recipe(model, tx, nn.softmax_cross_entropy, batch_size=m)
+
+    member = dl.fit(recipe, {"rate": 0.3}, digits, key=0, epochs=2, progress=False)
+    first = dl.fit(recipe, {"rate": 0.0}, digits, key=0, epochs=1, progress=False)
+    params, inputs = first.params, digits.train.inputs
+
+    def cost(params):
+        logits = module.apply({"params": params}, inputs)
+        loss = optax.softmax_cross_entropy_with_integer_labels
+        return loss(logits, digits.train.labels).mean()
+
+    for _ in range(2):
+        grads = jax.grad(cost)(params)
+        params = jax.tree.map(lambda w, g: w - 0.3 * g, params, grads)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-5, atol=2e-6),
+        member.params,
+        params,
+    )
+
+
+def test_linen_takes_tokens():
+    layer = interop.linen(flax.linen.Embed(7, 3), dtype=int, train=None)
+    params, state, out_shape = layer.init(KEY, (4,))
+    y, _ = layer.apply(params, state, jnp.array([[1, 2, 3, 4]]))
+    assert out_shape == (4, 3) and y.shape == (1, 4, 3)
+
+
+class Sized(nnx.Module):
+    def __init__(self, units, rngs):
+        self.layer = nnx.Linear(5, units, rngs=rngs)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: interop.linen(flax.linen.Dense(nn.Size(2, 4)), train=None),
+        lambda: interop.nnx(lambda shape, rngs: Sized(nn.Size(2, 4), rngs)),
+    ],
+)
+def test_a_size_is_refused(make):
+    with pytest.raises(TypeError, match=r"a model with a Size; .* Static\(\[...\]\)"):
+        make().init(KEY, (5,))
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (lambda: interop.linen(Linen), "expected a flax.linen.Module, made"),
+        (lambda: interop.linen(flax.linen.Dense(3)), "no 'train'; expected the argu"),
+        (lambda: interop.nnx(Nnx((5,), 0.5, nnx.Rngs(0))), "function that makes the"),
+        (lambda: interop.nnx(lambda *_: 3).init(KEY, (5,)), "expected an nnx.Module"),
+    ],
+)
+def test_what_is_no_model_is_refused(make, expected):
+    with pytest.raises(TypeError, match=expected):
+        make()
