@@ -3,14 +3,15 @@
 What one process of the tests compiled all others load, unless a test says otherwise,
 and so do later runs: compilation is most of the work of a first run. JAX finds a
 program by all that shapes its machine code, so a change of the code is never missed.
-`JAX_COMPILATION_CACHE_DIR` names another folder, which several clones may share.
+`JAX_COMPILATION_CACHE_DIR` names another folder, which several clones may share;
+`pytest --cache-clear` forgets the usual one.
 """
 
 import os
 from pathlib import Path
 from typing import NamedTuple
 
-PROGRAMS = Path(__file__).parents[1] / ".pytest_cache" / "programs"
+PROGRAMS = Path(__file__).parents[1] / ".pytest_cache" / "d" / "programs"
 
 if "PYTEST_XDIST_WORKER" not in os.environ:  # a worker has it from its parent
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(PROGRAMS))
