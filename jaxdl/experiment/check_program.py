@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.flatten_util import ravel_pytree
 from numpy.typing import NDArray
 
 from jaxdl import nn, terminal
@@ -17,6 +18,7 @@ from jaxdl.diagnose import Signal, signal
 from jaxdl.experiment.finding import Finding
 from jaxdl.train import TrainState
 from jaxdl.train.bound import BoundRecipe, make_start
+from jaxdl.train.epoch_state import EpochState
 from jaxdl.train.facts import counts_for
 from jaxdl.train.part import in_shape, on_device, scaled_labels, take
 from jaxdl.train.recipe import Recipe, RecipeFunction, build
@@ -34,6 +36,7 @@ class Prepared(NamedTuple):
     recipe: RecipeFunction  # of the hyperparameters alone
     hp: Any
     start: TrainState
+    epoch_state: EpochState
     batch: Dataset  # inputs as the model gets them
     normalized: bool  # whether these are normalized
 
@@ -60,13 +63,15 @@ def prepared(
     recipe, hp = bound(traced, counts_for(bound.recipe, bound.facts))
     train = on_device(data.train)
     start = jax.jit(make_start(bound, in_shape(train), early_stopping=False))
-    state, _ = start(traced, member_key(key, 0), counts_for(bound.recipe, bound.facts))
+    counts = counts_for(bound.recipe, bound.facts)
+    state, epoch_state = start(traced, member_key(key, 0), counts)
     several = EXAMPLES
     if jax.tree.leaves(state.state):
         several = build(recipe, hp).batch_size
     rows = jax.random.permutation(key, len(data.train.inputs))[:several]
     batch = replace(take(train, rows), weights=None)
-    return Prepared(bound, traced, recipe, hp, state, batch, _is_normalized(data))
+    carry = state, epoch_state
+    return Prepared(bound, traced, recipe, hp, *carry, batch, _is_normalized(data))
 
 
 def signal_of(program: Prepared) -> Signal:
@@ -140,11 +145,13 @@ def outputs_findings(program: Prepared, at: str) -> Iterator[Finding]:
 def penalty_notes(program: Prepared, at: str) -> Iterator[Finding]:
     """Yields the weights that a penalty leaves out, where it acts on others."""
     size = len(program.batch.inputs)
-    slopes = jax.jit(jax.grad(lambda params: 1.0 * program.built.penalty(params, size)))
-    params, _ = _random(program.start.params, program.start.key)
+    slopes = jax.grad(lambda params: 1.0 * program.built.penalty(params, size))
+    found = jax.jit(lambda params, key: slopes(_random(params, key)[0]))(
+        program.start.params, program.start.key
+    )
     acted = [
         (jax.tree_util.keystr(path, simple=True, separator="."), slope)
-        for path, slope in jax.tree.leaves_with_path(slopes(params))
+        for path, slope in jax.tree.leaves_with_path(found)
     ]
     left = [n for n, slope in acted if slope.ndim > 1 and not np.any(slope)]
     if left and any(np.any(slope) for _, slope in acted):
@@ -178,15 +185,10 @@ def _drawn(program: Prepared) -> tuple[jax.Array, jax.Array]:
 
 def _random(params: Any, key: jax.Array) -> tuple[Any, jax.Array]:
     """Returns parameters that keep a signal's size whatever the initialization."""
-    key, *keys = jax.random.split(key, 1 + len(jax.tree.leaves(params)))
-
-    def drawn(leaf, key):
-        fan_in = math.prod(leaf.shape[:-1])
-        return jax.random.normal(key, leaf.shape, leaf.dtype) / math.sqrt(fan_in)
-
-    leaves, treedef = jax.tree.flatten(params)
-    drawn_leaves = [drawn(*pair) for pair in zip(leaves, keys, strict=True)]
-    return jax.tree.unflatten(treedef, drawn_leaves), key
+    theta, unravel = ravel_pytree(params)
+    key, own = jax.random.split(key)
+    drawn = unravel(jax.random.normal(own, theta.shape, theta.dtype))
+    return jax.tree.map(lambda x: x / math.sqrt(math.prod(x.shape[:-1])), drawn), key
 
 
 def _not_logits(outputs: NDArray[Any]) -> str:

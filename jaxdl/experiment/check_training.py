@@ -4,19 +4,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
+from jax.flatten_util import ravel_pytree
 
 from jaxdl.data import Splits
 from jaxdl.diagnose import baseline, check_gradients
 from jaxdl.experiment.check_program import EXAMPLES, Prepared
 from jaxdl.experiment.finding import Finding
 from jaxdl.train import Status, TrainState, make_cost
-from jaxdl.train.bound import make_advance, make_start, with_order
+from jaxdl.train.bound import make_advance, with_order
 from jaxdl.train.facts import counts_for
-from jaxdl.train.part import in_shape, on_device
+from jaxdl.train.part import on_device
 from jaxdl.train.recipe import error_of
-from jaxdl.train.state import member_key
 
 NOISE = 0.01  # standard deviation that moves initial zeros off the kink of a ReLU
 WORK = 2e10  # floating-point operations that one gradient check may cost, about
@@ -50,10 +49,8 @@ def _epoch(program: Prepared, data: Splits, key: jax.Array) -> tuple[Any, Any, A
     bound, traced = program.bound, program.traced
     counts = counts_for(bound.recipe, bound.facts)
     train, dev = on_device(data.train), on_device(data.dev)
-    start = jax.jit(make_start(bound, in_shape(train), early_stopping=False))
-    batch_size = program.built.batch_size
-    advance = jax.jit(with_order(make_advance(bound), batch_size))
-    carry = start(traced, member_key(key, 0), counts)
+    advance = jax.jit(with_order(make_advance(bound), program.built.batch_size))
+    carry = program.start, program.epoch_state
     return advance(traced, *carry, np.int32(0), train, dev, key, None, counts)
 
 
@@ -124,10 +121,5 @@ def _affordable(cost: Any, params: Any) -> int | None:
 
 def _moved(params: Any, key: jax.Array) -> Any:
     """Returns parameters with a little noise, which moves units off a kink at 0."""
-    leaves, treedef = jax.tree.flatten(params)
-    keys = jax.random.split(key, len(leaves))
-    moved = [
-        leaf + NOISE * jax.random.normal(k, jnp.shape(leaf))
-        for leaf, k in zip(leaves, keys, strict=True)
-    ]
-    return jax.tree.unflatten(treedef, moved)
+    theta, unravel = ravel_pytree(params)
+    return unravel(theta + NOISE * jax.random.normal(key, theta.shape, theta.dtype))

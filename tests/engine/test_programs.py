@@ -93,7 +93,8 @@ def test_a_member_trains_as_a_plain_network_of_its_size(digits):
         (block,) = blocks_of(task, drawn, [0, 1, 2])
         params = block_trainer(task, block, few)(block).params
         plain = {"units": 5, "layers": 1}
-        state = init(sized, plain, member_key(KEY, 0), (64,))
+        begin = jax.jit(lambda key: init(sized, plain, key, (64,)))
+        state = begin(member_key(KEY, 0))
         step = jax.jit(functools.partial(train.make_step(sized), plain))
         data = on_device(few.train)
         for rows in epoch_order(KEY, 0, 256, 64):

@@ -226,8 +226,9 @@ def test_a_missing_optuna_is_told(monkeypatch):
 
 def test_a_sweep_on_digits(recipe, space, digits, url):
     search = optuna_search(batch=8, storage=url, study_name="digits")
-    settings = {"key": KEY, "members": 16, "epochs": 2, "progress": False}
-    result = dl.sweep(recipe, space, digits, search=search, **settings)
+    settings = {"key": KEY, "members": 16, "epochs": 2, "plan": dl.Plan(8)}
+    settings |= {"search": search, "progress": False}
+    result = dl.sweep(recipe, space, digits, **settings)
     assert [len(rung.members) for rung in result.rungs] == [8, 8]
     assert (result.status == Status.FINISHED).all()
     study = optuna.load_study(storage=url, study_name="digits")

@@ -30,8 +30,9 @@ def spans(rungs):
 
 
 def sweep(recipe, space, data, **changes):
-    settings = {"key": KEY, "members": 40, "epochs": 4, "progress": False} | changes
-    return dl.sweep(recipe, space, data, **settings)
+    """Trains 40 members in blocks of 8; other files compile this width as well."""
+    settings = {"key": KEY, "members": 40, "epochs": 4, "plan": dl.Plan(8)}
+    return dl.sweep(recipe, space, data, **settings | {"progress": False} | changes)
 
 
 def same_bits(a, b):

@@ -56,9 +56,8 @@ def test_errors_that_are_no_rates_meet_within_their_noise():
 
 
 def test_a_training_that_diverged_leaves_the_answer_unknown(digits):
-    lost = more_data(
-        small, {"rate": 1e38}, digits, key=0, epochs=1, fractions=(0.5, 1), repeats=2
-    )
+    settings = {"key": 0, "epochs": 1, "fractions": (0.1, 1), "repeats": 2}
+    lost = more_data(small, {"rate": 1e38}, digits, **settings)
     assert lost.verdict == "unknown: 4 of 4 trainings diverged"
 
 
@@ -83,10 +82,9 @@ def test_parts_are_nested_and_each_is_a_training_of_its_own(digits, monkeypatch)
         return fit(recipe, hparams, data, **settings)
 
     monkeypatch.setattr(module, "fit", recorded)
-    more_data(
-        small, {"rate": 0.01}, digits, key=0, epochs=1, fractions=(0.1, 0.2), repeats=2
-    )
-    assert [len(part) for part in parts] == [108, 216, 108, 216]
+    settings = {"key": 0, "epochs": 1, "fractions": (0.1, 0.3), "repeats": 2}
+    more_data(small, {"rate": 0.01}, digits, **settings)
+    assert [len(part) for part in parts] == [108, 323, 108, 323]
     assert parts[0] < parts[1] and parts[2] < parts[3] and parts[0] != parts[2]
 
 

@@ -158,7 +158,8 @@ def test_a_search_receives_the_metrics_and_the_score(rare):
         rung = Rung(ids, dl.sample(key, space, members), np.full(members, epochs))
         received.append((yield rung))
 
-    sweep(by_auc, SPACE, rare, members=3, epochs=1, search=search, repeats=2)
+    settings = {"members": 3, "epochs": 1, "repeats": 2, "folds": 2}
+    sweep(by_auc, SPACE, rare, search=search, **settings)
     (standing,) = received
     assert {*standing} == {
         "dev_auc", "dev_f1", "dev_error", "dev_loss", "train_error", "train_loss",

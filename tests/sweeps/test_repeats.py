@@ -152,13 +152,13 @@ def test_noise_may_hide_a_difference_of_at_most_one_standard_error():
 
 
 def test_halving_goes_by_means(digits):
-    settings = {"repeats": 2, "members": 8}
+    settings = {"repeats": 3, "members": 8}
     whole = sweep(digits, **settings)
     halved = sweep(digits, search=dl.halving(2), **settings)
-    after_one = whole.metrics["dev_error"][:, 0].reshape(8, 2).mean(axis=1)
-    loss = whole.metrics["dev_loss"][:, 0].reshape(8, 2).mean(axis=1)
+    after_one = whole.metrics["dev_error"][:, 0].reshape(8, 3).mean(axis=1)
+    loss = whole.metrics["dev_loss"][:, 0].reshape(8, 3).mean(axis=1)
     best = sorted(np.lexsort((loss, after_one))[:4].tolist())
-    expected = [m for c in best for m in (2 * c, 2 * c + 1)]
+    expected = [m for c in best for m in (3 * c, 3 * c + 1, 3 * c + 2)]
     assert halved.rungs[1].members.tolist() == expected
     assert np.flatnonzero(halved.status == Status.FINISHED).tolist() == expected
     for i in expected:
@@ -174,12 +174,12 @@ def test_a_variant_copies_the_same_variant_of_the_parent(digits):
         same = jax.tree.map(lambda x: x[parents], rung.hparams)
         yield rung._replace(hparams=same, parents=parents)
 
-    result = sweep(digits, repeats=2, search=search)
-    for v in range(2):
-        assert_same_member(result.member(2 + v), result.member(v))
-    assert (result.hparams["rate"][2:4] == result.hparams["rate"][0]).all()
-    different = [result.member(i).metrics["dev_loss"][0] for i in (0, 1, 4, 5)]
-    assert len(set(different)) == 4
+    result = sweep(digits, repeats=3, search=search)
+    for v in range(3):
+        assert_same_member(result.member(3 + v), result.member(v))
+    assert (result.hparams["rate"][3:6] == result.hparams["rate"][0]).all()
+    different = [result.member(i).metrics["dev_loss"][0] for i in (0, 1, 2, 6, 7, 8)]
+    assert len(set(different)) == 6
 
 
 def test_population_based_training_with_repeats_and_folds(weighted):

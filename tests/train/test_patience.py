@@ -63,7 +63,7 @@ def sweeps(recipe, space, digits):
     return {
         patience: dl.sweep(
             recipe, space, digits, key=KEY, members=16, epochs=EPOCHS,
-            patience=patience, plan=dl.Plan(4), progress=False,
+            patience=patience, plan=dl.Plan(8), progress=False,
         )
         for patience in (NEVER, 2)
     }  # fmt: skip
@@ -125,7 +125,7 @@ def test_a_member_keeps_its_best_epoch_whatever_became_of_the_others(few, fit):
 def test_bits_with_patience_know_no_neighbours(sweeps, recipe, space, digits):
     few = dl.sweep(
         recipe, space, digits, key=KEY, members=3, epochs=EPOCHS, patience=2,
-        plan=dl.Plan(4), progress=False,
+        plan=dl.Plan(8), progress=False,
     )  # fmt: skip
     for i in range(3):
         pair = (sweeps[2].member(i), few.member(i))
@@ -142,6 +142,6 @@ def test_a_patience_as_long_as_the_training_is_warned_of(
     with pytest.warns(UserWarning, match="patience=5 and epochs=2: no training can"):
         dl.sweep(
             recipe, space, digits, key=0, members=2, epochs=2, patience=np.int64(5),
-            progress=False,
+            plan=dl.Plan(8), progress=False,
         )  # fmt: skip
     fit(recipe, hp, digits, epochs=3, patience=2)  # warnings are errors
