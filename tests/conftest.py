@@ -1,21 +1,18 @@
 """Two imitated devices, no silent rank promotion, real digits, one recipe.
 
-What one process of the tests compiled all others load, unless a test says otherwise,
-and so do later runs: compilation is most of the work of a first run. JAX finds a
-program by all that shapes its machine code, so a change of the code is never missed.
-`JAX_COMPILATION_CACHE_DIR` names another folder, which several clones may share;
-`pytest --cache-clear` forgets the usual one.
+What one process of the tests compiled all others load, unless a test says otherwise:
+the folder is the session's own, and gone with it.
 """
 
 import os
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-PROGRAMS = Path(__file__).parents[1] / ".pytest_cache" / "d" / "programs"
-
 if "PYTEST_XDIST_WORKER" not in os.environ:  # a worker has it from its parent
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(PROGRAMS))
+    PROGRAMS = tempfile.TemporaryDirectory(prefix="jaxdl-tests-")
     os.environ |= {
+        "JAX_COMPILATION_CACHE_DIR": PROGRAMS.name,
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "TF_CPP_MIN_LOG_LEVEL": "3",  # see jaxdl/compilation_cache.py
     }
@@ -28,7 +25,7 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 import pytest  # noqa: E402
 
 import jaxdl as dl  # noqa: E402
-from jaxdl import compilation_cache, nn, optim  # noqa: E402
+from jaxdl import nn, optim  # noqa: E402
 from jaxdl.engine import crew  # noqa: E402
 from jaxdl.train import compiled  # noqa: E402
 from tests import small  # noqa: E402
@@ -43,12 +40,6 @@ class Hparams(NamedTuple):
 
 MAPS = Path("/proc/self/maps")  # Linux only
 MANY_MAPS = 30_000  # of the 65,530 that Linux lets a process have by default
-
-
-def pytest_sessionstart(session):
-    """Removes the oldest programs where there are too many on disk."""
-    if "PYTEST_XDIST_WORKER" not in os.environ and PROGRAMS.exists():
-        compilation_cache._remove_oldest(PROGRAMS)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -26,9 +26,9 @@ def recipe(hp):
     )
 
 counts, prepare = [0], Threads.prepare
-def counted(crew, blocks):
+def counted(crew, blocks, *count):
     before = counts[0]
-    words = prepare(crew, blocks)
+    words = prepare(crew, blocks, *count)
     print("compiled", counts[0] - before)
     return words
 
