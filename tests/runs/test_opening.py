@@ -410,3 +410,17 @@ def test_an_empty_log_on_a_disk_that_cannot_be_written_is_no_log(tmpfs):
     subprocess.run(["mount", "-o", "remount,ro", tmpfs], check=True)
     with runs.read_run(tmpfs) as store:
         assert same(store.load(0)[0], record())
+
+
+ODD = (
+    "a b", "-a", "..a", "a.", "%41", "#", "a?mode=ro", "file:a", "a;b", "&", "*", "'\"",
+    "line\nbreak", "é", "🌱", "x" * 200,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_folder_may_have_any_name(tmp_path, name):
+    begin(tmp_path / name)
+    with runs.read_run(tmp_path / name) as store:
+        (found,) = store.load(0)
+    assert same(found, record())
