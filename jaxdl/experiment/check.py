@@ -40,6 +40,8 @@ def check(
 ) -> Iterator[Finding]:
     """Yields what is found in the data and in every program of a space.
 
+    A program with choices (`Among`) counts once for each option.
+
     The data are checked as `fit` checks them, and the three sets are compared. Each
     program is traced, which finds what no training could use, such as a penalty that
     acts on no parameter. In up to 12 programs the signal is followed through the layers
@@ -76,14 +78,14 @@ def check(
         yield Finding(False, f"data: {error}")
         return
     yield from check_data(data)
-    ready = dict[str, Configured]()  # by the digest of the computation
+    ready = dict[Any, Configured]()  # by the digest of the computation, and its choices
     for one in programs:
         try:
             found = outline(recipe, one.traced, one.structure, data, facts)
         except (DataError, RecipeError) as error:
             unfit.setdefault(str(error), []).append(one.label)
             continue
-        ready.setdefault(found.program, one)
+        ready.setdefault((found.program, one.choices), one)
     for text, labels in unfit.items():
         at = f" ({'; '.join(labels[:SHOWN])}{', ...' * (len(labels) > SHOWN)})"
         yield Finding(False, f"program{at if any(labels) else ''}: {text}")

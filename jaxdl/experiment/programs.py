@@ -1,5 +1,6 @@
 """One configuration for each program of a space, from the middle of its ranges."""
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -15,6 +16,7 @@ from jaxdl.spaces.structures import (
 )
 from jaxdl.train.structure import (
     Bound,
+    Names,
     Structure,
     canonical,
     flatten,
@@ -24,11 +26,12 @@ from jaxdl.train.structure import (
 
 
 class Configured(NamedTuple):
-    """A program of a space, and traced numbers for it."""
+    """A program of a space, an option of each choice, and traced numbers for it."""
 
     label: str  # what distinguishes it from the others; empty if it is the only one
     traced: dict[str, jax.Array]
     structure: Structure
+    choices: tuple[int, ...]  # the places of the options
 
 
 def configured(space: Any) -> list[Configured]:
@@ -36,7 +39,8 @@ def configured(space: Any) -> list[Configured]:
 
     A size is the largest that its program has room for. It has all of its own bounds,
     of which a sweep may merge some; the largest one alone if they make too many
-    programs.
+    programs. A program with choices (`Among`) comes once for each option, the other
+    choices in the middle.
 
     Raises:
         SpaceError: any sweep would refuse the number of programs.
@@ -48,9 +52,40 @@ def configured(space: Any) -> list[Configured]:
     found = structures(space, MOST_PROGRAMS)
     known = dict(zip(names, leaves, strict=True))
     return [
-        Configured(label(s) if len(found) > 1 else "", _numbers(s, known), s)
-        for s in found
+        _configured(structure, numbers, len(found) > 1)
+        for structure in found
+        for numbers in _with_each_option(structure, _numbers(structure, known))
     ]
+
+
+def _configured(
+    structure: Structure, numbers: dict[str, jax.Array], of_several: bool
+) -> Configured:
+    choices = {name: int(numbers[name]) for name, _ in _choices(structure)}
+    words = [label(structure)] if of_several else []
+    words += [
+        f"{name}={entry.options[choices[name]]!r}"
+        for name, entry in _choices(structure)
+        if len(entry.options) > 1
+    ]
+    text = ", ".join(word for word in words if word)
+    return Configured(text, numbers, structure, tuple(choices.values()))
+
+
+def _choices(structure: Structure) -> list[tuple[str, Names]]:
+    pairs = zip(structure.names, structure.values, strict=True)
+    return [(name, value) for name, value in pairs if isinstance(value, Names)]
+
+
+def _with_each_option(
+    structure: Structure, numbers: dict[str, jax.Array]
+) -> Iterator[dict[str, jax.Array]]:
+    """Yields the numbers, and those with another option of one choice."""
+    yield numbers
+    for name, entry in _choices(structure):
+        for place in range(len(entry.options)):
+            if place != int(numbers[name]):
+                yield numbers | {name: canonical(place)}
 
 
 def _numbers(structure: Structure, leaves: dict[str, Any]) -> dict[str, jax.Array]:

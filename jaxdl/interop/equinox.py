@@ -6,12 +6,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.extend.core import Var
 
 from jaxdl.extras import library
 from jaxdl.interop.foreign import check_plain, output_shape
 from jaxdl.leaves import Where, chosen
 from jaxdl.nn import Layer
-from jaxdl.train.keys import IMPL
 
 AXIS = "batch"  # the name of the batch axis
 
@@ -25,8 +25,9 @@ def equinox(
     `state`, it returns `(y, state)`; if it has an argument `key`, it gets one for each
     example in training. The batch axis is named `batch`, as in
     `eqx.nn.BatchNorm(8, "batch", mode="batch")`. In evaluation the model is in
-    inference mode. A recipe makes the model from its hyperparameters; its class is
-    outside of the recipe:
+    inference mode. The state has the key of the model as well, from which `make` gives
+    what does not train again. A recipe makes the model from its hyperparameters; its
+    class is outside of the recipe:
 
         def recipe(hp):
             model = interop.equinox(lambda in_shape, key: Net(hp["rate"], key))
@@ -35,13 +36,14 @@ def equinox(
     Args:
         make: gets the shape of one example and a key, returns the model.
         where: `where(name, leaf)`, whether a float array of the model trains, given its
-            path such as `layers.0.weight`; the others are as `make` gives them each
-            time. None: all but the rate of an `eqx.nn.Dropout`.
+            path such as `layers.0.weight`; the others stay as `make` gives them. None:
+            all but the rate of an `eqx.nn.Dropout`.
 
     Raises:
         ImportError: Equinox is not installed.
-        TypeError: `make` is no function; or, in `init`, a weight is a hyperparameter
-            itself; or, in `apply`, the class of the model is another than in `init`.
+        TypeError: `make` is no function; or, in `init`, a weight follows from
+            hyperparameters alone; or, in `apply`, the class of the model is another
+            than in `init`.
         ValueError: in `init`, `where` chooses nothing.
     """
     eqx = library("equinox", "equinox", "models in Equinox")
@@ -56,15 +58,17 @@ def equinox(
 
     def init(key, in_shape):
         check_plain("interop.equinox", in_shape)
-        model, state = made(in_shape, key)
-        params = eqx.filter(model, _trains(eqx, model, where))
-        _check_weights(params, made(in_shape, key)[0])
+        model, inner = made(in_shape, key)
+        trains = _trains(eqx, model, where)
+        _check_weights(lambda key: eqx.filter(made(in_shape, key)[0], trains), key)
+        params, state = eqx.filter(model, trains), {"key": key, "inner": inner}
         example = jax.ShapeDtypeStruct((1, *in_shape), jnp.result_type(float))
         out = jax.eval_shape(lambda x: apply(params, state, x)[0], example)
         return params, state, output_shape("interop.equinox", out)
 
     def apply(params, state, x, *, key=None, train=False):
-        fresh, _ = made(x.shape[1:], jax.random.key(0, impl=IMPL))  # weights unused
+        # From the key of `init`, so that what does not train is the same.
+        fresh, _ = made(x.shape[1:], state["key"])
         if type(params) is not type(fresh):
             raise TypeError(
                 f"interop.equinox got two classes {type(fresh).__name__} for one "
@@ -73,7 +77,8 @@ def equinox(
             )
         model = eqx.nn.inference_mode(eqx.combine(params, fresh), value=not train)
         keys = None if key is None or not train else jax.random.split(key, len(x))
-        return _of_batch(model, state, x, keys)
+        y, inner = _of_batch(model, state["inner"], x, keys)
+        return y, state | {"inner": inner}
 
     return Layer(init, apply)
 
@@ -114,14 +119,34 @@ def _trains(eqx: Any, model: Any, where: Where | None) -> Any:
     )
 
 
-def _check_weights(params: Any, again: Any) -> None:
-    """Checks that no weight is a hyperparameter: a tracer that `make` returns twice."""
-    same = {id(leaf) for leaf in jax.tree.leaves(again)}
-    for path, leaf in jax.tree.leaves_with_path(params):
-        if isinstance(leaf, jax.core.Tracer) and id(leaf) in same:
+def _check_weights(weights: Callable[[jax.Array], Any], key: jax.Array) -> None:
+    """Checks that no weight follows from hyperparameters alone.
+
+    Args:
+        weights: gets a key, returns those of the model.
+        key: any.
+    """
+    closed = jax.make_jaxpr(weights)(key)
+    paths = jax.tree.leaves_with_path(jax.eval_shape(weights, key))
+    trace = closed.jaxpr
+    drawn = _depends(trace, trace.invars)
+    consts = zip(trace.constvars, closed.consts, strict=True)
+    traced = [var for var, const in consts if isinstance(const, jax.core.Tracer)]
+    given = _depends(trace, traced)
+    for (path, _), out in zip(paths, trace.outvars, strict=True):
+        if isinstance(out, Var) and out in given and out not in drawn:
             name = jax.tree_util.keystr(path, simple=True, separator=".")
             raise TypeError(
                 f"interop.equinox got a hyperparameter as the leaf {name!r}, which "
                 "would train as a weight; expected it to stay as it is: "
                 f"where=lambda name, leaf: name != {name!r}"
             )
+
+
+def _depends(trace: Any, variables: Any) -> set[Any]:
+    """Returns these variables of a trace, and those that are computed from them."""
+    found = set(variables)
+    for equation in trace.eqns:
+        if any(isinstance(v, Var) and v in found for v in equation.invars):
+            found.update(equation.outvars)
+    return found

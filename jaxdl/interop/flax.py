@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxdl.extras import library
 from jaxdl.interop.foreign import check_plain, output_shape
 from jaxdl.nn import Layer
-from jaxdl.train.keys import IMPL
+from jaxdl.train.keys import is_key
 
 
 def linen(module: Any, *, dtype: Any = float, train: str | None = "train") -> Layer:
@@ -70,9 +70,11 @@ def nnx(make: Callable[[tuple[int, ...], Any], Any]) -> Layer:
     """Returns an NNX model as a layer.
 
     Its `Param`s train. All other variables, such as those of a batch norm, are the
-    state, except for those of random numbers: each step draws from the key of the
-    layer. A dropout with a traced rate is `nn.drop`, see there; NNX's own takes plain
-    rates. A recipe makes the model from its hyperparameters:
+    state, except for those of random numbers, since each step draws from the key of the
+    layer, and what `sow` notes. The state also has the key of the model: an array that
+    is no variable is made from it again. A dropout with a traced rate is `nn.drop`, see
+    there; NNX's own takes plain rates. A recipe makes the model from its
+    hyperparameters:
 
         def recipe(hp):
             model = interop.nnx(lambda in_shape, rngs: Net(hp["keep_prob"], rngs))
@@ -107,27 +109,43 @@ def nnx(make: Callable[[tuple[int, ...], Any], Any]) -> Layer:
 
     def parts(model):
         # What is no variable, such as a hyperparameter, is as the function gives it.
-        return flax.split(model, flax.Param, flax.RngState, flax.Variable, ...)
+        kinds = flax.Param, flax.RngState, flax.Intermediate, flax.Variable, ...
+        return flax.split(model, *kinds)
 
     def init(key, in_shape):
         check_plain("interop.nnx", in_shape)
         with _sizes_explained("interop.nnx"):
-            _, params, _, state, _ = made(in_shape, key, train=False)
-        params, state = flax.to_pure_dict(params), flax.to_pure_dict(state)
+            _, params, _, _, variables, _ = made(in_shape, key, train=False)
+        params = flax.to_pure_dict(params)
+        state = {"key": key, "variables": flax.to_pure_dict(variables)}
         example = jax.ShapeDtypeStruct((1, *in_shape), jnp.result_type(float))
         out = jax.eval_shape(lambda x: apply(params, state, x)[0], example)
         return params, state, output_shape("interop.nnx", out)
 
     def apply(params, state, x, *, key=None, train=False):
-        key = jax.random.key(0, impl=IMPL) if key is None else key  # nothing draws
-        definition, own, random, others, rest = made(x.shape[1:], key, train)
+        # From the key of `init`, so that arrays that are no variables are the same.
+        made_again = made(x.shape[1:], state["key"], train)
+        definition, own, random, notes, variables, rest = made_again
         flax.replace_by_pure_dict(own, params)
-        flax.replace_by_pure_dict(others, jax.tree.map(jnp.asarray, state))
-        model = flax.merge(definition, own, random, others, rest)
+        now = jax.tree.map(jnp.asarray, state["variables"])
+        flax.replace_by_pure_dict(variables, now)
+        random = random if key is None else _drawing_from(key, random)
+        model = flax.merge(definition, own, random, notes, variables, rest)
         y = model(x)
-        return y, flax.to_pure_dict(parts(model)[3])
+        *_, variables, _ = parts(model)
+        return y, state | {"variables": flax.to_pure_dict(variables)}
 
     return Layer(init, apply)
+
+
+def _drawing_from(key: jax.Array, random: Any) -> Any:
+    """Returns the streams of random numbers of a model, with keys from a key."""
+    leaves, treedef = jax.tree.flatten(random)
+    keys = [
+        jax.random.fold_in(key, i) if is_key(leaf) else leaf
+        for i, leaf in enumerate(leaves)
+    ]
+    return jax.tree.unflatten(treedef, keys)
 
 
 def _check_linen(flax: Any, module: Any, train: str | None) -> None:

@@ -21,6 +21,8 @@ from jaxdl.one_of import (
     zero_unless_chosen,
 )
 
+SEVERAL = "of_several"  # of a loss whose options measure different things
+
 
 def among(which: OneOf | Named, options: Mapping[Any, Any]) -> Any:
     """Returns the chosen one of several layers, or of several losses.
@@ -65,11 +67,16 @@ def maybe(on: Any, layer: Layer | Callable) -> Layer:
         layer: a layer that keeps the shape.
 
     Raises:
-        TypeError: `layer` is neither a layer nor a function.
+        TypeError: `layer` is neither a layer nor a function, or `on` is a float.
         ValueError: `on` is a plain value other than these; or, in `init`, the layer
             changes the shape.
     """
     if hasattr(on, "dtype") and not jnp.ndim(on):
+        if jnp.issubdtype(on.dtype, jnp.inexact):
+            raise TypeError(
+                f"maybe got the number {on}; expected the hyperparameter of "
+                "Among([True, False]) in the space, or a bool, or 0 or 1"
+            )
         on = OneOf((jnp.asarray(on) != 0).astype(jnp.int32), (False, True))
     return _among("maybe", on, {True: as_layer(layer), False: as_layer(identity)})
 
@@ -77,6 +84,12 @@ def maybe(on: Any, layer: Layer | Callable) -> Layer:
 def _among(name: str, which: OneOf | Named, options: Mapping[Any, Any]) -> Any:
     found = [options[own] for own in check_options(name, which, options)]
     if any(map(_is_loss, found)):
+        if not all(map(_is_loss, found)):
+            raise TypeError(
+                f"{name} got the options {[*options]}, of which some are losses, "
+                "functions of outputs and labels, and some are not; expected losses "
+                "alone, or layers alone"
+            )
         return _loss(name, which, found) if isinstance(which, OneOf) else found[0]
     layers = [as_layer(option) for option in found]
     return _layer(name, which, layers) if isinstance(which, OneOf) else layers[0]
@@ -146,6 +159,7 @@ def _loss(name: str, which: OneOf, losses: list[PerExample]) -> PerExample:
     if all(one is plain[0] for one in plain):
         return functools.wraps(plain[0])(loss)
     if plain == losses:
+        setattr(loss, SEVERAL, True)
         return loss
     return functools.wraps(_loss(name, which, plain))(loss)
 

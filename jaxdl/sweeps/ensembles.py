@@ -19,6 +19,7 @@ from jaxdl.nn.losses import PerExample
 from jaxdl.sweeps.result import SweepResult
 from jaxdl.train.check import as_labels
 from jaxdl.train.member import Member
+from jaxdl.train.part import scaled
 from jaxdl.train.per_example import per_example
 from jaxdl.train.recipe import Recipe, error_of
 from jaxdl.train.score import larger_is_better
@@ -50,14 +51,15 @@ class Ensemble:
     def evaluate(self, dataset: Dataset) -> dict[str, float]:
         """Returns the mean `loss` and `error` over a dataset, and the recipe's metrics.
 
-        With weights the means are weighted. The loss is in the units of the labels.
+        With weights the means are weighted. Loss, error and metrics are those of the
+        first member's recipe, in the units of `Member.evaluate`.
 
         Raises:
             DataError: as `Member.evaluate`.
         """
         check_given(dataset, self.members[0].about)
         given = self.predict(dataset.inputs), _labels(self.members[0], dataset)
-        metrics = _metrics(self.members[0].built).items()
+        metrics = _metrics(self.members[0]).items()
         return {name: float(f(*given, dataset.weights)) for name, f in metrics}
 
 
@@ -66,7 +68,8 @@ def ensemble(sweep: SweepResult, dev: Dataset, *, size: int = 25) -> Ensemble:
 
     Of the 64 best members the one is added, again and again, that lowers the loss of
     the ensemble's mean prediction most; a member can be added several times. Where the
-    recipe ranks by a metric of its own, that metric takes the place of the loss.
+    recipe has an error of its own, or ranks by a metric, that takes the place of the
+    loss.
 
         best = dl.sweeps.ensemble(sweep, data.dev)
         print(best.evaluate(data.test))
@@ -99,50 +102,71 @@ def ensemble(sweep: SweepResult, dev: Dataset, *, size: int = 25) -> Ensemble:
 
 
 def _candidates(sweep: SweepResult) -> list[Member]:
-    """Returns the best members, best first, that have the loss of the best one."""
+    """Returns the best members, best first, that are averaged as the best one is."""
     if sweep.task.folds is not None:
         raise ValueError(
             "got a sweep with folds, whose members have dev sets of their own; "
             "expected one without: sweep again without folds="
         )
     best = sweep.best()
-    loss = nn.plain_loss(best.loss)
     finite = np.isfinite(sweep.final()["dev_loss"])
     order = [i for c in sweep.ranking() for i in sweep.members_of(int(c)) if finite[i]]
     members = map(sweep.member, order[:CANDIDATES])
-    return [member for member in members if nn.plain_loss(member.loss) is loss]
+    of, _ = _mean_of(best.loss)
+    return [member for member in members if _mean_of(member.loss).of is of]
 
 
 def _lowest(member: Member, outputs: list[NDArray[Any]], dev: Dataset) -> int:
-    """Returns which outputs have the lowest score."""
-    rank_by = member.built.rank_by
-    name = "loss" if rank_by == "error" else rank_by.removeprefix("-")
-    metric, labels = _metrics(member.built)[name], _labels(member, dev)
+    """Returns which outputs have the lowest score; the first of equal ones."""
+    built, labels = member.built, _labels(member, dev)
+    metric = _metrics(member)[_chosen_by(built)]
     values = jax.vmap(lambda one: metric(one, labels, dev.weights))(
         jnp.asarray(np.stack(outputs), jnp.float32)
     )
-    return int(jnp.nanargmin(-values if larger_is_better(rank_by) else values))
+    values = -values if larger_is_better(built.rank_by) else values
+    return int(jnp.argmin(jnp.where(jnp.isnan(values), jnp.inf, values)))
+
+
+def _chosen_by(built: Recipe) -> str:
+    """Returns the metric that an ensemble is to be best in.
+
+    It is what ranks the members, but for the 0-1 error, which is equal for many.
+    """
+    name = built.rank_by.removeprefix("-")
+    return "loss" if name == "error" and built.error is None else name
 
 
 def _labels(member: Member, dataset: Dataset) -> jax.Array:
     return jnp.asarray(as_labels(dataset.labels, member.inference.train.labels))
 
 
-def _metrics(built: Recipe) -> dict[str, Callable[..., jax.Array]]:
-    """Returns all metrics of a recipe as functions of the whole set."""
+def _metrics(member: Member) -> dict[str, Callable[..., jax.Array]]:
+    """Returns all metrics of a member as functions of the whole set.
 
-    def mean(function: PerExample) -> Callable[..., jax.Array]:
-        def of_the_set(outputs, labels, weights):
-            values = per_example(function, outputs, labels, weights)
-            return jnp.sum(values) / (
-                len(labels) if weights is None else jnp.sum(weights)
-            )
-
-        return of_the_set
-
+    They take outputs and labels in the units of the labels. The loss is that of scaled
+    ones, as `Member.evaluate` has it.
+    """
+    built, scaling = member.built, member.scaling
     plain = nn.plain_loss(built.loss)
-    means = {"loss": mean(plain), "error": mean(error_of(built))}
+
+    def loss(outputs, labels):
+        if scaling is None or scaling.labels is None:
+            return plain(outputs, labels)
+        return plain(*(scaled(x, scaling.labels) for x in (outputs, labels)))
+
+    means = {"loss": _mean(loss), "error": _mean(error_of(built))}
     return means | dict(built.metrics)
+
+
+def _mean(function: PerExample) -> Callable[..., jax.Array]:
+    """Returns the mean of a function over a set, weighted if the set is."""
+
+    def of_the_set(outputs, labels, weights):
+        values = per_example(function, outputs, labels, weights)
+        whole = len(labels) if weights is None else jnp.sum(weights)
+        return jnp.sum(values) / whole
+
+    return of_the_set
 
 
 class _Mean(NamedTuple):
@@ -156,13 +180,23 @@ def _mean_of(loss: PerExample) -> _Mean:
     """Returns how the outputs of models with such a loss are averaged."""
     plain = nn.plain_loss(loss)
     if plain is nn.softmax_cross_entropy:
-        return _Mean(lambda z: softmax(np.asarray(z, np.float64), axis=-1), _log)
+        return _Mean(_probabilities, _log)
     if plain is nn.sigmoid_cross_entropy:
-        return _Mean(
-            lambda z: np.stack([expit(x := np.asarray(z, np.float64)), expit(-x)]),
-            lambda p: _log(p[0]) - _log(p[1]),
-        )
-    return _Mean(lambda y: np.asarray(y, np.float64), lambda y: y)
+        return _Mean(_yes_and_no, lambda p: _log(p[0]) - _log(p[1]))
+    return _Mean(_floats, lambda y: y)
+
+
+def _floats(outputs: Any) -> NDArray[np.float64]:
+    return np.asarray(outputs, np.float64)
+
+
+def _probabilities(logits: Any) -> NDArray[np.float64]:
+    return softmax(_floats(logits), axis=-1)
+
+
+def _yes_and_no(logits: Any) -> NDArray[np.float64]:
+    """Returns the probabilities of yes and of no, `[2, ...]`, each exact near 0."""
+    return np.stack([expit(_floats(logits)), expit(-_floats(logits))])
 
 
 def _log(p: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -81,7 +81,7 @@ def take(examples: Dataset | Part, index: jax.Array) -> Dataset:
     inputs, labels = rows.scaling or Scaling()
     return replace(
         rows,
-        inputs=rows.inputs if rows.about.ids is True else _scaled(rows.inputs, inputs),
+        inputs=rows.inputs if rows.about.ids is True else scaled(rows.inputs, inputs),
         scaling=None if labels is None else Scaling(labels=labels),
     )
 
@@ -105,7 +105,7 @@ def scaled_labels(batch: Dataset) -> jax.Array:
     """Returns the labels of a batch as the loss has them, `(y - mean) / scale`."""
     if batch.scaling is None:
         return batch.labels
-    return _scaled(batch.labels, batch.scaling.labels)
+    return scaled(batch.labels, batch.scaling.labels)
 
 
 def unscaled(outputs: jax.Array, batch: Dataset) -> jax.Array:
@@ -116,7 +116,8 @@ def unscaled(outputs: jax.Array, batch: Dataset) -> jax.Array:
     return outputs * scale + mean
 
 
-def _scaled(values: jax.Array, moments: Moments | None) -> jax.Array:
+def scaled(values: jax.Array, moments: Moments | None) -> jax.Array:
+    """Returns `(values - mean) / scale` as floats; without moments, floats."""
     floats = values.astype(jnp.result_type(float))
     if moments is None:
         return floats

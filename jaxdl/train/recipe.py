@@ -8,6 +8,7 @@ import optax
 
 from jaxdl import nn
 from jaxdl.counts import is_count
+from jaxdl.nn.among import SEVERAL
 from jaxdl.nn.losses import PerExample
 from jaxdl.nn.penalties import Penalty
 from jaxdl.train.score import WholeSet, check_metrics, check_rank_by
@@ -63,10 +64,18 @@ def error_of(recipe: Recipe) -> PerExample:
 
     It is the recipe's own error; else, with a cross-entropy, its 0-1 error; else the
     loss.
+
+    Raises:
+        RecipeError: it has no error, and its loss is one of several that differ.
     """
     if recipe.error is not None:
         return recipe.error
     plain = nn.plain_loss(recipe.loss)
+    if hasattr(plain, SEVERAL):
+        raise RecipeError(
+            "the recipe's loss is one of several, by which models cannot be compared; "
+            "expected an error as well, such as error=jaxdl.nn.zero_one_error"
+        )
     if plain is nn.softmax_cross_entropy:
         return nn.zero_one_error
     return nn.sigmoid_error if plain is nn.sigmoid_cross_entropy else recipe.loss

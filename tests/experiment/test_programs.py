@@ -41,7 +41,15 @@ def test_a_size_is_the_bound_of_its_program():
     assert isinstance(units, nn.Size) and (int(units.live), units.bound) == (10, 10)
 
 
-def test_a_traced_choice_is_one_program_at_its_middle_option():
-    (one,) = configured({"act": dl.Among(["relu", "tanh", "gelu"])})
-    assert one.label == "" and one.traced["act"] == 1
-    assert whole(one)["act"] == nn.OneOf(1, ("relu", "tanh", "gelu"))
+def test_a_traced_choice_comes_once_for_each_option():
+    found = configured(
+        {"act": dl.Among(["relu", "tanh", "gelu"]), "on": dl.Among([True, False])}
+    )
+    assert [one.label for one in found] == [
+        "act='tanh', on=False",
+        "act='relu', on=False",
+        "act='gelu', on=False",
+        "act='tanh', on=True",
+    ]
+    assert [one.choices for one in found] == [(1, 1), (0, 1), (2, 1), (1, 0)]
+    assert whole(found[2])["act"] == nn.OneOf(2, ("relu", "tanh", "gelu"))

@@ -42,7 +42,7 @@ def test_the_layer_computes_what_equinox_computes():
         )(X, begun, keys)
         y, state = layer.apply(params, state, X, key=KEY, train=train)
         np.testing.assert_array_equal(y, expected)
-        jax.tree.map(np.testing.assert_array_equal, state, begun)
+        jax.tree.map(np.testing.assert_array_equal, state["inner"], begun)
 
 
 def test_a_model_of_x_alone_needs_neither_state_nor_key():
@@ -70,9 +70,25 @@ def traced(make, **settings):
     return jax.eval_shape(init, jnp.float32(0.5))
 
 
-def test_a_hyperparameter_that_would_train_is_refused():
+@pytest.mark.parametrize("of", [lambda h: h, lambda h: 1 - h, lambda h: 10**h])
+def test_a_hyperparameter_that_would_train_is_refused(of):
     with pytest.raises(TypeError, match="a hyperparameter as the leaf 'scale'"):
-        traced(Scaled)
+        traced(lambda h, key: Scaled(of(h), key))
+
+
+def test_what_does_not_train_stays_as_it_was_drawn():
+    def make(shape, key):
+        one, two = jax.random.split(key)
+        return Scaled(jax.random.normal(one, ()), two)
+
+    layer = interop.equinox(make, where=lambda name, leaf: name != "scale")
+    params, state, _ = layer.init(KEY, (5,))
+    y, _ = layer.apply(params, state, X, key=jax.random.key(8), train=True)
+    np.testing.assert_allclose(y, jax.vmap(make((5,), KEY))(X), rtol=1e-6)
+    assert params.scale is None
+
+
+def test_where_chooses_what_trains():
     params = traced(Scaled, where=lambda name, leaf: name != "scale")
     assert params.scale is None and params.layer.weight.shape == (2, 5)
 

@@ -43,7 +43,30 @@ def test_nnx_computes_what_flax_computes():
         model.train() if train else model.eval()
         y, state = layer.apply(params, state, X, key=KEY, train=train)
         np.testing.assert_allclose(y, model(X), rtol=1e-6)
-    np.testing.assert_allclose(state["norm"]["mean"], model.norm.mean[...], rtol=1e-6)
+    mean = state["variables"]["norm"]["mean"]
+    np.testing.assert_allclose(mean, model.norm.mean[...], rtol=1e-6)
+
+
+class Projected(nnx.Module):
+    """Random features, which do not train, and a note of them."""
+
+    def __init__(self, rngs):
+        self.features = jax.random.normal(rngs.params(), (5, 8))
+        self.last = nnx.Linear(8, 2, rngs=rngs)
+
+    def __call__(self, x):
+        self.sow(nnx.Intermediate, "seen", x)
+        return self.last(jnp.tanh(x @ self.features))
+
+
+@pytest.mark.filterwarnings("ignore:Using 'Module.sow:DeprecationWarning")
+def test_an_array_that_is_no_variable_stays_as_it_was_drawn():
+    layer = interop.nnx(lambda shape, rngs: Projected(rngs))
+    params, state, _ = layer.init(KEY, (5,))
+    expected = Projected(nnx.Rngs(KEY))(X)
+    for key, train in ((jax.random.key(8), True), (jax.random.key(9), True), (None, 0)):
+        y, state = layer.apply(params, state, X, key=key, train=bool(train))
+        np.testing.assert_allclose(y, expected, rtol=1e-6)
 
 
 def test_a_training_is_that_of_flax_and_optax_by_hand(digits):

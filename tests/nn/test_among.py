@@ -15,6 +15,9 @@ import jaxdl as dl
 from jaxdl import nn, optim, train
 from jaxdl.data import Dataset
 from jaxdl.nn import OneOf, Size
+from jaxdl.train import Recipe
+from jaxdl.train.recipe import error_of
+from jaxdl.train.structure import RecipeError
 
 KEY = jax.random.key(0)
 EXACT = functools.partial(chex.assert_trees_all_close, rtol=0, atol=1e-9)
@@ -153,7 +156,7 @@ def test_a_layer_or_none_takes_every_kind_of_switch(on, wide):
         EXACT(trained(maybe, jnp.asarray(int(on)))[2], expected)
 
 
-@pytest.mark.parametrize("on", ["yes", 2, 0.5, None])
+@pytest.mark.parametrize("on", ["yes", 2, 0.5, None, np.float32(0.5), jnp.ones(())])
 def test_another_switch_is_refused(on):
     with pytest.raises((TypeError, ValueError), match="maybe got the .*; expected"):
         nn.maybe(on, nn.relu)
@@ -166,6 +169,23 @@ def test_a_name_chooses_plainly():
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
+def test_losses_and_layers_do_not_mix():
+    both = {"loss": nn.softmax_cross_entropy, "layer": nn.dense(3)}
+    with pytest.raises(TypeError, match=r"\['loss', 'layer'\], of which some are los"):
+        nn.among(OneOf(jnp.asarray(0), [*both]), both)
+
+
+def test_losses_that_differ_need_an_error_to_compare_models():
+    losses = {"ce": nn.softmax_cross_entropy, "square": nn.squared_error}
+    loss = nn.among(OneOf(jnp.asarray(0), [*losses]), losses)
+    recipe = Recipe(nn.dense(3), optim.adam(0.1), loss)
+    with pytest.raises(
+        RecipeError, match="one of several .* expected an error as well"
+    ):
+        error_of(recipe)
+    assert error_of(recipe._replace(error=nn.zero_one_error)) is nn.zero_one_error
+
+
 def test_a_loss_is_the_chosen_one_and_wraps_what_all_wrap(place, wide):
     z = jnp.asarray(np.random.default_rng(0).normal(size=(6, 3)))
     y = jax.nn.softmax(z[::-1])

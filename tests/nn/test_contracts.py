@@ -11,6 +11,7 @@ import pytest
 from jaxdl import nn
 from jaxdl.diagnose import check_gradients
 from jaxdl.nn import OneOf, Size
+from jaxdl.train.keys import as_numbers, is_key
 from tests.interop.foreign import NETWORKS
 
 # name: (layer from one traced hyperparameter, shape of an example, values of it)
@@ -90,7 +91,7 @@ LAYERS |= {
         ), (5,), (0.0, 2.0),
     ),
     "maybe": (
-        lambda h: nn.maybe(jnp.asarray(h), nn.batch_norm()), (5,), (0.0, 1.0)
+        lambda h: nn.maybe(jnp.asarray(h, int), nn.batch_norm()), (5,), (0.0, 1.0)
     ),
 }  # fmt: skip
 LAYERS |= {name: (make, (5,), (0.3, 1.0)) for name, make in NETWORKS.items()}
@@ -127,7 +128,7 @@ def run(name, h, x):
     make, in_shape, _ = LAYERS[name]
     layer = make(h)
     params, state, _ = layer.init(jax.random.key(0), in_shape)
-    return applied(layer, params, state, x)
+    return as_numbers(applied(layer, params, state, x))
 
 
 @layers
@@ -164,7 +165,13 @@ def test_jit_and_vmap_agree_with_eager_calls(name):
 def drawn(spec, scale):
     """Returns draws in float64 in place of arrays of given shapes; counts stay 0."""
     rng = np.random.default_rng(0)
-    return jax.tree.map(lambda x: scale * rng.normal(size=x.shape), spec)
+
+    def of(leaf):
+        if is_key(leaf):
+            return jax.random.key(0)
+        return scale * rng.normal(size=leaf.shape)
+
+    return jax.tree.map(of, spec)
 
 
 @layers

@@ -3,6 +3,8 @@
 import dataclasses
 from types import SimpleNamespace
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -115,6 +117,39 @@ def test_a_metric_that_the_recipe_ranks_by_takes_the_place_of_the_loss(digits):
     found = ensemble(sweep, digits.dev, size=9)
     check_choice(found, sweep, digits, lambda p: -np.log(p[:, 0]).mean())
     assert set(found.evaluate(digits.test)) == {"loss", "error", "first"}
+
+
+def test_targets_are_scaled_as_in_training_and_an_own_error_chooses():
+    """Two targets, of scale 1000 and 1; the error looks at the second alone."""
+    x = DRAWS.normal(size=(90, 3)).astype(np.float32)
+    y = x[:, :2] * [1000.0, 1.0] + DRAWS.normal(size=(90, 2)) * [500.0, 0.5]
+    examples = dl.data.from_arrays(x, y.astype(np.float32))
+    splits = dl.data.split(examples, key=jax.random.key(0))
+    data = dl.data.normalize(splits, targets=True)
+
+    def recipe(hp):
+        def second(outputs, labels):
+            return abs(outputs[:, 1] - labels[:, 1])
+
+        def made_here(outputs, labels):
+            return jnp.sum((outputs - labels) ** 2, axis=-1)
+
+        optimizer = optim.gradient_descent(hp["rate"])
+        return dl.Recipe(nn.dense(2), optimizer, made_here, batch_size=18, error=second)
+
+    sweep = dl.sweep(
+        recipe, {"rate": dl.LogUniform(1e-3, 0.1)}, data, key=0, members=6, epochs=3,
+        progress=False,
+    )  # fmt: skip
+    found = ensemble(sweep, data.dev, size=5)
+    members = [sweep.member(i) for i in sweep.ranking()]
+    outputs = np.stack([m.predict(data.dev.inputs).astype(float) for m in members])
+    labels = np.asarray(data.dev.labels)
+    counts = greedy(lambda p: abs(p - labels)[:, 1].mean(), outputs, 5)
+    np.testing.assert_array_equal(found.weights, counts[counts > 0] / 5)
+    alone = Ensemble((members[0],), np.ones(1)).evaluate(data.test)
+    for name, value in members[0].evaluate(data.test).items():
+        np.testing.assert_allclose(alone[name], value, rtol=1e-5)
 
 
 def test_what_has_no_common_dev_set_is_refused(sweep, digits):
