@@ -14,6 +14,7 @@ from jaxdl.sweeps.reading import read_result
 from jaxdl.sweeps.repeats import data_of, with_variants
 from jaxdl.sweeps.result import SweepResult
 from jaxdl.sweeps.sweep import train_task
+from jaxdl.train.keys import as_numbers
 from jaxdl.train.member import Member
 from jaxdl.train.recipe import RecipeFunction
 
@@ -90,9 +91,8 @@ def _check_same(member: int, before: Member, again: Member) -> None:
                 f"{int(np.argmax(differs)) + 1} on; expected the data, the device and "
                 "the versions that the run was trained with"
             )
-    pairs = zip(
-        *(jax.tree.leaves((m.params, m.state)) for m in (before, again)), strict=True
-    )
+    weights = (as_numbers((m.params, m.state)) for m in (before, again))
+    pairs = zip(*map(jax.tree.leaves, weights), strict=True)
     if not all(np.array_equal(a, b, equal_nan=True) for a, b in pairs):
         raise runs.RunMismatchError(
             f"member {member} has the same metrics and other weights; expected the "

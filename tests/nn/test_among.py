@@ -145,7 +145,7 @@ def test_a_layer_or_none_takes_every_kind_of_switch(on, wide):
     expected = trained(lambda _: network(layer), 0)[2]
     switches = [
         lambda i: OneOf(i, (False, True)), lambda i: OneOf(1 - i, (True, False)),
-        lambda i: OneOf(i, (0, 1)), lambda i: i, lambda i: i > 0, lambda i: 1.0 * i,
+        lambda i: OneOf(i, (0, 1)), lambda i: i, lambda i: i > 0,
         lambda i: on, lambda i: int(on),
     ]  # fmt: skip
     for switch in switches:
@@ -168,7 +168,6 @@ def test_a_name_chooses_plainly():
     assert nn.among("relu", options).apply((), (), jnp.array([-1.0, 2.0]))[0][0] == 0
 
 
-@pytest.mark.parametrize("place", [0, 1, 2])
 def test_losses_and_layers_do_not_mix():
     both = {"loss": nn.softmax_cross_entropy, "layer": nn.dense(3)}
     with pytest.raises(TypeError, match=r"\['loss', 'layer'\], of which some are los"):
@@ -179,13 +178,12 @@ def test_losses_that_differ_need_an_error_to_compare_models():
     losses = {"ce": nn.softmax_cross_entropy, "square": nn.squared_error}
     loss = nn.among(OneOf(jnp.asarray(0), [*losses]), losses)
     recipe = Recipe(nn.dense(3), optim.adam(0.1), loss)
-    with pytest.raises(
-        RecipeError, match="one of several .* expected an error as well"
-    ):
+    with pytest.raises(RecipeError, match="one of several, .* expected an error"):
         error_of(recipe)
     assert error_of(recipe._replace(error=nn.zero_one_error)) is nn.zero_one_error
 
 
+@pytest.mark.parametrize("place", [0, 1, 2])
 def test_a_loss_is_the_chosen_one_and_wraps_what_all_wrap(place, wide):
     z = jnp.asarray(np.random.default_rng(0).normal(size=(6, 3)))
     y = jax.nn.softmax(z[::-1])
