@@ -5,6 +5,7 @@ the folder is the session's own, and gone with it.
 """
 
 import os
+import signal
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
@@ -57,6 +58,14 @@ def two_hands_on_one_device():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(crew, "hand_devices", lambda: jax.devices()[:1] * 2)
         yield
+
+
+@pytest.fixture
+def ctrl_c():
+    """Has SIGINT raise KeyboardInterrupt, also in tests that run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

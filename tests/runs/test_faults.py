@@ -180,7 +180,7 @@ def test_a_stop_ends_the_wait_of_a_commit(store, told, monkeypatch):
 
 
 @pytest.mark.parametrize("call", ["commit", "enter"])
-@pytest.mark.usefixtures("hurried")
+@pytest.mark.usefixtures("hurried", "ctrl_c")
 def test_ctrl_c_ends_the_wait(tmp_path, call):
     begin(tmp_path)
     with closing(sqlite3.connect(tmp_path / "run.sqlite", isolation_level=None)) as one:

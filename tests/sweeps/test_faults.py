@@ -158,7 +158,7 @@ def test_a_sweep_resumes_after_a_power_loss_with_the_same_bits(digits, tmp_path)
     assert tried > 40
 
 
-@pytest.mark.usefixtures("often")
+@pytest.mark.usefixtures("often", "ctrl_c")
 def test_ctrl_c_ends_a_sweep_that_waits_for_a_full_disk(digits, tmp_path, monkeypatch):
     def interrupt(_):
         threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
