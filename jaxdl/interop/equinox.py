@@ -6,7 +6,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.extend.core import Var
 
 from jaxdl.extras import library
 from jaxdl.interop.foreign import check_plain, output_shape
@@ -134,7 +133,7 @@ def _check_weights(weights: Callable[[jax.Array], Any], key: jax.Array) -> None:
     traced = [var for var, const in consts if isinstance(const, jax.core.Tracer)]
     given = _depends(trace, traced)
     for (path, _), out in zip(paths, trace.outvars, strict=True):
-        if isinstance(out, Var) and out in given and out not in drawn:
+        if not _is_literal(out) and out in given and out not in drawn:
             name = jax.tree_util.keystr(path, simple=True, separator=".")
             raise TypeError(
                 f"interop.equinox got a hyperparameter as the leaf {name!r}, which "
@@ -147,6 +146,11 @@ def _depends(trace: Any, variables: Any) -> set[Any]:
     """Returns these variables of a trace, and those that are computed from them."""
     found = set(variables)
     for equation in trace.eqns:
-        if any(isinstance(v, Var) and v in found for v in equation.invars):
+        if any(v in found for v in equation.invars if not _is_literal(v)):
             found.update(equation.outvars)
     return found
+
+
+def _is_literal(atom: Any) -> bool:
+    """Returns whether an argument in a trace is a value and no variable."""
+    return hasattr(atom, "val")
