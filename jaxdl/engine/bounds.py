@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from jaxdl.data import Splits
 from jaxdl.engine.plan import EXPECTED_MEMBERS, Plan, cap
+from jaxdl.engine.speed import usual_speed
 from jaxdl.engine.task import Task
 from jaxdl.spaces.sample import traced_types
 from jaxdl.spaces.structures import (
@@ -31,8 +32,6 @@ Bounds = dict[str, tuple[int, ...]]  # rising, by the name of the size
 # of a usual one, and no stopwatch's.
 EXPECTED_EPOCHS = 10
 COMPILE_SECONDS = 3.0  # of a core, for a program; small networks
-WORK_PER_SECOND = {"cpu": 8e9}  # operations of a core; small networks
-WORK_PER_SECOND_ELSEWHERE = 1e12
 
 
 class Measured(NamedTuple):
@@ -73,7 +72,7 @@ def with_bounds(
 
     def measured(name: str) -> Measured:
         structure = next(s for s in largest if name in s.names)
-        speed = WORK_PER_SECOND.get(platform, WORK_PER_SECOND_ELSEWHERE)
+        speed = usual_speed(platform).work
         seconds = (
             _work(task, traced, _with_bound(structure, name, b), facts, sets) / speed
             for b in bounds[name]

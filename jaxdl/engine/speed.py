@@ -1,7 +1,8 @@
-"""The speed of this machine, as its last sweeps showed it; for forecasts alone.
+"""The speed of machines: a usual one for plans, and this one for forecasts alone.
 
-It stands beside the compiled programs in the folder of JAX's cache, and never in a
-plan. Without such a folder, and before the first sweep, it is that of one machine.
+What the last sweeps on this machine showed stands beside the compiled programs in the
+folder of JAX's cache, and never in a plan. Without such a folder, and before the first
+sweep, the forecast is that of a usual machine.
 """
 
 import contextlib
@@ -21,10 +22,24 @@ LEAST_SECONDS = 0.5  # that a measurement takes; what is shorter tells little
 
 
 class Speed(NamedTuple):
-    """How fast a machine compiles and trains. Measured on two cores of an AMD Zen 5."""
+    """How fast a machine compiles and trains."""
 
-    compiling: float = 4e-3  # seconds of a core, for a step of a program's trace
-    work: float = 8e9  # operations a second of a hand
+    compiling: float  # seconds of a core, for a step of a program's trace
+    work: float  # operations a second of a hand
+
+
+# Rough, on a core of an AMD Zen 5: for small networks.
+CPU = Speed(compiling=4e-3, work=8e9)
+ACCELERATOR = CPU._replace(work=1e12)  # guessed, not measured
+
+
+def usual_speed(platform: str) -> Speed:
+    """Returns the speed of a usual machine, which no stopwatch changes.
+
+    Args:
+        platform: JAX's name of the devices, such as `cpu`.
+    """
+    return CPU if platform == "cpu" else ACCELERATOR
 
 
 def read_speed(platform: str) -> Speed:
@@ -35,13 +50,13 @@ def read_speed(platform: str) -> Speed:
     """
     path = _path(platform)
     if path is None:
-        return Speed()
+        return usual_speed(platform)
     try:
         speed = Speed(**json.loads(path.read_text()))
         known = all(math.isfinite(x) and x > 0 for x in speed)
     except (OSError, ValueError, TypeError):  # absent, damaged or another version's
-        return Speed()
-    return speed if known else Speed()
+        return usual_speed(platform)
+    return speed if known else usual_speed(platform)
 
 
 def keep_speed(platform: str, **measured: float) -> None:

@@ -125,8 +125,8 @@ def _check_weights(weights: Callable[[jax.Array], Any], key: jax.Array) -> None:
         weights: gets a key, returns those of the model.
         key: any.
     """
-    closed = jax.make_jaxpr(weights)(key)
-    paths = jax.tree.leaves_with_path(jax.eval_shape(weights, key))
+    closed, shapes = jax.make_jaxpr(weights, return_shape=True)(key)
+    paths = jax.tree.leaves_with_path(shapes)
     trace = closed.jaxpr
     drawn = _depends(trace, trace.invars)
     consts = zip(trace.constvars, closed.consts, strict=True)

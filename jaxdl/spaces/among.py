@@ -12,7 +12,6 @@ from jaxdl.one_of import OneOf
 from jaxdl.spaces.contract import SpaceError
 from jaxdl.spaces.distributions import (
     PlainOptions,
-    as_objects,
     check_options,
     is_distribution,
 )
@@ -50,9 +49,8 @@ class Among(PlainOptions):
                 f"got {self}; expected a str, an int or a bool for each option: choose "
                 "by name, and map the names with nn.among or optim.among in the recipe"
             )
-        if min(len(set(self.options)), len({*map(str, self.options)})) < len(
-            self.options
-        ):
+        distinct = {*self.options}, {*map(str, self.options)}
+        if min(map(len, distinct)) < len(self.options):
             raise SpaceError(f"got {self}; expected names that differ")
         if self.values is not None:
             object.__setattr__(self, "values", tuple(self.values))
@@ -66,17 +64,6 @@ class Among(PlainOptions):
     def given(self, values: Sequence[Any]) -> Any:
         """Returns the choices of members, of the same options."""
         return Among(self.options, tuple(values))
-
-    def nudged(
-        self,
-        values: NDArray[Any],
-        step: NDArray[np.float64],
-        draws: np.random.Generator,
-    ) -> NDArray[Any]:
-        """Returns values of which a part `|step|` is replaced by random options."""
-        redrawn = draws.random(len(values)) < np.abs(step)
-        places = draws.integers(len(self.options), size=len(values))
-        return np.where(redrawn, self._array()[places], as_objects(values))
 
     def arguments(self) -> list[Any]:
         """Returns the options; with values, the options and the values as lists."""

@@ -39,6 +39,17 @@ class Options(Distribution):
         """Returns the distribution of the options that occur among the values."""
         return type(self)(self._array()[self._equal(values).any(axis=0)].tolist())
 
+    def nudged(
+        self,
+        values: NDArray[Any],
+        step: NDArray[np.float64],
+        draws: np.random.Generator,
+    ) -> NDArray[Any]:
+        """Returns values of which a part `|step|` is replaced by random options."""
+        redrawn = draws.random(len(values)) < np.abs(step)
+        places = draws.integers(len(self.options), size=len(values))
+        return np.where(redrawn, self._array()[places], values)
+
     def typical(self, n: int) -> NDArray[Any]:
         """Returns the options in rising order."""
         return np.sort(self._array())
@@ -91,16 +102,6 @@ class Choice(Options):
     def whole(self) -> bool:  # pyrefly: ignore
         """Returns whether all options are ints."""
         return self._array().dtype.kind in "iu"
-
-    def nudged(
-        self,
-        values: NDArray[Any],
-        step: NDArray[np.float64],
-        draws: np.random.Generator,
-    ) -> NDArray[Any]:
-        """Returns values of which a part `|step|` is replaced by random options."""
-        redrawn = draws.random(len(values)) < np.abs(step)
-        return np.where(redrawn, draws.choice(self.options, len(values)), values)
 
     def given(self, values: Sequence[Any]) -> NDArray[Any]:
         """Returns the values in the type of the options, whichever of them occur."""

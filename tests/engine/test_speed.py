@@ -3,7 +3,14 @@
 import pytest
 
 from jaxdl.engine import crew, speed
-from jaxdl.engine.speed import Speed, keep_speed, read_speed, timed_compiling
+from jaxdl.engine.speed import (
+    ACCELERATOR,
+    CPU,
+    Speed,
+    keep_speed,
+    read_speed,
+    timed_compiling,
+)
 from tests.sweeps.kept import SPACE, Cut, small, sweep
 
 
@@ -23,18 +30,18 @@ def clock(monkeypatch):
 
 
 def test_it_is_kept_part_by_part(folder):
-    assert read_speed("cpu") == Speed()
+    assert read_speed("cpu") == CPU
     keep_speed("cpu", work=7.0)
     keep_speed("cpu", compiling=2.0)
     assert read_speed("cpu") == Speed(compiling=2.0, work=7.0)
-    assert read_speed("gpu") == Speed()
+    assert read_speed("gpu") == ACCELERATOR
     assert len([*folder.iterdir()]) == 1
 
 
 def test_without_a_folder_nothing_is_kept(monkeypatch):
     monkeypatch.setattr(speed, "_folder", lambda: None)
     keep_speed("cpu", work=7.0)
-    assert read_speed("cpu") == Speed()
+    assert read_speed("cpu") == CPU
 
 
 @pytest.mark.parametrize(
@@ -45,15 +52,15 @@ def test_what_cannot_be_read_counts_as_absent(text, folder):
     keep_speed("cpu", work=7.0)
     (path,) = folder.iterdir()
     path.write_text(text)
-    assert read_speed("cpu") == Speed()
+    assert read_speed("cpu") == CPU
 
 
 @pytest.mark.parametrize(
     ("new", "seconds", "expected"),
     [
         (3, 3.0, 3.0 * 2 / 60),  # three programs on two cores
-        (2, 3.0, Speed().compiling),  # the cache had one
-        (3, 0.1, Speed().compiling),  # too short to tell
+        (2, 3.0, CPU.compiling),  # the cache had one
+        (3, 0.1, CPU.compiling),  # too short to tell
     ],
 )
 def test_compiling_is_timed_if_no_cache_has_the_programs(
