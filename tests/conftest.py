@@ -85,8 +85,9 @@ def compilations(monkeypatch):
     counts, compile_all = [], crew.compile_all
 
     def counted(lowered, *rest):
-        counts.append(len(lowered))
-        return compile_all(lowered, *rest)
+        found = compile_all(lowered, *rest)
+        counts.append(len(found))
+        return found
 
     monkeypatch.setattr(crew, "compile_all", counted)
     return counts

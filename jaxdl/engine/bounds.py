@@ -22,7 +22,7 @@ from jaxdl.spaces.structures import (
     structures,
 )
 from jaxdl.train.facts import Facts
-from jaxdl.train.outline import trace_recipe
+from jaxdl.train.outline import Outline, trace_recipe
 from jaxdl.train.part import on_device_shapes
 from jaxdl.train.structure import Bound, Structure
 
@@ -31,7 +31,6 @@ Bounds = dict[str, tuple[int, ...]]  # rising, by the name of the size
 # The plan holds for sweeps of any length on any machine of a kind, so these are those
 # of a usual one, and no stopwatch's.
 EXPECTED_EPOCHS = 10
-COMPILE_SECONDS = 3.0  # of a core, for a program; small networks
 
 
 class Measured(NamedTuple):
@@ -39,6 +38,7 @@ class Measured(NamedTuple):
 
     shares: tuple[float, ...]  # of the members, by bound
     seconds: tuple[float, ...]  # of a whole sweep with this bound alone, by bound
+    compiling: float  # seconds of a core, for its longest program
 
 
 def with_bounds(
@@ -72,12 +72,18 @@ def with_bounds(
 
     def measured(name: str) -> Measured:
         structure = next(s for s in largest if name in s.names)
-        speed = usual_speed(platform).work
-        seconds = (
-            _work(task, traced, _with_bound(structure, name, b), facts, sets) / speed
+        train, speed = on_device_shapes(sets.train), usual_speed(platform)
+        found = [
+            trace_recipe(
+                task.recipe, traced, _with_bound(structure, name, b), train, facts
+            )
             for b in bounds[name]
+        ]
+        return Measured(
+            all_sizes[name].shares(),
+            tuple(_usual_work(one) / speed.work for one in found),
+            max(one.length for one in found) * speed.compiling,
         )
-        return Measured(all_sizes[name].shares(), tuple(seconds))
 
     sizes = {name: measured(name) for name in free}
     bounds = merged(task.bounded, bounds, sizes, most)
@@ -106,7 +112,7 @@ def merged(
         if not choices:
             return bounds
         seconds, name, at = min(choices)
-        if seconds > COMPILE_SECONDS and now <= most:
+        if seconds > sizes[name].compiling and now <= most:
             return bounds
         bounds = bounds | {name: _without(bounds[name], at)}
         sizes = {**sizes, name: _merge(sizes[name], at)}
@@ -136,25 +142,19 @@ def _merge(size: Measured, at: int) -> Measured:
     """Returns a size whose members of one bound take the next one."""
     shares = list(size.shares)
     shares[at + 1] += shares[at]
-    return Measured(_without(shares, at), _without(size.seconds, at))
+    return size._replace(
+        shares=_without(shares, at), seconds=_without(size.seconds, at)
+    )
 
 
 def _without(values: Any, at: int) -> tuple[Any, ...]:
     return (*values[:at], *values[at + 1 :])
 
 
-def _work(
-    task: Task,
-    traced: dict[str, Any],
-    structure: Structure,
-    facts: Facts,
-    data: Splits,
-) -> float:
-    """Returns the operations of a usual sweep whose members all have a structure."""
-    train = on_device_shapes(data.train)
-    found = trace_recipe(task.recipe, traced, structure, train, facts)
-    steps = EXPECTED_MEMBERS * EXPECTED_EPOCHS * found.steps_per_epoch
-    return steps * found.work
+def _usual_work(outline: Outline) -> float:
+    """Returns the operations of a usual sweep whose members all have an outline."""
+    steps = EXPECTED_MEMBERS * EXPECTED_EPOCHS * outline.steps_per_epoch
+    return steps * outline.work
 
 
 def _with_bound(structure: Structure, name: str, bound: int) -> Structure:

@@ -87,7 +87,7 @@ class Crew(Protocol):
         ...
 
     def prepare(self, blocks: Sequence[Block], count: Count) -> str:
-        """Compiles programs, after all of them are traced.
+        """Compiles programs.
 
         Args:
             blocks: one of each program.
@@ -167,7 +167,7 @@ class Threads:
         return [block for key, block in new.items() if key not in self._programs]
 
     def prepare(self, blocks: Sequence[Block], count: Count) -> str:
-        """Compiles programs, after all of them are traced; see `Crew.prepare`.
+        """Compiles programs, the first while others are traced; see `Crew.prepare`.
 
         Returns:
             In words, what a block takes and how many blocks train at once.
@@ -175,11 +175,14 @@ class Threads:
         Raises:
             MemoryError: no device has room for one block.
         """
-        devices, lowered = [*self.shared], []
-        for block in blocks:
-            lowered.append(self._lower(block, devices[0]))
-            count("traced")
-        found = compile_all(lowered, devices, lambda: count("compiled"))
+        devices = [*self.shared]
+
+        def lowered():
+            for block in blocks:
+                yield self._lower(block, devices[0])
+                count("traced")
+
+        found = compile_all(lowered(), devices, lambda: count("compiled"))
         self._programs |= zip(map(_key, blocks), found, strict=True)
         needed = max(map(self._bytes, blocks))
         self._seat(fitting(self._devices, needed, self.task.block_width))

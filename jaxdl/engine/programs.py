@@ -5,7 +5,7 @@ trains them for an epoch, so a member's bits depend on no neighbour.
 """
 
 import concurrent.futures
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -85,14 +85,14 @@ def start_inputs(shared: Inputs) -> tuple[Any, ...]:
 
 
 def compile_all(
-    lowered: Sequence[Programs],
+    lowered: Iterable[Programs],
     devices: Sequence[jax.Device],
     count: Callable[[], None] = lambda: None,
 ) -> list[dict[jax.Device, Programs]]:
     """Returns the programs for each device, compiled side by side.
 
     Args:
-        lowered: for the first device.
+        lowered: for the first device. The first are compiled while later ones are made.
         devices: of one kind.
         count: called, from several threads, after each epoch program is compiled.
     """
@@ -103,12 +103,18 @@ def compile_all(
         return found
 
     with concurrent.futures.ThreadPoolExecutor(cores()) as pool:
-        starts = pool.map(lambda programs: programs.start.compile_for(devices), lowered)
-        epochs = pool.map(compile_epoch, lowered)
-        return [
-            {device: Programs(start[device], epoch[device]) for device in devices}
-            for start, epoch in zip(starts, epochs, strict=True)
+        begun = [
+            (
+                pool.submit(compile_epoch, programs),
+                pool.submit(programs.start.compile_for, devices),
+            )
+            for programs in lowered
         ]
+        found = [(start.result(), epoch.result()) for epoch, start in begun]
+    return [
+        {device: Programs(start[device], epoch[device]) for device in devices}
+        for start, epoch in found
+    ]
 
 
 def _with_shared_order(

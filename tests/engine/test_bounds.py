@@ -31,7 +31,7 @@ def bounds_of(*sizes):
     ],
 )
 def test_bounds_are_merged_if_their_programs_take_longer(seconds, expected):
-    sizes = {"units": Measured(HALF, seconds)}
+    sizes = {"units": Measured(HALF, seconds, 3.0)}
     found = merged(space_of("units"), bounds_of("units"), sizes, 64)
     assert found == {"units": expected}
 
@@ -45,19 +45,19 @@ def test_bounds_are_merged_if_their_programs_take_longer(seconds, expected):
     ],
 )
 def test_the_least_padded_work_goes_first_until_the_programs_are_few(most, expected):
-    sizes = {"a": Measured(HALF, (10, 100)), "b": Measured(HALF, (50, 100))}
+    sizes = {"a": Measured(HALF, (10, 100), 3.0), "b": Measured(HALF, (50, 100), 3.0)}
     assert merged(space_of("a", "b"), bounds_of("a", "b"), sizes, most) == expected
 
 
 def test_equal_sizes_are_merged_by_name():
-    sizes = {name: Measured(HALF, (10, 100)) for name in ("b", "a")}
+    sizes = {name: Measured(HALF, (10, 100), 3.0) for name in ("b", "a")}
     found = merged(space_of("b", "a"), bounds_of("a", "b"), sizes, 4)
     assert found == {"a": (4,), "b": (2, 4)}
 
 
 def test_neighbours_are_merged_into_the_larger():
     space = {"units": dl.AsSize(dl.Choice([2, 4, 8]), (2, 4, 8))}
-    sizes = {"units": Measured((0.2, 0.4, 0.4), (10, 20, 100))}
+    sizes = {"units": Measured((0.2, 0.4, 0.4), (10, 20, 100), 3.0)}
     # 0.2 of 10 seconds for the program of 2, then 0.6 of 80 seconds for that of 4
     found = merged(space, {"units": (2, 4, 8)}, sizes, 3)
     assert found == {"units": (4, 8)}
@@ -66,7 +66,7 @@ def test_neighbours_are_merged_into_the_larger():
 
 def test_members_of_a_merged_bound_count_with_the_next():
     space = {"units": dl.AsSize(dl.Choice([2, 4, 8]), (2, 4, 8))}
-    sizes = {"units": Measured((0.5, 0.1, 0.4), (0, 1, 11))}
+    sizes = {"units": Measured((0.5, 0.1, 0.4), (0, 1, 11), 3.0)}
     # 0.5 of 1 second is less than a program's 3; then 0.6 of 10 seconds is more.
     assert merged(space, {"units": (2, 4, 8)}, sizes, 64) == {"units": (4, 8)}
 

@@ -122,16 +122,9 @@ def test_survivors_have_the_bits_of_a_sweep_without_rungs(
 
 
 def test_the_first_rung_is_the_only_one_that_compiles(
-    recipe, space, digits, monkeypatch
+    recipe, space, digits, monkeypatch, compilations
 ):
-    compiled = []
-    compile_all = crew.compile_all
-    monkeypatch.setattr(
-        crew,
-        "compile_all",
-        lambda x, *rest: compiled.append(len(x)) or compile_all(x, *rest),
-    )
     monkeypatch.setattr(crew, "hand_devices", jax.devices)
     result = sweep(recipe, space, digits, search=dl.halving(2))
     assert len(result.rungs) == 3
-    assert compiled == [1] and len(jax.devices()) == 2
+    assert compilations == [1] and len(jax.devices()) == 2
