@@ -18,6 +18,8 @@ from tests.interop.conftest import made
         ("flax", "flax", lambda: interop.linen(None)),
         ("flax", "flax", lambda: interop.nnx(None)),
         ("equinox", "equinox", lambda: interop.equinox(None)),
+        ("jax2onnx", "onnx", lambda: interop.onnx(None, "a.onnx")),
+        ("flatbuffers", "stablehlo", lambda: interop.stablehlo(None, "a.stablehlo")),
         ("pyarrow", "parquet", lambda: interop.table(made([[0.5]]), "a.parquet")),
     ],
 )

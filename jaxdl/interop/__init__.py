@@ -5,7 +5,9 @@ from jaxdl.interop.export import export
 from jaxdl.interop.flax import linen, nnx
 from jaxdl.interop.log import Run, best, every, log, quantiles, top
 from jaxdl.interop.mlflow import mlflow
+from jaxdl.interop.onnx import onnx
 from jaxdl.interop.optuna import optuna_search
+from jaxdl.interop.stablehlo import stablehlo
 from jaxdl.interop.study import optuna_study
 from jaxdl.interop.tables import table
 from jaxdl.interop.tensorboard import tensorboard
@@ -21,9 +23,11 @@ __all__ = [
     "log",
     "mlflow",
     "nnx",
+    "onnx",
     "optuna_search",
     "optuna_study",
     "quantiles",
+    "stablehlo",
     "table",
     "tensorboard",
     "top",

@@ -1,16 +1,17 @@
 """A trained member as a model of its own sizes, without what its program added."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import numpy as np
-from numpy.typing import NDArray
 
 from jaxdl import nn
+from jaxdl.interop.unstacked import unstacked
 from jaxdl.nn.batch_norm import running_moments
 from jaxdl.train import Member
 from jaxdl.train.facts import with_facts
-from jaxdl.train.keys import as_numbers, is_key
+from jaxdl.train.keys import is_key
 from jaxdl.train.part import in_shape
 from jaxdl.train.recipe import Recipe, build
 from jaxdl.train.structure import RecipeError, flatten
@@ -21,58 +22,82 @@ MOMENTS = {"mean", "variance", "weight"}  # the state of a batch norm
 def unpadded(member: Member) -> tuple[Recipe, Any, Any]:
     """Returns the recipe, the parameters and the state that a member has by itself.
 
-    Arrays are as long as the live sizes. A batch norm's moments are corrected, and so
-    without the weight that corrects them.
+    The recipe gets plain ints in place of sizes. So arrays are as long as the live
+    sizes, layers that `nn.repeat` stacks are a tuple, and nothing is masked.
 
     Raises:
         RecipeError: the recipe has other parameters than the member.
     """
-    _, leaves, treedef = flatten(member.hparams)
-    hp = jax.tree.unflatten(treedef, [_of_its_own(leaf) for leaf in leaves])
-    recipe = build(with_facts(member.recipe, member.facts), hp)
-    model, shape = nn.as_layer(recipe.model), in_shape(member.inference.train)
-    alone = jax.eval_shape(lambda key: model.init(key, shape)[:2], jax.random.key(0))
+    _, alone = _built(member, lambda live: nn.Size(live, live))
+    recipe, own = _built(member, _Int)
     try:
-        params, state = jax.tree.map(_live, (member.params, member.state), alone)
+        cut = jax.tree.map(_live, (member.params, member.state), alone)
+        params, state = unstacked(cut, own)
     except ValueError as error:
         raise RecipeError(
             f"the recipe has other parameters than the member ({error}); expected the "
             "recipe that it was trained with"
         ) from error
-    return recipe, params, _corrected(state)
+    return recipe, params, state
 
 
-def _of_its_own(leaf: Any) -> Any:
-    """Returns a size whose bound is what is live of it."""
-    if not isinstance(leaf, nn.Size):
-        return leaf
-    return nn.Size(int(leaf.live), int(leaf.live))
+def corrected(state: Any) -> Any:
+    """Returns a state in which a batch norm has the moments that evaluation uses.
+
+    It has them without the weight that corrects them.
+    """
+    if isinstance(state, dict):
+        if state.keys() == MOMENTS:
+            mean, variance = map(np.asarray, running_moments(state))
+            return {"mean": mean, "variance": variance}
+        return {name: corrected(inner) for name, inner in state.items()}
+    if isinstance(state, list | tuple) and not hasattr(state, "_fields"):
+        return type(state)(map(corrected, state))
+    return state
 
 
-def _live(leaf: Any, alone: Any) -> NDArray[Any]:
+def _built(member: Member, size: Callable[[int], Any]) -> tuple[Recipe, Any]:
+    """Returns a member's recipe, and shapes and types of its parameters and state.
+
+    Args:
+        member: a trained one.
+        size: from the live count of a size to what the recipe gets.
+    """
+    _, leaves, treedef = flatten(member.hparams)
+    leaves = [size(int(x.live)) if isinstance(x, nn.Size) else x for x in leaves]
+    hp = jax.tree.unflatten(treedef, leaves)
+    recipe = build(with_facts(member.recipe, member.facts), hp)
+    model, shape = nn.as_layer(recipe.model), in_shape(member.inference.train)
+    found = jax.eval_shape(lambda key: model.init(key, shape)[:2], jax.random.key(0))
+    return recipe, found
+
+
+class _Int(int):
+    """A size that is all live, as a plain int; it has the counts of a `Size`."""
+
+    live = bound = property(int)
+
+    def __add__(self, n: int) -> "_Int":
+        return _Int(int(self) + n)
+
+    def __sub__(self, n: int) -> "_Int":
+        return _Int(int(self) - n)
+
+    def __mul__(self, n: int) -> "_Int":
+        return _Int(int(self) * n)
+
+    def __floordiv__(self, n: int) -> "_Int":
+        return _Int(int(self) // n)
+
+    __radd__, __rmul__ = __add__, __mul__
+
+
+def _live(leaf: Any, alone: Any) -> Any:
     """Returns the entries of an array that count: the first ones of each axis."""
     if is_key(alone):
-        return np.asarray(as_numbers(leaf))
+        return leaf
     array = np.asarray(leaf)
     sides = zip(array.shape, alone.shape, strict=True)
     if array.ndim != len(alone.shape) or any(side < live for side, live in sides):
         raise ValueError(f"shape {array.shape} instead of {alone.shape}")
     return array[tuple(map(slice, alone.shape))]
-
-
-def _corrected(state: Any) -> Any:
-    """Returns a state with the moments that evaluation uses, and no live counts."""
-    if isinstance(state, dict):
-        state = {name: x for name, x in state.items() if not _is_count(name, x)}
-        if state.keys() == MOMENTS:
-            mean, variance = map(np.asarray, running_moments(state))
-            return {"mean": mean, "variance": variance}
-        return {name: _corrected(inner) for name, inner in state.items()}
-    if isinstance(state, list | tuple) and not hasattr(state, "_fields"):
-        return type(state)(map(_corrected, state))
-    return state
-
-
-def _is_count(name: str, leaf: Any) -> bool:
-    """Returns whether a leaf is the live size that a layer with a `Size` keeps."""
-    return name == "live" and np.shape(leaf) == () and leaf.dtype == np.int32

@@ -8,25 +8,16 @@ import numpy as np
 import pytest
 
 import jaxdl as dl
-from jaxdl import nn, optim
+from jaxdl import nn
 from jaxdl.interop import export
 from jaxdl.interop.foreign import check_plain, output_shape
-from tests.interop.foreign import NETWORKS
+from tests.interop.foreign import NETWORKS, SHORT, SPACE, recipe_of
 from tests.sweeps.kept import assert_same_member, assert_same_result, cut_after, sweep
-
-SPACE = {"keep_prob": dl.Uniform(0.5, 1.0), "rate": dl.LogUniform(1e-3, 1e-1)}
-SHORT = {"epochs": 2, "plan": dl.Plan(4)}
 
 
 @pytest.fixture(scope="module", params=NETWORKS)
 def recipe(request):
-    def recipe(hp):
-        model = nn.serial(nn.as_layer(NETWORKS[request.param](hp["keep_prob"])))
-        return dl.Recipe(
-            model, optim.adam(hp["rate"]), nn.softmax_cross_entropy, batch_size=256
-        )
-
-    return recipe
+    return recipe_of(request.param)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,66 @@
+"""A trained model as an ONNX file."""
+
+import logging
+import os
+from pathlib import Path
+
+import jax.numpy as jnp
+
+from jaxdl import runs
+from jaxdl.data import Moments
+from jaxdl.extras import library, quiet
+from jaxdl.interop.predictor import Model, inputs_of, predictor
+from jaxdl.paths import as_path
+from jaxdl.train.structure import RecipeError
+
+
+def onnx(
+    model: Model, path: str | os.PathLike[str], moments: Moments | None = None
+) -> Path:
+    """Writes a model as an ONNX file, with its weights.
+
+    Its input `inputs` takes any number of raw examples `[batch, ...]`, in the units of
+    the user's data. Its output `outputs` is in the units of the labels, such as
+    logits. It replaces a file of this name.
+
+        dl.interop.onnx(sweep.best(), "best.onnx", data.moments)
+        session = onnxruntime.InferenceSession("best.onnx")
+        (outputs,) = session.run(None, {"inputs": inputs})
+
+    Args:
+        model: a trained member, or an ensemble.
+        path: of the file.
+        moments: `splits.moments`; None: the arrays that it trained on were raw.
+
+    Returns:
+        The path.
+
+    Raises:
+        ImportError: jax2onnx is not installed.
+        OSError: the file cannot be written.
+        RecipeError: the recipe has other parameters than the member, or jax2onnx does
+            not know an operation of its model.
+    """
+    log = logging.getLogger()
+    with quiet(log.level, log.setLevel):
+        content = _converted(model, moments)
+    runs.write_file(as_path(path), content)
+    return as_path(path)
+
+
+def _converted(model: Model, moments: Moments | None) -> bytes:
+    convert = library("jax2onnx", "onnx", "models in ONNX").to_onnx
+    try:
+        found = convert(
+            predictor(model, moments),
+            inputs=[inputs_of(model, "batch")],
+            input_names=["inputs"],
+            output_names=["outputs"],
+            enable_double_precision=jnp.result_type(float) == jnp.float64,
+        )
+    except NotImplementedError as error:
+        raise RecipeError(
+            f"got a model that jax2onnx does not convert ({error}); expected one of "
+            "operations that it knows: write the model with interop.stablehlo"
+        ) from error
+    return found.SerializeToString()

@@ -1,0 +1,48 @@
+"""Trained models in ONNX, run by onnxruntime."""
+
+import importlib
+import logging
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxdl import interop
+from jaxdl.train import RecipeError
+from tests.interop.served import NAMES, assert_close, served
+
+# Both are in the extra `onnx`.
+onnxruntime = pytest.importorskip("onnxruntime")
+pytest.importorskip("jax2onnx")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_onnxruntime_predicts_from_raw_inputs(name, tmp_path):
+    model, moments, raw, expected = served(name)
+    path = interop.onnx(model, tmp_path / "model.onnx", moments)
+    session = onnxruntime.InferenceSession(path)
+    for rows in (raw, raw[:1]):
+        (outputs,) = session.run(["outputs"], {"inputs": rows})
+        assert_close(outputs, expected[: len(rows)])
+
+
+def test_the_process_stays_as_it_was(tmp_path):
+    def trace():
+        return str(jax.make_jaxpr(lambda x: jax.nn.relu(jnp.dot(x, x)))(np.eye(2)))
+
+    before, level = trace(), logging.getLogger().level
+    model, moments, *_ = served("network")
+    interop.onnx(model, tmp_path / "model.onnx", moments)
+    assert trace() == before and logging.getLogger().level == level
+
+
+def test_what_cannot_be_converted_is_explained(monkeypatch, tmp_path):
+    def values(model, moments):
+        return lambda x: jnp.linalg.svd(x.reshape(-1, 2, 2), compute_uv=False)
+
+    model, moments, *_ = served("network")
+    module = importlib.import_module("jaxdl.interop.onnx")
+    monkeypatch.setattr(module, "predictor", values)
+    with pytest.raises(RecipeError, match=r"not convert \(svd .* interop.stablehlo"):
+        interop.onnx(model, tmp_path / "model.onnx", moments)

@@ -1,0 +1,41 @@
+"""Trained models in StableHLO, run by JAX in a process without jaxdl."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from jaxdl import interop
+from tests.interop.served import NAMES, assert_close, served
+
+pytest.importorskip("flatbuffers")  # of the extra `stablehlo`
+
+LOADED = """
+import pathlib, sys
+import jax.export
+import numpy as np
+
+for folder in map(pathlib.Path, sys.argv[1:]):
+    content = bytearray((folder / "model.stablehlo").read_bytes())
+    model = jax.export.deserialize(content)
+    assert model.platforms == ("cpu", "cuda", "tpu")
+    inputs = np.load(folder / "inputs.npy")
+    np.save(folder / "outputs.npy", model.call(inputs))
+    np.save(folder / "first.npy", model.call(inputs[:1]))
+assert "jaxdl" not in sys.modules
+"""
+
+
+def test_another_process_predicts_from_raw_inputs(tmp_path):
+    for name in NAMES:
+        model, moments, raw, _ = served(name)
+        (tmp_path / name).mkdir()
+        interop.stablehlo(model, tmp_path / name / "model.stablehlo", moments)
+        np.save(tmp_path / name / "inputs.npy", raw)
+    folders = [str(tmp_path / name) for name in NAMES]
+    subprocess.run([sys.executable, "-c", LOADED, *folders], check=True, cwd=tmp_path)
+    for name in NAMES:
+        expected = served(name).outputs
+        assert_close(np.load(tmp_path / name / "outputs.npy"), expected)
+        assert_close(np.load(tmp_path / name / "first.npy"), expected[:1])
