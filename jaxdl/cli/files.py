@@ -47,14 +47,14 @@ def output(out: Path, options: argparse.Namespace) -> Path:
     """
     if _same(out, options.file):
         raise ExperimentError(
-            f"got --out {out}, which is the experiment file; expected another path"
+            f"got {out}, which is the experiment file; expected another path"
         )
     run = getattr(options, "run_dir", None)
     places = [] if run is None else [run / name for name in OWN]
     for place in (out, *out.absolute().parents):
         if any(_same(place, own) for own in places):
             raise ExperimentError(
-                f"got --out {out}, where the run in {run} keeps its own files; "
+                f"got {out}, where the run in {run} keeps its own files; "
                 "expected another path"
             )
     return out.absolute()

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from jaxdl.cli import figures, files, loggers
+from jaxdl.cli import ensembles, figures, files, loggers
 from jaxdl.cli.more_data import run_more_data
 from jaxdl.cli.runs import run_doctor, run_export, run_replay
 from jaxdl.cli.training import run_check, run_fit, run_sweep
@@ -64,6 +64,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_runs(commands, run, both)
     figures.add_commands(commands, both)
     loggers.add_command(commands, both)
+    ensembles.add_command(commands, both, _count)
     return parser
 
 

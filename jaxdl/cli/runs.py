@@ -36,7 +36,7 @@ def run_export(options: argparse.Namespace) -> int:
         output(path, options)
     out = options.out and options.out.absolute()
     result, experiment = read(options)
-    _check_data(result, experiment.data)
+    check_data(result, experiment.data)
     number = _number(result, options.member)
     out = out or options.run_dir / f"member_{number}"
     moments = experiment.data.moments
@@ -86,7 +86,7 @@ def _export_table(options: argparse.Namespace) -> int:
     return 0
 
 
-def _check_data(result: SweepResult, data: Splits) -> None:
+def check_data(result: SweepResult, data: Splits) -> None:
     """Checks that a file's data are the run's: normalization goes with the weights."""
     assert result.specification is not None
     task, whole = with_variants(result.task._replace(data=data, repeats=1))

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,13 +16,15 @@ from jaxdl.counts import as_count
 from jaxdl.data import Dataset
 from jaxdl.data.checks import check_given
 from jaxdl.nn.losses import PerExample
-from jaxdl.sweeps.result import SweepResult
 from jaxdl.train.check import as_labels
 from jaxdl.train.member import Member
 from jaxdl.train.part import scaled
 from jaxdl.train.per_example import per_example
 from jaxdl.train.recipe import Recipe, error_of
 from jaxdl.train.score import larger_is_better
+
+if TYPE_CHECKING:
+    from jaxdl.sweeps.result import SweepResult
 
 CANDIDATES = 64  # the best members; worse ones were hardly ever chosen
 TINY = np.finfo(np.float64).tiny
@@ -37,6 +39,7 @@ class Ensemble:
 
     members: tuple[Member, ...]
     weights: NDArray[np.float64]  # [n], positive, of sum 1
+    numbers: NDArray[np.int64]  # [n], of the members in their sweep
 
     def predict(self, inputs: ArrayLike) -> NDArray[Any]:
         """Returns outputs `[m, ...]`, such as logits; see `Member.predict`.
@@ -63,31 +66,11 @@ class Ensemble:
         return {name: float(f(*given, dataset.weights)) for name, f in metrics}
 
 
-def ensemble(sweep: SweepResult, dev: Dataset, *, size: int = 25) -> Ensemble:
-    """Returns the members of a sweep that are best together on the dev set.
-
-    Of the 64 best members the one is added, again and again, that lowers the loss of
-    the ensemble's mean prediction most; a member can be added several times. Where the
-    recipe has an error of its own, or ranks by a metric, that takes the place of the
-    loss.
-
-        best = dl.sweeps.ensemble(sweep, data.dev)
-        print(best.evaluate(data.test))
-
-    Args:
-        sweep: without folds, whose members have dev sets of their own.
-        dev: the dev set of the sweep.
-        size: how many additions, at least 1.
-
-    Raises:
-        DataError: the dev set does not fit the members.
-        ValueError: the sweep has folds, or no member with a finite score.
-
-    Source: Caruana, Niculescu-Mizil, Crew and Ksikes, Ensemble Selection from Libraries
-    of Models, 2004.
-    """
-    additions = as_count("size", size, least=1)
-    members = _candidates(sweep)
+def choose(sweep: "SweepResult", dev: Dataset | None, size: int) -> Ensemble:
+    """Returns the ensemble of a sweep, see `SweepResult.ensemble`."""
+    additions, dev = as_count("size", size, least=1), _dev(sweep, dev)
+    numbers = _candidates(sweep)
+    members = [sweep.member(i) for i in numbers]
     check_given(dev, members[0].about)
     mean = _mean_of(members[0].loss)
     outputs = np.stack([mean.of(member.predict(dev.inputs)) for member in members])
@@ -98,22 +81,35 @@ def ensemble(sweep: SweepResult, dev: Dataset, *, size: int = 25) -> Ensemble:
         counts[chosen] += 1
         total += outputs[chosen]
     used = np.flatnonzero(counts)
-    return Ensemble(tuple(members[i] for i in used), counts[used] / additions)
+    return Ensemble(
+        tuple(members[i] for i in used), counts[used] / additions, numbers[used]
+    )
 
 
-def _candidates(sweep: SweepResult) -> list[Member]:
-    """Returns the best members, best first, that are averaged as the best one is."""
+def _dev(sweep: "SweepResult", dev: Dataset | None) -> Dataset:
     if sweep.task.folds is not None:
         raise ValueError(
             "got a sweep with folds, whose members have dev sets of their own; "
             "expected one without: sweep again without folds="
         )
+    if dev is not None:
+        return dev
+    if sweep.task.data is None:
+        raise ValueError(
+            "got a result of a folder, which holds no data; expected the dev set of "
+            "the sweep: sweep.ensemble(data.dev)"
+        )
+    return sweep.task.data.dev
+
+
+def _candidates(sweep: "SweepResult") -> NDArray[np.int64]:
+    """Returns the best members, best first, that are averaged as the best one is."""
     best = sweep.best()
     finite = np.isfinite(sweep.final()["dev_loss"])
     order = [i for c in sweep.ranking() for i in sweep.members_of(int(c)) if finite[i]]
-    members = map(sweep.member, order[:CANDIDATES])
-    of, _ = _mean_of(best.loss)
-    return [member for member in members if _mean_of(member.loss).of is of]
+    of = _mean_of(best.loss).of
+    alike = [i for i in order[:CANDIDATES] if _mean_of(sweep.member(i).loss).of is of]
+    return np.array(alike)
 
 
 def _lowest(member: Member, outputs: list[NDArray[Any]], dev: Dataset) -> int:

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxdl import nn, runs, terminal
-from jaxdl.data import Splits
+from jaxdl.data import Dataset, Splits
 from jaxdl.engine.blocks import TrainedBlock
 from jaxdl.engine.population import kept_metrics
 from jaxdl.engine.task import Task
-from jaxdl.plain import scalar
 from jaxdl.searches.rungs import Rung, ranking
-from jaxdl.sweeps.columns import apart
+from jaxdl.sweeps import rows
+from jaxdl.sweeps.ensembles import Ensemble, choose
 from jaxdl.sweeps.repeats import (
     data_of,
     mean,
@@ -25,7 +25,7 @@ from jaxdl.sweeps.repeats import (
     standard_error,
     with_variants,
 )
-from jaxdl.train.epoch_state import Status, ended_words
+from jaxdl.train.epoch_state import Status
 from jaxdl.train.facts import Facts
 from jaxdl.train.inference import Inference
 from jaxdl.train.member import Member
@@ -193,6 +193,31 @@ class SweepResult:
             )
         return self.member(self.members_of(winner)[0])
 
+    def ensemble(self, dev: Dataset | None = None, *, size: int = 25) -> Ensemble:
+        """Returns the members that are best together on the dev set.
+
+        Of the 64 best members the one is added, again and again, that lowers the loss
+        of the ensemble's mean prediction most; a member can be added several times.
+        Where the recipe has an error of its own, or ranks by a metric, that takes the
+        place of the loss.
+
+            print(sweep.ensemble().evaluate(data.test))
+
+        Args:
+            dev: the dev set of the sweep, for the result of a folder; None: the
+                result's own.
+            size: how many additions, at least 1.
+
+        Raises:
+            DataError: the dev set does not fit the members.
+            ValueError: the sweep has folds, the result holds no data and no dev set
+                is given, or no member has a finite score.
+
+        Source: Caruana, Niculescu-Mizil, Crew and Ksikes, Ensemble Selection from
+        Libraries of Models, 2004.
+        """
+        return choose(self, dev, size)
+
     def member(self, i: SupportsIndex) -> Member:
         """Returns member i.
 
@@ -243,51 +268,12 @@ class SweepResult:
         Rows are of configurations. With V above 1 the standard error of the metric that
         ranks them follows the means, and the status counts how many members ended how.
         """
-        v, values = self.num_variants, self.mean()
-        if v == 1:
-            return self.member_rows(n)
-        values["standard_error"] = self.standard_error()[curve_of(self.task.rank_by)]
-        hparams = by_name(self.hparams)
-        rows = [
-            [
-                int(i),
-                *(float(column[i]) for column in values.values()),
-                ended_words(self.status[self.members_of(i)]),
-                *(scalar(column[i * v]) for column in hparams.values()),
-            ]
-            for i in self.ranking()[:n]
-        ]
-        names = ["configuration", *values, "status"]
-        return [*names, *apart(hparams, names)], rows
+        return rows.of_configurations(self, n)
 
     def member_rows(self, n: int | None = None) -> tuple[list[str], list[list[Any]]]:
         """Returns the same for each member of the n best configurations."""
-        hparams, final = by_name(self.hparams), self.final()
-        origin = ["configuration", "repeat", "fold"] if self.num_variants > 1 else []
-        rows = [
-            [
-                int(i),
-                *self._origin(int(i)),
-                *(float(values[i]) for values in final.values()),
-                self._status(i),
-                *(scalar(column[i]) for column in hparams.values()),
-            ]
-            for i in members_of(self.ranking()[:n], self.num_variants)
-        ]
-        names = ["member", *origin, *final, "status"]
-        return [*names, *apart(hparams, names)], rows
+        return rows.of_members(self, n)
 
     def table(self, n: int = 10) -> str:
         """Returns the n best configurations as text: metrics and hyperparameters."""
         return terminal.table(*self.rows(n))
-
-    def _origin(self, i: int) -> list[int]:
-        """Returns configuration, repeat and fold of member i; nothing if V is 1."""
-        if self.num_variants == 1:
-            return []
-        configuration, variant = divmod(i, self.num_variants)
-        return [configuration, *divmod(variant, self.task.num_folds)]
-
-    def _status(self, i: int) -> str:
-        at = f" at step {self.stopped_at[i]}" if self.stopped_at[i] >= 0 else ""
-        return f"{Status(self.status[i])}{at}"

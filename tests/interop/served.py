@@ -84,7 +84,8 @@ def _both() -> Served:
     """Returns an ensemble of the network, and of itself with other parameters."""
     one, moments, raw, _ = served("network")
     other = replace(one, params=jax.tree.map(lambda x: 2 * x, one.params))
-    ensemble = dl.sweeps.Ensemble((one, other), np.array([0.75, 0.25]))
+    weights, numbers = np.array([0.75, 0.25]), np.arange(2)
+    ensemble = dl.sweeps.Ensemble((one, other), weights, numbers)
     return Served(ensemble, moments, raw, ensemble.predict(moments.normalize(raw)))
 
 

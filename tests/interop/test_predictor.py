@@ -49,6 +49,6 @@ def test_an_ensemble_averages_as_it_does_when_it_predicts(loss):
     members = tuple(
         SimpleNamespace(loss=loss, predict=lambda _, one=one: one) for one in z
     )
-    expected = Ensemble(members, weights).predict(None)
+    expected = Ensemble(members, weights, np.arange(2)).predict(None)
     found = _mean(loss)(z, weights.astype(np.float32).reshape(2, 1, 1))
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)

@@ -11,7 +11,8 @@ import pytest
 import jaxdl as dl
 from jaxdl import nn, optim
 from jaxdl.data import DataError
-from jaxdl.sweeps import Ensemble, ensemble
+from jaxdl.sweeps import Ensemble
+from tests.sweeps.kept import SPACE, small
 
 DRAWS = np.random.default_rng(0)
 
@@ -65,17 +66,18 @@ def check_choice(found, sweep, digits, objective):
     np.testing.assert_array_equal(found.weights, counts[counts > 0] / 9)
     chosen = [members[i].hparams for i in np.flatnonzero(counts)]
     assert [m.hparams for m in found.members] == chosen
+    assert found.numbers.tolist() == sweep.ranking()[counts > 0].tolist()
     assert len(found.members) > 1
 
 
 def test_members_are_added_one_after_another(sweep, digits):
-    found = ensemble(sweep, digits.dev, size=9)
+    found = sweep.ensemble(size=9)
     labels = digits.dev.labels
     check_choice(found, sweep, digits, lambda p: cross_entropy(p, labels))
 
 
 def test_it_predicts_and_evaluates_the_mean_of_probabilities(sweep, digits):
-    found = ensemble(sweep, digits.dev, size=9)
+    found = sweep.ensemble(size=9)
     logits = [m.predict(digits.test.inputs).astype(float) for m in found.members]
     mean = np.tensordot(found.weights, probabilities(np.stack(logits)), 1)
     outputs = found.predict(digits.test.inputs)
@@ -98,7 +100,7 @@ def test_yes_no_labels_average_the_probability_of_yes():
     z = DRAWS.normal(scale=3, size=(2, 5, 3))
     z[:, 0, 0] = 1000.0  # a sure one stays finite
     members = tuple(stand_in(nn.sigmoid_cross_entropy, one) for one in z)
-    outputs = Ensemble(members, np.array([0.25, 0.75])).predict(None)
+    outputs = Ensemble(members, np.array([0.25, 0.75]), np.arange(2)).predict(None)
     assert np.isfinite(outputs).all()
     yes = 0.25 / (1 + np.exp(-z[0])) + 0.75 / (1 + np.exp(-z[1]))
     np.testing.assert_allclose(1 / (1 + np.exp(-outputs.astype(float))), yes, rtol=1e-5)
@@ -107,14 +109,14 @@ def test_yes_no_labels_average_the_probability_of_yes():
 def test_targets_average_the_outputs():
     members = (stand_in(nn.squared_error, np.array([[1.0], [5.0]])),
                stand_in(nn.squared_error, np.array([[3.0], [1.0]])))  # fmt: skip
-    outputs = Ensemble(members, np.array([0.75, 0.25])).predict(None)
+    outputs = Ensemble(members, np.array([0.75, 0.25]), np.arange(2)).predict(None)
     assert outputs.tolist() == [[1.5], [4.0]]
 
 
 def test_a_metric_that_the_recipe_ranks_by_takes_the_place_of_the_loss(digits):
     first = {"first": lambda outputs, labels, weights: outputs[:, 0].mean()}
     sweep = trained(digits, 3, metrics=first, rank_by="-first")
-    found = ensemble(sweep, digits.dev, size=9)
+    found = sweep.ensemble(size=9)
     check_choice(found, sweep, digits, lambda p: -np.log(p[:, 0]).mean())
     assert set(found.evaluate(digits.test)) == {"loss", "error", "first"}
 
@@ -141,13 +143,13 @@ def test_targets_are_scaled_as_in_training_and_an_own_error_chooses():
         recipe, {"rate": dl.LogUniform(1e-3, 0.1)}, data, key=0, members=6, epochs=3,
         progress=False,
     )  # fmt: skip
-    found = ensemble(sweep, data.dev, size=5)
+    found = sweep.ensemble(size=5)
     members = [sweep.member(i) for i in sweep.ranking()]
     outputs = np.stack([m.predict(data.dev.inputs).astype(float) for m in members])
     labels = np.asarray(data.dev.labels)
     counts = greedy(lambda p: abs(p - labels)[:, 1].mean(), outputs, 5)
     np.testing.assert_array_equal(found.weights, counts[counts > 0] / 5)
-    alone = Ensemble((members[0],), np.ones(1)).evaluate(data.test)
+    alone = Ensemble((members[0],), np.ones(1), np.arange(1)).evaluate(data.test)
     for name, value in members[0].evaluate(data.test).items():
         np.testing.assert_allclose(alone[name], value, rtol=1e-5)
 
@@ -155,9 +157,19 @@ def test_targets_are_scaled_as_in_training_and_an_own_error_chooses():
 def test_what_has_no_common_dev_set_is_refused(sweep, digits):
     folds = dataclasses.replace(sweep, task=sweep.task._replace(folds=4, members=2))
     with pytest.raises(ValueError, match="got a sweep with folds"):
-        ensemble(folds, digits.dev)
+        folds.ensemble()
     with pytest.raises(ValueError, match="got size=0"):
-        ensemble(sweep, digits.dev, size=0)
+        sweep.ensemble(size=0)
     other = dl.data.from_arrays(np.zeros((4, 3), np.float32), [0, 1, 2, 3], classes=10)
     with pytest.raises(DataError):
-        ensemble(sweep, other)
+        sweep.ensemble(other)
+
+
+def test_the_result_of_a_folder_takes_the_dev_set(finished, digits):
+    folder, result = finished
+    read = dl.sweeps.read_result(folder, small, space=SPACE)
+    with pytest.raises(ValueError, match=r"holds no data; expected the dev set"):
+        read.ensemble(size=3)
+    found, expected = read.ensemble(digits.dev, size=3), result.ensemble(size=3)
+    np.testing.assert_array_equal(found.numbers, expected.numbers)
+    np.testing.assert_array_equal(found.weights, expected.weights)

@@ -1,0 +1,82 @@
+"""The command `ensemble`, which has the best members of a run predict together."""
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+from jaxdl import interop, terminal
+from jaxdl.cli import files
+from jaxdl.cli.output import show, tell
+from jaxdl.cli.runs import check_data, read
+from jaxdl.data import Splits
+from jaxdl.experiment import ExperimentError
+from jaxdl.interop.export import export_paths
+from jaxdl.report import ranked
+from jaxdl.sweeps import Ensemble
+from jaxdl.train import Member
+
+
+def run_ensemble(options: argparse.Namespace) -> int:
+    """Shows an ensemble beside the best member. Returns 1 if there is no best one."""
+    for path in export_paths(options.export) if options.export else ():
+        files.output(path, options)
+    out = options.export and options.export.absolute()
+    result, experiment = read(options)
+    if result.task.folds is not None:
+        raise ExperimentError(
+            "got a run with folds, whose members have dev sets of their own; expected "
+            "one without: sweep again without --folds"
+        )
+    data = experiment.data
+    check_data(result, data)
+    if not result.has_best():
+        tell(f"no member of the run has a finite {ranked.name(result)}")
+        return 1
+    found = result.ensemble(data.dev, size=options.size)
+    show(terminal.table(*_beside(result.best(), found, data)))
+    pairs = zip(found.numbers.tolist(), found.weights.tolist(), strict=True)
+    show(f"\n{terminal.table(['member', 'weight'], [*map(list, pairs)])}")
+    if out:
+        show(*interop.export(found, out, data.moments))
+    return 0
+
+
+def add_command(
+    commands: Any, given: argparse.ArgumentParser, count: Callable[[str], int]
+) -> None:
+    """Adds `ensemble` to the parser's commands.
+
+    Args:
+        commands: of the parser.
+        given: takes a run and its experiment.
+        count: from a text to an int of at least 1.
+    """
+    ensemble = commands.add_parser(
+        "ensemble", parents=[given], help="have the best models predict together"
+    )
+    ensemble.add_argument(
+        "--size",
+        type=count,
+        default=25,
+        metavar="N",
+        help="how many times a model is added; default: 25",
+    )
+    ensemble.add_argument(
+        "--export",
+        type=files.path,
+        metavar="PATH",
+        help="write it as safetensors and JSON; the path has no ending",
+    )
+    ensemble.set_defaults(run=run_ensemble)
+
+
+def _beside(
+    best: Member, found: Ensemble, data: Splits
+) -> tuple[list[str], list[list[Any]]]:
+    """Returns column names, and the dev and test metrics of both models."""
+    rows, names = [], []
+    for name, model in (("best member", best), ("ensemble", found)):
+        dev, test = model.evaluate(data.dev), model.evaluate(data.test)
+        names = [*(f"dev_{x}" for x in dev), *(f"test_{x}" for x in test)]
+        rows.append([name, *dev.values(), *test.values()])
+    return ["model", *names], rows

@@ -1,0 +1,67 @@
+"""The table of a result: column names, and rows of plain values, best first."""
+
+from typing import TYPE_CHECKING, Any
+
+from jaxdl.plain import scalar
+from jaxdl.sweeps.columns import apart
+from jaxdl.sweeps.repeats import members_of
+from jaxdl.train.epoch_state import Status, ended_words
+from jaxdl.train.score import curve_of
+from jaxdl.train.structure import by_name
+
+if TYPE_CHECKING:
+    from jaxdl.sweeps.result import SweepResult
+
+Rows = tuple[list[str], list[list[Any]]]
+
+
+def of_configurations(result: "SweepResult", n: int | None) -> Rows:
+    """Returns the rows of the n best configurations, see `SweepResult.rows`."""
+    v, values = result.num_variants, result.mean()
+    if v == 1:
+        return of_members(result, n)
+    ranked = curve_of(result.task.rank_by)
+    values["standard_error"] = result.standard_error()[ranked]
+    hparams = by_name(result.hparams)
+    rows = [
+        [
+            int(i),
+            *(float(column[i]) for column in values.values()),
+            ended_words(result.status[result.members_of(i)]),
+            *(scalar(column[i * v]) for column in hparams.values()),
+        ]
+        for i in result.ranking()[:n]
+    ]
+    names = ["configuration", *values, "status"]
+    return [*names, *apart(hparams, names)], rows
+
+
+def of_members(result: "SweepResult", n: int | None) -> Rows:
+    """Returns the rows of the members of the n best configurations."""
+    hparams, final, v = by_name(result.hparams), result.final(), result.num_variants
+    origin = ["configuration", "repeat", "fold"] if v > 1 else []
+    rows = [
+        [
+            int(i),
+            *_origin(result, int(i)),
+            *(float(values[i]) for values in final.values()),
+            _status(result, i),
+            *(scalar(column[i]) for column in hparams.values()),
+        ]
+        for i in members_of(result.ranking()[:n], v)
+    ]
+    names = ["member", *origin, *final, "status"]
+    return [*names, *apart(hparams, names)], rows
+
+
+def _origin(result: "SweepResult", i: int) -> list[int]:
+    """Returns configuration, repeat and fold of member i; nothing if V is 1."""
+    if result.num_variants == 1:
+        return []
+    configuration, variant = divmod(i, result.num_variants)
+    return [configuration, *divmod(variant, result.task.num_folds)]
+
+
+def _status(result: "SweepResult", i: int) -> str:
+    at = f" at step {result.stopped_at[i]}" if result.stopped_at[i] >= 0 else ""
+    return f"{Status(result.status[i])}{at}"
