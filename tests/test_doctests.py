@@ -20,8 +20,11 @@ MODULES = [
     for file in sorted(ROOT.rglob("*.py"))
     if ">>>" in file.read_text()
 ]
+HEAVY = {"serving.md"}  # the first model in ONNX takes seconds
 PAGES = [
-    file
+    pytest.param(
+        file, marks=pytest.mark.heavy if file.name in HEAVY else (), id=file.name
+    )
     for file in sorted((ROOT.parent / "docs").glob("*.md"))
     if ">>>" in file.read_text()
 ]
@@ -35,8 +38,9 @@ def test_the_examples_of_a_module_give_what_they_show(name):
     assert result.attempted and not result.failed
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_the_examples_of_a_page_give_what_they_show(page):
+@pytest.mark.parametrize("page", PAGES)
+def test_the_examples_of_a_page_give_what_they_show(page, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
     text = re.sub(r"^```.*$", "", page.read_text(), flags=re.MULTILINE)
     test = doctest.DocTestParser().get_doctest(text, {**NAMES}, page.name, None, 0)
     result = doctest.DocTestRunner(optionflags=FLAGS).run(test)

@@ -4,13 +4,12 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from jaxdl import interop, terminal
-from jaxdl.cli import files
+from jaxdl import terminal
+from jaxdl.cli import exports, files
 from jaxdl.cli.output import show, tell
 from jaxdl.cli.runs import check_data, read
 from jaxdl.data import Splits
 from jaxdl.experiment import ExperimentError
-from jaxdl.interop.export import export_paths
 from jaxdl.report import ranked
 from jaxdl.sweeps import Ensemble
 from jaxdl.train import Member
@@ -18,9 +17,7 @@ from jaxdl.train import Member
 
 def run_ensemble(options: argparse.Namespace) -> int:
     """Shows an ensemble beside the best member. Returns 1 if there is no best one."""
-    for path in export_paths(options.export) if options.export else ():
-        files.output(path, options)
-    out = options.export and options.export.absolute()
+    places = exports.places(options, options.export)
     result, experiment = read(options)
     if result.task.folds is not None:
         raise ExperimentError(
@@ -36,8 +33,7 @@ def run_ensemble(options: argparse.Namespace) -> int:
     show(terminal.table(*_beside(result.best(), found, data)))
     pairs = zip(found.numbers.tolist(), found.weights.tolist(), strict=True)
     show(f"\n{terminal.table(['member', 'weight'], [*map(list, pairs)])}")
-    if out:
-        show(*interop.export(found, out, data.moments))
+    exports.write(found, places, data.moments)
     return 0
 
 
@@ -67,6 +63,7 @@ def add_command(
         metavar="PATH",
         help="write it as safetensors and JSON; the path has no ending",
     )
+    exports.add_programs(ensemble)
     ensemble.set_defaults(run=run_ensemble)
 
 

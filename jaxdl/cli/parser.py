@@ -4,15 +4,13 @@ import argparse
 import itertools
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from jaxdl.cli import ensembles, figures, files, loggers
+from jaxdl.cli import ensembles, exports, figures, files, loggers
 from jaxdl.cli.more_data import run_more_data
-from jaxdl.cli.runs import run_doctor, run_export, run_replay
+from jaxdl.cli.runs import run_doctor, run_replay
 from jaxdl.cli.training import run_check, run_fit, run_sweep
 from jaxdl.interop import optuna_search
-from jaxdl.interop.tables import as_table_path
 from jaxdl.searches import (
     Search,
     grid_search,
@@ -141,24 +139,7 @@ def _add_runs(
         "replay", parents=[both], help="train one model of a run again, to the bit"
     )
     replay.set_defaults(run=run_replay)
-    export = commands.add_parser(
-        "export",
-        parents=[both],
-        help="write one model as safetensors and JSON, or the table of all models",
-    )
-    export.add_argument(
-        "--out",
-        type=files.path,
-        metavar="PATH",
-        help="of the model, without an ending; default: in RUN",
-    )
-    export.add_argument(
-        "--table",
-        type=_table,
-        metavar="PATH",
-        help="write all models instead, to a .csv, .parquet or .npz file",
-    )
-    export.set_defaults(run=run_export)
+    export = exports.add_command(commands, both)
     for command in (replay, export):
         command.add_argument(
             "--member", type=_member, metavar="N", help="default: the best"
@@ -257,13 +238,6 @@ def _member(text: str) -> str:
     if text != "best" and not (text.isdecimal() and len(text) < LONG):
         raise argparse.ArgumentTypeError(f"got {text:.40}; expected best or a number")
     return text
-
-
-def _table(text: str) -> Path:
-    try:
-        return as_table_path(files.path(text))
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _fractions(text: str) -> tuple[float, ...]:

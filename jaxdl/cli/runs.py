@@ -1,16 +1,14 @@
-"""The commands on the folder of a run: `replay`, `export` and `doctor`.
+"""The commands `replay` and `doctor` on the folder of a run, and how it is read.
 
 Each command takes the parsed options, prints, and returns an exit status.
 """
 
 import argparse
 
-from jaxdl import interop, runs
-from jaxdl.cli.files import output
+from jaxdl import runs
 from jaxdl.cli.output import show
 from jaxdl.data import Splits
 from jaxdl.experiment import Experiment, ExperimentError, load
-from jaxdl.interop.export import export_paths
 from jaxdl.sweeps import SweepResult, read_result, replay
 from jaxdl.sweeps.repeats import with_variants
 from jaxdl.sweeps.specification import digest_of
@@ -22,26 +20,9 @@ from jaxdl.train.score import curve_of, words
 def run_replay(options: argparse.Namespace) -> int:
     """Trains a member again, to the same bits."""
     result, experiment = read(options)
-    number = _number(result, options.member)
+    number = number_of(result, options.member)
     member = replay(result, experiment.recipe, experiment.data, number)
     show(f"member {number} has the same bits as in the run{_described(member)}")
-    return 0
-
-
-def run_export(options: argparse.Namespace) -> int:
-    """Writes a member, or the table of all members, for other programs."""
-    if options.table is not None:
-        return _export_table(options)
-    for path in export_paths(options.out) if options.out else ():
-        output(path, options)
-    out = options.out and options.out.absolute()
-    result, experiment = read(options)
-    check_data(result, experiment.data)
-    number = _number(result, options.member)
-    out = out or options.run_dir / f"member_{number}"
-    moments = experiment.data.moments
-    paths = interop.export(result.member(number), out, moments)
-    show(*paths)
     return 0
 
 
@@ -74,18 +55,6 @@ def read(options: argparse.Namespace) -> tuple[SweepResult, Experiment]:
     return result, experiment
 
 
-def _export_table(options: argparse.Namespace) -> int:
-    if options.member is not None or options.out is not None:
-        raise ExperimentError(
-            "got --table with --member or --out, which are of one model; expected "
-            "--table alone, which writes all models"
-        )
-    place = output(options.table, options)
-    interop.table(read(options)[0], place)
-    show(options.table)
-    return 0
-
-
 def check_data(result: SweepResult, data: Splits) -> None:
     """Checks that a file's data are the run's: normalization goes with the weights."""
     assert result.specification is not None
@@ -97,7 +66,7 @@ def check_data(result: SweepResult, data: Splits) -> None:
         )
 
 
-def _number(result: SweepResult, member: str | None) -> int:
+def number_of(result: SweepResult, member: str | None) -> int:
     """Returns the number of a member; None stands for the best."""
     best, members = int(result.ranking()[0]), len(result.status)
     if member in (None, "best") and result.diverged()[best]:

@@ -41,8 +41,9 @@ def export(
     `classes` and `features` are names. It also has the metrics by epoch, and where the
     training ended. Both replace files of these names.
 
-    Of an ensemble, the JSON has the `weights` of its members, and as `members` a list
-    of what it has of one. Names such as `members.0.params.0.kernel` are of the first.
+    Of an ensemble, the JSON has the `weights` of its members, their `numbers` in the
+    sweep, and as `members` a list of what it has of one. Arrays such as
+    `members.0.params.0.kernel` are of the first.
 
     Args:
         model: a trained member, or an ensemble.
@@ -67,7 +68,11 @@ def export(
             for i, (leaves, _) in enumerate(members)
             for name, array in leaves.items()
         }
-        described = {"weights": model.weights, "members": [told for _, told in members]}
+        described = {
+            "weights": model.weights,
+            "numbers": model.numbers,
+            "members": [described for _, described in members],
+        }
     weights, description = export_paths(path)
     runs.write_file(weights, arrays.save(content))
     text = json.dumps(to_json(described), indent=2, allow_nan=False)

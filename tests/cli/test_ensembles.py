@@ -27,6 +27,7 @@ def test_an_ensemble_is_shown_beside_the_best_and_exported(
     assert lines[-2:] == [f"{out}.safetensors", f"{out}.json"]
     told = json.loads((tmp_path / "both.json").read_text())
     assert told["weights"] == found.weights.tolist()
+    assert told["numbers"] == found.numbers.tolist()
 
 
 def test_a_run_with_folds_has_no_ensemble(main, linear, tmp_path):

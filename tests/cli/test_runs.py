@@ -1,9 +1,6 @@
 """`jaxdl replay`, `export` and `doctor` on the folder of a run."""
 
-import csv
-import json
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,36 +18,6 @@ def test_the_best_member_is_replayed_to_the_bit(main, small_sweep, run_dir, smal
     assert status == 0 and output == (
         f"member {best} has the same bits as in the run: dev error {error:.2%}\n"
     )
-
-
-def test_a_member_is_exported(main, small_sweep, run_dir, small_file, tmp_path):
-    pytest.importorskip("safetensors")
-    copy = shutil.copytree(run_dir, tmp_path / "copy")
-    status, printed, _ = main("export", copy, small_file, "--member", "3")
-    weights, about = map(Path, printed.split())
-    assert status == 0 and weights == copy / "member_3.safetensors"
-    told = json.loads(about.read_text())
-    assert told["metrics"]["dev_error"] == small_sweep.metrics["dev_error"][3].tolist()
-    status, printed, _ = main("export", copy, small_file, "--out", tmp_path / "best")
-    assert (tmp_path / "best.json").exists() and len(printed.split()) == 2
-
-
-def test_all_members_are_exported_as_a_table(
-    main, small_sweep, run_dir, small_file, tmp_path
-):
-    path = tmp_path / "members.csv"
-    status, printed, _ = main("export", run_dir, small_file, "--table", path)
-    assert status == 0 and printed == f"{path}\n"
-    with open(path, newline="") as file:
-        rows = list(csv.DictReader(file))
-    errors = [float(row["dev_error"]) for row in rows]
-    np.testing.assert_array_equal(errors, small_sweep.final()["dev_error"])
-
-
-@pytest.mark.parametrize("other", [("--member", "1"), ("--out", "x")])
-def test_a_table_is_of_all_members(main, run_dir, small_file, other):
-    status, _, error = main("export", run_dir, small_file, "--table", "a.csv", *other)
-    assert status == 2 and "expected --table alone" in error
 
 
 def test_a_whole_run_has_nothing_wrong(main, small_sweep, run_dir):
@@ -80,19 +47,6 @@ def test_another_recipe_is_refused(main, write, small_sweep, run_dir):
     )
     status, _, error = main("replay", run_dir, file)
     assert status == 2 and "is not the run's" in error
-
-
-def test_other_data_are_refused(main, write, small_sweep, run_dir):
-    file = write(f"{EXPERIMENT}\ndata = data._replace(dev=data.dev[1:])\n")
-    status, _, error = main("export", run_dir, file, "--member", "0")
-    assert status == 2 and "got a file whose data are not the run's" in error
-
-
-def test_a_member_that_the_run_does_not_have_is_refused(
-    main, small_sweep, run_dir, small_file
-):
-    status, _, error = main("export", run_dir, small_file, "--member", "32")
-    assert status == 2 and "got member 32; expected a number from 0 to 31" in error
 
 
 def test_a_member_that_has_not_trained_yet_is_refused(main, linear, tmp_path):

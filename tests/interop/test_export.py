@@ -34,6 +34,19 @@ def test_weights_and_what_is_needed_to_use_them(small_sweep, digits, tmp_path):
     assert read["status"] == "finished" and read["kept_epoch"] == 2
 
 
+def test_an_ensemble_is_its_members_with_weights(small_sweep, tmp_path):
+    members = tuple(small_sweep.member(i) for i in (4, 1))
+    both = dl.sweeps.Ensemble(members, np.array([0.75, 0.25]), np.array([4, 1]))
+    weights, about = export(both, tmp_path / "both")
+    arrays, read = safetensors.load_file(weights), json.loads(about.read_text())
+    assert (read["weights"], read["numbers"]) == ([0.75, 0.25], [4, 1])
+    for place, member in enumerate(members):
+        one, told = export(member, tmp_path / "one")
+        assert read["members"][place] == json.loads(told.read_text())
+        for name, array in safetensors.load_file(one).items():
+            np.testing.assert_array_equal(arrays[f"members.{place}.{name}"], array)
+
+
 def test_the_format_is_the_public_one(small_sweep, tmp_path):
     """Eight bytes of the header's length, JSON, then the arrays."""
     weights, _ = export(small_sweep.member(0), tmp_path / "one")
