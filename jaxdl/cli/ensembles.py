@@ -8,11 +8,9 @@ from jaxdl import terminal
 from jaxdl.cli import exports, files
 from jaxdl.cli.output import show, tell
 from jaxdl.cli.runs import check_data, read
-from jaxdl.data import Splits
 from jaxdl.experiment import ExperimentError
 from jaxdl.report import ranked
-from jaxdl.sweeps import Ensemble
-from jaxdl.train import Member
+from jaxdl.sweeps.ensembles import beside_best
 
 
 def run_ensemble(options: argparse.Namespace) -> int:
@@ -30,7 +28,7 @@ def run_ensemble(options: argparse.Namespace) -> int:
         tell(f"no member of the run has a finite {ranked.name(result)}")
         return 1
     found = result.ensemble(data.dev, size=options.size)
-    show(terminal.table(*_beside(result.best(), found, data)))
+    show(terminal.table(*beside_best(found, result.best(), data)))
     pairs = zip(found.numbers.tolist(), found.weights.tolist(), strict=True)
     show(f"\n{terminal.table(['member', 'weight'], [*map(list, pairs)])}")
     exports.write(found, places, data.moments)
@@ -65,15 +63,3 @@ def add_command(
     )
     exports.add_programs(ensemble)
     ensemble.set_defaults(run=run_ensemble)
-
-
-def _beside(
-    best: Member, found: Ensemble, data: Splits
-) -> tuple[list[str], list[list[Any]]]:
-    """Returns column names, and the dev and test metrics of both models."""
-    rows, names = [], []
-    for name, model in (("best member", best), ("ensemble", found)):
-        dev, test = model.evaluate(data.dev), model.evaluate(data.test)
-        names = [*(f"dev_{x}" for x in dev), *(f"test_{x}" for x in test)]
-        rows.append([name, *dev.values(), *test.values()])
-    return ["model", *names], rows

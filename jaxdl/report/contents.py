@@ -8,10 +8,13 @@ import jax
 import numpy as np
 
 from jaxdl.data import Splits
+from jaxdl.runs import DamagedError
 from jaxdl.spaces.distributions import is_distribution
 from jaxdl.sweeps import SweepResult
+from jaxdl.sweeps.ensembles import beside_best
 from jaxdl.sweeps.sentences import sentences
 from jaxdl.sweeps.summary import Summary
+from jaxdl.terminal import cell
 from jaxdl.train.epoch_state import Status
 from jaxdl.train.score import words
 from jaxdl.train.structure import by_name
@@ -112,6 +115,29 @@ def diagnosis(summary: Summary, rates: bool) -> tuple[list[str], list[str]]:
         )
     found += sentences(errors)
     return found, [f"{advice[0].upper()}{advice[1:]}." for advice in verdict.advice]
+
+
+def together(
+    result: SweepResult, data: Splits | None
+) -> tuple[list[str], list[list[str]]] | None:
+    """Returns a table of the best member and the ensemble; None: there is no ensemble.
+
+    Args:
+        result: of a sweep.
+        data: of the sweep; None: unknown.
+    """
+    if data is None or result.task.folds is not None or not result.has_best():
+        return None
+    best = result.best()
+    if not hasattr(best.predict(data.dev.inputs[:1]), "shape"):  # a tree of outputs
+        return None
+    try:
+        found = result.ensemble(data.dev)
+    except DamagedError:  # the weights of some are lost
+        return None
+    columns, rows = beside_best(found, best, data)
+    names = [words(name) for name in columns]
+    return names, [[cell(value) for value in row] for row in rows]
 
 
 def specification(

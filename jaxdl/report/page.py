@@ -70,6 +70,7 @@ def report(
         "summary": escape(contents.outcome(summary, rates)),
         "links": _links(sections),
         "diagnosis": _diagnosis(*contents.diagnosis(summary, rates)),
+        "together": _together(contents.together(result, data)),
         "figures": "".join(_section(n, rows, source) for n, rows in sections.items()),
         "specification": _specification(contents.specification(result, run_dir, data)),
         "data": _json(contents.members(result, run_dir)),
@@ -135,6 +136,23 @@ def _diagnosis(found: list[str], advice: list[str]) -> str:
         return text
     items = "".join(f"<li>{escape(line)}</li>" for line in advice)
     return f"{text}<h3>What to do, most useful first</h3><ul>{items}</ul>"
+
+
+def _together(table: tuple[list[str], list[list[str]]] | None) -> str:
+    if table is None:
+        return ""
+    columns, rows = table
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in columns)
+    body = "".join(
+        f'<tr><th scope="row">{escape(name)}</th>'
+        + "".join(f'<td class="number">{escape(value)}</td>' for value in values)
+        + "</tr>"
+        for name, *values in rows
+    )
+    return (
+        "<h3>Members that predict together</h3>"
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    )
 
 
 def _specification(rows: list[tuple[str, str]]) -> str:

@@ -13,7 +13,7 @@ from scipy.special import expit, softmax
 
 from jaxdl import nn
 from jaxdl.counts import as_count
-from jaxdl.data import Dataset
+from jaxdl.data import Dataset, Splits
 from jaxdl.data.checks import check_given
 from jaxdl.nn.losses import PerExample
 from jaxdl.train.check import as_labels
@@ -84,6 +84,24 @@ def choose(sweep: "SweepResult", dev: Dataset | None, size: int) -> Ensemble:
     return Ensemble(
         tuple(members[i] for i in used), counts[used] / additions, numbers[used]
     )
+
+
+def beside_best(
+    found: Ensemble, best: Member, data: Splits
+) -> tuple[list[str], list[list[Any]]]:
+    """Returns column names, and the dev and test metrics of a member and an ensemble.
+
+    Args:
+        found: the ensemble.
+        best: the member with the best score.
+        data: of the sweep.
+    """
+    rows, names = [], []
+    for name, model in (("best member", best), ("ensemble", found)):
+        dev, test = model.evaluate(data.dev), model.evaluate(data.test)
+        names = [*(f"dev_{x}" for x in dev), *(f"test_{x}" for x in test)]
+        rows.append([name, *dev.values(), *test.values()])
+    return ["model", *names], rows
 
 
 def _dev(sweep: "SweepResult", dev: Dataset | None) -> Dataset:

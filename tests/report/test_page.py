@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from jaxdl import report
+from jaxdl import report, runs
 from jaxdl.report.figures import FIGURES, Source
 from jaxdl.report.page import _sections
 from tests.report.conftest import diverged, renamed, untrained, widened
@@ -89,6 +89,36 @@ def test_a_page_has_the_rates_of_a_schedule_that_is_given(result, digits):
 def test_what_a_search_did_is_in_the_page(halved, bred, page):
     for result, expected in ((halved, 8), (bred, 9)):
         assert len(Reader(page(result, figures=True)).all("img")) == expected
+
+
+def test_the_ensemble_stands_beside_the_best_member(result, digits, page):
+    text = page(result, data=digits)
+    table = re.findall(
+        r"<tr><th scope=.row.>(best member|ensemble)</th>(.*?)</tr>", text
+    )
+    models = {"best member": result.best(), "ensemble": result.ensemble(digits.dev)}
+    assert [name for name, _ in table] == [*models]
+    for name, cells in table:
+        values = [float(cell) for cell in re.findall(r">([^<]+)</td>", cells)]
+        parts = (models[name].evaluate(part) for part in (digits.dev, digits.test))
+        expected = [part[x] for part in parts for x in ("loss", "error")]
+        np.testing.assert_allclose(values, expected, rtol=1e-3)
+    assert '<th scope="col">test loss</th>' in text
+
+
+def test_a_page_without_data_or_with_folds_has_no_ensemble(
+    result, repeated, digits, page
+):
+    assert "predict together" not in page(result)
+    assert "predict together" not in page(repeated, data=digits)
+
+
+def test_lost_weights_leave_the_ensemble_out(result, digits, page, monkeypatch):
+    def lost(*_):
+        raise runs.DamagedError("the weights of member 3 are lost")
+
+    monkeypatch.setattr(type(result), "ensemble", lost)
+    assert "predict together" not in page(result, data=digits)
 
 
 def test_a_page_of_members_that_all_diverged(result, digits, page):
