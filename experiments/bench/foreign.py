@@ -1,0 +1,144 @@
+"""How fast do models of other libraries train, beside the same one of jaxdl's layers?
+
+python -m experiments.bench.foreign [--repeats 5] [--out FOLDER]
+
+Digits, 256 members of 64-64-10 with batch norm, dropout and Adam. The time of a step of
+a member is what 40 more epochs take, so that tracing and compilation are in none. It is
+processor time, in which other work on the machine shows less. The arms take turns.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import flax.linen
+import jax
+from flax import nnx
+
+import jaxdl as dl
+from experiments.bench.race import say
+from experiments.bench.record import repeated
+from experiments.bench.table import heading, row, spread
+from jaxdl import interop, nn, optim
+
+UNITS, BATCH_SIZE, MEMBERS, FEW, MANY = 64, 64, 256, 5, 45
+SPACE = {"rate": dl.LogUniform(1e-4, 1e-2), "keep_prob": dl.Uniform(0.5, 1.0)}
+
+
+class Linen(flax.linen.Module):
+    keep_prob: Any
+
+    @flax.linen.compact
+    def __call__(self, x, train):
+        x = flax.linen.Dense(UNITS, use_bias=False)(x)
+        x = flax.linen.relu(flax.linen.BatchNorm(not train, momentum=0.9)(x))
+        x = nn.drop(x, self.keep_prob, self.make_rng("dropout")) if train else x
+        return flax.linen.Dense(10)(x)
+
+
+class Drop(nnx.Module):
+    def __init__(self, keep_prob, rngs):
+        self.keep_prob, self.rngs, self.deterministic = keep_prob, rngs, False
+
+    def __call__(self, x):
+        if self.deterministic:
+            return x
+        return nn.drop(x, self.keep_prob, self.rngs.dropout())
+
+
+class Nnx(nnx.Module):
+    def __init__(self, in_shape, keep_prob, rngs):
+        self.hidden = nnx.Linear(*in_shape, UNITS, use_bias=False, rngs=rngs)
+        self.norm = nnx.BatchNorm(UNITS, momentum=0.9, rngs=rngs)
+        self.drop = Drop(keep_prob, rngs)
+        self.logits = nnx.Linear(UNITS, 10, rngs=rngs)
+
+    def __call__(self, x):
+        return self.logits(self.drop(nnx.relu(self.norm(self.hidden(x)))))
+
+
+class Equinox(eqx.Module):
+    hidden: eqx.nn.Linear
+    norm: eqx.nn.BatchNorm
+    drop: eqx.nn.Dropout
+    logits: eqx.nn.Linear
+
+    def __init__(self, in_shape, keep_prob, key):
+        one, two = jax.random.split(key)
+        self.hidden = eqx.nn.Linear(in_shape[0], UNITS, use_bias=False, key=one)
+        self.norm = eqx.nn.BatchNorm(UNITS, "batch", momentum=0.9, mode="batch")
+        self.drop = eqx.nn.Dropout(1 - keep_prob)
+        self.logits = eqx.nn.Linear(UNITS, 10, key=two)
+
+    def __call__(self, x, state, *, key=None):
+        x, state = self.norm(self.hidden(x), state)
+        return self.logits(self.drop(jax.nn.relu(x), key=key)), state
+
+
+def own(keep_prob: Any) -> nn.Layer:
+    hidden = nn.dense(UNITS, use_bias=False), nn.batch_norm(), nn.relu
+    return nn.serial(*hidden, nn.dropout(keep_prob), nn.dense(10))
+
+
+NETWORKS: dict[str, Callable[[Any], nn.Layer]] = {
+    "jaxdl": own,
+    "Linen": lambda p: interop.linen(Linen(p)),
+    "NNX": lambda p: interop.nnx(lambda shape, rngs: Nnx(shape, p, rngs)),
+    "Equinox": lambda p: interop.equinox(lambda shape, key: Equinox(shape, p, key)),
+}
+
+
+def main() -> None:
+    repeated("foreign", measurements, markdown)
+
+
+def measurements(repeats: int) -> dict[str, Any]:
+    """Returns microseconds of a member-step of each network, one for each repeat."""
+    data = dl.data.load("digits")
+    found: dict[str, list[float]] = {name: [] for name in NETWORKS}
+    for repeat in range(1 + repeats):  # the first one compiles
+        say(f"repeat {repeat} of {repeats}")
+        for name in reversed(NETWORKS) if repeat % 2 else NETWORKS:
+            found[name].append(step_time(NETWORKS[name], data))
+    return {"times": {name: times[1:] for name, times in found.items()}}
+
+
+def step_time(network: Callable[[Any], nn.Layer], data: dl.data.Splits) -> float:
+    steps = MEMBERS * (MANY - FEW) * data.steps_per_epoch(BATCH_SIZE)
+    few, many = (processor_time(network, data, epochs) for epochs in (FEW, MANY))
+    return 1e6 * (many - few) / steps
+
+
+def processor_time(
+    network: Callable[[Any], nn.Layer], data: dl.data.Splits, epochs: int
+) -> float:
+    """Returns the seconds of all processors that a sweep takes."""
+
+    def recipe(hp):
+        model, optimizer = network(hp["keep_prob"]), optim.adam(hp["rate"])
+        loss = nn.softmax_cross_entropy
+        return dl.Recipe(model, optimizer, loss, batch_size=BATCH_SIZE)
+
+    began = time.process_time()
+    dl.sweep(recipe, SPACE, data, key=0, members=MEMBERS, epochs=epochs, progress=False)
+    return time.process_time() - began
+
+
+def markdown(record: dict[str, Any]) -> str:
+    """Returns the record as Markdown: the machine, then a table."""
+    lines = [
+        heading(record),
+        "Microseconds of processors a member-step; speeds are of one repeat.",
+        "",
+    ]
+    lines += [row(["network", "time", "speed beside jaxdl"]), row(["---"] * 3)]
+    base = record["times"]["jaxdl"]
+    for name, times in record["times"].items():
+        speeds = [a / b for a, b in zip(base, times, strict=True)]
+        lines.append(row([name, spread(times), spread(speeds)]))
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
