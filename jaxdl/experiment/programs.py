@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from jaxdl.experiment.file import middle_of
+from jaxdl.experiment.given import middle_of
 from jaxdl.spaces.structures import (
     MOST_PROGRAMS,
     count_structures,

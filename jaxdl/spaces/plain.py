@@ -28,7 +28,9 @@ from jaxdl.spaces import distributions, ranges, sizes
 from jaxdl.spaces.among import Among
 from jaxdl.spaces.contract import Distribution, SpaceError, fields
 from jaxdl.spaces.either import Chosen, Either
+from jaxdl.spaces.narrow import is_part
 from jaxdl.spaces.sizes import AsSize
+from jaxdl.train.structure import flatten
 
 SHOWN = 80  # letters of a leaf in an error
 OURS = {
@@ -104,6 +106,29 @@ def from_plain(plain: Any) -> Any:
             "make; give the run's space, space=..., or its experiment file"
         )
     return READERS[kind](inner)
+
+
+def as_recorded(space: Any, plain: Any) -> Any:
+    """Returns the recorded space, in the classes of the given one.
+
+    A leaf that is recorded as a value or a part of the given one is that part.
+
+    Args:
+        space: as it is given.
+        plain: what `to_plain` returned of the recorded one, or JSON made of it.
+
+    Raises:
+        SpaceError: a leaf or the tree differs in another way.
+    """
+    names, leaves, treedef = flatten(space)
+    recorded = dict(_texts(plain))
+    own = [
+        _part(leaf, recorded.get(name))
+        for name, leaf in zip(names, leaves, strict=True)
+    ]
+    space = jax.tree.unflatten(treedef, own)
+    check_recorded(space, plain)
+    return space
 
 
 def check_recorded(space: Any, plain: Any) -> None:
@@ -197,6 +222,17 @@ def _texts(plain: Any, name: str = "") -> Iterator[tuple[str, str]]:
         return
     for step, child in pairs:
         yield from _texts(child, f"{name}.{step}" if name else str(step))
+
+
+def _part(leaf: Any, recorded: str | None) -> Any:
+    """Returns what is recorded of a leaf if that is a part of it, else the leaf."""
+    if recorded is None or recorded == json.dumps(to_plain(leaf)):
+        return leaf
+    try:
+        part = from_plain(json.loads(recorded))
+    except SpaceError:  # of a class of the user's
+        return leaf
+    return part if is_part(part, leaf) else leaf
 
 
 def _short(text: str | None) -> str:

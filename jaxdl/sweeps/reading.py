@@ -42,9 +42,10 @@ def read_result(
     Args:
         run: the folder of a run.
         recipe: the run's own.
-        space: the run's own. None: the one that the folder holds, if it is made of
-            dicts, lists, tuples and jaxdl's distributions; a NamedTuple of yours or a
-            distribution of yours has to be given.
+        space: the run's own, or the one that it pinned or narrowed. None: the one that
+            the folder holds, if it is made of dicts, lists, tuples and jaxdl's
+            distributions; a NamedTuple of yours or a distribution of yours has to be
+            given.
 
     Raises:
         DamagedError: the folder's database is damaged.
