@@ -1,16 +1,20 @@
-"""The command line: `sweep`, `fit` and `check` train; the others take a run.
+"""The command line: `sweep`, `fit` and `check` train; most others take a run.
 
-All but `doctor` take a Python file that defines `recipe`, `space` and `data`; see
+Most take a Python file that defines `recipe`, `space` and `data`; see
 `jaxdl.experiment`.
 """
 
+import re
+from argparse import ArgumentParser
 from collections.abc import Sequence
+from typing import NoReturn
 
 from jaxdl.cli import failures, output
 from jaxdl.cli.parser import make_parser
 from jaxdl.cli.supervise import supervise
 from jaxdl.cli.training import run_sweep
 from jaxdl.compilation_cache import enable_compilation_cache
+from jaxdl.near import near
 
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
 
@@ -30,12 +34,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
-    parser = make_parser()
-    options, rest = parser.parse_known_args(arguments)
+    options, rest = make_parser().parse_known_args(arguments)
     # argparse takes NAME=VALUE only before the options of a command.
     hparams = [word for word in rest if "=" in word and not word.startswith("-")]
     if len(hparams) < len(rest) or (hparams and "hparams" not in options):
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+        _refuse(options.of, rest)
     try:
         if hparams:
             options.hparams += hparams
@@ -52,3 +55,13 @@ def _run(arguments: Sequence[str] | None) -> int:
         if not failures.tell(error, getattr(options, "file", None)):
             raise
         return 2
+
+
+def _refuse(command: ArgumentParser, words: Sequence[str]) -> NoReturn:
+    """Ends the program with a sentence on words that a command does not take."""
+    known = re.findall(r"--[\w-]+", command.format_help())
+    name = words[0].partition("=")[0]
+    command.error(
+        f"got {' '.join(words)}; expected what `{command.prog} --help` lists"
+        f"{near(name, known)}"
+    )

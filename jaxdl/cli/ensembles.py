@@ -1,11 +1,10 @@
 """The command `ensemble`, which has the best members of a run predict together."""
 
 import argparse
-from collections.abc import Callable
 from typing import Any
 
 from jaxdl import terminal
-from jaxdl.cli import exports, files
+from jaxdl.cli import exports, files, values
 from jaxdl.cli.output import show, tell
 from jaxdl.cli.runs import check_data, read
 from jaxdl.experiment import ExperimentError
@@ -35,22 +34,19 @@ def run_ensemble(options: argparse.Namespace) -> int:
     return 0
 
 
-def add_command(
-    commands: Any, given: argparse.ArgumentParser, count: Callable[[str], int]
-) -> None:
+def add_command(commands: Any, given: argparse.ArgumentParser) -> None:
     """Adds `ensemble` to the parser's commands.
 
     Args:
         commands: of the parser.
         given: takes a run and its experiment.
-        count: from a text to an int of at least 1.
     """
     ensemble = commands.add_parser(
         "ensemble", parents=[given], help="have the best models predict together"
     )
     ensemble.add_argument(
         "--size",
-        type=count,
+        type=values.count,
         default=25,
         metavar="N",
         help="how many times a model is added; default: 25",

@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from jaxdl import interop
-from jaxdl.cli import files
+from jaxdl.cli import files, values
 from jaxdl.cli.output import show
 from jaxdl.cli.runs import check_data, number_of, read
 from jaxdl.data import Moments
 from jaxdl.experiment import ExperimentError
 from jaxdl.interop.export import export_paths
 from jaxdl.interop.predictor import Model
-from jaxdl.interop.tables import as_table_path
 
 PROGRAMS = {"onnx": interop.onnx, "stablehlo": interop.stablehlo}
 Places = dict[str, Path]  # where to write the weights, or a program by name
@@ -53,7 +52,7 @@ def add_command(commands: Any, given: argparse.ArgumentParser) -> Any:
     add_programs(export)
     export.add_argument(
         "--table",
-        type=_table,
+        type=values.table,
         metavar="PATH",
         help="write all models instead, to a .csv, .parquet or .npz file",
     )
@@ -117,10 +116,3 @@ def _export_table(options: argparse.Namespace) -> int:
     interop.table(read(options)[0], place)
     show(options.table)
     return 0
-
-
-def _table(text: str) -> Path:
-    try:
-        return as_table_path(files.path(text))
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error

@@ -39,7 +39,7 @@ def run_plot(options: argparse.Namespace) -> int:
 
 def run_report(options: argparse.Namespace) -> int:
     """Writes the page of a run."""
-    out = options.out or Path("report.html")
+    out = options.out or options.run_dir / "report.html"
     place = files.output(out, options)
     result, experiment = read(options)
     report.report(
@@ -80,7 +80,7 @@ def add_commands(commands: Any, given: argparse.ArgumentParser) -> None:
         "report", parents=[given], help="write a page of all figures and members"
     )
     page.add_argument(
-        "--out", type=files.path, metavar="FILE", help="default: report.html"
+        "--out", type=files.path, metavar="FILE", help="default: report.html in RUN"
     )
     add_human_error(page)
     page.set_defaults(run=run_report)

@@ -8,6 +8,7 @@ import json
 
 from jaxdl import runs
 from jaxdl.cli.output import show
+from jaxdl.cli.space import print_space
 from jaxdl.cli.summary import print_errors, print_summary
 from jaxdl.engine import Plan, SweepProgress
 from jaxdl.experiment import check, hyperparameters, load, pinned
@@ -19,12 +20,15 @@ from jaxdl.train import Status, fit
 
 def run_sweep(options: argparse.Namespace) -> int:
     """Trains many models. Returns 1 if none has a finite score."""
-    if options.out is not None:
+    if options.out is not None and not options.space:
         runs.claim(options.out)
     experiment = load(options.file)
+    space = pinned(experiment.space, options.hparams)
+    if options.space:
+        return print_space(space)
     result = sweep(
         experiment.recipe,
-        experiment.space,
+        space,
         experiment.data,
         key=options.seed,
         members=options.members,

@@ -1,5 +1,7 @@
 """`jaxdl plot` and `jaxdl report` on the folder of a run."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -60,6 +62,18 @@ def test_the_page_of_a_run_is_written(main, tmp_path, monkeypatch, run_dir, smal
     assert "Sweep a run: 32 members" in page and "on the train set" in page
     assert f"dl.replay({str(run_dir)!r}, recipe, data, member=" in page
     assert "LogUniform(low=0.001, high=1.0)" in page and "jaxlib" in page
+
+
+def test_the_page_is_beside_what_the_run_keeps(
+    main, tmp_path, monkeypatch, small_sweep, run_dir, small_file
+):
+    monkeypatch.setattr("jaxdl.report.page.FIGURES", {})
+    copy = shutil.copytree(run_dir, tmp_path / "copy")
+    status, output, _ = main("report", copy, small_file)
+    assert status == 0 and output == f"report in {copy / 'report.html'}\n"
+    assert "Sweep copy: 32 members" in (copy / "report.html").read_text()
+    status, output, _ = main("doctor", copy)
+    assert status == 0 and output.endswith("ok    the run is whole\n")
 
 
 def test_a_run_without_a_best_member_has_no_figure_of_it(

@@ -230,7 +230,7 @@ def test_patience_stops_a_fit_and_members_of_a_sweep(main, write):
         ((*DIGITS_GOOD[:4], "l2=True"), "got l2=True; expected a number"),
         ((*DIGITS_GOOD, "batch_size=5000"), "batch_size=5000 for 1078 training"),
         ((*DIGITS_GOOD, "batch_size=x"), "got batch_size=x; expected int, such as 64"),
-        ((*DIGITS_GOOD[:4], "l2"), "got l2=; expected a number"),
+        ((*DIGITS_GOOD[:4], "l2"), "got l2; expected NAME=VALUE, such as l2=1"),
     ],
 )
 def test_hyperparameters_that_cannot_be_used_are_refused(main, arguments, message):
