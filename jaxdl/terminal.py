@@ -19,6 +19,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from jaxdl.shown import cell, one_line
+
 LINE_EVERY = 5.0  # seconds between lines where there is no live view
 BAR = 60  # characters
 
@@ -204,20 +206,3 @@ def _grid(rows: Sequence[Sequence[str]]) -> str:
         for row in rows
     )
     return "\n".join([header, "─" * cell_len(header), *lines])
-
-
-def one_line(text: str) -> str:
-    """Returns a text with escapes for what a terminal does not show, such as newlines.
-
-    A name that others chose could else move the cursor, or look like a line of ours.
-    """
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode() for c in text
-    )
-
-
-def cell(value: Any) -> str:
-    """Returns a value as text: a float with four significant digits, NaN as a dash."""
-    if not isinstance(value, float):
-        return one_line(str(value))
-    return "-" if math.isnan(value) else f"{value:.4g}"

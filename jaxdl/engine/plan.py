@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import jax
 
+from jaxdl import shown
 from jaxdl.counts import is_count
 from jaxdl.spaces.structures import MOST_PROGRAMS
 from jaxdl.train.outline import Outline
@@ -39,6 +40,9 @@ class Plan(NamedTuple):
     order: str | None = None  # "shared" or "own"
     bounds: Mapping[str, Sequence[int]] | None = None  # rising, by the size's name
     max_programs: int | None = None  # 8 if it is left open, at most 64
+
+    def _repr_html_(self) -> str:
+        return shown.as_html("Plan; None: jaxdl decides", (), self._asdict().items())
 
 
 def make_plan(

@@ -15,7 +15,7 @@ from jaxdl.engine.blocks import TrainedBlock
 from jaxdl.engine.population import kept_metrics
 from jaxdl.engine.task import Task
 from jaxdl.searches.rungs import Rung, ranking
-from jaxdl.sweeps import rows
+from jaxdl.sweeps import display, rows
 from jaxdl.sweeps.ensembles import Ensemble, choose
 from jaxdl.sweeps.repeats import (
     data_of,
@@ -59,6 +59,9 @@ class SweepResult:
     inferences: Mapping[tuple[Structure, Facts], Inference] = dataclasses.field(
         default_factory=dict
     )
+
+    __repr__ = display.as_text
+    _repr_html_ = display.as_html
 
     @property
     def num_variants(self) -> int:

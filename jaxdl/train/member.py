@@ -9,11 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from jaxdl import nn
+from jaxdl import nn, shown
 from jaxdl.data import Dataset
 from jaxdl.data.about import About, Scaling
 from jaxdl.data.checks import check_given
 from jaxdl.nn.losses import PerExample
+from jaxdl.plain import scalar
+from jaxdl.sketch import Curve, sketch
 from jaxdl.train.bound import BoundRecipe
 from jaxdl.train.check import as_inputs, as_labels, check_labels
 from jaxdl.train.epoch_state import Status
@@ -51,6 +53,15 @@ class Member:
     kept_epoch: int  # the epoch of params and state; -1: initial weights
     params: Any  # of the best epoch with early stopping, else of the last finite one
     state: Any  # of the layers, of the same epoch
+
+    def __repr__(self) -> str:
+        return shown.as_text(self._title(), shown.pairs(self._facts()))
+
+    def _repr_html_(self) -> str:
+        curves = self.metrics["train_error"], self.metrics["dev_error"]
+        train, dev = map(Curve, curves)
+        picture = sketch("train and dev error", [train, dev._replace(thick=True)])
+        return shown.as_html(self._title(), (), self._facts().items(), picture)
 
     def predict(self, inputs: ArrayLike) -> Any:
         """Returns the model's outputs `[m, ...]`, such as logits, without dropout.
@@ -136,6 +147,20 @@ class Member:
         """Returns the recipe for these hyperparameters."""
         hp = combine(self._traced(), self.structure)
         return build(with_facts(self.recipe, self.facts), hp)
+
+    def _title(self) -> str:
+        arrays = jax.tree.leaves(self.params)
+        return (
+            f"Member: {self.status}, {sum(map(np.size, arrays)):,} parameters in "
+            f"{len(arrays)} arrays, of epoch {self.kept_epoch + 1}"
+        )
+
+    def _facts(self) -> dict[str, Any]:
+        """Returns the metrics of the kept epoch, and the hyperparameters by name."""
+        kept = {n: float(x[self.kept_epoch]) for n, x in self.metrics.items()}
+        known = ", ".join(f"{n} {shown.cell(x)}" for n, x in kept.items())
+        own = {name: scalar(leaf) for name, leaf in by_name(self.hparams).items()}
+        return {"metrics": known if self.kept_epoch >= 0 else "none", **own}
 
     def _metrics(self) -> Mapping[str, WholeSet]:
         """Returns the recipe's own metrics.

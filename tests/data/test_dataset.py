@@ -168,3 +168,18 @@ def test_targets_have_no_number_of_classes():
         one = data.from_arrays(np.zeros((3, 1)), labels, classes=classes)
         with pytest.raises(data.DataError, match="no number of classes"):
             _ = data.Splits(one, one, one).num_classes
+
+
+def test_a_dataset_is_shown_by_types_and_shapes():
+    shown = data.from_arrays(
+        np.zeros((3, 2)), [0, 1, 1], classes=["no", "yes"], features=["a", "<b>"]
+    )
+    assert repr(shown).splitlines() == [
+        "Dataset",
+        f"inputs    {shown.inputs.dtype} [3, 2]",
+        f"labels    {shown.labels.dtype} [3]",
+        "classes   no, yes",
+        "features  a, <b>",
+    ]
+    assert "<b>" not in shown._repr_html_()
+    assert "NoneType" in repr(jax.tree.map(lambda _: None, shown))
