@@ -10,6 +10,7 @@ from jaxdl.cli.output import show
 from jaxdl.data import Splits
 from jaxdl.experiment import Experiment, ExperimentError, load
 from jaxdl.sweeps import SweepResult, read_result, replay
+from jaxdl.sweeps.reading import read_space
 from jaxdl.sweeps.repeats import with_variants
 from jaxdl.sweeps.specification import digest_of
 from jaxdl.terminal import one_line
@@ -46,7 +47,8 @@ def read(options: argparse.Namespace) -> tuple[SweepResult, Experiment]:
         OSError, RunMismatchError: as `read_result`.
     """
     experiment = load(options.file)
-    result = read_result(options.run_dir, experiment.recipe, space=experiment.space)
+    space = read_space(options.run_dir, experiment.space)
+    result = read_result(options.run_dir, experiment.recipe, space=space)
     if not result.trained().any():
         raise ExperimentError(
             f"got the run in {options.run_dir}, in which nothing has trained yet; "

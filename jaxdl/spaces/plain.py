@@ -109,26 +109,16 @@ def from_plain(plain: Any) -> Any:
 
 
 def as_recorded(space: Any, plain: Any) -> Any:
-    """Returns the recorded space, in the classes of the given one.
-
-    A leaf that is recorded as a value or a part of the given one is that part.
+    """Returns a space of which each leaf is the recorded part of it, if it is a part.
 
     Args:
         space: as it is given.
-        plain: what `to_plain` returned of the recorded one, or JSON made of it.
-
-    Raises:
-        SpaceError: a leaf or the tree differs in another way.
+        plain: what `to_plain` returned of a space that may be pinned or narrowed, or
+            JSON made of it.
     """
     names, leaves, treedef = flatten(space)
-    recorded = dict(_texts(plain))
-    own = [
-        _part(leaf, recorded.get(name))
-        for name, leaf in zip(names, leaves, strict=True)
-    ]
-    space = jax.tree.unflatten(treedef, own)
-    check_recorded(space, plain)
-    return space
+    recorded = map(dict(_texts(plain)).get, names)
+    return jax.tree.unflatten(treedef, map(_part, leaves, recorded))
 
 
 def check_recorded(space: Any, plain: Any) -> None:

@@ -15,6 +15,7 @@ from jaxdl.engine.population import Population
 from jaxdl.engine.task import Task
 from jaxdl.searches.rungs import Rung, check_rung
 from jaxdl.spaces.distributions import SpaceError, as_objects
+from jaxdl.spaces.plain import as_recorded
 from jaxdl.spaces.sample import has_objects
 from jaxdl.spaces.structures import MOST_PROGRAMS, structures
 from jaxdl.sweeps.from_population import make_result
@@ -42,10 +43,9 @@ def read_result(
     Args:
         run: the folder of a run.
         recipe: the run's own.
-        space: the run's own, or the one that it pinned or narrowed. None: the one that
-            the folder holds, if it is made of dicts, lists, tuples and jaxdl's
-            distributions; a NamedTuple of yours or a distribution of yours has to be
-            given.
+        space: the run's own. None: the one that the folder holds, if it is made of
+            dicts, lists, tuples and jaxdl's distributions; a NamedTuple of yours or a
+            distribution of yours has to be given.
 
     Raises:
         DamagedError: the folder's database is damaged.
@@ -67,6 +67,23 @@ def read_result(
                 f"got a run in {run} that no sweep writes ({error!r:.200}); expected "
                 "one that no other program has changed"
             ) from error
+
+
+def read_space(run: str | os.PathLike[str], space: Any) -> Any:
+    """Returns the space of a run, which may have pinned or narrowed the given one.
+
+    Args:
+        run: the folder of a run.
+        space: of the experiment file that the run was started with.
+
+    Raises:
+        DamagedError, OSError: as `read_result`.
+    """
+    with runs.read_run(run) as store:
+        try:
+            return as_recorded(space, store.specification["space"])
+        except REFUSED:
+            return space  # `read_result` names what is wrong
 
 
 def load_member(

@@ -20,7 +20,7 @@ from jaxdl.engine.task import Task
 from jaxdl.plain import to_json
 from jaxdl.searches.rungs import Rung, Search
 from jaxdl.spaces.distributions import SpaceError
-from jaxdl.spaces.plain import as_recorded, from_plain, to_plain
+from jaxdl.spaces.plain import check_recorded, from_plain, to_plain
 from jaxdl.spaces.sample import traced_columns
 from jaxdl.spaces.structures import MOST_PROGRAMS, count_structures, label
 from jaxdl.sweeps.known import about_of, from_parts, known_parts
@@ -110,8 +110,7 @@ def task_of(
     Args:
         specification: the specification of a run.
         recipe: the run's own.
-        space: the run's own, or the one that the run pinned or narrowed; None: the one
-            that the specification holds.
+        space: the run's own; None: the one that the specification holds.
 
     Raises:
         SpaceError: the space is of classes that the specification cannot give back, or
@@ -121,7 +120,7 @@ def task_of(
     if space is None:
         space = from_plain(specification["space"])
     else:
-        space = as_recorded(space, specification["space"])
+        check_recorded(space, specification["space"])
     task = Task(
         recipe=recipe,
         space=space,

@@ -125,6 +125,7 @@ def test_a_leaf_is_pinned_or_narrowed_and_the_others_stay(leaf, text, part):
     [
         (dl.LogUniform(1e-3, 1.0), "0.1..0.01", "its low end first"),
         (dl.LogUniform(1e-3, 1.0), "0.1..2", "expected a part of LogUniform"),
+        (dl.LogUniform(1e-3, 1.0), "0.0001..0.1", "expected a part of LogUniform"),
         (dl.LogUniform(1e-3, 1.0), "0.1..", "got x=; expected a number"),
         (dl.LogUniform(1e-3, 1.0), "0.1..0.2..0.3", "expected a number"),
         (dl.Choice([0.1, 0.2]), "0.3..0.4", "at least one of Choice"),

@@ -11,7 +11,7 @@ from jaxdl.experiment import pinned
 from jaxdl.searches.rungs import start
 from jaxdl.spaces import SpaceError
 from jaxdl.spaces.narrow import is_part, narrow, pin
-from jaxdl.spaces.plain import as_recorded, to_plain
+from jaxdl.spaces.plain import as_recorded, check_recorded, to_plain
 from jaxdl.train.structure import by_name
 
 SPACE = {
@@ -27,7 +27,7 @@ GIVEN = ("act=tanh", "batch=64..128", "beta=0.8", "opt.name=adam",
 
 
 @pytest.mark.parametrize("search", [dl.searches.random(), dl.sobol()])
-@pytest.mark.parametrize("given", GIVEN)
+@pytest.mark.parametrize("given", [*GIVEN, "opt.adam.rate=0.05"])
 def test_the_draws_of_other_leaves_do_not_move(search, given):
     key, name = jax.random.key(0), given.partition("=")[0]
     _, before = start(search, key, SPACE, 8, 1)
@@ -58,8 +58,9 @@ def test_a_record_gives_back_what_was_pinned_and_narrowed():
 )  # fmt: skip
 def test_a_record_of_another_space_is_refused(name, other):
     plain = to_plain(SPACE | {name: other})
+    assert by_name(as_recorded(SPACE, plain)) == by_name(SPACE)
     with pytest.raises(SpaceError, match="got a space with"):
-        as_recorded(SPACE, plain)
+        check_recorded(as_recorded(SPACE, plain), plain)
 
 
 def test_a_part_is_what_the_two_functions_make():
@@ -67,6 +68,8 @@ def test_a_part_is_what_the_two_functions_make():
     assert is_part(pin(rate, 3.0), rate) and is_part(narrow(rate, 0.1, 1.0), rate)
     assert not is_part(dl.Uniform(0.1, 1.0), rate)
     assert not is_part(dl.LogUniform(1e-4, 1.0), rate)
+    width = SPACE["width"]
+    assert is_part(narrow(width, 9, 9), width) and narrow(width, 9, 9).bounds
     given = dl.AsSize([7, 9], (8, 16))
     assert pin(given, 9) == dl.AsSize(np.asarray(9), (16,))
     assert is_part(pin(given, 9), given)
