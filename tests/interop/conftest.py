@@ -1,5 +1,7 @@
 """Results made by hand, and names that a library may choke on."""
 
+from importlib.util import find_spec
+
 import jax
 import numpy as np
 import pytest
@@ -8,6 +10,12 @@ import jaxdl as dl
 from jaxdl.engine.task import Task
 from jaxdl.train import Status
 
+# Models of both libraries are in one file, so these tests need both.
+collect_ignore = (
+    []
+    if find_spec("equinox") and find_spec("flax")
+    else ["test_equinox.py", "test_flax.py", "test_foreign.py"]
+)
 HOSTILE = (
     "", ".", "..", "../../up", "/etc", "a/b", "a_b", "a b", "<script>alert(1)</script>",
     "_wandb", "per%cent", 'quote"s', "line\nbreak", "λ", "x" * 300,
