@@ -170,8 +170,10 @@ def _carry(shapes: Any, record: runs.Record) -> Carry:
 def _carry_shapes(task: Task, outline: Outline) -> Any:
     """Returns shapes and types of one member's carry."""
 
-    def carry(train_state):
+    def carry(train_state, own):
         early_stopping = task.patience is not None
-        return train_state, init_epoch_state(train_state, early_stopping=early_stopping)
+        return train_state, init_epoch_state(
+            train_state, early_stopping=early_stopping, eval_params=own
+        )
 
-    return jax.eval_shape(carry, outline.train_state)
+    return jax.eval_shape(carry, outline.train_state, outline.eval_params)

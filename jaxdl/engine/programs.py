@@ -17,10 +17,10 @@ from jaxdl.engine.inputs import Inputs, SharedInputs, VariedInputs
 from jaxdl.engine.layout import Block
 from jaxdl.train import compiled
 from jaxdl.train.bound import BoundRecipe, make_advance, make_start, with_order
-from jaxdl.train.check import tracing_errors_explained
 from jaxdl.train.outline import Outline
 from jaxdl.train.part import Part, in_shape
 from jaxdl.train.state import epoch_order, member_key
+from jaxdl.train.tracing import tracing_errors_explained
 
 # One thread within a block: the hands keep every core busy already, and sums that one
 # thread adds up do not depend on how many cores there are. Vectors of 512 bits where

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import optax
 
 from jaxdl.one_of import Named, OneOf, check_options, if_chosen, select
-from jaxdl.optim.optimizers import Schedule, rate_at, transformation
+from jaxdl.optim.extra import update_with
+from jaxdl.optim.optimizers import Schedule, rate_at
 
 
 def among(which: OneOf | Named, options: Mapping[Any, Any]) -> Any:
@@ -53,15 +54,15 @@ def _optimizer(
     def init(params):
         return {name: own.init(params) for name, own in by_name.items()}
 
-    def update(grads, opt_state, params=None):
+    def update(grads, opt_state, params=None, **extra):
         updates, states = [], {}
         for place, (name, own) in enumerate(by_name.items()):
-            update, state = own.update(grads, opt_state[name], params)
+            update, state = update_with(own, grads, opt_state[name], params, extra)
             updates.append(update)
             states[name] = if_chosen(which, place, state, opt_state[name])
         return select("among", which, updates), states
 
-    return transformation(init, update)
+    return optax.GradientTransformationExtraArgs(init, update)
 
 
 def _schedule(which: OneOf, schedules: list[Any]) -> Schedule:

@@ -1,7 +1,8 @@
 """Optimizers that wrap an optimizer: clipped gradients, accumulated batches.
 
-Each takes an `optax.GradientTransformation` and returns one. Numbers may be traced. A
-plain number outside its range is a ValueError.
+Each takes an `optax.GradientTransformation` and returns one, which passes on what the
+optimizer takes beside gradients, such as `value`. Numbers may be traced. A plain number
+outside its range is a ValueError.
 """
 
 from typing import Any, NamedTuple
@@ -11,7 +12,7 @@ import jax.numpy as jnp
 import optax
 from jax.typing import ArrayLike
 
-from jaxdl.optim.optimizers import transformation
+from jaxdl.optim.extra import update_with
 from jaxdl.within import check_within
 
 
@@ -74,7 +75,8 @@ def accumulate(
 
     The step uses the mean gradient of the k batches. So k batches of m examples move
     the parameters as one batch of k m examples does. The updates in between are 0.
-    Schedules of the optimizer count its steps, not the batches.
+    Schedules of the optimizer count its steps, not the batches. Further arguments, such
+    as the `value` of the cost, are those of the last batch.
 
         >>> optimizer = optim.accumulate(optim.gradient_descent(1.0), every=2)
         >>> opt_state = optimizer.init(jnp.zeros(()))
@@ -93,10 +95,10 @@ def accumulate(
         zeros = jax.tree.map(jnp.zeros_like, params)
         return AccumulateState(jnp.zeros((), jnp.int32), zeros, optimizer.init(params))
 
-    def update(grads, opt_state, params=None):
+    def update(grads, opt_state, params=None, **extra):
         count = opt_state.count + 1
         mean = jax.tree.map(lambda m, g: m + (g - m) / count, opt_state.mean, grads)
-        moved, inner = optimizer.update(mean, opt_state.inner, params)
+        moved, inner = update_with(optimizer, mean, opt_state.inner, params, extra)
         due = count >= every
 
         def when_due(new, old):
@@ -109,13 +111,13 @@ def accumulate(
             when_due(inner, opt_state.inner),
         )
 
-    return transformation(init, update)
+    return optax.GradientTransformationExtraArgs(init, update)
 
 
 def _fed_with(
     change: Any, optimizer: optax.GradientTransformation
 ) -> optax.GradientTransformation:
-    def update(grads, opt_state, params=None):
-        return optimizer.update(change(grads), opt_state, params)
+    def update(grads, opt_state, params=None, **extra):
+        return update_with(optimizer, change(grads), opt_state, params, extra)
 
-    return transformation(optimizer.init, update)
+    return optax.GradientTransformationExtraArgs(optimizer.init, update)

@@ -10,8 +10,9 @@ from jaxdl.train.epoch_state import Carry, init_epoch_state
 from jaxdl.train.facts import Facts, with_facts
 from jaxdl.train.part import size
 from jaxdl.train.recipe import Recipe, RecipeFunction, build
-from jaxdl.train.state import epoch_order, init
+from jaxdl.train.state import epoch_order, init_built
 from jaxdl.train.structure import Structure, combine
+from jaxdl.train.update import eval_params
 
 
 class BoundRecipe(NamedTuple):
@@ -53,8 +54,12 @@ def make_start(
     """
 
     def start(traced, key, counts):
-        train_state = init(*bound(traced, counts), key, in_shape)
-        return train_state, init_epoch_state(train_state, early_stopping=early_stopping)
+        built = build(*bound(traced, counts))
+        train_state = init_built(built, key, in_shape)
+        own = eval_params(built, train_state)
+        return train_state, init_epoch_state(
+            train_state, early_stopping=early_stopping, eval_params=own
+        )
 
     return start
 

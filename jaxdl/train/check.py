@@ -1,14 +1,8 @@
 """Checks of a training before anything is compiled."""
 
-import contextlib
-import re
-import traceback
 import warnings
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -17,7 +11,6 @@ from jaxdl.counts import is_count
 from jaxdl.data import DataError, Dataset, Splits
 from jaxdl.nn.losses import PerExample
 from jaxdl.nn.size import Shape
-from jaxdl.train.structure import RecipeError
 
 
 def as_patience(patience: int | None, epochs: int) -> int | None:
@@ -180,49 +173,3 @@ def as_labels(labels: Any, like: Any) -> NDArray[Any]:
 def _examples(one: tuple[int, ...]) -> str:
     """Returns the shape of m examples of a shape, such as `[m, 8]`, for an error."""
     return f"[{', '.join(['m', *map(str, one)])}]"
-
-
-@contextlib.contextmanager
-def tracing_errors_explained() -> Iterator[None]:
-    """Turns errors of building and tracing a recipe into one that names its line.
-
-    Raises:
-        RecipeError: the recipe uses a traced hyperparameter as a plain Python value, or
-            raises a TypeError, ValueError or OverflowError. In the first case the error
-            says what to do.
-    """
-    try:
-        yield
-    except (
-        jax.errors.ConcretizationTypeError,
-        jax.errors.TracerArrayConversionError,
-        jax.errors.TracerIntegerConversionError,
-    ) as error:
-        found = re.search(r"argument \w+\['([^']+)'\]", str(error))
-        name = f"the hyperparameter {found[1]}" if found else "a traced hyperparameter"
-        raise RecipeError(
-            f"{_users_line(error)} uses {name} as a plain Python value, but in the "
-            "program it stands for the values of all models at once. Write it as "
-            "arithmetic (jnp.where instead of if); or choose by name, with "
-            "Among([...]) in the space and nn.among or optim.among in the recipe; or "
-            "make it Static([...]) in the space, so that each value gets a program of "
-            "its own"
-        ) from error
-    except (TypeError, ValueError, OverflowError) as error:
-        if isinstance(error, DataError | RecipeError):
-            raise
-        raise RecipeError(f"{_users_line(error)}: {error}") from error
-
-
-def _users_line(error: Exception) -> str:
-    """Returns the innermost line of the traceback outside JAX and this package."""
-    ours = Path(nn.__file__).parent.parent
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if "site-packages" not in frame.filename
-        and not Path(frame.filename).is_relative_to(ours)
-    ]
-    if not frames:
-        return "the recipe"
-    return f"{frames[-1].filename}, line {frames[-1].lineno}: `{frames[-1].line}`"

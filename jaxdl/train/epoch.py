@@ -12,6 +12,7 @@ from jaxdl.train.recipe import RecipeFunction, build
 from jaxdl.train.score import score
 from jaxdl.train.state import TrainState
 from jaxdl.train.step import Metrics, make_eval, make_step
+from jaxdl.train.update import eval_params
 
 
 def make_epoch(
@@ -47,7 +48,7 @@ def make_epoch(
         train_state = select(alive, trained, train_state)
         epoch_state = advance(
             epoch_state, train_state, bad_step, score(on_dev, built.rank_by),
-            on_dev["dev_loss"], patience,
+            on_dev["dev_loss"], patience, eval_params(built, train_state),
         )  # fmt: skip
         weight = _mean_weight(train, order)
         metrics = {

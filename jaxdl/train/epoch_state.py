@@ -56,17 +56,30 @@ class EpochState(NamedTuple):
     stopped_at: Any  # [] int32: the step at which it stopped or diverged; -1 before
     epochs: Any  # [] int32: how many it finished
     best: Best | None  # None: no early stopping, the last epoch's weights are kept
+    # of that epoch; None: `best` has them, or they are the train state's parameters
+    eval_params: Any = None
 
 
 Carry = tuple[TrainState, EpochState]
 
 
-def init_epoch_state(train_state: TrainState, *, early_stopping: bool) -> EpochState:
-    """Returns the epoch state before the first epoch."""
+def init_epoch_state(
+    train_state: TrainState, *, early_stopping: bool, eval_params: Any = None
+) -> EpochState:
+    """Returns the epoch state before the first epoch.
+
+    Args:
+        train_state: before the first step.
+        early_stopping: whether the training keeps its best epoch.
+        eval_params: what is evaluated; None: the parameters of the train state.
+    """
     never, worst = jnp.asarray(-1, jnp.int32), jnp.asarray(jnp.inf)
-    best = Best(never, worst, worst, train_state.params, train_state.state)
+    params = train_state.params if eval_params is None else eval_params
+    best = Best(never, worst, worst, params, train_state.state)
     zero = jnp.zeros((), jnp.int32)  # running, and no epoch
-    return EpochState(zero, never, zero, best if early_stopping else None)
+    if early_stopping:
+        return EpochState(zero, never, zero, best)
+    return EpochState(zero, never, zero, None, eval_params)
 
 
 def advance(
@@ -76,6 +89,7 @@ def advance(
     score: jax.Array,
     loss: jax.Array,
     patience: jax.Array | None,
+    eval_params: Any = None,
 ) -> EpochState:
     """Returns the epoch state after one more epoch of a training.
 
@@ -87,16 +101,18 @@ def advance(
         loss: on the dev set after the epoch.
         patience: after how many epochs in a row without a better one the training
             stops; None if `epoch_state.best` is None.
+        eval_params: of `train_state`; None: its parameters.
     """
     running = epoch_state.status == Status.RUNNING
     alive = running & (bad_step < 0)
     best = epoch_state.best
     tired = jnp.zeros((), bool)
     if best is not None:
-        params, state = train_state.params, train_state.state
+        params = train_state.params if eval_params is None else eval_params
         now = Best(
-            epoch_state.epochs, _worst_if_nan(score), _worst_if_nan(loss), params, state
-        )
+            epoch_state.epochs, _worst_if_nan(score), _worst_if_nan(loss),
+            params, train_state.state,
+        )  # fmt: skip
         best = select(alive & _better(now, best), now, best)
         tired = alive & (epoch_state.epochs - best.epoch >= patience)
     ended = jnp.where(alive, Status.RUNNING, Status.DIVERGED)
@@ -107,17 +123,21 @@ def advance(
         jnp.where(running, step, epoch_state.stopped_at),
         epoch_state.epochs + alive,
         best,
+        eval_params if best is None else None,
     )
 
 
 def kept(train_state: TrainState, epoch_state: EpochState) -> tuple[Any, Any, Any]:
     """Returns the parameters, layer state and epoch that a training keeps.
 
-    With early stopping they are those of the best epoch, else of the last finished one.
-    Epoch -1 means the initial weights. Works on any number of trainings at once.
+    The parameters are those that are evaluated. With early stopping they are those of
+    the best epoch, else of the last finished one. Epoch -1 means the initial weights.
+    Works on any number of trainings at once.
     """
     if epoch_state.best is None:
-        return train_state.params, train_state.state, epoch_state.epochs - 1
+        own = epoch_state.eval_params
+        params = train_state.params if own is None else own
+        return params, train_state.state, epoch_state.epochs - 1
     return epoch_state.best.params, epoch_state.best.state, epoch_state.best.epoch
 
 

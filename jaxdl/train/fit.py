@@ -12,7 +12,7 @@ from jaxdl.counts import as_count
 from jaxdl.data import Splits, check
 from jaxdl.train import compiled
 from jaxdl.train.bound import BoundRecipe, make_advance, make_start, with_order
-from jaxdl.train.check import as_patience, tracing_errors_explained
+from jaxdl.train.check import as_patience
 from jaxdl.train.epoch_state import Carry, EpochState, Status, kept
 from jaxdl.train.facts import counts_for, facts_of
 from jaxdl.train.member import Member
@@ -22,6 +22,7 @@ from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.settings import check_jax
 from jaxdl.train.state import TrainState, as_key, member_key
 from jaxdl.train.structure import partition
+from jaxdl.train.tracing import tracing_errors_explained
 
 
 def fit(

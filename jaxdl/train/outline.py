@@ -13,16 +13,18 @@ from jaxdl.data import Dataset, Splits
 from jaxdl.nn.losses import PerExample
 from jaxdl.nn.size import Shape
 from jaxdl.train.bound import BoundRecipe
-from jaxdl.train.check import check_against_data, tracing_errors_explained
+from jaxdl.train.check import check_against_data
 from jaxdl.train.facts import Facts, counts_for
 from jaxdl.train.identity import check_no_callbacks, program_digest
 from jaxdl.train.inference import Inference
 from jaxdl.train.keys import check_keys
 from jaxdl.train.part import batch_of, in_shape, on_device_shapes
 from jaxdl.train.recipe import Recipe, RecipeFunction, build
-from jaxdl.train.state import TrainState, as_key, init
+from jaxdl.train.state import TrainState, as_key, init_built
 from jaxdl.train.step import make_cost, make_eval, make_inference, make_step
 from jaxdl.train.structure import RecipeError, Structure
+from jaxdl.train.tracing import tracing_errors_explained
+from jaxdl.train.update import eval_params
 from jaxdl.train.work import length, work
 
 ROW_BYTES = 4  # of the number of an example
@@ -47,6 +49,7 @@ class Outline(NamedTuple):
     row_bytes: int = 0  # the rows of an epoch's batches and of the dev set
     work: float = 0  # operations of a step and of the evaluation of a batch
     length: int = 0  # of the program of these, in steps of its trace
+    eval_params: Any = None  # of jax.ShapeDtypeStruct; None: those of the train state
 
 
 def outline(
@@ -139,6 +142,7 @@ def trace_recipe(
         rank_by=one.rank_by,
         work=work(found.traces[1]),
         length=sum(map(length, found.traces)),
+        eval_params=found.eval_params,
     )
 
 
@@ -184,6 +188,7 @@ class _Trace(NamedTuple):
     recipe: Recipe
     out_shape: Shape
     train_state: TrainState  # of jax.ShapeDtypeStruct
+    eval_params: Any  # the same; None: those of the train state
     arguments: tuple[Any, ...]  # of a step
     traces: tuple[Any, Any]
 
@@ -203,16 +208,17 @@ def _trace(bound: BoundRecipe, numbers: Any, train: Dataset, counts: Any) -> _Tr
         recipe, hp = bound(traced, counts)
         one = build(recipe, hp)
         built.append((one, one.model.init(key, in_shape(train))[2]))
-        return init(recipe, hp, key, in_shape(train))
+        train_state = init_built(one, key, in_shape(train))
+        return train_state, eval_params(one, train_state)
 
     with tracing_errors_explained():
-        first, train_state = jax.make_jaxpr(start, return_shape=True)(
+        first, (train_state, own) = jax.make_jaxpr(start, return_shape=True)(
             numbers, as_key(0), counts
         )
         one, out_shape = built[0]
         arguments = numbers, train_state, batch_of(train, one.batch_size), counts
         later = jax.make_jaxpr(functools.partial(_step_and_evaluate, bound))(*arguments)
-    return _Trace(one, out_shape, train_state, arguments, (first, later))
+    return _Trace(one, out_shape, train_state, own, arguments, (first, later))
 
 
 def loss_of(

@@ -31,6 +31,14 @@ class Recipe(NamedTuple):
     means that larger is better. Searches, early stopping, results and figures go by it.
     All programs of a space have the same names of metrics and the same `rank_by`.
 
+    `step(cost, train_state, batch) -> (train_state, metrics)` takes the place of the
+    optimizer's update. `cost(params, train_state, batch) -> (J, (metrics, state))` is
+    what the update descends: J with its penalty, the `loss` and `error` of the batch,
+    and the new state of the layers. The optimizer makes the first `opt_state`, whatever
+    the step does with it. `eval_params(opt_state, params)` are the parameters that are
+    evaluated, predicted with and exported, such as averaged ones; a run keeps those
+    that train as well. `docs/updates.md` has examples of both.
+
     >>> from jaxdl import nn, optim
     >>> from jaxdl.train import Recipe
     >>> def recipe(hp):
@@ -49,6 +57,8 @@ class Recipe(NamedTuple):
     precision: str = "float32"  # of matrix products, one of PRECISIONS
     metrics: Mapping[str, WholeSet] = MappingProxyType({})
     rank_by: str = "error"  # of the dev set; a minus in front: larger is better
+    step: Callable[..., Any] | None = None  # None: the optimizer's update
+    eval_params: Callable[[Any, Any], Any] | None = None  # None: those that train
 
 
 # JAX's names for the type to which a matrix product rounds its float32 factors; sums
@@ -86,8 +96,9 @@ def build(recipe: RecipeFunction, hp: Any) -> Recipe:
 
     Raises:
         RecipeError: it is not a `Recipe`, its batch size is not a plain int of at least
-            1, its optimizer has no `update`, its precision is unknown, a metric has an
-            impossible name, or `rank_by` names no metric.
+            1, its optimizer has no `update`, its precision is unknown, `step` or
+            `eval_params` is no function, a metric has an impossible name, or `rank_by`
+            names no metric.
     """
     built = recipe(hp)
     if not isinstance(built, Recipe):
@@ -111,6 +122,12 @@ def build(recipe: RecipeFunction, hp: Any) -> Recipe:
             f"{', '.join(PRECISIONS)}"
         )
     precision = str(built.precision)  # JAX knows no np.str_
+    for name in ("step", "eval_params"):
+        own = getattr(built, name)
+        if own is not None and not callable(own):
+            raise RecipeError(
+                f"the recipe has {name}={own!r:.80}; expected a function, or None"
+            )
     metrics = check_metrics(built.metrics)
     return built._replace(
         model=nn.as_layer(built.model), batch_size=int(size), precision=precision,

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from jaxdl.counts import is_count
 from jaxdl.train.keys import IMPL, is_key
-from jaxdl.train.recipe import RecipeFunction, build
+from jaxdl.train.recipe import Recipe, RecipeFunction, build
 from jaxdl.train.shuffle import shuffle
 
 MEMBER, ORDER, HPARAMS, EXPLORE, ROUND, REPEAT, FOLD = range(7)  # of a run's key
@@ -41,10 +41,14 @@ def init(
         key: the member's key, see `member_key`.
         in_shape: shape of one example.
     """
-    model, optimizer, *_ = build(recipe, hp)
-    params, state, _ = model.init(jax.random.fold_in(key, INIT), in_shape)
-    step = jnp.zeros((), jnp.int32)
-    return TrainState(step, params, state, optimizer.init(params), step_key(key))
+    return init_built(build(recipe, hp), key, in_shape)
+
+
+def init_built(built: Recipe, key: jax.Array, in_shape: Any) -> TrainState:
+    """Returns the state before the first step of a recipe that is built, see `init`."""
+    params, state, _ = built.model.init(jax.random.fold_in(key, INIT), in_shape)
+    step, opt_state = jnp.zeros((), jnp.int32), built.optimizer.init(params)
+    return TrainState(step, params, state, opt_state, step_key(key))
 
 
 def member_key(key: jax.Array, member: int | jax.Array) -> jax.Array:

@@ -5,7 +5,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import optax
 
 from jaxdl.data import Dataset
 from jaxdl.nn import plain_loss
@@ -22,6 +21,7 @@ from jaxdl.train.per_example import per_example
 from jaxdl.train.recipe import PerExample, Recipe, RecipeFunction, build, error_of
 from jaxdl.train.state import TrainState
 from jaxdl.train.structure import RecipeError
+from jaxdl.train.update import descend, eval_params, own_step
 
 Metrics = dict[str, jax.Array]
 EVAL_BATCH = 256  # examples evaluated at once; part of a run's numerics
@@ -58,31 +58,42 @@ def make_step(
 ) -> Callable[[Any, TrainState, Dataset], tuple[TrainState, Metrics]]:
     """Returns `step(hp, train_state, batch) -> (train_state, metrics)`, pure.
 
-    One update along the gradient of the cost, see `make_cost`. The metrics are `loss`
-    and `error`, means over the batch before the update, penalty excluded.
+    One update along the gradient of the cost, see `make_cost`, or the recipe's own
+    step. The metrics are `loss` and `error`, means over the batch before the update,
+    penalty excluded.
     """
-    descend = jax.grad(make_cost(recipe), has_aux=True)
+    cost = make_cost(recipe)
 
     def step(hp, train_state, batch):
         built = build(recipe, hp)
         with jax.default_matmul_precision(built.precision):
-            return _step(built, hp, train_state, batch)
+            if built.step is None:
+                return descended(built, hp, train_state, batch)
+            return own_step(built, cost_of(built, hp), train_state, batch)
 
-    def _step(built, hp, train_state, batch):
-        grads, (loss, outputs, state) = descend(
+    def descended(built, hp, train_state, batch):
+        gradient = jax.value_and_grad(cost, has_aux=True)
+        (value, (loss, outputs, state)), grads = gradient(
             train_state.params, hp, train_state, batch
         )
-        counted = built.model.counted
-        updates, opt_state = built.optimizer.update(
-            grads, train_state.opt_state, counted(train_state.params)
-        )
-        params = optax.apply_updates(train_state.params, counted(updates))
+        params, opt_state = descend(
+            built, train_state, value, grads,
+            lambda params: cost(params, hp, train_state, batch)[0],
+        )  # fmt: skip
         error = jnp.mean(_error(built, outputs, batch))
         metrics = {"loss": loss, "error": error}
         step_count = train_state.step + 1
         return TrainState(
             step_count, params, state, opt_state, train_state.key
         ), metrics
+
+    def cost_of(built, hp):
+        def own_cost(params, train_state, batch):
+            value, (loss, outputs, state) = cost(params, hp, train_state, batch)
+            error = jnp.mean(_error(built, outputs, batch))
+            return value, ({"loss": loss, "error": error}, state)
+
+        return own_cost
 
     return step
 
@@ -93,17 +104,20 @@ def make_eval(
     """Returns `evaluate(hp, train_state, dataset) -> metrics`, pure.
 
     The metrics are `loss` and `error`, means over all examples, weighted if they have
-    weights, and the recipe's own metrics of the whole set. The model is in evaluation
-    mode: running moments, no dropout. There is no penalty, and the loss has no wrapper
+    weights, and the recipe's own metrics of the whole set. The model has the parameters
+    of an evaluation, see `eval_params`, and is in evaluation mode: running moments, no
+    dropout. There is no penalty, and the loss has no wrapper
     such as label smoothing, so that models can be compared.
     """
     infer = make_inference(recipe)
 
     def evaluate(hp, train_state, dataset):
         built = build(recipe, hp)
+        own = eval_params(built, train_state)
+        params = train_state.params if own is None else own
 
         def of_batch(batch):
-            found = infer(hp, train_state.params, train_state.state, batch)
+            found = infer(hp, params, train_state.state, batch)
             outputs = found.pop("outputs")
             return found, outputs if built.metrics else None
 
