@@ -103,14 +103,14 @@ def compile_all(
         return found
 
     with concurrent.futures.ThreadPoolExecutor(cores()) as pool:
-        begun = [
+        pending = [
             (
                 pool.submit(compile_epoch, programs),
                 pool.submit(programs.start.compile_for, devices),
             )
             for programs in lowered
         ]
-        found = [(start.result(), epoch.result()) for epoch, start in begun]
+        found = [(start.result(), epoch.result()) for epoch, start in pending]
     return [
         {device: Programs(start[device], epoch[device]) for device in devices}
         for start, epoch in found

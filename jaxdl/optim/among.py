@@ -54,13 +54,13 @@ def _optimizer(
     def init(params):
         return {name: own.init(params) for name, own in by_name.items()}
 
-    def update(grads, opt_state, params=None, **extra):
-        updates, states = [], {}
+    def update(updates, state, params=None, **extra):
+        steps, states = [], {}
         for place, (name, own) in enumerate(by_name.items()):
-            update, state = update_with(own, grads, opt_state[name], params, extra)
-            updates.append(update)
-            states[name] = if_chosen(which, place, state, opt_state[name])
-        return select("among", which, updates), states
+            step, new = update_with(own, updates, state[name], params, extra)
+            steps.append(step)
+            states[name] = if_chosen(which, place, new, state[name])
+        return select("among", which, steps), states
 
     return optax.GradientTransformationExtraArgs(init, update)
 

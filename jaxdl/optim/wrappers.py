@@ -95,10 +95,10 @@ def accumulate(
         zeros = jax.tree.map(jnp.zeros_like, params)
         return AccumulateState(jnp.zeros((), jnp.int32), zeros, optimizer.init(params))
 
-    def update(grads, opt_state, params=None, **extra):
-        count = opt_state.count + 1
-        mean = jax.tree.map(lambda m, g: m + (g - m) / count, opt_state.mean, grads)
-        moved, inner = update_with(optimizer, mean, opt_state.inner, params, extra)
+    def update(updates, state, params=None, **extra):
+        count = state.count + 1
+        mean = jax.tree.map(lambda m, g: m + (g - m) / count, state.mean, updates)
+        moved, inner = update_with(optimizer, mean, state.inner, params, extra)
         due = count >= every
 
         def when_due(new, old):
@@ -108,7 +108,7 @@ def accumulate(
         return when_due(moved, zeros), AccumulateState(
             jnp.where(due, 0, count),
             when_due(zeros, mean),
-            when_due(inner, opt_state.inner),
+            when_due(inner, state.inner),
         )
 
     return optax.GradientTransformationExtraArgs(init, update)
@@ -117,7 +117,7 @@ def accumulate(
 def _fed_with(
     change: Any, optimizer: optax.GradientTransformation
 ) -> optax.GradientTransformation:
-    def update(grads, opt_state, params=None, **extra):
-        return update_with(optimizer, change(grads), opt_state, params, extra)
+    def update(updates, state, params=None, **extra):
+        return update_with(optimizer, change(updates), state, params, extra)
 
     return optax.GradientTransformationExtraArgs(optimizer.init, update)
