@@ -8,10 +8,9 @@ from jaxdl import interop
 from jaxdl.cli import files, values
 from jaxdl.cli.output import show
 from jaxdl.cli.runs import check_data, number_of, read
-from jaxdl.data import Moments
 from jaxdl.experiment import ExperimentError
 from jaxdl.interop.export import export_paths
-from jaxdl.interop.predictor import Model
+from jaxdl.interop.predictor import Model, Normalization
 
 PROGRAMS = {"onnx": interop.onnx, "stablehlo": interop.stablehlo}
 Places = dict[str, Path]  # where to write the weights, or a program by name
@@ -96,7 +95,7 @@ def places(options: argparse.Namespace, weights: Path | None) -> Places:
     }
 
 
-def write(model: Model, found: Places, moments: Moments | None) -> None:
+def write(model: Model, found: Places, moments: Normalization) -> None:
     """Writes a model to some places, and prints their paths."""
     for name, path in found.items():
         if name == "weights":

@@ -1,7 +1,7 @@
 """What is known of examples beside their numbers, and how they are scaled."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,7 +20,8 @@ class About(NamedTuple):
 
     classes: tuple[str, ...] | None = None  # names; (): targets; None: not known
     features: tuple[str, ...] | None = None  # names of the features of inputs [m, F]
-    ids: tuple[int, ...] | bool = ()  # features that are no quantities; True: all
+    # Features that are no quantities, or of a dict of inputs the names; True: all.
+    ids: tuple[Any, ...] | bool = ()
     in_order: bool = False  # the rows follow time
 
 
@@ -42,8 +43,16 @@ class Moments(NamedTuple):
 class Scaling(NamedTuple):
     """What a program subtracts and divides by, because the arrays are stored raw."""
 
-    inputs: Moments | None = None  # None: the inputs are used as they are
+    # Moments, of a dict of inputs by name. None, or no such name: used as they are.
+    inputs: Any = None
     labels: Moments | None = None  # None: the labels are used as they are
+
+
+def by_name(moments: Moments | dict[str, Moments] | None) -> dict[str, Moments]:
+    """Returns moments by the name of an array; of one array its name is ""."""
+    if moments is None:
+        return {}
+    return {"": moments} if isinstance(moments, Moments) else moments
 
 
 def listed(names: Sequence[str], most: int = 5) -> str:

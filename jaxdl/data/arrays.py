@@ -9,21 +9,23 @@ from numpy.typing import ArrayLike, NDArray
 
 from jaxdl.counts import is_count
 from jaxdl.data.about import About, DataError, listed
-from jaxdl.data.checks import check_dataset, is_float
+from jaxdl.data.array_checks import is_float
+from jaxdl.data.checks import check_dataset
 from jaxdl.data.dataset import Dataset, are_classes, check_not_under_folds
+from jaxdl.data.trees import is_tree, map_named, num_examples, words
 
 Classes = Sequence[str] | int | None
 
 
 def from_arrays(
-    inputs: ArrayLike,
-    labels: ArrayLike,
+    inputs: ArrayLike | dict[str, Any],
+    labels: ArrayLike | dict[str, Any],
     weights: ArrayLike | None = None,
     *,
     groups: ArrayLike | None = None,
     classes: Classes = None,
     features: Sequence[str] | None = None,
-    ids: Sequence[int] | bool = (),
+    ids: Sequence[int | str] | bool = (),
 ) -> Dataset:
     """Returns the arrays as a checked dataset.
 
@@ -35,14 +37,23 @@ def from_arrays(
         >>> examples.inputs.shape, examples.labels.tolist(), examples.about.classes
         ((2, 2), [1, 0], ('ash', 'oak'))
 
+    Inputs, and labels, may also be a dict of arrays with the same m, such as a table
+    and tokens, or two targets:
+
+        >>> pages = {"table": [[0.5], [2.0]], "tokens": [[3, 1], [2, 2]]}
+        >>> both = dl.data.from_arrays(pages, [0, 1], ids=["tokens"])
+        >>> {name: str(x.dtype) for name, x in both.inputs.items()}
+        {'table': 'float64', 'tokens': 'int64'}
+
     Args:
-        inputs: `[m, ...]` finite numbers. Floats keep their type, and so do integers
-            that float32 does not round; other integers become float64, and truth values
-            float32.
+        inputs: `[m, ...]` finite numbers, or a dict of such arrays, also `[m]`. Floats
+            keep their type, and so do integers that float32 does not round; other
+            integers become float64, and truth values float32.
         labels: `[m]` texts or integers, or `[m, ...]` finite float targets. Texts
             become their place among the classes, which are their sorted texts if none
             are given. Integers `[m, 1]` become `[m]`. Integers -1 and 1 alone become
-            the classes `"-1"` and `"1"`, unless classes are given.
+            the classes `"-1"` and `"1"`, unless classes are given. Or a dict of arrays
+            of numbers, which have no classes by name.
         weights: `[m]` finite numbers of at least 0, not all 0; None for 1 each.
         groups: `[m]` integers or texts, such as the person of each example. `split` and
             folds keep a group together.
@@ -50,53 +61,75 @@ def from_arrays(
             targets, which become floats; None if neither is known.
         features: the names of the columns of inputs `[m, features]`.
         ids: the columns that are no quantities, such as tokens or codes of a category,
-            which `normalize` skips; True if all of them are.
+            which `normalize` skips; of a dict of inputs the names of such arrays; True
+            if all of them are.
 
     Raises:
         DataError: there are no examples, the lengths differ, inputs are not finite
             numbers, labels are neither numbers nor texts, a label is not among the
             classes, a weight is negative, or names, ids or groups are not as above.
     """
-    names = class_names(classes)
-    _check_no_masks(inputs=inputs, labels=labels, weights=weights)
-    inputs, labels = (_native(np.asarray(x)) for x in (inputs, labels))
-    if labels.ndim == 2 and labels.shape[1] == 1 and labels.dtype.kind in "biuSUO":
-        labels = labels[:, 0]
-    if labels.dtype.kind in "SUO" and _are_texts(labels):
-        labels, names = _numbered(labels, names)
-    elif labels.dtype.kind == "b":
-        labels = labels.astype(np.int32)
-    elif names is None and _are_signs(labels):
-        labels, names = (labels > 0).astype(np.int32), ("-1", "1")
+    names, ids = class_names(classes), _ids(ids, inputs)
+    inputs, labels = _as_arrays("inputs", inputs), _as_arrays("labels", labels)
+    _check_no_masks("weights", weights)
+    if not is_tree(labels):
+        labels, names = _labels(labels, names)
+    m = num_examples(inputs)
     dataset = Dataset(
         inputs,
-        labels,
+        map_named(lambda _, x: x.astype(np.int32) if x.dtype == bool else x, labels),
         None if weights is None else np.asarray(weights),
-        None if groups is None else group_codes(groups, len(inputs)),
-        about=About(names, _features(features), _ids(ids)),
+        None if groups is None else group_codes(groups, m),
+        about=About(names, _features(features), ids),
     )
     check_dataset(dataset, "the data")
+
+    def kept(name, x):
+        return _stored(x, kept=ids if isinstance(ids, bool) else name in ids)
+
+    def typed(_, x):
+        return x.astype(np.float32 if is_float(x) or names == () else np.int32)
+
     return Dataset(
-        _stored(inputs, kept=ids is True),
-        labels.astype(np.float32 if is_float(labels) or names == () else np.int32),
+        map_named(kept, inputs),
+        map_named(typed, dataset.labels),
         None if weights is None else np.asarray(weights, np.float32),
         dataset.groups,
         about=dataset.about,
     )
 
 
-def _check_no_masks(**arrays: Any) -> None:
-    for name, array in arrays.items():
-        if np.ma.is_masked(array):
-            raise DataError(
-                f"got {name} with masked values, which an array would show as if they "
-                "were there; expected values: fill them (array.filled(...)) or drop "
-                "their examples"
-            )
+def _labels(
+    labels: NDArray[Any], names: tuple[str, ...] | None
+) -> tuple[NDArray[Any], tuple[str, ...] | None]:
+    """Returns labels as numbers, and the names of the classes."""
+    if labels.ndim == 2 and labels.shape[1] == 1 and labels.dtype.kind in "biuSUO":
+        labels = labels[:, 0]
+    if labels.dtype.kind in "SUO" and _are_texts(labels):
+        return _numbered(labels, names)
+    if names is None and _are_signs(labels):
+        return (labels > 0).astype(np.int32), ("-1", "1")
+    return labels, names
 
 
-def _native(array: NDArray[Any]) -> NDArray[Any]:
-    return array.astype(array.dtype.newbyteorder("="))
+def _as_arrays(field: str, arrays: Any) -> Any:
+    """Returns one array, or a dict of them, in this machine's byte order."""
+
+    def one(name, array):
+        _check_no_masks(words(field, name), array)
+        array = np.asarray(array)
+        return array.astype(array.dtype.newbyteorder("="))
+
+    return map_named(one, arrays)
+
+
+def _check_no_masks(name: str, array: Any) -> None:
+    if np.ma.is_masked(array):
+        raise DataError(
+            f"got {name} with masked values, which an array would show as if they "
+            "were there; expected values: fill them (array.filled(...)) or drop "
+            "their examples"
+        )
 
 
 def _stored(inputs: NDArray[Any], *, kept: bool) -> NDArray[Any]:
@@ -184,12 +217,15 @@ def _features(features: Sequence[str] | None) -> tuple[str, ...] | None:
     return names
 
 
-def _ids(ids: Sequence[int] | bool) -> tuple[int, ...] | bool:
+def _ids(ids: Any, inputs: Any) -> tuple[Any, ...] | bool:
     if isinstance(ids, bool):
         return ids or ()
-    if not all(is_count(i, least=0) for i in ids):
+    if is_tree(inputs) and not isinstance(ids, str):
+        return tuple(sorted({*map(str, ids)}))
+    if isinstance(ids, str) or not all(is_count(i, least=0) for i in ids):
         raise DataError(
-            f"got ids={ids!r:.200}; expected columns counted from 0, or True for all"
+            f"got ids={ids!r:.200}; expected columns counted from 0, a list of names "
+            "of a dict of inputs, or True for all"
         )
     return tuple(sorted({int(i) for i in ids}))
 

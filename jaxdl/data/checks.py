@@ -4,13 +4,20 @@ import warnings
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
 from jaxdl.counts import is_count
 from jaxdl.data.about import About, DataError, DataWarning, listed
+from jaxdl.data.array_checks import (
+    check_array,
+    check_finite,
+    check_lengths,
+    check_weights,
+    is_float,
+)
 from jaxdl.data.dataset import Dataset, Splits
+from jaxdl.data.trees import check_names, is_tree, named, num_examples, words
 
 FAR = 30.0  # mean or spread of targets that is far from what a new model puts out
 
@@ -27,21 +34,30 @@ def check(splits: Splits) -> None:
             names of classes or features, or in their scaling.
     """
     check_sets(splits)
-    train = splits.train
-    if not is_float(train.labels) or splits.target_moments is not None:
+    if splits.target_moments is not None:
         return
-    mean, spread = (f(train.labels, axis=0).ravel() for f in (np.mean, np.std))
+    for name, labels in named(splits.train.labels).items():
+        if is_float(labels) and (found := _far(labels)):
+            warnings.warn(
+                f"got {words('targets', name)} with {found}; expected both below "
+                f"{FAR:g} in size, since a new model's outputs are about 1: scale them "
+                + (
+                    "before they become a dataset"
+                    if name
+                    else "with data.normalize(splits, targets=True), which keeps "
+                    "predictions and errors in the units of the targets"
+                ),
+                DataWarning,
+                stacklevel=2,
+            )
+
+
+def _far(labels: Any) -> str:
+    """Returns mean and spread of targets in words; "": they are near unit scale."""
+    mean, spread = (f(labels, axis=0).ravel() for f in (np.mean, np.std))
     size = np.maximum(np.abs(mean), spread)
-    if size.max() > FAR:
-        k = int(np.argmax(size))
-        warnings.warn(
-            f"got targets with mean {mean[k]:.4g} and spread {spread[k]:.4g}; expected "
-            f"both below {FAR:g} in size, since a new model's outputs are about 1: "
-            "scale them with data.normalize(splits, targets=True), which keeps "
-            "predictions and errors in the units of the targets",
-            DataWarning,
-            stacklevel=2,
-        )
+    k = int(np.argmax(size))
+    return f"mean {mean[k]:.4g} and spread {spread[k]:.4g}" * bool(size[k] > FAR)
 
 
 def check_sets(splits: Splits) -> None:
@@ -56,13 +72,14 @@ def check_sets(splits: Splits) -> None:
 
 def _check_fit(dataset: Dataset, train: Dataset, name: str) -> None:
     for field in ("inputs", "labels"):
-        ours, theirs = getattr(dataset, field), getattr(train, field)
-        if (ours.shape[1:], ours.dtype) != (theirs.shape[1:], theirs.dtype):
+        ours, theirs = (named(getattr(d, field)) for d in (dataset, train))
+        if ours.keys() != theirs.keys():
             raise DataError(
-                f"got {field} {ours.dtype}{list(ours.shape)} in the {name} set and "
-                f"{theirs.dtype}{list(theirs.shape)} in the train set; expected "
-                "the same type and shape after the first axis"
+                f"got {field} {[*ours]} in the {name} set and {[*theirs]} in the train "
+                "set; expected arrays of the same names"
             )
+        for own, array in ours.items():
+            _check_alike(words(field, own), array, theirs[own], name)
     for field in ("classes", "features", "ids"):
         ours, theirs = getattr(dataset.about, field), getattr(train.about, field)
         if ours != theirs:
@@ -72,6 +89,15 @@ def _check_fit(dataset: Dataset, train: Dataset, name: str) -> None:
         raise DataError(
             f"got another scaling in the {name} set than in the train set; expected "
             "one for all: use data.normalize"
+        )
+
+
+def _check_alike(what: str, ours: Any, theirs: Any, name: str) -> None:
+    if (ours.shape[1:], ours.dtype) != (theirs.shape[1:], theirs.dtype):
+        raise DataError(
+            f"got {what} {ours.dtype}{list(ours.shape)} in the {name} set and "
+            f"{theirs.dtype}{list(theirs.shape)} in the train set; expected the same "
+            "type and shape after the first axis"
         )
 
 
@@ -100,39 +126,19 @@ def check_dataset(dataset: Dataset, name: str) -> None:
     Raises:
         DataError: `from_arrays` would refuse the arrays.
     """
-    inputs, labels, weights = dataset.inputs, dataset.labels, dataset.weights
-    if not (hasattr(inputs, "dtype") and hasattr(labels, "dtype")):
-        raise DataError(
-            f"got {type(inputs).__name__} and {type(labels).__name__} in {name}; "
-            "expected arrays: use data.from_arrays"
-        )
-    inputs, labels = np.asarray(inputs), np.asarray(labels)
-    if not (_are_numbers(inputs) and _are_numbers(labels)):
-        raise DataError(
-            f"got inputs of type {inputs.dtype} and labels of type {labels.dtype} in "
-            f"{name}; expected real numbers"
-        )
-    if not (inputs.dtype.isnative and labels.dtype.isnative):
-        raise DataError(
-            f"got inputs {inputs.dtype} and labels {labels.dtype} in {name}; expected "
-            "this machine's byte order: use data.from_arrays"
-        )
-    if inputs.ndim < 2 or labels.ndim < 1:
-        raise DataError(
-            f"got inputs {list(inputs.shape)} and labels {list(labels.shape)} in "
-            f"{name}; expected [m, features...] and [m] or [m, outputs]"
-        )
-    if len(inputs) != len(labels):
-        raise DataError(
-            f"got {len(inputs)} inputs and {len(labels)} labels in {name}; expected "
-            "one label an input"
-        )
-    if len(inputs) == 0:
-        raise DataError(f"got no examples in {name}; expected at least one")
-    _check_finite(inputs, f"the inputs of {name}")
-    _check_finite(labels, f"the labels of {name}")
-    _check_weights(weights, len(inputs), name)
-    _check_labels(labels, dataset.about.classes, name)
+    least = {"inputs": 1 if is_tree(dataset.inputs) else 2, "labels": 1}
+    for field, axes in least.items():
+        arrays = getattr(dataset, field)
+        check_names(field, arrays, name)
+        for own, array in named(arrays).items():
+            check_array(words(field, own), np.asarray(array), name, axes=axes)
+    check_lengths(dataset, name)
+    for field in least:
+        for own, array in named(getattr(dataset, field)).items():
+            check_finite(np.asarray(array), f"the {words(field, own)} of {name}")
+    check_weights(dataset.weights, num_examples(dataset.inputs), name)
+    for own, labels in named(dataset.labels).items():
+        _check_labels(np.asarray(labels), dataset.about.classes, name, own)
     _check_about(dataset, name)
 
 
@@ -158,19 +164,25 @@ def check_given(dataset: Any, about: About) -> None:
             raise DataError(_differ(field, ours, theirs, "given"))
 
 
-def is_float(array: Any) -> bool:
-    """Returns whether an array holds floats, bfloat16 included."""
-    return jnp.issubdtype(array.dtype, jnp.floating)
-
-
-def _are_numbers(array: NDArray[Any]) -> bool:
-    return array.dtype.kind in "biu" or is_float(array)
-
-
 def _check_labels(
-    labels: NDArray[Any], classes: tuple[str, ...] | None, name: str
+    labels: NDArray[Any], classes: tuple[str, ...] | None, name: str, own: str
 ) -> None:
-    """Checks integer labels: classes that have a name, or any int32."""
+    """Checks integer labels: classes that have a name, or any int32.
+
+    Args:
+        labels: one array of them.
+        classes: of the dataset.
+        name: of the dataset.
+        own: of the array; "": it is the only one.
+
+    Raises:
+        DataError: they are others.
+    """
+    if own and classes:
+        raise DataError(
+            f"got names of classes for several labels in {name}; expected names for "
+            "one array of labels: leave classes out"
+        )
     if labels.dtype.kind not in "iu":
         if classes and (labels.ndim == 1 or labels.shape[-1] != len(classes)):
             raise DataError(
@@ -196,54 +208,45 @@ def _check_labels(
 
 
 def _check_about(dataset: Dataset, name: str) -> None:
-    about, shape = dataset.about, dataset.inputs.shape
-    flat = len(shape) == 2
-    if about.features is not None and (not flat or len(about.features) != shape[1]):
+    about, arrays = dataset.about, named(dataset.inputs)
+    shape = None if is_tree(dataset.inputs) else dataset.inputs.shape
+    columns = shape[1] if shape is not None and len(shape) == 2 else 0
+    if about.features is not None and len(about.features) != columns:
+        given = f"inputs {[*(shape or arrays)]}"
         raise DataError(
-            f"got {len(about.features)} names of features for inputs {list(shape)} in "
-            f"{name}; expected one for each column of inputs [m, features]"
+            f"got {len(about.features)} names of features for {given} in {name}; "
+            "expected one for each column of inputs [m, features]"
         )
     ids = () if isinstance(about.ids, bool) else about.ids
-    if not all(is_count(i, least=0) and flat and i < shape[1] for i in ids):
+    if shape is None and not {*ids} <= arrays.keys():
+        raise DataError(
+            f"got ids={ids} for the inputs {[*arrays]} in {name}; expected names of "
+            "these, or True for all"
+        )
+    if shape is not None and not all(is_count(i, least=0) and i < columns for i in ids):
         raise DataError(
             f"got ids={ids} for inputs {list(shape)} in {name}; expected columns of "
             "inputs [m, features] counted from 0, or True for all inputs"
         )
-    groups = dataset.groups
+    for own, array in arrays.items():
+        if about.ids is True or own in ids:
+            _check_ids(np.asarray(array), words("inputs", own), name)
+    groups, m = dataset.groups, num_examples(dataset.inputs)
     if groups is not None and (
-        np.shape(groups) != shape[:1] or np.asarray(groups).dtype.kind not in "iu"
+        np.shape(groups) != (m,) or np.asarray(groups).dtype.kind not in "iu"
     ):
         raise DataError(
             f"got groups {np.asarray(groups).dtype}{list(np.shape(groups))} in {name}; "
-            f"expected integers [{shape[0]}]: use data.from_arrays"
+            f"expected integers [{m}]: use data.from_arrays"
         )
 
 
-def _check_weights(weights: Any, examples: int, name: str) -> None:
-    if weights is None:
+def _check_ids(ids: NDArray[Any], what: str, name: str) -> None:
+    """Checks that integer ids are what the programs can hold."""
+    if ids.dtype.kind not in "iu" or ids.dtype.itemsize < 4:
         return
-    weights = np.asarray(weights)
-    if weights.dtype.kind not in "biuf" or weights.shape != (examples,):
+    if ids.min() < -(2**31) or ids.max() > 2**31 - 1:
         raise DataError(
-            f"got weights {weights.dtype}{list(weights.shape)} for {examples} examples "
-            f"in {name}; expected one number an example"
-        )
-    _check_finite(weights, f"the weights of {name}")
-    if weights.min() < 0 or weights.max() == 0:
-        raise DataError(
-            f"got weights from {weights.min()} to {weights.max()} in {name}; expected "
-            "none below 0 and some above"
-        )
-
-
-def _check_finite(array: NDArray[Any], name: str) -> None:
-    with np.errstate(over="ignore"):  # beyond float32 a number becomes infinite
-        finite = np.isfinite(array.astype(np.float32))
-    if not finite.all():
-        row, *column = (int(i) for i in np.argwhere(~finite)[0])
-        where = f"row {row}" + (f", column {column}" if column else "")
-        raise DataError(
-            f"got {array[(row, *column)]} in {name}, {where} "
-            f"({finite.size - int(finite.sum())} such entries); expected numbers "
-            "that are finite in float32: drop these rows or fill them in"
+            f"got ids from {ids.min()} to {ids.max()} in {what} of {name}; expected "
+            "what int32 can hold: renumber them, for example with numpy.unique"
         )

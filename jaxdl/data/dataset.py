@@ -1,6 +1,7 @@
 """What a model learns from: examples with labels, in three sets.
 
-`m` examples of shape `[...]`, `C` classes. Everything here is NumPy on the host.
+`m` examples of shape `[...]`, `C` classes. Everything here is NumPy on the host. Inputs
+and labels are one array each, or a dict of arrays with the same m.
 """
 
 import contextlib
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from jaxdl import shown
 from jaxdl.counts import as_count
 from jaxdl.data.about import About, DataError, Moments, Scaling, listed
+from jaxdl.data.trees import is_tree, named, num_examples
 
 _UNDER_FOLDS: ContextVar[bool] = ContextVar("under folds", default=False)
 
@@ -59,8 +61,8 @@ class Dataset:
         (3, [1, 1])
     """
 
-    inputs: Any  # [m, ...] numbers
-    labels: Any  # [m] integers, or [m, ...] float targets
+    inputs: Any  # [m, ...] numbers, or a dict of such arrays
+    labels: Any  # [m] integers, or [m, ...] float targets, or a dict of such arrays
     weights: Any = None  # [m] floats of at least 0; None: 1 each
     groups: Any = None  # [m] integers on the host; equal for what stays together
     _: KW_ONLY
@@ -75,7 +77,7 @@ class Dataset:
 
     def __len__(self) -> int:
         check_not_under_folds("the length", "num_examples")
-        return len(self.inputs)
+        return num_examples(self.inputs)
 
     def __getitem__(self, rows: Any) -> "Dataset":
         """Returns the dataset of some examples, in the order of the rows.
@@ -88,7 +90,7 @@ class Dataset:
             IndexError: a row is outside the dataset.
         """
         if not isinstance(rows, slice):
-            rows = _as_rows(rows, len(self.inputs))
+            rows = _as_rows(rows, num_examples(self.inputs))
         return map_examples(lambda x: x[rows], self)
 
     def __iter__(self) -> NoReturn:
@@ -148,7 +150,8 @@ class Splits(NamedTuple):
     train: Dataset
     dev: Dataset
     test: Dataset
-    moments: Moments | None = None  # of the raw train inputs; None if not normalized
+    # Moments of the raw train inputs, of a dict by name; None if not normalized
+    moments: Any = None
 
     def __repr__(self) -> str:
         return shown.as_text("Splits", shown.pairs(_facts_of_sets(self)))
@@ -190,6 +193,11 @@ class Splits(NamedTuple):
         if self.classes:
             return len(self.classes)
         labels = self.train.labels
+        if is_tree(labels):
+            raise DataError(
+                f"got the labels {[*named(labels)]}, which have no number of classes "
+                "together; expected one array of integers or one-hot targets"
+            )
         if self.classes is None and is_one_hot(labels):
             return labels.shape[1]
         whole = self.classes is None and np.issubdtype(labels.dtype, np.integer)
@@ -210,7 +218,7 @@ class Splits(NamedTuple):
         """
         check_not_under_folds("steps_per_epoch", "steps_per_epoch(batch_size)")
         batch_size = as_count("batch_size", batch_size, error=DataError)
-        return -(-len(self.train.inputs) // batch_size)
+        return -(-len(self.train) // batch_size)
 
 
 def _facts(dataset: Dataset) -> dict[str, str]:
@@ -225,11 +233,17 @@ def _facts(dataset: Dataset) -> dict[str, str]:
         "order": "time" * about.in_order,
     }
     return {
-        "inputs": shown.array_words(dataset.inputs),
-        "labels": shown.array_words(dataset.labels),
+        "inputs": _array_words(dataset.inputs),
+        "labels": _array_words(dataset.labels),
         **{name: shown.array_words(array) for name, array in arrays.items()},
         **{n: shown.short(text) for n, text in known.items() if text},
     }
+
+
+def _array_words(arrays: Any) -> str:
+    """Returns the type and shape of an array, or of each array by its name."""
+    found = {name: shown.array_words(x) for name, x in named(arrays).items()}
+    return ", ".join(f"{name} {x}".lstrip() for name, x in found.items())
 
 
 def _facts_of_sets(splits: Splits) -> dict[str, str]:
@@ -245,13 +259,15 @@ def _facts_of_sets(splits: Splits) -> dict[str, str]:
 
 def is_one_hot(labels: Any) -> bool:
     """Returns whether labels are rows `[m, C]` in 0..1, one-hot or soft, C above 1."""
+    if is_tree(labels):
+        return False
     wide = labels.ndim == 2 and labels.shape[1] > 1
     return bool(wide and np.min(labels) >= 0 and np.max(labels) <= 1)
 
 
 def are_classes(labels: Any) -> bool:
     """Returns whether labels may be classes: integers `[m]`."""
-    return labels.ndim == 1 and labels.dtype.kind in "iu"
+    return not is_tree(labels) and labels.ndim == 1 and labels.dtype.kind in "iu"
 
 
 def constant_features(

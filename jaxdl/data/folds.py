@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from jaxdl.counts import is_count
 from jaxdl.data.about import DataError
 from jaxdl.data.dataset import Dataset, Splits, are_classes, map_examples
+from jaxdl.data.trees import are_equal, named, num_examples
 
 Rows = NDArray[np.int32]
 Folds = Any  # an int, pairs of rows, or a splitter of scikit-learn
@@ -30,7 +31,7 @@ def pool(splits: Splits) -> Dataset:
         DataError: only one of the two has groups.
     """
     train, dev, test = splits.sets.values()
-    if np.array_equal(dev.inputs, test.inputs):
+    if are_equal(dev.inputs, test.inputs):
         return train
     if (train.groups is None) != (dev.groups is None):
         one = "dev" if train.groups is None else "train"
@@ -92,7 +93,7 @@ def fold_rows(
         parts = _pairs(folds)
     else:
         parts = _dealt(dataset, folds, key, stratify)
-    m = len(dataset.inputs)
+    m = num_examples(dataset.inputs)
     checked = [
         (_as_rows(train, m, f"the train rows of fold {i}"),
          _as_rows(dev, m, f"the dev rows of fold {i}"))
@@ -106,7 +107,7 @@ def fold_rows(
 def _dealt(
     dataset: Dataset, k: Any, key: jax.Array, stratify: bool | None
 ) -> list[tuple[Rows, Rows]]:
-    m = len(dataset.inputs)
+    m = num_examples(dataset.inputs)
     if not is_count(k, least=2) or k > m:
         raise DataError(
             f"got folds={k!r} for {m} examples of the train and dev sets; expected an "
@@ -121,7 +122,7 @@ def _dealt(
     if dataset.groups is not None:
         owner = _deal_groups(np.asarray(dataset.groups), k, key)
     else:
-        owner = _deal(np.asarray(dataset.labels), k, key, _by_class(dataset, stratify))
+        owner = _deal(_first(dataset.labels), k, key, _by_class(dataset, stratify))
     return [(_rows(owner != fold), _rows(owner == fold)) for fold in range(k)]
 
 
@@ -167,7 +168,7 @@ def _deal_groups(groups: NDArray, k: int, key: jax.Array) -> NDArray:
 
 def _split_by(splitter: Any, dataset: Dataset) -> list[tuple[Any, Any]]:
     """Returns the pairs of rows of a splitter, which gives the same ones twice."""
-    arrays = dataset.inputs, dataset.labels, dataset.groups
+    arrays = _first(dataset.inputs), _first(dataset.labels), dataset.groups
     try:
         first, second = (_pairs(splitter.split(*arrays)) for _ in range(2))
     except DataError:
@@ -253,7 +254,12 @@ def _rows(chosen: NDArray[np.bool_]) -> Rows:
     return np.flatnonzero(chosen).astype(np.int32)
 
 
+def _first(arrays: Any) -> NDArray[Any]:
+    """Returns the only array, or the first one of a dict, which has the same m."""
+    return np.asarray(next(iter(named(arrays).values())))
+
+
 def _weighted(dataset: Dataset) -> Dataset:
     if dataset.weights is not None:
         return dataset
-    return replace(dataset, weights=np.ones(len(dataset.inputs), np.float32))
+    return replace(dataset, weights=np.ones(num_examples(dataset.inputs), np.float32))

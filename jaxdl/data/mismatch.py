@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from jaxdl.data.about import DataError, Moments
 from jaxdl.data.checks import check_sets
 from jaxdl.data.dataset import Dataset, Splits, are_classes, constant_features
+from jaxdl.data.trees import is_tree
 
 PAIRS = (("train", "dev"), ("train", "test"), ("dev", "test"))
 FEWEST = 5  # expected examples of a class that the chi-square distribution asks for
@@ -62,7 +63,8 @@ def mismatch(splits: Splits, *, level: float = 0.01) -> Mismatch:
         level: the chance of a false alarm, in (0, 1).
 
     Raises:
-        DataError: `check` refuses the splits, or the level is not in (0, 1).
+        DataError: `check` refuses the splits, or the level is not in (0, 1), or
+            inputs or labels are a dict of arrays.
 
     Sources: Smirnov, Table for estimating the goodness of fit of empirical
     distributions, 1948; Holm, A simple sequentially rejective multiple test procedure,
@@ -72,6 +74,11 @@ def mismatch(splits: Splits, *, level: float = 0.01) -> Mismatch:
     if not isinstance(level, float) or not 0 < level < 1:
         raise DataError(
             f"got level={level}; expected a chance between 0 and 1, such as 0.01"
+        )
+    if is_tree(splits.train.inputs) or is_tree(splits.train.labels):
+        raise DataError(
+            "got inputs or labels that are a dict; expected one array of each: compare "
+            "those arrays that matter one by one"
         )
     sets = splits.sets
     tests = np.array(  # [3, tests, 2]

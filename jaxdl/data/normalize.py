@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxdl.data.about import DataError, Moments, Scaling, listed
-from jaxdl.data.checks import check_sets, is_float
+from jaxdl.data.about import DataError, Moments, Scaling, by_name, listed
+from jaxdl.data.array_checks import is_float
+from jaxdl.data.checks import check_sets
 from jaxdl.data.dataset import Dataset, Splits, constant_features
+from jaxdl.data.trees import is_tree, map_named, named
 
 
 def normalize(splits: Splits, *, targets: bool = False) -> Splits:
@@ -18,6 +20,9 @@ def normalize(splits: Splits, *, targets: bool = False) -> Splits:
     three sets use them; `splits.moments.normalize` does the same to later raw inputs. A
     feature that is constant in the train set, except for rounding, is only shifted.
     Features that are no quantities (`ids`) stay as they are. Weights are ignored.
+
+    Of a dict of inputs each array is normalized by itself, but for those that `ids`
+    names; moments are then a dict by name.
 
     Float inputs are normalized here. Integer inputs are stored as they are, and the
     program of a training normalizes each batch (`scaling.inputs`). So are targets
@@ -41,20 +46,60 @@ def normalize(splits: Splits, *, targets: bool = False) -> Splits:
     check_sets(splits)
     if targets:
         splits = _with_scaled_targets(splits)
-    train, ids = splits.train, splits.train.about.ids
-    if ids is True:
+    if splits.train.about.ids is True:
         return splits._replace(moments=None)
-    moments = moments_of(train.inputs, ids)
+    floats = {n for n, x in named(splits.train.inputs).items() if is_float(x)}
+    moments = input_moments(splits.train)
+    own = by_name(moments)
 
     def normalized(dataset: Dataset) -> Dataset:
-        if is_float(dataset.inputs):
-            return replace(dataset, inputs=moments.normalize(dataset.inputs))
-        scaling = dataset.scaling or Scaling()
-        return replace(dataset, scaling=scaling._replace(inputs=moments))
+        inputs = map_named(
+            lambda name, x: (
+                own[name].normalize(x) if name in floats and name in own else x
+            ),
+            dataset.inputs,
+        )
+        raw = {name: x for name, x in own.items() if name not in floats}
+        if not raw:
+            return replace(dataset, inputs=inputs)
+        scaling = (dataset.scaling or Scaling())._replace(inputs=_joined(moments, raw))
+        return replace(dataset, inputs=inputs, scaling=scaling)
 
-    before = splits.moments if is_float(train.inputs) else None
-    whole = moments if before is None else before.then(moments)
-    return Splits(*map(normalized, splits.sets.values()), moments=whole)
+    before = by_name(splits.moments)
+    whole = {
+        name: before[name].then(x) if name in floats and name in before else x
+        for name, x in own.items()
+    }
+    return Splits(
+        *map(normalized, splits.sets.values()), moments=_joined(moments, whole)
+    )
+
+
+def input_moments(
+    dataset: Dataset, *, moments: Moments | dict[str, Moments] | None = None
+) -> Moments | dict[str, Moments]:
+    """Returns the moments of the inputs; of a dict by name, without its ids.
+
+    Args:
+        dataset: whose inputs are not ids alone.
+        moments: as `moments_of` has them, by name as well.
+    """
+    ids, inputs, before = dataset.about.ids, dataset.inputs, by_name(moments)
+    if not is_tree(inputs):
+        return moments_of(inputs, ids, moments=before.get(""))
+    skipped = () if isinstance(ids, bool) else ids
+    return {
+        name: moments_of(x, moments=before.get(name))
+        for name, x in named(inputs).items()
+        if name not in skipped
+    }
+
+
+def _joined(
+    like: Moments | dict[str, Moments], found: dict[str, Moments]
+) -> Moments | dict[str, Moments]:
+    """Returns moments by name, those of one array by themselves."""
+    return found[""] if isinstance(like, Moments) else found
 
 
 def moments_of(
@@ -85,6 +130,11 @@ def _with_scaled_targets(splits: Splits) -> Splits:
         raise DataError(
             f"got targets=True for labels that are classes ({listed(splits.classes)}); "
             "expected targets to predict: leave targets=True out"
+        )
+    if is_tree(splits.train.labels):
+        raise DataError(
+            f"got targets=True for the labels {[*named(splits.train.labels)]}; "
+            "expected one array of targets: scale them before they become a dataset"
         )
     moments = moments_of(splits.train.labels.astype(np.float32))
 

@@ -16,6 +16,7 @@ from jaxdl.data.about import DataError, DataWarning, listed
 from jaxdl.data.arrays import group_codes
 from jaxdl.data.checks import check_dataset
 from jaxdl.data.dataset import Dataset, Splits, are_classes
+from jaxdl.data.trees import num_examples
 
 
 def split(
@@ -74,7 +75,7 @@ def split(
     Source of the fractions: Ng, Deep Learning Specialization, course 2.
     """
     check_dataset(dataset, "the data")
-    shares, labels = _shares(fractions), np.asarray(dataset.labels)
+    shares, m = _shares(fractions), num_examples(dataset.inputs)
     if groups is not None:
         dataset = _with_groups(dataset, groups)
     grouped = dataset.groups is not None
@@ -82,13 +83,13 @@ def split(
     todo = "use stratify=True, another key or more data"
     if key is None:
         dataset = replace(dataset, about=dataset.about._replace(in_order=True))
-        parts, todo = _cut(np.arange(len(labels)), shares), "use more data"
+        parts, todo = _cut(np.arange(m), shares), "use more data"
     elif stratify:
-        parts = _by_class(labels, shares, key)
+        parts = _by_class(dataset.labels, shares, key)
     elif grouped:
         parts = _by_group(dataset.groups, shares, key)
     else:
-        parts = _cut(_shuffled(len(labels), key), shares)
+        parts = _cut(_shuffled(m, key), shares)
     sets = [dataset[rows] for rows in parts]
     splits = Splits(sets[0], sets[1], sets[-1])
     _warn_of_missing_classes(dataset, splits, todo)
@@ -101,7 +102,7 @@ def _with_groups(dataset: Dataset, groups: ArrayLike) -> Dataset:
             "got groups for data that have groups; expected one of them: leave groups "
             "out to keep those of the data"
         )
-    return replace(dataset, groups=group_codes(groups, len(dataset.inputs)))
+    return replace(dataset, groups=group_codes(groups, num_examples(dataset.inputs)))
 
 
 def _check_rule(dataset: Dataset, key: jax.Array | None, *, stratify: bool) -> None:

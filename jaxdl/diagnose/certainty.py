@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from jaxdl.data import Dataset
+from jaxdl.data.trees import num_examples
 
 Z = 1.959963984540054  # 95 % of a normal distribution are within ±Z
 
@@ -72,6 +73,6 @@ def effective_examples(dataset: Dataset) -> float:
     Source: Kish, Survey Sampling, 1965.
     """
     if dataset.weights is None:
-        return float(len(dataset.labels))
+        return float(num_examples(dataset.labels))
     weights = np.asarray(dataset.weights, float)
     return float(weights.sum() ** 2 / (weights**2).sum())

@@ -1,6 +1,7 @@
 """The course's rules of thumb that can be computed from the sizes of the sets."""
 
 from jaxdl.data import Splits
+from jaxdl.data.trees import num_examples
 from jaxdl.diagnose.certainty import error_interval
 
 SMALL, MILLION = 10_000, 1_000_000  # examples in all
@@ -22,7 +23,7 @@ def rules_of_thumb(data: Splits) -> tuple[str, ...]:
 
     Source: Ng, Deep Learning Specialization, course 2.
     """
-    train, dev, test = (len(dataset.inputs) for dataset in data.sets.values())
+    train, dev, test = (num_examples(dataset.inputs) for dataset in data.sets.values())
     sizes = (train, test) if data.dev is data.test else (train, dev, test)
     m = sum(sizes)
     shares = ":".join(f"{100 * size / m:.3g}" for size in sizes)

@@ -94,7 +94,7 @@ def signal(
     nudges = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), shapes)
     gradients, outputs = jax.grad(cost, has_aux=True)(nudges)
     return Signal(
-        jnp.sqrt(jnp.mean(jnp.square(batch.inputs))),
+        _root_mean_square(batch.inputs),
         {name: jnp.sqrt(jnp.mean(outputs[name] ** 2)) for name in _in_order(outputs)},
         {name: jnp.linalg.norm(gradients[name].ravel()) for name in _in_order(outputs)},
     )
@@ -121,6 +121,15 @@ def _probed(
         return y, state
 
     return layer._replace(apply=apply)
+
+
+def _root_mean_square(inputs: Any) -> jax.Array:
+    """Returns it over all numbers of the inputs, one array or a dict of them."""
+    means = [jnp.mean(jnp.square(x)) for x in jax.tree.leaves(inputs)]
+    if len(means) == 1:
+        return jnp.sqrt(means[0])
+    sizes = jnp.array([x.size for x in jax.tree.leaves(inputs)])
+    return jnp.sqrt(jnp.average(jnp.stack(means), weights=sizes))
 
 
 def _in_order(names: Iterable[str]) -> list[str]:

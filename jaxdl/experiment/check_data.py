@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from jaxdl.data import Dataset, Splits, check, mismatch
 from jaxdl.data.about import DataWarning, listed
 from jaxdl.data.dataset import are_classes, constant_features
+from jaxdl.data.trees import is_tree, named, num_examples
 from jaxdl.diagnose import rules_of_thumb
 from jaxdl.experiment.finding import Finding
 
@@ -17,11 +18,19 @@ HUGE = 1e6  # an input that no model expects; a normalized one is of the size of
 
 def check_data(data: Splits) -> Iterator[Finding]:
     """Yields what is found in three sets that `check_sets` accepts."""
-    sizes = ", ".join(f"{len(d.inputs):,} {name}" for name, d in data.sets.items())
-    shape = list(np.shape(data.train.inputs)[1:])
+    sizes = ", ".join(
+        f"{num_examples(d.inputs):,} {name}" for name, d in data.sets.items()
+    )
+    shapes = {n: list(x.shape[1:]) for n, x in named(data.train.inputs).items()}
+    shape = shapes.get("", shapes)
     yield Finding(True, f"data: {sizes} examples of shape {shape}, all finite")
     for rule in rules_of_thumb(data):
         yield Finding(True, f"data: rule of thumb: {rule}")
+    if is_tree(data.train.inputs) or is_tree(data.train.labels):
+        for text in _warned(data):
+            yield Finding(False, f"data: {text}")
+        yield Finding(True, "data: dicts of arrays are not compared between the sets")
+        return
     for text in [*_warned(data), *_labels(data), *_huge(data)]:
         yield Finding(False, f"data: {text}")
     for text in _notes(data):

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from jaxdl import nn, terminal
 from jaxdl.data import Dataset, Splits
 from jaxdl.data.about import listed
+from jaxdl.data.trees import num_examples
 from jaxdl.diagnose import Signal, signal
 from jaxdl.experiment.finding import Finding
 from jaxdl.train import TrainState
@@ -68,7 +69,7 @@ def prepared(
     several = EXAMPLES
     if jax.tree.leaves(state.state):
         several = build(recipe, hp).batch_size
-    rows = jax.random.permutation(key, len(data.train.inputs))[:several]
+    rows = jax.random.permutation(key, num_examples(data.train.inputs))[:several]
     batch = replace(take(train, rows), weights=None)
     carry = state, epoch_state
     return Prepared(bound, traced, recipe, hp, *carry, batch, _is_normalized(data))
@@ -144,7 +145,7 @@ def outputs_findings(program: Prepared, at: str) -> Iterator[Finding]:
 
 def penalty_notes(program: Prepared, at: str) -> Iterator[Finding]:
     """Yields the weights that a penalty leaves out, where it acts on others."""
-    size = len(program.batch.inputs)
+    size = num_examples(program.batch.inputs)
     slopes = jax.grad(lambda params: 1.0 * program.built.penalty(params, size))
     found = jax.jit(lambda params, key: slopes(_random(params, key)[0]))(
         program.start.params, program.start.key
@@ -173,10 +174,11 @@ def _drawn(program: Prepared) -> tuple[jax.Array, jax.Array]:
             y, _ = program.built.model.apply(params, start.state, x, key=key)
             return jnp.sum(y**2), y
 
-        if not jnp.issubdtype(x.dtype, jnp.inexact):
+        floats = [jnp.issubdtype(x.dtype, jnp.inexact) for x in jax.tree.leaves(x)]
+        if not all(floats):
             return squares(x)[1], jnp.ones(())  # ids have no slope
         slopes, y = jax.grad(squares, has_aux=True)(x)
-        return y, jnp.max(jnp.abs(slopes))
+        return y, jnp.max(ravel_pytree(jax.tree.map(jnp.abs, slopes))[0])
 
     keys = jax.random.split(start.key, DRAWS)
     outputs, pull = jax.jit(lambda keys: jax.lax.map(one, keys))(keys)

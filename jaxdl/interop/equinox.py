@@ -5,18 +5,19 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
+from jaxdl.data.trees import num_examples
 from jaxdl.extras import library
-from jaxdl.interop.foreign import check_plain, output_shape
+from jaxdl.interop.foreign import check_plain, output_shape, zeros
 from jaxdl.leaves import Where, chosen
 from jaxdl.nn import Layer
+from jaxdl.nn.spec import shape_of
 
 AXIS = "batch"  # the name of the batch axis
 
 
 def equinox(
-    make: Callable[[tuple[int, ...], jax.Array], Any], *, where: Where | None = None
+    make: Callable[[Any, jax.Array], Any], *, where: Where | None = None
 ) -> Layer:
     """Returns an Equinox model as a layer.
 
@@ -61,13 +62,12 @@ def equinox(
         trains = _trains(eqx, model, where)
         _check_weights(lambda key: eqx.filter(made(in_shape, key)[0], trains), key)
         params, state = eqx.filter(model, trains), {"key": key, "inner": inner}
-        example = jax.ShapeDtypeStruct((1, *in_shape), jnp.result_type(float))
-        out = jax.eval_shape(lambda x: apply(params, state, x)[0], example)
+        out = jax.eval_shape(lambda x: apply(params, state, x)[0], zeros(in_shape))
         return params, state, output_shape("interop.equinox", out)
 
     def apply(params, state, x, *, key=None, train=False):
         # From the key of `init`, so that what does not train is the same.
-        fresh, _ = made(x.shape[1:], state["key"])
+        fresh, _ = made(shape_of(x), state["key"])
         if type(params) is not type(fresh):
             raise TypeError(
                 f"interop.equinox got two classes {type(fresh).__name__} for one "
@@ -75,14 +75,15 @@ def equinox(
                 "of the file"
             )
         model = eqx.nn.inference_mode(eqx.combine(params, fresh), value=not train)
-        keys = None if key is None or not train else jax.random.split(key, len(x))
+        drawn = key is not None and train
+        keys = jax.random.split(key, num_examples(x)) if drawn else None
         y, inner = _of_batch(model, state["inner"], x, keys)
         return y, state | {"inner": inner}
 
     return Layer(init, apply)
 
 
-def _of_batch(model: Any, state: Any, x: jax.Array, keys: jax.Array | None) -> Any:
+def _of_batch(model: Any, state: Any, x: Any, keys: jax.Array | None) -> Any:
     """Returns the outputs `[B, ...]` of a model, and its state after them."""
     takes = inspect.signature(model).parameters
     stateful = "state" in takes

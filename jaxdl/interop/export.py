@@ -9,10 +9,9 @@ import jax
 import numpy as np
 
 from jaxdl import nn, runs
-from jaxdl.data import Moments
 from jaxdl.extras import library
 from jaxdl.interop.architecture import architecture
-from jaxdl.interop.predictor import Model, normalization
+from jaxdl.interop.predictor import Model, Normalization, normalization
 from jaxdl.interop.unpadded import corrected, unpadded
 from jaxdl.paths import as_path
 from jaxdl.plain import to_json
@@ -24,7 +23,7 @@ from jaxdl.train.structure import by_name
 def export(
     model: Model,
     path: str | os.PathLike[str],
-    moments: Moments | None = None,
+    moments: Normalization = None,
 ) -> tuple[Path, Path]:
     """Writes a model's weights, and all that is needed to use them.
 
@@ -87,7 +86,7 @@ def export_paths(path: str | os.PathLike[str]) -> tuple[Path, Path]:
 
 
 def _member(
-    member: Member, moments: Moments | None
+    member: Member, moments: Normalization
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Returns the arrays of a member by path, and what describes it."""
     recipe, params, state = unpadded(member)
@@ -105,7 +104,7 @@ def _member(
     return content, described | {"architecture": architecture(recipe.model)}
 
 
-def _describe(member: Member, moments: Moments | None) -> dict[str, Any]:
+def _describe(member: Member, moments: Normalization) -> dict[str, Any]:
     hparams = by_name(member.hparams).items()
     return {
         "hyperparameters": {name: _shown(leaf) for name, leaf in hparams},

@@ -9,12 +9,13 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl.extras import library
-from jaxdl.interop.foreign import check_plain, output_shape
+from jaxdl.interop.foreign import check_plain, output_shape, zeros
 from jaxdl.nn import Layer
+from jaxdl.nn.spec import shape_of
 from jaxdl.train.keys import is_key
 
 
-def linen(module: Any, *, dtype: Any = float, train: str | None = "train") -> Layer:
+def linen(module: Any, *, train: str | None = "train") -> Layer:
     """Returns a Linen module as a layer.
 
     The collection `params` trains. All others, such as `batch_stats`, are the state.
@@ -28,8 +29,8 @@ def linen(module: Any, *, dtype: Any = float, train: str | None = "train") -> La
             return dl.Recipe(model, optim.adam(hp["rate"]), nn.softmax_cross_entropy)
 
     Args:
-        module: its `__call__` takes a batch `[B, ...]` and returns an array `[B, ...]`.
-        dtype: of its inputs.
+        module: its `__call__` takes a batch `[B, ...]`, or a dict of such arrays, and
+            returns an array `[B, ...]`.
         train: the argument of `__call__` that says whether it trains; None: it has no
             such argument.
 
@@ -47,10 +48,10 @@ def linen(module: Any, *, dtype: Any = float, train: str | None = "train") -> La
 
     def init(key, in_shape):
         check_plain("interop.linen", in_shape)
-        example = jax.ShapeDtypeStruct((1, *in_shape), jnp.result_type(dtype))
+        example = zeros(in_shape)
         given = {} if train is None else {train: False}
         with _sizes_explained("interop.linen"):
-            variables = dict(module.init(key, jnp.zeros_like(example), **given))
+            variables = dict(module.init(key, example, **given))
         out = jax.eval_shape(lambda v, x: call(v, x, False), variables, example)
         params = variables.pop("params", {})
         return params, variables, output_shape("interop.linen", out)
@@ -66,7 +67,7 @@ def linen(module: Any, *, dtype: Any = float, train: str | None = "train") -> La
     return Layer(init, apply)
 
 
-def nnx(make: Callable[[tuple[int, ...], Any], Any]) -> Layer:
+def nnx(make: Callable[[Any, Any], Any]) -> Layer:
     """Returns an NNX model as a layer.
 
     Its `Param`s train. All other variables, such as those of a batch norm, are the
@@ -82,8 +83,9 @@ def nnx(make: Callable[[tuple[int, ...], Any], Any]) -> Layer:
 
     Args:
         make: gets the shape of one example and `nnx.Rngs`, returns a model whose
-            `__call__` takes a batch `[B, ...]` and returns one array `[B, ...]`. In
-            training it is in the mode `train()`, else in the mode `eval()`.
+            `__call__` takes a batch `[B, ...]`, or a dict of such arrays, and returns
+            one array `[B, ...]`. In training it is in the mode `train()`, else in the
+            mode `eval()`.
 
     Raises:
         ImportError: Flax is not installed.
@@ -118,13 +120,12 @@ def nnx(make: Callable[[tuple[int, ...], Any], Any]) -> Layer:
             _, params, _, _, variables, _ = made(in_shape, key, train=False)
         params = flax.to_pure_dict(params)
         state = {"key": key, "variables": flax.to_pure_dict(variables)}
-        example = jax.ShapeDtypeStruct((1, *in_shape), jnp.result_type(float))
-        out = jax.eval_shape(lambda x: apply(params, state, x)[0], example)
+        out = jax.eval_shape(lambda x: apply(params, state, x)[0], zeros(in_shape))
         return params, state, output_shape("interop.nnx", out)
 
     def apply(params, state, x, *, key=None, train=False):
         # From the key of `init`, so that arrays that are no variables are the same.
-        made_again = made(x.shape[1:], state["key"], train)
+        made_again = made(shape_of(x), state["key"], train)
         definition, own, random, notes, variables, rest = made_again
         flax.replace_by_pure_dict(own, params)
         now = jax.tree.map(jnp.asarray, state["variables"])

@@ -2,21 +2,30 @@
 
 from typing import Any
 
+import jax
+import jax.numpy as jnp
+
 from jaxdl.nn.size import is_size
+from jaxdl.nn.spec import batch_of_one, sizes_of
 
 
-def check_plain(what: str, in_shape: tuple[Any, ...]) -> None:
-    """Checks that a model gets examples of a plain shape.
+def check_plain(what: str, in_shape: Any) -> None:
+    """Checks that a model gets examples of plain shapes.
 
     Raises:
         TypeError: a side of it is a `Size`.
     """
-    if any(map(is_size, in_shape)):
+    if any(map(is_size, sizes_of(in_shape))):
         raise TypeError(
-            f"{what} got examples of shape {in_shape}; expected plain ints, since "
+            f"{what} got examples like {in_shape}; expected plain ints, since "
             "other libraries do not know sizes: make the hyperparameter of the layer "
             "before it Static([...]) in the space"
         )
+
+
+def zeros(in_shape: Any) -> Any:
+    """Returns a batch of one example, all zero."""
+    return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), batch_of_one(in_shape))
 
 
 def output_shape(what: str, out: Any) -> tuple[int, ...]:

@@ -7,21 +7,22 @@ from pathlib import Path
 import jax.numpy as jnp
 
 from jaxdl import runs
-from jaxdl.data import Moments
+from jaxdl.data.trees import named, renamed
 from jaxdl.extras import library, quiet
-from jaxdl.interop.predictor import Model, inputs_of, predictor
+from jaxdl.interop.predictor import Model, Normalization, inputs_of, predictor
 from jaxdl.paths import as_path
 from jaxdl.train.structure import RecipeError
 
 
 def onnx(
-    model: Model, path: str | os.PathLike[str], moments: Moments | None = None
+    model: Model, path: str | os.PathLike[str], moments: Normalization = None
 ) -> Path:
     """Writes a model as an ONNX file, with its weights.
 
     Its input `inputs` takes any number of raw examples `[batch, ...]`, in the units of
-    the user's data. Its output `outputs` is in the units of the labels, such as
-    logits. It replaces a file of this name.
+    the user's data; of a dict of arrays, there is an input for each name. Its output
+    `outputs` is in the units of the labels, such as logits. It replaces a file of this
+    name.
 
         dl.interop.onnx(sweep.best(), "best.onnx", data.moments)
         session = onnxruntime.InferenceSession("best.onnx")
@@ -48,13 +49,17 @@ def onnx(
     return as_path(path)
 
 
-def _converted(model: Model, moments: Moments | None) -> bytes:
+def _converted(model: Model, moments: Normalization) -> bytes:
     convert = library("jax2onnx", "onnx", "models in ONNX").to_onnx
+    predict, inputs = predictor(model, moments), inputs_of(model, "batch")
+    shapes = named(inputs)
     try:
         found = convert(
-            predictor(model, moments),
-            inputs=[inputs_of(model, "batch")],
-            input_names=["inputs"],
+            lambda *arrays: predict(
+                renamed(inputs, dict(zip(shapes, arrays, strict=True)))
+            ),
+            inputs=[*shapes.values()],
+            input_names=[name or "inputs" for name in shapes],
             output_names=["outputs"],
             enable_double_precision=jnp.result_type(float) == jnp.float64,
         )

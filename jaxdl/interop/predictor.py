@@ -12,17 +12,20 @@ from jax.scipy.special import logsumexp
 
 from jaxdl import nn
 from jaxdl.data import Moments
+from jaxdl.data.about import by_name as moments_of
+from jaxdl.data.trees import is_tree, named
 from jaxdl.interop.unpadded import unpadded
 from jaxdl.nn.losses import PerExample
 from jaxdl.sweeps import Ensemble
 from jaxdl.train import Member
-from jaxdl.train.part import scaled, unscaled
+from jaxdl.train.part import scaled_inputs, unscaled
 from jaxdl.train.structure import canonical
 
 Model = Member | Ensemble
+Normalization = Moments | dict[str, Moments] | None  # a dict: by the names of inputs
 
 
-def predictor(model: Model, moments: Moments | None) -> Callable[[Any], Any]:
+def predictor(model: Model, moments: Normalization) -> Callable[[Any], Any]:
     """Returns `predict(inputs) -> outputs`, pure, of raw inputs `[B, ...]`.
 
     Inputs are in the units of the user's data, outputs in those of the labels. Weights
@@ -48,35 +51,43 @@ def predictor(model: Model, moments: Moments | None) -> Callable[[Any], Any]:
     return predict
 
 
-def inputs_of(model: Model, batch: Any) -> jax.ShapeDtypeStruct:
-    """Returns the shape and type of raw inputs.
+def inputs_of(model: Model, batch: Any) -> Any:
+    """Returns the shape and type of raw inputs; a dict: of each by name.
 
     Args:
         model: a trained one.
         batch: how many examples, an int or a symbol.
     """
     member = model if isinstance(model, Member) else model.members[0]
-    like = member.inference.train.inputs
-    return jax.ShapeDtypeStruct((batch, *like.shape[1:]), like.dtype)
+    return jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct((batch, *x.shape[1:]), x.dtype),
+        member.inference.train.inputs,
+    )
 
 
-def normalization(member: Member, moments: Moments | None) -> Moments | None:
+def normalization(member: Member, moments: Normalization) -> Normalization:
     """Returns what a member's raw inputs are normalized by; None: by nothing.
 
     Args:
         member: a trained one.
         moments: `splits.moments`.
     """
-    own = None if member.scaling is None else member.scaling.inputs
-    raw = np.issubdtype(member.inference.train.inputs.dtype, np.integer)
-    if own is None or moments is None or raw:
-        return own or moments
-    return moments.then(own)
+    inputs = member.inference.train.inputs
+    own = moments_of(None if member.scaling is None else member.scaling.inputs)
+    given = moments_of(moments)
+    found = {}
+    for name, array in named(inputs).items():
+        ours, theirs = own.get(name), given.get(name)
+        raw = np.issubdtype(array.dtype, np.integer)
+        both = ours is not None and theirs is not None and not raw
+        found[name] = theirs.then(ours) if both else ours or theirs
+    known = {name: moments for name, moments in found.items() if moments is not None}
+    return known if is_tree(inputs) else known.get("")
 
 
-def _of_member(member: Member, moments: Moments | None) -> Callable[[Any], Any]:
+def _of_member(member: Member, moments: Normalization) -> Callable[[Any], Any]:
     recipe, params, state = unpadded(member)
-    by = jax.tree.map(canonical, normalization(member, moments))
+    by = moments_of(jax.tree.map(canonical, normalization(member, moments)))
     scaling = jax.tree.map(canonical, member.scaling)
     like = member.inference.train
 
@@ -86,7 +97,7 @@ def _of_member(member: Member, moments: Moments | None) -> Callable[[Any], Any]:
             jax.ensure_compile_time_eval(),
             jax.default_matmul_precision(recipe.precision),
         ):
-            x = inputs if like.about.ids is True else scaled(inputs, by)
+            x = scaled_inputs(inputs, like.about.ids, by)
             outputs, _ = nn.as_layer(recipe.model).apply(params, state, x)
             return unscaled(outputs, replace(like, scaling=scaling))
 

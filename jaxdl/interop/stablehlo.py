@@ -6,16 +6,15 @@ from pathlib import Path
 import jax
 
 from jaxdl import runs
-from jaxdl.data import Moments
 from jaxdl.extras import library
-from jaxdl.interop.predictor import Model, inputs_of, predictor
+from jaxdl.interop.predictor import Model, Normalization, inputs_of, predictor
 from jaxdl.paths import as_path
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 
 
 def stablehlo(
-    model: Model, path: str | os.PathLike[str], moments: Moments | None = None
+    model: Model, path: str | os.PathLike[str], moments: Normalization = None
 ) -> Path:
     """Writes a model as a program for CPU, CUDA and TPU, with its weights.
 

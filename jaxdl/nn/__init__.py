@@ -16,6 +16,7 @@ from jaxdl.nn.batch_norm import batch_norm
 from jaxdl.nn.conv import conv2d, max_pool, mean_pool
 from jaxdl.nn.dense import dense
 from jaxdl.nn.dropout import drop, dropout, keep_mask
+from jaxdl.nn.embedding import embedding
 from jaxdl.nn.initializers import glorot, he, normal, xavier, zeros
 from jaxdl.nn.layer import Layer, as_layer, flatten, residual, serial
 from jaxdl.nn.losses import (
@@ -33,12 +34,14 @@ from jaxdl.nn.losses import (
 from jaxdl.nn.penalties import l1, l2, none
 from jaxdl.nn.repeat import repeat
 from jaxdl.nn.size import Size
+from jaxdl.nn.spec import Spec
 from jaxdl.one_of import OneOf
 
 __all__ = [
     "Layer",
     "OneOf",
     "Size",
+    "Spec",
     "among",
     "as_layer",
     "batch_norm",
@@ -48,6 +51,7 @@ __all__ = [
     "dense",
     "drop",
     "dropout",
+    "embedding",
     "flatten",
     "gelu",
     "glorot",

@@ -8,9 +8,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxdl.nn.layer import Layer, as_layer, same_shape
+from jaxdl.nn.layer import Layer, as_layer
 from jaxdl.nn.losses import PerExample, plain_loss
 from jaxdl.nn.size import Shape, Size, bound, is_size, live
+from jaxdl.nn.spec import is_shape, same_shape
 from jaxdl.one_of import (
     Named,
     OneOf,
@@ -136,6 +137,8 @@ def _out_shape(name: str, which: OneOf, shapes: list[Shape]) -> Shape:
             "for all, since the program selects one of them: give them the same units, "
             "or make the hyperparameter Static([...]) in the space"
         )
+    if not is_shape(shapes[0]):
+        return shapes[0]  # plain sizes
     return tuple(_side(name, which, sides) for sides in zip(*shapes, strict=True))
 
 

@@ -13,6 +13,7 @@ from jax.scipy.ndimage import map_coordinates
 from jax.typing import ArrayLike
 
 from jaxdl.nn.layer import Layer, given_key
+from jaxdl.nn.spec import check_floats
 from jaxdl.within import check_within
 
 
@@ -190,6 +191,7 @@ def _augmentation(
 
     def init(key, in_shape):
         del key
+        check_floats(name, in_shape)
         if len(in_shape) != 3:
             raise ValueError(
                 f"{name} got examples of shape {in_shape}; expected images [H, W, C]: "

@@ -6,6 +6,7 @@ from jax.typing import ArrayLike
 
 from jaxdl.nn.layer import Layer
 from jaxdl.nn.size import bound, live_state, only_live
+from jaxdl.nn.spec import check_floats
 from jaxdl.within import check_within
 
 
@@ -55,6 +56,7 @@ def batch_norm(decay: ArrayLike = 0.9, eps: ArrayLike = 1e-5) -> Layer:
 
     def init(key, in_shape):
         del key
+        check_floats("batch_norm", in_shape)
         size = in_shape[-1]
         features = bound(size)
         gamma = only_live(jnp.ones(features), size)

@@ -10,6 +10,7 @@ from jaxdl.nn.initializers import Initializer, he, normal_per_unit
 from jaxdl.nn.layer import Layer, as_layer, check_count, check_size
 from jaxdl.nn.product import product
 from jaxdl.nn.size import Shape, Size, bound, live, live_state, only_live
+from jaxdl.nn.spec import check_floats
 
 Padding = Literal["SAME", "VALID"]
 FEW = 16  # channels: one vector of float32
@@ -192,6 +193,7 @@ def _window(layer: str, size: int | tuple[int, int]) -> tuple[int, int]:
 
 
 def _check_images(layer: str, in_shape: Shape, window: tuple[int, int]) -> None:
+    check_floats(layer, in_shape)
     if len(in_shape) != 3 or in_shape[0] < window[0] or in_shape[1] < window[1]:
         raise ValueError(
             f"{layer} got examples of shape {in_shape}; expected images [H, W, C] of "

@@ -6,6 +6,7 @@ from jaxdl.nn.initializers import Initializer, he, normal_per_unit
 from jaxdl.nn.layer import Layer, check_size
 from jaxdl.nn.product import product
 from jaxdl.nn.size import Size, bound, live, live_state, only_live
+from jaxdl.nn.spec import check_floats
 
 
 def dense(units: int | Size, *, use_bias: bool = True, init: Initializer = he) -> Layer:
@@ -42,6 +43,7 @@ def dense(units: int | Size, *, use_bias: bool = True, init: Initializer = he) -
     stddev = init
 
     def init_params(key, in_shape):
+        check_floats("dense", in_shape)
         if len(in_shape) != 1:
             raise ValueError(
                 f"dense got examples of shape {in_shape}; expected one axis: put "

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxdl.nn.layer import Layer, given_key
+from jaxdl.nn.spec import check_floats
 from jaxdl.within import check_within
 
 
@@ -40,6 +41,7 @@ def dropout(keep_prob: ArrayLike) -> Layer:
 
     def init(key, in_shape):
         del key
+        check_floats("dropout", in_shape)
         return (), (), in_shape
 
     def apply(params, state, x, *, key=None, train=False):

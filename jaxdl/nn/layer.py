@@ -6,6 +6,9 @@ parameters or without state has the empty tuple in their place::
     init(key, in_shape)                              -> (params, state, out_shape)
     apply(params, state, x, *, key=None, train=False) -> (y, state)
 
+`in_shape` is a tuple for one float array; for anything else, such as ids or a dict of
+arrays, it is a tree of `Spec`, see `jaxdl/nn/spec.py`. So is `out_shape`.
+
 A plain function of an array, such as `relu`, is a layer too. Every number that does not
 shape arrays may be traced: a model is built inside the traced function of a training.
 """
@@ -21,6 +24,7 @@ import numpy as np
 
 from jaxdl.counts import is_count
 from jaxdl.nn.size import Shape, Size, bound, is_size, is_whole
+from jaxdl.nn.spec import batch_of_one, is_shape, same_shape, shape_of, sizes_of
 
 
 def _all_of(params: Any) -> Any:
@@ -48,7 +52,8 @@ def as_layer(layer: Layer | Callable[[jax.Array], jax.Array]) -> Layer:
     """Returns `layer` itself, or the layer that applies a plain function.
 
     Raises:
-        TypeError: `layer` is neither a `Layer` nor a function of one array.
+        TypeError: `layer` is neither a `Layer` nor a function; or, in `init`, the
+            function returns neither an array nor a dict of arrays.
     """
     if isinstance(layer, Layer):
         return layer
@@ -61,16 +66,13 @@ def as_layer(layer: Layer | Callable[[jax.Array], jax.Array]) -> Layer:
 
     def init(key, in_shape):
         del key
-        bounds = tuple(bound(size) for size in in_shape)
-        out = jax.eval_shape(
-            function, jax.ShapeDtypeStruct((1, *bounds), jnp.result_type(float))
-        )
-        if not hasattr(out, "shape"):
+        out = jax.eval_shape(function, batch_of_one(in_shape))
+        if not hasattr(out, "shape") and not isinstance(out, dict):
             raise TypeError(
                 f"got {function!r} as a layer, which returns {type(out).__name__}; "
-                "expected a function from an array to an array"
+                "expected a function that returns an array or a dict of arrays"
             )
-        return (), (), _out_shape(function, in_shape, out.shape[1:])
+        return (), (), _out_shape(function, in_shape, shape_of(out))
 
     def apply(params, state, x, *, key=None, train=False):
         del params, key, train
@@ -79,14 +81,20 @@ def as_layer(layer: Layer | Callable[[jax.Array], jax.Array]) -> Layer:
     return Layer(init, apply)
 
 
-def _out_shape(function: Callable, in_shape: Shape, out: tuple[int, ...]) -> Shape:
+def _out_shape(function: Callable, in_shape: Any, out: Any) -> Any:
     """Returns the output shape of a plain function, with the sizes of its input.
 
     With a `Size`, it must keep the shape, or the last axis of images, or be `flatten`,
     and no feature of its result may depend on a later one, as in a sum over all.
     """
-    if not any(is_size(size) for size in in_shape):
+    if not any(map(is_size, sizes_of(in_shape))):
         return out
+    if not (is_shape(in_shape) and is_shape(out)):
+        raise ValueError(
+            f"{getattr(function, '__name__', function)} got examples like {in_shape}, "
+            "of which one has a Size; expected a function from one array of floats to "
+            "another: give sizes to layers after it"
+        )
     if function is not flatten and _looks_behind(function, in_shape):
         raise ValueError(
             f"{getattr(function, '__name__', function)} got examples of shape "
@@ -197,11 +205,6 @@ def residual(*layers: Layer | Callable[[jax.Array], jax.Array]) -> Layer:
         return x + y, state
 
     return Layer(init, apply, inner.parts, residual, inner.counted)
-
-
-def same_shape(a: Shape, b: Shape) -> bool:
-    """Returns whether two shapes are equal; of sizes only the bounds are compared."""
-    return [(is_size(n), bound(n)) for n in a] == [(is_size(n), bound(n)) for n in b]
 
 
 def check_size(layer: str, name: str, size: int | Size, *, least: int) -> Any:

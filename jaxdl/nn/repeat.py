@@ -5,8 +5,9 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from jaxdl.nn.layer import Layer, as_layer, check_size, same_shape, serial
+from jaxdl.nn.layer import Layer, as_layer, check_size, serial
 from jaxdl.nn.size import Size, only_live
+from jaxdl.nn.spec import same_shape
 
 
 def repeat(layer: Layer | Callable[[jax.Array], jax.Array], times: int | Size) -> Layer:

@@ -198,8 +198,9 @@ def worst_examples(
         ImportError: matplotlib is missing.
         ValueError: every configuration diverged.
     """
-    inputs, member = np.asarray(dataset.inputs), result.best()
-    pictures = as_pictures(inputs * moments.scale + moments.mean if moments else inputs)
+    x, member = dataset.inputs, result.best()
+    raw = x * moments.scale + moments.mean if isinstance(moments, Moments) else x
+    pictures = None if isinstance(raw, dict) else as_pictures(raw)
     if pictures is None or not nn.has_classes(member.loss):
         return message("the examples are no pictures with classes")
     outputs = member.predict(dataset.inputs)

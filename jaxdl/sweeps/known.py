@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from jaxdl.data import About, Moments, Scaling
 from jaxdl.data.folds import Folds, Rows
+from jaxdl.data.trees import map_named, named
 from jaxdl.engine.inputs import Variant
 from jaxdl.engine.task import Task
 from jaxdl.train.facts import Facts, facts_from_plain, takes_facts
@@ -64,7 +65,7 @@ def from_parts(
     if "rows" in specification:
         rows = [_rows_from_plain(text) for text in specification["rows"]]
         folds = tuple(zip(rows[::2], rows[1::2], strict=True))
-    (examples, *_), _ = specification["shapes"][0]
+    (examples, *_), _ = next(iter(named(specification["shapes"][0]).values()))
     known = [
         facts_from_plain(facts, task.epochs) for facts in specification.get("facts", [])
     ] or [Facts(examples, None, task.epochs)] * many
@@ -91,8 +92,8 @@ def _scaling_to_plain(scaling: Scaling | None) -> dict[str, Any] | None:
     if scaling is None:
         return None
     return {
-        name: None if moments is None else [np.asarray(x).tolist() for x in moments]
-        for name, moments in scaling._asdict().items()
+        field: map_named(_moments_to_plain, moments)
+        for field, moments in scaling._asdict().items()
     }
 
 
@@ -100,10 +101,7 @@ def _scaling_from_plain(plain: dict[str, Any] | None) -> Scaling | None:
     if plain is None:
         return None
     return Scaling(
-        **{
-            name: None if pair is None else Moments(*(np.array(x) for x in pair))
-            for name, pair in plain.items()
-        }
+        **{field: map_named(_moments_from_plain, pair) for field, pair in plain.items()}
     )
 
 
@@ -117,3 +115,13 @@ def _rows_to_plain(rows: Rows) -> str:
 def _rows_from_plain(text: str) -> NDArray[np.int32]:
     bits = np.unpackbits(np.frombuffer(base64.b64decode(text), np.uint8))
     return np.flatnonzero(bits).astype(np.int32)
+
+
+def _moments_to_plain(name: str, moments: Moments | None) -> list[Any] | None:
+    del name
+    return None if moments is None else [np.asarray(x).tolist() for x in moments]
+
+
+def _moments_from_plain(name: str, pair: Any) -> Moments | None:
+    del name
+    return None if pair is None else Moments(*(np.array(x) for x in pair))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from jaxdl import nn
 from jaxdl.counts import as_count
 from jaxdl.data import DataError, Splits, check
+from jaxdl.data.trees import num_examples
 from jaxdl.diagnose.bias_variance import HIGH
 from jaxdl.sweeps.repeats import standard_error
 from jaxdl.train.epoch_state import Status
@@ -97,13 +98,13 @@ def more_data(
     """
     check(data)
     key, repeats = as_key(key), as_count("repeats", repeats, least=2)
-    examples = _sizes(fractions, len(data.train.inputs))
+    examples = _sizes(fractions, num_examples(data.train.inputs))
     errors = np.empty((2, len(examples), repeats))
     rates = True
     for r in range(repeats):
         own = jax.random.fold_in(jax.random.fold_in(key, REPEAT), r)
         order = jax.random.permutation(
-            jax.random.fold_in(own, FOLD), len(data.train.inputs)
+            jax.random.fold_in(own, FOLD), num_examples(data.train.inputs)
         )
         for s, m in enumerate(examples):
             part = data._replace(train=data.train[np.asarray(order)[:m]])

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from jaxdl import runs
 from jaxdl.data import Dataset, Scaling
+from jaxdl.data.trees import map_named
 from jaxdl.engine.outlines import Outlines
 from jaxdl.engine.population import Population
 from jaxdl.engine.task import Task
@@ -177,7 +178,10 @@ def _outlines(task: Task, specification: dict[str, Any]) -> Outlines:
 
 def _train(specification: dict[str, Any], scaling: Scaling | None) -> Dataset:
     """Returns shapes and types of a run's train set on a device."""
-    arrays = (x and jax.ShapeDtypeStruct(*x) for x in specification["shapes"])
+    arrays = (
+        x and map_named(lambda _, shape: jax.ShapeDtypeStruct(*shape), x)
+        for x in specification["shapes"]
+    )
     about = about_of(specification)
     return on_device_shapes(Dataset(*arrays, scaling=scaling, about=about))
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from jaxdl.data import DataError, Dataset, Scaling, Splits, fold_rows, pool
 from jaxdl.data.folds import Folds, Rows
-from jaxdl.data.normalize import moments_of
+from jaxdl.data.normalize import input_moments, moments_of
 from jaxdl.engine.inputs import Variant
 from jaxdl.engine.plan import OWN, Plan
 from jaxdl.engine.task import Task
@@ -222,7 +222,7 @@ def _scaling(whole: Splits, own: Dataset) -> Scaling | None:
     stored = own.scaling or Scaling()
     inputs = labels = None
     if (moments := whole.moments) is not None:
-        inputs = moments_of(own.inputs, own.about.ids, moments=moments)
+        inputs = input_moments(own, moments=moments)
     if stored.labels is not None:
         labels = moments_of(own.labels)
     return None if inputs is labels is None else Scaling(inputs, labels)

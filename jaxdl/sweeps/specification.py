@@ -13,6 +13,7 @@ import numpy as np
 from jaxdl import runs
 from jaxdl.counts import is_count
 from jaxdl.data import Splits
+from jaxdl.data.trees import map_named
 from jaxdl.engine.kind import Kind
 from jaxdl.engine.outlines import Outlines, precisions
 from jaxdl.engine.plan import Plan, as_plan
@@ -78,7 +79,7 @@ def specify(
         "programs": programs_of(task, outlines),
         "data": digest_of(task, whole),
         "shapes": [
-            None if x is None else [list(x.shape), str(x.dtype)]
+            None if x is None else map_named(_shape_to_plain, x)
             for x in (data.train.inputs, data.train.labels, data.train.weights)
         ],
         "device": kind.device,
@@ -86,6 +87,11 @@ def specify(
         "flags": kind.flags,
         **known_parts(task),
     }
+
+
+def _shape_to_plain(name: str, array: Any) -> list[Any]:
+    del name
+    return [list(array.shape), str(array.dtype)]
 
 
 def digest_of(task: Task, whole: Splits) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 
 from jaxdl import diagnose, nn
 from jaxdl.data import Dataset, Splits
+from jaxdl.data.trees import is_tree, num_examples
 from jaxdl.diagnose import (
     Baseline,
     Diagnosis,
@@ -124,7 +125,7 @@ def errors_of(member: Member, data: Splits | None, human_error: float = 0.0) -> 
     if data is not None:
         on_train, on_test = (member.evaluate(d) for d in (data.train, data.test))
         train, test = on_train["error"], on_test["error"]
-        examples = len(data.test.inputs)
+        examples = num_examples(data.test.inputs)
     own = {
         name: (on_train.get(name), kept[f"dev_{name}"], on_test.get(name))
         for name in member.built.metrics
@@ -142,7 +143,7 @@ def errors_of(member: Member, data: Splits | None, human_error: float = 0.0) -> 
     return errors._replace(
         dev_interval=dev_interval,
         test_interval=test_interval,
-        dev_examples=len(data.dev.inputs),
+        dev_examples=num_examples(data.dev.inputs),
         baseline=_baseline(member, data),
         r2=_r2(member, data.dev),
     )
@@ -163,8 +164,8 @@ def importance_of(result: SweepResult) -> Importance:
 
 
 def _baseline(member: Member, data: Splits) -> Baseline | None:
-    outputs = member.predict(data.dev.inputs[:1])
-    if not hasattr(outputs, "shape"):  # a tree of outputs
+    outputs = member.predict(data.dev[:1].inputs)
+    if is_tree(data.dev.labels) or not hasattr(outputs, "shape"):  # trees of them
         return None
     built = member.built
     return diagnose.baseline(
@@ -177,8 +178,8 @@ def _baseline(member: Member, data: Splits) -> Baseline | None:
 
 
 def _r2(member: Member, dev: Dataset) -> float | None:
-    """Returns R² on the dev set; None where labels are classes or no targets."""
-    if nn.has_classes(member.loss):
+    """Returns R² on the dev set; None where labels are not one array of targets."""
+    if nn.has_classes(member.loss) or is_tree(dev.labels):
         return None
     outputs, labels = member.predict(dev.inputs), np.asarray(dev.labels)
     if not hasattr(outputs, "shape"):  # a tree of outputs

@@ -43,13 +43,13 @@ class BoundRecipe(NamedTuple):
 
 
 def make_start(
-    bound: BoundRecipe, in_shape: tuple[int, ...], *, early_stopping: bool
+    bound: BoundRecipe, in_shape: Any, *, early_stopping: bool
 ) -> Callable[..., Carry]:
     """Returns the pure function `start(traced, key, counts) -> carry` of one model.
 
     Args:
         bound: the recipe.
-        in_shape: shape of one example.
+        in_shape: what one example is like, see `jaxdl/nn/spec.py`.
         early_stopping: whether the training keeps its best epoch.
     """
 

@@ -9,8 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 from jaxdl import nn
 from jaxdl.counts import is_count
 from jaxdl.data import DataError, Dataset, Splits
+from jaxdl.data.trees import is_tree, map_named, named, num_examples, words
 from jaxdl.nn.losses import PerExample
-from jaxdl.nn.size import Shape
+from jaxdl.nn.spec import is_shape
 
 
 def as_patience(patience: int | None, epochs: int) -> int | None:
@@ -43,7 +44,7 @@ def as_patience(patience: int | None, epochs: int) -> int | None:
 
 
 def check_against_data(
-    batch_size: int, loss: PerExample, data: Splits, out_shape: Shape
+    batch_size: int, loss: PerExample, data: Splits, out_shape: Any
 ) -> None:
     """Checks a recipe against the data, before anything is compiled.
 
@@ -57,7 +58,7 @@ def check_against_data(
         DataError: a batch is larger than the train set, or labels do not suit the loss
             or the number of outputs, see `check_labels`.
     """
-    m = len(data.train.inputs)
+    m = num_examples(data.train.inputs)
     if batch_size > m:
         raise DataError(
             f"got batch_size={batch_size} for {m} training examples; expected "
@@ -67,9 +68,20 @@ def check_against_data(
         check_labels(loss, dataset, out_shape, f"the {name} set")
 
 
-def check_labels(
-    loss: PerExample, dataset: Dataset, out_shape: tuple[int, ...], name: str
-) -> None:
+def id_spans(data: Splits) -> dict[str, tuple[int, int]]:
+    """Returns the least and the greatest id of each array of ids, over all sets."""
+    ids = data.train.about.ids
+    found: dict[str, tuple[int, int]] = {}
+    for name in named(data.train.inputs):
+        if ids is True or (ids and name in ids):
+            arrays = [np.asarray(named(d.inputs)[name]) for d in data.sets.values()]
+            if arrays[0].dtype.kind in "iu":
+                low, high = min(x.min() for x in arrays), max(x.max() for x in arrays)
+                found[name] = int(low), int(high)
+    return found
+
+
+def check_labels(loss: PerExample, dataset: Dataset, out_shape: Any, name: str) -> None:
     """Checks that the loss accepts the labels as classes or targets.
 
     Args:
@@ -83,6 +95,8 @@ def check_labels(
             the sigmoid cross-entropy: a label is outside 0..1. For the softmax
             cross-entropy: targets are not probabilities that add up to 1.
     """
+    if is_tree(dataset.labels) or not is_shape(out_shape):
+        return  # the loss is the recipe's own, and knows what it accepts
     labels, plain = np.asarray(dataset.labels), nn.plain_loss(loss)
     integers = np.issubdtype(labels.dtype, np.integer)
     rows, each = labels.reshape(len(labels), -1), "0..1 for this loss"
@@ -107,17 +121,41 @@ def check_labels(
         )
 
 
-def as_inputs(inputs: ArrayLike, like: Any) -> NDArray[Any]:
+def as_inputs(inputs: Any, like: Any) -> Any:
     """Returns inputs of examples in the type of the train set's.
 
     Args:
-        inputs: `[m, ...]`, at least one.
+        inputs: `[m, ...]`, at least one, or a dict of such arrays.
         like: shape and type of the train set's inputs.
 
     Raises:
-        DataError: there are none, they have another shape or kind, or integers do not
-            fit the type.
+        DataError: there are none, they have another shape, kind or names, or integers
+            do not fit the type.
     """
+    return _each(_as_input, "inputs", inputs, like)
+
+
+def _each(function: Any, field: str, arrays: Any, like: Any) -> Any:
+    """Returns `function(array, like)` of an array, or of each array of a dict."""
+    if not is_tree(like):
+        return function(arrays, like)
+    names = [*named(like)]
+    if not is_tree(arrays) or [*named(arrays)] != names:
+        got = [*named(arrays)] if is_tree(arrays) else type(arrays).__name__
+        raise DataError(
+            f"got {field} {got}; expected a dict of the arrays {names}, as the model "
+            "was trained on"
+        )
+    found = map_named(lambda name, x: function(x, named(like)[name]), arrays)
+    lengths = {words(field, name): len(x) for name, x in named(found).items()}
+    if len({*lengths.values()}) > 1:
+        raise DataError(
+            f"got {field} of the lengths {lengths}; expected as many examples in each"
+        )
+    return found
+
+
+def _as_input(inputs: ArrayLike, like: Any) -> NDArray[Any]:
     try:
         array, one = np.asarray(inputs), tuple(like.shape[1:])
     except (TypeError, ValueError) as error:  # rows of different lengths, a Dataset
@@ -148,16 +186,21 @@ def as_inputs(inputs: ArrayLike, like: Any) -> NDArray[Any]:
     return array.astype(like.dtype)
 
 
-def as_labels(labels: Any, like: Any) -> NDArray[Any]:
+def as_labels(labels: Any, like: Any) -> Any:
     """Returns labels of examples in the type of the train set's.
 
     Args:
-        labels: `[m, ...]`.
+        labels: `[m, ...]`, or a dict of such arrays.
         like: shape and type of the train set's labels.
 
     Raises:
-        DataError: they have another shape, or are not integers where those are.
+        DataError: they have another shape or other names, or are not integers where
+            those are.
     """
+    return _each(_as_label, "labels", labels, like)
+
+
+def _as_label(labels: Any, like: Any) -> NDArray[Any]:
     array, one = np.asarray(labels), tuple(like.shape[1:])
     if one == () and array.shape[1:] == (1,) and array.dtype.kind in "iu":
         array = array[:, 0]  # as `from_arrays` has them

@@ -11,6 +11,7 @@ import numpy as np
 from jaxdl.counts import as_count
 from jaxdl.data import DataError, Splits
 from jaxdl.data.dataset import is_one_hot, recipe_under_folds
+from jaxdl.data.trees import num_examples
 from jaxdl.train.recipe import Recipe
 
 
@@ -98,7 +99,7 @@ def facts_of(data: Splits, epochs: int, *, folded: bool = False) -> Facts:
     except DataError:
         classes = None
     counts = None if classes is None else _count(data.train.labels, classes)
-    return Facts(len(data.train.inputs), classes, epochs, folded, counts)
+    return Facts(num_examples(data.train.inputs), classes, epochs, folded, counts)
 
 
 def facts_from_plain(facts: dict[str, Any], epochs: int) -> Facts:

@@ -15,6 +15,7 @@ import numpy as np
 
 from jaxdl.data import Dataset
 from jaxdl.data.dataset import map_examples
+from jaxdl.data.trees import num_examples
 from jaxdl.train import compiled
 from jaxdl.train.identity import program_digest
 from jaxdl.train.part import batch_of, take
@@ -70,7 +71,7 @@ class Inference:
             dataset: in the types of the train set; at least one example.
             counts: class counts, or None.
         """
-        m, values = len(dataset.inputs), []
+        m, values = num_examples(dataset.inputs), []
         for first in range(0, m, EVAL_BATCH):
             rows = np.minimum(np.arange(first, first + EVAL_BATCH), m - 1)
             batch = map_examples(lambda x, rows=rows: x[rows], dataset)

@@ -13,6 +13,7 @@ from jaxdl import nn, shown
 from jaxdl.data import Dataset
 from jaxdl.data.about import About, Scaling
 from jaxdl.data.checks import check_given
+from jaxdl.data.trees import num_examples
 from jaxdl.nn.losses import PerExample
 from jaxdl.plain import scalar
 from jaxdl.sketch import Curve, sketch
@@ -63,7 +64,7 @@ class Member:
         picture = sketch("train and dev error", [train, dev._replace(thick=True)])
         return shown.as_html(self._title(), (), self._facts().items(), picture)
 
-    def predict(self, inputs: ArrayLike) -> Any:
+    def predict(self, inputs: ArrayLike | dict[str, Any]) -> Any:
         """Returns the model's outputs `[m, ...]`, such as logits, without dropout.
 
         They are in the units of the labels. An example's outputs do not depend on the
@@ -79,7 +80,10 @@ class Member:
         """
         like = self.inference.train
         inputs = as_inputs(inputs, like.inputs)
-        no_labels = np.zeros((len(inputs), *like.labels.shape[1:]), like.labels.dtype)
+        m = num_examples(inputs)
+        no_labels = jax.tree.map(
+            lambda x: np.zeros((m, *x.shape[1:]), x.dtype), like.labels
+        )
         return self._infer(inputs, no_labels)["outputs"]
 
     def evaluate(self, dataset: Dataset) -> dict[str, float]:

@@ -3,17 +3,19 @@
 import dataclasses
 import functools
 import math
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from jaxdl import nn
 from jaxdl.data import Dataset, Splits
+from jaxdl.data.trees import num_examples
 from jaxdl.nn.losses import PerExample
-from jaxdl.nn.size import Shape
+from jaxdl.nn.size import is_size
+from jaxdl.nn.spec import sizes_of, with_spans
 from jaxdl.train.bound import BoundRecipe
-from jaxdl.train.check import check_against_data
+from jaxdl.train.check import check_against_data, id_spans
 from jaxdl.train.facts import Facts, counts_for
 from jaxdl.train.identity import check_no_callbacks, program_digest
 from jaxdl.train.inference import Inference
@@ -40,7 +42,7 @@ class Outline(NamedTuple):
     saved_bytes: int  # that a step's forward pass keeps for its backward pass
     program: str  # a digest of the computation, see `program_digest`
     loss: PerExample  # the recipe's
-    out_shape: Shape  # of the model's outputs for one example
+    out_shape: Any  # of the model's outputs for one example
     reads_epochs: bool  # whether the recipe reads `facts.epochs`
     inference: Inference  # of trained models
     metrics: tuple[str, ...] = ()  # names of the recipe's own
@@ -79,17 +81,25 @@ def outline(
             f"got recipe={recipe!r}; expected a function of the hyperparameters"
         )
     train = on_device_shapes(data.train)
-    found = trace_recipe(recipe, traced, structure, train, facts)
-    if any(isinstance(side, nn.Size) for side in jax.tree.leaves(found.out_shape)):
+    spans = id_spans(data)
+    found = trace_recipe(recipe, traced, structure, train, facts, spans=spans)
+    if any(map(is_size, sizes_of(found.out_shape))):
         raise RecipeError(
             f"the model's outputs have shape {found.out_shape}; expected plain sizes: "
             "give the last layer as many units as the labels ask for"
         )
     check_against_data(found.batch_size, found.loss, data, found.out_shape)
-    numbers = len(data.dev.inputs) * math.prod(found.out_shape) if found.metrics else 0
+    m = num_examples(data.dev.inputs)
+    numbers = m * _numbers_of_one(found.inference) if found.metrics else 0
     size = jnp.dtype(jnp.result_type(float)).itemsize
-    rows = found.steps_per_epoch * found.batch_size + len(data.dev.inputs)
+    rows = found.steps_per_epoch * found.batch_size + m
     return found._replace(output_bytes=numbers * size, row_bytes=rows * ROW_BYTES)
+
+
+def _numbers_of_one(inference: Inference) -> int:
+    """Returns how many numbers a model puts out for one example."""
+    outputs = jax.tree.leaves(inference.of_metrics[1])
+    return sum(math.prod(x.shape[1:]) for x in outputs)
 
 
 def trace_recipe(
@@ -98,6 +108,8 @@ def trace_recipe(
     structure: Structure,
     train: Dataset,
     facts: Facts,
+    *,
+    spans: Mapping[str, tuple[int, int]] | None = None,
 ) -> Outline:
     """Returns a training's outline, without a check of data.
 
@@ -107,13 +119,14 @@ def trace_recipe(
         structure: the other hyperparameters.
         train: shapes and types of the train set on a device.
         facts: of the training.
+        spans: of the ids, by the name of their array; None: not known.
 
     Raises:
         RecipeError: as `outline`.
     """
     facts = dataclasses.replace(facts, read=set())
     bound, counts = BoundRecipe(recipe, structure, facts), counts_for(recipe, facts)
-    found = _trace(bound, _numbers(traced, structure), train, counts)
+    found = _trace(bound, _numbers(traced, structure), train, counts, spans)
     check_keys(found.train_state)
     check_no_callbacks(found.traces)
     one, train_state = found.recipe, found.train_state
@@ -186,14 +199,20 @@ class _Trace(NamedTuple):
     """A training traced at its start, and at a step with an evaluation."""
 
     recipe: Recipe
-    out_shape: Shape
+    out_shape: Any
     train_state: TrainState  # of jax.ShapeDtypeStruct
     eval_params: Any  # the same; None: those of the train state
     arguments: tuple[Any, ...]  # of a step
     traces: tuple[Any, Any]
 
 
-def _trace(bound: BoundRecipe, numbers: Any, train: Dataset, counts: Any) -> _Trace:
+def _trace(
+    bound: BoundRecipe,
+    numbers: Any,
+    train: Dataset,
+    counts: Any,
+    spans: Mapping[str, tuple[int, int]] | None = None,
+) -> _Trace:
     """Returns the traces of a training.
 
     Args:
@@ -201,14 +220,16 @@ def _trace(bound: BoundRecipe, numbers: Any, train: Dataset, counts: Any) -> _Tr
         numbers: shapes and types of the traced hyperparameters, by name.
         train: shapes and types of the train set on a device.
         counts: class counts, or None.
+        spans: of the ids, by the name of their array; None: not known.
     """
-    built: list[tuple[Recipe, Shape]] = []
+    built: list[tuple[Recipe, Any]] = []
+    shape = with_spans(in_shape(train), spans or {})
 
     def start(traced, key, counts):
         recipe, hp = bound(traced, counts)
         one = build(recipe, hp)
-        built.append((one, one.model.init(key, in_shape(train))[2]))
-        train_state = init_built(one, key, in_shape(train))
+        built.append((one, one.model.init(key, shape)[2]))
+        train_state = init_built(one, key, shape)
         return train_state, eval_params(one, train_state)
 
     with tracing_errors_explained():

@@ -11,8 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdl.data import Dataset
-from jaxdl.data.about import About, Moments, Scaling
+from jaxdl.data.about import About, Moments, Scaling, by_name
 from jaxdl.data.dataset import map_examples
+from jaxdl.data.trees import map_named, num_examples
+from jaxdl.nn.spec import shape_of
 from jaxdl.train.structure import canonical
 
 
@@ -50,7 +52,9 @@ def whole(examples: Dataset | Part) -> Dataset:
 
 def size(examples: Dataset | Part) -> int:
     """Returns the number of examples m."""
-    return len(examples.rows if isinstance(examples, Part) else examples.inputs)
+    if isinstance(examples, Part):
+        return len(examples.rows)
+    return num_examples(examples.inputs)
 
 
 def weights(examples: Dataset | Part) -> jax.Array | None:
@@ -70,8 +74,8 @@ def labels(examples: Dataset | Part) -> Any:
 def take(examples: Dataset | Part, index: jax.Array) -> Dataset:
     """Returns the batch of the examples at `index`, `[B]` integers from 0 to m - 1.
 
-    Its inputs are scaled floats; inputs of ids alone keep their type. Its labels are as
-    they are stored, and its scaling is that of the labels.
+    Its inputs are scaled floats; ids keep their type. Its labels are as they are
+    stored, and its scaling is that of the labels.
     """
     if isinstance(examples, Part):
         index = jnp.take(examples.rows, index, mode="clip")
@@ -81,9 +85,27 @@ def take(examples: Dataset | Part, index: jax.Array) -> Dataset:
     inputs, labels = rows.scaling or Scaling()
     return replace(
         rows,
-        inputs=rows.inputs if rows.about.ids is True else scaled(rows.inputs, inputs),
+        inputs=scaled_inputs(rows.inputs, rows.about.ids, by_name(inputs)),
         scaling=None if labels is None else Scaling(labels=labels),
     )
+
+
+def scaled_inputs(
+    inputs: Any, ids: tuple[str, ...] | bool, moments: dict[str, Moments]
+) -> Any:
+    """Returns inputs as scaled floats, but for arrays of ids, which keep their type.
+
+    Args:
+        inputs: an array, or a dict of arrays.
+        ids: see `About`.
+        moments: of each array that has some, by name.
+    """
+
+    def one(name, x):
+        kept = ids if isinstance(ids, bool) else name in ids
+        return x if kept else scaled(x, moments.get(name))
+
+    return map_named(one, inputs)
 
 
 def batch_of(dataset: Dataset, size: int) -> Dataset:
@@ -96,9 +118,10 @@ def batch_of(dataset: Dataset, size: int) -> Dataset:
     return jax.eval_shape(take, dataset, jax.ShapeDtypeStruct((size,), jnp.int32))
 
 
-def in_shape(examples: Dataset | Part) -> tuple[int, ...]:
-    """Returns the shape of one example as a model gets it."""
-    return whole(examples).inputs.shape[1:]
+def in_shape(examples: Dataset | Part) -> Any:
+    """Returns what one example is like as a model gets it, see `jaxdl/nn/spec.py`."""
+    shapes = jax.tree.map(_shape, replace(whole(examples), groups=None))
+    return shape_of(batch_of(shapes, 1).inputs)
 
 
 def scaled_labels(batch: Dataset) -> jax.Array:

@@ -5,12 +5,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxdl.data.trees import num_examples
 from jaxdl.nn.losses import PerExample
 from jaxdl.train.structure import RecipeError
 
 
 def per_example(
-    function: PerExample, outputs: jax.Array, labels: jax.Array, weights: Any
+    function: PerExample, outputs: Any, labels: Any, weights: Any
 ) -> jax.Array:
     """Returns the function's value of each example times its weight, `[B]`.
 
@@ -19,14 +20,14 @@ def per_example(
     Args:
         function: a loss or an error.
         outputs: of the model, `[B, ...]`.
-        labels: `[B, ...]`.
+        labels: `[B, ...]`, or a dict of them.
         weights: of the examples, `[B]`; None: 1 each.
 
     Raises:
         RecipeError: the first axis does not count the examples, or another one does.
     """
     values = function(outputs, labels)
-    shape, examples = jnp.shape(values), len(labels)
+    shape, examples = jnp.shape(values), num_examples(labels)
     name = getattr(function, "__name__", function)
     if shape[:1] != (examples,):
         raise RecipeError(

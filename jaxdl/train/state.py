@@ -30,16 +30,14 @@ class TrainState(NamedTuple):
     key: Any  # step t draws from fold_in(key, t)
 
 
-def init(
-    recipe: RecipeFunction, hp: Any, key: jax.Array, in_shape: tuple[int, ...]
-) -> TrainState:
+def init(recipe: RecipeFunction, hp: Any, key: jax.Array, in_shape: Any) -> TrainState:
     """Returns the state before the first step.
 
     Args:
         recipe: function from hyperparameters alone to a `Recipe`, see `with_facts`.
         hp: hyperparameters of one model; numbers may be traced.
         key: the member's key, see `member_key`.
-        in_shape: shape of one example.
+        in_shape: what one example is like, see `jaxdl/nn/spec.py`.
     """
     return init_built(build(recipe, hp), key, in_shape)
 

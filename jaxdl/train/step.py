@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl.data import Dataset
+from jaxdl.data.trees import num_examples
 from jaxdl.nn import plain_loss
 from jaxdl.train.part import (
     Part,
@@ -47,7 +48,7 @@ def make_cost(
             )
             loss = jnp.mean(_loss(built.loss, outputs, batch))
             counted = built.model.counted(params)
-            penalty = built.penalty(counted, len(batch.inputs))
+            penalty = built.penalty(counted, num_examples(batch.inputs))
         return loss + penalty, (loss, outputs, state)
 
     return cost

@@ -294,7 +294,8 @@ def test_ids_that_are_normalized_are_a_fault_and_named_ids_are_not():
 
     def embed():
         def init(key, shape):
-            return {"kernel": jax.random.normal(key, (5, 4))}, (), (*shape, 4)
+            sides = shape if isinstance(shape, tuple) else shape.shape
+            return {"kernel": jax.random.normal(key, (5, 4))}, (), (*sides, 4)
 
         def apply(params, state, x, **_):
             return params["kernel"][x.astype(int)], state

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 import jaxdl as dl
@@ -55,6 +56,34 @@ def _network() -> Served:
     member = dl.fit(network, hp, data, key=0, epochs=1, progress=False)
     outputs = member.predict(data.moments.normalize(raw))
     return Served(member, data.moments, raw, outputs)
+
+
+def named() -> Served:
+    """Returns a model of a table and of tokens, whose inputs are a dict."""
+    raw = {
+        "table": _draws().normal(3, 2, (60, 3)).astype(np.float32),
+        "tokens": _draws().integers(0, 5, (60, 4)).astype(np.int32),
+    }
+    one = dl.data.from_arrays(raw, raw["table"][:, 0], ids=["tokens"])
+    data = dl.data.normalize(dl.data.Splits(one[:30], one[30:45], one[45:]))
+    member = dl.fit(of_both, {}, data, key=0, epochs=1, progress=False)
+    inputs = raw | {"table": data.moments["table"].normalize(raw["table"])}
+    return Served(member, data.moments, raw, member.predict(inputs))
+
+
+def of_both(hp):
+    tokens = nn.serial(nn.embedding(5, 2), nn.flatten)
+
+    def init(key, in_shape):
+        params, state, (width,) = tokens.init(key, in_shape["tokens"])
+        return params, state, (width + in_shape["table"].shape[0],)
+
+    def apply(params, state, x, *, key=None, train=False):
+        own, state = tokens.apply(params, state, x["tokens"], key=key, train=train)
+        return jnp.concatenate([own, x["table"]], axis=1), state
+
+    model = nn.serial(nn.Layer(init, apply), nn.dense(1))
+    return dl.Recipe(model, optim.adam(0.05), nn.squared_error, batch_size=8)
 
 
 def _linen() -> Served:

@@ -128,3 +128,25 @@ def test_a_size_is_refused():
     )
     with pytest.raises(TypeError, match=r"got a Size .* Static\(\[...\]\)"):
         layer.init(KEY, (5,))
+
+
+class Both(eqx.Module):
+    embed: eqx.nn.Embedding
+    dense: eqx.nn.Linear
+
+    def __init__(self, shape, key):
+        self.embed = eqx.nn.Embedding(4, 2, key=key)
+        self.dense = eqx.nn.Linear(shape["table"].shape[0] + 2, 3, key=key)
+
+    def __call__(self, x):
+        return self.dense(jnp.concatenate([x["table"], self.embed(x["token"])]))
+
+
+def test_a_model_takes_a_dict_of_arrays():
+    x = {"table": jnp.array(X), "token": jnp.arange(6) % 4}
+    in_shape = {"table": nn.Spec((5,), jnp.float32), "token": nn.Spec((), jnp.int32)}
+    layer = interop.equinox(Both)
+    params, state, out_shape = layer.init(KEY, in_shape)
+    y, _ = layer.apply(params, state, x, key=KEY, train=True)
+    assert out_shape == (3,)
+    np.testing.assert_array_equal(y, jax.vmap(Both(in_shape, KEY))(x))

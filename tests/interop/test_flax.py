@@ -98,8 +98,8 @@ def test_a_training_is_that_of_flax_and_optax_by_hand(digits):
 
 
 def test_linen_takes_tokens():
-    layer = interop.linen(flax.linen.Embed(7, 3), dtype=int, train=None)
-    params, state, out_shape = layer.init(KEY, (4,))
+    layer = interop.linen(flax.linen.Embed(7, 3), train=None)
+    params, state, out_shape = layer.init(KEY, nn.Spec((4,), jnp.int32))
     y, _ = layer.apply(params, state, jnp.array([[1, 2, 3, 4]]))
     assert out_shape == (4, 3) and y.shape == (1, 4, 3)
 
@@ -133,3 +133,34 @@ def test_a_size_is_refused(make):
 def test_what_is_no_model_is_refused(make, expected):
     with pytest.raises(TypeError, match=expected):
         make()
+
+
+def test_both_take_a_dict_of_arrays():
+    x = {"table": jnp.array(X), "tokens": jnp.arange(6).reshape(6, 1) % 4}
+    in_shape = {"table": nn.Spec((5,), jnp.float32), "tokens": nn.Spec((1,), jnp.int32)}
+
+    class Both(flax.linen.Module):
+        @flax.linen.compact
+        def __call__(self, x):
+            tokens = flax.linen.Embed(4, 2)(x["tokens"])[:, 0]
+            return flax.linen.Dense(3)(jnp.concatenate([x["table"], tokens], 1))
+
+    class NnxBoth(nnx.Module):
+        def __init__(self, shape, rngs):
+            self.embed = nnx.Embed(4, 2, rngs=rngs)
+            self.dense = nnx.Linear(shape["table"].shape[0] + 2, 3, rngs=rngs)
+
+        def __call__(self, x):
+            tokens = self.embed(x["tokens"])[:, 0]
+            return self.dense(jnp.concatenate([x["table"], tokens], 1))
+
+    by_linen = Both().apply(Both().init(KEY, x), x)
+    by_nnx = NnxBoth(in_shape, nnx.Rngs(KEY))(x)
+    for layer, expected in (
+        (interop.linen(Both(), train=None), by_linen),
+        (interop.nnx(NnxBoth), by_nnx),
+    ):
+        params, state, out_shape = layer.init(KEY, in_shape)
+        y, _ = layer.apply(params, state, x, key=KEY, train=True)
+        assert out_shape == (3,)
+        np.testing.assert_array_equal(y, expected)

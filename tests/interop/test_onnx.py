@@ -10,7 +10,7 @@ import pytest
 
 from jaxdl import interop
 from jaxdl.train import RecipeError
-from tests.interop.served import NAMES, assert_close, served
+from tests.interop.served import NAMES, assert_close, named, served
 
 # Both are in the extra `onnx`.
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -25,6 +25,14 @@ def test_onnxruntime_predicts_from_raw_inputs(name, tmp_path):
     for rows in (raw, raw[:1]):
         (outputs,) = session.run(["outputs"], {"inputs": rows})
         assert_close(outputs, expected[: len(rows)])
+
+
+def test_each_array_of_a_dict_is_an_input(tmp_path):
+    model, moments, raw, expected = named()
+    path = interop.onnx(model, tmp_path / "model.onnx", moments)
+    session = onnxruntime.InferenceSession(path)
+    (outputs,) = session.run(["outputs"], raw)
+    assert_close(outputs, expected)
 
 
 def test_the_process_stays_as_it_was(tmp_path):

@@ -3,11 +3,12 @@
 import subprocess
 import sys
 
+import jax.export
 import numpy as np
 import pytest
 
 from jaxdl import interop
-from tests.interop.served import NAMES, assert_close, served
+from tests.interop.served import NAMES, assert_close, named, served
 
 pytest.importorskip("flatbuffers")  # of the extra `stablehlo`
 
@@ -39,3 +40,10 @@ def test_another_process_predicts_from_raw_inputs(tmp_path):
         expected = served(name).outputs
         assert_close(np.load(tmp_path / name / "outputs.npy"), expected)
         assert_close(np.load(tmp_path / name / "first.npy"), expected[:1])
+
+
+def test_a_dict_of_arrays_is_an_input(tmp_path):
+    model, moments, raw, expected = named()
+    path = interop.stablehlo(model, tmp_path / "model.stablehlo", moments)
+    found = jax.export.deserialize(bytearray(path.read_bytes())).call(raw)
+    assert_close(np.asarray(found), expected)
