@@ -29,7 +29,8 @@ from jaxdl.train.structure import flatten
 def hyperparameters(space: Any, arguments: Sequence[str]) -> Any:
     """Returns the space with the given values instead of its distributions.
 
-    Of an `Either`, only the hyperparameters of the chosen option are asked for.
+    Of an `Either`, only the hyperparameters of the chosen option are asked for. So it
+    is of an `Among`, whose other options get their medians.
 
     Args:
         space: as for `sample`.
@@ -44,7 +45,7 @@ def hyperparameters(space: Any, arguments: Sequence[str]) -> Any:
     known, missing = [], []
     for name, leaf, need in zip(names, leaves, needs(space), strict=True):
         if not applies(need, values):
-            values.append(None)
+            values.append(middle_of(leaf))  # which has no influence
             continue
         known.append(name)
         if _varies(leaf) and name not in given:

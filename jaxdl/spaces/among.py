@@ -9,12 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxdl.one_of import OneOf
-from jaxdl.spaces.contract import SpaceError
-from jaxdl.spaces.distributions import (
-    PlainOptions,
-    check_options,
-    is_distribution,
-)
+from jaxdl.spaces.contract import Distribution, SpaceError
+from jaxdl.spaces.distributions import PlainOptions, check_options
+from jaxdl.spaces.either import Either
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,22 +23,32 @@ class Among(PlainOptions):
     schedule can vary within one program. What changes shapes is `Static` or `AsSize`.
     Results, tables and files show the option's name.
 
+    Options may have hyperparameters of their own. Then the recipe gets an `Either` of
+    all of them, each traced: for
+    `Hparams(optimizer=Among({"adam": {"beta1": ...}, "sgd": {}}))` these are
+    `hp.optimizer.name`, an `nn.OneOf`, and `hp.optimizer.options["adam"]["beta1"]`. In
+    results, the values of options that are not chosen are NaN.
+
     Args:
         options: names, each a str, an int or a bool; or a dict, of which the names
-            count, such as the one that `nn.among` takes.
+            count, such as the one that `nn.among` takes; or a dict of spaces by name.
         values: an option for each member, which are used as given; None: drawn.
 
     Raises:
-        SpaceError: there are no options; one is of another type, or two look alike; a
-            dict holds distributions; or a value is no option.
+        SpaceError: there are no options; one is of another type, or two look alike; or
+            a value is no option.
     """
 
     options: Any  # pyrefly: ignore
     values: Any = dataclasses.field(default=None, repr=False)
 
+    def __new__(cls, options: Any = (), values: Any = None):
+        if _are_spaces(options):
+            return Either(options, lambda names: cls(names, values))
+        return super().__new__(cls)
+
     def __post_init__(self):
         if isinstance(self.options, Mapping):
-            _check_without_space(self.options)
             object.__setattr__(self, "options", tuple(self.options))
         check_options(self)
         if not all(type(option) in (str, int, bool) for option in self.options):
@@ -95,10 +102,9 @@ class Among(PlainOptions):
         return OneOf(int(self.places([value])[0]), self.options)
 
 
-def _check_without_space(options: Mapping[Any, Any]) -> None:
-    if any(map(is_distribution, jax.tree.leaves([*options.values()]))):
-        raise SpaceError(
-            f"got Among with distributions inside its options {[*options]}; expected "
-            "names alone: put these hyperparameters beside it in the space, where each "
-            "member has a value of all; or use Either, with a program for each option"
-        )
+def _are_spaces(options: Any) -> bool:
+    """Returns whether options are spaces by name, of which one has a distribution."""
+    if not isinstance(options, Mapping):
+        return False
+    leaves = jax.tree.leaves([*options.values()])
+    return any(isinstance(leaf, Distribution) for leaf in leaves)

@@ -1,7 +1,8 @@
 """Conditional hyperparameters: options, each with hyperparameters of its own.
 
-A space, and the columns drawn from it, hold all options. `choose` keeps the chosen one:
-a recipe receives nothing else, and a program depends on nothing else.
+A space, and the columns drawn from it, hold all options. Where the choice is static,
+`choose` keeps the chosen one: a recipe receives nothing else, and a program depends on
+nothing else. Where it is traced, a recipe receives all of them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,8 +13,10 @@ import numpy as np
 from jax.tree_util import GetAttrKey
 from numpy.typing import NDArray
 
+from jaxdl.one_of import OneOf
 from jaxdl.spaces.contract import SpaceError, TypedAny
 from jaxdl.spaces.distributions import Static
+from jaxdl.train.structure import Names
 
 Needs = tuple[tuple[int, str], ...]  # places of leaves, and the option of each
 
@@ -38,6 +41,8 @@ class Either(TypedAny):
     All options are drawn for each member, so that no draw depends on a choice. In
     results, the values of the other options are NaN.
 
+    An `Among` of spaces is one whose name is traced, see there.
+
     Args:
         options: spaces by name, which may hold further ones of this class.
 
@@ -45,10 +50,10 @@ class Either(TypedAny):
         SpaceError: there is no option, or a name is not a str, is empty or is `name`.
     """
 
-    name: Any  # Static([...]) in a space, [members] in columns
+    name: Any  # Static or Among in a space, [members] in columns
     options: dict[str, Any]
 
-    def __init__(self, options: Mapping[str, Any]):
+    def __init__(self, options: Mapping[str, Any], choice: Any = Static):
         if not isinstance(options, Mapping) or not options:
             raise SpaceError(
                 f"got Either({options!r}); expected spaces by name, at least one, such "
@@ -60,13 +65,17 @@ class Either(TypedAny):
                     f"got Either with the option {name!r}; expected a str that is not "
                     "empty and not `name`, which names the choice itself"
                 )
-        self.name, self.options = Static([*options]), dict(options)
+        self.name, self.options = choice([*options]), dict(options)
 
     def __repr__(self) -> str:
-        return f"Either({self.options!r})"
+        if isinstance(self.name, OneOf):
+            return f"Either({self.name!r}, {self.options!r})"
+        kind = "Either" if isinstance(self.name, Static | np.ndarray) else "Among"
+        return f"{kind}({self.options!r})"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Either) and self.options == other.options
+        same = isinstance(other, Either) and type(self.name) is type(other.name)
+        return same and self.options == other.options
 
     __hash__ = None  # pyrefly: ignore
 
@@ -107,11 +116,14 @@ class Chosen:
 
 
 def choose(tree: Any) -> Any:
-    """Returns one member's tree with a `Chosen` for each `Either`."""
+    """Returns one member's tree with a `Chosen` for each static choice."""
 
     def chosen(node):
         if not isinstance(node, Either):
             return node
+        if isinstance(node.name, OneOf):
+            inner = [choose(values) for values in node.options.values()]
+            return Either.tree_unflatten([*node.options], [node.name, *inner])
         return Chosen(node.name, choose(node.options[node.name]))
 
     return jax.tree.map(chosen, tree, is_leaf=is_either)
@@ -156,8 +168,14 @@ def needs(tree: Any) -> list[Needs]:
 
 
 def applies(need: Needs, values: Sequence[Any]) -> bool:
-    """Returns whether a leaf with such needs applies, given the leaves before it."""
-    return all(values[place] == option for place, option in need)
+    """Returns whether a leaf with such needs applies, given the leaves before it.
+
+    In a program all options of a traced choice apply.
+    """
+    return all(
+        isinstance(values[place], Names) or values[place] == option
+        for place, option in need
+    )
 
 
 def combinations(axes: Sequence[Sequence[Any]], need: list[Needs]) -> list[list[Any]]:

@@ -8,9 +8,18 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxdl.one_of import OneOf
 from jaxdl.spaces.among import Among
 from jaxdl.spaces.contract import SpaceError
-from jaxdl.spaces.either import Needs, applies, choose, combinations, is_either, needs
+from jaxdl.spaces.either import (
+    Either,
+    Needs,
+    applies,
+    choose,
+    combinations,
+    is_either,
+    needs,
+)
 from jaxdl.spaces.sample import is_static, static_values
 from jaxdl.spaces.sizes import AsSize
 from jaxdl.train.structure import TRACED, Bound, Names, Structure, by_name, flatten
@@ -83,7 +92,7 @@ def received(complete: Structure, need: list[Needs]) -> Structure:
         need: the options that each of its leaves needs.
     """
     kept = [i for i, own in enumerate(need) if applies(own, complete.values)]
-    marked = [v if isinstance(v, str) else TRACED for v in complete.values]
+    marked = map(_mark, complete.values)
     chosen = choose(jax.tree.unflatten(complete.treedef, marked))
     return Structure(
         flatten(chosen)[2],
@@ -96,11 +105,16 @@ def count_structures(space: Any) -> int:
     """Returns how many combinations of static values the space can give."""
     nodes = jax.tree.leaves(space, is_leaf=lambda x: x is None or is_either(x))
     return math.prod(
-        sum(count_structures(node.options[name]) for name in static_options(node.name))
-        if is_either(node)
-        else len(static_options(node))
+        _count_options(node) if is_either(node) else len(static_options(node))
         for node in nodes
     )
+
+
+def _count_options(either: Either) -> int:
+    if isinstance(either.name, Among):
+        return math.prod(map(count_structures, either.options.values()))
+    names = static_options(either.name)
+    return sum(count_structures(either.options[name]) for name in names)
 
 
 def fixed_values(leaf: Any, column: NDArray[Any]) -> list[Any]:
@@ -119,6 +133,13 @@ def static_options(leaf: Any) -> Sequence[Any]:
     if not is_static(leaf):
         return (_traced(leaf),)
     return tuple({(type(o), o): o for o in static_values(leaf)}.values())
+
+
+def _mark(entry: Any) -> Any:
+    """Returns a leaf of a tree that is as an entry in a Structure, for `choose`."""
+    if isinstance(entry, Names):
+        return OneOf(0, entry.options)
+    return entry if isinstance(entry, str) else TRACED
 
 
 def _traced(leaf: Any) -> Any:

@@ -252,7 +252,7 @@ class SweepResult:
         return Member(
             recipe=self.task.recipe,
             structure=structure,
-            hparams=of_member(structure, by_name(self.hparams), i),
+            hparams=self._drawn(structure, i),
             facts=variant.facts,
             scaling=variant.scaling,
             about=self.task.about,
@@ -264,6 +264,12 @@ class SweepResult:
             params=params,
             state=state,
         )
+
+    def _drawn(self, structure: Structure, i: int) -> Any:
+        """Returns what member i trained with, also what has no influence."""
+        rung = next(rung for rung in reversed(self.rungs) if i in rung.members)
+        at = int(np.flatnonzero(rung.members == i)[0])
+        return of_member(structure, by_name(rung.hparams), at)
 
     def rows(self, n: int | None = None) -> tuple[list[str], list[list[Any]]]:
         """Returns column names and a row of plain values for each of the n best.

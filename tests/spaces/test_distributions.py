@@ -469,7 +469,6 @@ def test_a_distribution_of_the_user_s_does_all_that_ours_do():
         (lambda: dl.Among(["a", "a"]), "expected names that differ"),
         (lambda: dl.Among([1, "1"]), "expected names that differ"),
         (lambda: dl.Among([1, True]), "expected names that differ"),
-        (lambda: dl.Among({"a": {"b": dl.Uniform(0, 1)}}), "put these .* beside it"),
         (
             lambda: dl.Among(["a", "b"]).given(["a", "c"]),
             "the choice 'c'; expected one",
