@@ -20,7 +20,7 @@ MODULES = [
     for file in sorted(ROOT.rglob("*.py"))
     if ">>>" in file.read_text()
 ]
-HEAVY = {"serving.md"}  # the first model in ONNX takes seconds
+HEAVY = {"models.md", "serving.md", "updates.md"}  # each compiles for many seconds
 PAGES = [
     pytest.param(
         file, marks=pytest.mark.heavy if file.name in HEAVY else (), id=file.name

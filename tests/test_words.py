@@ -67,5 +67,6 @@ def test_the_rooms_of_a_page_are_those_of_the_house(page):
             "models.md",
             "rules.md",
             "serving.md",
+            "updates.md",
         )
     )
