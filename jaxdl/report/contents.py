@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from jaxdl.data import Splits
+from jaxdl.report.explored import explored
 from jaxdl.runs import DamagedError
 from jaxdl.spaces.distributions import is_distribution
 from jaxdl.sweeps import SweepResult
@@ -19,7 +20,6 @@ from jaxdl.train.epoch_state import Status
 from jaxdl.train.score import words
 from jaxdl.train.structure import by_name
 
-NUMBERS = 800_000  # of curves in a page, at most; longer ones leave epochs out
 NAMED = 20  # classes or features of the specification, at most
 
 
@@ -35,23 +35,13 @@ def members(
         run_dir: its folder, which the command names.
     """
     columns, rows = result.member_rows()
-    order = np.array([row[0] for row in rows])
-    shape = result.metrics["dev_loss"].shape
-    every = max(1, math.ceil(4 * shape[0] * shape[1] / NUMBERS))
-    epochs = np.arange(shape[1])[::-1][::every][::-1]  # the last is among them
-    shown = {name: x[order][:, epochs] for name, x in result.metrics.items()}
     run = "result" if run_dir is None else repr(os.fspath(run_dir))
     return {
         "columns": columns,
-        "rows": [[_json(value, 9) for value in row] for row in rows],
-        "epochs": (epochs + 1).tolist(),
-        "curves": {
-            name: [[_json(value, 4) for value in curve] for curve in curves.tolist()]
-            for name, curves in shown.items()
-        },
+        "rows": [[_json(value) for value in row] for row in rows],
         "replay": [f"dl.replay({run}, recipe, data, member=", ")"],
-        "measures": ["error", "loss", *result.task.metrics],
         "best": 0,  # rows are ranked
+        **explored(result, np.array([row[0] for row in rows])),
     }
 
 
@@ -193,8 +183,10 @@ def _error(error: float, rates: bool) -> str:
     return f"{error:.2%}" if rates else f"{error:.4g}"
 
 
-def _json(value: Any, digits: int) -> Any:
-    """Returns a plain value for JSON, with floats rounded to some digits."""
-    if isinstance(value, float):
-        return float(f"{value:.{digits}g}") if math.isfinite(value) else None
-    return value
+def _json(value: Any) -> Any:
+    """Returns a plain value for JSON; nine digits tell a float32 from all others."""
+    if not isinstance(value, float):
+        return value
+    if not math.isfinite(value):
+        return None
+    return float(f"{value:.9g}") if float(np.float32(value)) == value else value

@@ -26,6 +26,7 @@ from jaxdl.report.style import save
 from jaxdl.sweeps import SweepResult
 from jaxdl.sweeps.summary import summarize
 
+SCRIPTS = ("sweep", "table", "parallel", "curves", "page")  # in this order
 WIDE = 8.5  # inches; a wider figure has a row of the page to itself
 
 
@@ -40,8 +41,10 @@ def report(
 ) -> None:
     """Writes a page of all figures, the diagnosis, every member and the specification.
 
-    Curves of more than 800,000 numbers leave epochs out, evenly and never the last, so
-    that the page of 1,024 members stays below 10 MB.
+    Curves of more than 6,000,000 numbers leave epochs out, evenly and never the last,
+    so that the page of 50,000 members stays below 20 MB. The lines and the table follow
+    the ranges that a reader chooses on the axes. The figures show all members, and need
+    no script.
 
     Args:
         result: of a sweep.
@@ -63,9 +66,9 @@ def report(
     summary, rates = summarize(result, data, human_error), result.has_rates()
     name = "" if run_dir is None else f" {as_path(run_dir).resolve().name}"
     title = f"Sweep{name}: {contents.count(len(result.status), 'member')}"
-    style, script = (_part(f"page.{kind}") for kind in ("css", "js"))
+    styles, scripts = _styles(), _scripts()
     texts = {
-        "policy": _policy(style, script),
+        "policy": _policy(styles.values(), scripts.values()),
         "title": escape(title),
         "summary": escape(contents.outcome(summary, rates)),
         "links": _links(sections),
@@ -74,11 +77,12 @@ def report(
         "figures": "".join(_section(n, rows, source) for n, rows in sections.items()),
         "specification": _specification(contents.specification(result, run_dir, data)),
         "data": _json(contents.members(result, run_dir)),
-        "style": style,
-        "script": script,
+        **styles,
+        **scripts,
     }
     # One pass, so that no text is replaced inside another.
-    page = re.sub(r"\{\{(\w+)\}\}", lambda place: texts[place[1]], _part("page.html"))
+    html = _part("web/page.html")
+    page = re.sub(r"\{\{(\w+)\}\}", lambda place: texts[place[1]], html)
     runs.write_file(as_path(path), page.encode("utf-8", "replace"))
 
 
@@ -91,20 +95,36 @@ def _sections(source: Source) -> dict[str, list[Row]]:
     return sections
 
 
-def _policy(style: str, script: str) -> str:
-    hashes = (
-        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-        for text in (style, script)
-    )
-    of_style, of_script = (f"'sha256-{text}'" for text in hashes)
+def _styles() -> dict[str, str]:
+    """Returns the styles of the page, by the names of their places."""
+    return {
+        "library_style": _part("vendor/uPlot.min.css"),
+        "style": _part("web/page.css"),
+    }
+
+
+def _scripts() -> dict[str, str]:
+    """Returns the scripts of the page, by the names of their places."""
+    own = "".join(_part(f"web/{name}.js") for name in SCRIPTS)
+    return {"library": _part("vendor/uPlot.iife.min.js"), "script": own}
+
+
+def _policy(styles: Iterable[str], scripts: Iterable[str]) -> str:
+    """Returns the policy that lets these styles and scripts run, and nothing else."""
     return (
-        f"default-src 'none'; style-src {of_style}; script-src {of_script}; "
+        f"default-src 'none'; style-src {_hashes(styles)}; "
+        f"script-src {_hashes(scripts)}; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
 
 
+def _hashes(texts: Iterable[str]) -> str:
+    digests = (hashlib.sha256(text.encode()).digest() for text in texts)
+    return " ".join(f"'sha256-{base64.b64encode(d).decode()}'" for d in digests)
+
+
 def _links(sections: Iterable[str]) -> str:
-    names = ["Diagnosis", *sections, "Members", "Member", "Specification"]
+    names = ["Diagnosis", "Explore", *sections, "Members", "Member", "Specification"]
     return "".join(f'<a href="#{_id(name)}">{escape(name)}</a>\n' for name in names)
 
 

@@ -76,7 +76,7 @@ def _upright(axes: Any, scales: list[Scale]) -> None:
     axes.set(xlim=(-0.3, len(scales) - 0.3), ylim=(ABSENT - 0.05, 1.06))
     for x, scale in enumerate(scales):
         axes.axvline(x, ymin=0.13, ymax=0.95, color=GRAY, linewidth=1, zorder=0)
-        for at, height in _marks(scale):
+        for at, height in marks(scale):
             axes.annotate(
                 value(scale, at), (x, height), (3, 0), textcoords="offset points",
                 fontsize="x-small", va="center", zorder=4,
@@ -84,7 +84,7 @@ def _upright(axes: Any, scales: list[Scale]) -> None:
             )  # fmt: skip
 
 
-def _marks(scale: Scale) -> list[tuple[float, float]]:
+def marks(scale: Scale) -> list[tuple[float, float]]:
     """Returns coordinates to write at an axis, and their heights."""
     known = scale.at[np.isfinite(scale.at)]
     at = np.array([known.min(), known.max()])

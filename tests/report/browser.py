@@ -58,8 +58,10 @@ class Browser:
             self.events.append(self._next())
 
     def run(self, script):
-        """Returns the value of an expression in the page."""
-        done = self.ask("Runtime.evaluate", expression=script, returnByValue=True)
+        """Returns the value of an expression in the page, or of its promise."""
+        done = self.ask(
+            "Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True
+        )
         assert "exceptionDetails" not in done, done["exceptionDetails"]
         return done["result"].get("value")
 

@@ -1,9 +1,11 @@
 """A small sweep on digits, and results that other sweeps could have had."""
 
+import base64
 import dataclasses
 import importlib
 import importlib.util
 import io
+import zlib
 
 import jax
 import numpy as np
@@ -185,3 +187,34 @@ def widened(result, times, longer=1):
         rungs=(rung._replace(members=np.arange(n), until=np.full(n, epochs)),),
         places=result.places[np.arange(n) % m],
     )
+
+
+def unpacked(data):
+    """Returns the codes `[axes, members]` and the curves `[members, epochs]` of a page.
+
+    Codes go from 1, the low end of an axis, to 65,535; 0 is absent. All their low bytes
+    stand before all their high bytes.
+    """
+    halves = np.frombuffer(zlib.decompress(base64.b64decode(data["numbers"])), np.uint8)
+    low, high = halves.reshape(2, -1).astype(int)
+    codes, members = low + 256 * high, len(data["rows"])
+    axes, rest = np.split(codes, [len(data["axes"]) * members])
+    parts = [(m, part) for m in data["measures"] for part in m["curves"]]
+    curves = rest.reshape(len(parts), members, len(data["epochs"]))
+    named = {}
+    for (measure, part), code in zip(parts, curves, strict=True):
+        place = np.where(code == 0, np.nan, (code - 1) / 65_534)
+        low, high = measure["low"], measure["high"]
+        named[f"{part}_{measure['name']}"] = (
+            low * (high / low) ** place
+            if measure["log"]
+            else low + (high - low) * place
+        )
+    return axes.reshape(-1, members), named
+
+
+def ends(data, name):
+    """Returns the ends of the axis of a curve, such as `dev_loss`."""
+    what = name.partition("_")[2]
+    (found,) = (m for m in data["measures"] if m["name"] == what)
+    return found["low"], found["high"]

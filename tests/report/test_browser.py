@@ -14,6 +14,12 @@ pytestmark = pytest.mark.skipif(PROGRAM is None, reason="needs Chromium")
 
 ROWS = "[...document.querySelectorAll('#table tbody tr')]"
 SHOWN = "document.getElementById('shown').textContent"
+READY = """new Promise((done) => {
+  const look = () => "ready" in document.documentElement.dataset
+    ? done(true) : setTimeout(look, 10);
+  look();
+})"""
+FRAME = "new Promise((d) => requestAnimationFrame(() => requestAnimationFrame(d)))"
 CHOSEN = "document.getElementById('chosen').textContent"
 
 
@@ -32,6 +38,7 @@ def look(chromium, tmp_path, monkeypatch):
         monkeypatch.setattr("jaxdl.report.page.FIGURES", one)
         report.report(result, tmp_path / "page.html")
         chromium.open((tmp_path / "page.html").as_uri())
+        chromium.run(READY)
         return chromium
 
     return opened
@@ -159,22 +166,122 @@ def test_a_member_that_is_not_there_is_told(look, result):
         assert opened.run(CHOSEN) == (said or before)
 
 
-def test_the_curve_of_the_chosen_member_is_drawn(look, result):
+def test_the_curves_of_the_best_and_the_chosen_member_are_drawn(look, result):
     opened = look(result)
-    paths = opened.run(
-        "[...document.querySelectorAll('.charts svg')].map(svg =>"
-        "svg.querySelectorAll('path.dev')[0].getAttribute('d'))"
+    first, other = (result.member(int(i)).metrics for i in result.ranking()[:2])
+    opened.run("choose(1)")
+    drawn = opened.run("charts.map((chart) => [...chart.data].map((x) => [...x]))")
+    for what, (epochs, best, train, dev, under) in zip(
+        ("error", "loss"), drawn, strict=True
+    ):
+        assert epochs == [1, 2, 3] and under == [None] * 3
+        np.testing.assert_allclose(best, first[f"dev_{what}"], rtol=1e-3)
+        np.testing.assert_allclose(train, other[f"train_{what}"], rtol=1e-3)
+        np.testing.assert_allclose(dev, other[f"dev_{what}"], rtol=1e-3)
+
+
+def mouse(opened, kind, x, y):
+    """Moves, presses or releases the mouse at a place of the parallel coordinates."""
+    left, top = opened.run(
+        "(() => { marks.scrollIntoView({block: 'center'});"
+        "const box = marks.getBoundingClientRect(); return [box.left, box.top]; })()"
     )
-    best = result.best().metrics
-    for what, path in zip(("error", "loss"), paths, strict=True):
-        points = [p.split() for p in path[1:].split("L")]
-        assert [float(x) for x, _ in points] == [60, 235, 410]
-        both = np.concatenate([best[f"dev_{what}"], best[f"train_{what}"]])
-        high = (180 - np.array([float(y) for _, y in points])) / 150
-        assert both.min() > 0
-        part = np.log(best[f"dev_{what}"] / both.min())
-        expected = part / np.log(both.max() / both.min())
-        np.testing.assert_allclose(high, expected, atol=0.01)
+    opened.ask(
+        "Input.dispatchMouseEvent", type=f"mouse{kind}", x=left + x, y=top + y,
+        button="left" if kind != "Moved" else "none", clickCount=1,
+    )  # fmt: skip
+    opened.run(FRAME)
+
+
+def test_a_range_that_is_brushed_is_followed_by_all(look, result):
+    opened = look(result)
+    pictures = "[lines, charts[0].back, charts[1].back].map((c) => c.toDataURL())"
+    before = opened.run(pictures)
+    x, middle, low = opened.run("[x(0), y(0.5), y(0)]")
+    mouse(opened, "Pressed", x, middle)
+    for y in (middle + 20, low + 30):
+        mouse(opened, "Moved", x, y)
+    mouse(opened, "Released", x, low + 30)
+    rates = np.log(result.hparams.learning_rate)
+    part = (rates - rates.min()) / (rates.max() - rates.min())
+    assert set(column(opened, 0)) == set(np.flatnonzero(part <= 0.5).astype(str))
+    assert all(a != b for a, b in zip(before, opened.run(pictures), strict=True))
+    mouse(opened, "Pressed", x, middle)
+    mouse(opened, "Released", x, middle)  # a click drops the range
+    assert opened.run(SHOWN) == "32 of 32"
+    assert opened.run(pictures) == before
+
+
+def test_a_line_names_its_member_and_a_click_chooses_it(look, result):
+    opened = look(result)
+    x, y = opened.run("[x(3) + 60, height(3, 31) * 0.4 + height(4, 31) * 0.6]")
+    x = opened.run("x(3) + 0.6 * (x(4) - x(3))")
+    mouse(opened, "Moved", x, y)
+    name = opened.run("document.getElementById('under').textContent")
+    worst = result.ranking()[31]
+    error = result.final()["dev_error"][worst]
+    assert name == f"member {worst}: dev error {error:.6g}"
+    assert opened.run("charts[0].data[4].length === 3 && charts[0].data[4][0] > 0")
+    mouse(opened, "Pressed", x, y)
+    mouse(opened, "Released", x, y)
+    assert f"member={worst})" in opened.run(CHOSEN)
+
+
+def test_a_range_is_set_by_keyboard(look, result):
+    opened = look(result)
+    opened.run("document.querySelector('details').open = true")
+    opened.run("document.querySelector('#sliders input').focus()")
+    opened.ask("Input.dispatchKeyEvent", type="keyDown", key="ArrowRight",
+               windowsVirtualKeyCode=39)  # fmt: skip
+    opened.run(FRAME)
+    rates = np.log(result.hparams.learning_rate)
+    part = (rates - rates.min()) / (rates.max() - rates.min())
+    kept = set(np.flatnonzero(part >= 0.01).astype(str))
+    assert set(column(opened, 0)) == kept and len(kept) < 32
+    opened.run("document.getElementById('clear').click()")
+    assert opened.run(SHOWN) == "32 of 32"
+    assert opened.run("document.querySelector('#sliders input').value") == "0"
+
+
+def test_lines_have_the_colors_of_the_scheme(look, result):
+    opened = look(result)
+    seen = set()
+    for scheme in ("light", "dark"):
+        media = [{"name": "prefers-color-scheme", "value": scheme}]
+        opened.ask("Emulation.setEmulatedMedia", features=media)
+        opened.run(FRAME)
+        seen.add(opened.run("lines.toDataURL() + charts[0].ctx.canvas.toDataURL()"))
+    assert len(seen) == 2
+
+
+def test_without_scripts_the_figures_are_there(look, result, chromium, tmp_path):
+    look(result)
+    chromium.ask("Emulation.setScriptExecutionDisabled", value=True)
+    try:
+        chromium.open((tmp_path / "page.html").as_uri())
+    finally:
+        chromium.ask("Emulation.setScriptExecutionDisabled", value=False)
+    assert chromium.run("document.images[0].naturalWidth") > 100
+    explore = "document.getElementById('explore').offsetHeight"
+    assert chromium.run(explore) == 0 and chromium.run(f"{SHOWN} === ''")
+
+
+@pytest.mark.heavy
+def test_50_000_members_are_explored_without_waiting(result, chromium, tmp_path):
+    big = widened(result, 1563, 7)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("jaxdl.report.page.FIGURES", {})
+        report.report(big, tmp_path / "page.html")
+    assert (tmp_path / "page.html").stat().st_size < 20e6
+    chromium.open((tmp_path / "page.html").as_uri())
+    chromium.run(READY)
+    paint = chromium.run("performance.getEntriesByType('paint')[0].startTime")
+    frames = chromium.run(
+        "(async () => { const took = []; for (let k = 0; k < 10; k++) {"
+        "const begun = performance.now(); brush('learning_rate', [0.1, 0.9 - k / 20]);"
+        f"await {FRAME}; took.push(performance.now() - begun); }} return took; }})()"
+    )
+    assert paint < 2000 and np.median(frames) < 250  # milliseconds
 
 
 def test_hostile_names_run_nothing_and_are_shown(look, result):
@@ -190,7 +297,7 @@ def test_hostile_names_run_nothing_and_are_shown(look, result):
 def test_4096_rows_are_there_when_they_are_looked_for(look, result):
     opened = look(widened(result, 128))
     assert opened.run(SHOWN) == "4096 of 4096"
-    assert len(column(opened, 0)) == 200
+    assert len(column(opened, 0)) == 60
     took = opened.run(
         "(() => { const begun = performance.now();"
         "document.querySelectorAll('#table thead button')[6].click();"
@@ -201,7 +308,7 @@ def test_4096_rows_are_there_when_they_are_looked_for(look, result):
     opened.run(f"{box}.scrollTop = {box}.scrollHeight")
     opened.run("new Promise(requestAnimationFrame)")
     opened.run(f"{box}.dispatchEvent(new Event('scroll'))")
-    assert len(column(opened, 0)) > 200
+    assert len(column(opened, 0)) > 60
     opened.run("dispatchEvent(new Event('beforeprint'))")
     assert len(column(opened, 0)) == 4096
 

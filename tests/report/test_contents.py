@@ -15,15 +15,6 @@ def outcome(result):
     return contents.outcome(summarize(result, None), result.has_rates())
 
 
-def test_long_curves_leave_epochs_out_but_never_the_last(result, monkeypatch):
-    monkeypatch.setattr(contents, "NUMBERS", 4 * 32 * 2)
-    data = contents.members(result, None)
-    assert data["epochs"] == [1, 3]
-    order = [row[0] for row in data["rows"]]
-    expected = result.metrics["dev_loss"][order][:, [0, 2]]
-    np.testing.assert_allclose(data["curves"]["dev_loss"], expected, rtol=1e-3)
-
-
 def test_the_command_to_replay_names_the_folder(result):
     assert contents.members(result, None)["replay"] == [
         "dl.replay(result, recipe, data, member=", ")"
