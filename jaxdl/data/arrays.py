@@ -12,7 +12,7 @@ from jaxdl.data.about import About, DataError, listed
 from jaxdl.data.array_checks import is_float
 from jaxdl.data.checks import check_dataset
 from jaxdl.data.dataset import Dataset, are_classes, check_not_under_folds
-from jaxdl.data.trees import is_tree, map_named, num_examples, words
+from jaxdl.data.trees import is_tree, map_named, num_examples, plain, words
 
 Classes = Sequence[str] | int | None
 
@@ -70,7 +70,10 @@ def from_arrays(
             classes, a weight is negative, or names, ids or groups are not as above.
     """
     names, ids = class_names(classes), _ids(ids, inputs)
-    inputs, labels = _as_arrays("inputs", inputs), _as_arrays("labels", labels)
+    inputs, labels = (
+        _as_arrays("inputs", plain(inputs)),
+        _as_arrays("labels", plain(labels)),
+    )
     _check_no_masks("weights", weights)
     if not is_tree(labels):
         labels, names = _labels(labels, names)

@@ -34,6 +34,13 @@ def map_named(function: Any, arrays: Any) -> Any:
     return renamed(arrays, {n: function(n, x) for n, x in named(arrays).items()})
 
 
+def plain(arrays: Any) -> Any:
+    """Returns arrays of dicts of any class as those of plain ones, in sorted order."""
+    if not is_tree(arrays):
+        return arrays
+    return {key: plain(arrays[key]) for key in sorted(arrays, key=str)}
+
+
 def is_tree(arrays: Any) -> bool:
     """Returns whether these are several arrays."""
     return isinstance(arrays, dict)

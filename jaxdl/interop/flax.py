@@ -3,6 +3,7 @@
 import contextlib
 import inspect
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import jax
@@ -18,7 +19,8 @@ from jaxdl.train.keys import is_key
 def linen(module: Any, *, train: str | None = "train") -> Layer:
     """Returns a Linen module as a layer.
 
-    The collection `params` trains. All others, such as `batch_stats`, are the state.
+    The collection `params` trains. All others, such as `batch_stats`, are the state,
+    except for those to which `sow` adds.
     Every stream of random numbers, such as `dropout`, draws from the key of the layer.
     A dropout with a traced rate is `nn.drop`, see there; Linen's own takes plain rates.
 
@@ -54,7 +56,8 @@ def linen(module: Any, *, train: str | None = "train") -> Layer:
             variables = dict(module.init(key, example, **given))
         out = jax.eval_shape(lambda v, x: call(v, x, False), variables, example)
         params = variables.pop("params", {})
-        return params, variables, output_shape("interop.linen", out)
+        state = _lasting(partial(apply, params), variables, example)
+        return params, state, output_shape("interop.linen", out)
 
     def apply(params, state, x, *, key=None, train=False):
         variables = {"params": params, **state}
@@ -137,6 +140,20 @@ def nnx(make: Callable[[Any, Any], Any]) -> Layer:
         return y, state | {"variables": flax.to_pure_dict(variables)}
 
     return Layer(init, apply)
+
+
+def _lasting(apply: Callable[..., Any], state: Any, x: Any) -> dict[str, Any]:
+    """Returns the collections that keep their structure in a step of training.
+
+    What `sow` notes grows from step to step.
+    """
+
+    def step(key):
+        return apply(state, x, key=key, train=True)[1]
+
+    new = jax.eval_shape(step, jax.random.key(0))
+    structure = jax.tree.structure
+    return {n: x for n, x in state.items() if structure(x) == structure(new[n])}
 
 
 def _drawing_from(key: jax.Array, random: Any) -> Any:

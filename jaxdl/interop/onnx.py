@@ -4,6 +4,7 @@ import logging
 import os
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 
 from jaxdl import runs
@@ -20,9 +21,9 @@ def onnx(
     """Writes a model as an ONNX file, with its weights.
 
     Its input `inputs` takes any number of raw examples `[batch, ...]`, in the units of
-    the user's data; of a dict of arrays, there is an input for each name. Its output
-    `outputs` is in the units of the labels, such as logits. It replaces a file of this
-    name.
+    the user's data. Its output `outputs` is in the units of the labels, such as logits.
+    A dict of arrays is an input, or an output, for each name. It replaces a file of
+    this name.
 
         dl.interop.onnx(sweep.best(), "best.onnx", data.moments)
         session = onnxruntime.InferenceSession("best.onnx")
@@ -53,6 +54,7 @@ def _converted(model: Model, moments: Normalization) -> bytes:
     convert = library("jax2onnx", "onnx", "models in ONNX").to_onnx
     predict, inputs = predictor(model, moments), inputs_of(model, "batch")
     shapes = named(inputs)
+    outputs = named(jax.eval_shape(predict, inputs_of(model, 1)))
     try:
         found = convert(
             lambda *arrays: predict(
@@ -60,7 +62,7 @@ def _converted(model: Model, moments: Normalization) -> bytes:
             ),
             inputs=[*shapes.values()],
             input_names=[name or "inputs" for name in shapes],
-            output_names=["outputs"],
+            output_names=[name or "outputs" for name in outputs],
             enable_double_precision=jnp.result_type(float) == jnp.float64,
         )
     except NotImplementedError as error:

@@ -92,11 +92,7 @@ def _of_member(member: Member, moments: Normalization) -> Callable[[Any], Any]:
     like = member.inference.train
 
     def predict(inputs):
-        # What depends on no input, such as moments corrected, is a number by then.
-        with (
-            jax.ensure_compile_time_eval(),
-            jax.default_matmul_precision(recipe.precision),
-        ):
+        with jax.default_matmul_precision(recipe.precision):
             x = scaled_inputs(inputs, like.about.ids, by)
             outputs, _ = nn.as_layer(recipe.model).apply(params, state, x)
             return unscaled(outputs, replace(like, scaling=scaling))

@@ -24,7 +24,7 @@ import numpy as np
 
 from jaxdl.counts import is_count
 from jaxdl.nn.size import Shape, Size, bound, is_size, is_whole
-from jaxdl.nn.spec import batch_of_one, is_shape, same_shape, shape_of, sizes_of
+from jaxdl.nn.spec import batch_of_one, is_shape, same_shape, shape_of, sizes_of, specs
 
 
 def _all_of(params: Any) -> Any:
@@ -66,19 +66,38 @@ def as_layer(layer: Layer | Callable[[jax.Array], jax.Array]) -> Layer:
 
     def init(key, in_shape):
         del key
-        out = jax.eval_shape(function, batch_of_one(in_shape))
+        trace = jax.make_jaxpr(function, return_shape=True)
+        program, out = trace(batch_of_one(in_shape))
         if not hasattr(out, "shape") and not isinstance(out, dict):
             raise TypeError(
                 f"got {function!r} as a layer, which returns {type(out).__name__}; "
                 "expected a function that returns an array or a dict of arrays"
             )
-        return (), (), _out_shape(function, in_shape, shape_of(out))
+        found = _spans_kept(program.jaxpr, in_shape, shape_of(out))
+        return (), (), _out_shape(function, in_shape, found)
 
     def apply(params, state, x, *, key=None, train=False):
         del params, key, train
         return function(x), state
 
     return Layer(init, apply)
+
+
+def _spans_kept(program: Any, in_shape: Any, out: Any) -> Any:
+    """Returns an output's shape that knows the ids which a function does not change.
+
+    Args:
+        program: of the function.
+        in_shape: its input's, see `jaxdl/nn/spec.py`.
+        out: its output's, of the same kind.
+    """
+    given = dict(zip(program.invars, jax.tree.leaves(specs(in_shape)), strict=True))
+    leaves, treedef = jax.tree.flatten(specs(out))
+    kept = [  # a constant has no name
+        leaf if hasattr(var, "val") else given.get(var, leaf)
+        for var, leaf in zip(program.outvars, leaves, strict=True)
+    ]
+    return out if is_shape(out) else jax.tree.unflatten(treedef, kept)
 
 
 def _out_shape(function: Callable, in_shape: Any, out: Any) -> Any:

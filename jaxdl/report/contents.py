@@ -119,7 +119,7 @@ def together(
     if data is None or result.task.folds is not None or not result.has_best():
         return None
     best = result.best()
-    if not hasattr(best.predict(data.dev.inputs[:1]), "shape"):  # a tree of outputs
+    if not hasattr(best.predict(data.dev[:1].inputs), "shape"):  # a tree of outputs
         return None
     try:
         found = result.ensemble(data.dev)

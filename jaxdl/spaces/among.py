@@ -24,7 +24,7 @@ class Among(PlainOptions):
     Results, tables and files show the option's name.
 
     Options may have hyperparameters of their own. Then the recipe gets an `Either` of
-    all of them, each traced: for
+    all of them, traced but for a `Static` of theirs: for
     `Hparams(optimizer=Among({"adam": {"beta1": ...}, "sgd": {}}))` these are
     `hp.optimizer.name`, an `nn.OneOf`, and `hp.optimizer.options["adam"]["beta1"]`. In
     results, the values of options that are not chosen are NaN.
@@ -103,8 +103,10 @@ class Among(PlainOptions):
 
 
 def _are_spaces(options: Any) -> bool:
-    """Returns whether options are spaces by name, of which one has a distribution."""
+    """Returns whether options are spaces by name, of which one is not empty."""
     if not isinstance(options, Mapping):
         return False
-    leaves = jax.tree.leaves([*options.values()])
-    return any(isinstance(leaf, Distribution) for leaf in leaves)
+    spaces = [*options.values()]
+    if any(isinstance(leaf, Distribution) for leaf in jax.tree.leaves(spaces)):
+        return True
+    return all(isinstance(space, Mapping) for space in spaces) and any(spaces)

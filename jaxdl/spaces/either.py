@@ -74,8 +74,9 @@ class Either(TypedAny):
         return f"{kind}({self.options!r})"
 
     def __eq__(self, other: object) -> bool:
-        same = isinstance(other, Either) and type(self.name) is type(other.name)
-        return same and self.options == other.options
+        if not isinstance(other, Either) or type(self.name) is not type(other.name):
+            return False
+        return bool(np.all(self.name == other.name)) and self.options == other.options
 
     __hash__ = None  # pyrefly: ignore
 

@@ -15,8 +15,9 @@ from jaxdl import nn
 from jaxdl.counts import as_count
 from jaxdl.data import Dataset, Splits
 from jaxdl.data.checks import check_given
+from jaxdl.data.trees import is_tree, named, num_examples
 from jaxdl.nn.losses import PerExample
-from jaxdl.train.check import as_labels
+from jaxdl.train.check import as_labels, check_labels
 from jaxdl.train.member import Member
 from jaxdl.train.part import scaled
 from jaxdl.train.per_example import per_example
@@ -72,8 +73,13 @@ def choose(sweep: "SweepResult", dev: Dataset | None, size: int) -> Ensemble:
     numbers = _candidates(sweep)
     members = [sweep.member(i) for i in numbers]
     check_given(dev, members[0].about)
-    mean = _mean_of(members[0].loss)
-    outputs = np.stack([mean.of(member.predict(dev.inputs)) for member in members])
+    mean, each = _mean_of(members[0].loss), [m.predict(dev.inputs) for m in members]
+    if is_tree(each[0]):
+        raise ValueError(
+            f"got a model with the outputs {[*named(each[0])]}; expected one of a "
+            "single array, which can be averaged"
+        )
+    outputs = np.stack([mean.of(one) for one in each])
     counts, total = np.zeros(len(members), int), np.zeros_like(outputs[0])
     for number in range(1, additions + 1):
         together = [mean.back((total + one) / number) for one in outputs]
@@ -150,8 +156,10 @@ def _chosen_by(built: Recipe) -> str:
     return "loss" if name == "error" and built.error is None else name
 
 
-def _labels(member: Member, dataset: Dataset) -> jax.Array:
-    return jnp.asarray(as_labels(dataset.labels, member.inference.train.labels))
+def _labels(member: Member, dataset: Dataset) -> Any:
+    like, out_shape = member.inference.train.labels, member.inference.out_shape
+    check_labels(member.loss, dataset, out_shape, "the dataset")
+    return jax.tree.map(jnp.asarray, as_labels(dataset.labels, like))
 
 
 def _metrics(member: Member) -> dict[str, Callable[..., jax.Array]]:
@@ -177,7 +185,7 @@ def _mean(function: PerExample) -> Callable[..., jax.Array]:
 
     def of_the_set(outputs, labels, weights):
         values = per_example(function, outputs, labels, weights)
-        whole = len(labels) if weights is None else jnp.sum(weights)
+        whole = num_examples(labels) if weights is None else jnp.sum(weights)
         return jnp.sum(values) / whole
 
     return of_the_set

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
+from jaxdl.data.trees import num_examples
 from jaxdl.train.epoch import make_epoch
 from jaxdl.train.epoch_state import Carry, init_epoch_state
 from jaxdl.train.facts import Facts, with_facts
@@ -38,7 +39,7 @@ class BoundRecipe(NamedTuple):
         """Returns the recipe's own metrics of examples that count alike, by name."""
         recipe, hp = self(traced, counts)
         own = build(recipe, hp).metrics.items()
-        each = jnp.ones(len(labels))
+        each = jnp.ones(num_examples(labels))
         return {name: metric(outputs, labels, each) for name, metric in own}
 
 

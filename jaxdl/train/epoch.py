@@ -1,6 +1,7 @@
 """The pure function of one epoch, which the host calls once an epoch."""
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -43,7 +44,8 @@ def make_epoch(
 
         trained, steps = jax.lax.scan(body, train_state, order)
         on_dev = {f"dev_{n}": x for n, x in evaluate(hp, trained, dev).items()}
-        bad_step = _first_bad_step(train_state, trained, steps["loss"])
+        own = eval_params(built, trained)
+        bad_step = _first_bad_step(train_state, trained, own, steps["loss"])
         alive = (epoch_state.status == Status.RUNNING) & (bad_step < 0)
         train_state = select(alive, trained, train_state)
         epoch_state = advance(
@@ -63,23 +65,24 @@ def make_epoch(
 
 
 def _first_bad_step(
-    before: TrainState, after: TrainState, losses: jax.Array
+    before: TrainState, after: TrainState, own: Any, losses: jax.Array
 ) -> jax.Array:
     """Returns the step at which a training turned non-finite, or -1.
 
     Args:
         before: at the start of the epoch.
         after: at its end.
+        own: the parameters of its evaluation; None: those that train.
         losses: of the epoch's steps, `[steps]`.
     """
     finite = jnp.isfinite(losses)
     first_bad = jnp.where(finite.all(), len(losses), jnp.argmin(finite))
-    healthy = finite.all() & _all_finite(after)
+    healthy = finite.all() & _all_finite(after, own)
     return jnp.where(healthy, -1, before.step + first_bad).astype(jnp.int32)
 
 
-def _all_finite(train_state: TrainState) -> jax.Array:
-    leaves = (train_state.params, train_state.state, train_state.opt_state)
+def _all_finite(train_state: TrainState, own: Any) -> jax.Array:
+    leaves = (train_state.params, train_state.state, train_state.opt_state, own)
     floats = [
         x for x in jax.tree.leaves(leaves) if jnp.issubdtype(x.dtype, jnp.inexact)
     ]

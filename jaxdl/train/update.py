@@ -121,11 +121,13 @@ def _checked(metrics: Any) -> dict[str, jax.Array]:
 
 
 def _check_like(what: str, found: Any, expected: Any) -> None:
+    # Structures are compared by themselves: that of an Equinox state equals no other.
     ours, theirs = (
         jax.tree.map(lambda x: f"{jnp.result_type(x)}{list(jnp.shape(x))}", tree)
         for tree in (found, expected)
     )
-    if ours != theirs:
+    same = jax.tree.structure(ours) == jax.tree.structure(theirs)
+    if not same or jax.tree.leaves(ours) != jax.tree.leaves(theirs):
         raise RecipeError(
             f"the recipe's {what} of the shapes {ours!s:.500}; expected those of the "
             f"training, {theirs!s:.500}"

@@ -76,11 +76,12 @@ def of_both(hp):
 
     def init(key, in_shape):
         params, state, (width,) = tokens.init(key, in_shape["tokens"])
-        return params, state, (width + in_shape["table"].shape[0],)
+        return params, state, (width + in_shape["table"].shape[0] + 1,)
 
     def apply(params, state, x, *, key=None, train=False):
         own, state = tokens.apply(params, state, x["tokens"], key=key, train=train)
-        return jnp.concatenate([own, x["table"]], axis=1), state
+        ones = jnp.ones((own.shape[0], 1))  # of the batch's shape
+        return jnp.concatenate([ones, own, x["table"]], axis=1), state
 
     model = nn.serial(nn.Layer(init, apply), nn.dense(1))
     return dl.Recipe(model, optim.adam(0.05), nn.squared_error, batch_size=8)

@@ -164,3 +164,21 @@ def test_both_take_a_dict_of_arrays():
         y, _ = layer.apply(params, state, x, key=KEY, train=True)
         assert out_shape == (3,)
         np.testing.assert_array_equal(y, expected)
+
+
+def test_what_a_module_sows_is_no_state(digits):
+    class Sows(flax.linen.Module):
+        @flax.linen.compact
+        def __call__(self, x):
+            y = flax.linen.Dense(10)(x)
+            self.sow("losses", "l2", jnp.mean(y**2))
+            return y
+
+    layer = interop.linen(Sows(), train=None)
+    params, state, _ = layer.init(KEY, (5,))
+    assert state == {}
+    np.testing.assert_allclose(
+        layer.apply(params, state, X, key=KEY, train=True)[0],
+        X @ params["Dense_0"]["kernel"],
+        rtol=1e-5,
+    )

@@ -1,6 +1,5 @@
 """Trained models as pure functions of raw inputs, against `predict`."""
 
-from dataclasses import replace
 from types import SimpleNamespace
 
 import jax
@@ -8,10 +7,9 @@ import numpy as np
 import pytest
 
 from jaxdl import nn
-from jaxdl.data import About
 from jaxdl.interop.predictor import _mean, inputs_of, predictor
 from jaxdl.sweeps import Ensemble
-from tests.interop.served import NAMES, assert_close, served
+from tests.interop.served import NAMES, assert_close, named, served
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -28,14 +26,9 @@ def test_sizes_and_repeated_layers_leave_no_mask_and_no_loop():
     assert "dot_general" in text and "scan" not in text and "iota" not in text
 
 
-def test_ids_are_not_scaled():
-    member, _, raw, _ = served("bytes")
-    ids = replace(member.inference.train, about=About(ids=True))
-    inference = SimpleNamespace(train=ids)
-    member = replace(member, inference=inference, scaling=None)
-    found = predictor(member, None)(raw.astype(np.int32))
-    kernel, bias = (np.asarray(member.params[name]) for name in ("kernel", "bias"))
-    np.testing.assert_allclose(found, raw @ kernel + bias, rtol=1e-5)
+def test_ids_of_a_dict_are_not_scaled():
+    model, moments, raw, expected = named()
+    assert_close(np.asarray(predictor(model, moments)(raw)), expected)
 
 
 @pytest.mark.parametrize(

@@ -131,3 +131,15 @@ def test_static_values_inside_options_multiply():
     inner["a"]["y"] = dl.Uniform(0, 1)
     assert count_structures({"o": dl.Among(inner)}) == 6
     assert count_structures({"o": dl.Either(inner)}) == 5
+
+
+def test_options_with_constants_alone_are_spaces_too():
+    pinned = dl.Among({"adam": {"beta1": 0.9}, "momentum": {}})
+    assert pinned.options == {"adam": {"beta1": 0.9}, "momentum": {}}
+    assert pinned.name == dl.Among(["adam", "momentum"])
+
+
+def test_choices_of_other_members_are_other_spaces():
+    options = {"a": {"x": dl.Uniform(0, 1)}, "b": {}}
+    assert dl.Among(options, ["a"]) == dl.Among(options, ["a"])
+    assert dl.Among(options, ["a"]) != dl.Among(options, ["b"])

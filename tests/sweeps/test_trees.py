@@ -1,5 +1,7 @@
 """A sweep whose inputs and labels are dicts of arrays."""
 
+from collections import OrderedDict
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -97,3 +99,45 @@ def test_a_check_looks_at_dicts(table_and_tokens):
     found = [*check(recipe, {"rate": 0.01}, table_and_tokens, key=jax.random.key(0))]
     assert "{'table': [3], 'tokens': [4]}" in found[0].text
     assert any("dicts of arrays are not compared" in one.text for one in found)
+
+
+def with_metric(hp):
+    def size_error(outputs, labels, weights):
+        wrong = (outputs[:, 2] - labels["size"]) ** 2
+        return jnp.average(wrong, weights=weights)
+
+    return recipe(hp)._replace(metrics={"size_error": size_error})
+
+
+def test_an_ensemble_a_metric_and_a_report_take_dicts(table_and_tokens, tmp_path):
+    data = table_and_tokens
+    found = dl.sweep(
+        with_metric, SPACE, data, key=0, members=2, epochs=2, progress=False
+    )
+    best, together = found.best(), found.ensemble(size=3)
+    wrong = (best.predict(data.dev.inputs)[:, 2] - data.dev.labels["size"]) ** 2
+    expected = pytest.approx(wrong.mean(), rel=1e-4)
+    assert best.evaluate(data.dev)["size_error"] == expected
+    outputs = together.predict(data.dev.inputs)
+    each = loss(outputs, jax.tree.map(jnp.asarray, data.dev.labels))
+    by_hand = pytest.approx(float(each.mean()), rel=1e-4)
+    assert together.evaluate(data.dev)["loss"] == by_hand
+    assert dl.report(found, tmp_path / "page.html", data=data).exists()
+
+
+def test_dicts_of_any_class_and_order_are_taken(table_and_tokens):
+    data = table_and_tokens
+    member = dl.fit(recipe, {"rate": 0.01}, data, key=0, epochs=1, progress=False)
+    turned = OrderedDict(reversed(data.dev.inputs.items()))
+    np.testing.assert_array_equal(
+        member.predict(turned), member.predict(data.dev.inputs)
+    )
+
+
+def test_ids_behind_a_function_are_checked(table_and_tokens):
+    def behind(hp):
+        tokens = nn.serial(lambda x: x["tokens"], nn.embedding(3, 4), nn.flatten)
+        return recipe(hp)._replace(model=nn.serial(tokens, nn.dense(3)))
+
+    with pytest.raises(RecipeError, match="embedding got ids from 0 to 4 in the data"):
+        dl.fit(behind, {"rate": 0.1}, table_and_tokens, key=0, epochs=1, progress=False)
