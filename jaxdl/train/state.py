@@ -14,6 +14,7 @@ from jaxdl.counts import is_count
 from jaxdl.train.keys import IMPL, is_key
 from jaxdl.train.recipe import Recipe, RecipeFunction, build
 from jaxdl.train.shuffle import shuffle
+from jaxdl.train.structure import RecipeError
 
 MEMBER, ORDER, HPARAMS, EXPLORE, ROUND, REPEAT, FOLD = range(7)  # of a run's key
 INIT, STEP = range(2)  # purposes of a member's key
@@ -43,10 +44,27 @@ def init(recipe: RecipeFunction, hp: Any, key: jax.Array, in_shape: Any) -> Trai
 
 
 def init_built(built: Recipe, key: jax.Array, in_shape: Any) -> TrainState:
-    """Returns the state before the first step of a recipe that is built, see `init`."""
+    """Returns the state before the first step of a recipe that is built, see `init`.
+
+    Raises:
+        RecipeError: the model has integers among its parameters.
+    """
     params, state, _ = built.model.init(jax.random.fold_in(key, INIT), in_shape)
+    _check_floats(params)
     step, opt_state = jnp.zeros((), jnp.int32), built.optimizer.init(params)
     return TrainState(step, params, state, opt_state, step_key(key))
+
+
+def _check_floats(params: Any) -> None:
+    for path, leaf in jax.tree.leaves_with_path(params):
+        dtype = jnp.result_type(leaf)
+        if not jnp.issubdtype(dtype, jnp.inexact):
+            name = jax.tree_util.keystr(path, simple=True, separator=".")
+            raise RecipeError(
+                f"the model has the parameter {name!r} of type {dtype}; expected "
+                "floats, since parameters train: make it part of the layer's state "
+                "(self.variable(...) in Linen, nnx.Variable in NNX)"
+            )
 
 
 def member_key(key: jax.Array, member: int | jax.Array) -> jax.Array:

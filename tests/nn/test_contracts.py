@@ -10,7 +10,8 @@ import pytest
 
 from jaxdl import nn
 from jaxdl.diagnose import check_gradients
-from jaxdl.nn import OneOf, Size
+from jaxdl.nn import OneOf, Size, Spec
+from jaxdl.nn.spec import is_shape, specs
 from jaxdl.train.keys import as_numbers, is_key
 from tests.interop.foreign import NETWORKS
 
@@ -95,13 +96,24 @@ LAYERS |= {
     ),
 }  # fmt: skip
 LAYERS |= {name: (make, (5,), (0.3, 1.0)) for name, make in NETWORKS.items()}
+TOKENS = Spec((6,), jnp.int32)
+LAYERS |= {
+    "embedding": (lambda h: nn.embedding(3, 4), TOKENS, (0.0, 1.0)),
+    "embedding, chosen scale": (
+        lambda h: nn.embedding(3, 4, init=nn.normal(h)), TOKENS, (0.1, 2.0)
+    ),
+}  # fmt: skip
 BATCH = 4
 layers = pytest.mark.parametrize("name", LAYERS)
 close = functools.partial(chex.assert_trees_all_close, rtol=2e-5, atol=1e-6)
 
 
-def example_batch(in_shape, dtype=jnp.float32):
-    return jax.random.normal(jax.random.key(2), (BATCH, *in_shape), dtype)
+def example_batch(in_shape):
+    """Returns draws; of ids 0, 1 and 2."""
+    shape, key = (BATCH, *specs(in_shape).shape), jax.random.key(2)
+    if is_shape(in_shape):
+        return jax.random.normal(key, shape)
+    return jax.random.randint(key, shape, 0, 3)
 
 
 def applied(layer, params, state, x):
@@ -181,15 +193,17 @@ def test_gradients_agree_with_differences_in_float64(name):
         layer = make(h)
         (params, state), _ = outline(layer, in_shape)
         params, state = drawn(params, 0.5), drawn(state, 0.0)
-        x = np.random.default_rng(1).normal(size=(BATCH, *in_shape))
+        x = example_batch(in_shape)
+        ids = None if is_shape(in_shape) else x  # which have no gradient
 
         @jax.jit
         def loss(params_and_x):
-            outputs = applied(layer, params_and_x[0], state, params_and_x[1])
+            params, x = params_and_x
+            outputs = applied(layer, params, state, x if ids is None else ids)
             y = jnp.concatenate([y.ravel() for y, _ in outputs])
             return jnp.cos(jnp.arange(y.size)) @ y
 
-        check = check_gradients(loss, (params, x), eps=1e-6)
+        check = check_gradients(loss, (params, x if ids is None else ()), eps=1e-6)
         assert check.score < 1e-7, check
 
 
@@ -197,6 +211,8 @@ def test_gradients_agree_with_differences_in_float64(name):
 COUNTS = {
     "dense, units": (nn.dense, (5,)),
     "dense, bound": (lambda n: nn.dense(Size(1, n)), (5,)),
+    "embedding, ids": (lambda n: nn.embedding(n, 3), Spec((6,), jnp.int32)),
+    "embedding, width": (lambda n: nn.embedding(3, n), Spec((6,), jnp.int32)),
     "conv2d, channels": (nn.conv2d, (5, 4, 2)),
     "conv2d, size": (lambda n: nn.conv2d(1, n), (5, 4, 2)),
     "conv2d, oblong": (lambda n: nn.conv2d(1, (1, n)), (5, 4, 2)),

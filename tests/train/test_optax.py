@@ -1,6 +1,8 @@
 """Every optimizer and schedule of optax with traced hyperparameters."""
 
+import inspect
 import re
+from pathlib import Path
 
 import chex
 import jax
@@ -104,6 +106,31 @@ OPTIMIZERS = {
     "schedule_free_sgd": lambda a, b: contrib.schedule_free_sgd(a, b1=b),
     "simplified_ademamix": lambda a, b: contrib.simplified_ademamix(a, b1=b),
     "constant_schedule": lambda a, b: optax.sgd(optax.constant_schedule(a)),
+    "nadamw": lambda a, b: optax.nadamw(a, b1=b),
+    "multi_transform": lambda a, b: optax.multi_transform(parted(a, b), labels),
+    "named_chain": lambda a, b: optax.named_chain(("one", optax.adam(a, b1=b))),
+    "flatten": lambda a, b: optax.flatten(optax.adam(a, b1=b)),
+    "selective_transform": lambda a, b: optax.selective_transform(
+        optax.adam(a), freeze_mask=kernels
+    ),
+    "conditionally_transform": lambda a, b: optax.conditionally_transform(
+        optax.sgd(a), lambda step: step % 2 == 0
+    ),
+    "conditionally_mask": lambda a, b: optax.conditionally_mask(
+        optax.sgd(a), lambda step: step % 2 == 0
+    ),
+    "zoom": lambda a, b: optax.chain(
+        optax.sgd(a), optax.scale_by_zoom_linesearch(5)
+    ),
+    "split_real_and_imaginary": lambda a, b: contrib.split_real_and_imaginary(
+        optax.adam(a)
+    ),
+    "piecewise_constant_schedule": lambda a, b: optax.sgd(
+        optax.piecewise_constant_schedule(a, {10: 0.5})
+    ),
+    "piecewise_interpolate_schedule": lambda a, b: optax.sgd(
+        optax.piecewise_interpolate_schedule("linear", a, {10: 0.5})
+    ),
     "cosine_decay_schedule": lambda a, b: optax.sgd(
         optax.cosine_decay_schedule(a, 100)
     ),
@@ -169,6 +196,13 @@ REFUSED = {
         r"'hessian'.*value, grad, value_fn.*Recipe\(step=...\)",
     ),
 }  # fmt: skip
+# Parts, which optimizers of the tables have inside; names that optax gives up; and
+# functions that give no optimizer.
+PARTS = re.compile(
+    "scale|clip|add_|keep_|normalize|set_to_zero|zero_nans|stateless|with_extra|trace"
+    "|chain|identity|snapshot|measure_with_ema|optimistic_adam$|inject_stateful|dpsgd|_"
+    "|microbatch|value_and_grad"
+)
 RATES, BETAS = jnp.array([0.01, 0.1]), jnp.array([0.9, 0.5])
 BATCH = Dataset(
     jnp.asarray(np.random.default_rng(0).normal(size=(6, 4)), jnp.float32),
@@ -221,3 +255,16 @@ def test_an_error_says_what_to_take_instead(name):
 def test_what_an_error_says_to_take_is_there():
     named = {name for way in INSTEAD.values() for name in re.findall(r"m\.(\w+)", way)}
     assert named == {"cosine", "exponential_decay", "warmup"} <= {*optim.__all__}
+
+
+def test_every_optimizer_and_schedule_of_optax_is_in_a_table():
+    tables = Path(__file__).read_text()
+    missing = {
+        name
+        for library in (optax, contrib)
+        for name, function in inspect.getmembers(library, inspect.isfunction)
+        if re.search("-> .*(GradientTransf|Callable)", str(inspect.signature(function)))
+        if not PARTS.match(name)
+        if not re.search(rf"(optax|contrib)\.{name}\b", tables)
+    }
+    assert missing == set()

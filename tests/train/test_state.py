@@ -2,9 +2,12 @@
 
 import chex
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import jaxdl as dl
+from jaxdl import nn, optim
 from jaxdl.train.state import as_key, epoch_order
 
 KEY = jax.random.key(0)
@@ -56,3 +59,22 @@ def test_a_seed_beyond_32_bits_is_refused():
 def test_only_a_seed_or_one_threefry_key_will_do(key):
     with pytest.raises(TypeError, match="expected a seed .* or one threefry key"):
         as_key(key)
+
+
+@pytest.mark.parametrize("leaf", [jnp.zeros(2, jnp.int32), True, jax.random.key(0)])
+def test_parameters_are_floats(leaf, fit, few, nothing_compiles):
+    layer = nn.dense(3)
+
+    def init(key, in_shape):
+        params, state, out_shape = layer.init(key, in_shape)
+        return {"dense": params, "count": leaf}, state, out_shape
+
+    def apply(params, state, x, *, key=None, train=False):
+        return layer.apply(params["dense"], state, x)
+
+    def recipe(hp):
+        model = nn.Layer(init, apply)
+        return dl.Recipe(model, optim.adam(hp), nn.softmax_cross_entropy, batch_size=8)
+
+    with pytest.raises(dl.train.RecipeError, match="'count' of type .*; expected floa"):
+        fit(recipe, 0.1, few)

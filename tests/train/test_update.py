@@ -247,6 +247,26 @@ def test_the_average_is_that_of_the_steps():
     np.testing.assert_allclose(evaluate["loss"], loss, rtol=1e-5)
 
 
+def test_schedule_free_is_evaluated_at_the_average_of_its_way():
+    """At x, where the gradient is that at y = (1 - b) z + b x: Defazio et al. 2024."""
+
+    def recipe(hp):
+        optimizer = optax.contrib.schedule_free_sgd(hp, b1=0.9)
+        evaluated = optax.contrib.schedule_free_eval_params
+        return linear(optimizer, eval_params=evaluated)
+
+    state = init(recipe, 0.1, KEY, (2,))
+    z = y = mean = np.asarray(state.params["kernel"], float)
+    for t in range(3):
+        state, _ = train.make_step(recipe)(0.1, state, BATCH)
+        z = z - 0.1 * gradient(y)
+        mean = mean + (z - mean) / (t + 1)  # of equal weights
+        y = 0.1 * z + 0.9 * mean
+    evaluate = train.make_eval(recipe)(0.1, state, BATCH)
+    loss = np.mean((X @ mean - Y[:, None]) ** 2)
+    np.testing.assert_allclose(evaluate["loss"], loss, rtol=1e-4)
+
+
 @pytest.mark.parametrize("patience", [None, pytest.param(3, marks=pytest.mark.heavy)])
 def test_a_run_resumes_from_the_parameters_that_train(patience, lines, tmp_path):
     space = {"rate": dl.LogUniform(1e-2, 1e-1)}
