@@ -5,7 +5,16 @@ from functools import partial
 from importlib.metadata import version
 from typing import Any
 
-from jaxdl.cli import completion, ensembles, exports, figures, files, loggers, values
+from jaxdl.cli import (
+    completion,
+    ensembles,
+    exports,
+    figures,
+    files,
+    loggers,
+    values,
+    watch,
+)
 from jaxdl.cli.commands import COMMAND, Parser
 from jaxdl.cli.more_data import run_more_data
 from jaxdl.cli.runs import run_doctor, run_replay
@@ -41,6 +50,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_training(commands, file)
     _add_runs(commands, run, both)
     figures.add_commands(commands, both)
+    watch.add_command(commands, file)
     loggers.add_command(commands, both)
     ensembles.add_command(commands, both)
     completion.add_command(commands, parser)
@@ -176,17 +186,7 @@ def _add_sweep(commands: Any, training: argparse.ArgumentParser) -> Any:
         metavar="K",
         help="train each K times, each time with another part as the dev set",
     )
-    sweep.add_argument(
-        "--out",
-        type=files.folder,
-        metavar="RUN",
-        help="keep the run in this folder; the same command resumes it",
-    )
-    sweep.add_argument(
-        "--extend",
-        action="store_true",
-        help="add members or epochs to the run in --out",
-    )
+    _add_run(sweep)
     _add_programs(sweep)
     sweep.add_argument(
         "--json",
@@ -201,6 +201,25 @@ def _add_sweep(commands: Any, training: argparse.ArgumentParser) -> Any:
     figures.add_human_error(sweep)
     sweep.set_defaults(run=run_sweep)
     return sweep
+
+
+def _add_run(sweep: argparse.ArgumentParser) -> None:
+    sweep.add_argument(
+        "--out",
+        type=files.folder,
+        metavar="RUN",
+        help="keep the run in this folder; the same command resumes it",
+    )
+    sweep.add_argument(
+        "--extend",
+        action="store_true",
+        help="add members or epochs to the run in --out",
+    )
+    sweep.add_argument(
+        "--watch",
+        action="store_true",
+        help="show the run in --out in a browser while it trains",
+    )
 
 
 def _add_programs(sweep: argparse.ArgumentParser) -> None:

@@ -7,11 +7,19 @@ import argparse
 import json
 
 from jaxdl import runs
-from jaxdl.cli.output import show
+from jaxdl.cli import watch
+from jaxdl.cli.output import show, tell
 from jaxdl.cli.space import print_space
 from jaxdl.cli.summary import print_errors, print_summary
 from jaxdl.engine import Plan, SweepProgress
-from jaxdl.experiment import check, hyperparameters, load, pinned
+from jaxdl.experiment import (
+    Experiment,
+    ExperimentError,
+    check,
+    hyperparameters,
+    load,
+    pinned,
+)
 from jaxdl.plain import to_json
 from jaxdl.sweeps import sweep
 from jaxdl.sweeps.summary import Summary, errors_of, summarize
@@ -26,6 +34,8 @@ def run_sweep(options: argparse.Namespace) -> int:
     space = pinned(experiment.space, options.hparams)
     if options.space:
         return print_space(space)
+    if options.watch:
+        _watch(options, experiment)
     result = sweep(
         experiment.recipe,
         space,
@@ -50,6 +60,15 @@ def run_sweep(options: argparse.Namespace) -> int:
     if options.out is not None and not options.json:
         show(f"results in {options.out}")
     return 1 if summary.best is None else 0
+
+
+def _watch(options: argparse.Namespace, experiment: Experiment) -> None:
+    if options.out is None:
+        raise ExperimentError(
+            "got --watch without --out; expected the folder of the run, which the page "
+            "shows: add --out RUN"
+        )
+    tell(f"watch {watch.start([options.out], experiment).address}")
 
 
 def run_fit(options: argparse.Namespace) -> int:

@@ -27,6 +27,7 @@ from jaxdl.sweeps import SweepResult
 from jaxdl.sweeps.summary import summarize
 
 SCRIPTS = ("sweep", "table", "parallel", "curves", "page")  # in this order
+LAST = ("Members", "Member", "Specification")  # sections
 WIDE = 8.5  # inches; a wider figure has a row of the page to itself
 
 
@@ -66,24 +67,54 @@ def report(
     summary, rates = summarize(result, data, human_error), result.has_rates()
     name = "" if run_dir is None else f" {as_path(run_dir).resolve().name}"
     title = f"Sweep{name}: {contents.count(len(result.status), 'member')}"
+    page = filled(
+        {
+            "title": escape(title),
+            "summary": escape(contents.outcome(summary, rates)),
+            "links": _links(["Diagnosis", "Explore", *sections, *LAST]),
+            "diagnosis": _part_of_page(
+                "Diagnosis",
+                _diagnosis(*contents.diagnosis(summary, rates))
+                + _together(contents.together(result, data)),
+            ),
+            "figures": "".join(
+                _section(name, rows, source) for name, rows in sections.items()
+            ),
+            "specification": _part_of_page(
+                "Specification",
+                _specification(contents.specification(result, run_dir, data)),
+            ),
+            "data": _json(contents.members(result, run_dir)),
+        }
+    )
+    runs.write_file(as_path(path), page.encode("utf-8", "replace"))
+
+
+def live_page(name: str) -> str:
+    """Returns a page that asks its server for its contents, again and again.
+
+    Args:
+        name: of the run, which may hold anything.
+    """
+    links = _links(["Explore", "Members", "Member"])
+    return filled(
+        {"title": escape(f"Sweep {name}"), "links": links, "data": "null"}, True
+    )
+
+
+def filled(texts: dict[str, str], live: bool = False) -> str:
+    """Returns the page with texts in their places; a place without a text is empty.
+
+    Args:
+        texts: by the names of their places, as HTML.
+        live: whether it may ask its server for contents.
+    """
     styles, scripts = _styles(), _scripts()
-    texts = {
-        "policy": _policy(styles.values(), scripts.values()),
-        "title": escape(title),
-        "summary": escape(contents.outcome(summary, rates)),
-        "links": _links(sections),
-        "diagnosis": _diagnosis(*contents.diagnosis(summary, rates)),
-        "together": _together(contents.together(result, data)),
-        "figures": "".join(_section(n, rows, source) for n, rows in sections.items()),
-        "specification": _specification(contents.specification(result, run_dir, data)),
-        "data": _json(contents.members(result, run_dir)),
-        **styles,
-        **scripts,
-    }
+    known = styles | scripts | {"policy": policy(live), "live": " data-live" * live}
+    known |= texts
     # One pass, so that no text is replaced inside another.
     html = _part("web/page.html")
-    page = re.sub(r"\{\{(\w+)\}\}", lambda place: texts[place[1]], html)
-    runs.write_file(as_path(path), page.encode("utf-8", "replace"))
+    return re.sub(r"\{\{(\w+)\}\}", lambda place: known.get(place[1], ""), html)
 
 
 def _sections(source: Source) -> dict[str, list[Row]]:
@@ -109,12 +140,17 @@ def _scripts() -> dict[str, str]:
     return {"library": _part("vendor/uPlot.iife.min.js"), "script": own}
 
 
-def _policy(styles: Iterable[str], scripts: Iterable[str]) -> str:
-    """Returns the policy that lets these styles and scripts run, and nothing else."""
+def policy(live: bool) -> str:
+    """Returns the policy that lets the page's styles and scripts run, and nothing else.
+
+    Args:
+        live: whether the page may ask its server for contents.
+    """
+    asks = "connect-src 'self'; " if live else ""
     return (
-        f"default-src 'none'; style-src {_hashes(styles)}; "
-        f"script-src {_hashes(scripts)}; "
-        "img-src data:; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; style-src {_hashes(_styles().values())}; "
+        f"script-src {_hashes(_scripts().values())}; "
+        f"img-src data:; {asks}base-uri 'none'; form-action 'none'"
     )
 
 
@@ -123,17 +159,18 @@ def _hashes(texts: Iterable[str]) -> str:
     return " ".join(f"'sha256-{base64.b64encode(d).decode()}'" for d in digests)
 
 
-def _links(sections: Iterable[str]) -> str:
-    names = ["Diagnosis", "Explore", *sections, "Members", "Member", "Specification"]
+def _links(names: Iterable[str]) -> str:
     return "".join(f'<a href="#{_id(name)}">{escape(name)}</a>\n' for name in names)
 
 
 def _section(name: str, rows: list[Row], source: Source) -> str:
     figures = "".join(_figure(row, source) for row in rows)
-    return (
-        f'<section id="{_id(name)}"><h2>{escape(name)}</h2>'
-        f'<div class="figures">{figures}</div></section>\n'
-    )
+    return _part_of_page(name, f'<div class="figures">{figures}</div>')
+
+
+def _part_of_page(name: str, text: str) -> str:
+    """Returns a section of the page; its text is HTML."""
+    return f'<section id="{_id(name)}"><h2>{escape(name)}</h2>{text}</section>\n'
 
 
 def _figure(row: Row, source: Source) -> str:

@@ -104,3 +104,25 @@ def browser(folder):
         finally:
             process.terminate()
             process.wait(30)
+
+
+def until(opened, condition):
+    """Waits until an expression of the page is true, for ten seconds at most."""
+    assert opened.run(
+        "new Promise((done) => { const begun = performance.now(), look = () => {"
+        f"if ({condition}) done(true);"
+        "else if (performance.now() - begun > 10000) done(false);"
+        "else setTimeout(look, 20); }; look(); })"
+    ), condition
+
+
+def complaints(opened, own="data:image/svg+xml"):
+    """Returns what was logged, thrown, or asked for beyond the page and its `own`."""
+    opened.run("0")  # by which events so far have arrived
+    asked = [e["request"]["url"] for e in opened.happened("Network.requestWillBeSent")]
+    return [
+        *opened.happened("Log.entryAdded"),
+        *opened.happened("Runtime.exceptionThrown"),
+        *opened.happened("Runtime.consoleAPICalled"),
+        *(url for url in asked[1:] if not url.startswith(own)),
+    ]

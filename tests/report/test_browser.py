@@ -7,18 +7,14 @@ import pytest
 
 from jaxdl import report
 from jaxdl.report.figures import FIGURES
-from tests.report.browser import PROGRAM, browser
+from tests.report.browser import PROGRAM, browser, complaints, until
 from tests.report.conftest import diverged, renamed, widened
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="needs Chromium")
 
 ROWS = "[...document.querySelectorAll('#table tbody tr')]"
 SHOWN = "document.getElementById('shown').textContent"
-READY = """new Promise((done) => {
-  const look = () => "ready" in document.documentElement.dataset
-    ? done(true) : setTimeout(look, 10);
-  look();
-})"""
+READY = "'ready' in document.documentElement.dataset"
 FRAME = "new Promise((d) => requestAnimationFrame(() => requestAnimationFrame(d)))"
 CHOSEN = "document.getElementById('chosen').textContent"
 
@@ -38,22 +34,10 @@ def look(chromium, tmp_path, monkeypatch):
         monkeypatch.setattr("jaxdl.report.page.FIGURES", one)
         report.report(result, tmp_path / "page.html")
         chromium.open((tmp_path / "page.html").as_uri())
-        chromium.run(READY)
+        until(chromium, READY)
         return chromium
 
     return opened
-
-
-def complaints(opened):
-    """Returns what was logged, thrown, or asked for beyond the page itself."""
-    opened.run("0")  # by which events so far have arrived
-    asked = [e["request"]["url"] for e in opened.happened("Network.requestWillBeSent")]
-    return [
-        *opened.happened("Log.entryAdded"),
-        *opened.happened("Runtime.exceptionThrown"),
-        *opened.happened("Runtime.consoleAPICalled"),
-        *(url for url in asked[1:] if not url.startswith("data:image/svg+xml")),
-    ]
 
 
 def column(opened, i):
@@ -274,7 +258,7 @@ def test_50_000_members_are_explored_without_waiting(result, chromium, tmp_path)
         report.report(big, tmp_path / "page.html")
     assert (tmp_path / "page.html").stat().st_size < 20e6
     chromium.open((tmp_path / "page.html").as_uri())
-    chromium.run(READY)
+    until(chromium, READY)
     paint = chromium.run("performance.getEntriesByType('paint')[0].startTime")
     frames = chromium.run(
         "(async () => { const took = []; for (let k = 0; k < 10; k++) {"

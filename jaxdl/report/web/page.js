@@ -1,6 +1,7 @@
 // What the parts of the page do together, and its start.
 
 const number = document.getElementById("number");
+const PAUSE = 1000; // milliseconds between two questions to the server
 const waiting = new Set(); // what the next frame does
 
 // Does something once in the next frame. Of several wishes of one kind the last counts.
@@ -41,6 +42,11 @@ function hover(i) {
 }
 
 function choose(i) {
+  view.own = true;
+  showMember(i);
+}
+
+function showMember(i) {
   view.chosen = i;
   const member = sweep.rows[i][sweep.member];
   number.value = member;
@@ -69,7 +75,7 @@ function clear() {
 }
 
 // Shows new contents, the table at once and the curves when they are unpacked.
-async function show(told, codes) {
+function show(told, codes) {
   accept(told, codes);
   showHead();
   sort();
@@ -78,22 +84,45 @@ async function show(told, codes) {
     makeSliders();
     makeCharts();
   }
+  const before = { drawn, top: box.scrollTop };
   refresh();
-  if (sweep.rows.length) choose(view.chosen ?? sweep.best);
+  while (drawn < Math.min(before.drawn, view.found.length)) more();
+  box.scrollTop = before.top;
+  const chosen = view.own ? view.chosen : null;
+  if (sweep.rows.length) showMember(chosen ?? sweep.best);
+}
+
+// Asks the server for contents that are newer than those seen, and shows them.
+async function follow() {
+  const say = (id, text) => { document.getElementById(id).textContent = text; };
+  for (let seen = ""; ; await new Promise((done) => setTimeout(done, PAUSE))) {
+    try {
+      const answer = await fetch(`contents?seen=${seen}`);
+      if (answer.status === 204) continue;
+      const { version, problem, summary, ...told } = await answer.json();
+      if (told.rows) show(told, await unpack(told.numbers));
+      seen = version;
+      if (summary) say("summary", summary);
+      say("problem", problem ?? "");
+    } catch {
+      say("problem", "The server does not answer. The page shows what it knew last.");
+    }
+  }
 }
 
 function redraw() {
+  if (!sweep.rows) return;
   fitCharts();
   drawLines();
   drawCrowds();
   drawSeries();
 }
 
-filter.addEventListener("input", () => refresh());
+filter.addEventListener("input", () => { if (sweep.rows) refresh(); });
 document.getElementById("clear").addEventListener("click", clear);
 number.addEventListener("change", () => {
   if (number.value === "") return;
-  const i = sweep.place.get(Number(number.value));
+  const i = sweep.place?.get(Number(number.value));
   if (i !== undefined) choose(i);
   else document.getElementById("chosen").replaceChildren(
     make("p", `There is no member ${Number(number.value)}.`));
@@ -106,12 +135,15 @@ addEventListener("beforeprint", () => { while (drawn < view.found.length) more()
 
 async function start() {
   const told = JSON.parse(document.getElementById("data").textContent);
-  show(told);
-  show(told, await unpack(told.numbers));
+  if (told) {
+    show(told);
+    show(told, await unpack(told.numbers));
+  }
   addEventListener("resize", redraw);
   for (const query of ["(prefers-color-scheme: dark)", "print"]) {
     matchMedia(query).addEventListener("change", redraw);
   }
   document.documentElement.dataset.ready = "";
+  if ("live" in document.documentElement.dataset) follow();
 }
 start();

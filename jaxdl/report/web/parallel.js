@@ -136,7 +136,10 @@ marks.addEventListener("pointerleave", () => hover(null));
 
 // The same ranges for the keyboard: two sliders an axis.
 function makeSliders() {
-  document.getElementById("sliders").replaceChildren(...sweep.axes.map(({ name }) => {
+  const sliders = document.getElementById("sliders");
+  const names = [...sliders.querySelectorAll("legend")].map((node) => node.textContent);
+  if (names.join() === sweep.axes.map(({ name }) => name).join()) return showSliders();
+  sliders.replaceChildren(...sweep.axes.map(({ name }) => {
     const group = make("fieldset"), [low, high] = ["lowest", "highest"].map((end) => {
       const slider = make("input", undefined,
         { type: "range", min: 0, max: 1, step: 0.01, name: `${end} ${name}` });

@@ -8,6 +8,7 @@ const view = {
   found: [], // the rows of `order` that pass the filter and the brushes
   brushes: new Map(), // from the name of an axis to its range, [low, high] in [0, 1]
   chosen: null, hovered: null, // members, by row
+  own: false, // whether the reader chose the member; otherwise it is the best
 };
 const STEPS = 65534; // between the ends of an axis; codes are 1 more, and 0 is absent
 

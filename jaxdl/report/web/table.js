@@ -114,5 +114,5 @@ function showHead() {
     }), make("span"));
     return th;
   }));
-  head.replaceChildren(header);
+  if (head.textContent !== header.textContent) head.replaceChildren(header);
 }
