@@ -14,7 +14,7 @@ from html import escape
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 from jaxdl import runs
@@ -89,18 +89,18 @@ class Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: Server
     timeout = WAIT
 
     def do_GET(self) -> None:
-        names = {f"{name}:{self.server.server_port}" for name in (HOST, "localhost")}
+        server = cast(Server, self.server)
+        names = {f"{name}:{server.server_port}" for name in (HOST, "localhost")}
         if self.headers.get("Host") not in names:
             return self._refuse(HTTPStatus.FORBIDDEN)
         address = urlsplit(self.path)
         _, token, *path = address.path.split("/")
-        if not hmac.compare_digest(token.encode(), self.server.token.encode()):
+        if not hmac.compare_digest(token.encode(), server.token.encode()):
             return self._refuse(HTTPStatus.FORBIDDEN)
-        watched = self.server.watched
+        watched = server.watched
         if path == [""]:
             return self._page(_frames(watched), FRAMES)
         if len(path) != 2 or path[0] not in map(str, range(len(watched))):

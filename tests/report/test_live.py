@@ -178,7 +178,10 @@ def test_hostile_names_run_nothing_on_the_live_page(serve, stage, result, chromi
 def test_several_runs_stand_side_by_side(serve, stage, chromium):
     server = serve(stage, stage)
     chromium.open(server.address)
-    inner = "Array.from(frames).map((f) => f.document.querySelectorAll('#table tbody tr').length)"
+    inner = (
+        "Array.from(frames).map((frame) => "
+        "frame.document.querySelectorAll('#table tbody tr').length)"
+    )
     until(chromium, f"String({inner}) === '8,8'")
     tops = "[...document.querySelectorAll('iframe')].map((f) => f.offsetTop)"
     chromium.ask("Emulation.setDeviceMetricsOverride", width=1300, height=800,
