@@ -105,7 +105,8 @@ async function follow() {
       if (summary) say("summary", summary);
       say("problem", problem ?? "");
     } catch {
-      say("problem", "The server does not answer. The page shows what it knew last.");
+      say("problem", "The server does not answer; the page shows what it knew last. "
+        + "If the sweep has ended, `jaxdl watch RUN FILE` shows its end.");
     }
   }
 }
