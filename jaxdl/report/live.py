@@ -58,7 +58,8 @@ class Watched:
             return {"problem": str(error)}
         if result is None:
             return {"problem": "Nothing has trained yet."}
-        outcome = contents.outcome(summarize(result, None), result.has_rates())
+        found = summarize(result, None, importance=False)
+        outcome = contents.outcome(found, result.has_rates())
         return {"summary": outcome, **contents.members(result, self.folder)}
 
 

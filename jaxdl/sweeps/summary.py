@@ -75,7 +75,11 @@ class Summary(NamedTuple):
 
 
 def summarize(
-    result: SweepResult, data: Splits | None, human_error: float = 0.0
+    result: SweepResult,
+    data: Splits | None,
+    human_error: float = 0.0,
+    *,
+    importance: bool = True,
 ) -> Summary:
     """Returns the summary of a sweep.
 
@@ -83,6 +87,7 @@ def summarize(
         result: its result.
         data: of the sweep, for the errors of the best; None: those of the training.
         human_error: the human-level error, as `diagnose.bias_variance` takes it.
+        importance: whether to compute that of the hyperparameters, which takes seconds.
 
     Raises:
         ValueError: as `diagnose.bias_variance`.
@@ -99,7 +104,7 @@ def summarize(
         table=_table(result, data),
         everywhere=_everywhere(result),
         noise=_noise(result) if some and result.num_variants > 1 else None,
-        importance=_importance(result) if some else None,
+        importance=_importance(result) if some and importance else None,
         errors=errors_of(result.best(), first, human_error) if some else None,
         metric=metric,
         value=None if best is None else float(result.mean()[metric][best]),
