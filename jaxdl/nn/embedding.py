@@ -26,7 +26,7 @@ def embedding(num: int, width: int | Size, *, init: Initializer = xavier) -> Lay
         >>> out_shape
         (12, 8)
         >>> rows, _ = layer.apply(params, state, jnp.zeros((2, 12), jnp.int32))
-        >>> bool((rows == params["kernel"][0]).all())
+        >>> bool((rows == params["kernel"][None, :1]).all())
         True
 
     Args:

@@ -171,12 +171,12 @@ def widened(result, times, longer=1):
     """Returns a result of as many times the members and epochs, a little different."""
     n, m = times * len(result.status), len(result.status)
     noise = np.random.default_rng(0).uniform(0.9, 1, (n, 1))
-    rung = result.rungs[0]
+    hparams = dl.sample(KEY, result.task.space, n)
     epochs = longer * result.metrics["dev_loss"].shape[1]
     return dataclasses.replace(
         result,
         task=result.task._replace(members=n, epochs=epochs),
-        hparams=dl.sample(KEY, result.task.space, n),
+        hparams=hparams,
         metrics={
             name: noise * np.tile(curves, (times, longer))
             for name, curves in result.metrics.items()
@@ -184,7 +184,7 @@ def widened(result, times, longer=1):
         status=np.tile(result.status, times),
         stopped_at=np.tile(result.stopped_at, times),
         kept_epoch=np.full(n, epochs - 1),
-        rungs=(rung._replace(members=np.arange(n), until=np.full(n, epochs)),),
+        rungs=(Rung(np.arange(n), hparams, np.full(n, epochs)),),
         places=result.places[np.arange(n) % m],
     )
 

@@ -290,7 +290,8 @@ def test_figures_and_the_page_show_what_ranks(kept, rare, tmp_path):
     report.report(result, tmp_path / "page.html", data=rare)
     page = (tmp_path / "page.html").read_text()
     assert 'alt="dev auc of all members by epoch"' in page and "{ranked}" not in page
-    assert '"measures":["error","loss","auc","f1"]' in page
+    for name in ("error", "loss", "auc", "f1"):
+        assert f'{{"name":"{name}","curves":' in page
 
 
 def test_optuna_maximizes_it(kept, tmp_path):
