@@ -11,12 +11,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import equinox as eqx
-import flax.linen
-import jax
-from flax import nnx
-
 import jaxdl as dl
+from experiments.bench.foreign_models import Equinox, Linen, Nnx
 from experiments.bench.race import say
 from experiments.bench.record import repeated
 from experiments.bench.table import heading, row, spread
@@ -26,66 +22,18 @@ UNITS, BATCH_SIZE, MEMBERS, FEW, MANY = 64, 64, 256, 5, 45
 SPACE = {"rate": dl.LogUniform(1e-4, 1e-2), "keep_prob": dl.Uniform(0.5, 1.0)}
 
 
-class Linen(flax.linen.Module):
-    keep_prob: Any
-
-    @flax.linen.compact
-    def __call__(self, x, train):
-        x = flax.linen.Dense(UNITS, use_bias=False)(x)
-        x = flax.linen.relu(flax.linen.BatchNorm(not train, momentum=0.9)(x))
-        x = nn.drop(x, self.keep_prob, self.make_rng("dropout")) if train else x
-        return flax.linen.Dense(10)(x)
-
-
-class Drop(nnx.Module):
-    def __init__(self, keep_prob, rngs):
-        self.keep_prob, self.rngs, self.deterministic = keep_prob, rngs, False
-
-    def __call__(self, x):
-        if self.deterministic:
-            return x
-        return nn.drop(x, self.keep_prob, self.rngs.dropout())
-
-
-class Nnx(nnx.Module):
-    def __init__(self, in_shape, keep_prob, rngs):
-        self.hidden = nnx.Linear(*in_shape, UNITS, use_bias=False, rngs=rngs)
-        self.norm = nnx.BatchNorm(UNITS, momentum=0.9, rngs=rngs)
-        self.drop = Drop(keep_prob, rngs)
-        self.logits = nnx.Linear(UNITS, 10, rngs=rngs)
-
-    def __call__(self, x):
-        return self.logits(self.drop(nnx.relu(self.norm(self.hidden(x)))))
-
-
-class Equinox(eqx.Module):
-    hidden: eqx.nn.Linear
-    norm: eqx.nn.BatchNorm
-    drop: eqx.nn.Dropout
-    logits: eqx.nn.Linear
-
-    def __init__(self, in_shape, keep_prob, key):
-        one, two = jax.random.split(key)
-        self.hidden = eqx.nn.Linear(in_shape[0], UNITS, use_bias=False, key=one)
-        self.norm = eqx.nn.BatchNorm(UNITS, "batch", momentum=0.9, mode="batch")
-        self.drop = eqx.nn.Dropout(1 - keep_prob)
-        self.logits = eqx.nn.Linear(UNITS, 10, key=two)
-
-    def __call__(self, x, state, *, key=None):
-        x, state = self.norm(self.hidden(x), state)
-        return self.logits(self.drop(jax.nn.relu(x), key=key)), state
-
-
 def own(keep_prob: Any) -> nn.Layer:
-    hidden = nn.dense(UNITS, use_bias=False), nn.batch_norm(), nn.relu
+    hidden = nn.dense(UNITS), nn.batch_norm(), nn.relu
     return nn.serial(*hidden, nn.dropout(keep_prob), nn.dense(10))
 
 
 NETWORKS: dict[str, Callable[[Any], nn.Layer]] = {
     "jaxdl": own,
-    "Linen": lambda p: interop.linen(Linen(p)),
-    "NNX": lambda p: interop.nnx(lambda shape, rngs: Nnx(shape, p, rngs)),
-    "Equinox": lambda p: interop.equinox(lambda shape, key: Equinox(shape, p, key)),
+    "Linen": lambda p: interop.linen(Linen(p, UNITS)),
+    "NNX": lambda p: interop.nnx(lambda shape, rngs: Nnx(shape, p, rngs, UNITS)),
+    "Equinox": lambda p: interop.equinox(
+        lambda shape, key: Equinox(shape, p, key, UNITS)
+    ),
 }
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import jaxdl as dl
+from experiments.bench.foreign_models import Equinox
 from jaxdl import interop, nn, optim
-from tests.interop.foreign import Equinox
 
 X = np.random.default_rng(0).normal(size=(6, 5)).astype(np.float32)
 KEY = jax.random.key(3)

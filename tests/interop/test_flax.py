@@ -9,8 +9,8 @@ import pytest
 from flax import nnx
 
 import jaxdl as dl
+from experiments.bench.foreign_models import Linen, Nnx
 from jaxdl import interop, nn, optim
-from tests.interop.foreign import Linen, Nnx
 
 X = np.random.default_rng(0).normal(size=(6, 5)).astype(np.float32)
 KEY = jax.random.key(3)
