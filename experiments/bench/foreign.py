@@ -23,7 +23,7 @@ SPACE = {"rate": dl.LogUniform(1e-4, 1e-2), "keep_prob": dl.Uniform(0.5, 1.0)}
 
 
 def own(keep_prob: Any) -> nn.Layer:
-    hidden = nn.dense(UNITS), nn.batch_norm(), nn.relu
+    hidden = nn.dense(UNITS, use_bias=False), nn.batch_norm(), nn.relu
     return nn.serial(*hidden, nn.dropout(keep_prob), nn.dense(10))
 
 

@@ -14,7 +14,7 @@ class Linen(flax.linen.Module):
 
     @flax.linen.compact
     def __call__(self, x, train):
-        x = flax.linen.Dense(self.units)(x)
+        x = flax.linen.Dense(self.units, use_bias=False)(x)
         x = flax.linen.BatchNorm(use_running_average=not train, momentum=0.9)(x)
         x = flax.linen.relu(x)
         x = nn.drop(x, self.keep_prob, self.make_rng("dropout")) if train else x
@@ -33,7 +33,7 @@ class Drop(nnx.Module):
 
 class Nnx(nnx.Module):
     def __init__(self, in_shape, keep_prob, rngs, units=8):
-        self.first = nnx.Linear(*in_shape, units, rngs=rngs)
+        self.first = nnx.Linear(*in_shape, units, use_bias=False, rngs=rngs)
         self.norm = nnx.BatchNorm(units, momentum=0.9, rngs=rngs)
         self.drop = Drop(keep_prob, rngs)
         self.last = nnx.Linear(units, 10, rngs=rngs)
@@ -50,7 +50,7 @@ class Equinox(eqx.Module):
 
     def __init__(self, in_shape, keep_prob, key, units=8):
         one, two = jax.random.split(key)
-        self.first = eqx.nn.Linear(*in_shape, units, key=one)
+        self.first = eqx.nn.Linear(*in_shape, units, use_bias=False, key=one)
         self.norm = eqx.nn.BatchNorm(units, "batch", momentum=0.9, mode="batch")
         self.drop = eqx.nn.Dropout(1 - keep_prob)
         self.last = eqx.nn.Linear(units, 10, key=two)
