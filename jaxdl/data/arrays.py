@@ -12,7 +12,7 @@ from jaxdl.data.about import About, DataError, listed
 from jaxdl.data.array_checks import is_float
 from jaxdl.data.checks import check_dataset
 from jaxdl.data.dataset import Dataset, are_classes, check_not_under_folds
-from jaxdl.data.trees import is_tree, map_named, num_examples, plain, words
+from jaxdl.data.trees import as_dicts, is_tree, map_named, num_examples, words
 
 Classes = Sequence[str] | int | None
 
@@ -71,8 +71,8 @@ def from_arrays(
     """
     names, ids = class_names(classes), _ids(ids, inputs)
     inputs, labels = (
-        _as_arrays("inputs", plain(inputs)),
-        _as_arrays("labels", plain(labels)),
+        _as_arrays("inputs", as_dicts(inputs)),
+        _as_arrays("labels", as_dicts(labels)),
     )
     _check_no_masks("weights", weights)
     if not is_tree(labels):

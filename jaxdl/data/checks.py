@@ -37,19 +37,21 @@ def check(splits: Splits) -> None:
     if splits.target_moments is not None:
         return
     for name, labels in named(splits.train.labels).items():
-        if is_float(labels) and (found := _far(labels)):
-            warnings.warn(
-                f"got {words('targets', name)} with {found}; expected both below "
-                f"{FAR:g} in size, since a new model's outputs are about 1: scale them "
-                + (
-                    "before they become a dataset"
-                    if name
-                    else "with data.normalize(splits, targets=True), which keeps "
-                    "predictions and errors in the units of the targets"
-                ),
-                DataWarning,
-                stacklevel=2,
+        if not is_float(labels) or not (found := _far(labels)):
+            continue
+        what, way = f"labels.{name}", "before they become a dataset"
+        if not name:
+            what = "targets"
+            way = (
+                "with data.normalize(splits, targets=True), which keeps predictions "
+                "and errors in the units of the targets"
             )
+        warnings.warn(
+            f"got {what} with {found}; expected both below {FAR:g} in size, since a "
+            f"new model's outputs are about 1: scale them {way}",
+            DataWarning,
+            stacklevel=2,
+        )
 
 
 def _far(labels: Any) -> str:

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from jaxdl import shown
 from jaxdl.counts import as_count
-from jaxdl.data.about import About, DataError, Moments, Scaling, listed
+from jaxdl.data import display
+from jaxdl.data.about import About, DataError, Moments, Scaling
 from jaxdl.data.trees import is_tree, named, num_examples
 
 _UNDER_FOLDS: ContextVar[bool] = ContextVar("under folds", default=False)
@@ -70,10 +71,10 @@ class Dataset:
     about: About = About()
 
     def __repr__(self) -> str:
-        return shown.as_text("Dataset", shown.pairs(_facts(self)))
+        return shown.as_text("Dataset", shown.pairs(display.facts(self)))
 
     def _repr_html_(self) -> str:
-        return shown.as_html("Dataset", (), _facts(self).items())
+        return shown.as_html("Dataset", (), display.facts(self).items())
 
     def __len__(self) -> int:
         check_not_under_folds("the length", "num_examples")
@@ -154,10 +155,10 @@ class Splits(NamedTuple):
     moments: Any = None
 
     def __repr__(self) -> str:
-        return shown.as_text("Splits", shown.pairs(_facts_of_sets(self)))
+        return shown.as_text("Splits", shown.pairs(display.facts_of_sets(self)))
 
     def _repr_html_(self) -> str:
-        return shown.as_html("Splits", (), _facts_of_sets(self).items())
+        return shown.as_html("Splits", (), display.facts_of_sets(self).items())
 
     @property
     def sets(self) -> dict[str, Dataset]:
@@ -219,42 +220,6 @@ class Splits(NamedTuple):
         check_not_under_folds("steps_per_epoch", "steps_per_epoch(batch_size)")
         batch_size = as_count("batch_size", batch_size, error=DataError)
         return -(-len(self.train) // batch_size)
-
-
-def _facts(dataset: Dataset) -> dict[str, str]:
-    """Returns the types and shapes of the arrays, and what is known of the examples."""
-    optional = {"weights": dataset.weights, "groups": dataset.groups}
-    arrays = {n: x for n, x in optional.items() if x is not None}
-    about, scaled = dataset.about, dataset.scaling is not None
-    known = {
-        "classes": listed(about.classes or ()),
-        "features": listed(about.features or ()),
-        "scaling": "by the programs, of raw arrays" * scaled,
-        "order": "time" * about.in_order,
-    }
-    return {
-        "inputs": _array_words(dataset.inputs),
-        "labels": _array_words(dataset.labels),
-        **{name: shown.array_words(array) for name, array in arrays.items()},
-        **{n: shown.short(text) for n, text in known.items() if text},
-    }
-
-
-def _array_words(arrays: Any) -> str:
-    """Returns the type and shape of an array, or of each array by its name."""
-    found = {name: shown.array_words(x) for name, x in named(arrays).items()}
-    return ", ".join(f"{name} {x}".lstrip() for name, x in found.items())
-
-
-def _facts_of_sets(splits: Splits) -> dict[str, str]:
-    """Returns the arrays of each set, and what is known of all their examples."""
-    found = {n: _facts(d) for n, d in splits.sets.items() if isinstance(d, Dataset)}
-    sets = {
-        name: f"inputs {own.pop('inputs')}, labels {own.pop('labels')}"
-        for name, own in found.items()
-    }
-    moments = "none" if splits.moments is None else "of the raw train inputs"
-    return sets | found.get("train", {}) | {"moments": moments}
 
 
 def is_one_hot(labels: Any) -> bool:

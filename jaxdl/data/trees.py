@@ -34,11 +34,11 @@ def map_named(function: Any, arrays: Any) -> Any:
     return renamed(arrays, {n: function(n, x) for n, x in named(arrays).items()})
 
 
-def plain(arrays: Any) -> Any:
+def as_dicts(arrays: Any) -> Any:
     """Returns arrays of dicts of any class as those of plain ones, in sorted order."""
     if not is_tree(arrays):
         return arrays
-    return {key: plain(arrays[key]) for key in sorted(arrays, key=str)}
+    return {key: as_dicts(arrays[key]) for key in sorted(arrays, key=str)}
 
 
 def is_tree(arrays: Any) -> bool:
