@@ -11,8 +11,8 @@ from jaxdl.cli import files
 from jaxdl.cli.output import show
 from jaxdl.experiment import Experiment, load
 from jaxdl.report.live import Server, Watched
-from jaxdl.sweeps import SweepResult, read_result
-from jaxdl.sweeps.reading import read_space
+from jaxdl.sweeps import SweepResult
+from jaxdl.sweeps.reading import follow, read_space
 
 
 def run_watch(options: argparse.Namespace) -> int:
@@ -47,6 +47,7 @@ def start(run_dirs: Sequence[Path], experiment: Experiment, port: int = 0) -> Se
 
 def reader(run_dir: Path, experiment: Experiment) -> Callable[[], SweepResult | None]:
     """Returns a function that reads a run; None: nothing has trained yet."""
+    follower = follow(run_dir, experiment.recipe)
 
     def read() -> SweepResult | None:
         if not runs.has_run(run_dir):
@@ -54,8 +55,7 @@ def reader(run_dir: Path, experiment: Experiment) -> Callable[[], SweepResult | 
         with runs.read_run(run_dir) as store:
             if not store.num_rungs():
                 return None
-        space = read_space(run_dir, experiment.space)
-        result = read_result(run_dir, experiment.recipe, space=space)
+        result = follower(read_space(run_dir, experiment.space))
         return result if result.trained().any() else None
 
     return read

@@ -8,6 +8,7 @@ of their own, so the header Host has to name the loopback address.
 import hmac
 import json
 import secrets
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from html import escape
@@ -20,8 +21,11 @@ from urllib.parse import parse_qs, urlsplit
 from jaxdl import runs
 from jaxdl.report import contents
 from jaxdl.report.page import live_page, policy
+from jaxdl.runs import database
 from jaxdl.sweeps import SweepResult
 from jaxdl.sweeps.summary import summarize
+from jaxdl.train import RecipeError
+from jaxdl.train.settings import SettingsError
 
 HOST = "127.0.0.1"
 FRAMES = "default-src 'none'; frame-src 'self'; style-src 'unsafe-inline'"
@@ -54,7 +58,7 @@ class Watched:
     def _told(self) -> dict[str, Any]:
         try:
             result = self.read()
-        except (OSError, runs.RunMismatchError) as error:
+        except (OSError, RecipeError, SettingsError, runs.RunMismatchError) as error:
             return {"problem": str(error)}
         if result is None:
             return {"problem": "Nothing has trained yet."}
@@ -86,7 +90,9 @@ class Server(ThreadingHTTPServer):
         self.address = f"http://{HOST}:{self.server_port}/{self.token}/"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Drops a connection that its browser has closed."""
+        """Drops a connection that its browser has closed, and shows other errors."""
+        if not isinstance(sys.exception(), ConnectionError | TimeoutError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -151,7 +157,7 @@ class _Handler(BaseHTTPRequestHandler):
 def _version(folder: Path) -> str:
     """Returns a text that changes whenever the database of a run does."""
     parts = []
-    for path in (folder / "run.sqlite", folder / "run.sqlite-wal"):
+    for path in (folder / database.NAME, folder / f"{database.NAME}-wal"):
         try:
             found = path.stat()
         except FileNotFoundError:

@@ -1,7 +1,8 @@
 """A run's folder as the result of a sweep. Nothing in the folder is executed."""
 
+import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -30,6 +31,8 @@ from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.settings import check_jax
 from jaxdl.train.structure import RecipeError, canonical, flatten
 
+Traces = Callable[[Task, dict[str, Any]], Outlines]  # of a run's specification
+
 REFUSED = (
     AttributeError, LookupError, MemoryError, OverflowError, RecursionError, TypeError,
     ValueError,
@@ -55,10 +58,33 @@ def read_result(
             to be given.
         SettingsError: a setting of JAX is in the way.
     """
+    return _read(run, recipe, space, _outlines)
+
+
+def follow(
+    run: str | os.PathLike[str], recipe: RecipeFunction
+) -> Callable[[Any], SweepResult]:
+    """Returns `read(space)`, which reads a run as `read_result`, again and again.
+
+    It traces the recipe once.
+    """
+    known: dict[str, Outlines] = {}  # of the run's specification
+
+    def outlines(task: Task, specification: dict[str, Any]) -> Outlines:
+        text = json.dumps(specification, sort_keys=True)
+        if text not in known:
+            known.clear()
+            known[text] = _outlines(task, specification)
+        return known[text]
+
+    return lambda space: _read(run, recipe, space, outlines)
+
+
+def _read(run: Any, recipe: RecipeFunction, space: Any, traces: Traces) -> SweepResult:
     check_jax()
     with runs.read_run(run) as store:
         try:
-            return _result(store, recipe, space)
+            return _result(store, recipe, space, traces)
         except (RecipeError, runs.RunMismatchError):
             raise
         except SpaceError as error:
@@ -110,12 +136,14 @@ def load_member(
     return read_result(run, recipe, space=space).member(member)
 
 
-def _result(store: runs.Store, recipe: RecipeFunction, space: Any) -> SweepResult:
+def _result(
+    store: runs.Store, recipe: RecipeFunction, space: Any, traces: Traces
+) -> SweepResult:
     task = task_of(store.specification, recipe, space)
     rungs = [_rung(task, stored) for stored in store.rungs()]
     if not rungs:
         raise FileNotFoundError(f"no member has trained yet in {store.folder}")
-    outlines = _outlines(task, store.specification)
+    outlines = traces(task, store.specification)
     unused = np.zeros((task.num_members, 2), np.uint32)  # keys
     population = Population(task, unused, outlines, store)
     for rung in rungs:
@@ -124,7 +152,7 @@ def _result(store: runs.Store, recipe: RecipeFunction, space: Any) -> SweepResul
         population.load()
     if store.num_rungs() > len(rungs):
         # A newer rung may have dropped arrays that were just read: read again.
-        return read_result(store.folder, recipe, space=space)
+        return _read(store.folder, recipe, space, traces)
     return make_result(population)
 
 

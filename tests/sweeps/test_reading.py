@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import jaxdl as dl
+import tests.small
 from jaxdl import nn, runs
 from jaxdl.engine import pace
 from jaxdl.engine.population import Population
@@ -327,3 +328,17 @@ def test_a_run_that_was_written_in_format_4_is_read(monkeypatch, tmp_path):
     assert read.hparams["units"].tolist() == [2, 3, 3]
     assert read.member(2).params[0]["kernel"].shape == (1, 3)
     assert not runs.doctor(folder).problems
+
+
+def test_a_run_that_is_followed_is_traced_once(small_sweep, run_dir, monkeypatch):
+    traced = []
+    original = reading.trace_recipe
+    monkeypatch.setattr(
+        reading, "trace_recipe", lambda *a: traced.append(a) or original(*a)
+    )
+    read = reading.follow(run_dir, tests.small.recipe)
+    for found in (read(tests.small.SPACE), read(tests.small.SPACE)):
+        np.testing.assert_array_equal(
+            found.metrics["dev_error"], small_sweep.metrics["dev_error"]
+        )
+    assert len(traced) == len(small_sweep.inferences)

@@ -1,7 +1,8 @@
 // What the parts of the page do together, and its start.
 
 const number = document.getElementById("number");
-const PAUSE = 1000; // milliseconds between two questions to the server
+const PAUSE = 1000; // milliseconds between two questions to the server, at least
+const SHARE = 20; // the pause is as long as this many answers: reading spares the sweep
 const waiting = new Set(); // what the next frame does
 
 // Does something once in the next frame. Of several wishes of one kind the last counts.
@@ -69,7 +70,7 @@ function showMember(i) {
 function clear() {
   view.brushes.clear();
   filter.value = "";
-  document.activeElement.blur();
+  document.getElementById("clear").focus();
   showSliders();
   refresh();
 }
@@ -95,7 +96,9 @@ function show(told, codes) {
 // Asks the server for contents that are newer than those seen, and shows them.
 async function follow() {
   const say = (id, text) => { document.getElementById(id).textContent = text; };
-  for (let seen = ""; ; await new Promise((done) => setTimeout(done, PAUSE))) {
+  let seen = "", took = 0; // milliseconds of the last answer
+  for (;; await new Promise((done) => setTimeout(done, Math.max(PAUSE, SHARE * took)))) {
+    const asked = performance.now(), first = !sweep.rows;
     try {
       const answer = await fetch(`contents?seen=${seen}`);
       if (answer.status === 204) continue;
@@ -107,6 +110,8 @@ async function follow() {
     } catch {
       say("problem", "The server does not answer; the page shows what it knew last. "
         + "If the sweep has ended, `jaxdl watch RUN FILE` shows its end.");
+    } finally {
+      took = first ? 0 : performance.now() - asked; // the first one traces the recipe
     }
   }
 }
@@ -115,8 +120,6 @@ function redraw() {
   if (!sweep.rows) return;
   fitCharts();
   drawLines();
-  drawCrowds();
-  drawSeries();
 }
 
 filter.addEventListener("input", () => { if (sweep.rows) refresh(); });

@@ -71,7 +71,6 @@ function showRows() {
   head.querySelectorAll("th").forEach((th, i) => {
     const order = falling ? "descending" : "ascending";
     th.setAttribute("aria-sort", i === column ? order : "none");
-    th.querySelector("span").textContent = i !== column ? "" : falling ? " ▼" : " ▲";
   });
   const count = `${view.found.length} of ${sweep.rows.length}`;
   document.getElementById("shown").textContent = count;
@@ -111,7 +110,7 @@ function showHead() {
       view.sorting = { column, falling: again && !view.sorting.falling };
       sort();
       refresh();
-    }), make("span"));
+    }));
     return th;
   }));
   if (head.textContent !== header.textContent) head.replaceChildren(header);
