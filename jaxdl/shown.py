@@ -57,6 +57,11 @@ def as_html(
     )
 
 
+def count(n: int, what: str) -> str:
+    """Returns such as `1 member` or `2,000 members`."""
+    return f"{n:,} {what}{'s' * (n != 1)}"
+
+
 def array_words(value: Any) -> str:
     """Returns the type and the shape of an array; of anything else its class."""
     if not hasattr(value, "shape") or not hasattr(value, "dtype"):

@@ -41,7 +41,9 @@ def sketch(title: str, curves: Sequence[Curve]) -> str:
         return ""
     low, high = float(known.min()), float(known.max())
     log = low > 0 and high > LOG_FROM * low
-    heights = _heights(np.log(values) if log else values)
+    read = np.log if log else np.asarray
+    bottom, top = read(low), read(high)
+    heights = (read(values) - bottom) / ((top - bottom) or 1)
     epochs = values.shape[1]
     kept = np.unique(np.linspace(0, epochs - 1, min(epochs, POINTS)).astype(int))
     lines = "".join(
@@ -60,13 +62,6 @@ def sketch(title: str, curves: Sequence[Curve]) -> str:
         f'<path d="M{LEFT},{TOP}V{HEIGHT - BOTTOM}H{WIDTH - RIGHT}" fill="none" '
         f'stroke="currentColor"/>{lines}</svg>'
     )
-
-
-def _heights(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Returns where values are from the lowest one, 0, to the highest one, 1."""
-    values = np.where(np.isfinite(values), values, np.nan)
-    low, high = np.nanmin(values), np.nanmax(values)
-    return (values - low) / (high - low or 1)
 
 
 def _line(xs: NDArray[np.float64], ys: NDArray[np.float64], thick: bool) -> str:

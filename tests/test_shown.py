@@ -27,6 +27,8 @@ def test_nothing_of_others_is_markup_or_moves_a_cursor():
     assert "\x1b" not in "".join(shown.pairs({HOSTILE: HOSTILE}))
 
 
-@pytest.mark.parametrize("value", [None, object(), (3, 4)])
-def test_what_is_no_array_is_its_class(value):
-    assert shown.array_words(value) == type(value).__name__
+@pytest.mark.parametrize(
+    ("value", "name"), [(None, "NoneType"), (object(), "object"), ((3, 4), "tuple")]
+)
+def test_what_is_no_array_is_its_class(value, name):
+    assert shown.array_words(value) == name

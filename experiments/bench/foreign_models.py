@@ -50,7 +50,7 @@ class Equinox(eqx.Module):
 
     def __init__(self, in_shape, keep_prob, key, units=8):
         one, two = jax.random.split(key)
-        self.first = eqx.nn.Linear(*in_shape, units, use_bias=False, key=one)
+        self.first = eqx.nn.Linear(in_shape[0], units, use_bias=False, key=one)
         self.norm = eqx.nn.BatchNorm(units, "batch", momentum=0.9, mode="batch")
         self.drop = eqx.nn.Dropout(1 - keep_prob)
         self.last = eqx.nn.Linear(units, 10, key=two)

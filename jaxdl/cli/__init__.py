@@ -4,7 +4,6 @@ Most take a Python file that defines `recipe`, `space` and `data`; see
 `jaxdl.experiment`.
 """
 
-import re
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from typing import NoReturn
@@ -59,7 +58,7 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 def _refuse(command: ArgumentParser, words: Sequence[str]) -> NoReturn:
     """Ends the program with a sentence on words that a command does not take."""
-    known = re.findall(r"--[\w-]+", command.format_help())
+    known = [*command._option_string_actions]
     name = words[0].partition("=")[0]
     command.error(
         f"got {' '.join(words)}; expected what `{command.prog} --help` lists"

@@ -8,6 +8,7 @@ import argparse
 from functools import partial
 from typing import Any
 
+from jaxdl.cli.commands import commands_of
 from jaxdl.cli.output import show
 from jaxdl.extras import library
 
@@ -15,13 +16,12 @@ SHELLS = ("bash", "zsh", "fish", "tcsh")
 PLACES = ("FILE", "PATH", "RUN")  # how arguments are called that are files or folders
 
 
-def run_completion(
-    parser: argparse.ArgumentParser, commands: Any, options: argparse.Namespace
-) -> int:
+def run_completion(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
     """Prints the script of a shell."""
     shtab = library("shtab", "completion", "shell completion")
-    for command in commands.choices.values():
-        for action in command._actions:
+    for command in commands_of(parser).values():
+        actions: Any = command._actions
+        for action in actions:
             if action.metavar in PLACES:
                 action.complete = shtab.FILE
     show(shtab.complete(parser, options.shell).rstrip())
@@ -44,4 +44,4 @@ def add_command(commands: Any, parser: argparse.ArgumentParser) -> None:
     completion.add_argument(
         "shell", choices=SHELLS, metavar="SHELL", help=f"one of {', '.join(SHELLS)}"
     )
-    completion.set_defaults(run=partial(run_completion, parser, commands))
+    completion.set_defaults(run=partial(run_completion, parser))

@@ -88,7 +88,8 @@ def add_command(commands: Any, given: argparse.ArgumentParser) -> None:
         "--out",
         type=_place,
         metavar="PATH",
-        help="a folder; for optuna, a file or URL; default: logs/RUN, ., optuna.log",
+        help="a folder; for optuna, a file or URL; default: logs/RUN for tensorboard, "
+        "this folder for wandb and mlflow, optuna.log for optuna",
     )
     log.set_defaults(run=run_log)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
-from jaxdl.terminal import one_line
+from jaxdl.shown import one_line
 
 # What the tables and sentences print beyond ASCII, for streams that lack it.
 PLAINER = {"─": "-", "²": "2", "−": "-", "…": "..."}

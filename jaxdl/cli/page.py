@@ -48,7 +48,8 @@ def _shown(action: argparse.Action) -> str:
     value = "" if action.nargs == 0 else str(action.metavar)
     if action.option_strings:
         return " ".join([action.option_strings[-1], value]).strip()
-    return f"[{value} ...]" if action.nargs == "*" else value
+    several = {"*": f"[{value} ...]", "+": f"{value} [{value} ...]"}
+    return several.get(str(action.nargs), value)
 
 
 def _sentence(text: str) -> str:

@@ -9,11 +9,11 @@ from jaxdl import runs
 from jaxdl.cli.output import show
 from jaxdl.data import Splits
 from jaxdl.experiment import Experiment, ExperimentError, load
+from jaxdl.shown import one_line
 from jaxdl.sweeps import SweepResult, read_result, replay
 from jaxdl.sweeps.reading import read_space
 from jaxdl.sweeps.repeats import with_variants
 from jaxdl.sweeps.specification import digest_of
-from jaxdl.terminal import one_line
 from jaxdl.train import Member
 from jaxdl.train.score import curve_of, words
 

@@ -3,6 +3,7 @@
 from jaxdl import terminal
 from jaxdl.cli.output import show
 from jaxdl.diagnose import Importance, expected_rank
+from jaxdl.shown import cell
 from jaxdl.sweeps.columns import apart
 from jaxdl.sweeps.sentences import sentences
 from jaxdl.sweeps.summary import Errors, Noise, Summary
@@ -21,7 +22,7 @@ def print_summary(summary: Summary) -> None:
     show(terminal.table(columns, rows, width=terminal.width()))
     if summary.everywhere:
         shared = summary.everywhere.items()
-        same = ", ".join(f"{n} {terminal.cell(v)}" for n, v in shared)
+        same = ", ".join(f"{n} {cell(v)}" for n, v in shared)
         show(f"\nthe same in all: {same}")
     if summary.best is None:
         lost = summary.ended.get("diverged") == summary.members

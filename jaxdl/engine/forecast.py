@@ -8,6 +8,7 @@ from jaxdl.engine.devices import cores
 from jaxdl.engine.layout import Block
 from jaxdl.engine.outlines import Outlines
 from jaxdl.engine.speed import Speed
+from jaxdl.shown import count
 from jaxdl.train.structure import Bound, Structure
 
 
@@ -59,9 +60,9 @@ def describe(found: Forecast) -> str:
     padded = [f"{ratio:.2f}x {name}" for name, ratio in found.padding.items()]
     one = found.programs == 1
     return (
-        f"{_count(found.members, 'member')} in {_count(found.blocks, 'block')} of "
+        f"{count(found.members, 'member')} in {count(found.blocks, 'block')} of "
         f"{found.width}; padded to {', '.join(padded)}; "
-        f"{_count(found.programs, 'program')} to compile, about "
+        f"{count(found.programs, 'program')} to compile, about "
         f"{_seconds(found.compiling)} if no cache has {'it' if one else 'them'}, and "
         f"about {_seconds(found.training)} to train"
     )
@@ -124,7 +125,3 @@ def _seconds(seconds: float) -> str:
 def _all_of(names: Sequence[str]) -> str:
     *others, last = names
     return f"{', '.join(others)} and {last}" if others else last
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'s' * (number != 1)}"

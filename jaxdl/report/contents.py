@@ -10,12 +10,12 @@ import numpy as np
 from jaxdl.data import Splits
 from jaxdl.report.explored import explored
 from jaxdl.runs import DamagedError
+from jaxdl.shown import cell, count
 from jaxdl.spaces.distributions import is_distribution
 from jaxdl.sweeps import SweepResult
 from jaxdl.sweeps.ensembles import beside_best
 from jaxdl.sweeps.sentences import sentences
 from jaxdl.sweeps.summary import Summary
-from jaxdl.terminal import cell
 from jaxdl.train.epoch_state import Status
 from jaxdl.train.score import words
 from jaxdl.train.structure import by_name
@@ -43,11 +43,6 @@ def members(
         "best": 0,  # rows are ranked
         **explored(result, np.array([row[0] for row in rows])),
     }
-
-
-def count(n: int, what: str) -> str:
-    """Returns such as `1 member` or `2 members`."""
-    return f"{n} {what}{'s' * (n != 1)}"
 
 
 def outcome(summary: Summary, rates: bool) -> str:

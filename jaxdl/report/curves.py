@@ -105,6 +105,7 @@ def train_against_dev(result: SweepResult, *, human_error: float = 0.0) -> "Figu
         color=BLUE,
         alpha=0.6,
         linewidths=0,
+        rasterized=len(dev) > 500,
         label="configuration",
     )
     best = result.ranking()[0]

@@ -23,6 +23,7 @@ from jaxdl.paths import as_path
 from jaxdl.report import contents
 from jaxdl.report.figures import FIGURES, Row, Source, can_draw, draw, texts
 from jaxdl.report.style import save
+from jaxdl.shown import count
 from jaxdl.sweeps import SweepResult
 from jaxdl.sweeps.summary import summarize
 
@@ -43,7 +44,8 @@ def report(
     """Writes a page of all figures, the diagnosis, every member and the specification.
 
     Curves of more than 6,000,000 numbers leave epochs out, evenly and never the last,
-    so that the page of 50,000 members stays below 20 MB. The lines and the table follow
+    so that curves and table of 50,000 members take about 20 MB at most; the figures
+    come on top. The lines and the table follow
     the ranges that a reader chooses on the axes. The figures show all members, and need
     no script.
 
@@ -66,7 +68,7 @@ def report(
     sections = _sections(source)
     summary, rates = summarize(result, data, human_error), result.has_rates()
     name = "" if run_dir is None else f" {as_path(run_dir).resolve().name}"
-    title = f"Sweep{name}: {contents.count(len(result.status), 'member')}"
+    title = f"Sweep{name}: {count(len(result.status), 'member')}"
     page = filled(
         {
             "title": escape(title),
@@ -98,23 +100,25 @@ def live_page(name: str) -> str:
     """
     links = _links(["Explore", "Members", "Member"])
     return filled(
-        {"title": escape(f"Sweep {name}"), "links": links, "data": "null"}, True
+        dict.fromkeys(("summary", "diagnosis", "figures", "specification"), "")
+        | {"title": escape(f"Sweep {name}"), "links": links, "data": "null"},
+        live=True,
     )
 
 
-def filled(texts: dict[str, str], live: bool = False) -> str:
-    """Returns the page with texts in their places; a place without a text is empty.
+def filled(given: dict[str, str], live: bool = False) -> str:
+    """Returns the page with texts in their places.
 
     Args:
-        texts: by the names of their places, as HTML.
+        given: the texts by the names of their places, as HTML.
         live: whether it may ask its server for contents.
     """
     styles, scripts = _styles(), _scripts()
     known = styles | scripts | {"policy": policy(live), "live": " data-live" * live}
-    known |= texts
+    known |= given
     # One pass, so that no text is replaced inside another.
     html = _part("web/page.html")
-    return re.sub(r"\{\{(\w+)\}\}", lambda place: known.get(place[1], ""), html)
+    return re.sub(r"\{\{(\w+)\}\}", lambda place: known[place[1]], html)
 
 
 def _sections(source: Source) -> dict[str, list[Row]]:

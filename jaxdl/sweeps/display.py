@@ -28,13 +28,9 @@ def as_html(result: Any) -> str:
 
 def _title(result: Any) -> str:
     members, v = len(result.status), result.num_variants
-    parts = [_count(members // v, "configuration")] if v > 1 else []
-    parts += [_count(members, "member"), _count(result.task.epochs, "epoch")]
+    parts = [shown.count(members // v, "configuration")] if v > 1 else []
+    parts += [shown.count(members, "member"), shown.count(result.task.epochs, "epoch")]
     return f"SweepResult of {', '.join(parts)}: {ended_words(result.status)}"
-
-
-def _count(n: int, word: str) -> str:
-    return f"{n:,} {word}{'s' * (n != 1)}"
 
 
 def _picture(result: Any) -> str:

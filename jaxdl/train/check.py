@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from jaxdl import nn
 from jaxdl.counts import is_count
 from jaxdl.data import DataError, Dataset, Splits
-from jaxdl.data.trees import is_tree, map_named, named, num_examples, plain, words
+from jaxdl.data.trees import as_dicts, is_tree, map_named, named, num_examples, words
 from jaxdl.nn.losses import PerExample
 from jaxdl.nn.spec import is_shape
 
@@ -139,7 +139,7 @@ def _each(function: Any, field: str, arrays: Any, like: Any) -> Any:
     """Returns `function(array, like)` of an array, or of each array of a dict."""
     if not is_tree(like):
         return function(arrays, like)
-    names, arrays = [*named(like)], plain(arrays)
+    names, arrays = [*named(like)], as_dicts(arrays)
     if not is_tree(arrays) or [*named(arrays)] != names:
         got = [*named(arrays)] if is_tree(arrays) else type(arrays).__name__
         raise DataError(

@@ -107,8 +107,8 @@ def make_eval(
     The metrics are `loss` and `error`, means over all examples, weighted if they have
     weights, and the recipe's own metrics of the whole set. The model has the parameters
     of an evaluation, see `eval_params`, and is in evaluation mode: running moments, no
-    dropout. There is no penalty, and the loss has no wrapper
-    such as label smoothing, so that models can be compared.
+    dropout. There is no penalty, and the loss has no wrapper such as label smoothing,
+    so that models can be compared.
     """
     infer = make_inference(recipe)
 

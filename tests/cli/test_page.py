@@ -24,3 +24,4 @@ def test_the_page_names_every_command_and_option():
                 word = (action.option_strings or [action.metavar])[-1]
                 assert f"`{word}" in section or f"[{word}" in section
     assert "`jaxdl sweep FILE [NAME=VALUE ...] [OPTION ...]`" in text
+    assert "`jaxdl watch RUN [RUN ...] FILE [OPTION ...]`" in text

@@ -85,3 +85,10 @@ def test_every_argument_has_a_help():
     for command in commands_of(make_parser()).values():
         assert command.description
         assert all(action.help for action in command._actions)
+
+
+def test_no_option_is_proposed_that_the_command_refuses(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["replay", "run", str(DIGITS), "--ou", "x"])
+    error = capsys.readouterr().err
+    assert "got --ou x" in error and "did you mean" not in error
