@@ -17,7 +17,8 @@ def embedding(num: int, width: int | Size, *, init: Initializer = xavier) -> Lay
     is not 0.
 
     Ids are integers from 0 to `num - 1`. Data that have others are refused before the
-    training. What `predict` gives for other ids is NaN.
+    training, unless a function changes them on their way here. What `predict` gives for
+    other ids is NaN.
 
         >>> layer = nn.embedding(50, 8)
         >>> params, state, out_shape = layer.init(

@@ -43,9 +43,11 @@ class Among(PlainOptions):
     values: Any = dataclasses.field(default=None, repr=False)
 
     def __new__(cls, options: Any = (), values: Any = None):
-        if _are_spaces(options):
-            return Either(options, lambda names: cls(names, values))
-        return super().__new__(cls)
+        if not _are_spaces(options):
+            return super().__new__(cls)
+        either = Either(options)
+        either.name = cls([*options], values)
+        return either
 
     def __post_init__(self):
         if isinstance(self.options, Mapping):

@@ -53,7 +53,7 @@ class Either(TypedAny):
     name: Any  # Static or Among in a space, [members] in columns
     options: dict[str, Any]
 
-    def __init__(self, options: Mapping[str, Any], choice: Any = Static):
+    def __init__(self, options: Mapping[str, Any]):
         if not isinstance(options, Mapping) or not options:
             raise SpaceError(
                 f"got Either({options!r}); expected spaces by name, at least one, such "
@@ -65,7 +65,7 @@ class Either(TypedAny):
                     f"got Either with the option {name!r}; expected a str that is not "
                     "empty and not `name`, which names the choice itself"
                 )
-        self.name, self.options = choice([*options]), dict(options)
+        self.name, self.options = Static([*options]), dict(options)
 
     def __repr__(self) -> str:
         if isinstance(self.name, OneOf):
