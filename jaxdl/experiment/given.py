@@ -29,8 +29,8 @@ from jaxdl.train.structure import flatten
 def hyperparameters(space: Any, arguments: Sequence[str]) -> Any:
     """Returns the space with the given values instead of its distributions.
 
-    Of an `Either`, only the hyperparameters of the chosen option are asked for. So it
-    is of an `Among`, whose other options get their medians.
+    Of an `Either`, only the hyperparameters of the chosen option are asked for.
+    Those of the other options of an `Among` get their medians.
 
     Args:
         space: as for `sample`.
