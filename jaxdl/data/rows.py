@@ -176,6 +176,14 @@ def read(array: Any, rows: Any) -> NDArray[Any]:
     return array.read(rows) if isinstance(array, Source) else np.asarray(array)[rows]
 
 
+def read_into(whole: NDArray[Any], array: Any, rows: NDArray[np.integer]) -> None:
+    """Reads rows of an array or of a source to the start of `whole`, some at a time."""
+    some = max(1, CHUNK // max(1, math.prod(array.shape[1:])))
+    for first in range(0, len(rows), some):
+        own = rows[first : first + some]
+        whole[first : first + len(own)] = read(array, own)
+
+
 def joined(one: Any, other: Any) -> Any:
     """Returns the rows of one array or source, followed by those of another.
 

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from jaxdl.data import Dataset
 from jaxdl.data.about import About
-from jaxdl.data.rows import as_values, read
+from jaxdl.data.rows import as_values, read_into
 from jaxdl.data.trees import num_examples
 from jaxdl.train.part import on_device_shapes
 
-PIECE_BYTES = 2**25  # of a piece, unless LEAST_STEPS take more
+PIECE_BYTES = 2**24  # of a piece, unless LEAST_STEPS take more
 # XLA moves what a loop over one step computes out of the loop, and rounds differently.
 LEAST_STEPS = 2
 THREADS = 2  # that read
@@ -69,7 +69,7 @@ class Pieces(NamedTuple):
 
         def taken(array: Any, like: Any) -> NDArray[Any]:
             found = np.zeros((self.room, *like.shape[1:]), like.dtype)
-            found[: len(rows)] = read(array, rows)
+            read_into(found, array, rows)
             return found
 
         dataset = jax.tree.map(taken, self.dataset, self.like)

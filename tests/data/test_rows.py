@@ -155,6 +155,21 @@ def test_a_source_that_loses_rows_is_refused():
         source.read([3, 1])
 
 
+def test_rows_are_read_into_an_array_some_at_a_time(few_at_once):
+    taken = []
+
+    class Noted(Own):
+        def __getitem__(self, own):
+            taken.append(len(own))
+            return super().__getitem__(own)
+
+    source, whole = Source(Noted(NUMBERS)), np.zeros((9, 4))
+    own = np.array([40, 2, 2, 7, 0, 49, 3])
+    rows.read_into(whole, source, own)
+    np.testing.assert_array_equal(whole, [*NUMBERS[own], [0] * 4, [0] * 4])
+    assert max(taken) <= 3
+
+
 def test_arrays_in_memory_are_no_sources():
     for inputs in (NUMBERS, NUMBERS.tolist(), jax.numpy.asarray(NUMBERS), range(50)):
         given = inputs if not isinstance(inputs, range) else {"x": inputs}
