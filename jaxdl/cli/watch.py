@@ -12,7 +12,7 @@ from jaxdl.cli.output import show
 from jaxdl.experiment import Experiment, load
 from jaxdl.report.live import Server, Watched
 from jaxdl.sweeps import SweepResult
-from jaxdl.sweeps.reading import follow, read_space
+from jaxdl.sweeps.reading import follow
 
 
 def run_watch(options: argparse.Namespace) -> int:
@@ -47,15 +47,13 @@ def start(run_dirs: Sequence[Path], experiment: Experiment, port: int = 0) -> Se
 
 def reader(run_dir: Path, experiment: Experiment) -> Callable[[], SweepResult | None]:
     """Returns a function that reads a run; None: nothing has trained yet."""
-    follower = follow(run_dir, experiment.recipe)
+    follower = follow(run_dir, experiment.recipe, experiment.space)
 
     def read() -> SweepResult | None:
-        if not runs.has_run(run_dir):
+        try:
+            result = follower()
+        except FileNotFoundError:  # no run yet, or no rung of it
             return None
-        with runs.read_run(run_dir) as store:
-            if not store.num_rungs():
-                return None
-        result = follower(read_space(run_dir, experiment.space))
         return result if result.trained().any() else None
 
     return read

@@ -58,17 +58,25 @@ def read_result(
             to be given.
         SettingsError: a setting of JAX is in the way.
     """
-    return _read(run, recipe, space, _outlines)
+    check_jax()
+    with runs.read_run(run) as store:
+        return _checked(store, recipe, space, _outlines)
 
 
 def follow(
-    run: str | os.PathLike[str], recipe: RecipeFunction
-) -> Callable[[Any], SweepResult]:
-    """Returns `read(space)`, which reads a run as `read_result`, again and again.
+    run: str | os.PathLike[str], recipe: RecipeFunction, space: Any
+) -> Callable[[], SweepResult]:
+    """Returns `read()`, which reads a run as `read_result`, again and again.
 
-    It traces the recipe once.
+    It traces the recipe once, and reads each record once.
+
+    Args:
+        run: the folder of a run.
+        recipe: the run's own.
+        space: as for `read_space`.
     """
     known: dict[str, Outlines] = {}  # of the run's specification
+    records: runs.Known = {}
 
     def outlines(task: Task, specification: dict[str, Any]) -> Outlines:
         text = json.dumps(specification, sort_keys=True)
@@ -77,23 +85,29 @@ def follow(
             known[text] = _outlines(task, specification)
         return known[text]
 
-    return lambda space: _read(run, recipe, space, outlines)
+    def read() -> SweepResult:
+        with runs.read_run(run, records) as store:
+            return _checked(store, recipe, _space_of(store, space), outlines)
 
-
-def _read(run: Any, recipe: RecipeFunction, space: Any, traces: Traces) -> SweepResult:
     check_jax()
-    with runs.read_run(run) as store:
-        try:
-            return _result(store, recipe, space, traces)
-        except (RecipeError, runs.RunMismatchError):
-            raise
-        except SpaceError as error:
-            raise runs.RunMismatchError(str(error)) from error
-        except REFUSED as error:
-            raise runs.DamagedError(
-                f"got a run in {run} that no sweep writes ({error!r:.200}); expected "
-                "one that no other program has changed"
-            ) from error
+    return read
+
+
+def _checked(
+    store: runs.Store, recipe: RecipeFunction, space: Any, traces: Traces
+) -> SweepResult:
+    """Returns the result of a run; a folder that no sweep writes is damaged."""
+    try:
+        return _result(store, recipe, space, traces)
+    except (RecipeError, runs.RunMismatchError):
+        raise
+    except SpaceError as error:
+        raise runs.RunMismatchError(str(error)) from error
+    except REFUSED as error:
+        raise runs.DamagedError(
+            f"got a run in {store.folder} that no sweep writes ({error!r:.200}); "
+            "expected one that no other program has changed"
+        ) from error
 
 
 def read_space(run: str | os.PathLike[str], space: Any) -> Any:
@@ -107,10 +121,14 @@ def read_space(run: str | os.PathLike[str], space: Any) -> Any:
         DamagedError, OSError: as `read_result`.
     """
     with runs.read_run(run) as store:
-        try:
-            return as_recorded(space, store.specification["space"])
-        except REFUSED:
-            return space  # `read_result` names what is wrong
+        return _space_of(store, space)
+
+
+def _space_of(store: runs.Store, space: Any) -> Any:
+    try:
+        return as_recorded(space, store.specification["space"])
+    except REFUSED:
+        return space  # `read_result` names what is wrong
 
 
 def load_member(
@@ -152,7 +170,7 @@ def _result(
         population.load()
     if store.num_rungs() > len(rungs):
         # A newer rung may have dropped arrays that were just read: read again.
-        return _read(store.folder, recipe, space, traces)
+        return _result(store, recipe, space, traces)
     return make_result(population)
 
 
