@@ -360,3 +360,14 @@ def test_weights_that_a_penalty_leaves_out_are_a_note(few):
     found = check(recipe, {"rate": 0.01}, few, key=KEY)
     (note,) = [f for f in found if f.text.startswith("penalty")]
     assert note.healthy and "does not act on the weights 1.kernel" in note.text
+
+
+def test_a_bias_before_a_batch_norm_is_a_note(few):
+    def recipe(hp):
+        bare = nn.serial(nn.dense(4, use_bias=False), nn.batch_norm())
+        layers = (nn.dense(6), nn.batch_norm(), nn.relu, bare, nn.dense(3))
+        return make(*layers)(hp)._replace(batch_size=10)
+
+    found = check(recipe, {"rate": 0.01}, few, key=KEY)
+    (note,) = [f for f in found if f.text.startswith("parameters")]
+    assert note.healthy and "parameters: 0.bias have no effect" in note.text
