@@ -22,7 +22,7 @@ IN_DOCS = re.compile(r"\]\(docs/")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Adds the README, whose links to docs/ are links within the site, and the rooms."""
+    """Adds the README, with links within the site, and a page for each room."""
     readme = IN_DOCS.sub("](", (ROOT / "README.md").read_text())
     files.append(File.generated(config, "index.md", content=readme))
     shown = set[str]()
