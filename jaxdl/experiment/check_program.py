@@ -22,6 +22,7 @@ from jaxdl.train.bound import BoundRecipe, make_start
 from jaxdl.train.epoch_state import EpochState
 from jaxdl.train.facts import counts_for
 from jaxdl.train.part import in_shape, on_device, scaled_labels, take
+from jaxdl.train.per_example import per_example
 from jaxdl.train.recipe import Recipe, RecipeFunction, build
 from jaxdl.train.state import member_key
 
@@ -158,6 +159,27 @@ def penalty_notes(program: Prepared, at: str) -> Iterator[Finding]:
             True,
             f"penalty{at}: it does not act on the weights {listed(left)}; "
             "where= chooses what it acts on",
+        )
+
+
+def loss_notes(program: Prepared, at: str) -> Iterator[Finding]:
+    """Yields a note if the loss of an example depends on the others of its batch."""
+    batch, start = program.batch, program.start
+    half = num_examples(batch.inputs) // 2
+
+    def losses(batch, state):
+        y, _ = program.built.model.apply(start.params, state, batch.inputs)
+        labels = scaled_labels(batch)
+        first = jax.tree.map(lambda x: x[:half], (y, labels))
+        return [per_example(program.built.loss, *x, None) for x in ((y, labels), first)]
+
+    among_all, among_half = jax.jit(losses)(batch, start.state)
+    if half and not np.allclose(among_all[:half], among_half, 1e-3, equal_nan=True):
+        yield Finding(
+            True,
+            f"loss{at}: the loss of an example depends on the others of its batch; "
+            "batches of the dev set are others than those of training, and are padded: "
+            "rank by a metric of the whole set, metrics={...} and rank_by=",
         )
 
 
