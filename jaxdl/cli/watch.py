@@ -9,6 +9,7 @@ from typing import Any
 from jaxdl import runs
 from jaxdl.cli import files
 from jaxdl.cli.output import show
+from jaxdl.cli.resuming import space_of
 from jaxdl.experiment import Experiment, load
 from jaxdl.report.live import Server, Watched
 from jaxdl.sweeps import SweepResult
@@ -47,11 +48,11 @@ def start(run_dirs: Sequence[Path], experiment: Experiment, port: int = 0) -> Se
 
 def reader(run_dir: Path, experiment: Experiment) -> Callable[[], SweepResult | None]:
     """Returns a function that reads a run; None: nothing has trained yet."""
-    follower = follow(run_dir, experiment.recipe, experiment.space)
+    follower = follow(run_dir, experiment.recipe)
 
     def read() -> SweepResult | None:
         try:
-            result = follower()
+            result = follower(space_of(run_dir, experiment.space))
         except FileNotFoundError:  # no run yet, or no rung of it
             return None
         return result if result.trained().any() else None

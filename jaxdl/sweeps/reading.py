@@ -47,9 +47,10 @@ def read_result(
     Args:
         run: the folder of a run.
         recipe: the run's own.
-        space: the run's own. None: the one that the folder holds, if it is made of
-            dicts, lists, tuples and jaxdl's distributions; a NamedTuple of yours or a
-            distribution of yours has to be given.
+        space: the run's own; of a run of `fit`, its hyperparameters. None: the one that
+            the folder holds, if it is made of dicts, lists, tuples and jaxdl's
+            distributions; a NamedTuple of yours or a distribution of yours has to be
+            given.
 
     Raises:
         DamagedError: the folder's database is damaged.
@@ -64,16 +65,11 @@ def read_result(
 
 
 def follow(
-    run: str | os.PathLike[str], recipe: RecipeFunction, space: Any
-) -> Callable[[], SweepResult]:
-    """Returns `read()`, which reads a run as `read_result`, again and again.
+    run: str | os.PathLike[str], recipe: RecipeFunction
+) -> Callable[[Any], SweepResult]:
+    """Returns `read(space)`, which reads a run as `read_result`, again and again.
 
     It traces the recipe once, and reads each record once.
-
-    Args:
-        run: the folder of a run.
-        recipe: the run's own.
-        space: as for `read_space`.
     """
     known: dict[str, Outlines] = {}  # of the run's specification
     records: runs.Known = {}
@@ -85,9 +81,9 @@ def follow(
             known[text] = _outlines(task, specification)
         return known[text]
 
-    def read() -> SweepResult:
+    def read(space: Any) -> SweepResult:
         with runs.read_run(run, records) as store:
-            return _checked(store, recipe, _space_of(store, space), outlines)
+            return _checked(store, recipe, space, outlines)
 
     check_jax()
     return read
@@ -121,14 +117,10 @@ def read_space(run: str | os.PathLike[str], space: Any) -> Any:
         DamagedError, OSError: as `read_result`.
     """
     with runs.read_run(run) as store:
-        return _space_of(store, space)
-
-
-def _space_of(store: runs.Store, space: Any) -> Any:
-    try:
-        return as_recorded(space, store.specification["space"])
-    except REFUSED:
-        return space  # `read_result` names what is wrong
+        try:
+            return as_recorded(space, store.specification["space"])
+        except REFUSED:
+            return space  # `read_result` names what is wrong
 
 
 def load_member(
@@ -158,7 +150,7 @@ def _result(
     store: runs.Store, recipe: RecipeFunction, space: Any, traces: Traces
 ) -> SweepResult:
     task = task_of(store.specification, recipe, space)
-    rungs = [_rung(task, stored) for stored in store.rungs()]
+    rungs = [rung_of(task, stored) for stored in store.rungs()]
     if not rungs:
         raise FileNotFoundError(f"no member has trained yet in {store.folder}")
     outlines = traces(task, store.specification)
@@ -174,7 +166,8 @@ def _result(
     return make_result(population)
 
 
-def _rung(task: Task, stored: runs.StoredRung) -> Rung:
+def rung_of(task: Task, stored: runs.StoredRung) -> Rung:
+    """Returns the rung that a run has on record."""
     names, leaves, treedef = flatten(task.space)
     columns = [
         _column(stored.hparams[name], objects=has_objects(leaf))

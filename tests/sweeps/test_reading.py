@@ -339,8 +339,8 @@ def test_a_run_that_is_followed_is_traced_and_loaded_once(
         reading, "trace_recipe", lambda *a: traced.append(a) or original(*a)
     )
     monkeypatch.setattr(groups, "read", lambda *a: loaded.append(a[2].id) or load(*a))
-    read = reading.follow(run_dir, tests.small.recipe, tests.small.SPACE)
-    for found in (read(), read()):
+    read = reading.follow(run_dir, tests.small.recipe)
+    for found in (read(tests.small.SPACE), read(tests.small.SPACE)):
         np.testing.assert_array_equal(
             found.metrics["dev_error"], small_sweep.metrics["dev_error"]
         )
