@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from jaxdl import nn
 from jaxdl.counts import is_count
 from jaxdl.data import DataError, Dataset, Splits
+from jaxdl.data.rows import as_values, span
 from jaxdl.data.trees import as_dicts, is_tree, map_named, named, num_examples, words
 from jaxdl.nn.losses import PerExample
 from jaxdl.nn.spec import is_shape
@@ -74,10 +75,10 @@ def id_spans(data: Splits) -> dict[str, tuple[int, int]]:
     found: dict[str, tuple[int, int]] = {}
     for name in named(data.train.inputs):
         if ids is True or (ids and name in ids):
-            arrays = [np.asarray(named(d.inputs)[name]) for d in data.sets.values()]
+            arrays = [as_values(named(d.inputs)[name]) for d in data.sets.values()]
             if arrays[0].dtype.kind in "iu":
-                low, high = min(x.min() for x in arrays), max(x.max() for x in arrays)
-                found[name] = int(low), int(high)
+                lows, highs = zip(*map(span, arrays), strict=True)
+                found[name] = int(np.min(lows)), int(np.max(highs))
     return found
 
 
