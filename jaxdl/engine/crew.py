@@ -15,21 +15,27 @@ import jax
 
 from jaxdl.engine.blocks import Report, TrainedBlock, train_block
 from jaxdl.engine.devices import hand_devices
-from jaxdl.engine.inputs import Family, Inputs, share
+from jaxdl.engine.inputs import Family, Inputs, StreamedInputs, share, stream
 from jaxdl.engine.kind import Kind, kind_here
 from jaxdl.engine.layout import Block
-from jaxdl.engine.memory import block_bytes, fitting, used_bytes
+from jaxdl.engine.memory import block_bytes, fitting, stays_on_host, used_bytes
 from jaxdl.engine.outlines import Outlines
+from jaxdl.engine.plan import OWN
 from jaxdl.engine.programs import Programs, compile_all, lower
+from jaxdl.engine.streaming import streamed_bytes
 from jaxdl.engine.task import Task
 from jaxdl.train.bound import BoundRecipe
 from jaxdl.train.epoch_state import Carry
+from jaxdl.train.pieces import Reader
 from jaxdl.train.structure import Structure
 
 ONE_TOO_MANY = (
     "the device ran out of memory with one block on it; expected a narrower block: "
     "plan=jaxdl.Plan(block_width=...), or --block-width, below the width of this plan"
 )
+OWN_ORDERS = ", since its members have orders of their own"
+# Read and kept on the host: one that trains, one that is ready, one that is read.
+PIECES_OF_A_HAND = 3
 STAGES = "traced", "compiled"
 Count = Callable[[str], None]
 Key = tuple[Structure, Family]  # what the programs of a block are found by
@@ -142,6 +148,7 @@ class Threads:
         self.shared: dict[jax.Device, dict[Family, Inputs]] = {}
         self._programs: dict[Key, dict[jax.Device, Programs]] = {}
         self._lock = threading.Lock()
+        self._reader: Reader | None = None
         self._seat(hand_devices())
 
     @property
@@ -158,8 +165,14 @@ class Threads:
         assert task.data is not None
         self.task, self.outlines = task, outlines
         inputs = task.recipe, task.data, task.variants, task.patience, task.order
-        for device in dict.fromkeys(self._devices):
-            self.shared[device] = share(device, *inputs)
+        devices = [*dict.fromkeys(self._devices)]
+        if stays_on_host(task.data, devices):
+            self._reader = Reader(kept=PIECES_OF_A_HAND * self.size)
+            for device in devices:
+                self.shared[device] = {**stream(device, *inputs, self._reader)}
+            return
+        for device in devices:
+            self.shared[device] = {**share(device, *inputs)}
 
     def missing(self, blocks: Sequence[Block]) -> list[Block]:
         """Returns a block of each program that is not compiled yet."""
@@ -186,7 +199,8 @@ class Threads:
         self._programs |= zip(map(_key, blocks), found, strict=True)
         needed = max(map(self._bytes, blocks))
         self._seat(fitting(self._devices, needed, self.task.block_width))
-        return f"a block takes {needed / 2**20:,.0f} MiB, {self.size} at once"
+        words = f"a block takes {needed / 2**20:,.0f} MiB, {self.size} at once"
+        return words if self._reader is None else f"{words}; {self._reading(blocks)}"
 
     def take(self, stop: threading.Event) -> Hand:
         """Returns a hand that is free; waits for one.
@@ -231,6 +245,8 @@ class Threads:
         """
         self.shared.clear()
         self._seat([])
+        if self._reader is not None:
+            self._reader.close()
 
     def train_on(
         self,
@@ -268,7 +284,22 @@ class Threads:
         """Returns how many bytes a block takes, beside what all blocks share."""
         device, programs = next(iter(self._programs[_key(block)].items()))
         shared = self.shared[device][block.family]
+        if isinstance(shared, StreamedInputs):
+            return streamed_bytes(programs.epoch, shared)
         return block_bytes(programs.epoch.executable, shared)
+
+    def _reading(self, blocks: Sequence[Block]) -> str:
+        """Returns in words what blocks read of data that stay on the host."""
+        (device, *_), costs = self.shared, []
+        for block in blocks:
+            epoch = self._programs[_key(block)][device].epoch
+            costs.append(epoch.bytes_read())
+        return (
+            "the inputs stay on the host, and a block reads up to "
+            f"{max(costs) / 2**20:,.0f} MiB an epoch"
+            + OWN_ORDERS
+            * (self.task.order == OWN)
+        )
 
 
 class _Thread:

@@ -13,6 +13,7 @@ from jaxdl.data.folds import Rows
 from jaxdl.engine.plan import SHARED
 from jaxdl.train.facts import Facts, counts_for
 from jaxdl.train.part import on_device
+from jaxdl.train.pieces import Reader, on_host
 from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.structure import canonical
 
@@ -79,7 +80,64 @@ class VariedInputs(NamedTuple):
         return device
 
 
-Inputs = SharedInputs | VariedInputs
+class StreamedInputs(NamedTuple):
+    """What members train with whose examples stay on the host.
+
+    They are read while the members train. Labels, weights, keys and rows are on one
+    device.
+    """
+
+    # Its sets have examples without numbers, `[m, 0]`
+    resident: SharedInputs | VariedInputs
+    train: Dataset  # on the host
+    dev: Dataset  # the same
+    reader: Reader  # of all blocks
+    family: int  # the number of the family that it serves
+
+    @property
+    def device(self) -> jax.Device:
+        """The device that all of `resident` is on."""
+        return self.resident.device
+
+
+Inputs = SharedInputs | VariedInputs | StreamedInputs
+
+
+def stream(
+    device: jax.Device,
+    recipe: RecipeFunction,
+    data: Splits,
+    variants: Sequence[Variant],
+    patience: int | None,
+    order: str,
+    reader: Reader,
+) -> dict[Family, StreamedInputs]:
+    """Returns what `share` does, for data whose inputs stay on the host.
+
+    Args:
+        device: where to put the rest.
+        recipe: see `share`.
+        data: the same.
+        variants: the same.
+        patience: the same.
+        order: the same.
+        reader: of all devices.
+    """
+    train = _without_inputs(data.train)
+    dev = train if data.dev is data.train else _without_inputs(data.dev)
+    bare = data._replace(train=train, dev=dev)
+    found = share(device, recipe, bare, variants, patience, order)
+    sets = on_host(data.train), on_host(data.dev), reader
+    return {
+        family: StreamedInputs(resident, *sets, number)
+        for number, (family, resident) in enumerate(found.items())
+    }
+
+
+def _without_inputs(dataset: Dataset) -> Dataset:
+    """Returns a dataset of as many examples, without their numbers."""
+    nothing = np.empty((len(dataset), 0), np.float32)
+    return replace(dataset, inputs=nothing)
 
 
 def share(
@@ -89,7 +147,7 @@ def share(
     variants: Sequence[Variant],
     patience: int | None,
     order: str,
-) -> dict[Family, Inputs]:
+) -> dict[Family, SharedInputs | VariedInputs]:
     """Returns what the variants of each family train with.
 
     The examples are on the device once.
@@ -118,7 +176,7 @@ def share(
     families: dict[Family, list[int]] = {}
     for number, variant in enumerate(variants):
         families.setdefault(variant.family, []).append(number)
-    found: dict[Family, Inputs] = {}
+    found: dict[Family, SharedInputs | VariedInputs] = {}
     for family, numbers in families.items():
         splits, firsts = _splits(variants, numbers)
         train_rows, dev_rows, scaling, counts = put(_stacked(recipe, data, firsts))

@@ -111,7 +111,6 @@ def make_eval(
     so that models can be compared.
     """
 
-
     def evaluate(hp, train_state, dataset):
         built = build(recipe, hp)
         of_batch = make_values(recipe, built, hp, train_state)
@@ -190,11 +189,18 @@ def map_batches(function: Callable[[Dataset], Any], dataset: Dataset | Part) -> 
         dataset: `[m, ...]` examples; any number of them.
     """
     m = size(dataset)
+    mapped = jax.lax.map(lambda i: function(take(dataset, i)), eval_order(m))
+    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:m], mapped)
+
+
+def eval_order(m: int) -> jax.Array:
+    """Returns the batches of an evaluation of m examples, `[batches, B]` rows.
+
+    The last row fills up the last batch.
+    """
     width = min(m, EVAL_BATCH)
     batches = -(-m // width)
-    index = jnp.minimum(jnp.arange(batches * width), m - 1).reshape(batches, width)
-    mapped = jax.lax.map(lambda i: function(take(dataset, i)), index)
-    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:m], mapped)
+    return jnp.minimum(jnp.arange(batches * width), m - 1).reshape(batches, width)
 
 
 def _loss(loss: PerExample, outputs: jax.Array, batch: Dataset) -> jax.Array:
