@@ -196,12 +196,11 @@ def joined(one: Any, other: Any) -> Any:
 
 def are_alike(one: Any, other: Any) -> bool:
     """Returns whether two are sources of one origin, treated alike."""
-    return (
-        isinstance(one, Source)
-        and isinstance(other, Source)
-        and one.origin is other.origin
-        and (one.dtype, one.moments) == (other.dtype, other.moments)
-    )
+    if not (isinstance(one, Source) and isinstance(other, Source)):
+        return False
+    ours, theirs = (np.ravel([[*m] for m in x.moments]) for x in (one, other))
+    same = one.origin is other.origin and one.dtype == other.dtype
+    return same and np.array_equal(ours, theirs)
 
 
 def chunks(array: Any) -> Iterator[tuple[slice, NDArray[Any]]]:

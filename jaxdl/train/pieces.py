@@ -22,7 +22,9 @@ from jaxdl.data.rows import as_values, read
 from jaxdl.data.trees import num_examples
 from jaxdl.train.part import on_device_shapes
 
-PIECE_BYTES = 2**25  # of a piece, which has one step at least
+PIECE_BYTES = 2**25  # of a piece, unless LEAST_STEPS take more
+# XLA moves what a loop over one step computes out of the loop, and rounds differently.
+LEAST_STEPS = 2
 THREADS = 2  # that read
 
 
@@ -95,7 +97,7 @@ def pieces(dataset: Dataset, steps: int, width: int, lanes: int = 1) -> Pieces:
     """
     like = on_device_shapes(dataset)
     fitting = PIECE_BYTES // max(1, bytes_of_one(like) * width * lanes)
-    some = min(max(1, fitting), steps)
+    some = min(max(LEAST_STEPS, fitting), steps)
     room = min(num_examples(dataset.inputs), some * width * lanes)
     return Pieces(dataset, like, room, some)
 
