@@ -15,7 +15,7 @@ import jax
 
 from jaxdl.engine.blocks import Report, TrainedBlock, train_block
 from jaxdl.engine.devices import hand_devices
-from jaxdl.engine.inputs import Family, Inputs, StreamedInputs, share, stream
+from jaxdl.engine.inputs import Family, Inputs, share, stream
 from jaxdl.engine.kind import Kind, kind_here
 from jaxdl.engine.layout import Block
 from jaxdl.engine.memory import block_bytes, fitting, stays_on_host, used_bytes
@@ -27,6 +27,7 @@ from jaxdl.engine.task import Task
 from jaxdl.train.bound import BoundRecipe
 from jaxdl.train.epoch_state import Carry
 from jaxdl.train.pieces import Reader
+from jaxdl.train.stages import Streamed
 from jaxdl.train.structure import Structure
 
 ONE_TOO_MANY = (
@@ -284,7 +285,7 @@ class Threads:
         """Returns how many bytes a block takes, beside what all blocks share."""
         device, programs = next(iter(self._programs[_key(block)].items()))
         shared = self.shared[device][block.family]
-        if isinstance(shared, StreamedInputs):
+        if isinstance(shared, Streamed):
             return streamed_bytes(programs.epoch, shared)
         return block_bytes(programs.epoch.executable, shared)
 

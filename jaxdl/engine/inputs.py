@@ -10,11 +10,12 @@ import numpy as np
 
 from jaxdl.data import Dataset, Scaling, Splits
 from jaxdl.data.folds import Rows
-from jaxdl.engine.plan import SHARED
+from jaxdl.engine.plan import OWN, SHARED
 from jaxdl.train.facts import Facts, counts_for
 from jaxdl.train.part import on_device
-from jaxdl.train.pieces import Reader, on_host
+from jaxdl.train.pieces import Reader, on_host, without_inputs
 from jaxdl.train.recipe import RecipeFunction
+from jaxdl.train.stages import Streamed
 from jaxdl.train.structure import canonical
 
 
@@ -80,27 +81,7 @@ class VariedInputs(NamedTuple):
         return device
 
 
-class StreamedInputs(NamedTuple):
-    """What members train with whose examples stay on the host.
-
-    They are read while the members train. Labels, weights, keys and rows are on one
-    device.
-    """
-
-    # Its sets have examples without numbers, `[m, 0]`
-    resident: SharedInputs | VariedInputs
-    train: Dataset  # on the host
-    dev: Dataset  # the same
-    reader: Reader  # of all blocks
-    family: int  # the number of the family that it serves
-
-    @property
-    def device(self) -> jax.Device:
-        """The device that all of `resident` is on."""
-        return self.resident.device
-
-
-Inputs = SharedInputs | VariedInputs | StreamedInputs
+Inputs = SharedInputs | VariedInputs | Streamed
 
 
 def stream(
@@ -111,7 +92,7 @@ def stream(
     patience: int | None,
     order: str,
     reader: Reader,
-) -> dict[Family, StreamedInputs]:
+) -> dict[Family, Streamed]:
     """Returns what `share` does, for data whose inputs stay on the host.
 
     Args:
@@ -123,21 +104,15 @@ def stream(
         order: the same.
         reader: of all devices.
     """
-    train = _without_inputs(data.train)
-    dev = train if data.dev is data.train else _without_inputs(data.dev)
+    train = without_inputs(data.train)
+    dev = train if data.dev is data.train else without_inputs(data.dev)
     bare = data._replace(train=train, dev=dev)
     found = share(device, recipe, bare, variants, patience, order)
     sets = on_host(data.train), on_host(data.dev), reader
     return {
-        family: StreamedInputs(resident, *sets, number)
+        family: Streamed(resident, *sets, device, number, own=order == OWN)
         for number, (family, resident) in enumerate(found.items())
     }
-
-
-def _without_inputs(dataset: Dataset) -> Dataset:
-    """Returns a dataset of as many examples, without their numbers."""
-    nothing = np.empty((len(dataset), 0), np.float32)
-    return replace(dataset, inputs=nothing)
 
 
 def share(

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl.engine.devices import cores
-from jaxdl.engine.inputs import Inputs, SharedInputs, StreamedInputs, VariedInputs
+from jaxdl.engine.inputs import Inputs, SharedInputs, VariedInputs
 from jaxdl.engine.layout import Block
 from jaxdl.engine.orders import own_orders, rows_at
 from jaxdl.engine.streaming import lower_epoch
@@ -21,6 +21,7 @@ from jaxdl.train import compiled
 from jaxdl.train.bound import BoundRecipe, make_advance, make_start, with_order
 from jaxdl.train.outline import Outline
 from jaxdl.train.part import Part, in_shape
+from jaxdl.train.stages import Streamed
 from jaxdl.train.state import member_key
 from jaxdl.train.tracing import tracing_errors_explained
 
@@ -61,7 +62,7 @@ def lower(
     def per_member(dtype):
         return jax.ShapeDtypeStruct((width,), dtype)
 
-    streamed = isinstance(shared, StreamedInputs)
+    streamed = isinstance(shared, Streamed)
     resident = shared.resident if streamed else shared
     stops = resident.patience is not None
     start = make_start(bound, in_shape(shared.train), early_stopping=stops)
@@ -88,7 +89,7 @@ def lower(
 
 def start_inputs(shared: Inputs) -> tuple[Any, ...]:
     """Returns those of the shared inputs that members begin with."""
-    resident = shared.resident if isinstance(shared, StreamedInputs) else shared
+    resident = shared.resident if isinstance(shared, Streamed) else shared
     if isinstance(resident, SharedInputs):
         return resident.key, resident.counts
     return resident.keys, resident.splits, resident.counts
