@@ -47,7 +47,8 @@ def from_arrays(
         {'table': 'float64', 'tokens': 'int64'}
 
     Args:
-        inputs: `[m, ...]` finite numbers, or a dict of such arrays, also `[m]`. Floats
+        inputs: `[m, ...]` finite numbers, or a dict of such arrays, also `[m]`; or a
+            source to read them from, see `Source`. An array is not copied. Floats
             keep their type, and so do integers that float32 does not round; other
             integers become float64, and truth values float32.
         labels: `[m]` texts or integers, or `[m, ...]` finite float targets. Texts

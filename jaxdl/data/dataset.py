@@ -20,7 +20,7 @@ from jaxdl import shown
 from jaxdl.counts import as_count
 from jaxdl.data import display
 from jaxdl.data.about import About, DataError, Moments, Scaling
-from jaxdl.data.rows import span
+from jaxdl.data.rows import Source, span
 from jaxdl.data.trees import is_tree, named, num_examples
 
 _UNDER_FOLDS: ContextVar[bool] = ContextVar("under folds", default=False)
@@ -238,7 +238,7 @@ def are_classes(labels: Any) -> bool:
 
 
 def constant_features(
-    *inputs: NDArray[Any], moments: Moments | None = None
+    *inputs: NDArray[Any] | Source, moments: Moments | None = None
 ) -> NDArray[np.bool_]:
     """Returns which features are constant in all arrays, in an example's shape.
 

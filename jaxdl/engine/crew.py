@@ -15,28 +15,23 @@ import jax
 
 from jaxdl.engine.blocks import Report, TrainedBlock, train_block
 from jaxdl.engine.devices import hand_devices
-from jaxdl.engine.inputs import Family, Inputs, share, stream
+from jaxdl.engine.inputs import Family, Inputs, share
 from jaxdl.engine.kind import Kind, kind_here
 from jaxdl.engine.layout import Block
-from jaxdl.engine.memory import block_bytes, fitting, stays_on_host, used_bytes
+from jaxdl.engine.memory import fitting, stays_on_host, used_bytes
 from jaxdl.engine.outlines import Outlines
-from jaxdl.engine.plan import OWN
 from jaxdl.engine.programs import Programs, compile_all, lower
-from jaxdl.engine.streaming import streamed_bytes
+from jaxdl.engine.streaming import PIECES_OF_A_HAND, bytes_needed, reading
 from jaxdl.engine.task import Task
 from jaxdl.train.bound import BoundRecipe
 from jaxdl.train.epoch_state import Carry
 from jaxdl.train.pieces import Reader
-from jaxdl.train.stages import Streamed
 from jaxdl.train.structure import Structure
 
 ONE_TOO_MANY = (
     "the device ran out of memory with one block on it; expected a narrower block: "
     "plan=jaxdl.Plan(block_width=...), or --block-width, below the width of this plan"
 )
-OWN_ORDERS = ", since its members have orders of their own"
-# Read and kept on the host: one that trains, one that is ready, one that is read.
-PIECES_OF_A_HAND = 3
 STAGES = "traced", "compiled"
 Count = Callable[[str], None]
 Key = tuple[Structure, Family]  # what the programs of a block are found by
@@ -168,12 +163,9 @@ class Threads:
         inputs = task.recipe, task.data, task.variants, task.patience, task.order
         devices = [*dict.fromkeys(self._devices)]
         if stays_on_host(task.data, devices):
-            self._reader = Reader(kept=PIECES_OF_A_HAND * self.size)
-            for device in devices:
-                self.shared[device] = {**stream(device, *inputs, self._reader)}
-            return
+            self._reader = Reader(PIECES_OF_A_HAND * self.size)
         for device in devices:
-            self.shared[device] = {**share(device, *inputs)}
+            self.shared[device] = share(device, *inputs, self._reader)
 
     def missing(self, blocks: Sequence[Block]) -> list[Block]:
         """Returns a block of each program that is not compiled yet."""
@@ -201,7 +193,10 @@ class Threads:
         needed = max(map(self._bytes, blocks))
         self._seat(fitting(self._devices, needed, self.task.block_width))
         words = f"a block takes {needed / 2**20:,.0f} MiB, {self.size} at once"
-        return words if self._reader is None else f"{words}; {self._reading(blocks)}"
+        if self._reader is None:
+            return words
+        epochs = [self._programs[_key(block)][devices[0]].epoch for block in blocks]
+        return f"{words}; {reading(epochs, self.task.order)}"
 
     def take(self, stop: threading.Event) -> Hand:
         """Returns a hand that is free; waits for one.
@@ -285,22 +280,7 @@ class Threads:
         """Returns how many bytes a block takes, beside what all blocks share."""
         device, programs = next(iter(self._programs[_key(block)].items()))
         shared = self.shared[device][block.family]
-        if isinstance(shared, Streamed):
-            return streamed_bytes(programs.epoch, shared)
-        return block_bytes(programs.epoch.executable, shared)
-
-    def _reading(self, blocks: Sequence[Block]) -> str:
-        """Returns in words what blocks read of data that stay on the host."""
-        (device, *_), costs = self.shared, []
-        for block in blocks:
-            epoch = self._programs[_key(block)][device].epoch
-            costs.append(epoch.bytes_read())
-        return (
-            "the inputs stay on the host, and a block reads up to "
-            f"{max(costs) / 2**20:,.0f} MiB an epoch"
-            + OWN_ORDERS
-            * (self.task.order == OWN)
-        )
+        return bytes_needed(programs.epoch, shared)
 
 
 class _Thread:

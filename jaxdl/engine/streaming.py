@@ -1,14 +1,16 @@
 """Blocks whose inputs stay on the host and are read while they train."""
 
 import functools
+from collections.abc import Iterable
 from typing import Any
 
 import jax
 import numpy as np
 
-from jaxdl.engine.inputs import SharedInputs, VariedInputs
+from jaxdl.engine.inputs import Inputs, SharedInputs, VariedInputs
 from jaxdl.engine.memory import block_bytes
 from jaxdl.engine.orders import orders, rows_at
+from jaxdl.engine.plan import OWN
 from jaxdl.train.bound import BoundRecipe
 from jaxdl.train.epoch_state import Carry
 from jaxdl.train.part import Part
@@ -17,6 +19,8 @@ from jaxdl.train.stages import Stages, Streamed, StreamedEpoch, bytes_of, lower_
 from jaxdl.train.streamed import make_dev_values, make_end, make_steps
 
 MEMBERS, ALIKE = 0, None  # axes of vmap
+# That are kept on the host: one that trains, one that is ready, one that is read.
+PIECES_OF_A_HAND = 3
 
 
 def lower_epoch(
@@ -45,8 +49,15 @@ def lower_epoch(
     return lower_stages(*given, axis=1, lanes=lanes, **place)
 
 
-def streamed_bytes(epoch: StreamedEpoch, shared: Streamed) -> int:
-    """Returns how many bytes a block takes while it trains, see `block_bytes`."""
+def bytes_needed(epoch: Any, shared: Inputs) -> int:
+    """Returns how many bytes a block takes while it trains, see `block_bytes`.
+
+    Args:
+        epoch: its compiled program, or its streamed epoch.
+        shared: what all blocks train with.
+    """
+    if not isinstance(shared, Streamed):
+        return block_bytes(epoch.executable, shared)
     stages = epoch.stages.steps, epoch.stages.values, epoch.stages.end
     return (
         max(block_bytes(stage.executable, shared.resident) for stage in stages)
@@ -55,14 +66,21 @@ def streamed_bytes(epoch: StreamedEpoch, shared: Streamed) -> int:
     )
 
 
+def reading(epochs: Iterable[StreamedEpoch], order: str) -> str:
+    """Returns in words what blocks read of inputs that stay on the host."""
+    most = max(epoch.bytes_read() for epoch in epochs) / 2**20
+    own = ", since its members have orders of their own" * (order == OWN)
+    return f"the inputs stay on the host: a block reads {most:,.0f} MiB an epoch{own}"
+
+
 def _members(bound: BoundRecipe, batch_size: int, *, varied: bool) -> Stages:
     """Returns what the programs of K members compute."""
     own = MEMBERS if varied else ALIKE
-    each = MEMBERS, MEMBERS, Piece(ALIKE, own, ALIKE), own, own
+    each = MEMBERS, MEMBERS, Piece._make((ALIKE, own, ALIKE)), own, own
     steps, values = (
         jax.vmap(make(bound), each) for make in (make_steps, make_dev_values)
     )
-    dev_axes = Part(ALIKE, MEMBERS) if varied else ALIKE
+    dev_axes = Part._make((ALIKE, MEMBERS)) if varied else ALIKE
     ends = (MEMBERS,) * 6 + (own, ALIKE, dev_axes, ALIKE, own)
     end = jax.vmap(make_end(bound), ends)
 

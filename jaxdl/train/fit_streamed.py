@@ -39,7 +39,8 @@ def ready_to_read(data: Splits, rest: tuple[Any, ...]) -> Iterator[tuple[Any, ..
     bare = (on_device(without_inputs(dataset)) for dataset in both)
     reader, (device, *_) = Reader(KEPT), jax.devices()
     try:
-        yield (), Streamed((*bare, *rest), *map(on_host, both), reader, device)
+        train, dev = map(on_host, both)
+        yield (), Streamed((*bare, *rest), train, dev, reader, device)
     finally:
         reader.close()
 

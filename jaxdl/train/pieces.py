@@ -32,7 +32,7 @@ class Piece(NamedTuple):
     """The examples of some steps, on the host."""
 
     dataset: Dataset  # [R, ...] in the types of a device, without scaling
-    order: NDArray[np.int32]  # [S, B], or [K, S, B]: rows of the dataset
+    order: Any  # int32 [S, B], or [K, S, B]: rows of the dataset
     steps: Any  # [] int32: how many of the S steps it has
 
 

@@ -160,7 +160,7 @@ def lower_stages(
     orders = lower(functions.orders, number, *rest)
     order, dev_order = orders.out_shapes
     train, dev = (
-        pieces(dataset, *rows.shape[-2:], lanes)
+        pieces(dataset, rows.shape[-2], rows.shape[-1], lanes)
         for dataset, rows in ((shared.train, order), (shared.dev, dev_order))
     )
     one = traced, train_state

@@ -79,14 +79,14 @@ def test_a_run_resumes_with_a_source(digits, small_sweep, run_dir, nothing_compi
 
 def test_a_set_larger_than_the_device_streams(digits, small_sweep, monkeypatch, capsys):
     needed = digits.train.inputs.nbytes + digits.dev.inputs.nbytes
-    free, real = [needed - 1], crew.stream
+    free, real = [needed - 1], crew.share
     monkeypatch.setattr(memory, "free_bytes", lambda device: free[-1])
 
     def streamed(*given):
         free.append(2**34)  # for the blocks
         return real(*given)
 
-    monkeypatch.setattr(crew, "stream", streamed)
+    monkeypatch.setattr(crew, "share", streamed)
     found = sweep(digits, progress=True)
     assert_same(found, small_sweep)
     assert len(free) == 2
