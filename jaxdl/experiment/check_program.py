@@ -171,7 +171,8 @@ def loss_notes(program: Prepared, at: str) -> Iterator[Finding]:
         y, _ = program.built.model.apply(start.params, state, batch.inputs)
         labels = scaled_labels(batch)
         first = jax.tree.map(lambda x: x[:half], (y, labels))
-        return [per_example(program.built.loss, *x, None) for x in ((y, labels), first)]
+        loss = program.built.loss
+        return [per_example(loss, *x, weights=None) for x in ((y, labels), first)]
 
     among_all, among_half = jax.jit(losses)(batch, start.state)
     if half and not np.allclose(among_all[:half], among_half, 1e-3, equal_nan=True):
