@@ -65,8 +65,10 @@ def test_the_rooms_of_a_page_are_those_of_the_house(page):
             "data.md",
             "measured.md",
             "models.md",
+            "pieces.md",
             "rules.md",
             "serving.md",
+            "tabular.md",
             "updates.md",
         )
     )

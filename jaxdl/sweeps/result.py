@@ -15,8 +15,9 @@ from jaxdl.engine.blocks import TrainedBlock
 from jaxdl.engine.population import kept_metrics
 from jaxdl.engine.task import Task
 from jaxdl.searches.rungs import Rung, ranking
-from jaxdl.sweeps import display, rows
+from jaxdl.sweeps import display, frames, rows
 from jaxdl.sweeps.ensembles import Ensemble, choose
+from jaxdl.sweeps.lineage import history
 from jaxdl.sweeps.repeats import (
     data_of,
     mean,
@@ -62,6 +63,8 @@ class SweepResult:
 
     __repr__ = display.as_text
     _repr_html_ = display.as_html
+    to_dataframe = frames.to_dataframe
+    curves = frames.curves
 
     @property
     def num_variants(self) -> int:
@@ -263,6 +266,7 @@ class SweepResult:
             kept_epoch=int(self.kept_epoch[i]),
             params=params,
             state=state,
+            history=history(self.rungs, i, structure),
         )
 
     def _drawn(self, structure: Structure, i: int) -> Any:
