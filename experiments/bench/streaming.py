@@ -35,6 +35,7 @@ MEMBERS, EPOCHS = 32, 2
 SIZES = {"small": (100_000, 64, 32, 64), "wide": (20_000, 1024, 64, 128)}
 ORDERS = {"shared": {}, "own": {"repeats": 2}}
 GIBIBYTES, WIDE = 4, 4096  # of the file, and features of its examples
+CLOCKS = ("clock", "processor")
 SPACE = {"rate": dl.LogUniform(1e-4, 1e-2)}
 
 
@@ -52,8 +53,10 @@ def measurements(repeats: int) -> dict[str, Any]:
     return {"speed": speed, "memory": [most_memory()]}
 
 
-def ratios(size: str, settings: dict[str, Any], repeats: int) -> Iterator[float]:
-    """Yields how fast a sweep on a memory map is, over one on the array."""
+def ratios(
+    size: str, settings: dict[str, Any], repeats: int
+) -> Iterator[dict[str, float]]:
+    """Yields the time of a sweep on the array over that on a memory map, by clock."""
     say(f"{size} {settings or ''}: {repeats} repeats")
     m, features, units, batch = SIZES[size]
     inputs = np.random.default_rng(0).standard_normal((m, features), np.float32)
@@ -67,19 +70,19 @@ def ratios(size: str, settings: dict[str, Any], repeats: int) -> Iterator[float]
             train(data, 1)  # compiles
         for _ in range(repeats):
             array, streamed = (train(d, 1 + EPOCHS) - train(d, 1) for d in pair)
-            yield array / streamed
+            yield dict(zip(CLOCKS, (array / streamed).tolist(), strict=True))
 
 
 def seconds(
     units: int, batch: int, settings: dict[str, Any], data: dl.data.Splits, epochs: int
-) -> float:
-    """Returns how long a sweep takes."""
+) -> np.ndarray:
+    """Returns seconds on the clock and of the processors that a sweep takes."""
     recipe = functools.partial(network, units, batch)
     members = MEMBERS // settings.get("repeats", 1)
     common = {"key": 0, "progress": False, "members": members}
-    began = time.monotonic()
+    began = np.array([time.monotonic(), time.process_time()])
     dl.sweep(recipe, SPACE, data, epochs=epochs, **common, **settings)
-    return time.monotonic() - began
+    return np.array([time.monotonic(), time.process_time()]) - began
 
 
 def network(units: int, batch: int, hp: dict[str, Any]) -> dl.Recipe:
@@ -138,9 +141,11 @@ def anonymous() -> int:
 
 def markdown(record: dict[str, Any]) -> str:
     """Returns the record as Markdown: the machine, then a table."""
-    columns = ["sweep", "speed on a memory map over that on an array"]
+    columns = ["sweep", *(f"speed over that on an array, {clock}" for clock in CLOCKS)]
     lines = [heading(record), row(columns), row(["---"] * len(columns))]
-    lines += [row([name, spread(found)]) for name, found in record["speed"].items()]
+    for name, found in record["speed"].items():
+        spreads = (spread([one[clock] for one in found]) for clock in CLOCKS)
+        lines.append(row([name, *spreads]))
     most = record["memory"][0] / 2**20
     words = f"A memory map of {GIBIBYTES} GiB: {most:,.0f} MiB of anonymous memory."
     return "\n".join([*lines, "", words])

@@ -4,6 +4,7 @@ Together they do what `make_epoch` does, with the same bits: the steps of a piec
 values of a piece of the dev set, and the end of the epoch.
 """
 
+import functools
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -101,6 +102,7 @@ def _each_step(one: Callable[..., Any], carry: Any, piece: Any) -> Any:
     def body(i, state):
         carry, found = state
         carry, values = one(i, carry)
-        return carry, jax.tree.map(lambda all_, x: all_.at[i].set(x), found, values)
+        put = functools.partial(jax.lax.dynamic_update_index_in_dim, index=i, axis=0)
+        return carry, jax.tree.map(put, found, values)
 
     return jax.lax.fori_loop(0, piece.steps, body, (carry, nothing))
