@@ -25,8 +25,8 @@ from jaxdl.spaces import (
     refine,
     sample,
 )
-from jaxdl.sweeps import SweepResult, load_member, replay, sweep
-from jaxdl.train import Member, Recipe, fit
+from jaxdl.sweeps import SweepResult, fit, load_member, replay, sweep
+from jaxdl.train import Member, Recipe
 
 __all__ = [
     "Among", "AsSize", "Choice", "Chosen", "Distribution", "Either", "IntLogUniform",

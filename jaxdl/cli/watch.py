@@ -9,10 +9,11 @@ from typing import Any
 from jaxdl import runs
 from jaxdl.cli import files
 from jaxdl.cli.output import show
+from jaxdl.cli.resuming import space_of
 from jaxdl.experiment import Experiment, load
 from jaxdl.report.live import Server, Watched
 from jaxdl.sweeps import SweepResult
-from jaxdl.sweeps.reading import follow, read_space
+from jaxdl.sweeps.reading import follow
 
 
 def run_watch(options: argparse.Namespace) -> int:
@@ -55,7 +56,7 @@ def reader(run_dir: Path, experiment: Experiment) -> Callable[[], SweepResult | 
         with runs.read_run(run_dir) as store:
             if not store.num_rungs():
                 return None
-        result = follower(read_space(run_dir, experiment.space))
+        result = follower(space_of(run_dir, experiment.space))
         return result if result.trained().any() else None
 
     return read

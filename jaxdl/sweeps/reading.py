@@ -47,9 +47,10 @@ def read_result(
     Args:
         run: the folder of a run.
         recipe: the run's own.
-        space: the run's own. None: the one that the folder holds, if it is made of
-            dicts, lists, tuples and jaxdl's distributions; a NamedTuple of yours or a
-            distribution of yours has to be given.
+        space: the run's own; of a run of `fit`, its hyperparameters. None: the one that
+            the folder holds, if it is made of dicts, lists, tuples and jaxdl's
+            distributions; a NamedTuple of yours or a distribution of yours has to be
+            given.
 
     Raises:
         DamagedError: the folder's database is damaged.
@@ -140,7 +141,7 @@ def _result(
     store: runs.Store, recipe: RecipeFunction, space: Any, traces: Traces
 ) -> SweepResult:
     task = task_of(store.specification, recipe, space)
-    rungs = [_rung(task, stored) for stored in store.rungs()]
+    rungs = [rung_of(task, stored) for stored in store.rungs()]
     if not rungs:
         raise FileNotFoundError(f"no member has trained yet in {store.folder}")
     outlines = traces(task, store.specification)
@@ -156,7 +157,8 @@ def _result(
     return make_result(population)
 
 
-def _rung(task: Task, stored: runs.StoredRung) -> Rung:
+def rung_of(task: Task, stored: runs.StoredRung) -> Rung:
+    """Returns the rung that a run has on record."""
     names, leaves, treedef = flatten(task.space)
     columns = [
         _column(stored.hparams[name], objects=has_objects(leaf))

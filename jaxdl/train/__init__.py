@@ -3,7 +3,6 @@
 from jaxdl.train.epoch import make_epoch
 from jaxdl.train.epoch_state import Status, init_epoch_state
 from jaxdl.train.facts import Facts, facts_of, with_facts
-from jaxdl.train.fit import fit
 from jaxdl.train.member import Member
 from jaxdl.train.metrics import (
     accuracy,
@@ -22,7 +21,7 @@ from jaxdl.train.structure import RecipeError
 
 __all__ = [
     "Facts", "Member", "Recipe", "RecipeError", "Status", "TrainState", "accuracy",
-    "auc", "confusion_matrix", "f1", "facts_of", "fit", "init", "init_epoch_state",
+    "auc", "confusion_matrix", "f1", "facts_of", "init", "init_epoch_state",
     "macro_f1", "make_cost", "make_epoch", "make_eval", "make_step",
     "multilabel_confusion", "precision", "r2", "recall", "top_k_error", "with_facts",
 ]  # fmt: skip

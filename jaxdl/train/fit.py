@@ -25,7 +25,7 @@ from jaxdl.train.structure import partition
 from jaxdl.train.tracing import tracing_errors_explained
 
 
-def fit(
+def train_one(
     recipe: RecipeFunction,
     hparams: Any,
     data: Splits,
@@ -35,48 +35,23 @@ def fit(
     patience: int | None = None,
     progress: bool = True,
 ) -> Member:
-    """Returns one model, trained for `epochs` epochs or until it stops early.
+    """Returns one model, trained in memory alone; see `jaxdl.fit`.
 
     It is member 0 of a sweep with the same key: the same initial weights, batches and
     masks. Its floating-point sums may differ from the sweep's in the last bits.
 
-    >>> import jaxdl as dl
-    >>> from jaxdl import nn, optim
-    >>> def recipe(hp):
-    ...     model = nn.serial(nn.dense(16), nn.relu, nn.dense(10))
-    ...     return dl.Recipe(model, optim.adam(hp["rate"]), nn.softmax_cross_entropy)
-    >>> data = dl.data.load("digits")
-    >>> member = dl.fit(recipe, {"rate": 0.01}, data, key=0, epochs=2, progress=False)
-    >>> str(member.status), member.predict(data.test.inputs[:3]).shape
-    ('finished', (3, 10))
-
     Args:
         recipe: function from hyperparameters to a `Recipe`; or from these and the
             `Facts` of the training.
-        hparams: hyperparameters; floats are traced, other plain values shape the
-            program. Those of a member of a sweep train the same configuration.
+        hparams: hyperparameters.
         data: normalized train, dev and test sets; training does not read test.
-        key: a seed, or a threefry key such as `jax.random.key(seed)`.
+        key: a seed, or a threefry key.
         epochs: at least 1.
-        patience: after how many epochs in a row without a lower score (dev loss breaks
-            ties) the training stops; the member has the weights of its best epoch. The
-            score is the dev error, or the metric that the recipe ranks by. None: no
-            early stopping, it has the weights of the last epoch.
+        patience: see `jaxdl.fit`; None: no early stopping.
         progress: whether to print a line for each epoch.
 
     Raises:
-        DataError: the data do not suit training, see `data.check`, or do not suit the
-            recipe.
-        RecipeError: the recipe or a hyperparameter cannot be traced, or the recipe is
-            not pure.
-        SettingsError: JAX runs as several processes, or has a setting that no training
-            works with.
-        TypeError: the key is neither a seed nor a threefry key.
-        ValueError: `epochs` or `patience` is not an int of at least 1, or the seed is
-            above 2^32 - 1.
-
-    Warns:
-        UserWarning: the patience is not shorter than the training; or see `data.check`.
+        DataError, RecipeError, SettingsError, TypeError, ValueError: as `jaxdl.fit`.
     """
     check_jax()
     key, epochs = as_key(key), as_count("epochs", epochs)
@@ -119,6 +94,7 @@ def fit(
         kept_epoch=int(kept_epoch),
         params=params,
         state=state,
+        history=((0, hparams),),
     )
 
 

@@ -92,8 +92,13 @@ def _arrays(part: Any) -> Iterator[Any]:
 
 def data_digest(data: Splits) -> str:
     """Returns the SHA-256 of the train and dev sets: types, shapes and content."""
+    return arrays_digest((data.train, data.dev))
+
+
+def arrays_digest(tree: Any) -> str:
+    """Returns the SHA-256 of the arrays of a tree: types, shapes and content."""
     digest = hashlib.sha256()
-    for leaf in jax.tree.leaves((data.train, data.dev)):
+    for leaf in jax.tree.leaves(tree):
         array = np.ascontiguousarray(leaf)
         digest.update(f"{array.dtype.str} {array.shape} ".encode())
         digest.update(array.reshape(-1).view(np.uint8).data)
