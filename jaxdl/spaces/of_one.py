@@ -28,7 +28,7 @@ def as_space(hparams: Any) -> Any:
         RecipeError: as `train.structure.partition`.
     """
     traced, structure = partition(hparams)
-    numbers = {name: np.asarray(number)[()] for name, number in traced.items()}
+    numbers: Any = {name: np.asarray(number)[()] for name, number in traced.items()}
     return _space(combine(numbers, structure))
 
 
