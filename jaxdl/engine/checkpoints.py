@@ -40,6 +40,7 @@ def to_record(rung_number: int, trained: TrainedBlock) -> runs.Record:
         kept_epoch=trained.kept_epoch,
         metrics=trained.metrics,
         arrays=[np.asarray(leaf)[:n] for leaf in jax.tree.leaves(trained.carry)],
+        step_losses=trained.step_losses,
     )
 
 
@@ -61,7 +62,7 @@ def from_records(
 
     for record in records:
         block = block_of(record)
-        if block is None or not _is_possible(task, record):
+        if block is None or not _is_possible(task, outlines, block, record):
             raise runs.DamagedError(
                 f"got record {record.id} of the run, of members "
                 f"{record.members.tolist()}; expected one that a block of this sweep "
@@ -130,14 +131,21 @@ def _trained(
         metrics={n: np.asarray(x, float_type) for n, x in record.metrics.items()},
         carry=carry,
         record=record.id,
+        step_losses=record.step_losses,
     )
 
 
-def _is_possible(task: Task, record: runs.Record) -> bool:
+def _is_possible(
+    task: Task, outlines: Outlines, block: Block, record: runs.Record
+) -> bool:
     """Returns whether a training can have left what a record says."""
     statuses = (Status.RUNNING, Status.STOPPED, Status.DIVERGED)
+    steps = outlines[block.structure, block.family.facts].steps_per_epoch
+    groups = None if task.every is None else -(-steps // task.every)
+    losses = record.step_losses
     return bool(
         {*record.metrics} == {*task.curves}
+        and groups == (None if losses is None else losses.shape[2])
         and record.until <= task.epochs
         and np.isin(record.status, statuses).all()
         and ((-1 <= record.kept_epoch) & (record.kept_epoch < record.until)).all()

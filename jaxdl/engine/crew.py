@@ -262,7 +262,8 @@ class Threads:
         facts, shared = block.family.facts, self.shared[device][block.family]
         bound = BoundRecipe(self.task.recipe, block.structure, facts)
         found = self.outlines[block.structure, facts]
-        return lower(bound, found, block, self.task.block_width, shared)
+        width, every = self.task.block_width, self.task.every
+        return lower(bound, found, block, width, shared, every)
 
     def _bytes(self, block: Block) -> int:
         """Returns how many bytes a block takes, beside what all blocks share."""

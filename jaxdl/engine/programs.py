@@ -41,7 +41,12 @@ class Programs(NamedTuple):
 
 
 def lower(
-    bound: BoundRecipe, outline: Outline, block: Block, width: int, shared: Inputs
+    bound: BoundRecipe,
+    outline: Outline,
+    block: Block,
+    width: int,
+    shared: Inputs,
+    every: int | None = None,
 ) -> Programs:
     """Returns a block's programs, lowered for the device of the shared inputs.
 
@@ -51,6 +56,7 @@ def lower(
         block: one of those that the programs train.
         width: K.
         shared: what the members of the block's family train with.
+        every: how many steps have one mean loss; None: steps are not recorded.
 
     Raises:
         RecipeError: the recipe uses a traced hyperparameter as a plain value.
@@ -62,7 +68,7 @@ def lower(
     stops = shared.patience is not None
     start = make_start(bound, in_shape(shared.train), early_stopping=stops)
     make = _with_own_orders if isinstance(shared, VariedInputs) else _with_shared_order
-    starts, epochs = make(start, make_advance(bound), outline.batch_size)
+    starts, epochs = make(start, make_advance(bound, every), outline.batch_size)
     on_cpu = shared.device.platform == "cpu"
     options = CPU_OPTIONS if on_cpu else None
     traced = {name: per_member(column.dtype) for name, column in block.traced.items()}

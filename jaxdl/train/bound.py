@@ -88,19 +88,19 @@ def _first(built: Recipe, train_state: TrainState, *, early_stopping: bool) -> C
     )
 
 
-def make_advance(bound: BoundRecipe) -> Callable[..., Any]:
+def make_advance(bound: BoundRecipe, every: int | None = None) -> Callable[..., Any]:
     """Returns the pure function of one epoch of one model::
 
         advance(traced, train_state, epoch_state, order, train, dev, patience, counts)
             -> (train_state, epoch_state, metrics)
 
-    See `make_epoch`.
+    See `make_epoch`, also for `every`.
     """
 
     def advance(traced, train_state, epoch_state, *inputs):
         *inputs, counts = inputs
         recipe, hp = bound(traced, counts)
-        return make_epoch(recipe)(hp, train_state, epoch_state, *inputs)
+        return make_epoch(recipe, every)(hp, train_state, epoch_state, *inputs)
 
     return advance
 

@@ -15,9 +15,11 @@ from jaxdl.train.state import TrainState
 from jaxdl.train.step import Metrics, make_eval, make_step
 from jaxdl.train.update import eval_params
 
+STEP_LOSS = "step_loss"  # among the metrics of an epoch, where it is asked for
+
 
 def make_epoch(
-    recipe: RecipeFunction,
+    recipe: RecipeFunction, every: int | None = None
 ) -> Callable[..., tuple[TrainState, EpochState, Metrics]]:
     """Returns the pure function of one epoch::
 
@@ -33,6 +35,9 @@ def make_epoch(
     to its state at the start of the epoch. `stopped_at` becomes the first step whose
     loss is not finite; if all losses are finite, the step after the epoch's last one. A
     training that has diverged or stopped does not change, and its metrics are NaN.
+
+    With `every` the metrics have `step_loss` as well, `[ceil(steps / every)]`: the mean
+    loss of each `every` steps; the last mean is of those that are left.
     """
     step, evaluate = make_step(recipe), make_eval(recipe)
 
@@ -58,10 +63,26 @@ def make_epoch(
             "train_error": jnp.mean(steps["error"]) / weight,
             **on_dev,
         }
+        if every is not None:
+            metrics[STEP_LOSS] = _means_of(steps["loss"], every) / weight
         metrics = jax.tree.map(lambda x: jnp.where(alive, x, jnp.nan), metrics)
         return train_state, epoch_state, metrics
 
     return epoch
+
+
+def _means_of(losses: jax.Array, every: int) -> jax.Array:
+    """Returns the mean of each `every` losses; the last one is of those that are left.
+
+    Args:
+        losses: `[steps]`.
+        every: how many, at least 1.
+    """
+    steps = len(losses)
+    every = min(every, steps)
+    groups = -(-steps // every)
+    padded = jnp.pad(losses, (0, groups * every - steps)).reshape(groups, every)
+    return padded.sum(axis=1) / jnp.minimum(every, steps - every * jnp.arange(groups))
 
 
 def _first_bad_step(

@@ -13,6 +13,7 @@ from jaxdl.data import Splits, check
 from jaxdl.train import compiled
 from jaxdl.train.bound import BoundRecipe, make_advance, make_start, with_order
 from jaxdl.train.check import as_patience
+from jaxdl.train.epoch import STEP_LOSS
 from jaxdl.train.epoch_state import Carry, EpochState, Status, kept
 from jaxdl.train.facts import counts_for, facts_of
 from jaxdl.train.member import Member
@@ -21,6 +22,7 @@ from jaxdl.train.part import in_shape, on_device
 from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.settings import check_jax
 from jaxdl.train.state import TrainState, as_key, member_key
+from jaxdl.train.steps import steps_of
 from jaxdl.train.structure import partition
 from jaxdl.train.tracing import tracing_errors_explained
 
@@ -33,6 +35,7 @@ def train_one(
     key: jax.Array | int,
     epochs: int,
     patience: int | None = None,
+    every: int | None = None,
     progress: bool = True,
 ) -> Member:
     """Returns one model, trained in memory alone; see `jaxdl.fit`.
@@ -48,6 +51,7 @@ def train_one(
         key: a seed, or a threefry key.
         epochs: at least 1.
         patience: see `jaxdl.fit`; None: no early stopping.
+        every: see `jaxdl.fit`; None: losses of steps are not recorded.
         progress: whether to print a line for each epoch.
 
     Raises:
@@ -56,6 +60,7 @@ def train_one(
     check_jax()
     key, epochs = as_key(key), as_count("epochs", epochs)
     patience = as_patience(patience, epochs)
+    every = None if every is None else as_count("every", every)
     check(data)
     traced, structure = partition(hparams)
     facts = facts_of(data, epochs)
@@ -67,7 +72,7 @@ def train_one(
     inputs = train, dev, key, patient, counts
     show = terminal.epoch_lines(enabled=progress)
     with tracing_errors_explained():
-        start, epoch = _lower(bound, traced, found, inputs)
+        start, epoch = _lower(bound, traced, found, inputs, every)
     first: Carry = start.compile()(traced, member_key(key, 0), counts)
     program = epoch.compile()
     train_state, end, metrics = train_epochs(
@@ -76,8 +81,11 @@ def train_one(
         ),
         *first,
         range(epochs),
-        lambda number, _, metrics: show(number + 1, epochs, metrics),
+        lambda number, _, metrics: show(
+            number + 1, epochs, {n: x for n, x in metrics.items() if n != STEP_LOSS}
+        ),
     )
+    losses = metrics.pop(STEP_LOSS, None)
     params, state, kept_epoch = jax.device_get(kept(train_state, end))
     running = int(end.status) == Status.RUNNING
     return Member(
@@ -95,6 +103,7 @@ def train_one(
         params=params,
         state=state,
         history=((0, hparams),),
+        steps=every and steps_of(losses, found.steps_per_epoch, every),
     )
 
 
@@ -146,7 +155,11 @@ def train_epochs(
 
 
 def _lower(
-    bound: BoundRecipe, traced: dict[str, Any], found: Outline, inputs: tuple[Any, ...]
+    bound: BoundRecipe,
+    traced: dict[str, Any],
+    found: Outline,
+    inputs: tuple[Any, ...],
+    every: int | None,
 ) -> tuple[compiled.Lowered, compiled.Lowered]:
     """Returns the start and the epoch of one model, ready to be compiled.
 
@@ -155,11 +168,12 @@ def _lower(
         traced: hyperparameters by name.
         found: its outline.
         inputs: train and dev set, key, patience and class counts.
+        every: how many steps have one mean loss; None: steps are not recorded.
     """
     train, _, key, patience, counts = inputs
     start = make_start(bound, in_shape(train), early_stopping=patience is not None)
     first = compiled.lower(start, traced, key, counts)
     carry, number = first.out_shapes, np.int32(0)
-    advance = with_order(make_advance(bound), found.batch_size)
+    advance = with_order(make_advance(bound, every), found.batch_size)
     epoch = compiled.lower(advance, traced, *carry, number, *inputs, donate=1)
     return first, epoch

@@ -117,7 +117,8 @@ def test_a_run_that_is_killed_at_any_moment_resumes_to_the_same_bits(
     digits, steered, tmp_path
 ):
     killed = [
-        check_killed(n, tmp_path / f"{n}", digits, steered) for n in range(1, MOMENTS + 1)
+        check_killed(n, tmp_path / f"{n}", digits, steered)
+        for n in range(1, MOMENTS + 1)
     ]
     assert not killed[-1] and sum(killed) > 6 * EPOCHS
 
