@@ -62,7 +62,8 @@ def from_records(
 
     for record in records:
         block = block_of(record)
-        if block is None or not _is_possible(task, outlines, block, record):
+        possible = _is_possible(task, record)
+        if block is None or not possible or not _fits(task, outlines, block, record):
             raise runs.DamagedError(
                 f"got record {record.id} of the run, of members "
                 f"{record.members.tolist()}; expected one that a block of this sweep "
@@ -135,17 +136,20 @@ def _trained(
     )
 
 
-def _is_possible(
-    task: Task, outlines: Outlines, block: Block, record: runs.Record
-) -> bool:
+def _fits(task: Task, outlines: Outlines, block: Block, record: runs.Record) -> bool:
+    """Returns whether a record has the losses of steps that the task asks for."""
+    losses = record.step_losses
+    if task.every is None or losses is None:
+        return task.every is None and losses is None
+    steps = outlines[block.structure, block.family.facts].steps_per_epoch
+    return losses.shape[2] == -(-steps // task.every)
+
+
+def _is_possible(task: Task, record: runs.Record) -> bool:
     """Returns whether a training can have left what a record says."""
     statuses = (Status.RUNNING, Status.STOPPED, Status.DIVERGED)
-    steps = outlines[block.structure, block.family.facts].steps_per_epoch
-    groups = None if task.every is None else -(-steps // task.every)
-    losses = record.step_losses
     return bool(
         {*record.metrics} == {*task.curves}
-        and groups == (None if losses is None else losses.shape[2])
         and record.until <= task.epochs
         and np.isin(record.status, statuses).all()
         and ((-1 <= record.kept_epoch) & (record.kept_epoch < record.until)).all()
