@@ -86,6 +86,9 @@ def train_one(
         ),
     )
     losses = metrics.pop(STEP_LOSS, None)
+    steps = None
+    if every is not None and losses is not None:
+        steps = steps_of(losses, found.steps_per_epoch, every)
     params, state, kept_epoch = jax.device_get(kept(train_state, end))
     running = int(end.status) == Status.RUNNING
     return Member(
@@ -103,7 +106,7 @@ def train_one(
         params=params,
         state=state,
         history=((0, hparams),),
-        steps=every and steps_of(losses, found.steps_per_epoch, every),
+        steps=steps,
     )
 
 
