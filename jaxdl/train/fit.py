@@ -81,14 +81,8 @@ def train_one(
         ),
         *first,
         range(epochs),
-        lambda number, _, metrics: show(
-            number + 1, epochs, {n: x for n, x in metrics.items() if n != STEP_LOSS}
-        ),
+        lambda number, _, values: show(number + 1, epochs, _without_steps(values)),
     )
-    losses = metrics.pop(STEP_LOSS, None)
-    steps = None
-    if every is not None and losses is not None:
-        steps = steps_of(losses, found.steps_per_epoch, every)
     params, state, kept_epoch = jax.device_get(kept(train_state, end))
     running = int(end.status) == Status.RUNNING
     return Member(
@@ -99,14 +93,16 @@ def train_one(
         scaling=data.train.scaling,
         about=data.train.about,
         inference=found.inference,
-        metrics=metrics,
+        metrics=_without_steps(metrics),
         status=Status.FINISHED if running else Status(int(end.status)),
         stopped_at=None if running else int(end.stopped_at),
         kept_epoch=int(kept_epoch),
         params=params,
         state=state,
         history=((0, hparams),),
-        steps=steps,
+        steps=None
+        if every is None
+        else steps_of(metrics[STEP_LOSS], found.steps_per_epoch, every),
     )
 
 
@@ -155,6 +151,11 @@ def train_epochs(
     history += [missing] * (len(epochs) - len(history))
     stacked = jax.tree.map(lambda *rows: np.stack(rows), *history)
     return train_state, epoch_state, stacked
+
+
+def _without_steps(metrics: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Returns metrics of one number for each epoch."""
+    return {name: values for name, values in metrics.items() if name != STEP_LOSS}
 
 
 def _lower(
