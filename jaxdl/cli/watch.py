@@ -51,12 +51,10 @@ def reader(run_dir: Path, experiment: Experiment) -> Callable[[], SweepResult | 
     follower = follow(run_dir, experiment.recipe)
 
     def read() -> SweepResult | None:
-        if not runs.has_run(run_dir):
+        try:
+            result = follower(space_of(run_dir, experiment.space))
+        except FileNotFoundError:  # no run yet, or no rung of it
             return None
-        with runs.read_run(run_dir) as store:
-            if not store.num_rungs():
-                return None
-        result = follower(space_of(run_dir, experiment.space))
         return result if result.trained().any() else None
 
     return read

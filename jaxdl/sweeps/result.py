@@ -15,7 +15,7 @@ from jaxdl.engine.blocks import TrainedBlock
 from jaxdl.engine.curves import kept_metrics
 from jaxdl.engine.task import Task
 from jaxdl.searches.rungs import Rung, ranking
-from jaxdl.sweeps import display, rows
+from jaxdl.sweeps import display, frames, rows
 from jaxdl.sweeps.ensembles import Ensemble, choose
 from jaxdl.sweeps.lineage import history
 from jaxdl.sweeps.repeats import (
@@ -65,6 +65,8 @@ class SweepResult:
 
     __repr__ = display.as_text
     _repr_html_ = display.as_html
+    to_dataframe = frames.to_dataframe
+    curves = frames.curves
 
     @property
     def num_variants(self) -> int:

@@ -22,6 +22,7 @@ class BoundRecipe(NamedTuple):
     recipe: Callable[..., Recipe]
     structure: Structure
     facts: Facts
+    every: int | None = None  # steps whose mean loss is recorded; None: none is
 
     def __call__(
         self, traced: dict[str, Any], counts: Any
@@ -88,19 +89,19 @@ def _first(built: Recipe, train_state: TrainState, *, early_stopping: bool) -> C
     )
 
 
-def make_advance(bound: BoundRecipe, every: int | None = None) -> Callable[..., Any]:
+def make_advance(bound: BoundRecipe) -> Callable[..., Any]:
     """Returns the pure function of one epoch of one model::
 
         advance(traced, train_state, epoch_state, order, train, dev, patience, counts)
             -> (train_state, epoch_state, metrics)
 
-    See `make_epoch`, also for `every`.
+    See `make_epoch`.
     """
 
     def advance(traced, train_state, epoch_state, *inputs):
         *inputs, counts = inputs
         recipe, hp = bound(traced, counts)
-        return make_epoch(recipe, every)(hp, train_state, epoch_state, *inputs)
+        return make_epoch(recipe, bound.every)(hp, train_state, epoch_state, *inputs)
 
     return advance
 

@@ -16,9 +16,10 @@ from jaxdl.train.check import as_patience
 from jaxdl.train.epoch import STEP_LOSS
 from jaxdl.train.epoch_state import Carry, EpochState, Status, kept
 from jaxdl.train.facts import counts_for, facts_of
+from jaxdl.train.fit_streamed import lower_one, ready_to_read
 from jaxdl.train.member import Member
 from jaxdl.train.outline import Outline, check_pure, outline
-from jaxdl.train.part import in_shape, on_device
+from jaxdl.train.part import in_shape, on_device_shapes
 from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.settings import check_jax
 from jaxdl.train.state import TrainState, as_key, member_key
@@ -66,23 +67,24 @@ def train_one(
     facts = facts_of(data, epochs)
     found = outline(recipe, traced, structure, data, facts)
     check_pure(recipe, traced, structure, data, facts, found.program)
-    bound, counts = BoundRecipe(recipe, structure, facts), counts_for(recipe, facts)
-    train, dev = on_device(data.train), on_device(data.dev)
+    bound = BoundRecipe(recipe, structure, facts, every)
+    counts = counts_for(recipe, facts)
     patient = None if patience is None else np.int32(min(patience, 2**31 - 1))
-    inputs = train, dev, key, patient, counts
+    rest = key, patient, counts
     show = terminal.epoch_lines(enabled=progress)
-    with tracing_errors_explained():
-        start, epoch = _lower(bound, traced, found, inputs, every)
-    first: Carry = start.compile()(traced, member_key(key, 0), counts)
-    program = epoch.compile()
-    train_state, end, metrics = train_epochs(
-        lambda train_state, epoch_state, number: program(
-            traced, train_state, epoch_state, np.int32(number), *inputs
-        ),
-        *first,
-        range(epochs),
-        lambda number, _, values: show(number + 1, epochs, _without_steps(values)),
-    )
+    with ready_to_read(data, rest) as inputs:
+        with tracing_errors_explained():
+            start, epoch = _lower(bound, traced, found, data, inputs, rest)
+        first: Carry = start.compile()(traced, member_key(key, 0), counts)
+        (program,) = epoch.compile_for(jax.devices()[:1]).values()
+        train_state, end, metrics = train_epochs(
+            lambda train_state, epoch_state, number: program(
+                traced, train_state, epoch_state, np.int32(number), *inputs
+            ),
+            *first,
+            range(epochs),
+            lambda number, _, values: show(number + 1, epochs, _without_steps(values)),
+        )
     params, state, kept_epoch = jax.device_get(kept(train_state, end))
     running = int(end.status) == Status.RUNNING
     return Member(
@@ -162,22 +164,27 @@ def _lower(
     bound: BoundRecipe,
     traced: dict[str, Any],
     found: Outline,
+    data: Splits,
     inputs: tuple[Any, ...],
-    every: int | None,
-) -> tuple[compiled.Lowered, compiled.Lowered]:
+    rest: tuple[Any, ...],
+) -> tuple[compiled.Lowered, Any]:
     """Returns the start and the epoch of one model, ready to be compiled.
 
     Args:
         bound: the recipe.
         traced: hyperparameters by name.
         found: its outline.
-        inputs: train and dev set, key, patience and class counts.
-        every: how many steps have one mean loss; None: steps are not recorded.
+        data: train, dev and test sets.
+        inputs: of the epoch, see `ready_to_read`.
+        rest: key, patience and class counts.
     """
-    train, _, key, patience, counts = inputs
-    start = make_start(bound, in_shape(train), early_stopping=patience is not None)
+    key, patience, counts = rest
+    shape = in_shape(on_device_shapes(data.train))
+    start = make_start(bound, shape, early_stopping=patience is not None)
     first = compiled.lower(start, traced, key, counts)
     carry, number = first.out_shapes, np.int32(0)
-    advance = with_order(make_advance(bound, every), found.batch_size)
-    epoch = compiled.lower(advance, traced, *carry, number, *inputs, donate=1)
-    return first, epoch
+    if len(inputs) == 2:  # nothing, and what is read
+        epoch = lower_one(bound, found.batch_size, traced, carry, inputs[1])
+        return first, epoch
+    advance = with_order(make_advance(bound), found.batch_size)
+    return first, compiled.lower(advance, traced, *carry, number, *inputs, donate=1)
