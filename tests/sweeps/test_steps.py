@@ -1,6 +1,7 @@
 """Losses of steps: in memory and in files, and nothing of them where nobody asks."""
 
 import itertools
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +10,7 @@ import pytest
 
 import jaxdl as dl
 from jaxdl import runs, train
+from jaxdl.data import Source
 from jaxdl.sweeps import read_result
 from jaxdl.train.epoch import STEP_LOSS
 from tests.runs.processes import query
@@ -178,3 +180,18 @@ def test_weighted_examples_count_by_their_weight():
         fixed, {"rate": 0.1}, data, key=0, epochs=1, every=1, progress=False
     )
     assert sorted(member.steps.loss.tolist()) == pytest.approx([1 / 2, 9 / 2])
+
+
+def test_inputs_that_are_read_while_they_train_give_the_same(swept, digits):
+    def own(dataset):
+        return replace(dataset, inputs=Source(np.asarray(dataset.inputs)))
+
+    sources = digits._replace(train=own(digits.train), dev=own(digits.dev))
+    streamed = sweep(small, SPACE, sources, members=3, every=EVERY)
+    hparams = swept.member(0).hparams
+    alone = dl.fit(
+        small, hparams, sources, key=KEY, epochs=4, every=EVERY, progress=False
+    )
+    for i in range(3):
+        same_steps(streamed.member(i).steps, swept.member(i).steps)
+    np.testing.assert_allclose(alone.steps.loss, swept.member(0).steps.loss, rtol=1e-5)
