@@ -8,10 +8,11 @@ from jaxdl.experiment import ExperimentError
 from jaxdl.paths import as_path
 from jaxdl.runs import database, lock
 from jaxdl.runs.groups import ASIDE, CHECKPOINTS
+from jaxdl.runs.step_files import STEPS
 
 OWN = (
     database.NAME, f"{database.NAME}-wal", f"{database.NAME}-shm", lock.NAME,
-    CHECKPOINTS, ASIDE,
+    CHECKPOINTS, ASIDE, STEPS,
 )  # fmt: skip
 
 

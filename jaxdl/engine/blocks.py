@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from jaxdl.engine.inputs import Inputs
 from jaxdl.engine.layout import Block
 from jaxdl.engine.programs import Programs, start_inputs
+from jaxdl.train.epoch import STEP_LOSS
 from jaxdl.train.epoch_state import Carry, kept
 from jaxdl.train.fit import train_epochs
 from jaxdl.train.keys import as_keys, as_numbers
@@ -36,6 +37,7 @@ class TrainedBlock(NamedTuple):
     # [K, ...] from which it trains on, its keys as numbers; None: it never does
     carry: Carry | None
     record: int = -1  # the id of its record in the run's store
+    step_losses: NDArray[Any] | None = None  # [epochs, n, ...]; None: not asked for
 
     def state_of_members(self) -> Carry:
         """Returns the carry without padding, `[n, ...]`."""
@@ -91,6 +93,7 @@ def train_block(
             number, status[:n], {name: value[:n] for name, value in metrics.items()}
         ),
     )
+    step_losses = metrics.pop(STEP_LOSS, None)
     params, state, kept_epoch = jax.device_get(kept(train_state, epoch_state))
     ends = (epoch_state.status, epoch_state.stopped_at, train_state.step)
     status, stopped_at, steps = (x[:n] for x in jax.device_get(ends))
@@ -104,4 +107,5 @@ def train_block(
         kept_epoch=kept_epoch[:n],
         metrics={name: value[:, :n] for name, value in metrics.items()},
         carry=None if last else jax.device_get(as_numbers((train_state, epoch_state))),
+        step_losses=None if step_losses is None else step_losses[:, :n],
     )

@@ -40,6 +40,7 @@ def to_record(rung_number: int, trained: TrainedBlock) -> runs.Record:
         kept_epoch=trained.kept_epoch,
         metrics=trained.metrics,
         arrays=[np.asarray(leaf)[:n] for leaf in jax.tree.leaves(trained.carry)],
+        step_losses=trained.step_losses,
     )
 
 
@@ -61,7 +62,8 @@ def from_records(
 
     for record in records:
         block = block_of(record)
-        if block is None or not _is_possible(task, record):
+        possible = _is_possible(task, record)
+        if block is None or not possible or not _fits(task, outlines, block, record):
             raise runs.DamagedError(
                 f"got record {record.id} of the run, of members "
                 f"{record.members.tolist()}; expected one that a block of this sweep "
@@ -130,7 +132,17 @@ def _trained(
         metrics={n: np.asarray(x, float_type) for n, x in record.metrics.items()},
         carry=carry,
         record=record.id,
+        step_losses=record.step_losses,
     )
+
+
+def _fits(task: Task, outlines: Outlines, block: Block, record: runs.Record) -> bool:
+    """Returns whether a record has the losses of steps that the task asks for."""
+    losses = record.step_losses
+    if task.every is None or losses is None:
+        return task.every is None and losses is None
+    steps = outlines[block.structure, block.family.facts].steps_per_epoch
+    return losses.shape[2] == -(-steps // task.every)
 
 
 def _is_possible(task: Task, record: runs.Record) -> bool:

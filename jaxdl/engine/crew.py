@@ -272,9 +272,10 @@ class Threads:
 
     def _lower(self, block: Block, device: jax.Device) -> Programs:
         facts, shared = block.family.facts, self.shared[device][block.family]
-        bound = BoundRecipe(self.task.recipe, block.structure, facts)
+        task = self.task
+        bound = BoundRecipe(task.recipe, block.structure, facts, task.every)
         found = self.outlines[block.structure, facts]
-        return lower(bound, found, block, self.task.block_width, shared)
+        return lower(bound, found, block, task.block_width, shared)
 
     def _bytes(self, block: Block) -> int:
         """Returns how many bytes a block takes, beside what all blocks share."""

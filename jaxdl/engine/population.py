@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from jaxdl import runs
 from jaxdl.engine.blocks import TrainedBlock
 from jaxdl.engine.checkpoints import from_records, to_record
+from jaxdl.engine.curves import kept_metrics, no_losses
 from jaxdl.engine.outlines import Outlines
 from jaxdl.engine.shelf import Shelf
 from jaxdl.engine.task import Task
@@ -22,21 +23,6 @@ from jaxdl.searches.rungs import Rung, Standing
 from jaxdl.spaces.either import known_alone
 from jaxdl.train.epoch_state import Carry, Status
 from jaxdl.train.structure import by_name
-
-
-def kept_metrics(
-    curves: dict[str, NDArray[Any]],
-    kept_epoch: NDArray[np.int32],
-    status: NDArray[np.int32],
-    members: NDArray[np.int64],
-) -> Standing:
-    """Returns the metrics of the members' kept epochs; NaN for the diverged."""
-    epochs = np.maximum(kept_epoch[members], 0)
-    diverged = status[members] == Status.DIVERGED
-    return {
-        name: np.where(diverged, np.nan, curve[members, epochs])
-        for name, curve in curves.items()
-    }
 
 
 class Population:
@@ -63,6 +49,7 @@ class Population:
         self.rungs: list[Rung] = []
         shape, dtype = (members, task.epochs), jnp.result_type(float)
         self.metrics = {name: np.full(shape, np.nan, dtype) for name in task.curves}
+        self.step_losses = no_losses(task, outlines)
         self.epochs = np.zeros(members, np.int64)  # that each has trained
         self.status = np.full(members, Status.RUNNING, np.int32)
         self.stopped_at = np.full(members, -1, np.int32)
@@ -103,8 +90,9 @@ class Population:
         self.rungs.append(rung)
         if rung.parents is None:
             return []
-        copied = (self.epochs, self.steps, self.status, self.stopped_at)
-        for column in (*copied, self.kept_epoch, self.places, *self.metrics.values()):
+        ends = self.epochs, self.steps, self.status, self.stopped_at, self.kept_epoch
+        curves = *self.metrics.values(), self.step_losses
+        for column in (*ends, self.places, *curves):
             column[rung.members] = column[rung.parents]
         return self.shelf.recount(self.places[:, 0])
 
@@ -240,6 +228,9 @@ class Population:
         span = slice(trained.block.first, trained.block.until)
         for name, curve in trained.metrics.items():
             self.metrics[name][ids, span] = curve.T
+        if trained.step_losses is not None:
+            groups = trained.step_losses.shape[2]
+            self.step_losses[ids, span, :groups] = trained.step_losses.swapaxes(0, 1)
         self.epochs[ids] = trained.block.until
         self.status[ids], self.stopped_at[ids] = trained.status, trained.stopped_at
         self.kept_epoch[ids], self.steps[ids] = trained.kept_epoch, trained.steps

@@ -44,6 +44,7 @@ class Task(NamedTuple):
     variants: tuple[Variant, ...] = ()  # [V], empty until the data are known
     # (parameters, layer state) that its one member begins with; None: drawn by key
     start: tuple[Any, Any] | None = None
+    every: int | None = None  # steps whose mean loss is recorded; None: none is
     # Of the recipe: set once it has been traced.
     metrics: tuple[str, ...] = ()  # names of its own
     rank_by: str = "error"
@@ -94,7 +95,8 @@ def check_task(task: Task) -> Task:
 
     Raises:
         SpaceError: `members` is below 1, or there are too many members.
-        ValueError: `epochs`, `patience` or `repeats` is below 1, or the plan is wrong.
+        ValueError: `epochs`, `patience`, `repeats` or `every` is below 1, or the plan
+            is wrong.
     """
     epochs = as_count("epochs", task.epochs)
     checked = task._replace(
@@ -103,6 +105,7 @@ def check_task(task: Task) -> Task:
         patience=as_patience(task.patience, epochs),
         repeats=as_count("repeats", task.repeats),
         folds=int(task.folds) if is_count(task.folds, least=0) else task.folds,
+        every=None if task.every is None else as_count("every", task.every),
         plan=as_plan(task.plan, varied=task.repeats != 1 or task.folds is not None),
     )
     _check_size(checked)

@@ -1,7 +1,8 @@
 """What stays of a run: a folder with a database and a file of arrays for each record.
 
-Format 4: `run.sqlite` (see `database`), `checkpoints/<record>.bin` (see `files`), and
-`owner`, the lock of the process that writes. Damaged files are moved to `damaged/`.
+Format 4: `run.sqlite` (see `database`), `checkpoints/<record>.bin` (see `files`),
+`steps/<record>.bin` where losses of steps are kept (see `step_files`), and `owner`, the
+lock of the process that writes. Damaged files are moved to `damaged/`.
 """
 
 from jaxdl.runs import lock

@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxdl.runs import database, groups
+from jaxdl.runs import database, groups, step_files
 from jaxdl.runs import records as record_rows
 from jaxdl.runs import rungs as rung_rows
 from jaxdl.runs.errors import DamagedError, explained
@@ -100,6 +100,12 @@ class Contents:
         self.flush()
         with self._lock, explained(self.folder):
             return {f"{k}.bin" for k in record_rows.with_files(self._connection)}
+
+    def unnamed_steps(self) -> list[Path]:
+        """Returns the files in `steps` that belong to no record."""
+        self.flush()
+        with self._lock, explained(self.folder):
+            return step_files.unnamed(self.folder, self._connection)
 
     def members(self, rung: int) -> NDArray[np.int64]:
         """Returns the ids of the members of a rung, sorted."""

@@ -13,6 +13,7 @@ from jaxdl.runs.groups import ASIDE, CHECKPOINTS
 from jaxdl.runs.opening import read_run
 from jaxdl.runs.records import Record
 from jaxdl.runs.rungs import StoredRung
+from jaxdl.runs.step_files import STEPS
 from jaxdl.runs.store import Store
 
 # Since this version two connections that write cannot damage a write-ahead log
@@ -101,10 +102,12 @@ def _again(members: list[int], before: list[tuple[int, bool]], *, moved: bool) -
 
 def _about_files(folder: Path, store: Store) -> list[str]:
     names = set(os.listdir(folder / CHECKPOINTS))
+    unnamed = [f"{CHECKPOINTS}/{name}" for name in sorted(names - store.files())]
+    unnamed += [f"{STEPS}/{path.name}" for path in store.unnamed_steps()]
     notes = [
-        f"{CHECKPOINTS}/{name} belongs to no record: if an interrupted process left "
-        "it, the next process that opens the run to write deletes it"
-        for name in sorted(names - store.files())
+        f"{name} belongs to no record: if an interrupted process left it, the next "
+        "process that opens the run to write deletes it"
+        for name in unnamed
     ]
     aside = folder / ASIDE
     if aside.is_dir():

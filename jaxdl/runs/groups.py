@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from jaxdl.runs import array_files, files
+from jaxdl.runs import array_files, files, step_files
 from jaxdl.runs import records as record_rows
 from jaxdl.runs.errors import DamagedError
 from jaxdl.runs.records import Record, RecordRow, StoredRecord
@@ -40,6 +40,8 @@ def write_files(folder: Path, group: Sequence[Change], names: list[str]) -> Rows
             path, index = path_of(folder, record.id), None
             if record.arrays is not None:
                 index = array_files.write(path, record.arrays)
+            if index is not None and record.step_losses is not None:
+                index |= step_files.write(folder, record.id, record.step_losses)
             rows[record.id] = record_rows.to_rows(record, names, index)
     if rows:
         files.sync_folder(folder / CHECKPOINTS)
@@ -72,6 +74,8 @@ def read(
     """
     rows = record_rows.read(connection, row, names)
     record, index = record_rows.from_rows(rows, names, row.sha256)
+    losses, index = step_files.read(folder, row.id, index)
+    record = record._replace(step_losses=losses)
     if row.kept == record_rows.NONE:
         return record._replace(id=row.id)
     if row.kept != record_rows.ALL:
@@ -107,4 +111,5 @@ def sweep(folder: Path, connection: sqlite3.Connection, litter: set[int]) -> Non
         for number in litter:
             if not record_rows.has_file(connection, number):
                 path_of(folder, number).unlink(missing_ok=True)
+        step_files.drop_unnamed(folder, connection, litter)
         litter.clear()

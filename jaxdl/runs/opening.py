@@ -195,3 +195,6 @@ def _tidy(store: Store) -> None:
                 )
             path.unlink()
         files.sync_folder(store.folder / CHECKPOINTS)
+        for path in store.unnamed_steps():
+            if OURS.fullmatch(path.name):
+                path.unlink()

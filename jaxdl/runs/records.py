@@ -58,9 +58,9 @@ class Record(NamedTuple):
     steps: NDArray[np.int32]  # [n] taken
     kept_epoch: NDArray[np.int32]  # [n] that the weights are from; -1: none
     metrics: dict[str, NDArray[np.float64]]  # [until - first, n] by name
-    # Leaves in an order that the caller knows; None: they have been dropped.
-    arrays: list[NDArray[Any]] | None
+    arrays: list[NDArray[Any]] | None  # leaves in the caller's order; None: dropped
     id: int = -1  # given by the commit
+    step_losses: NDArray[Any] | None = None  # [until - first, n, ...]; None: not kept
 
 
 class RecordRow(NamedTuple):

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from jaxdl.counts import as_count
-from jaxdl.runs import array_files, database, groups, lock
+from jaxdl.runs import array_files, database, groups, lock, step_files
 from jaxdl.runs import records as record_rows
 from jaxdl.runs import rungs as rung_rows
 from jaxdl.runs.contents import Contents, Known
@@ -160,10 +160,13 @@ class Store(Contents):
         """
         lock.check_owner(self.folder, self._owner)
         record_rows.check(record, self.metrics)
+        step_files.check(record)
         rung_rows.check_entered(self._entered_in(int(record.rung)), record)
         arrays = record.arrays and array_files.little_endian(record.arrays)
         number = next(self._ids)  # atomic; the lock may wait for the disk
-        size = sum(x.nbytes for x in (*(arrays or ()), *record.metrics.values()))
+        losses = [] if record.step_losses is None else [record.step_losses]
+        numbers = *(arrays or ()), *record.metrics.values(), *losses
+        size = sum(x.nbytes for x in numbers)
         self._writer.add(record._replace(arrays=arrays, id=number), size, stop)
         return number
 

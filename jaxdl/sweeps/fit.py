@@ -34,6 +34,7 @@ def fit(
     run_dir: str | os.PathLike[str] | None = None,
     on_epoch: OnEpoch | None = None,
     start: Member | None = None,
+    every: int | None = None,
     progress: bool = True,
 ) -> Member:
     """Returns one model, trained for `epochs` epochs or until it stops early.
@@ -88,6 +89,9 @@ def fit(
             what it remembers. None: nothing changes.
         start: the training starts from the weights that this member keeps, with a fresh
             optimizer and from step 0. None: from weights drawn by the key.
+        every: record the mean train loss of each so many steps, see `Member.steps`; at
+            the end of an epoch, of the steps that are left. A run keeps them in files
+            of their own. None: losses of steps are not recorded, and cost nothing.
         progress: whether to print a line for each epoch.
 
     Raises:
@@ -103,8 +107,8 @@ def fit(
         SpaceError: `on_epoch` changes what is no traced hyperparameter.
         TypeError: the key is neither a seed nor a threefry key, or `on_epoch` or
             `start` is of another type.
-        ValueError: `epochs` or `patience` is not an int of at least 1, or the seed is
-            above 2^32 - 1.
+        ValueError: `epochs`, `patience` or `every` is not an int of at least 1, or the
+            seed is above 2^32 - 1.
 
     Warns:
         UserWarning: the patience is not shorter than the training; or see `data.check`.
@@ -112,7 +116,7 @@ def fit(
     if run_dir is None and on_epoch is None and start is None:
         return train_one(
             recipe, hparams, data, key=key, epochs=epochs, patience=patience,
-            progress=progress,
+            every=every, progress=progress,
         )  # fmt: skip
     check_jax()  # before a key is made
     _check_types(on_epoch, start)
@@ -124,7 +128,7 @@ def fit(
     task = Task(
         recipe, as_space(hparams), data, as_key(key), 1, epochs, one_epoch, patience,
         plan=Plan(block_width=1),
-        start=None if start is None else start_of(start, hparams),
+        start=None if start is None else start_of(start, hparams), every=every,
     )  # fmt: skip
     if start is not None:
         terminal.say(

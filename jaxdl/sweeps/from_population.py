@@ -7,6 +7,7 @@ from jaxdl.engine.population import Population
 from jaxdl.spaces.either import blanked
 from jaxdl.sweeps.result import SweepResult
 from jaxdl.train.epoch_state import Status
+from jaxdl.train.steps import Steps, steps_of
 
 
 def make_result(end: Population) -> SweepResult:
@@ -29,5 +30,21 @@ def make_result(end: Population) -> SweepResult:
         rungs=tuple(end.rungs),
         blocks=tuple(b and b._replace(carry=None) for b in end.shelf.blocks),
         places=end.places,
+        steps=_steps(end),
         specification=None if store is None else store.specification,
     )
+
+
+def _steps(end: Population) -> tuple[Steps, ...] | None:
+    """Returns the losses of each member's steps, if they were asked for."""
+    every = end.task.every
+    if every is None:
+        return None
+    found = []
+    for losses, (number, _) in zip(end.step_losses, end.places, strict=True):
+        steps = every  # of a member that never trained, which has no losses
+        if number >= 0:
+            block = end.shelf[number].block
+            steps = end.outlines[block.structure, block.family.facts].steps_per_epoch
+        found.append(steps_of(losses, steps, every))
+    return tuple(found)

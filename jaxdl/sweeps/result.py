@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from jaxdl import nn, runs, terminal
 from jaxdl.data import Dataset, Splits
 from jaxdl.engine.blocks import TrainedBlock
-from jaxdl.engine.population import kept_metrics
+from jaxdl.engine.curves import kept_metrics
 from jaxdl.engine.task import Task
 from jaxdl.searches.rungs import Rung, ranking
 from jaxdl.sweeps import display, frames, rows
@@ -31,6 +31,7 @@ from jaxdl.train.facts import Facts
 from jaxdl.train.inference import Inference
 from jaxdl.train.member import Member
 from jaxdl.train.score import curve_of, score
+from jaxdl.train.steps import Steps
 from jaxdl.train.structure import Structure, by_name, of_member
 
 
@@ -60,6 +61,7 @@ class SweepResult:
     inferences: Mapping[tuple[Structure, Facts], Inference] = dataclasses.field(
         default_factory=dict
     )
+    steps: tuple[Steps, ...] | None = None  # of each member, if `every` asked for them
 
     __repr__ = display.as_text
     _repr_html_ = display.as_html
@@ -267,6 +269,7 @@ class SweepResult:
             params=params,
             state=state,
             history=history(self.rungs, i, structure),
+            steps=None if self.steps is None else self.steps[i],
         )
 
     def _drawn(self, structure: Structure, i: int) -> Any:

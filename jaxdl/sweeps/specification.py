@@ -49,8 +49,8 @@ def specify(
     `metrics`, and `rank_by` if it is not the error; the `precision` of matrix products
     and the digests of the `programs`; the digest of the `data` and the `shapes` of the
     train set; and the kind of `device`, the `versions` and `flags` that it all ran
-    with; what `known_parts` has of the variants; and the digest of the weights at the
-    `start`, if these are given.
+    with; what `known_parts` has of the variants; and, if they are given, `every` and
+    the digest of the weights at the `start`.
 
     Args:
         task: its plan and its metrics are known.
@@ -90,6 +90,7 @@ def specify(
         "versions": kind.versions,
         "flags": kind.flags,
         **known_parts(task),
+        **({} if task.every is None else {"every": task.every}),
         **({} if task.start is None else {"start": start_digest(task.start)}),
     }
 
@@ -147,10 +148,13 @@ def task_of(
         about=about_of(specification),
         metrics=_own_metrics(specification["metrics"]),
         rank_by=specification.get("rank_by", "error"),
+        every=specification.get("every"),
         **{name: specification[name] for name in SETTINGS},
     )
     if min(task.members, task.epochs, task.num_variants, task.block_width) < 1:
         raise ValueError("a count is below 1")
+    if not (task.every is None or is_count(task.every)):
+        raise ValueError(f"got every {task.every!r:.80}")
     if not (task.folds is None or is_count(task.folds)):
         raise ValueError(f"got folds {task.folds!r:.80}")
     if count_structures(task.bounded) > MOST_PROGRAMS:

@@ -56,6 +56,7 @@ def sweep(
     run_dir: str | os.PathLike[str] | None = None,
     extend: bool = False,
     plan: Plan | None = None,
+    every: int | None = None,
     progress: bool | Callback = True,
 ) -> SweepResult:
     """Returns `members` models with random hyperparameters, trained side by side.
@@ -115,6 +116,9 @@ def sweep(
         extend: whether to add members or epochs to the run in `run_dir`; with a search
             that draws each member by itself, such as the default.
         plan: how members are laid out; what it leaves open is decided here.
+        every: record the mean train loss of each so many steps, see `Member.steps`; at
+            the end of an epoch, of the steps that are left. A run keeps them in files
+            of their own. None: losses of steps are not recorded, and cost nothing.
         progress: whether to show progress; or a function of a `SweepProgress`, called
             about every second and at the end of each rung.
 
@@ -129,12 +133,13 @@ def sweep(
         SpaceError: the space makes no sense, or what the search asks for; or nothing
             can be extended.
         TypeError: another kind of key.
-        ValueError: `epochs`, `patience` or `repeats` is below 1, or the plan is wrong.
+        ValueError: `epochs`, `patience`, `repeats` or `every` is below 1, or the plan
+            is wrong.
     """
     check_jax()  # before a key is made
     task = Task(
         recipe, space, data, as_key(key), members, epochs, search or random(), patience,
-        repeats, folds, plan,
+        repeats, folds, plan, every=every,
     )  # fmt: skip
     return train_task(task, run_dir=run_dir, extend=extend, progress=progress)
 

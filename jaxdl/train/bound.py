@@ -22,6 +22,7 @@ class BoundRecipe(NamedTuple):
     recipe: Callable[..., Recipe]
     structure: Structure
     facts: Facts
+    every: int | None = None  # steps whose mean loss is recorded; None: none is
 
     def __call__(
         self, traced: dict[str, Any], counts: Any
@@ -100,7 +101,7 @@ def make_advance(bound: BoundRecipe) -> Callable[..., Any]:
     def advance(traced, train_state, epoch_state, *inputs):
         *inputs, counts = inputs
         recipe, hp = bound(traced, counts)
-        return make_epoch(recipe)(hp, train_state, epoch_state, *inputs)
+        return make_epoch(recipe, bound.every)(hp, train_state, epoch_state, *inputs)
 
     return advance
 

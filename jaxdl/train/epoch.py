@@ -15,9 +15,11 @@ from jaxdl.train.state import TrainState
 from jaxdl.train.step import Metrics, make_eval, make_step
 from jaxdl.train.update import eval_params
 
+STEP_LOSS = "step_loss"  # among the metrics of an epoch, where it is asked for
+
 
 def make_epoch(
-    recipe: RecipeFunction,
+    recipe: RecipeFunction, every: int | None = None
 ) -> Callable[..., tuple[TrainState, EpochState, Metrics]]:
     """Returns the pure function of one epoch::
 
@@ -33,6 +35,9 @@ def make_epoch(
     to its state at the start of the epoch. `stopped_at` becomes the first step whose
     loss is not finite; if all losses are finite, the step after the epoch's last one. A
     training that has diverged or stopped does not change, and its metrics are NaN.
+
+    With `every` the metrics have `step_loss` as well, `[ceil(steps / every)]`: the mean
+    loss of each `every` steps; the last mean is of those that are left.
     """
     step, evaluate = make_step(recipe), make_eval(recipe)
 
@@ -45,7 +50,9 @@ def make_epoch(
         trained, steps = jax.lax.scan(body, train_state, order)
         on_dev = evaluate(hp, trained, dev)
         ends = trained, steps, on_dev
-        return conclude(built, ends, train_state, epoch_state, order, train, patience)
+        return conclude(
+            built, ends, train_state, epoch_state, order, train, patience, every
+        )
 
     return epoch
 
@@ -58,6 +65,7 @@ def conclude(
     order: jax.Array,
     train: Dataset,
     patience: jax.Array | None,
+    every: int | None = None,
 ) -> tuple[TrainState, EpochState, Metrics]:
     """Returns what an epoch returns, from what its steps and its evaluation gave.
 
@@ -70,6 +78,7 @@ def conclude(
         order: of the epoch's batches.
         train: the train set; its inputs are not read.
         patience: see `advance`.
+        every: see `make_epoch`.
     """
     trained, steps, on_dev = ends
     on_dev = {f"dev_{n}": x for n, x in on_dev.items()}
@@ -87,8 +96,24 @@ def conclude(
         "train_error": jnp.mean(steps["error"]) / weight,
         **on_dev,
     }
+    if every is not None:
+        metrics[STEP_LOSS] = _means_of(steps["loss"], every) / weight
     metrics = jax.tree.map(lambda x: jnp.where(alive, x, jnp.nan), metrics)
     return train_state, epoch_state, metrics
+
+
+def _means_of(losses: jax.Array, every: int) -> jax.Array:
+    """Returns the mean of each `every` losses; the last one is of those that are left.
+
+    Args:
+        losses: `[steps]`.
+        every: how many, at least 1.
+    """
+    steps = len(losses)
+    every = min(every, steps)
+    groups = -(-steps // every)
+    padded = jnp.pad(losses, (0, groups * every - steps)).reshape(groups, every)
+    return padded.sum(axis=1) / jnp.minimum(every, steps - every * jnp.arange(groups))
 
 
 def _first_bad_step(

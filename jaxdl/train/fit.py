@@ -13,6 +13,7 @@ from jaxdl.data import Splits, check
 from jaxdl.train import compiled
 from jaxdl.train.bound import BoundRecipe, make_advance, make_start, with_order
 from jaxdl.train.check import as_patience
+from jaxdl.train.epoch import STEP_LOSS
 from jaxdl.train.epoch_state import Carry, EpochState, Status, kept
 from jaxdl.train.facts import counts_for, facts_of
 from jaxdl.train.fit_streamed import lower_one, ready_to_read
@@ -22,6 +23,7 @@ from jaxdl.train.part import in_shape, on_device_shapes
 from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.settings import check_jax
 from jaxdl.train.state import TrainState, as_key, member_key
+from jaxdl.train.steps import steps_of
 from jaxdl.train.structure import partition
 from jaxdl.train.tracing import tracing_errors_explained
 
@@ -34,6 +36,7 @@ def train_one(
     key: jax.Array | int,
     epochs: int,
     patience: int | None = None,
+    every: int | None = None,
     progress: bool = True,
 ) -> Member:
     """Returns one model, trained in memory alone; see `jaxdl.fit`.
@@ -49,6 +52,7 @@ def train_one(
         key: a seed, or a threefry key.
         epochs: at least 1.
         patience: see `jaxdl.fit`; None: no early stopping.
+        every: see `jaxdl.fit`; None: losses of steps are not recorded.
         progress: whether to print a line for each epoch.
 
     Raises:
@@ -57,12 +61,14 @@ def train_one(
     check_jax()
     key, epochs = as_key(key), as_count("epochs", epochs)
     patience = as_patience(patience, epochs)
+    every = None if every is None else as_count("every", every)
     check(data)
     traced, structure = partition(hparams)
     facts = facts_of(data, epochs)
     found = outline(recipe, traced, structure, data, facts)
     check_pure(recipe, traced, structure, data, facts, found.program)
-    bound, counts = BoundRecipe(recipe, structure, facts), counts_for(recipe, facts)
+    bound = BoundRecipe(recipe, structure, facts, every)
+    counts = counts_for(recipe, facts)
     patient = None if patience is None else np.int32(min(patience, 2**31 - 1))
     rest = key, patient, counts
     show = terminal.epoch_lines(enabled=progress)
@@ -77,7 +83,7 @@ def train_one(
             ),
             *first,
             range(epochs),
-            lambda number, _, metrics: show(number + 1, epochs, metrics),
+            lambda number, _, values: show(number + 1, epochs, _without_steps(values)),
         )
     params, state, kept_epoch = jax.device_get(kept(train_state, end))
     running = int(end.status) == Status.RUNNING
@@ -89,13 +95,16 @@ def train_one(
         scaling=data.train.scaling,
         about=data.train.about,
         inference=found.inference,
-        metrics=metrics,
+        metrics=_without_steps(metrics),
         status=Status.FINISHED if running else Status(int(end.status)),
         stopped_at=None if running else int(end.stopped_at),
         kept_epoch=int(kept_epoch),
         params=params,
         state=state,
         history=((0, hparams),),
+        steps=None
+        if every is None
+        else steps_of(metrics[STEP_LOSS], found.steps_per_epoch, every),
     )
 
 
@@ -144,6 +153,11 @@ def train_epochs(
     history += [missing] * (len(epochs) - len(history))
     stacked = jax.tree.map(lambda *rows: np.stack(rows), *history)
     return train_state, epoch_state, stacked
+
+
+def _without_steps(metrics: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Returns metrics of one number for each epoch."""
+    return {name: values for name, values in metrics.items() if name != STEP_LOSS}
 
 
 def _lower(

@@ -25,6 +25,7 @@ from jaxdl.train.inference import Inference
 from jaxdl.train.metrics import confusion_matrix, multilabel_confusion
 from jaxdl.train.recipe import Recipe, RecipeFunction, build
 from jaxdl.train.score import WholeSet
+from jaxdl.train.steps import Steps
 from jaxdl.train.structure import (
     RecipeError,
     Structure,
@@ -57,6 +58,7 @@ class Member:
     # (epoch, hyperparameters): those that it trained with from this epoch on; the last
     # are `hparams`
     history: tuple[tuple[int, Any], ...]
+    steps: Steps | None  # losses on the way, if `every` asked for them
 
     def __repr__(self) -> str:
         return shown.as_text(self._title(), shown.pairs(self._facts()))

@@ -79,7 +79,8 @@ def make_end(bound: BoundRecipe) -> Callable[..., Any]:
         built, m = build(recipe, hp), size(dev)
         values = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:m], found)
         ends = trained, taken, means(built, values, dev)
-        return conclude(built, ends, train_state, epoch_state, order, train, patience)
+        rest = order, train, patience, bound.every
+        return conclude(built, ends, train_state, epoch_state, *rest)
 
     return end
 
