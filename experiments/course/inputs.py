@@ -54,8 +54,8 @@ def example():
     homes = dl.data.from_arrays(np.stack([size, rooms], 1), large)
     splits = dl.data.split(homes, "60:20:20", key=jax.random.key(0))
     normalized = dl.data.normalize(splits)  # by the moments of the train set
-    normalized.moments  # for new examples: (x - mean) / scale
-    return normalized
+    mean, scale = normalized.moments  # for new examples: (x - mean) / scale
+    return normalized, mean, scale
 
 
 def run(seeds: int, key: int) -> Outcome:

@@ -1,0 +1,164 @@
+"""What reduces variance, and how?
+
+150 digits train a layer of 64 tanh units for 60 epochs with Adam. Variance is the dev
+error less the error on the train set without dropout or augmentation. More data means
+all 1078 digits, for as many steps. Early stopping waits 8 epochs. Where the input z of
+a unit is below 0.5 in size, tanh is about linear. A unit uses as many inputs as the
+exponential of the entropy of its squared weights says.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+import jaxdl as dl
+from experiments.course.arms import Arm, Claim, Outcome, bands, find, forest, train
+from jaxdl import nn, optim
+from jaxdl.report.style import BEST, BLUE, ORANGE, PALETTE, figure, tidy
+
+WAYS = ("L2", "L1", "dropout", "augmentation", "more data", "early stopping")
+LESS = {n: Claim(10, f"{n}: less variance", -1, 0.5, "points") for n in WAYS}
+SMALL = Claim(11, "a large λ makes weights small", -1, 0.3, "decades of ‖W‖, λ = 10")
+LINEAR = Claim(11, "a large λ makes tanh linear", 1, 10, "% of z, λ = 10")
+SPREAD = Claim(12, "dropout spreads out weights", 1, 1, "inputs that a unit uses")
+EPOCHS = 60
+
+
+class Hparams(NamedTuple):
+    keep_prob: float = 1.0
+    l2: float = 0.0
+    l1: float = 0.0
+    shift: float = 0.0
+
+
+ARMS = {
+    "none": Hparams(),
+    "L2": Hparams(l2=1.0),
+    "large L2": Hparams(l2=10.0),
+    "L1": Hparams(l1=0.05),
+    "dropout": Hparams(keep_prob=0.5),
+    "augmentation": Hparams(shift=0.1),
+}
+
+
+def recipe(hp: Hparams) -> dl.Recipe:
+    hidden = nn.serial(nn.dense(64, init=nn.xavier), nn.tanh, nn.dropout(hp.keep_prob))
+    model = nn.serial(nn.random_shift(hp.shift), nn.flatten, hidden, nn.dense(10))
+
+    def penalty(params, m):
+        return nn.l2(hp.l2)(params, m) + nn.l1(hp.l1)(params, m)
+
+    optimizer, loss = optim.adam(3e-3), nn.softmax_cross_entropy
+    return dl.Recipe(model, optimizer, loss, penalty, batch_size=50)
+
+
+def pictures(train: int | None = None) -> dl.data.Splits:
+    """Returns the digits as pictures `[8, 8, 1]`, with so many to train with."""
+    data = dl.data.load("digits")
+    sets = {
+        name: dl.data.from_arrays(np.asarray(x.inputs).reshape(-1, 8, 8, 1), x.labels)
+        for name, x in data.sets.items()
+    }
+    return dl.data.Splits(sets["train"][:train], sets["dev"], sets["test"])
+
+
+def example():
+    def recipe(hp):
+        hidden = nn.serial(nn.dense(64), nn.relu, nn.dropout(hp["keep_prob"]))
+        model = nn.serial(nn.random_shift(0.1), nn.flatten, hidden, nn.dense(10))
+        optimizer, loss = optim.adam(3e-3), nn.softmax_cross_entropy
+        return dl.Recipe(model, optimizer, loss, penalty=nn.l2(hp["l2"]))
+
+    space = {"keep_prob": dl.Uniform(0.5, 1.0), "l2": dl.LogUniform(1e-2, 10.0)}
+    settings = {"members": 4, "epochs": 3, "patience": 2, "progress": False}
+    return dl.sweep(recipe, space, pictures(), key=0, **settings)
+
+
+def run(seeds: int, key: int) -> Outcome:
+    few, more = pictures(150), pictures()
+    own = {"seeds": seeds, "key": key}
+    found = train(recipe, ARMS, few, epochs=EPOCHS, **own)
+    plain = {"early stopping": Hparams()}
+    found |= train(recipe, plain, few, epochs=EPOCHS, patience=8, **own)
+    found |= train(recipe, {"more data": Hparams()}, more, epochs=EPOCHS // 7, **own)
+    gap = {
+        n: gap_of(arm, more if n == "more data" else few) for n, arm in found.items()
+    }
+    less = {n: find(LESS[n], gap[n] - gap["none"]) for n in WAYS}
+    better = {n: dev(found[n]) - dev(found["none"]) for n in WAYS}
+    better = {n: find(LESS[n], x) for n, x in better.items()}
+
+    layers = {n: found[arm] for n, arm in SHOWN.items()}
+    norm, linear, used = first_layer(found["none"], few)
+    less_norm, more_linear, _ = first_layer(found["large L2"], few)
+    findings = [
+        *less.values(),
+        find(SMALL, np.log10(less_norm / norm)),
+        find(LINEAR, 100 * (more_linear - linear)),
+        find(SPREAD, first_layer(found["dropout"], few)[2] - used),
+    ]
+    drawn = figure(9, 3.2)
+    left, right = drawn.subplots(1, 2, sharey=True)
+    forest(left, less, "variance less that without, points")
+    forest(right, better, "dev error less that without, points")
+    figures = {
+        "regularization": (drawn, "Change of variance and dev error by each way"),
+        "inside": (stopping(found["early stopping"], layers, few), STOPPING),
+    }
+    return Outcome(findings, figures)
+
+
+SHOWN = {"λ = 0": "none", "λ = 1": "L2", "λ = 10": "large L2", "dropout": "dropout"}
+STOPPING = "Train and dev error with the kept epoch; sizes of z in a tanh layer by λ"
+
+
+def dev(arm: Arm) -> np.ndarray:
+    return 100 * arm.final["dev_error"]
+
+
+def gap_of(arm: Arm, data: dl.data.Splits) -> np.ndarray:
+    """Returns dev less train error of each seed, in points."""
+    own = [100 * m.evaluate(data.train)["error"] for m in arm.members()]
+    return dev(arm) - np.array(own)
+
+
+def z_of(member: dl.Member, data: dl.data.Splits) -> np.ndarray:
+    first = member.params[2][0]
+    return np.asarray(data.dev.inputs).reshape(-1, 64) @ first["kernel"] + first["bias"]
+
+
+def first_layer(arm: Arm, data: dl.data.Splits) -> np.ndarray:
+    """Returns norm, linear share and inputs used of the first layer, `[3, seeds]`."""
+    rows = []
+    for member in arm.members():
+        kernel = np.asarray(member.params[2][0]["kernel"], float)
+        share = kernel**2 / (kernel**2).sum(axis=0)
+        used = np.exp(-(share * np.log(share + 1e-30)).sum(axis=0)).mean()
+        linear = (np.abs(z_of(member, data)) < 0.5).mean()
+        rows.append((np.linalg.norm(kernel), linear, used))
+    return np.array(rows).T
+
+
+def stopping(arm: Arm, layers: dict[str, Arm], data: dl.data.Splits):
+    """Returns early stopping of one training, and how z of tanh units is spread."""
+    drawn = figure(9, 3.2)
+    left, right = drawn.subplots(1, 2)
+    member = arm.members()[0]
+    for name, color in (("train", BLUE), ("dev", ORANGE)):
+        curve = 100 * member.metrics[f"{name}_error"]
+        left.plot(np.arange(1, len(curve) + 1), curve, color=color, label=name)
+    kept = member.kept_epoch + 1
+    left.axvline(kept, color=BEST, linestyle="--", label=f"kept: epoch {kept}")
+    left.set(xlabel="epoch", ylabel="error, %", ylim=(0, None))
+    left.legend(fontsize="small", frameon=False)
+    tidy(left, "one training, stopped 8 epochs after the best")
+    edges = np.linspace(-4, 4, 65)
+    for (name, each), color in zip(layers.items(), PALETTE, strict=False):
+        z = np.concatenate([z_of(m, data).ravel() for m in each.members()[:10]])
+        share = np.histogram(z, edges)[0] / z.size / (edges[1] - edges[0])
+        right.stairs(share, edges, color=color, label=name, linewidth=1.5)
+    right.axvspan(-0.5, 0.5, color="0.9", zorder=0)
+    right.set(xlabel="z of the units (gray: tanh is about linear)", ylabel="density")
+    right.legend(fontsize="small", frameon=False)
+    tidy(right, "what enters tanh")
+    return drawn
