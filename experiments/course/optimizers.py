@@ -1,122 +1,163 @@
-"""Which optimizer is fast in a ravine, over a saddle and across a plateau?
+"""Which optimizer is the fastest, where are saddles, and what is L2 under Adam?
 
-    python experiments/course/ravine.py
-
-Four optimizers with their default averages in two dimensions, with 256 constant rates,
-log-uniform from 1e-6 to 1e4, each from 16 random starts. A run arrives with the step
-from which f stays below 1e-3, its minimum being 0; a rate works when it arrives from
-every start within 10,000 steps.
-
-Result on 2 cores of an AMD EPYC (Zen 5), jax 0.10.1, 20 s of processor time, steps with
-the best rate (mean ± standard error, n = 16), gradient descent, momentum, RMSprop,
-Adam: ravine 1274 ± 146, 127 ± 4, 569 ± 65, 111 ± 5; the same turned by 45 degrees 1242
-± 138, 122 ± 5, 1924 ± 150, 3291 ± 714; saddle 585 ± 13, 120 ± 2, 261 ± 26, 129 ± 18;
-plateau 134, 84, 153 ± 2, 81 ± 1. Rates that work span 0.7, 2.0, 1.1, 3.2 decades in the
-ravine. Of random symmetric matrices in 1 to 6 dimensions 0.50, 0.146, 0.025, 0.0025,
-0.00013 and none of 131,072 have only positive eigenvalues.
+On the digits, a network of three layers of 32 ReLU units trains for 10 epochs; in two
+dimensions a ravine whose curvatures are 1 and 1000 is descended from random starts to
+f = 0.001, within 4000 steps. Each optimizer has its own best rate, chosen on other
+seeds or starts. Points of small gradient are found by descending ‖∇J‖² of a small
+network; a saddle has a negative eigenvalue of the Hessian there.
 """
 
-from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-import optax
-from numpy.typing import NDArray
 
 import jaxdl as dl
-from jaxdl import optim, terminal
+from experiments.course import arms, landscapes
+from experiments.course.arms import Claim, Outcome, bands, find, forest
+from jaxdl import nn, optim
+from jaxdl.report.style import GRAY, PALETTE, figure, tidy
 
-CONDITION = 1000  # of the ravine's curvatures
-TARGET = 1e-3
-RATES = np.geomspace(1e-6, 1e4, 256)
-OPTIMIZERS = (optim.gradient_descent, optim.momentum, optim.rmsprop, optim.adam)
-
-
-def ravine(w):
-    return (w[0] ** 2 + CONDITION * w[1] ** 2) / 2
-
-
-def turned_ravine(w):  # by 45 degrees, so that no axis runs along it
-    return ravine([(w[0] + w[1]) / 2**0.5, (w[0] - w[1]) / 2**0.5])
-
-
-def saddle(w):  # curvatures 100 and -1 at (0, 0), minima at (0, 1) and (0, -1)
-    return 50 * w[0] ** 2 + (w[1] ** 2 - 1) ** 2 / 4
-
-
-def plateau(w):  # the gradient at distance 4 is 0.0013
-    return 1 - jnp.exp(-(w[0] ** 2 + w[1] ** 2) / 2)
-
-
-# f, and where a run starts, given standard normal draws z
-LANDSCAPES = {
-    ravine: lambda z: z,
-    turned_ravine: lambda z: z,
-    saddle: lambda z: z * jnp.array([1, 1e-4]),
-    plateau: lambda z: 4 * z / jnp.linalg.norm(z),
+MAKE = {
+    "gradient descent": optim.gradient_descent,
+    "momentum": optim.momentum,
+    "RMSprop": optim.rmsprop,
+    "Adam": optim.adam,
 }
+OTHERS = [*MAKE][1:]
+RAVINE = {
+    n: Claim(16, f"{n} is faster than gradient descent in a ravine", -1, 0.3,
+             "decades of steps") for n in OTHERS
+}  # fmt: skip
+DIGITS = {
+    n: Claim(16, f"{n} has a lower train loss than gradient descent, digits", -1, 0.1,
+             "decades") for n in OTHERS
+}  # fmt: skip
+RARE = Claim(21, "minima are rarer in 4 dimensions than in 1", -1, 0.2, "share")
+SADDLES = Claim(21, "most points of small gradient are saddles", 1, 0.2, "above a half")
+SAME = Claim(28, "L2 is weight decay under gradient descent", 0, 1e-3, "relative")
+OTHER = Claim(28, "L2 is not weight decay under Adam", 1, 0.1, "relative distance")
+RATES, EPOCHS = np.geomspace(1e-3, 3, 11), 10
+UNITS, SMALL = (1, 2, 4, 8), 0.1
 
 
-def arrival(
-    optimizer: optax.GradientTransformation, f: Callable, start: jax.Array, steps: int
-) -> jax.Array:
-    """Returns the step from which f stays at most `TARGET`, infinite for none."""
-
-    def step(carry, _):
-        w, opt_state = carry
-        updates, opt_state = optimizer.update(jax.grad(f)(w), opt_state)
-        w = optax.apply_updates(w, updates)
-        return (w, opt_state), ~(f(w) <= TARGET)  # NaN is above it
-
-    _, above = jax.lax.scan(step, (start, optimizer.init(start)), length=steps)
-    last_above = jnp.max(jnp.where(above, jnp.arange(1, steps + 1), 0))
-    return jnp.where(above[-1], jnp.inf, last_above + 1)
+class Hparams(NamedTuple):
+    optimizer: str
+    rate: float
 
 
-def arrivals(
-    make: Callable, f: Callable, rates: NDArray, starts: int, steps: int = 10_000
-) -> NDArray:
-    """Returns the arrival with every rate from every start, `[rates, starts]`."""
-
-    def run(rate, z):
-        return arrival(make(rate), f, LANDSCAPES[f](z), steps)
-
-    draws = jax.random.normal(jax.random.key(0), (starts, 2))
-    runs = jax.vmap(jax.vmap(run, (None, 0)), (0, None))
-    return np.asarray(jax.jit(runs)(rates, draws))
+def recipe(hp: Hparams) -> dl.Recipe:
+    hidden = nn.serial(nn.dense(32), nn.relu)
+    model = nn.serial(nn.repeat(hidden, 3), nn.dense(10))
+    return dl.Recipe(model, MAKE[hp.optimizer](hp.rate), nn.softmax_cross_entropy)
 
 
-def share_of_minima(dimension: int, draws: int = 2**17) -> float:
-    """Returns how many random symmetric matrices have only positive eigenvalues.
+def example():
+    def recipe(hp):
+        rules = {"adam": optim.adam(hp["rate"]), "momentum": optim.momentum(hp["rate"])}
+        rule = optim.among(hp["rule"], rules)
+        return dl.Recipe(nn.dense(10), rule, nn.softmax_cross_entropy)
 
-    `G + G'`, with G standard normal, stands for the second derivatives at a point where
-    the gradient is 0.
-    """
-    g = jax.random.normal(jax.random.key(0), (draws, dimension, dimension))
-    return float(jnp.mean(jnp.linalg.eigvalsh(g + g.mT)[:, 0] > 0))
+    space = {"rule": dl.Among(["adam", "momentum"]), "rate": dl.LogUniform(1e-3, 1.0)}
+    data = dl.data.load("digits")
+    result = dl.sweep(recipe, space, data, key=0, members=8, epochs=2, progress=False)
+    print(result.table())
+    return result
 
 
-def summary(make: Callable, f: Callable) -> list:
-    """Returns the steps with the best rate, mean ± standard error, and what works."""
-    steps = arrivals(make, f, RATES, starts=16)
-    works, best = RATES[np.isfinite(steps).all(axis=1)], np.argmin(steps.mean(axis=1))
-    error = steps[best].std(ddof=1) / steps.shape[1] ** 0.5
-    return [
-        *(f.__name__, make.__name__, f"{steps[best].mean():.0f} ± {error:.0f}"),
-        *(float(RATES[best]), f"{works.min():.2g} to {works.max():.2g}"),
-        float(len(works) * np.log10(RATES[1] / RATES[0])),
+def run(seeds: int, key: int) -> Outcome:
+    data = dl.data.load("digits")
+    best = {n: Hparams(n, 0.1) for n in MAKE}
+    best = arms.with_best_rates(recipe, best, data, RATES, epochs=EPOCHS, key=key)
+    found = arms.train(recipe, best, data, seeds=seeds, epochs=EPOCHS, key=key)
+    loss = {n: np.log10(arm.final["train_loss"]) for n, arm in found.items()}
+    less = {n: find(DIGITS[n], loss[n] - loss["gradient descent"]) for n in OTHERS}
+    keys = jax.random.split(jax.random.key(key), seeds)
+    steps = {
+        n: np.log10(landscapes.in_ravine(make, key, seeds)) for n, make in MAKE.items()
+    }
+    fewer = {n: find(RAVINE[n], steps[n] - steps["gradient descent"]) for n in OTHERS}
+    rare = [
+        np.array([landscapes.minima(k, d, 256).mean() for k in keys]) for d in (4, 1)
     ]
+    slope, curvature = {}, {}
+    for u in UNITS:
+        flat = jax.jit(jax.vmap(lambda k, u=u: landscapes.flat_point(k, u)))(keys)
+        slope[u], curvature[u] = map(np.asarray, flat)
+    saddle = {u: landscapes.negative(curvature[u][slope[u] < SMALL]) > 0 for u in UNITS}
+
+    apart = [
+        jax.vmap(lambda k, make=make: landscapes.decay_distance(k, make))(keys)
+        for make in (optim.gradient_descent, optim.adam)
+    ]
+    findings = [
+        *fewer.values(), *less.values(), find(RARE, rare[0] - rare[1]),
+        find(SADDLES, np.concatenate([*saddle.values()]) - 0.5),
+        find(SAME, apart[0]), find(OTHER, apart[1]),
+    ]  # fmt: skip
+    figures = {
+        "optimizers": (losses(found, less, fewer), "Train loss by epoch; effects"),
+        "paths": (paths(), "Paths of four optimizers on the contours of a ravine"),
+        "saddles": (saddles(saddle, curvature), "Saddles by the number of weights"),
+    }
+    return Outcome(findings, figures)
 
 
-def main() -> None:
-    names = ["landscape", "optimizer", "steps", "best rate", "rates", "decades"]
-    rows = [summary(make, f) for f in LANDSCAPES for make in OPTIMIZERS]
-    print(terminal.table(names, rows))
-    shares = [[n, share_of_minima(n)] for n in range(1, 7)]
-    print(terminal.table(["dimensions", "share of minima"], shares))
+def losses(found, less, fewer):
+    drawn = figure(9, 5.6)
+    grid = drawn.add_gridspec(2, 2)
+    top = drawn.add_subplot(grid[0, :])
+    bands(top, {n: np.log10(arm.curves["train_loss"]) for n, arm in found.items()})
+    top.set(xlabel="epoch", ylabel="log10 of the train loss")
+    tidy(top, "three layers on the digits")
+    forest(drawn.add_subplot(grid[1, 0]), less, "train loss, decades less than GD")
+    forest(drawn.add_subplot(grid[1, 1]), fewer, "steps in a ravine, decades less")
+    return drawn
 
 
-if __name__ == "__main__":
-    dl.enable_compilation_cache()
-    main()
+def paths():
+    """Returns 25 steps of each optimizer in a ravine whose curvatures are 1 and 30."""
+    drawn = figure(9, 5)
+    x, y = np.linspace(-4.5, 1.5, 121), np.linspace(-1.5, 1.5, 61)
+    f, rates = (lambda w: (w[0] ** 2 + 30 * w[1] ** 2) / 2), (0.06, 0.25, 0.15, 0.4)
+    start = jax.numpy.array([-4.0, 1.0])
+    panels = zip(drawn.subplots(2, 2).ravel(), MAKE.items(), rates, strict=True)
+    for color, (axes, (name, make), rate) in zip(PALETTE, panels, strict=False):
+        axes.contour(x, y, f(np.meshgrid(x, y)), np.geomspace(0.1, 50, 9), colors=GRAY)
+        w = landscapes.path(make(rate), f, start, 25)
+        w = np.concatenate([start[None], w])
+        axes.plot(*w.T, "o-", color=color, markersize=3, linewidth=1)
+        axes.set(
+            xlabel="weight 1", ylabel="weight 2", xlim=(-4.5, 1.5), ylim=(-1.5, 1.5)
+        )
+        tidy(axes, f"{name}, rate {rate:g}, 25 steps")
+    return drawn
+
+
+def saddles(saddle, curvature):
+    drawn = figure(9, 3.2)
+    left, right = drawn.subplots(1, 2)
+    weights = [curvature[u].shape[1] for u in UNITS]
+    left.bar(
+        range(len(UNITS)), [100 * saddle[u].mean() for u in UNITS], color=PALETTE[0]
+    )
+    left.set_xticks(range(len(UNITS)), weights)
+    left.set(xlabel="weights of the network", ylabel="saddles, %", ylim=(0, 100))
+    tidy(left, "points of small gradient that are saddles")
+    for u, color in zip(UNITS, PALETTE, strict=False):
+        values = np.sort(curvature[u][0])
+        rank = np.linspace(0, 1, len(values))
+        right.plot(
+            rank,
+            values,
+            "o-",
+            color=color,
+            markersize=3,
+            label=f"{len(values)} weights",
+        )
+    right.axhline(0, color=GRAY, linewidth=1)
+    right.set(xlabel="rank of the eigenvalue, 0 to 1", ylabel="eigenvalue")
+    right.set_yscale("symlog", linthresh=0.01)
+    right.legend(fontsize="small", frameon=False)
+    tidy(right, "Hessian at one point of small gradient")
+    return drawn

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 import jaxdl as dl
-from experiments.course.arms import Arm, Claim, Outcome, bands, find, forest, train
+from experiments.course.arms import Arm, Claim, Outcome, find, forest, train
 from jaxdl import nn, optim
 from jaxdl.report.style import BEST, BLUE, ORANGE, PALETTE, figure, tidy
 
