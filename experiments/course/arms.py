@@ -144,14 +144,14 @@ def train(
 
 def with_best_rates(
     recipe: Callable[..., dl.Recipe],
-    arms: Mapping[str, Any],
+    arms: Mapping[Any, Any],
     data: dl.data.Splits,
     rates: ArrayLike,
     *,
     epochs: int,
     key: int,
     metric: str = "train_loss",
-) -> dict[str, Any]:
+) -> dict[Any, Any]:
     """Returns the arms, each with the rate that has its lowest mean metric.
 
     The seeds are others than those of `train` with the same key. A rate with which a

@@ -45,7 +45,7 @@ def averages(values: jax.Array, beta: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 def example():
-    v = 0.0
+    v = corrected = 0.0
     for day, temperature in enumerate([4.0, 9.0, 6.0], start=1):
         v = optim.ewma(v, temperature, beta=0.9)  # β v + (1 - β) θ
         corrected = optim.bias_corrected(v, beta=0.9, count=day)  # v / (1 - β^day)

@@ -14,10 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxdl as dl
-from experiments.course import arms
-from experiments.course.arms import Arm, Claim, Outcome, bands, find
+from experiments.course import arms, pictures
+from experiments.course.arms import Arm, Claim, Outcome, find
 from jaxdl import nn, optim
-from jaxdl.report.style import GRAY, figure
 
 FAST = Claim(5, "faster: fewer epochs to a dev error of 10 %", -1, 0.2, "epochs")
 WIDE = Claim(6, "a wider range of rates learns", 1, 0.3, "decades of rates")
@@ -126,27 +125,10 @@ def run(seeds: int, key: int) -> Outcome:
         find(BRIGHT, bright[0][:, 2] - bright[0][:, 0]),
     ]
     shares = [np.stack([100.0 * works[n, r] for r in RATES], axis=1) for n in both]
-    drawn = pictures(shares, np.stack([*less.values()], axis=1), shifts, bright)
+    at = {"rates": RATES, "shifts": SHIFTS}
+    drawn = pictures.batch_norm(shares, less, shifts, bright, **at)
     text = "Rates that learn, dev error by batch size, shift of inputs, brightness"
     return Outcome(findings, {"batch_norm": (drawn, text)})
-
-
-def pictures(shares, less, shifts, bright):
-    """Returns four figures: of the rates, the noise, the shift and the brightness."""
-    drawn = figure(9, 6)
-    (a, b), (c, d) = drawn.subplots(2, 2)
-    pairs = (a, shares, RATES), (c, shifts, range(2, 7)), (d, bright, SHIFTS)
-    for axes, pair, x in pairs:
-        bands(axes, dict(zip(("without", "with batch norm"), pair, strict=True)), x)
-    bands(b, {"with less without": less}, SIZES)
-    b.axhline(0, color=GRAY, linewidth=1)
-    a.set(xlabel="learning rate", ylabel="trainings that learn, %", xscale="log")
-    b.set(xlabel="batch size", ylabel="dev error, points", xscale="log")
-    b.set_xticks(SIZES, map(str, SIZES), minor=False)
-    b.minorticks_off()
-    c.set(xlabel="epoch", ylabel="log10 of the shift of layer inputs")
-    d.set(xlabel="brightness added, deviations", ylabel="dev error, %")
-    return drawn
 
 
 def brightness(arm: Arm, data: dl.data.Splits) -> np.ndarray:

@@ -8,6 +8,7 @@ noisy. All arms begin with the rate 0.1. The decay is that of the course,
 from dataclasses import replace
 from typing import NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 
 import jaxdl as dl
@@ -85,7 +86,7 @@ def five_decays():
     axes = drawn.add_subplot()
     steps = np.arange(15 * 17)
     for (name, schedule), color in zip(example().items(), PALETTE, strict=False):
-        rates = [float(schedule(step)) for step in steps]
+        rates = np.broadcast_to(schedule(jnp.asarray(steps)), steps.shape)
         axes.plot(steps / 17, rates, color=color, label=name, linewidth=1.5)
     axes.set(xlabel="epoch", ylabel="learning rate", ylim=(0, None), xlim=(0, 15))
     axes.legend(fontsize="small", frameon=False)

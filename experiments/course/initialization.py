@@ -1,6 +1,6 @@
 """What do the first weights of a network decide?
 
-Networks of 2 or 16 layers of 32 units, ReLU or tanh, train by 8 epochs of gradient
+Networks of 2 or 12 layers of 32 units, ReLU or tanh, train by 12 epochs of gradient
 descent on 512 digits, each arm with its own best rate. All weights have one deviation:
 He's √(2/n), Xavier's √(1/n), 0.01 or 0.5, with n = 32. That of the first layer is the
 same, though its n is 64. From zeros a layer of sigmoids trains, whose units are
@@ -25,14 +25,14 @@ from jaxdl import nn, optim
 from jaxdl.report.style import figure, tidy
 
 CHAIN = Claim(14, "50 layers of 1.5 I and 0.5 I: 1.5^50 and 0.5^50", 0, 1e-4, "decades")
-HE = Claim(14, "16 ReLU layers: He's lower dev error than Xavier's", -1, 5, "points")
+HE = Claim(14, "12 ReLU layers: He's lower dev error than Xavier's", -1, 5, "points")
 XAVIER = Claim(
-    14, "16 tanh layers: Xavier's lower dev error than He's", -1, 1, "points"
+    14, "12 tanh layers: Xavier's lower dev error than He's", -1, 1, "points"
 )
-SMALL = Claim(14, "16 ReLU layers: deviations of 0.01 do not learn", 1, 20, "points")
+SMALL = Claim(14, "12 ReLU layers: deviations of 0.01 do not learn", 1, 20, "points")
 ZEROS = Claim(15, "from zeros all units stay the same", 0, 0, "largest difference")
 DEVIATIONS = {"He": 0.25, "Xavier": 32**-0.5, "0.01": 0.01, "0.5": 0.5}
-LAYERS, EPOCHS, RATES = (2, 16), 8, (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+LAYERS, EPOCHS, RATES = (2, 12), 12, (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 
 
 class Hparams(NamedTuple):
@@ -62,13 +62,13 @@ def growth(scale: float, layers: int) -> float:
 
 
 def signal(key: jax.Array, stddev: float, inputs: jax.Array) -> tuple:
-    """Returns the size of activations and gradients of 16 ReLU layers, `[2, 16]`."""
-    model = nn.serial(*[hidden(stddev, "relu")] * 16, nn.dense(10, init=nn.he))
+    """Returns the size of activations and gradients of 12 ReLU layers, `[2, 12]`."""
+    model = nn.serial(*[hidden(stddev, "relu")] * 12, nn.dense(10, init=nn.he))
     params, state, _ = model.init(key, inputs.shape[1:])
     batch = dl.data.Dataset(inputs, jax.numpy.arange(len(inputs)) % 10)
     loss = nn.softmax_cross_entropy
     found = dl.diagnose.signal(model, params, state, batch, loss)
-    names = [f"{i}.1" for i in range(16)]  # the activation of each layer
+    names = [f"{i}.1" for i in range(12)]  # the activation of each layer
     return tuple(
         jax.numpy.stack([sizes[n] for n in names])
         for sizes in (found.activations, found.gradients)
@@ -100,7 +100,7 @@ def run(seeds: int, key: int) -> Outcome:
         n: 100 * np.nan_to_num(arm.final["dev_error"], nan=0.9)
         for n, arm in found.items()
     }
-    relu, tanh = ({n: error[a, 16, n] for n in DEVIATIONS} for a in ("relu", "tanh"))
+    relu, tanh = ({n: error[a, 12, n] for n in DEVIATIONS} for a in ("relu", "tanh"))
     zeros = {"": Hparams(1.0, 0.0, "sigmoid", 1)}
     zeros = train(recipe, zeros, data, seeds=seeds, epochs=2, key=key)[""]
     first = [member.params[0][0][0]["kernel"] for member in zeros.members()]
@@ -116,7 +116,7 @@ def run(seeds: int, key: int) -> Outcome:
     sizes = jax.jit(jax.vmap(signal, (0, None, None)))
     sizes = {n: sizes(keys, s, data.train.inputs[:64]) for n, s in DEVIATIONS.items()}
     figures = {
-        "signal": (by_layer(sizes), "Activations and gradients by layer, 16 layers"),
+        "signal": (by_layer(sizes), "Activations and gradients by layer, 12 layers"),
         "initialization": (heat(error), "Dev error by depth, weights and activation"),
     }
     return Outcome(findings, figures)
@@ -126,7 +126,7 @@ def by_layer(sizes):
     drawn = figure(9, 3.2)
     names = "activations, root mean square", "gradients, norm"
     for i, (axes, name) in enumerate(zip(drawn.subplots(1, 2), names, strict=True)):
-        bands(axes, {n: np.log10(np.asarray(s[i])) for n, s in sizes.items()})
+        bands(axes, {n: np.log10(np.maximum(s[i], 1e-40)) for n, s in sizes.items()})
         axes.set(xlabel="layer", ylabel=f"log10 of {name}")
     return drawn
 

@@ -13,10 +13,10 @@ import jax
 import numpy as np
 
 import jaxdl as dl
-from experiments.course import arms, landscapes
+from experiments.course import arms, landscapes, pictures
 from experiments.course.arms import Claim, Outcome, bands, find, forest
 from jaxdl import nn, optim
-from jaxdl.report.style import GRAY, PALETTE, figure, tidy
+from jaxdl.report.style import figure, tidy
 
 MAKE = {
     "gradient descent": optim.gradient_descent,
@@ -97,8 +97,14 @@ def run(seeds: int, key: int) -> Outcome:
     ]  # fmt: skip
     figures = {
         "optimizers": (losses(found, less, fewer), "Train loss by epoch; effects"),
-        "paths": (paths(), "Paths of four optimizers on the contours of a ravine"),
-        "saddles": (saddles(saddle, curvature), "Saddles by the number of weights"),
+        "paths": (
+            pictures.paths(MAKE),
+            "Paths of four optimizers on the contours of a ravine",
+        ),
+        "saddles": (
+            pictures.saddles(saddle, curvature),
+            "Saddles by the number of weights",
+        ),
     }
     return Outcome(findings, figures)
 
@@ -112,52 +118,4 @@ def losses(found, less, fewer):
     tidy(top, "three layers on the digits")
     forest(drawn.add_subplot(grid[1, 0]), less, "train loss, decades less than GD")
     forest(drawn.add_subplot(grid[1, 1]), fewer, "steps in a ravine, decades less")
-    return drawn
-
-
-def paths():
-    """Returns 25 steps of each optimizer in a ravine whose curvatures are 1 and 30."""
-    drawn = figure(9, 5)
-    x, y = np.linspace(-4.5, 1.5, 121), np.linspace(-1.5, 1.5, 61)
-    f, rates = (lambda w: (w[0] ** 2 + 30 * w[1] ** 2) / 2), (0.06, 0.25, 0.15, 0.4)
-    start = jax.numpy.array([-4.0, 1.0])
-    panels = zip(drawn.subplots(2, 2).ravel(), MAKE.items(), rates, strict=True)
-    for color, (axes, (name, make), rate) in zip(PALETTE, panels, strict=False):
-        axes.contour(x, y, f(np.meshgrid(x, y)), np.geomspace(0.1, 50, 9), colors=GRAY)
-        w = landscapes.path(make(rate), f, start, 25)
-        w = np.concatenate([start[None], w])
-        axes.plot(*w.T, "o-", color=color, markersize=3, linewidth=1)
-        axes.set(
-            xlabel="weight 1", ylabel="weight 2", xlim=(-4.5, 1.5), ylim=(-1.5, 1.5)
-        )
-        tidy(axes, f"{name}, rate {rate:g}, 25 steps")
-    return drawn
-
-
-def saddles(saddle, curvature):
-    drawn = figure(9, 3.2)
-    left, right = drawn.subplots(1, 2)
-    weights = [curvature[u].shape[1] for u in UNITS]
-    left.bar(
-        range(len(UNITS)), [100 * saddle[u].mean() for u in UNITS], color=PALETTE[0]
-    )
-    left.set_xticks(range(len(UNITS)), weights)
-    left.set(xlabel="weights of the network", ylabel="saddles, %", ylim=(0, 100))
-    tidy(left, "points of small gradient that are saddles")
-    for u, color in zip(UNITS, PALETTE, strict=False):
-        values = np.sort(curvature[u][0])
-        rank = np.linspace(0, 1, len(values))
-        right.plot(
-            rank,
-            values,
-            "o-",
-            color=color,
-            markersize=3,
-            label=f"{len(values)} weights",
-        )
-    right.axhline(0, color=GRAY, linewidth=1)
-    right.set(xlabel="rank of the eigenvalue, 0 to 1", ylabel="eigenvalue")
-    right.set_yscale("symlog", linthresh=0.01)
-    right.legend(fontsize="small", frameon=False)
-    tidy(right, "Hessian at one point of small gradient")
     return drawn

@@ -12,9 +12,10 @@ from typing import NamedTuple
 import numpy as np
 
 import jaxdl as dl
+from experiments.course import pictures
 from experiments.course.arms import Arm, Claim, Outcome, find, forest, train
 from jaxdl import nn, optim
-from jaxdl.report.style import BEST, BLUE, ORANGE, PALETTE, figure, tidy
+from jaxdl.report.style import figure
 
 WAYS = ("L2", "L1", "dropout", "augmentation", "more data", "early stopping")
 LESS = {n: Claim(10, f"{n}: less variance", -1, 0.5, "points") for n in WAYS}
@@ -22,6 +23,7 @@ SMALL = Claim(11, "a large λ makes weights small", -1, 0.3, "decades of ‖W‖
 LINEAR = Claim(11, "a large λ makes tanh linear", 1, 10, "% of z, λ = 10")
 SPREAD = Claim(12, "dropout spreads out weights", 1, 1, "inputs that a unit uses")
 EPOCHS = 60
+SHOWN = {"λ = 0": "none", "λ = 1": "L2", "λ = 10": "large L2", "dropout": "dropout"}
 
 
 class Hparams(NamedTuple):
@@ -52,7 +54,7 @@ def recipe(hp: Hparams) -> dl.Recipe:
     return dl.Recipe(model, optimizer, loss, penalty, batch_size=50)
 
 
-def pictures(train: int | None = None) -> dl.data.Splits:
+def digits(train: int | None = None) -> dl.data.Splits:
     """Returns the digits as pictures `[8, 8, 1]`, with so many to train with."""
     data = dl.data.load("digits")
     sets = {
@@ -71,11 +73,11 @@ def example():
 
     space = {"keep_prob": dl.Uniform(0.5, 1.0), "l2": dl.LogUniform(1e-2, 10.0)}
     settings = {"members": 4, "epochs": 3, "patience": 2, "progress": False}
-    return dl.sweep(recipe, space, pictures(), key=0, **settings)
+    return dl.sweep(recipe, space, digits(), key=0, **settings)
 
 
 def run(seeds: int, key: int) -> Outcome:
-    few, more = pictures(150), pictures()
+    few, more = digits(150), digits()
     own = {"seeds": seeds, "key": key}
     found = train(recipe, ARMS, few, epochs=EPOCHS, **own)
     plain = {"early stopping": Hparams()}
@@ -88,7 +90,6 @@ def run(seeds: int, key: int) -> Outcome:
     better = {n: dev(found[n]) - dev(found["none"]) for n in WAYS}
     better = {n: find(LESS[n], x) for n, x in better.items()}
 
-    layers = {n: found[arm] for n, arm in SHOWN.items()}
     norm, linear, used = first_layer(found["none"], few)
     less_norm, more_linear, _ = first_layer(found["large L2"], few)
     findings = [
@@ -101,15 +102,18 @@ def run(seeds: int, key: int) -> Outcome:
     left, right = drawn.subplots(1, 2, sharey=True)
     forest(left, less, "variance less that without, points")
     forest(right, better, "dev error less that without, points")
+    inside = figure(9, 3.2)
+    a, b = inside.subplots(1, 2)
+    pictures.stopping(a, found["early stopping"].members()[0])
+    z = {
+        n: [z_of(m, few) for m in found[arm].members()[:10]] for n, arm in SHOWN.items()
+    }
+    pictures.tanh_inputs(b, {n: np.stack(values) for n, values in z.items()})
     figures = {
         "regularization": (drawn, "Change of variance and dev error by each way"),
-        "inside": (stopping(found["early stopping"], layers, few), STOPPING),
+        "inside": (inside, "Train and dev error with the kept epoch; z of tanh by λ"),
     }
     return Outcome(findings, figures)
-
-
-SHOWN = {"λ = 0": "none", "λ = 1": "L2", "λ = 10": "large L2", "dropout": "dropout"}
-STOPPING = "Train and dev error with the kept epoch; sizes of z in a tanh layer by λ"
 
 
 def dev(arm: Arm) -> np.ndarray:
@@ -137,28 +141,3 @@ def first_layer(arm: Arm, data: dl.data.Splits) -> np.ndarray:
         linear = (np.abs(z_of(member, data)) < 0.5).mean()
         rows.append((np.linalg.norm(kernel), linear, used))
     return np.array(rows).T
-
-
-def stopping(arm: Arm, layers: dict[str, Arm], data: dl.data.Splits):
-    """Returns early stopping of one training, and how z of tanh units is spread."""
-    drawn = figure(9, 3.2)
-    left, right = drawn.subplots(1, 2)
-    member = arm.members()[0]
-    for name, color in (("train", BLUE), ("dev", ORANGE)):
-        curve = 100 * member.metrics[f"{name}_error"]
-        left.plot(np.arange(1, len(curve) + 1), curve, color=color, label=name)
-    kept = member.kept_epoch + 1
-    left.axvline(kept, color=BEST, linestyle="--", label=f"kept: epoch {kept}")
-    left.set(xlabel="epoch", ylabel="error, %", ylim=(0, None))
-    left.legend(fontsize="small", frameon=False)
-    tidy(left, "one training, stopped 8 epochs after the best")
-    edges = np.linspace(-4, 4, 65)
-    for (name, each), color in zip(layers.items(), PALETTE, strict=False):
-        z = np.concatenate([z_of(m, data).ravel() for m in each.members()[:10]])
-        share = np.histogram(z, edges)[0] / z.size / (edges[1] - edges[0])
-        right.stairs(share, edges, color=color, label=name, linewidth=1.5)
-    right.axvspan(-0.5, 0.5, color="0.9", zorder=0)
-    right.set(xlabel="z of the units (gray: tanh is about linear)", ylabel="density")
-    right.legend(fontsize="small", frameon=False)
-    tidy(right, "what enters tanh")
-    return drawn
