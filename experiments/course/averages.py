@@ -91,9 +91,10 @@ def run(seeds: int, key: int) -> Outcome:
 
 def draw_year(axes, year, curves) -> None:
     """Draws the days of one year as dots, and its averages as lines."""
-    axes.plot(np.arange(1, DAYS + 1), year, ".", color=GRAY, markersize=2)
+    days = np.arange(0, DAYS, 2)  # half of them, which keeps the picture small
+    axes.plot(days + 1, year[days], ".", color=GRAY, markersize=2)
     for (name, curve), color in zip(curves.items(), PALETTE, strict=False):
-        axes.plot(np.arange(1, DAYS + 1), curve, color=color, label=name, linewidth=1.2)
+        axes.plot(days + 1, curve[days], color=color, label=name, linewidth=1.2)
     axes.set(xlabel="day", ylabel="°C")
     axes.legend(fontsize="small", frameon=False)
     tidy(axes, "one year, corrected averages")

@@ -105,13 +105,13 @@ def dev_error(arm) -> np.ndarray:
 def boundaries(found, data: dl.data.Splits):
     """Returns the regions of the first seed's models, and the train set."""
     drawn = figure(9, 3.3)
-    line = np.linspace(-4, 4, 121, dtype=np.float32)
+    line = np.linspace(-4, 4, 71, dtype=np.float32)
     grid = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
     names = {1: "under-fit", 8: "right", 256: "over-fit"}
     labels = np.asarray(data.train.labels)
     for axes, (width, name) in zip(drawn.subplots(1, 3), names.items(), strict=True):
         z = found[width].members()[0].predict(grid)
-        margin = (z[:, 1] - z[:, 0]).reshape(121, 121)
+        margin = (z[:, 1] - z[:, 0]).reshape(71, 71)
         axes.contourf(
             line, line, margin, [-1e9, 0, 1e9], colors=[BLUE, VERMILLION], alpha=0.2
         )

@@ -80,12 +80,12 @@ def run(seeds: int, key: int) -> Outcome:
     rare = [
         np.array([landscapes.minima(k, d, 256).mean() for k in keys]) for d in (4, 1)
     ]
-    slope, curvature = {}, {}
+    curvature = {}
     for u in UNITS:
         flat = jax.jit(jax.vmap(lambda k, u=u: landscapes.flat_point(k, u)))(keys)
-        slope[u], curvature[u] = map(np.asarray, flat)
-    saddle = {u: landscapes.negative(curvature[u][slope[u] < SMALL]) > 0 for u in UNITS}
-
+        slope, values = map(np.asarray, flat)
+        curvature[u] = values[slope < SMALL]
+    saddle = {u: landscapes.negative(c) > 0 for u, c in curvature.items()}
     apart = [
         jax.vmap(lambda k, make=make: landscapes.decay_distance(k, make))(keys)
         for make in (optim.gradient_descent, optim.adam)

@@ -86,6 +86,7 @@ def summary(records: dict[str, Any]) -> str:
         "| --- | --- | --- | --- | --- | --- | --- |",
         *(row for _, row in sorted(rows, key=lambda pair: pair[0])),
     ]
+    lines += ["", not_seen(records)]
     seconds = sum(record["seconds"] for record in records.values())
     where = next(iter(records.values()), {}).get("surroundings")
     if where:
@@ -93,6 +94,17 @@ def summary(records: dict[str, Any]) -> str:
         machine = f"{where['cores']} cores of {where['processor']}, jax {jax}"
         lines += ["", f"Together {seconds:.0f} s on {machine}."]
     return "\n".join([*lines, ""])
+
+
+def not_seen(records: dict[str, Any]) -> str:
+    """Returns a sentence that names the claims that these experiments do not show."""
+    names = [
+        f"{f['claim']} ({f['number']}, {f['verdict']})"
+        for record in records.values()
+        for f in record["findings"]
+        if not f["verdict"].startswith("seen")
+    ]
+    return f"**Not seen here:** {'; '.join(names) or 'nothing'}."
 
 
 def found_cells(f: dict[str, Any], where: str) -> str:

@@ -46,7 +46,8 @@ def paths(make):
     start = jnp.array([-4.0, 1.0])
     panels = zip(drawn.subplots(2, 2).ravel(), make.items(), rates, strict=True)
     for color, (axes, (name, optimizer), rate) in zip(PALETTE, panels, strict=False):
-        axes.contour(x, y, f(np.meshgrid(x, y)), np.geomspace(0.1, 50, 9), colors=GRAY)
+        levels, look = np.geomspace(0.1, 50, 9), {"colors": GRAY, "linewidths": 1}
+        axes.contour(x, y, f(np.meshgrid(x, y)), levels, **look)
         w = landscapes.path(optimizer(rate), f, start, 25)
         w = np.concatenate([start[None], w])
         axes.plot(*w.T, "o-", color=color, markersize=3, linewidth=1)
@@ -132,7 +133,7 @@ def scales(coarse, fine):
     right.loglog(coarse.rate, coarse.l2, "o", color=GRAY, label="13 coarse")
     right.loglog(fine.rate, fine.l2, "o", color=BLUE, label="14 fine")
     right.set(xlabel="learning rate", ylabel="λ")
-    right.legend(fontsize="small", frameon=False)
+    drawn.legend(loc="outside upper right", ncols=2, fontsize="small", frameon=False)
     tidy(right, "coarse to fine, one search")
     return drawn
 

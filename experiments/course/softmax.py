@@ -93,7 +93,12 @@ def regions(axes, classes: int) -> None:
     grid = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
     likeliest = member.predict(grid).argmax(axis=1).reshape(160, 160)
     colors = np.array([to_rgb(color) for color in PALETTE])
-    axes.imshow(0.75 + 0.25 * colors[likeliest], extent=(-4, 4, -4, 4), origin="lower")
+    axes.imshow(
+        0.75 + 0.25 * colors[likeliest],
+        extent=(-4, 4, -4, 4),
+        origin="lower",
+        interpolation="nearest",
+    )
     for c in range(classes):
         x = data.train.inputs[np.asarray(data.train.labels) == c]
         axes.plot(*np.asarray(x).T, ".", color=PALETTE[c], markersize=4)
