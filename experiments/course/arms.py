@@ -1,10 +1,9 @@
 """Arms: ways of training that are compared over the same seeds.
 
-A claim is written down before anything is measured: which sign the effect has, and how
-large it must be to matter. It is seen if the 99 % interval of the mean over the seeds
-excludes 0 on the claimed side, reversed if it does so on the other side, and not
-settled otherwise. That there is no effect is seen if the interval lies within the
-smallest effect that matters.
+A claim states which sign the effect has, and how large it must be to matter. It is
+seen if the 99 % interval of the mean over the seeds excludes 0 on the claimed side,
+reversed if it does so on the other side, and not settled otherwise. That there is no
+effect is seen if the interval lies within the smallest effect that matters.
 
 All arms and seeds train in one sweep: an arm is a configuration, a seed is a repeat.
 A seed gives every arm the same order of the data. Initial weights and masks are each

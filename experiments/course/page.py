@@ -28,23 +28,26 @@ INTRODUCTION = """\
 # The claims of the course, measured
 
 `python -m experiments.course` writes this page, its figures and its records;
-`python -m experiments.course decay --seeds 20` runs one script with fewer seeds.
+`python -m experiments.course decay --seeds 20` runs one script with fewer seeds. Both
+need the extras `sklearn` and `matplotlib`.
 
-Each claim was written down with its direction and with the smallest effect that matters
-before it was measured. An effect is a mean over n seeds, in brackets its 99 % interval.
+Each claim states its direction and the smallest effect that matters; a script begins
+with both. An effect is a mean over n seeds, in brackets its 99 % interval.
 **Seen** means that the interval excludes 0 on the claimed side, **reversed** that it
 does so on the other side, **not settled** that it holds 0. *Small* means that the mean
 is smaller than the smallest effect that matters. Where a sign is certain by
-calculation, the interval is a point. Rates of learning are chosen on other seeds than
+calculation, the interval is a point. Learning rates are chosen on other seeds than
 those that are compared. All of it speaks of small networks on small data, most of them
 on scikit-learn's digits.
 """
 IMPORTS = """\
-The examples below take these lines for granted:
+The examples below need these lines first:
 
 ```python
 import jax
 import jax.numpy as jnp
+import numpy as np
+
 import jaxdl as dl
 from jaxdl import diagnose, nn, optim
 ```

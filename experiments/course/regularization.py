@@ -67,13 +67,15 @@ def digits(train: int | None = None) -> dl.data.Splits:
 def example():
     def recipe(hp):
         hidden = nn.serial(nn.dense(64), nn.relu, nn.dropout(hp["keep_prob"]))
-        model = nn.serial(nn.random_shift(0.1), nn.flatten, hidden, nn.dense(10))
+        model = nn.serial(hidden, nn.dense(10))  # pictures: nn.random_shift(0.1) first
         optimizer, loss = optim.adam(3e-3), nn.softmax_cross_entropy
         return dl.Recipe(model, optimizer, loss, penalty=nn.l2(hp["l2"]))
 
     space = {"keep_prob": dl.Uniform(0.5, 1.0), "l2": dl.LogUniform(1e-2, 10.0)}
     settings = {"members": 4, "epochs": 3, "patience": 2, "progress": False}
-    return dl.sweep(recipe, space, digits(), key=0, **settings)
+    result = dl.sweep(recipe, space, dl.data.load("digits"), key=0, **settings)
+    print(result.table())
+    return result
 
 
 def run(seeds: int, key: int) -> Outcome:

@@ -54,12 +54,12 @@ def points(classes: int) -> dl.data.Splits:
 def example():
     def recipe(hp):
         optimizer = optim.gradient_descent(hp["rate"])
-        return dl.Recipe(nn.dense(4), optimizer, nn.softmax_cross_entropy)
+        return dl.Recipe(nn.dense(10), optimizer, nn.softmax_cross_entropy)
 
-    data = points(classes=4)  # in a plane
-    member = dl.fit(recipe, {"rate": 0.5}, data, key=0, epochs=20, progress=False)
+    data = dl.data.load("digits")
+    member = dl.fit(recipe, {"rate": 0.5}, data, key=0, epochs=5, progress=False)
     z = member.predict(data.dev.inputs)  # logits
-    nn.softmax(z), nn.hardmax(z), member.evaluate(data.dev)
+    print(nn.softmax(z[0]), nn.hardmax(z[0]), member.evaluate(data.dev))
     return member
 
 

@@ -42,9 +42,12 @@ def recipe(hp: Hparams) -> dl.Recipe:
 
 
 def example():
+    def recipe(hp):
+        return dl.Recipe(nn.dense(10), optim.adam(hp), nn.softmax_cross_entropy)
+
     data = dl.data.load("digits")  # 60:20:20; others: data.split(dataset, "98:1:1")
-    settings = {"members": 8, "epochs": 2, "progress": False}
-    best = dl.sweep(recipe, SPACE, data, key=0, **settings).best()
+    settings = {"key": 0, "members": 8, "epochs": 2, "progress": False}
+    best = dl.sweep(recipe, dl.LogUniform(1e-4, 1e-1), data, **settings).best()
     print(best.evaluate(data.test))  # once, after all choices
     print(dl.data.mismatch(data).advice)  # whether dev and test look alike
     print(dl.diagnose.error_interval(0.05, len(data.dev)))  # how sure an error is

@@ -1,6 +1,7 @@
 """The page of claims: all claims, all records, and nothing else."""
 
 import json
+import runpy
 
 import pytest
 
@@ -71,9 +72,13 @@ def test_scripts_are_short_and_their_claims_come_first(name):
 
 @pytest.mark.heavy
 @pytest.mark.parametrize("name", page.SCRIPTS)
-def test_the_example_of_a_script_runs(name):
-    assert page.script(name).example() is not None
-    assert 3 <= page.example(page.script(name)).count("\n") <= 14
+def test_the_example_of_a_script_runs(name, tmp_path):
+    lines = page.example(page.script(name))
+    assert 3 <= lines.count("\n") <= 14
+    imports = page.IMPORTS.split("```python\n")[1].split("```")[0]
+    file = tmp_path / "example.py"
+    file.write_text(imports + lines)
+    runpy.run_path(str(file))
 
 
 @pytest.mark.heavy
