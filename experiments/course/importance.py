@@ -6,7 +6,6 @@ the shares of a sweep add up to 1. The ranges are wide, as at the start of a pro
 and the shares are those of these ranges.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import jax
@@ -89,8 +88,7 @@ def run(seeds: int, key: int) -> Outcome:
         found = diagnose.importance(hparams, error[own]).shares
         return [found.get(name, 0.0) for name in Hparams._fields]
 
-    with ThreadPoolExecutor() as pool:
-        table = np.array([*pool.map(shares, range(seeds))])  # [seeds, 8]
+    table = np.array([shares(seed) for seed in range(seeds)])  # [seeds, 8]
     second, third, last = table[:, 1:3], table[:, 3:5], table[:, 5:]
     findings = [
         find(FIRST, table[:, 0] - table[:, 1:].max(axis=1)),

@@ -86,7 +86,7 @@ def recipe(hp: dict, facts: dl.train.Facts) -> dl.Recipe:
 
 
 def regions(axes, classes: int) -> None:
-    """Draws which class is the likeliest at each place, and the train set."""
+    """Draws which class is the likeliest at each place, and half of the train set."""
     data = points(classes)
     member = dl.fit(recipe, {"rate": 0.5}, data, key=0, epochs=20, progress=False)
     line = np.linspace(-4, 4, 160, dtype=np.float32)
@@ -100,7 +100,7 @@ def regions(axes, classes: int) -> None:
         interpolation="nearest",
     )
     for c in range(classes):
-        x = data.train.inputs[np.asarray(data.train.labels) == c]
+        x = data.train.inputs[np.asarray(data.train.labels) == c][::2]
         axes.plot(*np.asarray(x).T, ".", color=PALETTE[c], markersize=4)
     axes.set(xlabel="feature 1", ylabel="feature 2", aspect="equal")
     tidy(axes, f"{classes} classes")
