@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 import jaxdl as dl
 from experiments.course import landscapes
 from experiments.course.arms import bands, forest
-from jaxdl.report.style import BEST, BLUE, GRAY, ORANGE, PALETTE, figure, tidy
+from jaxdl.report.style import (
+    BEST,
+    BLUE,
+    GRAY,
+    ORANGE,
+    PALETTE,
+    epoch_axis,
+    figure,
+    tidy,
+)
 
 
 def stopping(axes: Axes, member: dl.Member) -> None:
@@ -151,6 +160,7 @@ def batch_norm(shares, less, moved, bright, *, rates, shifts):
     b.set(xlabel="batch size", ylabel="dev error, points", xscale="log")
     b.set_xticks([*less], map(str, less), minor=False)
     b.minorticks_off()
-    c.set(xlabel="epoch", ylabel="log10 of the shift of layer inputs")
+    epoch_axis(c, 6)
+    c.set(ylabel="log10 of the shift of layer inputs")
     d.set(xlabel="brightness added, deviations", ylabel="dev error, %")
     return drawn

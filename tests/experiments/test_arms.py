@@ -59,11 +59,12 @@ def test_arms_become_columns_of_numbers_and_of_static_values():
 
 
 def test_each_arm_has_the_members_of_its_own_hyperparameters():
-    ways = {"slow": Hparams(0.0, 4), "fast": Hparams(0.5, 4)}
-    found = arms.train(recipe, ways, few(), seeds=3, epochs=2, key=0)
-    assert [m.hparams.rate for m in found["fast"].members()] == [np.float32(0.5)] * 3
+    # As many members as in the next test, so that both share a program.
+    ways = {"slow": Hparams(0.0, 4), "fast": Hparams(0.5, 4), "other": Hparams(0.1, 4)}
+    found = arms.train(recipe, ways, few(), seeds=6, epochs=2, key=0)
+    assert [m.hparams.rate for m in found["fast"].members()] == [np.float32(0.5)] * 6
     loss = {name: arm.curves["dev_loss"] for name, arm in found.items()}
-    assert loss["slow"].shape == (3, 2)
+    assert loss["slow"].shape == (6, 2)
     np.testing.assert_array_equal(loss["slow"][:, 0], loss["slow"][:, 1])
     assert (loss["fast"][:, 1] < loss["fast"][:, 0]).all()
 
