@@ -1,121 +1,148 @@
-"""What do the first weights of a deep network decide?
+"""What do the first weights of a network decide?
 
-    python experiments/course/initialization.py
-
-20 ReLU layers of 64 units, or one of 64 sigmoids, by 20 epochs of gradient descent on
-scikit-learn's digits with log-uniform rates, 100 and 64 members.
-
-Result on 2 cores of an AMD EPYC (Zen 5), jax 0.10.1, 70 s of processor time, mean ±
-standard error: 50 layers of 1.5 I multiply lengths by 6.4e8, of 0.5 I by 8.9e-16. From
-layer 1 to 20 the mean activation goes from 0.51 to 0.41 ± 0.07 with He's weights, 0.36
-to 0.0004 with Xavier's, 0.029 to 5e-26 with deviations of 0.01, 2.9 to 5e14 of 1 (n =
-16). He's give dev errors of 0.47 ± 0.09 (n = 16), 0.075 at best; Xavier's 0.88 ± 0.01,
-0.64 at best; the largest diverge with every rate, the smallest and zeros stay at 0.92.
-From zeros, sigmoids learn (0.80 ± 0.02 against 0.31 ± 0.06 from deviations of 0.01),
-but as one unit: all 64 keep exactly the same weights.
+Networks of 2 or 12 layers of 32 units, ReLU or tanh, train by 12 epochs of gradient
+descent on 512 digits, each arm with its own best rate. All weights have one deviation:
+He's √(2/n), Xavier's √(1/n), 0.01 or 0.5, with n = 32. That of the first layer is the
+same, though its n is 64. From zeros a layer of sigmoids trains, whose units are
+compared.
 """
 
-from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 import jaxdl as dl
-from jaxdl import nn, optim, terminal, train
+from experiments.course.arms import (
+    Claim,
+    Outcome,
+    bands,
+    find,
+    train,
+    with_best_rates,
+)
+from jaxdl import nn, optim
+from jaxdl.report.style import figure, tidy
+
+CHAIN = Claim(14, "50 layers of 1.5 I and 0.5 I: 1.5^50 and 0.5^50", 0, 1e-4, "decades")
+HE = Claim(14, "12 ReLU layers: He's lower dev error than Xavier's", -1, 5, "points")
+XAVIER = Claim(
+    14, "12 tanh layers: Xavier's lower dev error than He's", -1, 1, "points"
+)
+SMALL = Claim(14, "12 ReLU layers: deviations of 0.01 do not learn", 1, 20, "points")
+ZEROS = Claim(15, "from zeros all units stay the same", 0, 0, "largest difference")
+DEVIATIONS = {"He": 0.25, "Xavier": 32**-0.5, "0.01": 0.01, "0.5": 0.5}
+LAYERS, EPOCHS, RATES = (2, 12), 12, (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 
 
 class Hparams(NamedTuple):
-    init: str
-    learning_rate: float
+    rate: float
+    stddev: float
     activation: str
     layers: int
 
 
-INITS = {
-    "he": nn.he,
-    "xavier": nn.xavier,
-    "small": nn.normal(0.01),
-    "large": nn.normal(1.0),
-    "zeros": nn.zeros,
-}
-ACTIVATIONS = {"relu": nn.relu, "sigmoid": nn.sigmoid}
-
-data = dl.data.load("digits")
-
-space = Hparams(dl.Static(list(INITS)), dl.LogUniform(1e-3, 1.0), "relu", 20)
+def hidden(stddev: float, activation: str) -> nn.Layer:
+    act = {"relu": nn.relu, "tanh": nn.tanh, "sigmoid": nn.sigmoid}[activation]
+    return nn.serial(nn.dense(32, init=nn.normal(stddev)), act)
 
 
-def hidden(init: str, activation: str) -> nn.Layer:
-    return nn.serial(nn.dense(64, init=INITS[init]), ACTIVATIONS[activation])
+def recipe(hp: Hparams) -> dl.Recipe:
+    layers = nn.repeat(hidden(hp.stddev, hp.activation), hp.layers)
+    model = nn.serial(layers, nn.dense(10, init=nn.normal(hp.stddev)))
+    return dl.Recipe(model, optim.gradient_descent(hp.rate), nn.softmax_cross_entropy)
 
 
-def recipe(hp: Hparams, facts: train.Facts) -> dl.Recipe:
-    return dl.Recipe(
-        model=nn.serial(
-            nn.repeat(hidden(hp.init, hp.activation), hp.layers),
-            nn.dense(facts.num_classes, init=INITS[hp.init]),
-        ),
-        optimizer=optim.gradient_descent(hp.learning_rate),
-        loss=nn.softmax_cross_entropy,
+def growth(scale: float, layers: int) -> float:
+    """Returns how many times longer than its input the output of the chain is."""
+    chain, x = nn.repeat(nn.dense(2, use_bias=False), layers), np.ones((1, 2))
+    params = ({"kernel": scale * np.eye(2)},) * layers
+    y, _ = chain.apply(params, ((),) * layers, x)
+    return float(np.linalg.norm(y) / np.linalg.norm(x))
+
+
+def signal(key: jax.Array, stddev: float, inputs: jax.Array) -> tuple:
+    """Returns the size of activations and gradients of 12 ReLU layers, `[2, 12]`."""
+    model = nn.serial(*[hidden(stddev, "relu")] * 12, nn.dense(10, init=nn.he))
+    params, state, _ = model.init(key, inputs.shape[1:])
+    batch = dl.data.Dataset(inputs, jax.numpy.arange(len(inputs)) % 10)
+    loss = nn.softmax_cross_entropy
+    found = dl.diagnose.signal(model, params, state, batch, loss)
+    names = [f"{i}.1" for i in range(12)]  # the activation of each layer
+    return tuple(
+        jax.numpy.stack([sizes[n] for n in names])
+        for sizes in (found.activations, found.gradients)
     )
 
 
-def growth(scale: jax.Array, layers: int) -> jax.Array:
-    """Returns how many times longer than its input the output of the chain is."""
-    chain, x = nn.repeat(nn.dense(2, use_bias=False), layers), jnp.ones((1, 2))
-    params, state, _ = chain.init(jax.random.key(0), (2,))
-    params = jax.tree.map(lambda w: scale * jnp.eye(2), params)
-    y, _ = chain.apply(params, state, x)
-    return jnp.linalg.norm(y) / jnp.linalg.norm(x)
+def example():
+    relu, tanh = nn.dense(32, init=nn.he), nn.dense(32, init=nn.xavier)
+    model = nn.serial(relu, nn.relu, tanh, nn.tanh, nn.dense(10, init=nn.glorot))
+    params, state, _ = model.init(jax.random.key(0), (64,))
+    batch, loss = dl.data.load("digits").train[:64], nn.softmax_cross_entropy
+    found = dl.diagnose.signal(model, params, state, batch, loss)
+    print(found.activations, found.gradients, found.faults)
+    return found
 
 
-def signal(key: jax.Array, init: str, layers: int) -> jax.Array:
-    """Returns the mean activation in each layer before any training, `[layers]`."""
-    layer, x, sizes = hidden(init, "relu"), data.train.inputs, []
-    params, state, _ = nn.repeat(layer, layers).init(key, x.shape[1:])
-    for p, s in zip(params, state, strict=True):
-        x, _ = layer.apply(p, s, x)
-        sizes.append(x.mean())
-    return jnp.stack(sizes)
-
-
-def summary(result: dl.SweepResult, init: str) -> list[Any]:
-    """Returns dev errors, and the largest weight and difference of units in layer 1."""
-    ids = np.flatnonzero(result.hparams.init == init)
-    error = np.nan_to_num(result.metrics["dev_error"][ids, -1], nan=1.0)  # diverged
-    first = np.stack([result.member(i).params[0][0][0]["kernel"] for i in ids])
-    return [
-        *(init, len(ids), float(error.min()), mean(error)),
-        *(float(np.abs(first).max()), float(np.ptp(first, axis=2).max())),
+def run(seeds: int, key: int) -> Outcome:
+    data = dl.data.load("digits")
+    data = data._replace(train=data.train[:512])
+    arms = {
+        (activation, layers, name): Hparams(0.1, stddev, activation, layers)
+        for activation in ("relu", "tanh")
+        for layers in LAYERS
+        for name, stddev in DEVIATIONS.items()
+    }
+    arms = with_best_rates(recipe, arms, data, RATES, epochs=EPOCHS, key=key)
+    found = train(recipe, arms, data, seeds=seeds, epochs=EPOCHS, key=key)
+    error = {
+        n: 100 * np.nan_to_num(arm.final["dev_error"], nan=0.9)
+        for n, arm in found.items()
+    }
+    relu, tanh = ({n: error[a, 12, n] for n in DEVIATIONS} for a in ("relu", "tanh"))
+    zeros = {"": Hparams(1.0, 0.0, "sigmoid", 1)}
+    zeros = train(recipe, zeros, data, seeds=seeds, epochs=2, key=key)[""]
+    first = [member.params[0][0][0]["kernel"] for member in zeros.members()]
+    lengths = [np.log10(growth(s, 50)) - 50 * np.log10(s) for s in (0.5, 1.5)]
+    findings = [
+        find(CHAIN, lengths),
+        find(HE, relu["He"] - relu["Xavier"]),
+        find(XAVIER, tanh["Xavier"] - tanh["He"]),
+        find(SMALL, relu["0.01"] - relu["He"]),
+        find(ZEROS, [np.ptp(kernel, axis=1).max() for kernel in first]),
     ]
+    keys = jax.random.split(jax.random.key(key), seeds)
+    sizes = jax.jit(jax.vmap(signal, (0, None, None)))
+    sizes = {n: sizes(keys, s, data.train.inputs[:64]) for n, s in DEVIATIONS.items()}
+    figures = {
+        "signal": (by_layer(sizes), "Activations and gradients by layer, 12 layers"),
+        "initialization": (heat(error), "Dev error by depth, weights and activation"),
+    }
+    return Outcome(findings, figures)
 
 
-def mean(values: Any) -> str:
-    values = np.asarray(values, float)  # the squares of some are below float32
-    return f"{values.mean():.3g} ± {values.std(ddof=1) / len(values) ** 0.5:.2g}"
+def by_layer(sizes):
+    drawn = figure(9, 3.2)
+    names = "activations, root mean square", "gradients, norm"
+    for i, (axes, name) in enumerate(zip(drawn.subplots(1, 2), names, strict=True)):
+        bands(axes, {n: np.log10(np.maximum(s[i], 1e-40)) for n, s in sizes.items()})
+        axes.set(xlabel="layer", ylabel=f"log10 of {name}")
+    return drawn
 
 
-def main() -> None:
-    key = jax.random.key(0)
-    lengths = jax.vmap(growth, (0, None))(jnp.array([0.5, 1.0, 1.5]), 50)
-    print(f"50 layers of 0.5 I, I and 1.5 I multiply lengths by {lengths}")
-    rows, keys = [], jax.random.split(key, 16)
-    for init in INITS:
-        sizes = jax.vmap(partial(signal, init=init, layers=20))(keys)
-        rows.append([init, mean(sizes[:, 0]), mean(sizes[:, -1])])
-    print(terminal.table(["init", "mean activation in layer 1", "in layer 20"], rows))
-
-    names = ["init", "members", "best", "dev error", "largest weight", "difference"]
-    deep = dl.sweep(recipe, space, data, key=key, members=100, epochs=20)
-    print(terminal.table(names, [summary(deep, init) for init in INITS]))
-    inits, rates = ["zeros", "small"], dl.LogUniform(1e-2, 10.0)
-    shallow = Hparams(dl.Static(inits), rates, "sigmoid", 1)
-    wide = dl.sweep(recipe, shallow, data, key=key, members=64, epochs=20)
-    print(terminal.table(names, [summary(wide, init) for init in inits]))
-
-
-if __name__ == "__main__":
-    dl.enable_compilation_cache()
-    main()
+def heat(error):
+    drawn = figure(9, 2.6)
+    for axes, activation in zip(drawn.subplots(1, 2), ("relu", "tanh"), strict=True):
+        table = np.array(
+            [[error[activation, d, n].mean() for n in DEVIATIONS] for d in LAYERS]
+        )
+        axes.imshow(table, cmap="cividis_r", vmin=0, vmax=90, aspect="auto")
+        for (row, column), value in np.ndenumerate(table):
+            color = "white" if value > 45 else "black"
+            axes.text(column, row, f"{value:.1f}", color=color, ha="center")
+        axes.set_xticks(range(4), [*DEVIATIONS])
+        axes.set_yticks(range(2), [f"{d} layers" for d in LAYERS])
+        tidy(axes, f"{activation}: mean dev error, %")
+        axes.grid(False)
+    return drawn

@@ -1,0 +1,121 @@
+"""Which optimizer is the fastest, where are saddles, and what is L2 under Adam?
+
+On the digits, a network of three layers of 32 ReLU units trains for 10 epochs; in two
+dimensions a ravine whose curvatures are 1 and 1000 is descended from random starts to
+f = 0.001, within 4000 steps. Each optimizer has its own best rate, chosen on other
+seeds or starts. Points of small gradient are found by descending ‖∇J‖² of a small
+network; a saddle has a negative eigenvalue of the Hessian there.
+"""
+
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+import jaxdl as dl
+from experiments.course import arms, landscapes, pictures
+from experiments.course.arms import Claim, Outcome, bands, find, forest
+from jaxdl import nn, optim
+from jaxdl.report.style import figure, tidy
+
+MAKE = {
+    "gradient descent": optim.gradient_descent,
+    "momentum": optim.momentum,
+    "RMSprop": optim.rmsprop,
+    "Adam": optim.adam,
+}
+OTHERS = [*MAKE][1:]
+RAVINE = {
+    n: Claim(16, f"{n} is faster than gradient descent in a ravine", -1, 0.3,
+             "decades of steps") for n in OTHERS
+}  # fmt: skip
+DIGITS = {
+    n: Claim(16, f"{n} has a lower train loss than gradient descent, digits", -1, 0.1,
+             "decades") for n in OTHERS
+}  # fmt: skip
+RARE = Claim(21, "minima are rarer in 4 dimensions than in 1", -1, 0.2, "share")
+SADDLES = Claim(21, "most points of small gradient are saddles", 1, 0.2, "above a half")
+SAME = Claim(28, "L2 is weight decay under gradient descent", 0, 1e-3, "relative")
+OTHER = Claim(28, "L2 is not weight decay under Adam", 1, 0.1, "relative distance")
+RATES, EPOCHS = np.geomspace(1e-3, 3, 11), 10
+UNITS, SMALL = (1, 2, 4, 8), 0.1
+
+
+class Hparams(NamedTuple):
+    optimizer: str
+    rate: float
+
+
+def recipe(hp: Hparams) -> dl.Recipe:
+    hidden = nn.serial(nn.dense(32), nn.relu)
+    model = nn.serial(nn.repeat(hidden, 3), nn.dense(10))
+    return dl.Recipe(model, MAKE[hp.optimizer](hp.rate), nn.softmax_cross_entropy)
+
+
+def example():
+    def recipe(hp):
+        rules = {"adam": optim.adam(hp["rate"]), "momentum": optim.momentum(hp["rate"])}
+        rule = optim.among(hp["rule"], rules)
+        return dl.Recipe(nn.dense(10), rule, nn.softmax_cross_entropy)
+
+    space = {"rule": dl.Among(["adam", "momentum"]), "rate": dl.LogUniform(1e-3, 1.0)}
+    data = dl.data.load("digits")
+    result = dl.sweep(recipe, space, data, key=0, members=8, epochs=2, progress=False)
+    print(result.table())
+    return result
+
+
+def run(seeds: int, key: int) -> Outcome:
+    data = dl.data.load("digits")
+    best = {n: Hparams(n, 0.1) for n in MAKE}
+    best = arms.with_best_rates(recipe, best, data, RATES, epochs=EPOCHS, key=key)
+    found = arms.train(recipe, best, data, seeds=seeds, epochs=EPOCHS, key=key)
+    loss = {n: np.log10(arm.final["train_loss"]) for n, arm in found.items()}
+    less = {n: find(DIGITS[n], loss[n] - loss["gradient descent"]) for n in OTHERS}
+    keys = jax.random.split(jax.random.key(key), seeds)
+    steps = {
+        n: np.log10(landscapes.in_ravine(make, key, seeds)) for n, make in MAKE.items()
+    }
+    fewer = {n: find(RAVINE[n], steps[n] - steps["gradient descent"]) for n in OTHERS}
+    rare = [
+        np.array([landscapes.minima(k, d, 256).mean() for k in keys]) for d in (4, 1)
+    ]
+    curvature = {}
+    for u in UNITS:
+        flat = jax.jit(jax.vmap(lambda k, u=u: landscapes.flat_point(k, u)))(keys)
+        slope, values = map(np.asarray, flat)
+        curvature[u] = values[slope < SMALL]
+    saddle = {u: landscapes.negative(c) > 0 for u, c in curvature.items()}
+    apart = [
+        jax.vmap(lambda k, make=make: landscapes.decay_distance(k, make))(keys)
+        for make in (optim.gradient_descent, optim.adam)
+    ]
+    findings = [
+        *fewer.values(), *less.values(), find(RARE, rare[0] - rare[1]),
+        find(SADDLES, np.concatenate([*saddle.values()]) - 0.5),
+        find(SAME, apart[0]), find(OTHER, apart[1]),
+    ]  # fmt: skip
+    figures = {
+        "optimizers": (losses(found, less, fewer), "Train loss by epoch; effects"),
+        "paths": (
+            pictures.paths(MAKE),
+            "Paths of four optimizers on the contours of a ravine",
+        ),
+        "saddles": (
+            pictures.saddles(saddle, curvature),
+            "Saddles by the number of weights",
+        ),
+    }
+    return Outcome(findings, figures)
+
+
+def losses(found, less, fewer):
+    drawn = figure(9, 5.6)
+    grid = drawn.add_gridspec(2, 2)
+    top = drawn.add_subplot(grid[0, :])
+    bands(top, {n: np.log10(arm.curves["train_loss"]) for n, arm in found.items()})
+    top.set(xlabel="epoch", ylabel="log10 of the train loss")
+    tidy(top, "three layers on the digits")
+    forest(drawn.add_subplot(grid[1, 0]), less, "train loss, decades less than GD")
+    forest(drawn.add_subplot(grid[1, 1]), fewer, "steps in a ravine, decades less")
+    return drawn

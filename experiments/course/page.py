@@ -1,0 +1,164 @@
+"""The page of all claims, written from the scripts and their records."""
+
+import ast
+import importlib
+import inspect
+import json
+import textwrap
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+FOLDER = Path(__file__).parent
+RECORDS, FIGURES = FOLDER / "records", FOLDER / "figures"
+
+# The course's headings, each with its scripts.
+HEADINGS = {
+    "Setting up": ("split", "bias_variance", "inputs"),
+    "Regularizing": ("regularization",),
+    "Setting up the optimization": ("initialization", "gradient_check"),
+    "Optimizing": ("batches", "averages", "optimizers", "decay"),
+    "Tuning hyperparameters": ("random_or_grid", "importance", "panda"),
+    "Batch normalization": ("batch_norm",),
+    "Softmax classification": ("softmax",),
+}
+SCRIPTS = tuple(name for names in HEADINGS.values() for name in names)
+
+INTRODUCTION = """\
+# The claims of the course, measured
+
+`python -m experiments.course` writes this page, its figures and its records;
+`python -m experiments.course decay --seeds 20` runs one script with fewer seeds. Both
+need the extras `sklearn` and `matplotlib`.
+
+Each claim states its direction and the smallest effect that matters; a script begins
+with both. An effect is a mean over n seeds, in brackets its 99 % interval.
+**Seen** means that the interval excludes 0 on the claimed side, **reversed** that it
+does so on the other side, **not settled** that it holds 0. *Small* means that the mean
+is smaller than the smallest effect that matters. Where a sign is certain by
+calculation, the interval is a point. Learning rates are chosen on other seeds than
+those that are compared. All of it speaks of small networks on small data, most of them
+on scikit-learn's digits.
+"""
+IMPORTS = """\
+The examples below need these lines first:
+
+```python
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import jaxdl as dl
+from jaxdl import diagnose, nn, optim
+```
+"""
+
+
+def write() -> None:
+    """Writes the page from the records that are there."""
+    found = {p.stem: json.loads(p.read_text()) for p in RECORDS.glob("*.json")}
+    records = {name: found[name] for name in SCRIPTS if name in found}
+    parts = [INTRODUCTION, contents(records), summary(records), IMPORTS]
+    parts += [section(script(name), record) for name, record in records.items()]
+    (FOLDER / "README.md").write_text("\n".join(parts))
+
+
+def script(name: str) -> ModuleType:
+    """Returns the module of a script."""
+    return importlib.import_module(f"experiments.course.{name}")
+
+
+def contents(records: dict[str, Any]) -> str:
+    """Returns the headings of the course, with links to the sections."""
+    lines = ["| heading of the course | measured here |", "| --- | --- |"]
+    for heading, names in HEADINGS.items():
+        links = [f"[{title(script(n))}](#{anchor(n)})" for n in names if n in records]
+        lines.append(f"| {heading} | {'<br>'.join(links)} |")
+    return "\n".join([*lines, ""])
+
+
+def summary(records: dict[str, Any]) -> str:
+    """Returns all claims as a table, by number."""
+    rows = [
+        (f["number"], found_cells(f, f"[{name}](#{anchor(name)})"))
+        for name, record in records.items()
+        for f in record["findings"]
+    ]
+    lines = [
+        "| | claim | verdict | effect | matters from | n | where |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+        *(row for _, row in sorted(rows, key=lambda pair: pair[0])),
+    ]
+    lines += ["", not_seen(records)]
+    seconds = sum(record["seconds"] for record in records.values())
+    where = next(iter(records.values()), {}).get("surroundings")
+    if where:
+        jax = where["packages"]["jax"]
+        machine = f"{where['cores']} cores of {where['processor']}, jax {jax}"
+        lines += ["", f"Together {seconds:.0f} s on {machine}."]
+    return "\n".join([*lines, ""])
+
+
+def not_seen(records: dict[str, Any]) -> str:
+    """Returns a sentence that names the claims that these experiments do not show."""
+    names = [
+        f"{f['claim']} ({f['number']}, {f['verdict']})"
+        for record in records.values()
+        for f in record["findings"]
+        if not f["verdict"].startswith("seen")
+    ]
+    return f"**Not seen here:** {'; '.join(names) or 'nothing'}."
+
+
+def found_cells(f: dict[str, Any], where: str) -> str:
+    """Returns a finding as a row of a table."""
+    point = f["low"] == f["high"]
+    ends = "" if point else f" [{number(f['low'])}, {number(f['high'])}]"
+    effect = f"{number(f['mean'])}{ends} {f['unit']}"
+    cells = [f["number"], f["claim"], f["verdict"], effect]
+    sign = {1: "", -1: "−", 0: "±"}[f["sign"]]
+    cells += [f"{sign}{number(f['smallest'])}", f["n"], where]
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def section(module: ModuleType, record: dict[str, Any]) -> str:
+    """Returns the section of a script: findings, figures and ten lines of code."""
+    name = record["name"]
+    text = inspect.getdoc(module) or ""
+    file = f"[{name}.py]({name}.py), [record](records/{name}.json)"
+    lines = [
+        f'<a id="{anchor(name)}"></a>', f"## {title(module)}", "",
+        *text.splitlines()[2:], "", f"{record['seconds']:.0f} s; {file}.", "",
+        "| | claim | verdict | effect | matters from | n |",
+        "| --- | --- | --- | --- | --- | --- |",
+        *(found_cells(f, "").removesuffix("|  |") + "|" for f in record["findings"]),
+        "",
+        *(f"![{alt}](figures/{file}.svg)\n" for file, alt in record["figures"].items()),
+        "```python", example(module), "```", "",
+    ]  # fmt: skip
+    return "\n".join(lines)
+
+
+def example(module: ModuleType) -> str:
+    """Returns the lines of a script's function `example`, without its return."""
+    source = inspect.getsource(module.example)
+    function = ast.parse(source).body[0]
+    assert isinstance(function, ast.FunctionDef)
+    lines = source.splitlines()[function.body[0].lineno - 1 :]
+    return textwrap.dedent("\n".join(lines[:-1])).strip()
+
+
+def title(module: ModuleType) -> str:
+    """Returns the question that a script asks."""
+    return (module.__doc__ or "").splitlines()[0]
+
+
+def anchor(name: str) -> str:
+    return f"script-{name}"
+
+
+def number(value: float) -> str:
+    """Returns a number with about three digits, with a real minus."""
+    digits = f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    digits = f"{value:.0e}" if 0 < abs(value) < 1e-3 else digits
+    return digits.replace("-", "−")
