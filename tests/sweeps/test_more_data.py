@@ -73,15 +73,15 @@ def test_digits_have_a_curve_that_falls(digits):
 
 
 def test_parts_are_nested_and_each_is_a_training_of_its_own(digits, monkeypatch):
-    module = __import__("jaxdl.sweeps.more_data", fromlist=["fit"])
-    parts, fit = [], module.fit
+    module = __import__("jaxdl.sweeps.more_data", fromlist=["train_one"])
+    parts, fit = [], module.train_one
 
     def recorded(recipe, hparams, data, **settings):
         parts.append({row.tobytes() for row in data.train.inputs})
         assert data.dev is digits.dev
         return fit(recipe, hparams, data, **settings)
 
-    monkeypatch.setattr(module, "fit", recorded)
+    monkeypatch.setattr(module, "train_one", recorded)
     settings = {"key": 0, "epochs": 1, "fractions": (0.1, 0.3), "repeats": 2}
     more_data(small, {"rate": 0.01}, digits, **settings)
     assert [len(part) for part in parts] == [108, 323, 108, 323]
