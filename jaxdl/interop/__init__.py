@@ -1,4 +1,10 @@
-"""Other programs: each is optional, and imported on use."""
+"""Other programs: each is optional, and imported on use.
+
+`jaxdl.interop.sklearn` is a module of its own, since its classes need scikit-learn.
+"""
+
+import importlib
+from typing import Any
 
 from jaxdl.interop.equinox import equinox
 from jaxdl.interop.export import export
@@ -33,3 +39,10 @@ __all__ = [
     "top",
     "wandb",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Returns the module of estimators, imported on use."""
+    if name == "sklearn":
+        return importlib.import_module("jaxdl.interop.sklearn")
+    raise AttributeError(f"module {__name__} has no attribute {name}")
