@@ -5,6 +5,7 @@ from jaxdl.data.arrays import class_weights, from_arrays
 from jaxdl.data.checks import check
 from jaxdl.data.dataset import Dataset, Splits
 from jaxdl.data.folds import fold_rows, pool
+from jaxdl.data.frames import from_frame
 from jaxdl.data.idx import read_idx
 from jaxdl.data.mismatch import Comparison, Difference, Mismatch, mismatch
 from jaxdl.data.normalize import normalize
@@ -28,6 +29,7 @@ __all__ = [
     "class_weights",
     "fold_rows",
     "from_arrays",
+    "from_frame",
     "load",
     "mismatch",
     "normalize",

@@ -23,8 +23,16 @@ class Categories:
         self._closed = texts is not None
         self._places = {text: place for place, text in enumerate(texts or ())}
 
-    def place(self, text: str, line: int) -> int:
-        """Returns the place of a text."""
+    def place(self, text: str, where: str) -> int:
+        """Returns the place of a text.
+
+        Args:
+            text: of a cell.
+            where: the cell is, for the error, such as `line 3`.
+
+        Raises:
+            DataError: the text is empty or unknown, or there are too many.
+        """
         if text in self._places:
             return self._places[text]
         if self._closed or not text or len(self._places) == MAX_CATEGORIES:
@@ -34,7 +42,7 @@ class Categories:
                 else f"a text, and at most {MAX_CATEGORIES} of them"
             )
             raise DataError(
-                f"line {line}, column {self._name!r}: got {text!r}; expected "
+                f"{where}, column {self._name!r}: got {text!r}; expected "
                 f"{expected}: drop the row, or the column with drop=[{self._name!r}]"
             )
         return self._places.setdefault(text, len(self._places))

@@ -4,8 +4,12 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from jaxdl.data.about import DataError
-from jaxdl.data.cells import is_spelled_as_number
+from jaxdl.data.cells import Categories, is_spelled_as_number
+from jaxdl.data.files import MAX_BYTES
 
 Column = str | int  # a name, or a place: 0 for the first, -1 for the last
 
@@ -29,6 +33,8 @@ def columns_of(
     groups: Column | None,
     ids: Sequence[Column],
     categories: Sequence[Column] | Mapping[Column, Sequence[str]],
+    where: str = "",
+    ways: str = "",
 ) -> Columns:
     """Returns what each column is for.
 
@@ -39,6 +45,8 @@ def columns_of(
         groups: the column of the groups.
         ids: features that are no quantities.
         categories: features that are texts; a mapping has the texts of each.
+        where: the names are, for errors, such as `line 1: `.
+        ways: out of names that are not found, beside those of every table.
 
     Raises:
         DataError: there is no such column, one has two uses, a name that is used is
@@ -47,22 +55,26 @@ def columns_of(
     for several, name in ((drop, "drop"), (ids, "ids"), (categories, "categories")):
         if isinstance(several, str):
             raise DataError(f"got {name}={several!r}; expected a list: [{several!r}]")
-    left_out = [_place(names, column) for column in drop]
-    grouped = None if groups is None else _place(names, groups)
-    place = _place(names, label)
+
+    def find(column: Column) -> int:
+        return place_of(names, column, where, ways)
+
+    left_out = [find(column) for column in drop]
+    grouped = None if groups is None else find(groups)
+    place = find(label)
     used = {*left_out, place, grouped}
     found = Columns(
         names,
         place,
         [i for i in range(len(names)) if i not in used],
         grouped,
-        [_place(names, column) for column in ids],
+        [find(column) for column in ids],
         {
-            _place(names, c): categories[c] if isinstance(categories, Mapping) else None
+            find(c): categories[c] if isinstance(categories, Mapping) else None
             for c in categories
         },
     )
-    _check(found, left_out)
+    _check(found, left_out, where)
     return found
 
 
@@ -86,12 +98,44 @@ def check_line_of_names(names: list[str]) -> None:
         )
 
 
-def _check(columns: Columns, left_out: list[int]) -> None:
+def widened(
+    table: NDArray[np.float64], columns: Columns, texts: dict[int, Categories]
+) -> tuple[NDArray[np.float64], list[str], list[int]]:
+    """Returns the features with a column for each text of a category.
+
+    Also returns their names, and the places of those that are no quantities.
+    """
+    names = [
+        texts[at].names() if at in texts else [columns.names[at]]
+        for at in columns.features
+    ]
+    starts = np.cumsum([0, *map(len, names)]).tolist()
+    if starts[-1] * len(table) * table.itemsize > MAX_BYTES:
+        raise DataError(
+            f"got {starts[-1]} features of {len(table)} rows with categories; expected "
+            f"at most {MAX_BYTES} bytes of numbers"
+        )
+    wide = table if not texts else np.empty((len(table), starts[-1]))
+    for i, at in enumerate(columns.features if texts else ()):
+        part = table[:, i]
+        wide[:, starts[i] : starts[i + 1]] = (
+            texts[at].one_hot(part) if at in texts else part[:, None]
+        )
+    ids = [
+        place
+        for i, at in enumerate(columns.features)
+        if at in texts or at in columns.ids
+        for place in range(starts[i], starts[i + 1])
+    ]
+    return wide, [name for several in names for name in several], ids
+
+
+def _check(columns: Columns, left_out: list[int], where: str) -> None:
     names, features = columns.names, columns.features
     kept = [names[i] for i in range(len(names)) if i not in left_out]
     if len(set(kept)) < len(kept) or not all(kept):
         raise DataError(
-            f"line 1: got the columns {_shown(kept)}; expected names that differ, none "
+            f"{where}got the columns {_shown(kept)}; expected names that differ, none "
             "empty: give drop=[...], with 0 for the first, or columns=[...] for names"
         )
     wrong = {*columns.ids, *columns.categories} - {*features}
@@ -103,20 +147,29 @@ def _check(columns: Columns, left_out: list[int]) -> None:
         )
     if not features:
         raise DataError(
-            f"line 1: got the columns {_shown(names)}; expected at least one feature "
+            f"{where}got the columns {_shown(names)}; expected at least one feature "
             f"beside the label {names[columns.label]!r}"
         )
 
 
-def _place(names: list[str], column: Column) -> int:
-    """Returns the place of a column that is given by name or place."""
+def place_of(names: list[str], column: Column, where: str = "", ways: str = "") -> int:
+    """Returns the place of a column that is given by name or place.
+
+    Args:
+        names: of all columns.
+        column: a name, or a place.
+        where: as for `columns_of`.
+        ways: as for `columns_of`.
+
+    Raises:
+        DataError: there is no such column.
+    """
     if isinstance(column, int) and -len(names) <= column < len(names):
         return column % len(names)
     if column not in names:
         raise DataError(
-            f"line 1: got the columns {_shown(names)}; expected {column!r} among them: "
-            "give the name or the place of a column, or delimiter= if this is one "
-            "column; header=False if line 1 is a row"
+            f"{where}got the columns {_shown(names)}; expected {column!r} among them: "
+            f"give the name or the place of a column{ways}"
         )
     return names.index(str(column))
 

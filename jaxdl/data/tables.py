@@ -5,13 +5,18 @@ from array import array
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from jaxdl.data import files, lines
 from jaxdl.data.about import DataError
 from jaxdl.data.arrays import Classes, class_names, from_arrays
 from jaxdl.data.cells import Categories, Labels, feature
-from jaxdl.data.columns import Column, Columns, check_line_of_names, columns_of
+from jaxdl.data.columns import (
+    Column,
+    Columns,
+    check_line_of_names,
+    columns_of,
+    widened,
+)
 from jaxdl.data.dataset import Dataset
 
 
@@ -83,8 +88,11 @@ def read_csv(
         rows = lines.rows(file, delimiter)
         names, rows = _named(rows, header, columns)
         found = columns_of(
-            names, label=label, drop=drop, groups=groups, ids=ids, categories=categories
-        )
+            names, label=label, drop=drop, groups=groups, ids=ids,
+            categories=categories, where="line 1: ",
+            ways=", or delimiter= if this is one column; header=False if line 1 is a "
+            "row",
+        )  # fmt: skip
         return _dataset(rows, found, class_names(classes))
 
 
@@ -126,7 +134,7 @@ def _dataset(
         if columns.groups is not None:
             groups.append(cells[columns.groups].strip())
         inputs.extend(
-            texts[at].place(cells[at].strip(), line)
+            texts[at].place(cells[at].strip(), f"line {line}")
             if at in texts
             else feature(cells[at], names[at], line)
             for at in columns.features
@@ -140,7 +148,7 @@ def _dataset(
         )
     targets, classes = labels.targets()
     table = np.asarray(inputs).reshape(len(labels), -1)
-    wide, features, ids = _widened(table, columns, texts)
+    wide, features, ids = widened(table, columns, texts)
     return from_arrays(
         wide,
         targets,
@@ -158,35 +166,3 @@ def _check_size(cells: int, names: int, size: int, line: int) -> None:
         )
     if size > files.MAX_BYTES:
         raise DataError(f"line {line}: got over {files.MAX_BYTES} bytes of numbers")
-
-
-def _widened(
-    table: NDArray[np.float64], columns: Columns, texts: dict[int, Categories]
-) -> tuple[NDArray[np.float64], list[str], list[int]]:
-    """Returns the features with a column for each text of a category.
-
-    Also returns their names, and the places of those that are no quantities.
-    """
-    names = [
-        texts[at].names() if at in texts else [columns.names[at]]
-        for at in columns.features
-    ]
-    starts = np.cumsum([0, *map(len, names)]).tolist()
-    if starts[-1] * len(table) * table.itemsize > files.MAX_BYTES:
-        raise DataError(
-            f"got {starts[-1]} features of {len(table)} rows with categories; expected "
-            f"at most {files.MAX_BYTES} bytes of numbers"
-        )
-    wide = table if not texts else np.empty((len(table), starts[-1]))
-    for i, at in enumerate(columns.features if texts else ()):
-        part = table[:, i]
-        wide[:, starts[i] : starts[i + 1]] = (
-            texts[at].one_hot(part) if at in texts else part[:, None]
-        )
-    ids = [
-        place
-        for i, at in enumerate(columns.features)
-        if at in texts or at in columns.ids
-        for place in range(starts[i], starts[i + 1])
-    ]
-    return wide, [name for several in names for name in several], ids
