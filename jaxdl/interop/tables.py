@@ -15,11 +15,8 @@ from jaxdl.extras import library
 from jaxdl.paths import as_path
 from jaxdl.plain import scalar
 from jaxdl.sweeps import SweepResult
-from jaxdl.sweeps.columns import PREFIX
-from jaxdl.train.epoch_state import Status
-from jaxdl.train.structure import by_name
+from jaxdl.sweeps.frames import Columns, member_columns
 
-Columns = dict[str, NDArray[Any]]  # by name, [members]; of dtype object: None is absent
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that spreadsheets run
 
 
@@ -52,7 +49,7 @@ def table(result: SweepResult, path: str | os.PathLike[str]) -> Path:
     """
     path = as_table_path(path)
     write = WRITERS[path.suffix.lower()]
-    runs.write_file(path, write(_columns(result), result))
+    runs.write_file(path, write(member_columns(result), result))
     return path
 
 
@@ -67,43 +64,6 @@ def as_table_path(path: str | os.PathLike[str]) -> Path:
         known = ", ".join(WRITERS)
         raise ValueError(f"got {path}; expected a path that ends in one of {known}")
     return path
-
-
-def _columns(result: SweepResult) -> Columns:
-    members = np.arange(len(result.status))
-    configuration, variant = np.divmod(members, result.num_variants)
-    repeat, fold = np.divmod(variant, result.task.num_folds)
-    hparams = by_name(result.hparams).items()
-    return {
-        "member": members,
-        "configuration": configuration,
-        "repeat": repeat,
-        "fold": fold,
-        "status": np.array([str(Status(status)) for status in result.status], object),
-        "stopped_at": result.stopped_at,
-        "kept_epoch": result.kept_epoch,
-        **result.final(),
-        **{f"{PREFIX}{_text(name)}": _uniform(column) for name, column in hparams},
-    }
-
-
-def _uniform(column: NDArray[Any]) -> NDArray[Any]:
-    """Returns a column of one type: of numbers, bools or texts, and None for absent."""
-    if column.dtype != object:
-        return column
-    values = [scalar(value) for value in column]
-    absent = [isinstance(value, float) and value != value for value in values]
-    kinds = {type(x) for x, no in zip(values, absent, strict=True) if not no}
-    plain = kinds <= {int, float} or kinds == {bool}
-    uniform = np.full(len(values), None)
-    for i in np.flatnonzero(~np.array(absent)):
-        uniform[i] = values[i] if plain else _text(values[i])
-    return uniform
-
-
-def _text(value: Any) -> str:
-    """Returns the text of a value, with ? for what UTF-8 does not encode."""
-    return str(value).encode("utf-8", "replace").decode()
 
 
 def _csv(columns: Columns, _: SweepResult) -> bytes:

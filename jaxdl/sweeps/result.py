@@ -15,7 +15,7 @@ from jaxdl.engine.blocks import TrainedBlock
 from jaxdl.engine.population import kept_metrics
 from jaxdl.engine.task import Task
 from jaxdl.searches.rungs import Rung, ranking
-from jaxdl.sweeps import display, rows
+from jaxdl.sweeps import display, frames, rows
 from jaxdl.sweeps.ensembles import Ensemble, choose
 from jaxdl.sweeps.repeats import (
     data_of,
@@ -62,6 +62,8 @@ class SweepResult:
 
     __repr__ = display.as_text
     _repr_html_ = display.as_html
+    to_dataframe = frames.to_dataframe
+    curves = frames.curves
 
     @property
     def num_variants(self) -> int:

@@ -203,21 +203,23 @@ class JaxdlClassifier(ClassifierMixin, _Perceptron):
         """
         x, y = validate_data(self, X, y)
         check_classification_targets(y)
+        weights = None
+        if sample_weight is not None or self.class_weight is not None:
+            weights = _check_sample_weight(sample_weight, x, ensure_non_negative=True)
+            weights = weights * compute_sample_weight(self.class_weight, y)
+        x, y, weights = _counted(x, y, weights)
         self.classes_, places = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(
-                f"got {len(self.classes_)} class in y, {self.classes_[0]!r}; expected "
-                "two classes or more"
+                f"got examples of one class, {self.classes_[0]!r}, with a weight above "
+                "0; expected two classes or more"
             )
-        weights = None
-        if sample_weight is not None or self.class_weight is not None:
-            weights = _check_sample_weight(sample_weight, x)
-            weights = weights * compute_sample_weight(self.class_weight, y)
         return self._fit(x, places, weights, classes=True)
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Returns the most probable class of each example, `[m]`."""
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        places = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[places]
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Returns the probability of each class in `classes_`, `[m, C]`."""
@@ -258,7 +260,8 @@ class JaxdlRegressor(RegressorMixin, _Perceptron):
         x, y = validate_data(self, X, y, multi_output=True, y_numeric=True)
         weights = None
         if sample_weight is not None:
-            weights = _check_sample_weight(sample_weight, x)
+            weights = _check_sample_weight(sample_weight, x, ensure_non_negative=True)
+        x, y, weights = _counted(x, y, weights)
         self._flat = y.ndim == 1
         table = np.asarray(y, np.float64).reshape(len(y), -1)
         targets, self._target_moments = standardized(table)
@@ -274,3 +277,19 @@ class JaxdlRegressor(RegressorMixin, _Perceptron):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
+
+
+def _counted(
+    x: NDArray[Any], y: NDArray[Any], weights: NDArray[Any] | None
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]:
+    """Returns the examples with a weight above 0.
+
+    Raises:
+        ValueError: there are none.
+    """
+    if weights is None or (weights > 0).all():
+        return x, y, weights
+    if not weights.any():
+        raise ValueError("got weights that are all 0; expected some above 0")
+    rows = weights > 0
+    return x[rows], y[rows], weights[rows]
