@@ -20,7 +20,9 @@ MODULES = [
     for file in sorted(ROOT.rglob("*.py"))
     if ">>>" in file.read_text()
 ]
-HEAVY = {"models.md", "serving.md", "updates.md"}  # each compiles for many seconds
+# Each compiles for many seconds.
+HEAVY = {"models.md", "serving.md", "tabular.md", "updates.md"}
+NEEDS = {"tabular.md": "pandas"}
 PAGES = [
     pytest.param(
         file, marks=pytest.mark.heavy if file.name in HEAVY else (), id=file.name
@@ -40,6 +42,8 @@ def test_the_examples_of_a_module_give_what_they_show(name):
 
 @pytest.mark.parametrize("page", PAGES)
 def test_the_examples_of_a_page_give_what_they_show(page, monkeypatch, tmp_path):
+    if page.name in NEEDS:
+        pytest.importorskip(NEEDS[page.name])
     monkeypatch.chdir(tmp_path)
     text = re.sub(r"^```.*$", "", page.read_text(), flags=re.MULTILINE)
     test = doctest.DocTestParser().get_doctest(text, {**NAMES}, page.name, None, 0)

@@ -1,10 +1,11 @@
 """Libraries that need not be installed."""
 
+import importlib
 import sys
 
 import pytest
 
-from jaxdl import interop
+from jaxdl import data, interop
 from tests.interop.conftest import made
 
 
@@ -20,6 +21,9 @@ from tests.interop.conftest import made
         ("equinox", "equinox", lambda: interop.equinox(None)),
         ("jax2onnx", "onnx", lambda: interop.onnx(None, "a.onnx")),
         ("flatbuffers", "stablehlo", lambda: interop.stablehlo(None, "a.stablehlo")),
+        ("narwhals", "frames", lambda: data.from_frame(None, label=0)),
+        ("narwhals", "frames", lambda: made([[0.5]]).to_dataframe()),
+        ("sklearn", "sklearn", lambda: importlib.reload(interop.sklearn)),
         ("pyarrow", "parquet", lambda: interop.table(made([[0.5]]), "a.parquet")),
     ],
 )

@@ -67,6 +67,7 @@ def test_the_rooms_of_a_page_are_those_of_the_house(page):
             "models.md",
             "rules.md",
             "serving.md",
+            "tabular.md",
             "updates.md",
         )
     )

@@ -53,7 +53,6 @@ def test_every_check_of_scikit_learn_passes_but_those_of_weights(estimator):
         checks.check_parameters_default_constructible,
         checks.check_estimators_unfitted,
         checks.check_estimator_sparse_tag,
-        checks.check_estimators_nan_inf,
         checks.check_estimators_empty_data_messages,
         checks.check_complex_data,
         checks.check_fit1d,
