@@ -30,7 +30,7 @@ EXPECTED = {
 }
 X, Y = datasets.load_iris(return_X_y=True)
 NAMES = np.array(["setosa", "versicolor", "virginica"])[Y]
-COMMON = {"hidden_layer_sizes": (8,), "epochs": 30, "random_state": 0}
+COMMON = SMALL | {"random_state": 0}  # of most tests, which share its programs
 
 
 @pytest.mark.heavy
@@ -148,20 +148,33 @@ def test_the_scale_of_weights_does_not_matter_but_they_do(classifier):
 def test_class_weights_are_the_weights_of_their_examples():
     rows = np.r_[0:50, 50:60, 100:110]
     x, y = X[rows], NAMES[rows]
-    # m / (C m_c): 70 / (3 · 50) and twice 70 / (3 · 10)
+    # m / (C m_c): 70 / (3 · 50) and 70 / (3 · 10)
     by_hand = np.select([y == "setosa"], [7 / 15], 7 / 3)
     balanced = JaxdlClassifier(**COMMON, class_weight="balanced").fit(x, y)
     weighted = JaxdlClassifier(**COMMON).fit(x, y, sample_weight=by_hand)
     np.testing.assert_allclose(
         balanced.predict_proba(X), weighted.predict_proba(X), atol=1e-6
     )
+    # Of 70 examples 7 would be held out, which are too few to stop by.
+    assert balanced.n_iter_ == 20
 
 
-def test_early_stopping_stops_and_a_small_set_trains_to_the_end(classifier):
-    stopped = JaxdlClassifier(**COMMON | {"epochs": 300, "patience": 1}).fit(X, Y)
-    assert stopped.n_iter_ < 300
-    small = JaxdlClassifier(**COMMON).fit(X[::2], Y[::2])  # would hold out 8
-    assert small.n_iter_ == 30
+def test_examples_without_weight_train_nothing(classifier):
+    more = np.concatenate([X, 100 * X[:9]]), np.r_[NAMES, ["lotus"] * 9]
+    weights = np.r_[np.ones(150), np.zeros(9)]
+    found = JaxdlClassifier(**COMMON).fit(*more, sample_weight=weights)
+    assert found.classes_.tolist() == classifier.classes_.tolist()
+    np.testing.assert_allclose(
+        found.predict_proba(X), classifier.predict_proba(X), atol=1e-5
+    )
+    with pytest.raises(ValueError, match="weights that are all 0"):
+        JaxdlRegressor().fit(X, Y, sample_weight=np.zeros(150))
+
+
+def test_early_stopping_keeps_the_epoch_of_the_lowest_loss():
+    settings = COMMON | {"patience": 1, "learning_rate": 0.3}
+    stopped = JaxdlClassifier(**settings).fit(X, Y)
+    assert stopped.n_iter_ < 20
 
 
 def test_a_network_that_diverges_is_a_warning():
@@ -205,10 +218,11 @@ def test_frames_pass_through_a_column_transformer():
     )  # fmt: skip
     model = make_pipeline(steps, JaxdlClassifier(**COMMON)).fit(frame, NAMES)
     assert model.score(frame, NAMES) > 0.6
-    named = JaxdlClassifier(**COMMON).fit(frame[["length", "width"]], NAMES)
-    assert named.feature_names_in_.tolist() == ["length", "width"]
+    whole = pandas.DataFrame(X, columns=["a", "b", "c", "d"])
+    named = JaxdlClassifier(**COMMON).fit(whole, NAMES)
+    assert named.feature_names_in_.tolist() == ["a", "b", "c", "d"]
     with pytest.raises(ValueError, match="feature names"):
-        named.predict(frame[["width", "length"]])
+        named.predict(whole[["b", "a", "c", "d"]])
 
 
 def test_a_classifier_is_one_and_a_regressor_is_one():
