@@ -24,9 +24,10 @@ from jaxdl.spaces import (
     grid,
     refine,
     sample,
+    sample_one,
 )
-from jaxdl.sweeps import SweepResult, load_member, replay, sweep
-from jaxdl.train import Member, Recipe, fit
+from jaxdl.sweeps import SweepResult, fit, load_member, replay, sweep
+from jaxdl.train import Member, Recipe
 
 __all__ = [
     "Among", "AsSize", "Choice", "Chosen", "Distribution", "Either", "IntLogUniform",
@@ -34,6 +35,6 @@ __all__ = [
     "Static", "SweepResult", "Uniform", "data", "diagnose", "enable_compilation_cache",
     "engine", "experiment", "fit", "grid", "grid_search", "halving", "hyperband",
     "interop", "load_member", "nn", "optim", "pbt", "refine", "refinement", "replay",
-    "report", "runs", "sample", "searches", "sobol", "spaces", "sweep", "sweeps",
-    "train",
+    "report", "runs", "sample", "sample_one", "searches", "sobol", "spaces", "sweep",
+    "sweeps", "train",
 ]  # fmt: skip

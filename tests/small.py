@@ -32,7 +32,7 @@ data = dl.data.load("digits")
 
 def rate(hp):
     """Returns the learning-rate schedule of a member."""
-    return optim.inverse_time_decay(hp.learning_rate, 8, hp.decay)
+    return optim.hyperbolic_decay(hp.learning_rate, 8, hp.decay)
 
 
 def recipe(hp):

@@ -195,6 +195,8 @@ def test_the_decay_table():
     schedule = optim.inverse_time_decay(0.2, EPOCH, 1.0)
     table = [0.1, 0.0667, 0.05, 0.04]  # not 0.67 at epoch 2
     assert rates(schedule, range(1, 5)) == pytest.approx(table, abs=5e-5)
+    within = [float(schedule(step)) for step in range(EPOCH, 2 * EPOCH)]
+    assert within == pytest.approx([0.1] * EPOCH)
 
 
 def test_the_other_decays():

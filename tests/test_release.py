@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 # Extras without a job of their own: of other devices, and of whoever works on jaxdl.
-OTHER = {"cuda12", "cuda13", "tpu", "bench", "test", "dev"}
+OTHER = {"cuda12", "cuda13", "tpu", "bench", "test", "docs", "dev"}
 
 
 def test_the_citation_has_the_version_and_the_license():

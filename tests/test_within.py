@@ -26,6 +26,7 @@ PARTS = {
     "cosine": (lambda x: optim.cosine(1, x), (1,), (0, -1)),
     "final fraction": (lambda x: optim.cosine(1, 1, x), (0, 1), (-0.1, 1.1)),
     "inverse time": (lambda x: optim.inverse_time_decay(1, x, 1), (0.5,), (0,)),
+    "hyperbolic": (lambda x: optim.hyperbolic_decay(1, x, 1), (0.5,), (0,)),
     "exponential": (lambda x: optim.exponential_decay(1, x, 1), (1,), (0,)),
     "inverse root": (lambda x: optim.inverse_sqrt_decay(1, x), (1,), (0,)),
     "a decay rate": (lambda x: optim.exponential_decay(1, 1, x), (1,), (0,)),

@@ -65,6 +65,7 @@ def test_the_rooms_of_a_page_are_those_of_the_house(page):
             "data.md",
             "measured.md",
             "models.md",
+            "pieces.md",
             "rules.md",
             "serving.md",
             "tabular.md",

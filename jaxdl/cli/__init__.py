@@ -11,7 +11,7 @@ from typing import NoReturn
 from jaxdl.cli import failures, output
 from jaxdl.cli.parser import make_parser
 from jaxdl.cli.supervise import supervise
-from jaxdl.cli.training import run_sweep
+from jaxdl.cli.training import run_fit, run_sweep
 from jaxdl.compilation_cache import enable_compilation_cache
 from jaxdl.near import near
 
@@ -42,8 +42,8 @@ def _run(arguments: Sequence[str] | None) -> int:
         if hparams:
             options.hparams += hparams
         enable_compilation_cache()
-        resumable = options.run is run_sweep and options.out is not None
-        return supervise(lambda: options.run(options), resumable=resumable)
+        keeps = options.run in (run_sweep, run_fit) and options.out is not None
+        return supervise(lambda: options.run(options), resumable=keeps)
     except SystemExit as error:  # of a recipe: that of the file itself is refused
         output.tell(f"jaxdl: error: the experiment ended the program ({error})")
         return 2

@@ -44,7 +44,7 @@ def make_parser() -> argparse.ArgumentParser:
         "run_dir",
         type=files.folder,
         metavar="RUN",
-        help="the folder of a sweep, its --out",
+        help="the folder of a sweep or a fit, its --out",
     )
     both = argparse.ArgumentParser(add_help=False, parents=[run, file])
     _add_training(commands, file)
@@ -87,6 +87,11 @@ def _add_training(commands: Any, file: argparse.ArgumentParser) -> None:
     )
     sweep = _add_sweep(commands, training)
     fit = commands.add_parser("fit", parents=[training], help="train one model")
+    _add_out(
+        fit,
+        "keep the run in this folder; the same command resumes it, and "
+        "another NAME=VALUE holds from the next epoch on",
+    )
     figures.add_human_error(fit)
     fit.set_defaults(run=run_fit)
     more = _add_more_data(commands, training)
@@ -203,13 +208,12 @@ def _add_sweep(commands: Any, training: argparse.ArgumentParser) -> Any:
     return sweep
 
 
+def _add_out(command: argparse.ArgumentParser, text: str) -> None:
+    command.add_argument("--out", type=files.folder, metavar="RUN", help=text)
+
+
 def _add_run(sweep: argparse.ArgumentParser) -> None:
-    sweep.add_argument(
-        "--out",
-        type=files.folder,
-        metavar="RUN",
-        help="keep the run in this folder; the same command resumes it",
-    )
+    _add_out(sweep, "keep the run in this folder; the same command resumes it")
     sweep.add_argument(
         "--extend",
         action="store_true",

@@ -7,11 +7,11 @@ import argparse
 
 from jaxdl import runs
 from jaxdl.cli.output import show
+from jaxdl.cli.resuming import space_of
 from jaxdl.data import Splits
 from jaxdl.experiment import Experiment, ExperimentError, load
 from jaxdl.shown import one_line
 from jaxdl.sweeps import SweepResult, read_result, replay
-from jaxdl.sweeps.reading import read_space
 from jaxdl.sweeps.repeats import with_variants
 from jaxdl.sweeps.specification import digest_of
 from jaxdl.train import Member
@@ -47,7 +47,7 @@ def read(options: argparse.Namespace) -> tuple[SweepResult, Experiment]:
         OSError, RunMismatchError: as `read_result`.
     """
     experiment = load(options.file)
-    space = read_space(options.run_dir, experiment.space)
+    space = space_of(options.run_dir, experiment.space)
     result = read_result(options.run_dir, experiment.recipe, space=space)
     if not result.trained().any():
         raise ExperimentError(

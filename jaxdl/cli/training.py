@@ -9,6 +9,7 @@ import json
 from jaxdl import runs
 from jaxdl.cli import watch
 from jaxdl.cli.output import show, tell
+from jaxdl.cli.resuming import resumed
 from jaxdl.cli.space import print_space
 from jaxdl.cli.summary import print_errors, print_summary
 from jaxdl.engine import Plan, SweepProgress
@@ -21,9 +22,9 @@ from jaxdl.experiment import (
     pinned,
 )
 from jaxdl.plain import to_json
-from jaxdl.sweeps import sweep
+from jaxdl.sweeps import fit, sweep
 from jaxdl.sweeps.summary import Summary, errors_of, summarize
-from jaxdl.train import Status, fit
+from jaxdl.train import Status
 
 
 def run_sweep(options: argparse.Namespace) -> int:
@@ -73,8 +74,13 @@ def _watch(options: argparse.Namespace, experiment: Experiment) -> None:
 
 def run_fit(options: argparse.Namespace) -> int:
     """Trains one model. Returns 1 if it diverged."""
+    out = options.out and runs.claim(options.out)
     experiment = load(options.file)
-    hp = hyperparameters(experiment.space, options.hparams)
+    space, on_epoch = experiment.space, None
+    if out is None:
+        hp = hyperparameters(space, options.hparams)
+    else:
+        hp, on_epoch = resumed(out, space, options.hparams)
     member = fit(
         experiment.recipe,
         hp,
@@ -82,6 +88,8 @@ def run_fit(options: argparse.Namespace) -> int:
         key=options.seed,
         epochs=options.epochs,
         patience=options.patience,
+        run_dir=out,
+        on_epoch=on_epoch,
     )
     if member.status == Status.DIVERGED:
         show(f"diverged at step {member.stopped_at}: lower the learning rate")
@@ -94,6 +102,8 @@ def run_fit(options: argparse.Namespace) -> int:
         )
     errors = errors_of(member, experiment.data, options.human_error)
     print_errors("the model", errors)
+    if out is not None:
+        show(f"results in {out}")
     return 0
 
 

@@ -9,10 +9,11 @@ from typing import Any
 from jaxdl import runs
 from jaxdl.cli import files
 from jaxdl.cli.output import show
+from jaxdl.cli.resuming import space_of
 from jaxdl.experiment import Experiment, load
 from jaxdl.report.live import Server, Watched
 from jaxdl.sweeps import SweepResult
-from jaxdl.sweeps.reading import follow, read_space
+from jaxdl.sweeps.reading import follow
 
 
 def run_watch(options: argparse.Namespace) -> int:
@@ -50,12 +51,10 @@ def reader(run_dir: Path, experiment: Experiment) -> Callable[[], SweepResult | 
     follower = follow(run_dir, experiment.recipe)
 
     def read() -> SweepResult | None:
-        if not runs.has_run(run_dir):
+        try:
+            result = follower(space_of(run_dir, experiment.space))
+        except FileNotFoundError:  # no run yet, or no rung of it
             return None
-        with runs.read_run(run_dir) as store:
-            if not store.num_rungs():
-                return None
-        result = follower(read_space(run_dir, experiment.space))
         return result if result.trained().any() else None
 
     return read

@@ -10,6 +10,7 @@ from jaxdl.data.idx import read_idx
 from jaxdl.data.mismatch import Comparison, Difference, Mismatch, mismatch
 from jaxdl.data.normalize import normalize
 from jaxdl.data.npz import read_npz
+from jaxdl.data.rows import Source
 from jaxdl.data.sources import load
 from jaxdl.data.split import split
 from jaxdl.data.tables import read_csv
@@ -23,6 +24,7 @@ __all__ = [
     "Difference",
     "Mismatch",
     "Moments",
+    "Source",
     "Scaling",
     "Splits",
     "check",

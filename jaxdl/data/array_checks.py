@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from jaxdl.data.about import DataError
 from jaxdl.data.dataset import Dataset
+from jaxdl.data.rows import Source, chunks
 from jaxdl.data.trees import named, words
 
 
@@ -16,7 +17,9 @@ def is_float(array: Any) -> bool:
     return jnp.issubdtype(array.dtype, jnp.floating)
 
 
-def check_array(what: str, array: NDArray[Any], name: str, *, axes: int) -> None:
+def check_array(
+    what: str, array: NDArray[Any] | Source, name: str, *, axes: int
+) -> None:
     """Checks type and shape of an array of a set.
 
     Args:
@@ -84,19 +87,27 @@ def check_weights(weights: Any, examples: int, name: str) -> None:
         )
 
 
-def check_finite(array: NDArray[Any], name: str) -> None:
+def check_finite(array: NDArray[Any] | Source, name: str) -> None:
     """Checks that the numbers of an array are finite in float32.
 
     Raises:
         DataError: one is not.
     """
-    with np.errstate(over="ignore"):  # beyond float32 a number becomes infinite
-        finite = np.isfinite(array.astype(np.float32))
-    if not finite.all():
-        row, *column = (int(i) for i in np.argwhere(~finite)[0])
-        where = f"row {row}" + (f", column {column}" if column else "")
+    if array.dtype.kind in "biu":
+        return
+    bad, first = 0, ""
+    for rows, values in chunks(array):
+        with np.errstate(over="ignore"):  # beyond float32 a number becomes infinite
+            finite = np.isfinite(values.astype(np.float32, copy=False))
+        if finite.all():
+            continue
+        if not bad:
+            row, *column = (int(i) for i in np.argwhere(~finite)[0])
+            where = f"row {rows.start + row}" + (f", column {column}" if column else "")
+            first = f"got {values[(row, *column)]} in {name}, {where}"
+        bad += finite.size - int(finite.sum())
+    if bad:
         raise DataError(
-            f"got {array[(row, *column)]} in {name}, {where} "
-            f"({finite.size - int(finite.sum())} such entries); expected numbers "
-            "that are finite in float32: drop these rows or fill them in"
+            f"{first} ({bad} such entries); expected numbers that are finite in "
+            "float32: drop these rows or fill them in"
         )

@@ -12,7 +12,8 @@ from jaxdl.data.about import About, DataError, listed
 from jaxdl.data.array_checks import is_float
 from jaxdl.data.checks import check_dataset
 from jaxdl.data.dataset import Dataset, are_classes, check_not_under_folds
-from jaxdl.data.trees import as_dicts, is_tree, map_named, num_examples, words
+from jaxdl.data.stored import as_arrays, check_no_masks, stored
+from jaxdl.data.trees import as_dicts, is_tree, map_named, num_examples
 
 Classes = Sequence[str] | int | None
 
@@ -46,7 +47,8 @@ def from_arrays(
         {'table': 'float64', 'tokens': 'int64'}
 
     Args:
-        inputs: `[m, ...]` finite numbers, or a dict of such arrays, also `[m]`. Floats
+        inputs: `[m, ...]` finite numbers, or a dict of such arrays, also `[m]`; or a
+            source to read them from, see `Source`. An array is not copied. Floats
             keep their type, and so do integers that float32 does not round; other
             integers become float64, and truth values float32.
         labels: `[m]` texts or integers, or `[m, ...]` finite float targets. Texts
@@ -71,10 +73,10 @@ def from_arrays(
     """
     names, ids = class_names(classes), _ids(ids, inputs)
     inputs, labels = (
-        _as_arrays("inputs", as_dicts(inputs)),
-        _as_arrays("labels", as_dicts(labels)),
+        as_arrays("inputs", as_dicts(inputs)),
+        as_arrays("labels", as_dicts(labels)),
     )
-    _check_no_masks("weights", weights)
+    check_no_masks("weights", weights)
     if not is_tree(labels):
         labels, names = _labels(labels, names)
     m = num_examples(inputs)
@@ -88,7 +90,7 @@ def from_arrays(
     check_dataset(dataset, "the data")
 
     def kept(name, x):
-        return _stored(x, kept=ids if isinstance(ids, bool) else name in ids)
+        return stored(x, kept=ids if isinstance(ids, bool) else name in ids)
 
     def typed(_, x):
         return x.astype(np.float32 if is_float(x) or names == () else np.int32)
@@ -113,37 +115,6 @@ def _labels(
     if names is None and _are_signs(labels):
         return (labels > 0).astype(np.int32), ("-1", "1")
     return labels, names
-
-
-def _as_arrays(field: str, arrays: Any) -> Any:
-    """Returns one array, or a dict of them, in this machine's byte order."""
-
-    def one(name, array):
-        _check_no_masks(words(field, name), array)
-        array = np.asarray(array)
-        return array.astype(array.dtype.newbyteorder("="))
-
-    return map_named(one, arrays)
-
-
-def _check_no_masks(name: str, array: Any) -> None:
-    if np.ma.is_masked(array):
-        raise DataError(
-            f"got {name} with masked values, which an array would show as if they "
-            "were there; expected values: fill them (array.filled(...)) or drop "
-            "their examples"
-        )
-
-
-def _stored(inputs: NDArray[Any], *, kept: bool) -> NDArray[Any]:
-    """Returns inputs in their own type, or in a float type that they fit better."""
-    if inputs.dtype.kind == "b":
-        return inputs.astype(np.float32)
-    if inputs.dtype.kind in "iu" and not kept:
-        rounded = (inputs.astype(np.float32) != inputs).any()
-        return inputs.astype(np.float64) if rounded else inputs
-    wide = inputs.dtype.kind == "f" and inputs.dtype.itemsize > 8
-    return inputs.astype(np.float64) if wide else inputs
 
 
 def class_names(classes: Classes) -> tuple[str, ...] | None:

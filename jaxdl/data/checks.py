@@ -17,6 +17,7 @@ from jaxdl.data.array_checks import (
     is_float,
 )
 from jaxdl.data.dataset import Dataset, Splits
+from jaxdl.data.rows import Source, as_values, span
 from jaxdl.data.trees import check_names, is_tree, named, num_examples, words
 
 FAR = 30.0  # mean or spread of targets that is far from what a new model puts out
@@ -65,7 +66,10 @@ def _far(labels: Any) -> str:
 def check_sets(splits: Splits) -> None:
     """Checks the three sets as `check` does, without its warning."""
     if not isinstance(splits, Splits):
-        raise DataError(f"got data of type {type(splits).__name__}; expected Splits")
+        raise DataError(
+            f"got data of type {type(splits).__name__}; expected Splits, such as "
+            "data.split(data.from_arrays(X, y), key=jax.random.key(0))"
+        )
     for name, dataset in splits.sets.items():
         check_dataset(dataset, f"the {name} set")
     for name, dataset in (("dev", splits.dev), ("test", splits.test)):
@@ -133,11 +137,11 @@ def check_dataset(dataset: Dataset, name: str) -> None:
         arrays = getattr(dataset, field)
         check_names(field, arrays, name)
         for own, array in named(arrays).items():
-            check_array(words(field, own), np.asarray(array), name, axes=axes)
+            check_array(words(field, own), as_values(array), name, axes=axes)
     check_lengths(dataset, name)
     for field in least:
         for own, array in named(getattr(dataset, field)).items():
-            check_finite(np.asarray(array), f"the {words(field, own)} of {name}")
+            check_finite(as_values(array), f"the {words(field, own)} of {name}")
     check_weights(dataset.weights, num_examples(dataset.inputs), name)
     for own, labels in named(dataset.labels).items():
         _check_labels(np.asarray(labels), dataset.about.classes, name, own)
@@ -232,7 +236,7 @@ def _check_about(dataset: Dataset, name: str) -> None:
         )
     for own, array in arrays.items():
         if about.ids is True or own in ids:
-            _check_ids(np.asarray(array), words("inputs", own), name)
+            _check_ids(as_values(array), words("inputs", own), name)
     groups, m = dataset.groups, num_examples(dataset.inputs)
     if groups is not None and (
         np.shape(groups) != (m,) or np.asarray(groups).dtype.kind not in "iu"
@@ -243,12 +247,13 @@ def _check_about(dataset: Dataset, name: str) -> None:
         )
 
 
-def _check_ids(ids: NDArray[Any], what: str, name: str) -> None:
+def _check_ids(ids: NDArray[Any] | Source, what: str, name: str) -> None:
     """Checks that integer ids are what the programs can hold."""
     if ids.dtype.kind not in "iu" or ids.dtype.itemsize < 4:
         return
-    if ids.min() < -(2**31) or ids.max() > 2**31 - 1:
+    low, high = (int(f(x)) for f, x in zip((np.min, np.max), span(ids), strict=True))
+    if low < -(2**31) or high > 2**31 - 1:
         raise DataError(
-            f"got ids from {ids.min()} to {ids.max()} in {what} of {name}; expected "
+            f"got ids from {low} to {high} in {what} of {name}; expected "
             "what int32 can hold: renumber them, for example with numpy.unique"
         )

@@ -1,7 +1,8 @@
 """What a model learns from: examples with labels, in three sets.
 
 `m` examples of shape `[...]`, `C` classes. Everything here is NumPy on the host. Inputs
-and labels are one array each, or a dict of arrays with the same m.
+and labels are one array each, or a dict of arrays with the same m. Inputs may be read
+from elsewhere, see `jaxdl/data/rows.py`.
 """
 
 import contextlib
@@ -19,6 +20,7 @@ from jaxdl import shown
 from jaxdl.counts import as_count
 from jaxdl.data import display
 from jaxdl.data.about import About, DataError, Moments, Scaling
+from jaxdl.data.rows import Source, span
 from jaxdl.data.trees import is_tree, named, num_examples
 
 _UNDER_FOLDS: ContextVar[bool] = ContextVar("under folds", default=False)
@@ -236,7 +238,7 @@ def are_classes(labels: Any) -> bool:
 
 
 def constant_features(
-    *inputs: NDArray[Any], moments: Moments | None = None
+    *inputs: NDArray[Any] | Source, moments: Moments | None = None
 ) -> NDArray[np.bool_]:
     """Returns which features are constant in all arrays, in an example's shape.
 
@@ -252,8 +254,8 @@ def constant_features(
             constant in the train set had the size of its mean before. Moments of other
             features do not count.
     """
-    low = np.min([np.min(x, axis=0) for x in inputs], axis=0)
-    high = np.max([np.max(x, axis=0) for x in inputs], axis=0)
+    lows, highs = zip(*map(span, inputs), strict=True)
+    low, high = np.min(lows, axis=0), np.max(highs, axis=0)
     if low.dtype.kind in "biu":
         return low == high
     eps = max(float(jnp.finfo(x.dtype).eps) for x in inputs)

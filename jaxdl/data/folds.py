@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from jaxdl.counts import is_count
 from jaxdl.data.about import DataError
 from jaxdl.data.dataset import Dataset, Splits, are_classes, map_examples
+from jaxdl.data.rows import Source, joined
 from jaxdl.data.trees import are_equal, named, num_examples
 
 Rows = NDArray[np.int32]
@@ -42,7 +43,7 @@ def pool(splits: Splits) -> Dataset:
     if train.weights is not None or dev.weights is not None:
         train, dev = _weighted(train), _weighted(dev)
     in_order = train.about.in_order or dev.about.in_order
-    pooled = map_examples(lambda *both: np.concatenate(both), train, dev)
+    pooled = map_examples(joined, train, dev)
     return replace(pooled, about=train.about._replace(in_order=in_order))
 
 
@@ -255,8 +256,14 @@ def _rows(chosen: NDArray[np.bool_]) -> Rows:
 
 
 def _first(arrays: Any) -> NDArray[Any]:
-    """Returns the only array, or the first one of a dict, which has the same m."""
-    return np.asarray(next(iter(named(arrays).values())))
+    """Returns the only array, or the first one of a dict, which has the same m.
+
+    A source is not read: it becomes an array of its shape without numbers.
+    """
+    first = next(iter(named(arrays).values()))
+    if isinstance(first, Source):
+        return np.broadcast_to(np.zeros((), first.dtype), first.shape)
+    return np.asarray(first)
 
 
 def _weighted(dataset: Dataset) -> Dataset:

@@ -10,6 +10,7 @@ from jaxdl.data.about import DataError, Moments, Scaling, by_name, listed
 from jaxdl.data.array_checks import is_float
 from jaxdl.data.checks import check_sets
 from jaxdl.data.dataset import Dataset, Splits, constant_features
+from jaxdl.data.rows import Source, as_values, chunks, sum_of
 from jaxdl.data.trees import is_tree, map_named, named
 
 
@@ -55,7 +56,7 @@ def normalize(splits: Splits, *, targets: bool = False) -> Splits:
     def normalized(dataset: Dataset) -> Dataset:
         inputs = map_named(
             lambda name, x: (
-                own[name].normalize(x) if name in floats and name in own else x
+                _normalized(x, own[name]) if name in floats and name in own else x
             ),
             dataset.inputs,
         )
@@ -86,10 +87,10 @@ def input_moments(
     """
     ids, inputs, before = dataset.about.ids, dataset.inputs, by_name(moments)
     if not is_tree(inputs):
-        return moments_of(inputs, ids, moments=before.get(""))
+        return moments_of(as_values(inputs), ids, moments=before.get(""))
     skipped = () if isinstance(ids, bool) else ids
     return {
-        name: moments_of(x, moments=before.get(name))
+        name: moments_of(as_values(x), moments=before.get(name))
         for name, x in named(inputs).items()
         if name not in skipped
     }
@@ -103,7 +104,7 @@ def _joined(
 
 
 def moments_of(
-    values: NDArray[Any],
+    values: NDArray[Any] | Source,
     ids: tuple[int, ...] | bool = (),
     *,
     moments: Moments | None = None,
@@ -116,13 +117,39 @@ def moments_of(
         moments: of the normalization that the values went through, see
             `constant_features`.
     """
-    mean = np.array(np.mean(values, axis=0, dtype=np.float64))
-    scale = np.array(np.std(values, axis=0, dtype=np.float64))
+    mean, scale = _mean_and_spread(values)
     scale[constant_features(values, moments=moments)] = 1
     if ids:
         kept = ... if ids is True else list(ids)
         mean[kept], scale[kept] = 0, 1
     return Moments(mean, scale)
+
+
+def _mean_and_spread(
+    values: NDArray[Any] | Source,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Returns `np.mean` and `np.std` of each feature to the bit, some rows at a time.
+
+    NumPy adds an array of another order in memory than C in another order too.
+    """
+    if isinstance(values, np.ndarray) and not values.flags.c_contiguous:
+        mean, spread = (f(values, axis=0, dtype=np.float64) for f in (np.mean, np.std))
+        return np.array(mean), np.array(spread)
+    mean = sum_of(values) / len(values)
+    variance = sum_of(values, lambda x: np.square(x - mean)) / len(values)
+    return np.array(mean), np.array(np.sqrt(variance))
+
+
+def _normalized(
+    inputs: NDArray[Any] | Source, moments: Moments
+) -> NDArray[np.float32] | Source:
+    """Returns `(x - mean) / scale`; of a source when its rows are read."""
+    if isinstance(inputs, Source):
+        return inputs.normalized(moments)
+    found = np.empty_like(inputs, np.float32)
+    for rows, values in chunks(inputs):
+        found[rows] = moments.normalize(values)
+    return found
 
 
 def _with_scaled_targets(splits: Splits) -> Splits:

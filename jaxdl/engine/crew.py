@@ -18,12 +18,14 @@ from jaxdl.engine.devices import hand_devices
 from jaxdl.engine.inputs import Family, Inputs, share
 from jaxdl.engine.kind import Kind, kind_here
 from jaxdl.engine.layout import Block
-from jaxdl.engine.memory import block_bytes, fitting, used_bytes
+from jaxdl.engine.memory import fitting, stays_on_host, used_bytes
 from jaxdl.engine.outlines import Outlines
 from jaxdl.engine.programs import Programs, compile_all, lower
+from jaxdl.engine.streaming import PIECES_OF_A_HAND, bytes_needed, reading
 from jaxdl.engine.task import Task
 from jaxdl.train.bound import BoundRecipe
 from jaxdl.train.epoch_state import Carry
+from jaxdl.train.pieces import Reader
 from jaxdl.train.structure import Structure
 
 ONE_TOO_MANY = (
@@ -142,6 +144,7 @@ class Threads:
         self.shared: dict[jax.Device, dict[Family, Inputs]] = {}
         self._programs: dict[Key, dict[jax.Device, Programs]] = {}
         self._lock = threading.Lock()
+        self._reader: Reader | None = None
         self._seat(hand_devices())
 
     @property
@@ -158,8 +161,11 @@ class Threads:
         assert task.data is not None
         self.task, self.outlines = task, outlines
         inputs = task.recipe, task.data, task.variants, task.patience, task.order
-        for device in dict.fromkeys(self._devices):
-            self.shared[device] = share(device, *inputs)
+        devices = [*dict.fromkeys(self._devices)]
+        if stays_on_host(task.data, devices):
+            self._reader = Reader(PIECES_OF_A_HAND * self.size)
+        for device in devices:
+            self.shared[device] = share(device, *inputs, self._reader)
 
     def missing(self, blocks: Sequence[Block]) -> list[Block]:
         """Returns a block of each program that is not compiled yet."""
@@ -186,7 +192,11 @@ class Threads:
         self._programs |= zip(map(_key, blocks), found, strict=True)
         needed = max(map(self._bytes, blocks))
         self._seat(fitting(self._devices, needed, self.task.block_width))
-        return f"a block takes {needed / 2**20:,.0f} MiB, {self.size} at once"
+        words = f"a block takes {needed / 2**20:,.0f} MiB, {self.size} at once"
+        if self._reader is None:
+            return words
+        epochs = [self._programs[_key(block)][devices[0]].epoch for block in blocks]
+        return f"{words}; {reading(epochs, self.task.order)}"
 
     def take(self, stop: threading.Event) -> Hand:
         """Returns a hand that is free; waits for one.
@@ -231,6 +241,8 @@ class Threads:
         """
         self.shared.clear()
         self._seat([])
+        if self._reader is not None:
+            self._reader.close()
 
     def train_on(
         self,
@@ -268,7 +280,7 @@ class Threads:
         """Returns how many bytes a block takes, beside what all blocks share."""
         device, programs = next(iter(self._programs[_key(block)].items()))
         shared = self.shared[device][block.family]
-        return block_bytes(programs.epoch.executable, shared)
+        return bytes_needed(programs.epoch, shared)
 
 
 class _Thread:

@@ -10,10 +10,12 @@ import numpy as np
 
 from jaxdl.data import Dataset, Scaling, Splits
 from jaxdl.data.folds import Rows
-from jaxdl.engine.plan import SHARED
+from jaxdl.engine.plan import OWN, SHARED
 from jaxdl.train.facts import Facts, counts_for
 from jaxdl.train.part import on_device
+from jaxdl.train.pieces import Reader, on_host, without_inputs
 from jaxdl.train.recipe import RecipeFunction
+from jaxdl.train.stages import Streamed
 from jaxdl.train.structure import canonical
 
 
@@ -79,7 +81,7 @@ class VariedInputs(NamedTuple):
         return device
 
 
-Inputs = SharedInputs | VariedInputs
+Inputs = SharedInputs | VariedInputs | Streamed
 
 
 def share(
@@ -89,10 +91,11 @@ def share(
     variants: Sequence[Variant],
     patience: int | None,
     order: str,
+    reader: Reader | None = None,
 ) -> dict[Family, Inputs]:
     """Returns what the variants of each family train with.
 
-    The examples are on the device once.
+    The examples are on the device once; with a reader their inputs stay on the host.
 
     Args:
         device: where to put it.
@@ -101,13 +104,46 @@ def share(
         variants: their keys, facts and rows; one, if the order is shared.
         patience: in epochs; None: no early stopping.
         order: of the plan.
+        reader: of inputs that stay on the host, for all devices; None: none stay.
+    """
+    sets = [data.train] if data.dev is data.train else [data.train, data.dev]
+    if reader is None:
+        return {**_resident(device, recipe, data, sets, variants, patience, order)}
+    bare = [without_inputs(dataset) for dataset in sets]
+    found = _resident(device, recipe, data, bare, variants, patience, order)
+    train, dev = on_host(sets[0]), on_host(sets[-1])
+    return {
+        family: Streamed(resident, train, dev, reader, device, number, order == OWN)
+        for number, (family, resident) in enumerate(found.items())
+    }
+
+
+def _resident(
+    device: jax.Device,
+    recipe: RecipeFunction,
+    data: Splits,
+    own: list[Dataset],
+    variants: Sequence[Variant],
+    patience: int | None,
+    order: str,
+) -> dict[Family, SharedInputs | VariedInputs]:
+    """Returns what is on the device, see `share`.
+
+    Args:
+        device: where to put it.
+        recipe: which may take facts.
+        data: the sets that the variants' rows are of.
+        own: what of the train set goes to the device, and of another dev set.
+        variants: as `share` has them.
+        patience: the same.
+        order: the same.
     """
 
     def put(x):
         return jax.device_put(x, device)
 
-    train = put(on_device(data.train))
-    dev = train if data.dev is data.train else put(on_device(data.dev))
+    placed = [put(on_device(dataset)) for dataset in own]
+    train, dev = placed[0], placed[-1]
     patient = None if patience is None else put(np.int32(min(patience, 2**31 - 1)))
     if order == SHARED:
         (one,) = variants
@@ -118,7 +154,7 @@ def share(
     families: dict[Family, list[int]] = {}
     for number, variant in enumerate(variants):
         families.setdefault(variant.family, []).append(number)
-    found: dict[Family, Inputs] = {}
+    found: dict[Family, SharedInputs | VariedInputs] = {}
     for family, numbers in families.items():
         splits, firsts = _splits(variants, numbers)
         train_rows, dev_rows, scaling, counts = put(_stacked(recipe, data, firsts))

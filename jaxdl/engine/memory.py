@@ -1,11 +1,16 @@
 """Memory: how many blocks fit on a device at once, by what their program takes."""
 
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
+
+from jaxdl.data import Source, Splits
+from jaxdl.data.trees import named
+from jaxdl.train.part import on_device_shapes
 
 MEMINFO, STATM = "/proc/meminfo", "/proc/self/statm"  # Linux only
 
@@ -55,6 +60,27 @@ def block_bytes(epoch: Any, shared: Any) -> int:
         + analysis.temp_size_in_bytes
         - sum(x.nbytes for x in jax.tree.leaves(shared))
     )
+
+
+def stays_on_host(data: Splits, devices: Sequence[jax.Device]) -> bool:
+    """Returns whether the examples of train and dev set do not go to the devices.
+
+    They stay if they are read from a source, or if a device has no memory for them.
+    CPU devices share the memory of the host, and each has its own copy.
+
+    Args:
+        data: train, dev and test sets.
+        devices: that would hold the train and the dev set, each of them.
+    """
+    sets = [data.train] if data.dev is data.train else [data.train, data.dev]
+    arrays = [x for s in sets for x in named(s.inputs).values()]
+    if any(isinstance(x, Source) for x in arrays):
+        return True
+    shapes = [named(on_device_shapes(s).inputs).values() for s in sets]
+    needed = sum(math.prod(x.shape) * x.dtype.itemsize for own in shapes for x in own)
+    host = [device for device in devices if device.platform == "cpu"]
+    free = free_bytes(devices[0])
+    return free is not None and needed * max(1, len(host)) > free
 
 
 def free_bytes(device: jax.Device) -> int | None:

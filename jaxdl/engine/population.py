@@ -68,6 +68,7 @@ class Population:
         self.stopped_at = np.full(members, -1, np.int32)
         self.kept_epoch = np.full(members, -1, np.int32)
         self.steps = np.zeros(members, np.int32)  # that each has taken
+        self.first: Carry | None = None  # [1, ...] of a task with a start
         self.shelf = Shelf()
         self.places = np.full((members, 2), -1)  # block and slot of weights; -1: none
 
@@ -179,10 +180,11 @@ class Population:
     def carry(self, members: NDArray[np.int64]) -> Carry | None:
         """Returns the carry that members train on from, `[n, ...]`; None: they begin.
 
-        Either all of them begin or none.
+        Either all of them begin or none. The one member of a task with a start begins
+        with the carry `first`.
         """
         if self.epochs[members[0]] == 0:
-            return None
+            return self.first
         blocks, slots = self.places[members].T
         numbers = np.unique(blocks)
         parts = [np.flatnonzero(blocks == number) for number in numbers]
@@ -254,22 +256,39 @@ class Population:
             The records that nobody needs any more.
 
         Raises:
-            DamagedError: the search has moved weights between members; a member cannot
-                get these back by itself.
+            DamagedError: the search has moved weights between members, or changed
+                hyperparameters on the way; one rung alone cannot train these again.
         """
         lost = [int(i) for i in rung.members[self.going(rung)] if self._is_lost(i)]
         if not lost:
             return []
-        if any(rung.parents is not None for rung in self.rungs):
+        moved = any(rung.parents is not None for rung in self.rungs)
+        if moved or self._has_changed(lost):
+            ways = "other members" if moved else "other hyperparameters"
             raise runs.DamagedError(
                 f"the weights of members {lost} are lost with damaged files, and they "
-                "came from other members; expected a run that can be resumed: start "
-                "the sweep again in another folder"
+                f"came from {ways}; expected a run that can be resumed: start it again "
+                "in another folder"
             )
         self.epochs[lost], self.steps[lost] = 0, 0
         self.status[lost] = Status.RUNNING
         self.stopped_at[lost] = self.kept_epoch[lost] = self.places[lost] = -1
         return self.shelf.recount(self.places[:, 0])
+
+    def _has_changed(self, members: list[int]) -> bool:
+        """Returns whether hyperparameters of members differ between their rungs."""
+        *before, now = self.rungs
+
+        def own(rung: Rung, member: int) -> list[Any]:
+            at = int(np.flatnonzero(rung.members == member)[0])
+            return [column[at] for column in jax.tree.leaves(rung.hparams)]
+
+        return any(
+            own(rung, member) != own(now, member)
+            for rung in before
+            for member in members
+            if member in rung.members
+        )
 
     def _is_lost(self, member: int) -> bool:
         """Returns whether a member has trained, and its arrays are not there."""

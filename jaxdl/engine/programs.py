@@ -15,11 +15,14 @@ import jax.numpy as jnp
 from jaxdl.engine.devices import cores
 from jaxdl.engine.inputs import Inputs, SharedInputs, VariedInputs
 from jaxdl.engine.layout import Block
+from jaxdl.engine.orders import own_orders, rows_at
+from jaxdl.engine.streaming import lower_epoch
 from jaxdl.train import compiled
 from jaxdl.train.bound import BoundRecipe, make_advance, make_start, with_order
 from jaxdl.train.outline import Outline
 from jaxdl.train.part import Part, in_shape
-from jaxdl.train.state import epoch_order, member_key
+from jaxdl.train.stages import Streamed
+from jaxdl.train.state import member_key
 from jaxdl.train.tracing import tracing_errors_explained
 
 # One thread within a block: the hands keep every core busy already, and sums that one
@@ -59,9 +62,12 @@ def lower(
     def per_member(dtype):
         return jax.ShapeDtypeStruct((width,), dtype)
 
-    stops = shared.patience is not None
+    streamed = isinstance(shared, Streamed)
+    resident = shared.resident if streamed else shared
+    stops = resident.patience is not None
     start = make_start(bound, in_shape(shared.train), early_stopping=stops)
-    make = _with_own_orders if isinstance(shared, VariedInputs) else _with_shared_order
+    varied = isinstance(resident, VariedInputs)
+    make = _with_own_orders if varied else _with_shared_order
     starts, epochs = make(start, make_advance(bound), outline.batch_size)
     on_cpu = shared.device.platform == "cpu"
     options = CPU_OPTIONS if on_cpu else None
@@ -71,6 +77,10 @@ def lower(
     with tracing_errors_explained():
         first = compiled.lower(starts, traced, ids, ids, start_inputs(shared), **place)
         carry = first.out_shapes
+        if streamed:
+            size = outline.batch_size
+            epoch = lower_epoch(bound, size, traced, carry, shared, **place)
+            return Programs(first, epoch)
         epoch = compiled.lower(
             epochs, traced, *carry, number, ids, shared, donate=1, **place
         )
@@ -79,9 +89,10 @@ def lower(
 
 def start_inputs(shared: Inputs) -> tuple[Any, ...]:
     """Returns those of the shared inputs that members begin with."""
-    if isinstance(shared, SharedInputs):
-        return shared.key, shared.counts
-    return shared.keys, shared.splits, shared.counts
+    resident = shared.resident if isinstance(shared, Streamed) else shared
+    if isinstance(resident, SharedInputs):
+        return resident.key, resident.counts
+    return resident.keys, resident.splits, resident.counts
 
 
 def compile_all(
@@ -154,7 +165,7 @@ def _with_own_orders(
     def starts(traced, ids, variants, inputs):
         keys, splits, counts = inputs
         own = jax.vmap(member_key)(keys[variants], ids)
-        return jax.vmap(start)(traced, own, _rows(counts, splits[variants]))
+        return jax.vmap(start)(traced, own, rows_at(counts, splits[variants]))
 
     def epochs(traced, train_state, epoch_state, number, variants, shared):
         def one(traced, train_state, epoch_state, order, dev_rows, scaling, counts):
@@ -165,35 +176,7 @@ def _with_own_orders(
 
         orders = own_orders(shared, variants, number, batch_size)
         of_splits = shared.dev_rows, shared.scaling, shared.counts
-        own = _rows(of_splits, shared.splits[variants])
+        own = rows_at(of_splits, shared.splits[variants])
         return jax.vmap(one)(traced, train_state, epoch_state, orders, *own)
 
     return starts, epochs
-
-
-def own_orders(
-    shared: VariedInputs, variants: jax.Array, number: jax.Array, batch_size: int
-) -> jax.Array:
-    """Returns the order of each member, `[K, steps, B]` rows of the whole train set.
-
-    It takes one shuffle for neighbours of one variant: the scan goes from member to
-    member outside of vmap, so that `cond` is a branch and no select.
-    """
-    m = shared.train_rows.shape[1]
-
-    def made(variant):
-        order = epoch_order(shared.keys[variant], number, m, batch_size)
-        return shared.train_rows[shared.splits[variant], order]
-
-    def after(before, variant):
-        last, order = before
-        order = jax.lax.cond(variant == last, lambda: order, lambda: made(variant))
-        return (variant, order), order
-
-    nothing = jnp.zeros((-(-m // batch_size), batch_size), jnp.int32)
-    return jax.lax.scan(after, (jnp.int32(-1), nothing), variants)[1]
-
-
-def _rows(arrays: Any, index: jax.Array) -> Any:
-    """Returns the rows at `index` of all arrays of a tree."""
-    return jax.tree.map(lambda x: x[index], arrays)

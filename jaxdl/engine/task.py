@@ -42,6 +42,8 @@ class Task(NamedTuple):
     stratify: bool | None = None
     about: About = About()  # what is known of the data
     variants: tuple[Variant, ...] = ()  # [V], empty until the data are known
+    # (parameters, layer state) that its one member begins with; None: drawn by key
+    start: tuple[Any, Any] | None = None
     # Of the recipe: set once it has been traced.
     metrics: tuple[str, ...] = ()  # names of its own
     rank_by: str = "error"

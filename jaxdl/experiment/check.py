@@ -13,6 +13,8 @@ from jaxdl.data.dataset import are_classes
 from jaxdl.experiment.check_data import check_data
 from jaxdl.experiment.check_program import (
     Prepared,
+    idle_notes,
+    loss_notes,
     outputs_findings,
     penalty_notes,
     prepared,
@@ -109,6 +111,8 @@ def _check_programs(
     for at, program in programs:
         yield from outputs_findings(program, at)
         yield from penalty_notes(program, at)
+        yield from idle_notes(program, at)
+        yield from loss_notes(program, at)
     sound = [p for p, s in zip(programs, signals, strict=True) if not s.faults]
     some = _spread(sound or programs, TRAINED)
     if len(some) < count:

@@ -22,11 +22,13 @@ from jaxdl.train.bound import BoundRecipe, make_start
 from jaxdl.train.epoch_state import EpochState
 from jaxdl.train.facts import counts_for
 from jaxdl.train.part import in_shape, on_device, scaled_labels, take
+from jaxdl.train.per_example import per_example
 from jaxdl.train.recipe import Recipe, RecipeFunction, build
 from jaxdl.train.state import member_key
 
 EXAMPLES = 16  # in the batch of a check, where no layer has statistics of the batch
 DRAWS = 16  # of random parameters, whose outputs are checked
+CANCELLED = 1e-4  # of a gradient's length, which is more than rounding leaves
 
 
 class Prepared(NamedTuple):
@@ -150,17 +152,80 @@ def penalty_notes(program: Prepared, at: str) -> Iterator[Finding]:
     found = jax.jit(lambda params, key: slopes(_random(params, key)[0]))(
         program.start.params, program.start.key
     )
-    acted = [
-        (jax.tree_util.keystr(path, simple=True, separator="."), slope)
-        for path, slope in jax.tree.leaves_with_path(found)
-    ]
-    left = [n for n, slope in acted if slope.ndim > 1 and not np.any(slope)]
-    if left and any(np.any(slope) for _, slope in acted):
+    acted = _named(found)
+    left = [n for n, slope in acted.items() if slope.ndim > 1 and not np.any(slope)]
+    if left and any(np.any(slope) for slope in acted.values()):
         yield Finding(
             True,
             f"penalty{at}: it does not act on the weights {listed(left)}; "
             "where= chooses what it acts on",
         )
+
+
+def loss_notes(program: Prepared, at: str) -> Iterator[Finding]:
+    """Yields a note if the loss of an example depends on the others of its batch."""
+    batch, start = program.batch, program.start
+    half = num_examples(batch.inputs) // 2
+
+    def losses(batch, state):
+        y, _ = program.built.model.apply(start.params, state, batch.inputs)
+        labels = scaled_labels(batch)
+        first = jax.tree.map(lambda x: x[:half], (y, labels))
+        loss = program.built.loss
+        return [per_example(loss, *x, weights=None) for x in ((y, labels), first)]
+
+    among_all, among_half = jax.jit(losses)(batch, start.state)
+    if half and not np.allclose(among_all[:half], among_half, 1e-3, equal_nan=True):
+        yield Finding(
+            True,
+            f"loss{at}: the loss of an example depends on the others of its batch; "
+            "batches of the dev set are others than those of training, and are padded: "
+            "rank by a metric of the whole set, metrics={...} and rank_by=",
+        )
+
+
+def idle_notes(program: Prepared, at: str) -> Iterator[Finding]:
+    """Yields the parameters whose effect the statistics of a batch take away.
+
+    With the moments of training as constants they have an effect, and with those of the
+    batch none: a batch norm subtracts the mean, with it the bias before it.
+    """
+    start, x = program.start, program.batch.inputs
+    if not jax.tree.leaves(start.state):
+        return
+
+    def slopes(key):
+        params, key = _random(start.params, key)
+        apply, training = program.built.model.apply, {"train": True, "key": key}
+        _, state = apply(params, start.state, x, **training)
+
+        def cost(params, mode):
+            y, _ = ravel_pytree(apply(params, state, x, **mode)[0])
+            return y @ jax.random.normal(key, y.shape, y.dtype)
+
+        found = (jax.grad(cost)(params, mode) for mode in (training, {}))
+        return [jax.tree.map(_length, slope) for slope in found]
+
+    trained, used = map(_named, jax.jit(slopes)(start.key))
+    idle = [name for name in used if trained[name] < CANCELLED * used[name]]
+    if idle:
+        yield Finding(
+            True,
+            f"parameters{at}: {listed(idle)} have no effect in training, because a "
+            "batch norm subtracts them with the mean; leave them out, as "
+            "nn.dense(..., use_bias=False) does",
+        )
+
+
+def _length(x: jax.Array) -> jax.Array:
+    return jnp.sqrt(jnp.sum(x**2))
+
+
+def _named(tree: Any) -> dict[str, Any]:
+    """Returns the leaves of a tree by their paths."""
+    leaves = jax.tree.leaves_with_path(tree)
+    keystr = jax.tree_util.keystr
+    return {keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}
 
 
 def _drawn(program: Prepared) -> tuple[jax.Array, jax.Array]:

@@ -123,7 +123,9 @@ def rmsprop(
 
     Args:
         learning_rate: α, above 0, or a schedule.
-        beta2: β₂, the weight of the old average, in [0, 1).
+        beta2: β₂, the weight of the old average, in [0, 1). The default is the
+            source's. The usual 0.999 is for Adam, which corrects the bias of s: without
+            that the first step is 1/√(1 - 0.999) = 32 times α.
         eps: ε, above 0.
 
     Source: Tieleman and Hinton, Lecture 6.5, rmsprop, 2012.

@@ -28,6 +28,25 @@ def constant(value: ArrayLike) -> Schedule:
 def inverse_time_decay(
     init_value: ArrayLike, transition_steps: ArrayLike, decay_rate: ArrayLike
 ) -> Schedule:
+    """Returns the schedule `α₀ / (1 + k t)`, `t = ⌊step / transition_steps⌋`.
+
+    Within an epoch of `transition_steps` the rate is constant, as in the course;
+    `hyperbolic_decay` falls with each step.
+
+    Args:
+        init_value: α₀.
+        transition_steps: steps in one unit of t, above 0.
+        decay_rate: k, at least 0; with 0 the rate stays α₀.
+    """
+    _check_start("inverse_time_decay", init_value, transition_steps)
+    check_within("inverse_time_decay", "decay_rate", decay_rate, least=0)
+    falling = hyperbolic_decay(init_value, transition_steps, decay_rate)
+    return staircase(falling, transition_steps)
+
+
+def hyperbolic_decay(
+    init_value: ArrayLike, transition_steps: ArrayLike, decay_rate: ArrayLike
+) -> Schedule:
     """Returns the schedule `α₀ / (1 + k t)`, `t = step / transition_steps`.
 
     Args:
@@ -36,8 +55,8 @@ def inverse_time_decay(
         decay_rate: k, at least 0; with 0 the rate stays α₀.
     """
 
-    _check_start("inverse_time_decay", init_value, transition_steps)
-    check_within("inverse_time_decay", "decay_rate", decay_rate, least=0)
+    _check_start("hyperbolic_decay", init_value, transition_steps)
+    check_within("hyperbolic_decay", "decay_rate", decay_rate, least=0)
 
     def schedule(step):
         return init_value / (1 + decay_rate * (step / transition_steps))

@@ -198,7 +198,7 @@ def worst_examples(
         ImportError: matplotlib is missing.
         ValueError: every configuration diverged.
     """
-    x, member = dataset.inputs, result.best()
+    x, member = jax.tree.map(np.asarray, dataset.inputs), result.best()
     raw = x * moments.scale + moments.mean if isinstance(moments, Moments) else x
     pictures = None if isinstance(raw, dict) else as_pictures(raw)
     if pictures is None or not nn.has_classes(member.loss):

@@ -20,7 +20,7 @@ from jaxdl.report.style import (
 )
 from jaxdl.searches import Rung
 from jaxdl.sweeps import SweepResult
-from jaxdl.sweeps.replay import lineage as ancestors
+from jaxdl.sweeps.lineage import lineage as ancestors
 from jaxdl.train.epoch_state import Status
 from jaxdl.train.structure import by_name
 

@@ -5,6 +5,7 @@ Format 4: `run.sqlite` (see `database`), `checkpoints/<record>.bin` (see `files`
 """
 
 from jaxdl.runs import lock
+from jaxdl.runs.contents import Known
 from jaxdl.runs.doctor import Findings, doctor
 from jaxdl.runs.errors import DamagedError, RunMismatchError, RunOwnedError
 from jaxdl.runs.files import write_file
@@ -14,7 +15,7 @@ from jaxdl.runs.rungs import StoredRung
 from jaxdl.runs.store import Store
 
 __all__ = [
-    "DamagedError", "Findings", "Record", "RunMismatchError", "RunOwnedError", "Store",
-    "StoredRung", "claim", "doctor", "has_run", "is_finished", "lock", "open_run",
-    "read_run", "write_file",
+    "DamagedError", "Findings", "Known", "Record", "RunMismatchError",
+    "RunOwnedError", "Store", "StoredRung", "claim", "doctor", "has_run",
+    "is_finished", "lock", "open_run", "read_run", "write_file",
 ]  # fmt: skip

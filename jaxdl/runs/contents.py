@@ -18,6 +18,7 @@ from jaxdl.runs.records import Record, RecordRow
 from jaxdl.runs.rungs import StoredRung
 
 LEFT_OUT = "record {} of the run in {} is left out and its members train again: {}"
+Known = dict[int, dict[RecordRow, Record]]  # records by rung and row
 Result = TypeVar("Result")
 
 
@@ -30,9 +31,15 @@ class Contents:
         metrics: the names of the run's metrics.
     """
 
-    def __init__(self, folder: Path, *, writes: bool):
-        """Opens the database of a folder, for its owner or to read it."""
-        self.folder = folder
+    def __init__(self, folder: Path, *, writes: bool, known: Known | None = None):
+        """Opens the database of a folder, for its owner or to read it.
+
+        Args:
+            folder: of the run.
+            writes: whether for its owner.
+            known: records that need not be read again; those of now replace them.
+        """
+        self.folder, self._known = folder, known
         self._lock = threading.RLock()  # one transaction at a time
         with explained(folder):
             self._connection = database.open_database(folder, writes=writes)
@@ -121,16 +128,19 @@ class Contents:
     def _load_all(self, rung: int) -> list[Record]:
         found: dict[int, Record] = {}
         seen: dict[int, RecordRow] = {}
+        known = {} if self._known is None else self._known.get(rung, {})
         # Until nothing is new: a writer commits a record, then drops those before it.
         while news := [row for row in self._rows(rung) if seen.get(row.id) != row]:
             for row in news:
                 seen[row.id] = row
                 with self._lock:
-                    one = self._load(row)
+                    one = known.get(row) or self._load(row)
                     if isinstance(one, Record):
                         found[row.id] = one
                     elif one is not None:
                         self._leave_out(row.id, one)
+        if self._known is not None:
+            self._known[rung] = {seen[number]: one for number, one in found.items()}
         return [found[number] for number in sorted(found)]
 
     def _rows(self, rung: int) -> list[RecordRow]:

@@ -4,7 +4,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jaxdl.paths import as_path
 from jaxdl.runs import lock
@@ -12,6 +12,7 @@ from jaxdl.runs.errors import DamagedError
 from jaxdl.runs.groups import ASIDE, CHECKPOINTS
 from jaxdl.runs.opening import read_run
 from jaxdl.runs.records import Record
+from jaxdl.runs.rungs import StoredRung
 from jaxdl.runs.store import Store
 
 # Since this version two connections that write cannot damage a write-ahead log
@@ -53,7 +54,11 @@ def doctor(path: str | os.PathLike[str]) -> Findings:
 def _about_records(store: Store) -> Iterator[str]:
     """Yields what is damaged, and from where the members train again."""
     moved, reached = False, Reached()
+    values: dict[int, tuple[Any, ...]] = {}  # of the hyperparameters of each member
     for number, rung in enumerate(store.rungs()):
+        own = dict(zip(rung.members.tolist(), _values(rung), strict=True))
+        moved |= any(values.get(i, x) != x for i, x in own.items())
+        values |= own
         if rung.parents is not None:
             moved = True
             taken = zip(rung.members.tolist(), rung.parents.tolist(), strict=True)
@@ -67,6 +72,12 @@ def _about_records(store: Store) -> Iterator[str]:
                 reached |= dict.fromkeys(members, (one.until, one.arrays is not None))
 
 
+def _values(rung: StoredRung) -> list[tuple[Any, ...]]:
+    """Returns the hyperparameters of each member of a rung."""
+    columns = [rung.hparams[name] for name in sorted(rung.hparams)]
+    return [*zip(*columns, strict=True)] or [()] * len(rung.members)
+
+
 def _follows(record: Record, before: list[tuple[int, bool]]) -> bool:
     """Returns whether members continue from before, or were reset without arrays."""
     return all(
@@ -78,7 +89,8 @@ def _follows(record: Record, before: list[tuple[int, bool]]) -> bool:
 def _again(members: list[int], before: list[tuple[int, bool]], *, moved: bool) -> str:
     """Says from where members train again: from their last arrays, or the start.
 
-    Weights that were copied between members cannot be computed from the start again.
+    Weights that were copied between members, or trained with other hyperparameters
+    before, cannot be computed from the start again.
     """
     lost = not all(kept for _, kept in before)
     if lost and moved:

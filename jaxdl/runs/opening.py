@@ -10,6 +10,7 @@ from typing import Any
 
 from jaxdl.paths import as_path
 from jaxdl.runs import database, files, lock, text
+from jaxdl.runs.contents import Known
 from jaxdl.runs.errors import DamagedError, RunMismatchError, damaged, explained
 from jaxdl.runs.groups import CHECKPOINTS
 from jaxdl.runs.records import metric_names
@@ -90,8 +91,13 @@ def open_run(
     return store
 
 
-def read_run(path: str | os.PathLike[str]) -> Store:
+def read_run(path: str | os.PathLike[str], known: Known | None = None) -> Store:
     """Returns the store of a run for reading, also while its owner writes.
+
+    Args:
+        path: the folder of the run.
+        known: what earlier readings of the run loaded, which is not read again; what
+            this one loads replaces it. It begins as an empty dict. None: all is read.
 
     Raises:
         FileNotFoundError: the folder holds no run.
@@ -105,7 +111,7 @@ def read_run(path: str | os.PathLike[str]) -> Store:
             f"the folder {folder} has no {database.NAME}; expected the folder of a "
             "run: name another"
         )
-    return Store(folder, None, {})
+    return Store(folder, None, {}, known)
 
 
 def is_finished(path: str | os.PathLike[str]) -> bool:

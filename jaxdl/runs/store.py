@@ -17,7 +17,7 @@ from jaxdl.counts import as_count
 from jaxdl.runs import array_files, database, groups, lock
 from jaxdl.runs import records as record_rows
 from jaxdl.runs import rungs as rung_rows
-from jaxdl.runs.contents import Contents
+from jaxdl.runs.contents import Contents, Known
 from jaxdl.runs.errors import DamagedError, PassingError, explained
 from jaxdl.runs.faults import outlast
 from jaxdl.runs.records import Record
@@ -37,7 +37,13 @@ class Store(Contents):
     committed waits in memory, and a commit waits if that is a quarter of it.
     """
 
-    def __init__(self, folder: Path, held: int | None, grows: Mapping[str, str]):
+    def __init__(
+        self,
+        folder: Path,
+        held: int | None,
+        grows: Mapping[str, str],
+        known: Known | None = None,
+    ):
         """Opens the database of a folder.
 
         Args:
@@ -45,8 +51,9 @@ class Store(Contents):
             held: the lock; None: the store only reads.
             grows: parts of the specification, as JSON, that replace the recorded ones
                 when rung 0 is entered, which may grow then.
+            known: records that need not be read again, as for `read_run`.
         """
-        super().__init__(folder, writes=held is not None)
+        super().__init__(folder, writes=held is not None, known=known)
         self._owner = held
         self._grows = grows
         self._litter: set[int] = set()  # ids of files that may have no row

@@ -9,6 +9,8 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,6 +32,8 @@ class Distribution(TypedAny):
     A subclass is a frozen dataclass with `quantile` and `fraction`; the other methods
     follow from these. It also has `low` and `high`, or, if its scale is "category", a
     tuple of `options`. A range of numbers inherits from `Range`, which can narrow it.
+    For `sample_one`, `quantile` computes with operators, or with functions of the
+    `namespace` of its argument.
 
     Attributes:
         scale: on which `fraction` is even, and of an axis: "linear", "log",
@@ -95,6 +99,11 @@ class Distribution(TypedAny):
     def from_arguments(cls, arguments: Sequence[Any]) -> Any:
         """Returns the distribution that has these `arguments`."""
         return cls(*arguments)
+
+
+def namespace(u: Any) -> Any:
+    """Returns the module whose functions take u: `jax.numpy` in a program."""
+    return jnp if isinstance(u, jax.Array) else np
 
 
 def fields(dist: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxdl.plain import scalar
-from jaxdl.spaces.contract import Distribution, SpaceError
+from jaxdl.spaces.contract import Distribution, SpaceError, namespace
 
 
 def is_distribution(leaf: Any) -> bool:
@@ -24,8 +24,12 @@ class Options(Distribution):
 
     def quantile(self, u: NDArray[np.float64]) -> NDArray[Any]:
         """Returns `options[floor(u n)]` for u in [0, 1); the last one at 1."""
-        n = len(self.options)
-        return self._array()[np.minimum(np.floor(u * n).astype(np.int64), n - 1)]
+        return namespace(u).asarray(self._array())[self.place(u)]
+
+    def place(self, u: Any) -> Any:
+        """Returns `floor(u n)`, the places of options, for u in [0, 1); n - 1 at 1."""
+        xp, n = namespace(u), len(self.options)
+        return xp.minimum(xp.floor(u * n).astype(np.int64), n - 1)
 
     def fraction(self, x: NDArray[Any]) -> NDArray[np.float64]:
         """Returns the middle of the fractions whose quantile is x."""

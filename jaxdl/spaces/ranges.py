@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from jaxdl.counts import as_count, is_count
 from jaxdl.plain import scalar
-from jaxdl.spaces.contract import Distribution, SpaceError
+from jaxdl.spaces.contract import Distribution, SpaceError, namespace
 from jaxdl.spaces.distributions import Choice
 
 LARGEST_INT = 2**31 - 1  # of 32 bits
@@ -132,8 +132,9 @@ class IntUniform(Range):
 
     def quantile(self, u: NDArray[np.float64]) -> NDArray[np.int64]:
         """Returns `low + floor(u (high - low + 1))` for u in [0, 1); high at 1."""
-        steps = np.floor(u * (self.high - self.low + 1)).astype(np.int64)
-        return np.minimum(self.low + steps, self.high)
+        xp = namespace(u)
+        steps = xp.floor(u * (self.high - self.low + 1)).astype(np.int64)
+        return xp.minimum(self.low + steps, self.high)
 
     def fraction(self, x: NDArray[Any]) -> NDArray[np.float64]:
         """Returns the middle of the fractions whose quantile is x."""
@@ -186,8 +187,9 @@ class IntLogUniform(Range):
 
     def quantile(self, u: NDArray[np.float64]) -> NDArray[np.int64]:
         """Returns `floor(low ((high + 1) / low)^u)` for u in [0, 1); high at 1."""
-        x = np.floor(self.low * ((self.high + 1) / self.low) ** u)
-        return np.minimum(x.astype(np.int64), self.high)
+        xp = namespace(u)
+        x = xp.floor(self.low * ((self.high + 1) / self.low) ** u)
+        return xp.minimum(x.astype(np.int64), self.high)
 
     def fraction(self, x: NDArray[Any]) -> NDArray[np.float64]:
         """Returns a u whose quantile is x: that of x + 1/2."""

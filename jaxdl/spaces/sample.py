@@ -41,7 +41,7 @@ def sample(key: jax.Array, space: Any, members: int) -> Any:
             same numbers.
     """
     members = as_count("members", members, error=SpaceError)
-    _check_names(space)
+    check_names(space)
     return fill(space, members, lambda name: _uniforms(key, name, members))
 
 
@@ -63,7 +63,7 @@ def fill(
     columns = []
     for name, leaf in zip(names, leaves, strict=True):
         if is_distribution(leaf):
-            _check_ends(name, leaf)
+            check_ends(name, leaf)
             columns.append(_default_type(name, leaf.quantile(uniforms(name))))
         else:
             columns.append(_column(name, leaf, members))
@@ -173,22 +173,27 @@ def _check_length(name: str, leaf: Any, values: NDArray[Any], members: int) -> N
 
 def _uniforms(key: jax.Array, name: str, members: int) -> NDArray[np.float64]:
     """Returns uniform draws in (0, 1), `[members]`, of 32 random bits each."""
-    bits = _bits(key, np.uint32(_number(name)), members)
+    bits = _bits(key, np.uint32(number_of(name)), members)
     return (np.asarray(bits, np.float64) + 0.5) / 2**32
 
 
-def _number(name: str) -> int:
+def number_of(name: str) -> int:
     """Returns the 32 bits of a leaf's name, from which it draws."""
     return zlib.crc32(name.encode())
 
 
-def _check_names(space: Any) -> None:
+def check_names(space: Any) -> None:
+    """Checks that no two names draw the same numbers.
+
+    Raises:
+        SpaceError: two do.
+    """
     names, leaves, _ = flatten(space)
     drawn: dict[int, str] = {}
     for name, leaf in zip(names, leaves, strict=True):
-        if is_distribution(leaf) and drawn.setdefault(_number(name), name) != name:
+        if is_distribution(leaf) and drawn.setdefault(number_of(name), name) != name:
             raise SpaceError(
-                f"got the names {drawn[_number(name)]} and {name}, which share their "
+                f"got the names {drawn[number_of(name)]} and {name}, which share their "
                 "checksum and so would draw the same numbers; expected others: rename "
                 "one"
             )
@@ -197,9 +202,19 @@ def _check_names(space: Any) -> None:
 @functools.partial(jax.jit, static_argnames="members")
 def _bits(key: jax.Array, leaf: NDArray[np.uint32], members: int) -> jax.Array:
     """Returns 32 random bits for each member, for a leaf of the space."""
+    return jax.vmap(bits_of, (None, None, 0))(key, leaf, jnp.arange(members))
+
+
+def bits_of(key: jax.Array, leaf: Any, member: Any) -> jax.Array:
+    """Returns the 32 random bits of one member, for a leaf of the space.
+
+    Args:
+        key: the run's key.
+        leaf: see `number_of`.
+        member: its number.
+    """
     leaf_key = jax.random.fold_in(jax.random.fold_in(key, HPARAMS), leaf)
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(leaf_key, jnp.arange(members))
-    return jax.vmap(lambda k: jax.random.bits(k, (), jnp.uint32))(keys)
+    return jax.random.bits(jax.random.fold_in(leaf_key, member), (), jnp.uint32)
 
 
 def _default_type(name: str, values: NDArray[Any]) -> NDArray[Any]:
@@ -213,7 +228,7 @@ def _default_type(name: str, values: NDArray[Any]) -> NDArray[Any]:
     return as_held(name, values, error=SpaceError)
 
 
-def _check_ends(name: str, leaf: Any) -> None:
+def check_ends(name: str, leaf: Any) -> None:
     """Checks that the programs can hold all that a distribution gives.
 
     Raises:

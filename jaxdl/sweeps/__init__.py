@@ -1,6 +1,7 @@
 """Many models: the sweep, its result, its folder read again, repeats, folds, replay."""
 
 from jaxdl.sweeps.ensembles import Ensemble
+from jaxdl.sweeps.fit import fit
 from jaxdl.sweeps.more_data import MoreData, more_data
 from jaxdl.sweeps.reading import load_member, read_result
 from jaxdl.sweeps.repeats import variant
@@ -9,6 +10,6 @@ from jaxdl.sweeps.result import SweepResult
 from jaxdl.sweeps.sweep import sweep
 
 __all__ = [
-    "Ensemble", "MoreData", "SweepResult", "load_member", "more_data",
+    "Ensemble", "MoreData", "SweepResult", "fit", "load_member", "more_data",
     "read_result", "replay", "sweep", "variant",
 ]  # fmt: skip

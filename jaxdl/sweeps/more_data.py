@@ -14,7 +14,7 @@ from jaxdl.data.trees import num_examples
 from jaxdl.diagnose.bias_variance import HIGH
 from jaxdl.sweeps.repeats import standard_error
 from jaxdl.train.epoch_state import Status
-from jaxdl.train.fit import fit
+from jaxdl.train.fit import train_one
 from jaxdl.train.member import Member
 from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.state import FOLD, REPEAT, as_key
@@ -108,7 +108,7 @@ def more_data(
         )
         for s, m in enumerate(examples):
             part = data._replace(train=data.train[np.asarray(order)[:m]])
-            member = fit(
+            member = train_one(
                 recipe, hparams, part, key=own, epochs=epochs, patience=patience,
                 progress=False,
             )  # fmt: skip

@@ -47,9 +47,10 @@ def read_result(
     Args:
         run: the folder of a run.
         recipe: the run's own.
-        space: the run's own. None: the one that the folder holds, if it is made of
-            dicts, lists, tuples and jaxdl's distributions; a NamedTuple of yours or a
-            distribution of yours has to be given.
+        space: the run's own; of a run of `fit`, its hyperparameters. None: the one that
+            the folder holds, if it is made of dicts, lists, tuples and jaxdl's
+            distributions; a NamedTuple of yours or a distribution of yours has to be
+            given.
 
     Raises:
         DamagedError: the folder's database is damaged.
@@ -58,7 +59,9 @@ def read_result(
             to be given.
         SettingsError: a setting of JAX is in the way.
     """
-    return _read(run, recipe, space, _outlines)
+    check_jax()
+    with runs.read_run(run) as store:
+        return _checked(store, recipe, space, _outlines)
 
 
 def follow(
@@ -66,9 +69,10 @@ def follow(
 ) -> Callable[[Any], SweepResult]:
     """Returns `read(space)`, which reads a run as `read_result`, again and again.
 
-    It traces the recipe once.
+    It traces the recipe once, and reads each record once.
     """
     known: dict[str, Outlines] = {}  # of the run's specification
+    records: runs.Known = {}
 
     def outlines(task: Task, specification: dict[str, Any]) -> Outlines:
         text = json.dumps(specification, sort_keys=True)
@@ -77,23 +81,29 @@ def follow(
             known[text] = _outlines(task, specification)
         return known[text]
 
-    return lambda space: _read(run, recipe, space, outlines)
+    def read(space: Any) -> SweepResult:
+        with runs.read_run(run, records) as store:
+            return _checked(store, recipe, space, outlines)
 
-
-def _read(run: Any, recipe: RecipeFunction, space: Any, traces: Traces) -> SweepResult:
     check_jax()
-    with runs.read_run(run) as store:
-        try:
-            return _result(store, recipe, space, traces)
-        except (RecipeError, runs.RunMismatchError):
-            raise
-        except SpaceError as error:
-            raise runs.RunMismatchError(str(error)) from error
-        except REFUSED as error:
-            raise runs.DamagedError(
-                f"got a run in {run} that no sweep writes ({error!r:.200}); expected "
-                "one that no other program has changed"
-            ) from error
+    return read
+
+
+def _checked(
+    store: runs.Store, recipe: RecipeFunction, space: Any, traces: Traces
+) -> SweepResult:
+    """Returns the result of a run; a folder that no sweep writes is damaged."""
+    try:
+        return _result(store, recipe, space, traces)
+    except (RecipeError, runs.RunMismatchError):
+        raise
+    except SpaceError as error:
+        raise runs.RunMismatchError(str(error)) from error
+    except REFUSED as error:
+        raise runs.DamagedError(
+            f"got a run in {store.folder} that no sweep writes ({error!r:.200}); "
+            "expected one that no other program has changed"
+        ) from error
 
 
 def read_space(run: str | os.PathLike[str], space: Any) -> Any:
@@ -140,7 +150,7 @@ def _result(
     store: runs.Store, recipe: RecipeFunction, space: Any, traces: Traces
 ) -> SweepResult:
     task = task_of(store.specification, recipe, space)
-    rungs = [_rung(task, stored) for stored in store.rungs()]
+    rungs = [rung_of(task, stored) for stored in store.rungs()]
     if not rungs:
         raise FileNotFoundError(f"no member has trained yet in {store.folder}")
     outlines = traces(task, store.specification)
@@ -152,11 +162,12 @@ def _result(
         population.load()
     if store.num_rungs() > len(rungs):
         # A newer rung may have dropped arrays that were just read: read again.
-        return _read(store.folder, recipe, space, traces)
+        return _result(store, recipe, space, traces)
     return make_result(population)
 
 
-def _rung(task: Task, stored: runs.StoredRung) -> Rung:
+def rung_of(task: Task, stored: runs.StoredRung) -> Rung:
+    """Returns the rung that a run has on record."""
     names, leaves, treedef = flatten(task.space)
     columns = [
         _column(stored.hparams[name], objects=has_objects(leaf))

@@ -5,14 +5,16 @@ from typing import Any
 
 import jax
 import numpy as np
-from numpy.typing import NDArray
 
 from jaxdl import runs
 from jaxdl.data import Splits
-from jaxdl.searches.rungs import Requests, Rung, Search, pick
+from jaxdl.engine.task import Task
+from jaxdl.searches.rungs import Requests, Rung, Search
+from jaxdl.sweeps.lineage import lineage, part_of
 from jaxdl.sweeps.reading import read_result
 from jaxdl.sweeps.repeats import data_of, with_variants
 from jaxdl.sweeps.result import SweepResult
+from jaxdl.sweeps.starting import start_digest
 from jaxdl.sweeps.sweep import train_task
 from jaxdl.train.keys import as_numbers
 from jaxdl.train.member import Member
@@ -26,6 +28,7 @@ def replay(
     member: int,
     *,
     space: Any = None,
+    start: Member | None = None,
     progress: bool = True,
 ) -> Member:
     """Returns a member of a sweep, trained again: bit for bit what it was.
@@ -38,17 +41,18 @@ def replay(
         data: the run's own.
         member: its number.
         space: as for `read_result`; a result has it already.
+        start: as for `fit`, for the folder of a run that started from a member.
         progress: whether to show progress.
 
     Raises:
         IndexError: there is no such member.
         OSError: the folder holds no run that can be read.
-        RunMismatchError: the recipe is not the run's own, or the member came out
-            differently, as it does on other data, hardware or versions.
+        RunMismatchError: the recipe or `start` is not the run's own, or the member came
+            out differently, as it does on other data, hardware or versions.
     """
     if not isinstance(run, SweepResult):
         run = read_result(run, recipe, space=space)
-    before, task = run.member(member), run.task
+    before, task = run.member(member), _with_start(run, start)
     configuration, number = divmod(member, run.num_variants)
     whole_task, whole = with_variants(task._replace(data=data))
     own = whole_task.variants[number]
@@ -68,17 +72,26 @@ def replay(
     return again
 
 
-def lineage(rungs: list[Rung], member: int) -> list[Rung]:
-    """Returns the rungs with those members alone that one member came from."""
-    needed, found = {member}, []
-    for rung in reversed(rungs):
-        at = np.flatnonzero(np.isin(rung.members, list(needed)))
-        if rung.parents is not None:
-            needed -= set(rung.members[at].tolist())
-            needed |= set(rung.parents[at].tolist())
-        if len(at):
-            found.append(_part(rung, at))
-    return found[::-1]
+def _with_start(run: SweepResult, start: Member | None) -> Task:
+    """Returns the task of a run with the weights that it started from, if any.
+
+    Raises:
+        RunMismatchError: they are not given, or are others.
+    """
+    task, digest = run.task, (run.specification or {}).get("start")
+    if start is not None:
+        task = task._replace(start=(start.params, start.state))
+    if digest is not None and task.start is None:
+        raise runs.RunMismatchError(
+            "got a run that started from the weights of a member, which its folder "
+            "does not keep; expected that member: jaxdl.replay(..., start=member)"
+        )
+    if start is not None and start_digest((start.params, start.state)) != digest:
+        raise runs.RunMismatchError(
+            "got start=, a member with other weights than those that the run started "
+            "from; expected that member, or no start if the run had none"
+        )
+    return task
 
 
 def _check_same(member: int, before: Member, again: Member) -> None:
@@ -100,14 +113,9 @@ def _check_same(member: int, before: Member, again: Member) -> None:
         )
 
 
-def _part(rung: Rung, at: NDArray[np.int64]) -> Rung:
-    parents = None if rung.parents is None else rung.parents[at]
-    return Rung(rung.members[at], pick(rung.hparams, at), rung.until[at], parents)
-
-
 def _of_variant(rung: Rung, number: int, num_variants: int) -> Rung:
     """Returns the rung of configurations in one of their variants."""
-    part = _part(rung, np.flatnonzero(rung.members % num_variants == number))
+    part = part_of(rung, np.flatnonzero(rung.members % num_variants == number))
     parents = None if part.parents is None else part.parents // num_variants
     return part._replace(members=part.members // num_variants, parents=parents)
 

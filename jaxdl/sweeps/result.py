@@ -17,6 +17,7 @@ from jaxdl.engine.task import Task
 from jaxdl.searches.rungs import Rung, ranking
 from jaxdl.sweeps import display, frames, rows
 from jaxdl.sweeps.ensembles import Ensemble, choose
+from jaxdl.sweeps.lineage import history
 from jaxdl.sweeps.repeats import (
     data_of,
     mean,
@@ -265,6 +266,7 @@ class SweepResult:
             kept_epoch=int(self.kept_epoch[i]),
             params=params,
             state=state,
+            history=history(self.rungs, i, structure),
         )
 
     def _drawn(self, structure: Structure, i: int) -> Any:

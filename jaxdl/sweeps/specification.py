@@ -20,18 +20,21 @@ from jaxdl.engine.plan import Plan, as_plan
 from jaxdl.engine.task import Task
 from jaxdl.plain import to_json
 from jaxdl.searches.rungs import Rung, Search
-from jaxdl.spaces.distributions import SpaceError
+from jaxdl.spaces.contract import Distribution, SpaceError
+from jaxdl.spaces.of_one import as_space
 from jaxdl.spaces.plain import check_recorded, from_plain, to_plain
 from jaxdl.spaces.sample import traced_columns
 from jaxdl.spaces.structures import MOST_PROGRAMS, count_structures, label
 from jaxdl.sweeps.known import about_of, from_parts, known_parts
 from jaxdl.sweeps.repeats import data_of
+from jaxdl.sweeps.starting import start_digest
 from jaxdl.train.identity import data_digest
 from jaxdl.train.keys import IMPL
 from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.score import CURVES, curves
 
 SETTINGS = ("members", "epochs", "patience", "repeats", "folds")  # of a task, as it is
+FIT = "fit"  # the search of a run of one member
 MOST_VALUES = 2**26  # of a metric in a run
 
 
@@ -46,7 +49,8 @@ def specify(
     `metrics`, and `rank_by` if it is not the error; the `precision` of matrix products
     and the digests of the `programs`; the digest of the `data` and the `shapes` of the
     train set; and the kind of `device`, the `versions` and `flags` that it all ran
-    with; and what `known_parts` has of the variants.
+    with; what `known_parts` has of the variants; and the digest of the weights at the
+    `start`, if these are given.
 
     Args:
         task: its plan and its metrics are known.
@@ -86,6 +90,7 @@ def specify(
         "versions": kind.versions,
         "flags": kind.flags,
         **known_parts(task),
+        **({} if task.start is None else {"start": start_digest(task.start)}),
     }
 
 
@@ -116,7 +121,8 @@ def task_of(
     Args:
         specification: the specification of a run.
         recipe: the run's own.
-        space: the run's own; None: the one that the specification holds.
+        space: the run's own, or the hyperparameters of a run of `fit`; None: the one
+            that the specification holds.
 
     Raises:
         SpaceError: the space is of classes that the specification cannot give back, or
@@ -126,6 +132,8 @@ def task_of(
     if space is None:
         space = from_plain(specification["space"])
     else:
+        if specification["search"] == FIT and not _has_distributions(space):
+            space = as_space(space)
         check_recorded(space, specification["space"])
     task = Task(
         recipe=recipe,
@@ -150,6 +158,10 @@ def task_of(
     _check_count(task)
     folds, variants = from_parts(task, specification)
     return task._replace(folds=folds, variants=variants)
+
+
+def _has_distributions(space: Any) -> bool:
+    return any(isinstance(leaf, Distribution) for leaf in jax.tree.leaves(space))
 
 
 def programs_of(task: Task, outlines: Outlines) -> dict[str, str]:

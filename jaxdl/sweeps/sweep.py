@@ -3,6 +3,7 @@
 import contextlib
 import os
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from jaxdl.sweeps.from_population import make_result
 from jaxdl.sweeps.repeats import data_of, expand, mean, step_keys, with_variants
 from jaxdl.sweeps.result import SweepResult
 from jaxdl.sweeps.specification import check_extends, specify
+from jaxdl.sweeps.starting import first_carry
 from jaxdl.train.check import check_labels
 from jaxdl.train.facts import Facts
 from jaxdl.train.recipe import RecipeFunction
@@ -143,6 +145,7 @@ def train_task(
     run_dir: str | os.PathLike[str] | None = None,
     extend: bool = False,
     progress: bool | Callback = True,
+    train: Callable[[Engine, Population, Requests, Rung], None] | None = None,
 ) -> SweepResult:
     """Returns the result of a task; its arguments and errors are those of `sweep`.
 
@@ -151,6 +154,8 @@ def train_task(
         run_dir: a folder that keeps the run.
         extend: whether to add members or epochs to it.
         progress: whether to show progress, or a function of it.
+        train: trains the rungs from the first on, until the search has ended. None:
+            those that the search asks for.
     """
     check_jax()
     task = check_task(task)
@@ -181,10 +186,11 @@ def train_task(
             )
         keys = step_keys(task.variants, task.members)
         population = Population(task, keys, outlines, store)
+        population.first = first_carry(task, outlines, rung)
         stack.callback(crew.close)
         crew.begin(task._replace(data=data), outlines)
         engine = Engine(task, outlines, crew, progress)
-        _train_rungs(engine, population, requests, rung)
+        (train or _train_rungs)(engine, population, requests, rung)
         return make_result(population)
 
 

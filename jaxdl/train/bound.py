@@ -11,7 +11,7 @@ from jaxdl.train.epoch_state import Carry, init_epoch_state
 from jaxdl.train.facts import Facts, with_facts
 from jaxdl.train.part import size
 from jaxdl.train.recipe import Recipe, RecipeFunction, build
-from jaxdl.train.state import epoch_order, init_built
+from jaxdl.train.state import TrainState, epoch_order, init_built, init_from
 from jaxdl.train.structure import Structure, combine
 from jaxdl.train.update import eval_params
 
@@ -57,12 +57,35 @@ def make_start(
     def start(traced, key, counts):
         built = build(*bound(traced, counts))
         train_state = init_built(built, key, in_shape)
-        own = eval_params(built, train_state)
-        return train_state, init_epoch_state(
-            train_state, early_stopping=early_stopping, eval_params=own
-        )
+        return _first(built, train_state, early_stopping=early_stopping)
 
     return start
+
+
+def make_restart(bound: BoundRecipe, *, early_stopping: bool) -> Callable[..., Carry]:
+    """Returns the pure function `restart(traced, key, counts, params, state) -> carry`.
+
+    The model has weights already; its optimizer and its counts begin.
+
+    Args:
+        bound: the recipe.
+        early_stopping: whether the training keeps its best epoch.
+    """
+
+    def restart(traced, key, counts, params, state):
+        built = build(*bound(traced, counts))
+        train_state = init_from(built, key, params, state)
+        return _first(built, train_state, early_stopping=early_stopping)
+
+    return restart
+
+
+def _first(built: Recipe, train_state: TrainState, *, early_stopping: bool) -> Carry:
+    """Returns the carry before the first epoch."""
+    own = eval_params(built, train_state)
+    return train_state, init_epoch_state(
+        train_state, early_stopping=early_stopping, eval_params=own
+    )
 
 
 def make_advance(bound: BoundRecipe) -> Callable[..., Any]:

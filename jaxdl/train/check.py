@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from jaxdl import nn
 from jaxdl.counts import is_count
 from jaxdl.data import DataError, Dataset, Splits
+from jaxdl.data.rows import Source, as_source, as_values, span
 from jaxdl.data.trees import as_dicts, is_tree, map_named, named, num_examples, words
 from jaxdl.nn.losses import PerExample
 from jaxdl.nn.spec import is_shape
@@ -74,10 +75,10 @@ def id_spans(data: Splits) -> dict[str, tuple[int, int]]:
     found: dict[str, tuple[int, int]] = {}
     for name in named(data.train.inputs):
         if ids is True or (ids and name in ids):
-            arrays = [np.asarray(named(d.inputs)[name]) for d in data.sets.values()]
+            arrays = [as_values(named(d.inputs)[name]) for d in data.sets.values()]
             if arrays[0].dtype.kind in "iu":
-                low, high = min(x.min() for x in arrays), max(x.max() for x in arrays)
-                found[name] = int(low), int(high)
+                lows, highs = zip(*map(span, arrays), strict=True)
+                found[name] = int(np.min(lows)), int(np.max(highs))
     return found
 
 
@@ -155,9 +156,11 @@ def _each(function: Any, field: str, arrays: Any, like: Any) -> Any:
     return found
 
 
-def _as_input(inputs: ArrayLike, like: Any) -> NDArray[Any]:
+def _as_input(inputs: ArrayLike, like: Any) -> NDArray[Any] | Source:
+    one = tuple(like.shape[1:])
     try:
-        array, one = np.asarray(inputs), tuple(like.shape[1:])
+        array = as_source(inputs)
+        array = np.asarray(inputs) if array is None else array
     except (TypeError, ValueError) as error:  # rows of different lengths, a Dataset
         raise DataError(
             f"got inputs of type {type(inputs).__name__} that are no array ({error}); "
@@ -177,8 +180,9 @@ def _as_input(inputs: ArrayLike, like: Any) -> NDArray[Any]:
         )
     if not np.issubdtype(like.dtype, np.integer):
         return array.astype(like.dtype)
+    low, high = span(array)
     whole, limits = array.dtype.kind in "iu", np.iinfo(like.dtype)
-    if not whole or array.min() < limits.min or array.max() > limits.max:
+    if not whole or np.min(low) < limits.min or np.max(high) > limits.max:
         raise DataError(
             f"got inputs of type {array.dtype} for a model that was trained on raw "
             f"{like.dtype}; expected such integers, not normalized"

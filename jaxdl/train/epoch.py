@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxdl.data import Dataset
 from jaxdl.train.epoch_state import EpochState, Status, advance, select
 from jaxdl.train.part import take, weights
-from jaxdl.train.recipe import RecipeFunction, build
+from jaxdl.train.recipe import Recipe, RecipeFunction, build
 from jaxdl.train.score import score
 from jaxdl.train.state import TrainState
 from jaxdl.train.step import Metrics, make_eval, make_step
@@ -43,25 +43,52 @@ def make_epoch(
             return step(hp, carry, take(train, index))
 
         trained, steps = jax.lax.scan(body, train_state, order)
-        on_dev = {f"dev_{n}": x for n, x in evaluate(hp, trained, dev).items()}
-        own = eval_params(built, trained)
-        bad_step = _first_bad_step(train_state, trained, own, steps["loss"])
-        alive = (epoch_state.status == Status.RUNNING) & (bad_step < 0)
-        train_state = select(alive, trained, train_state)
-        epoch_state = advance(
-            epoch_state, train_state, bad_step, score(on_dev, built.rank_by),
-            on_dev["dev_loss"], patience, eval_params(built, train_state),
-        )  # fmt: skip
-        weight = _mean_weight(train, order)
-        metrics = {
-            "train_loss": jnp.mean(steps["loss"]) / weight,
-            "train_error": jnp.mean(steps["error"]) / weight,
-            **on_dev,
-        }
-        metrics = jax.tree.map(lambda x: jnp.where(alive, x, jnp.nan), metrics)
-        return train_state, epoch_state, metrics
+        on_dev = evaluate(hp, trained, dev)
+        ends = trained, steps, on_dev
+        return conclude(built, ends, train_state, epoch_state, order, train, patience)
 
     return epoch
+
+
+def conclude(
+    built: Recipe,
+    ends: tuple[TrainState, Metrics, Metrics],
+    train_state: TrainState,
+    epoch_state: EpochState,
+    order: jax.Array,
+    train: Dataset,
+    patience: jax.Array | None,
+) -> tuple[TrainState, EpochState, Metrics]:
+    """Returns what an epoch returns, from what its steps and its evaluation gave.
+
+    Args:
+        built: the recipe of the hyperparameters.
+        ends: the train state after the steps, the metrics of each step, `[steps]`, and
+            the metrics on the dev set.
+        train_state: at the start of the epoch.
+        epoch_state: the same.
+        order: of the epoch's batches.
+        train: the train set; its inputs are not read.
+        patience: see `advance`.
+    """
+    trained, steps, on_dev = ends
+    on_dev = {f"dev_{n}": x for n, x in on_dev.items()}
+    own = eval_params(built, trained)
+    bad_step = _first_bad_step(train_state, trained, own, steps["loss"])
+    alive = (epoch_state.status == Status.RUNNING) & (bad_step < 0)
+    train_state = select(alive, trained, train_state)
+    epoch_state = advance(
+        epoch_state, train_state, bad_step, score(on_dev, built.rank_by),
+        on_dev["dev_loss"], patience, eval_params(built, train_state),
+    )  # fmt: skip
+    weight = _mean_weight(train, order)
+    metrics = {
+        "train_loss": jnp.mean(steps["loss"]) / weight,
+        "train_error": jnp.mean(steps["error"]) / weight,
+        **on_dev,
+    }
+    metrics = jax.tree.map(lambda x: jnp.where(alive, x, jnp.nan), metrics)
+    return train_state, epoch_state, metrics
 
 
 def _first_bad_step(

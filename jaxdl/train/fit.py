@@ -15,9 +15,10 @@ from jaxdl.train.bound import BoundRecipe, make_advance, make_start, with_order
 from jaxdl.train.check import as_patience
 from jaxdl.train.epoch_state import Carry, EpochState, Status, kept
 from jaxdl.train.facts import counts_for, facts_of
+from jaxdl.train.fit_streamed import lower_one, ready_to_read
 from jaxdl.train.member import Member
 from jaxdl.train.outline import Outline, check_pure, outline
-from jaxdl.train.part import in_shape, on_device
+from jaxdl.train.part import in_shape, on_device_shapes
 from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.settings import check_jax
 from jaxdl.train.state import TrainState, as_key, member_key
@@ -25,7 +26,7 @@ from jaxdl.train.structure import partition
 from jaxdl.train.tracing import tracing_errors_explained
 
 
-def fit(
+def train_one(
     recipe: RecipeFunction,
     hparams: Any,
     data: Splits,
@@ -35,48 +36,23 @@ def fit(
     patience: int | None = None,
     progress: bool = True,
 ) -> Member:
-    """Returns one model, trained for `epochs` epochs or until it stops early.
+    """Returns one model, trained in memory alone; see `jaxdl.fit`.
 
     It is member 0 of a sweep with the same key: the same initial weights, batches and
     masks. Its floating-point sums may differ from the sweep's in the last bits.
 
-    >>> import jaxdl as dl
-    >>> from jaxdl import nn, optim
-    >>> def recipe(hp):
-    ...     model = nn.serial(nn.dense(16), nn.relu, nn.dense(10))
-    ...     return dl.Recipe(model, optim.adam(hp["rate"]), nn.softmax_cross_entropy)
-    >>> data = dl.data.load("digits")
-    >>> member = dl.fit(recipe, {"rate": 0.01}, data, key=0, epochs=2, progress=False)
-    >>> str(member.status), member.predict(data.test.inputs[:3]).shape
-    ('finished', (3, 10))
-
     Args:
         recipe: function from hyperparameters to a `Recipe`; or from these and the
             `Facts` of the training.
-        hparams: hyperparameters; floats are traced, other plain values shape the
-            program. Those of a member of a sweep train the same configuration.
+        hparams: hyperparameters.
         data: normalized train, dev and test sets; training does not read test.
-        key: a seed, or a threefry key such as `jax.random.key(seed)`.
+        key: a seed, or a threefry key.
         epochs: at least 1.
-        patience: after how many epochs in a row without a lower score (dev loss breaks
-            ties) the training stops; the member has the weights of its best epoch. The
-            score is the dev error, or the metric that the recipe ranks by. None: no
-            early stopping, it has the weights of the last epoch.
+        patience: see `jaxdl.fit`; None: no early stopping.
         progress: whether to print a line for each epoch.
 
     Raises:
-        DataError: the data do not suit training, see `data.check`, or do not suit the
-            recipe.
-        RecipeError: the recipe or a hyperparameter cannot be traced, or the recipe is
-            not pure.
-        SettingsError: JAX runs as several processes, or has a setting that no training
-            works with.
-        TypeError: the key is neither a seed nor a threefry key.
-        ValueError: `epochs` or `patience` is not an int of at least 1, or the seed is
-            above 2^32 - 1.
-
-    Warns:
-        UserWarning: the patience is not shorter than the training; or see `data.check`.
+        DataError, RecipeError, SettingsError, TypeError, ValueError: as `jaxdl.fit`.
     """
     check_jax()
     key, epochs = as_key(key), as_count("epochs", epochs)
@@ -87,22 +63,22 @@ def fit(
     found = outline(recipe, traced, structure, data, facts)
     check_pure(recipe, traced, structure, data, facts, found.program)
     bound, counts = BoundRecipe(recipe, structure, facts), counts_for(recipe, facts)
-    train, dev = on_device(data.train), on_device(data.dev)
     patient = None if patience is None else np.int32(min(patience, 2**31 - 1))
-    inputs = train, dev, key, patient, counts
+    rest = key, patient, counts
     show = terminal.epoch_lines(enabled=progress)
-    with tracing_errors_explained():
-        start, epoch = _lower(bound, traced, found, inputs)
-    first: Carry = start.compile()(traced, member_key(key, 0), counts)
-    program = epoch.compile()
-    train_state, end, metrics = train_epochs(
-        lambda train_state, epoch_state, number: program(
-            traced, train_state, epoch_state, np.int32(number), *inputs
-        ),
-        *first,
-        range(epochs),
-        lambda number, _, metrics: show(number + 1, epochs, metrics),
-    )
+    with ready_to_read(data, rest) as inputs:
+        with tracing_errors_explained():
+            start, epoch = _lower(bound, traced, found, data, inputs, rest)
+        first: Carry = start.compile()(traced, member_key(key, 0), counts)
+        (program,) = epoch.compile_for(jax.devices()[:1]).values()
+        train_state, end, metrics = train_epochs(
+            lambda train_state, epoch_state, number: program(
+                traced, train_state, epoch_state, np.int32(number), *inputs
+            ),
+            *first,
+            range(epochs),
+            lambda number, _, metrics: show(number + 1, epochs, metrics),
+        )
     params, state, kept_epoch = jax.device_get(kept(train_state, end))
     running = int(end.status) == Status.RUNNING
     return Member(
@@ -119,6 +95,7 @@ def fit(
         kept_epoch=int(kept_epoch),
         params=params,
         state=state,
+        history=((0, hparams),),
     )
 
 
@@ -170,20 +147,30 @@ def train_epochs(
 
 
 def _lower(
-    bound: BoundRecipe, traced: dict[str, Any], found: Outline, inputs: tuple[Any, ...]
-) -> tuple[compiled.Lowered, compiled.Lowered]:
+    bound: BoundRecipe,
+    traced: dict[str, Any],
+    found: Outline,
+    data: Splits,
+    inputs: tuple[Any, ...],
+    rest: tuple[Any, ...],
+) -> tuple[compiled.Lowered, Any]:
     """Returns the start and the epoch of one model, ready to be compiled.
 
     Args:
         bound: the recipe.
         traced: hyperparameters by name.
         found: its outline.
-        inputs: train and dev set, key, patience and class counts.
+        data: train, dev and test sets.
+        inputs: of the epoch, see `ready_to_read`.
+        rest: key, patience and class counts.
     """
-    train, _, key, patience, counts = inputs
-    start = make_start(bound, in_shape(train), early_stopping=patience is not None)
+    key, patience, counts = rest
+    shape = in_shape(on_device_shapes(data.train))
+    start = make_start(bound, shape, early_stopping=patience is not None)
     first = compiled.lower(start, traced, key, counts)
     carry, number = first.out_shapes, np.int32(0)
+    if len(inputs) == 2:  # nothing, and what is read
+        epoch = lower_one(bound, found.batch_size, traced, carry, inputs[1])
+        return first, epoch
     advance = with_order(make_advance(bound), found.batch_size)
-    epoch = compiled.lower(advance, traced, *carry, number, *inputs, donate=1)
-    return first, epoch
+    return first, compiled.lower(advance, traced, *carry, number, *inputs, donate=1)

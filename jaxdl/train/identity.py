@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from jaxdl.data import Splits
+from jaxdl.data.rows import as_values, chunks
 from jaxdl.train.keys import is_key
 from jaxdl.train.structure import RecipeError
 
@@ -92,9 +93,15 @@ def _arrays(part: Any) -> Iterator[Any]:
 
 def data_digest(data: Splits) -> str:
     """Returns the SHA-256 of the train and dev sets: types, shapes and content."""
+    return arrays_digest((data.train, data.dev))
+
+
+def arrays_digest(tree: Any) -> str:
+    """Returns the SHA-256 of the arrays of a tree: types, shapes and content."""
     digest = hashlib.sha256()
-    for leaf in jax.tree.leaves((data.train, data.dev)):
-        array = np.ascontiguousarray(leaf)
+    for leaf in jax.tree.leaves(tree):
+        array = as_values(leaf)
         digest.update(f"{array.dtype.str} {array.shape} ".encode())
-        digest.update(array.reshape(-1).view(np.uint8).data)
+        for _, rows in chunks(array if array.ndim else array[None]):
+            digest.update(np.ascontiguousarray(rows).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()

@@ -15,6 +15,7 @@ import numpy as np
 
 from jaxdl.data import Dataset
 from jaxdl.data.dataset import map_examples
+from jaxdl.data.rows import read
 from jaxdl.data.trees import num_examples
 from jaxdl.train import compiled
 from jaxdl.train.identity import program_digest
@@ -74,7 +75,7 @@ class Inference:
         m, values = num_examples(dataset.inputs), []
         for first in range(0, m, EVAL_BATCH):
             rows = np.minimum(np.arange(first, first + EVAL_BATCH), m - 1)
-            batch = map_examples(lambda x, rows=rows: x[rows], dataset)
+            batch = map_examples(lambda x, rows=rows: read(x, rows), dataset)
             values.append(jax.device_get(self._program(model, batch, counts)))
         return jax.tree.map(lambda *x: np.concatenate(x)[:m], *values)
 

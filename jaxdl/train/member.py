@@ -54,6 +54,9 @@ class Member:
     kept_epoch: int  # the epoch of params and state; -1: initial weights
     params: Any  # of the best epoch with early stopping, else of the last finite one
     state: Any  # of the layers, of the same epoch
+    # (epoch, hyperparameters): those that it trained with from this epoch on; the last
+    # are `hparams`
+    history: tuple[tuple[int, Any], ...]
 
     def __repr__(self) -> str:
         return shown.as_text(self._title(), shown.pairs(self._facts()))

@@ -51,6 +51,11 @@ def init_built(built: Recipe, key: jax.Array, in_shape: Any) -> TrainState:
     """
     params, state, _ = built.model.init(jax.random.fold_in(key, INIT), in_shape)
     _check_floats(params)
+    return init_from(built, key, params, state)
+
+
+def init_from(built: Recipe, key: jax.Array, params: Any, state: Any) -> TrainState:
+    """Returns the state before the first step of a model that has its weights."""
     step, opt_state = jnp.zeros((), jnp.int32), built.optimizer.init(params)
     return TrainState(step, params, state, opt_state, step_key(key))
 

@@ -110,26 +110,55 @@ def make_eval(
     dropout. There is no penalty, and the loss has no wrapper such as label smoothing,
     so that models can be compared.
     """
-    infer = make_inference(recipe)
 
     def evaluate(hp, train_state, dataset):
         built = build(recipe, hp)
-        own = eval_params(built, train_state)
-        params = train_state.params if own is None else own
-
-        def of_batch(batch):
-            found = infer(hp, params, train_state.state, batch)
-            outputs = found.pop("outputs")
-            return found, outputs if built.metrics else None
-
-        values, outputs = map_batches(of_batch, dataset)
-        means = jax.tree.map(jnp.mean, values)
-        each = weights(dataset)
-        weight = 1.0 if each is None else jnp.mean(each)
-        means = jax.tree.map(lambda mean: mean / weight, means)
-        return means | _of_the_set(built, outputs, dataset)
+        of_batch = make_values(recipe, built, hp, train_state)
+        return means(built, map_batches(of_batch, dataset), dataset)
 
     return evaluate
+
+
+def make_values(
+    recipe: RecipeFunction, built: Recipe, hp: Any, train_state: TrainState
+) -> Callable[[Dataset], Any]:
+    """Returns `of_batch(batch) -> values [B, ...]`, what an evaluation is made of.
+
+    They are a pair: the loss and the error of each example, see `make_inference`, and
+    the outputs, or None if the recipe has no metrics of its own.
+
+    Args:
+        recipe: function from hyperparameters to a `Recipe`.
+        built: the recipe of these hyperparameters.
+        hp: of one model.
+        train_state: of the model.
+    """
+    infer = make_inference(recipe)
+    own = eval_params(built, train_state)
+    params = train_state.params if own is None else own
+
+    def of_batch(batch):
+        found = infer(hp, params, train_state.state, batch)
+        outputs = found.pop("outputs")
+        return found, outputs if built.metrics else None
+
+    return of_batch
+
+
+def means(built: Recipe, found: Any, dataset: Dataset | Part) -> Metrics:
+    """Returns the metrics of an evaluation, see `make_eval`.
+
+    Args:
+        built: the recipe of the hyperparameters.
+        found: what `make_values` gives for all examples, `[m, ...]`.
+        dataset: the examples; their inputs are not read.
+    """
+    values, outputs = found
+    means = jax.tree.map(jnp.mean, values)
+    each = weights(dataset)
+    weight = 1.0 if each is None else jnp.mean(each)
+    means = jax.tree.map(lambda mean: mean / weight, means)
+    return means | _of_the_set(built, outputs, dataset)
 
 
 def make_inference(recipe: RecipeFunction) -> Callable[[Any, Any, Any, Dataset], Any]:
@@ -160,11 +189,18 @@ def map_batches(function: Callable[[Dataset], Any], dataset: Dataset | Part) -> 
         dataset: `[m, ...]` examples; any number of them.
     """
     m = size(dataset)
+    mapped = jax.lax.map(lambda i: function(take(dataset, i)), eval_order(m))
+    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:m], mapped)
+
+
+def eval_order(m: int) -> jax.Array:
+    """Returns the batches of an evaluation of m examples, `[batches, B]` rows.
+
+    The last row fills up the last batch.
+    """
     width = min(m, EVAL_BATCH)
     batches = -(-m // width)
-    index = jnp.minimum(jnp.arange(batches * width), m - 1).reshape(batches, width)
-    mapped = jax.lax.map(lambda i: function(take(dataset, i)), index)
-    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:m], mapped)
+    return jnp.minimum(jnp.arange(batches * width), m - 1).reshape(batches, width)
 
 
 def _loss(loss: PerExample, outputs: jax.Array, batch: Dataset) -> jax.Array:

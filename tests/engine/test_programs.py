@@ -3,15 +3,10 @@
 import functools
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 import jaxdl as dl
 from jaxdl import nn, optim, train
-from jaxdl.engine import programs
-from jaxdl.engine.inputs import Variant, share
-from jaxdl.engine.programs import own_orders
-from jaxdl.train import Facts
 from jaxdl.train.part import on_device
 from jaxdl.train.state import epoch_order, init, member_key
 from tests.engine.training import KEY, block_trainer, blocks_of, make_task
@@ -30,43 +25,6 @@ def test_the_first_rung_compiles_for_all_rungs_and_devices(
 def test_all_variants_share_one_program(digits, compilations):
     sweep(small, SPACE, digits, folds=2, repeats=3, members=2, epochs=1)
     assert compilations == [1]
-
-
-def varied(num_examples, rows):
-    """Returns the inputs of two variants with one split each."""
-    facts = Facts(num_examples, 3, 1)
-    dev = np.arange(2, dtype=np.int32)
-    keys = jax.random.split(KEY)
-    variants = [Variant(key, facts, x, dev) for key, x in zip(keys, rows, strict=True)]
-    whole = dl.data.from_arrays(np.zeros((20, 1)), np.arange(20) % 3, classes=3)
-    data = dl.data.Splits(whole, whole, whole)
-    return keys, *share(jax.devices()[0], small, data, variants, None, "own").values()
-
-
-def test_each_member_has_the_order_of_its_variant_in_rows_of_the_whole():
-    rows = np.arange(0, 14, 2, dtype=np.int32), np.arange(13, 20, dtype=np.int32)
-    keys, shared = varied(7, rows)
-    of = np.array([1, 1, 0, 1])
-    found = own_orders(shared, jnp.asarray(of), jnp.int32(5), 3)
-    assert found.shape == (4, 3, 3)
-    for order, variant in zip(found, of, strict=True):
-        expected = rows[variant][epoch_order(keys[variant], 5, 7, 3)]
-        np.testing.assert_array_equal(order, expected)
-
-
-def test_neighbours_of_one_variant_share_a_shuffle(monkeypatch):
-    shuffles = []
-
-    def counted(key, number, m, batch_size):
-        jax.debug.callback(lambda: shuffles.append(1))
-        return epoch_order(key, number, m, batch_size)
-
-    monkeypatch.setattr(programs, "epoch_order", counted)
-    _, shared = varied(7, (np.arange(7, dtype=np.int32),) * 2)
-    orders = jax.jit(own_orders, static_argnums=3)
-    orders(shared, jnp.array([0, 0, 0, 1, 1]), jnp.int32(0), 3).block_until_ready()
-    jax.effects_barrier()
-    assert len(shuffles) == 2
 
 
 SIZES = {

@@ -360,3 +360,27 @@ def test_weights_that_a_penalty_leaves_out_are_a_note(few):
     found = check(recipe, {"rate": 0.01}, few, key=KEY)
     (note,) = [f for f in found if f.text.startswith("penalty")]
     assert note.healthy and "does not act on the weights 1.kernel" in note.text
+
+
+def test_a_bias_before_a_batch_norm_is_a_note(few):
+    def recipe(hp):
+        bare = nn.serial(nn.dense(4, use_bias=False), nn.batch_norm())
+        layers = (nn.dense(6), nn.batch_norm(), nn.relu, bare, nn.dense(3))
+        return make(*layers)(hp)._replace(batch_size=10)
+
+    found = check(recipe, {"rate": 0.01}, few, key=KEY)
+    (note,) = [f for f in found if f.text.startswith("parameters")]
+    assert note.healthy and "parameters: 0.bias have no effect" in note.text
+
+
+def test_a_loss_that_compares_the_examples_of_a_batch_is_a_note(few):
+    def against_the_batch(outputs, labels):
+        own = nn.softmax_cross_entropy(outputs, labels)
+        return own / own.mean()
+
+    def recipe(hp):
+        return make(nn.dense(3))(hp)._replace(loss=against_the_batch)
+
+    found = check(recipe, {"rate": 0.01}, few, key=KEY)
+    (note,) = [f for f in found if f.text.startswith("loss")]
+    assert note.healthy and "depends on the others of its batch" in note.text

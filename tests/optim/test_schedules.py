@@ -20,6 +20,13 @@ SCHEDULES = {
         ({"init_value": 0.2, "transition_steps": 5, "decay_rate": 1.0},
          {"init_value": 3.0, "transition_steps": 1, "decay_rate": 0.0}),
         lambda t, init_value, transition_steps, decay_rate: init_value
+        / (1 + decay_rate * np.floor(t / transition_steps)),
+    ),
+    "hyperbolic_decay": (
+        optim.hyperbolic_decay,
+        ({"init_value": 0.2, "transition_steps": 5, "decay_rate": 1.0},
+         {"init_value": 3.0, "transition_steps": 1, "decay_rate": 0.0}),
+        lambda t, init_value, transition_steps, decay_rate: init_value
         / (1 + decay_rate * t / transition_steps),
     ),
     "exponential_decay": (
@@ -57,7 +64,7 @@ SCHEDULES = {
     ),
     "staircase": (
         lambda init_value, stair: optim.staircase(
-            optim.inverse_time_decay(init_value, 10, 1.0), stair
+            optim.hyperbolic_decay(init_value, 10, 1.0), stair
         ),
         ({"init_value": 0.2, "stair": 10}, {"init_value": 0.2, "stair": 3}),
         lambda t, init_value, stair: init_value

@@ -103,7 +103,7 @@ def test_a_model_evaluates_its_own_metrics_on_any_set(kept, rare):
 
 
 def test_a_fit_records_them_too(rare):
-    member = train.fit(
+    member = dl.fit(
         by_auc, {"rate": 0.3}, rare, key=0, epochs=2, progress=False, patience=1
     )
     auc, f1 = by_scikit_learn(member, rare.dev)

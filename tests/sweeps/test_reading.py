@@ -20,7 +20,7 @@ from jaxdl import nn, runs
 from jaxdl.engine import pace
 from jaxdl.engine.population import Population
 from jaxdl.report.scales import varying
-from jaxdl.runs import database
+from jaxdl.runs import database, groups
 from jaxdl.spaces.plain import to_plain
 from jaxdl.spaces.structures import label
 from jaxdl.sweeps import read_result, reading
@@ -330,15 +330,19 @@ def test_a_run_that_was_written_in_format_4_is_read(monkeypatch, tmp_path):
     assert not runs.doctor(folder).problems
 
 
-def test_a_run_that_is_followed_is_traced_once(small_sweep, run_dir, monkeypatch):
-    traced = []
-    original = reading.trace_recipe
+def test_a_run_that_is_followed_is_traced_and_loaded_once(
+    small_sweep, run_dir, monkeypatch
+):
+    traced, loaded = [], []
+    original, load = reading.trace_recipe, groups.read
     monkeypatch.setattr(
         reading, "trace_recipe", lambda *a: traced.append(a) or original(*a)
     )
+    monkeypatch.setattr(groups, "read", lambda *a: loaded.append(a[2].id) or load(*a))
     read = reading.follow(run_dir, tests.small.recipe)
     for found in (read(tests.small.SPACE), read(tests.small.SPACE)):
         np.testing.assert_array_equal(
             found.metrics["dev_error"], small_sweep.metrics["dev_error"]
         )
     assert len(traced) == len(small_sweep.inferences)
+    assert len(loaded) == len({*loaded}) > 0

@@ -10,7 +10,7 @@ from jaxdl import runs
 from jaxdl.engine import pace
 from jaxdl.searches import Rung
 from jaxdl.sweeps import read_result
-from jaxdl.sweeps.replay import lineage
+from jaxdl.sweeps.lineage import lineage
 from tests.sweeps.kept import (
     SPACE,
     assert_same_member,

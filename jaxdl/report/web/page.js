@@ -2,7 +2,7 @@
 
 const number = document.getElementById("number");
 const PAUSE = 1000; // milliseconds between two questions to the server, at least
-const SHARE = 20; // the pause is as long as this many answers: reading spares the sweep
+const SHARE = 30; // the pause is as long as this many answers: reading spares the sweep
 const waiting = new Set(); // what the next frame does
 
 // Does something once in the next frame. Of several wishes of one kind the last counts.
