@@ -21,7 +21,7 @@ from experiments.bench.record import repeated
 from experiments.bench.table import heading, row, spread
 
 CANDIDATES, FOLDS, UNITS, BATCH_SIZE, TRAIN = 32, 5, 64, 64, 1397
-EPOCHS = (10, 50)
+EPOCHS = (10, 50, 200)
 ARMS = ("jaxdl", "MLPClassifier")
 
 

@@ -197,7 +197,7 @@ def mean_ranks(
 
 
 def interval(differences: np.ndarray) -> str:
-    """Returns the mean and its 95 % interval, with variance `s² (1/n + test/train)`."""
+    """Returns the mean and its 95 % interval, with `s² (1/n + test/train)`."""
     n = len(differences)
     if n < 2:
         return f"{differences.mean():+.4f}"

@@ -91,6 +91,16 @@ def test_what_can_not_be_used_names_column_type_and_way_out(make):
         assert data.from_frame(frame, label="ill", drop=[name]).inputs.shape == (3, 1)
 
 
+@pytest.mark.parametrize("make", [polars, arrow], ids=lambda make: make.__name__)
+def test_the_way_out_of_a_date_is_a_number(make):
+    days = [datetime.date(2020, 1, day) for day in (1, 2)]
+    frame = make({"x": [1, 2], "born": days, "y": [0, 1]})
+    with pytest.raises(DataError, match="'born': .* give numbers made of it, such as"):
+        data.from_frame(frame, label="y")
+    with pytest.raises(DataError, match="'born': .* expected numbers or truth values"):
+        data.from_frame(frame, label="born")
+
+
 @each_library
 def test_a_missing_category_group_or_label_is_named(make):
     frame = make({"x": [1, 2, 3], "kind": ["a", None, "b"], "y": [0, 1, 1]})

@@ -14,6 +14,7 @@ from sklearn.model_selection import (
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 
+from jaxdl.counts import as_count
 from jaxdl.interop.sklearn.shelf import Shelf
 from jaxdl.spaces import Distribution, LogUniform, Uniform
 from jaxdl.spaces.distributions import Options
@@ -130,7 +131,8 @@ class SweepSearchCV(RandomizedSearchCV):
         several = [asked] if isinstance(asked, Mapping) else [*asked]
         spaces = [{name: _drawable(x) for name, x in one.items()} for one in several]
         lists = not any(hasattr(x, "rvs") for one in spaces for x in one.values())
-        count = min(self.n_iter, len(ParameterGrid(spaces))) if lists else self.n_iter
+        count = as_count("n_iter", self.n_iter)
+        count = min(count, len(ParameterGrid(spaces))) if lists else count
         sampler = ParameterSampler(spaces, count, random_state=self.random_state)
         return [*sampler]
 

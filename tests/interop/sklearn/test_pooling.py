@@ -24,8 +24,8 @@ def test_each_class_has_its_share_of_the_validation_set():
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_class_is_never_held_out_as_a_whole(seed):
-    pool, [(train, dev)], _ = pooled(STOPPING, seed, [examples(60, 2, 1, 1)])
-    assert {*pool.labels[train]} == {0, 1, 2, 3} and not {2, 3} & {*pool.labels[dev]}
+    pool, [(train, dev)], _ = pooled(STOPPING, seed, [examples(2, 1, 60, 1)])
+    assert {*pool.labels[train]} == {0, 1, 2, 3} and not {1, 3} & {*pool.labels[dev]}
 
 
 def test_validation_sets_differ_between_seeds():
@@ -63,10 +63,3 @@ def test_weights_have_a_mean_of_1_and_are_1_where_none_are_given():
     assert weighted.weights.tolist() == pytest.approx([0.4, 0.8, 1.2, 1.6])
     pool, _, _ = pooled(STOPPING, 0, [weighted, examples(2, 2)])
     assert pool.weights[:8].tolist() == pytest.approx([0.4, 0.8, 1.2, 1.6, 1, 1, 1, 1])
-
-
-def test_equal_arrays_have_equal_digests_and_others_do_not():
-    assert examples(3, 4).digest == examples(3, 4).digest
-    weighted = examples(3, 4, weights=np.ones(7))
-    digests = {examples(3, 4).digest, examples(4, 3).digest, weighted.digest}
-    assert len(digests) == 3

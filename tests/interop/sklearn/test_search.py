@@ -118,8 +118,11 @@ def test_each_fold_of_a_pipeline_is_scaled_by_its_own_train_set(monkeypatch):
 
 def test_a_searched_step_before_the_estimator_has_a_sweep_of_its_own(sweeps):
     model = make_pipeline(StandardScaler(), JaxdlClassifier(**COMMON))
-    space = {"standardscaler": [StandardScaler(), FunctionTransformer(np.sqrt)],
-             "jaxdlclassifier__learning_rate": [0.01, 0.05]}  # fmt: skip
+    rates = "jaxdlclassifier__learning_rate"
+    space = [
+        {"standardscaler": [StandardScaler()], rates: [0.01, 0.05]},
+        {"standardscaler": [FunctionTransformer(np.sqrt)], rates: [0.02, 0.1]},
+    ]
     SweepSearchCV(model, space, n_iter=4, cv=2, refit=False).fit(X, Y)
     assert sweeps == [(2, 2), (2, 2)]
 
