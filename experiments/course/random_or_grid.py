@@ -4,7 +4,8 @@ A seed is a search. Each tunes Adam's rate, its ε and λ of a layer of 16 units
 on the digits; the rate matters, the others hardly do. A grid has luck with its place:
 the range of rates, six decades, is moved at random for each search. Ends of the grid
 are ends of the ranges. With one hyperparameter there are 8 trials, with two 16, with
-three 27. Coarse to fine keeps the best 4 of 13 and draws 14 more in their region.
+three 27. Coarse to fine keeps the best 4 of 13 and draws 14 more in their region;
+`experiments/searches.py` compares it with 128 trials.
 """
 
 from typing import Any, NamedTuple
