@@ -4,7 +4,6 @@
 """
 
 import importlib
-import re
 from inspect import isclass, isfunction
 from pathlib import Path
 from types import ModuleType
@@ -18,13 +17,20 @@ ROOMS = (
     "jaxdl.train", "jaxdl.sweeps", "jaxdl.runs", "jaxdl.diagnose", "jaxdl.report",
     "jaxdl.experiment", "jaxdl.interop",
 )  # fmt: skip
-IN_DOCS = re.compile(r"\]\(docs/")
+COURSE = ROOT / "experiments" / "course"
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Adds the README, with links within the site, and a page for each room."""
-    readme = IN_DOCS.sub("](", (ROOT / "README.md").read_text())
+    """Adds the README, the claims of the course, and a page for each room."""
+    readme = (ROOT / "README.md").read_text().replace("](docs/", "](")
+    readme = readme.replace("](experiments/course/README.md", "](course/index.md")
+    readme = readme.replace("](experiments/course/", "](course/")
     files.append(File.generated(config, "index.md", content=readme))
+    for path in sorted(COURSE.rglob("*.*")):
+        place = path.relative_to(COURSE).as_posix().replace("README.md", "index.md")
+        source = {"abs_src_path": str(path)}
+        if "__pycache__" not in place:
+            files.append(File.generated(config, f"course/{place}", **source))
     shown = set[str]()
     for name in ROOMS:
         page = _reference(importlib.import_module(name), shown)
