@@ -30,7 +30,7 @@ class Hparams(NamedTuple):
 
 def recipe(hp: Hparams, facts: Facts) -> dl.Recipe:
     steps = facts.steps_per_epoch(BATCH)
-    rate = optim.staircase(optim.inverse_time_decay(START, steps, hp.decay), steps)
+    rate = optim.inverse_time_decay(START, steps, hp.decay)
     model = nn.serial(nn.dense(32), nn.relu, nn.dense(10))
     return dl.Recipe(
         model,

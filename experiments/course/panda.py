@@ -83,16 +83,19 @@ def watched(rates: np.ndarray, data: dl.data.Splits, key: int) -> tuple:
 
 def example():
     def recipe(hp):
-        steps = 17  # in an epoch of the digits
-        rate = optim.piecewise([hp["rate"], hp["late"]], [hp["epoch"] * steps])
-        optimizer, loss = optim.gradient_descent(rate), nn.softmax_cross_entropy
+        optimizer, loss = optim.gradient_descent(hp["rate"]), nn.softmax_cross_entropy
         return dl.Recipe(nn.dense(10), optimizer, loss)
 
-    data, hp = dl.data.load("digits"), {"rate": 0.5, "late": 0.5, "epoch": 3.0}
-    first = dl.fit(recipe, hp, data, key=0, epochs=6, progress=False)
-    print(first.metrics["train_loss"])  # look at it, then lower the rate from epoch 3
-    hp["late"] = 0.05
-    return dl.fit(recipe, hp, data, key=0, epochs=6, progress=False)
+    def watch(member):  # after each epoch: an answer holds from the next one on
+        losses, rate = member.metrics["train_loss"], member.hparams["rate"]
+        slow = len(losses) > 1 and losses[-1] > losses[-2] * 2 / 3
+        return {"rate": 2 * rate} if slow else None
+
+    data, hp = dl.data.load("digits"), {"rate": 0.01}
+    settings = {"key": 0, "epochs": 8, "progress": False}
+    member = dl.fit(recipe, hp, data, on_epoch=watch, **settings)
+    print(member.history)  # the epoch from which each rate holds
+    return member
 
 
 def run(seeds: int, key: int) -> Outcome:
