@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import jax.export
 
 from jaxdl.train.copies import copies
 from jaxdl.train.identity import program_digest
@@ -113,17 +114,7 @@ def lower(
         options: of XLA.
     """
     device = device or jax.devices()[0]
-    leaves, tree = jax.tree.flatten(shapes)
-    out_trees = []
-
-    def flat(*leaves: Any) -> list[Any]:
-        out, out_tree = jax.tree.flatten(function(*jax.tree.unflatten(tree, leaves)))
-        out_trees.append(out_tree)
-        return out
-
-    flat.__name__ = getattr(function, "__name__", "function")  # seen in profiles
-
-    jitted = jax.jit(flat, donate_argnums=_leaves_of(shapes, donate))
+    jitted, leaves, out_trees = _of_leaves(function, shapes, donate)
 
     def trace(device: jax.Device) -> jax.stages.Traced:
         place = jax.sharding.SingleDeviceSharding(device)
@@ -144,10 +135,49 @@ def lower(
     )
 
 
+def export_for(
+    platform: str, function: Callable[..., Any], *shapes: Any, donate: int | None = None
+) -> tuple[bytes, tuple[int, ...]]:
+    """Returns a function of leaves as bytes, lowered for a platform that is not here.
+
+    The second result is the numbers of the leaves whose memory the results may use.
+
+    Args:
+        platform: JAX's name of it, such as `tpu`.
+        function: pure.
+        shapes: as for `lower`.
+        donate: the same.
+    """
+    jitted, leaves, _ = _of_leaves(function, shapes, donate)
+    placed = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in leaves]
+    exported = jax.export.export(jitted, platforms=[platform])(*placed)
+    return bytes(exported.serialize()), _leaves_of(shapes, donate)
+
+
 def clear() -> None:
     """Forgets all programs."""
     with _lock:
         _known.clear()
+
+
+def _of_leaves(
+    function: Callable[..., Any], shapes: tuple[Any, ...], donate: int | None
+) -> tuple[Any, list[Any], list[Any]]:
+    """Returns a jitted function of leaves, its leaves, and a list for its out tree.
+
+    The list gets the tree each time that the function is traced.
+    """
+    leaves, tree = jax.tree.flatten(shapes)
+    out_trees = []
+
+    def flat(*leaves: Any) -> list[Any]:
+        out, out_tree = jax.tree.flatten(function(*jax.tree.unflatten(tree, leaves)))
+        out_trees.append(out_tree)
+        return out
+
+    flat.__name__ = getattr(function, "__name__", "function")  # seen in profiles
+    jitted = jax.jit(flat, donate_argnums=_leaves_of(shapes, donate))
+    return jitted, leaves, out_trees
 
 
 def _leaves_of(shapes: tuple[Any, ...], number: int | None) -> tuple[int, ...]:
