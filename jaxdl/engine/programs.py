@@ -72,17 +72,17 @@ def lower(
 
 
 def export_for(
-    platform: str,
+    platforms: Sequence[str],
     bound: BoundRecipe,
     outline: Outline,
     block: Block,
     width: int,
     shared: Inputs,
 ) -> Programs:
-    """Returns a block's programs for a platform, each as `compiled.export_for` does.
+    """Returns a block's programs, each `Exported` for several platforms.
 
     Args:
-        platform: JAX's name of it, such as `tpu`; it need not be here.
+        platforms: JAX's names of them, such as `tpu`; none needs to be here.
         bound: as for `lower`, like the rest.
         outline: of their training.
         block: one of those that the programs train.
@@ -95,9 +95,9 @@ def export_for(
     with tracing_errors_explained():
         carry = jax.eval_shape(starts, *first)
         return Programs(
-            compiled.export_for(platform, starts, *first),
+            compiled.export_for(platforms, starts, *first),
             compiled.export_for(
-                platform, epochs, traced, *carry, number, ids, shared, donate=1
+                platforms, epochs, traced, *carry, number, ids, shared, donate=1
             ),
         )
 

@@ -18,6 +18,7 @@ import jax.export
 from jaxdl.train.copies import copies
 from jaxdl.train.identity import program_digest
 from jaxdl.train.maps import room_for_programs
+from jaxdl.train.work import work
 
 MOST = 128  # programs: the start and the epoch of as many as a space may have
 
@@ -97,6 +98,14 @@ class Lowered(NamedTuple):
         return digest.hexdigest()
 
 
+class Exported(NamedTuple):
+    """A function of the leaves of its arguments, for any process to compile."""
+
+    data: bytes  # as `jax.export.deserialize` takes them
+    donated: tuple[int, ...]  # the leaves whose memory the results may use
+    operations: float  # on numbers
+
+
 def lower(
     function: Callable[..., Any],
     *shapes: Any,
@@ -136,22 +145,25 @@ def lower(
 
 
 def export_for(
-    platform: str, function: Callable[..., Any], *shapes: Any, donate: int | None = None
-) -> tuple[bytes, tuple[int, ...]]:
-    """Returns a function of leaves as bytes, lowered for a platform that is not here.
-
-    The second result is the numbers of the leaves whose memory the results may use.
+    platforms: Sequence[str],
+    function: Callable[..., Any],
+    *shapes: Any,
+    donate: int | None = None,
+) -> Exported:
+    """Returns a function of trees of arrays, lowered for several platforms.
 
     Args:
-        platform: JAX's name of it, such as `tpu`.
+        platforms: JAX's names of them, such as `tpu`; none needs to be here.
         function: pure.
         shapes: as for `lower`.
         donate: the same.
     """
     jitted, leaves, _ = _of_leaves(function, shapes, donate)
     placed = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in leaves]
-    exported = jax.export.export(jitted, platforms=[platform])(*placed)
-    return bytes(exported.serialize()), _leaves_of(shapes, donate)
+    operations = work(jitted.trace(*placed).jaxpr)
+    exported = jax.export.export(jitted, platforms=[*platforms])(*placed)
+    data = bytes(exported.serialize())
+    return Exported(data, _leaves_of(shapes, donate), operations)
 
 
 def clear() -> None:
