@@ -55,6 +55,7 @@ def _built(
     seconds = time.monotonic() - began
     file.with_suffix(".hlo").write_text(compiled.as_text() or "")
     memory = compiled.memory_analysis()
+    assert memory is not None  # all these compilers have one
     return {
         "seconds": seconds,
         "arguments": memory.argument_size_in_bytes,

@@ -55,7 +55,7 @@ def target(name: str) -> Target:
     """Returns a target by its name.
 
     Raises:
-        ValueError: there is none of that name.
+        ValueError: no target has that name.
     """
     known = known_targets()
     if name not in known:

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-import jaxdl
 from jaxdl import terminal
 from jaxdl.data import Splits
 from jaxdl.engine.aot import Built, NotCompiled, compile_for
@@ -39,7 +38,7 @@ from jaxdl.train.part import on_device_shapes
 from jaxdl.train.recipe import RecipeFunction
 
 SHARE = 0.2  # of the roof: what a forecast reckons with, as no program reaches it
-INSIDE = tuple(str(Path(m.__file__).parent) for m in (jax, jaxdl) if m.__file__)
+INSIDE = tuple(str(Path(m.__file__).parent) for m in (jax, terminal))
 COLUMNS = (
     "program", "compiled in", "block", "takes", "of the chip", "widest",
     "operations", "moved", "roof, member-steps/s", "bound by",
