@@ -187,7 +187,8 @@ def _inputs(
     """Returns the shapes and types of what all members of a block train with."""
     train, dev = (on_device_shapes(x) for x in (data.train, data.dev))
     counts = jax.eval_shape(lambda: counts_for(recipe, facts))
-    return SharedInputs(train, dev, jax.ShapeDtypeStruct((), key.dtype), None, counts)
+    shape: Any = jax.ShapeDtypeStruct((), key.dtype)
+    return SharedInputs(train, dev, shape, None, counts)
 
 
 def _exported(platforms: Sequence[str], *program: Any) -> Programs | NotCompiled:
