@@ -179,3 +179,19 @@ def test_two_peers_are_compared_and_recorded(tmp_path):
         assert measured["epochs"] >= 3
         assert repeat["work"] == 4 * 25 * measured["epochs"]
         assert 0 < measured["losses"][-1] < 3
+
+
+@pytest.mark.heavy
+def test_an_accelerator_is_examined_on_a_cpu_as_well(tmp_path):
+    command = [sys.executable, "-m", "experiments.bench.accelerator", "--workloads"]
+    command += ["S", "--members", "4", "--repeats", "1", "--seconds", "0.2"]
+    done = subprocess.run(
+        [*command, "--out", str(tmp_path)], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    (written,) = tmp_path.glob("*.json")
+    record = json.loads(written.read_text())
+    assert len(record["exact"]) == 4 and all(record["exact"].values())
+    (case,) = record["cases"]
+    assert {"jaxdl_sweep", "textbook_jax"} <= case["peers"].keys()
+    assert record["widths"]["S"]["widths"]

@@ -11,6 +11,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 # Extras without a job of their own: of other devices, and of whoever works on jaxdl.
 OTHER = {"cuda12", "cuda13", "tpu", "bench", "test", "docs", "dev"}
+TOGETHER = {"aot-tpu", "aot-cuda"}  # in the job of the targets
 
 
 def test_the_citation_has_the_version_and_the_license():
@@ -39,7 +40,9 @@ def test_each_extra_is_tested_alone():
     assert listed is not None
     entries = re.findall(r"- ([\w,]+)", listed[1])
     extras = {extra for entry in entries for extra in entry.split(",")}
-    assert extras == PROJECT["project"]["optional-dependencies"].keys() - OTHER
+    every = PROJECT["project"]["optional-dependencies"].keys()
+    assert extras == every - OTHER - TOGETHER
+    assert f"'.[{','.join(sorted(TOGETHER, reverse=True))}]'" in workflow
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)

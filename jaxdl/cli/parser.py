@@ -19,6 +19,7 @@ from jaxdl.cli.commands import COMMAND, Parser
 from jaxdl.cli.more_data import run_more_data
 from jaxdl.cli.runs import run_doctor, run_replay
 from jaxdl.cli.training import run_check, run_fit, run_sweep
+from jaxdl.engine.target import known_targets
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -99,6 +100,15 @@ def _add_training(commands: Any, file: argparse.ArgumentParser) -> None:
         "check",
         parents=[seeded],
         help="check the data, the signal and the gradient before training",
+    )
+    check.add_argument(
+        "--for",
+        type=values.targets,
+        default=(),
+        dest="targets",
+        metavar="CHIP,...",
+        help="compile the programs for these chips as well: "
+        f"{', '.join(known_targets())}; none of them needs to be here",
     )
     check.set_defaults(run=run_check)
     constant = "a hyperparameter; a constant of the space may be left out"

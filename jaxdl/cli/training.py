@@ -112,7 +112,8 @@ def run_check(options: argparse.Namespace) -> int:
     experiment = load(options.file)
     space = pinned(experiment.space, options.hparams)
     healthy = True
-    for finding in check(experiment.recipe, space, experiment.data, key=options.seed):
+    given = experiment.recipe, space, experiment.data
+    for finding in check(*given, key=options.seed, targets=options.targets):
         show(f"{'ok  ' if finding.healthy else 'LOOK'}  {finding.text}")
         healthy &= finding.healthy
     return 0 if healthy else 1

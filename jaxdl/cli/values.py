@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from jaxdl.cli import files
+from jaxdl.engine.target import target
 from jaxdl.interop import optuna_search
 from jaxdl.interop.tables import as_table_path
 from jaxdl.near import near
@@ -92,6 +93,17 @@ def fractions(text: str) -> tuple[float, ...]:
             "0.25:0.5:1"
         )
     return shares
+
+
+def targets(text: str) -> tuple[str, ...]:
+    """Returns the names of chips."""
+    names = tuple(dict.fromkeys(text.split(",")))
+    try:
+        for name in names:
+            target(name)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return names
 
 
 def several(text: str) -> int:

@@ -12,6 +12,7 @@ import jax
 
 from jaxdl import shown
 from jaxdl.counts import is_count
+from jaxdl.engine.target import target_of
 from jaxdl.spaces.structures import MOST_PROGRAMS
 from jaxdl.train.outline import Outline
 
@@ -19,7 +20,10 @@ MAX_PROGRAMS = 8  # unless more are asked for
 EXPECTED_MEMBERS = 256  # of the sweep that a plan is best for
 CPU_BLOCK_BYTES = 2**23  # a core's share of the caches
 CPU_MAX_WIDTH = 16
-ACCELERATOR_BLOCK_BYTES = 2**30
+ACCELERATOR_BLOCK_BYTES = 2**30  # where the memory is not known
+# The rest is for the data, for what the fusions of a step keep for a moment, and for
+# the results of the block before.
+ACCELERATOR_SHARE = 1 / 4
 ACCELERATOR_MAX_WIDTH = 256
 SHARED, OWN = "shared", "own"
 
@@ -50,13 +54,16 @@ def make_plan(
     platform: str,
     asked: Plan | None = None,
     structures: int = 1,
+    device_kind: str = "",
 ) -> Plan:
     """Returns the plan for trainings of these outlines.
 
     The width is the largest power of two at which the carry and the saved activations
     of all members fit a budget: on a CPU 8 MiB and at most 16 members, on an
-    accelerator 1 GiB and at most 256. With own orders these are counted too. The block
-    is not wider than the share of a structure in a sweep of 256 members, so that
+    accelerator a quarter of its memory and at most 256; 1 GiB if its memory is not
+    known. A step of an accelerator starts about a hundred kernels, whatever the width,
+    so that narrow blocks leave it idle. With own orders these are counted too. The
+    block is not wider than the share of a structure in a sweep of 256 members, so that
     few places of its last block are empty.
 
     Args:
@@ -64,20 +71,27 @@ def make_plan(
         platform: JAX's name of it, such as `cpu`.
         asked: what is set already; None: nothing.
         structures: how many combinations there are.
+        device_kind: JAX's name of the device, such as `NVIDIA H200`.
     """
     asked = asked or Plan()
     order = asked.order or SHARED
     if asked.block_width is not None:
         return asked._replace(order=order)
-    budget, most = (
-        (CPU_BLOCK_BYTES, CPU_MAX_WIDTH)
-        if platform == "cpu"
-        else (ACCELERATOR_BLOCK_BYTES, ACCELERATOR_MAX_WIDTH)
-    )
-    largest = max(member_bytes(outline, order) for outline in outlines)
+    budget, most = _room(platform, device_kind)
+    largest = max(member_bytes(outline, order, platform) for outline in outlines)
     fitting = min(most, budget // max(1, largest), EXPECTED_MEMBERS // structures)
     width = 2 ** (max(1, fitting).bit_length() - 1)
     return asked._replace(block_width=width, order=order)
+
+
+def _room(platform: str, device_kind: str) -> tuple[int, int]:
+    """Returns the bytes of a block's members, and how many these are at most."""
+    if platform == "cpu":
+        return CPU_BLOCK_BYTES, CPU_MAX_WIDTH
+    chip = target_of(device_kind)
+    if chip is None:
+        return ACCELERATOR_BLOCK_BYTES, ACCELERATOR_MAX_WIDTH
+    return int(chip.memory_bytes * ACCELERATOR_SHARE), ACCELERATOR_MAX_WIDTH
 
 
 def cap(plan: Plan | None) -> int:
@@ -148,7 +162,7 @@ def _order(asked: str | None, *, varied: bool) -> str:
     return OWN if varied else asked or SHARED
 
 
-def member_bytes(outline: Outline, order: str = SHARED) -> int:
+def member_bytes(outline: Outline, order: str = SHARED, platform: str = "cpu") -> int:
     """Returns what one member carries and keeps of a step's forward pass, in bytes.
 
     The outputs on the dev set are added where metrics of the whole set ask for them,
@@ -157,10 +171,12 @@ def member_bytes(outline: Outline, order: str = SHARED) -> int:
     Args:
         outline: of its training.
         order: of the plan.
+        platform: JAX's name of it; on an accelerator a convolution keeps less.
     """
     carry = outline.train_state._replace(key=())
+    on_cpu = platform == "cpu"
     return (
-        outline.saved_bytes
+        (outline.saved_bytes if on_cpu else outline.accelerator_saved_bytes)
         + outline.output_bytes
         + (outline.row_bytes if order == OWN else 0)
         + sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(carry))

@@ -28,7 +28,9 @@ from jaxdl.train.tracing import tracing_errors_explained
 # One thread within a block: the hands keep every core busy already, and sums that one
 # thread adds up do not depend on how many cores there are. Vectors of 512 bits where
 # the processor has them: XLA's default of 256 made steps of small networks 10 % slower.
-CPU_OPTIONS = {"xla_cpu_multi_thread_eigen": False, "xla_cpu_prefer_vector_width": 512}
+OPTIONS = {
+    "cpu": {"xla_cpu_multi_thread_eigen": False, "xla_cpu_prefer_vector_width": 512}
+}
 
 
 class Programs(NamedTuple):
@@ -58,26 +60,14 @@ def lower(
     Raises:
         RecipeError: the recipe uses a traced hyperparameter as a plain value.
     """
-
-    def per_member(dtype):
-        return jax.ShapeDtypeStruct((width,), dtype)
-
-    streamed = isinstance(shared, Streamed)
-    resident = shared.resident if streamed else shared
-    stops = resident.patience is not None
-    start = make_start(bound, in_shape(shared.train), early_stopping=stops)
-    varied = isinstance(resident, VariedInputs)
-    make = _with_own_orders if varied else _with_shared_order
-    starts, epochs = make(start, make_advance(bound), outline.batch_size)
-    on_cpu = shared.device.platform == "cpu"
-    options = CPU_OPTIONS if on_cpu else None
-    traced = {name: per_member(column.dtype) for name, column in block.traced.items()}
-    number, ids = jax.ShapeDtypeStruct((), jnp.int32), per_member(jnp.int32)
+    starts, epochs = functions(bound, outline, shared)
+    options = OPTIONS.get(shared.device.platform)
     place = {"device": shared.device, "options": options}
+    traced, number, ids = _arguments(block, width)
     with tracing_errors_explained():
         first = compiled.lower(starts, traced, ids, ids, start_inputs(shared), **place)
         carry = first.out_shapes
-        if streamed:
+        if isinstance(shared, Streamed):
             size = outline.batch_size
             epoch = lower_epoch(bound, size, traced, carry, shared, **place)
             return Programs(first, epoch)
@@ -85,6 +75,59 @@ def lower(
             epochs, traced, *carry, number, ids, shared, donate=1, **place
         )
     return Programs(first, epoch)
+
+
+def export_for(
+    platforms: Sequence[str],
+    bound: BoundRecipe,
+    outline: Outline,
+    block: Block,
+    width: int,
+    shared: Inputs,
+) -> Programs:
+    """Returns a block's programs, each `Exported` for several platforms.
+
+    Args:
+        platforms: JAX's names of them, such as `tpu`; none needs to be here.
+        bound: as for `lower`, like the rest.
+        outline: of their training.
+        block: one of those that the programs train.
+        width: K.
+        shared: shapes and types are enough.
+    """
+    starts, epochs = functions(bound, outline, shared)
+    traced, number, ids = _arguments(block, width)
+    first = traced, ids, ids, start_inputs(shared)
+    with tracing_errors_explained():
+        carry = jax.eval_shape(starts, *first)
+        return Programs(
+            compiled.export_for(platforms, starts, *first),
+            compiled.export_for(
+                platforms, epochs, traced, *carry, number, ids, shared, donate=1
+            ),
+        )
+
+
+def functions(
+    bound: BoundRecipe, outline: Outline, shared: Inputs
+) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Returns the pure functions of a block's two programs, see `Programs`."""
+    resident = shared.resident if isinstance(shared, Streamed) else shared
+    stops = resident.patience is not None
+    start = make_start(bound, in_shape(shared.train), early_stopping=stops)
+    varied = isinstance(resident, VariedInputs)
+    make = _with_own_orders if varied else _with_shared_order
+    return make(start, make_advance(bound), outline.batch_size)
+
+
+def _arguments(block: Block, width: int) -> tuple[dict[str, Any], Any, Any]:
+    """Returns the shapes of the traced numbers, of an epoch's number and of ids."""
+
+    def per_member(dtype):
+        return jax.ShapeDtypeStruct((width,), dtype)
+
+    traced = {name: per_member(column.dtype) for name, column in block.traced.items()}
+    return traced, jax.ShapeDtypeStruct((), jnp.int32), per_member(jnp.int32)
 
 
 def start_inputs(shared: Inputs) -> tuple[Any, ...]:

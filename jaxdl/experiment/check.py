@@ -1,6 +1,6 @@
 """Checks of an experiment that are worth a minute before hours of training."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
@@ -10,6 +10,8 @@ from jaxdl import nn
 from jaxdl.data import DataError, Splits
 from jaxdl.data.checks import check_sets
 from jaxdl.data.dataset import are_classes
+from jaxdl.engine.aot import check_installed
+from jaxdl.engine.target import target
 from jaxdl.experiment.check_data import check_data
 from jaxdl.experiment.check_program import (
     Prepared,
@@ -21,6 +23,7 @@ from jaxdl.experiment.check_program import (
     signal_findings,
     signal_of,
 )
+from jaxdl.experiment.check_targets import target_findings
 from jaxdl.experiment.check_training import check_training
 from jaxdl.experiment.finding import Finding
 from jaxdl.experiment.programs import Configured, configured
@@ -38,7 +41,12 @@ TRAINED = 3  # programs whose gradient is checked, and that train for an epoch
 
 
 def check(
-    recipe: RecipeFunction, space: Any, data: Splits, *, key: jax.Array | int
+    recipe: RecipeFunction,
+    space: Any,
+    data: Splits,
+    *,
+    key: jax.Array | int,
+    targets: Sequence[str] = (),
 ) -> Iterator[Finding]:
     """Yields what is found in the data and in every program of a space.
 
@@ -57,6 +65,10 @@ def check(
     coordinate; in a costly model at some random coordinates of each leaf, as many as
     take seconds.
 
+    For each target every program of a sweep is compiled, on this machine and whether or
+    not it has such a chip. The compiler tells how much memory a block takes and what
+    bounds its speed.
+
     A program whose signal explodes or vanishes is no fault if another program of the
     space is healthy, because a sweep compares them.
 
@@ -66,12 +78,18 @@ def check(
             of one model.
         data: normalized train, dev and test sets.
         key: a threefry key, or a seed.
+        targets: names of chips, such as `h200`.
 
     Raises:
+        ImportError: the compiler for a target is not installed.
         SettingsError: a setting of JAX is in the way.
         SpaceError: a sweep would refuse the number of programs.
+        ValueError: there is no such target.
     """
     check_jax()
+    chips = [target(name) for name in targets]
+    for chip in chips:
+        check_installed(chip)
     key, facts = as_key(key), facts_of(data, 1)
     programs, unfit = configured(space), dict[str, list[str]]()
     try:
@@ -99,6 +117,8 @@ def check(
         for one in _spread(list(ready.values()), LOOKED)
     ]
     yield from _check_programs(some, len(ready), data, key)
+    if chips and not unfit:
+        yield from target_findings(recipe, space, data, chips)
 
 
 def _check_programs(

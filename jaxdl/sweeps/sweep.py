@@ -177,7 +177,8 @@ def train_task(
     outlines = _outlined(task, rung, sets, shown=progress is True)
     _check_folds(task, outlines, data)
     structures = len({structure for structure, _ in outlines})
-    plan = make_plan(outlines.values(), kind.platform, task.plan, structures)
+    where = kind.platform, task.plan, structures, kind.device
+    plan = make_plan(outlines.values(), *where)
     task = ranked(task, outlines)._replace(plan=plan)
     with contextlib.ExitStack() as stack:
         store = None

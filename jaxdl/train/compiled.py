@@ -13,10 +13,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import jax.export
 
 from jaxdl.train.copies import copies
 from jaxdl.train.identity import program_digest
 from jaxdl.train.maps import room_for_programs
+from jaxdl.train.work import work
 
 MOST = 128  # programs: the start and the epoch of as many as a space may have
 
@@ -96,6 +98,14 @@ class Lowered(NamedTuple):
         return digest.hexdigest()
 
 
+class Exported(NamedTuple):
+    """A function of the leaves of its arguments, for any process to compile."""
+
+    data: bytes  # as `jax.export.deserialize` takes them
+    donated: tuple[int, ...]  # the leaves whose memory the results may use
+    operations: float  # on numbers
+
+
 def lower(
     function: Callable[..., Any],
     *shapes: Any,
@@ -113,17 +123,7 @@ def lower(
         options: of XLA.
     """
     device = device or jax.devices()[0]
-    leaves, tree = jax.tree.flatten(shapes)
-    out_trees = []
-
-    def flat(*leaves: Any) -> list[Any]:
-        out, out_tree = jax.tree.flatten(function(*jax.tree.unflatten(tree, leaves)))
-        out_trees.append(out_tree)
-        return out
-
-    flat.__name__ = getattr(function, "__name__", "function")  # seen in profiles
-
-    jitted = jax.jit(flat, donate_argnums=_leaves_of(shapes, donate))
+    jitted, leaves, out_trees = _of_leaves(function, shapes, donate)
 
     def trace(device: jax.Device) -> jax.stages.Traced:
         place = jax.sharding.SingleDeviceSharding(device)
@@ -144,10 +144,52 @@ def lower(
     )
 
 
+def export_for(
+    platforms: Sequence[str],
+    function: Callable[..., Any],
+    *shapes: Any,
+    donate: int | None = None,
+) -> Exported:
+    """Returns a function of trees of arrays, lowered for several platforms.
+
+    Args:
+        platforms: JAX's names of them, such as `tpu`; none needs to be here.
+        function: pure.
+        shapes: as for `lower`.
+        donate: the same.
+    """
+    jitted, leaves, _ = _of_leaves(function, shapes, donate)
+    placed = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in leaves]
+    operations = work(jitted.trace(*placed).jaxpr)
+    exported = jax.export.export(jitted, platforms=[*platforms])(*placed)
+    data = bytes(exported.serialize())
+    return Exported(data, _leaves_of(shapes, donate), operations)
+
+
 def clear() -> None:
     """Forgets all programs."""
     with _lock:
         _known.clear()
+
+
+def _of_leaves(
+    function: Callable[..., Any], shapes: tuple[Any, ...], donate: int | None
+) -> tuple[Any, list[Any], list[Any]]:
+    """Returns a jitted function of leaves, its leaves, and a list for its out tree.
+
+    The list gets the tree each time that the function is traced.
+    """
+    leaves, tree = jax.tree.flatten(shapes)
+    out_trees = []
+
+    def flat(*leaves: Any) -> list[Any]:
+        out, out_tree = jax.tree.flatten(function(*jax.tree.unflatten(tree, leaves)))
+        out_trees.append(out_tree)
+        return out
+
+    flat.__name__ = getattr(function, "__name__", "function")  # seen in profiles
+    jitted = jax.jit(flat, donate_argnums=_leaves_of(shapes, donate))
+    return jitted, leaves, out_trees
 
 
 def _leaves_of(shapes: tuple[Any, ...], number: int | None) -> tuple[int, ...]:

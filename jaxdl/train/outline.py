@@ -22,6 +22,7 @@ from jaxdl.train.inference import Inference
 from jaxdl.train.keys import check_keys
 from jaxdl.train.part import batch_of, in_shape, on_device_shapes
 from jaxdl.train.recipe import Recipe, RecipeFunction, build
+from jaxdl.train.saved import ACCELERATOR, saved_bytes
 from jaxdl.train.state import TrainState, as_key, init_built
 from jaxdl.train.step import make_cost, make_eval, make_inference, make_step
 from jaxdl.train.structure import RecipeError, Structure
@@ -39,7 +40,7 @@ class Outline(NamedTuple):
     precision: str  # of matrix products
     steps_per_epoch: int
     train_state: TrainState  # of jax.ShapeDtypeStruct
-    saved_bytes: int  # that a step's forward pass keeps for its backward pass
+    saved_bytes: int  # that a step's forward pass keeps for its backward pass, on a CPU
     program: str  # a digest of the computation, see `program_digest`
     loss: PerExample  # the recipe's
     out_shape: Any  # of the model's outputs for one example
@@ -52,6 +53,7 @@ class Outline(NamedTuple):
     work: float = 0  # operations of a step and of the evaluation of a batch
     length: int = 0  # of the program of these, in steps of its trace
     eval_params: Any = None  # of jax.ShapeDtypeStruct; None: those of the train state
+    accelerator_saved_bytes: int = 0  # what `saved_bytes` is on an accelerator
 
 
 def outline(
@@ -129,10 +131,9 @@ def trace_recipe(
     found = _trace(bound, _numbers(traced, structure), train, counts, spans)
     check_keys(found.train_state)
     check_no_callbacks(found.traces)
-    one, train_state = found.recipe, found.train_state
-    numbers = found.arguments[0]
+    one, train_state, numbers = found.recipe, found.train_state, found.arguments[0]
     with tracing_errors_explained():
-        saved = jax.eval_shape(functools.partial(_saved, bound), *found.arguments)
+        saved = jax.make_jaxpr(functools.partial(_saved, bound))(*found.arguments)
         inference = Inference(
             functools.partial(_infer, bound),
             bound.metrics,
@@ -145,7 +146,7 @@ def trace_recipe(
         precision=one.precision,
         steps_per_epoch=facts.steps_per_epoch(one.batch_size),
         train_state=train_state,
-        saved_bytes=sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(saved)),
+        saved_bytes=saved_bytes(saved, "cpu"),
         program=program_digest(found.traces),
         loss=one.loss,
         out_shape=found.out_shape,
@@ -156,6 +157,7 @@ def trace_recipe(
         work=work(found.traces[1]),
         length=sum(map(length, found.traces)),
         eval_params=found.eval_params,
+        accelerator_saved_bytes=saved_bytes(saved, ACCELERATOR),
     )
 
 

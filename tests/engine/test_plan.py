@@ -19,13 +19,30 @@ def outline(carried, saved, outputs=0, rows=0):
     shape = jax.ShapeDtypeStruct((carried // 4,), jnp.float32)
     state = TrainState((), shape, (), (), key="not counted")
     return SimpleNamespace(
-        train_state=state, saved_bytes=saved, output_bytes=outputs, row_bytes=rows
-    )
+        train_state=state, saved_bytes=saved, output_bytes=outputs, row_bytes=rows,
+        accelerator_saved_bytes=saved // 2,
+    )  # fmt: skip
 
 
 def test_a_member_takes_what_it_carries_and_saves():
     assert member_bytes(outline(4096, 100)) == 4196
     assert member_bytes(outline(4096, 100, 50)) == 4246
+
+
+def test_on_an_accelerator_a_member_takes_what_it_saves_there():
+    assert member_bytes(outline(4096, 100), platform="tpu") == 4096 + 50
+
+
+def test_on_a_known_chip_a_block_takes_a_quarter_of_its_memory():
+    member = outline(100 * 10**6, 0)  # 1 GiB holds 10 of them
+    widths = {
+        "TPU v5 lite": 32,  # 4e9 bytes hold 40
+        "TPU v6 lite": 64,  # 8e9 hold 80
+        "NVIDIA H200": 256,  # 35e9 hold 352
+        "NVIDIA B300": 8,  # not known
+    }
+    for kind, width in widths.items():
+        assert make_plan([member], "gpu", device_kind=kind).block_width == width
 
 
 def test_rows_count_where_each_member_has_its_own():

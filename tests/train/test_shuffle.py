@@ -1,6 +1,7 @@
 """A shuffle, against JAX's own."""
 
 import jax
+import jax.export
 import numpy as np
 import pytest
 
@@ -10,8 +11,11 @@ from jaxdl.train.shuffle import shuffle
 SIZES = (1, 2, 10, 1625, 1626, 5000)  # two rounds from 1626 on
 
 
+SORTS = [module._sort_together, module._sort_pairs, module._sort_in_stages]
+
+
 @pytest.mark.parametrize("m", SIZES)
-@pytest.mark.parametrize("sort", [module._sort_together, module._sort_pairs])
+@pytest.mark.parametrize("sort", SORTS)
 def test_it_is_the_permutation_of_jax(m, sort, monkeypatch):
     monkeypatch.setattr(module, "_ascending", sort)
     for seed in range(3):
@@ -20,7 +24,7 @@ def test_it_is_the_permutation_of_jax(m, sort, monkeypatch):
         np.testing.assert_array_equal(found, expected, strict=True)
 
 
-@pytest.mark.parametrize("sort", [module._sort_together, module._sort_pairs])
+@pytest.mark.parametrize("sort", SORTS)
 def test_equal_numbers_keep_the_order_of_their_places(sort):
     bits = np.array([7, 2**32 - 1, 7, 0, 2**32 - 1], np.uint32)
     assert sort(jax.numpy.asarray(bits)).tolist() == [3, 0, 2, 1, 4]
@@ -36,3 +40,14 @@ def test_it_is_the_same_inside_programs_and_with_64_bits():
         np.testing.assert_array_equal(
             one, jax.random.permutation(keys[0], 100), strict=True
         )
+
+
+@pytest.mark.parametrize(
+    ("platform", "sorts"), [("cpu", True), ("cuda", True), ("tpu", False)]
+)
+def test_a_tpu_sorts_in_a_loop_that_is_soon_compiled(platform, sorts):
+    key = jax.ShapeDtypeStruct((), jax.random.key(0).dtype)
+    found = jax.export.export(
+        jax.jit(lambda key: shuffle(key, 5000)), platforms=[platform]
+    )
+    assert ("stablehlo.sort" in found(key).mlir_module()) == sorts

@@ -41,3 +41,11 @@ def test_work_by_hand(function, arguments, expected):
 def test_a_loop_is_written_once():
     trace = jax.make_jaxpr(looped)(X)
     assert length(trace) == 1 + 2  # the loop, and what it repeats
+
+
+def test_of_a_choice_by_platform_the_branch_of_a_cpu_counts():
+    def chosen(x):
+        return jax.lax.platform_dependent(x, tpu=jnp.sin, default=lambda x: x + x * x)
+
+    trace = jax.make_jaxpr(chosen)(X)
+    assert work(trace) == 1 + 2 * 12 and length(trace) == 2 + 2  # index and choice
