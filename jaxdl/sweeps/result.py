@@ -267,6 +267,7 @@ class SweepResult:
             params=params,
             state=state,
             history=history(self.rungs, i, structure),
+            number=i,
         )
 
     def _drawn(self, structure: Structure, i: int) -> Any:

@@ -165,8 +165,8 @@ def train_task(
     search = task.search
     requests, rung = start(search, task.key, task.space, task.members, task.epochs)
     task, data = _prepared(task, rung)
-    check_drawn(task, rung)
     run_dir = _claim(run_dir, extend, search)
+    check_drawn(task, rung)
     sets = {v.facts: data_of(v, data) for v in reversed(task.variants)}
     crew: Crew = Threads()
     kind = crew.kind()

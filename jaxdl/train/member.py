@@ -57,6 +57,7 @@ class Member:
     # (epoch, hyperparameters): those that it trained with from this epoch on; the last
     # are `hparams`
     history: tuple[tuple[int, Any], ...]
+    number: int | None = None  # in its sweep; None: it was trained by itself
 
     def __repr__(self) -> str:
         return shown.as_text(self._title(), shown.pairs(self._facts()))
@@ -157,8 +158,9 @@ class Member:
 
     def _title(self) -> str:
         arrays = jax.tree.leaves(self.params)
+        name = "Member" if self.number is None else f"Member {self.number}"
         return (
-            f"Member: {self.status}, {sum(map(np.size, arrays)):,} parameters in "
+            f"{name}: {self.status}, {sum(map(np.size, arrays)):,} parameters in "
             f"{len(arrays)} arrays, of epoch {self.kept_epoch + 1}"
         )
 

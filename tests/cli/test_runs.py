@@ -8,7 +8,7 @@ import pytest
 import jaxdl as dl
 from tests.cli.conftest import LINEAR
 from tests.small import EXPERIMENT
-from tests.sweeps.kept import cut_after
+from tests.sweeps.kept import cut_after, damage
 
 
 def test_the_best_member_is_replayed_to_the_bit(main, small_sweep, run_dir, small_file):
@@ -88,3 +88,22 @@ def test_the_doctor_shows_each_name_on_its_line(main, small_sweep, run_dir, tmp_
     status, printed, _ = main("doctor", copy)
     assert status == 0 and printed.count("\nok ") == 1
     assert r"checkpoints/\x1b[2J\nok    the run is whole belongs to" in printed
+
+
+@pytest.mark.filterwarnings("default")  # the command prints them
+def test_a_damaged_record_is_a_line_and_its_members_are_named(
+    main, linear, tmp_path, monkeypatch
+):
+    out = tmp_path / "run"
+    given = ("--members", "4", "--epochs", "1", "--block-width", "2", "--out", out)
+    assert main("sweep", linear, *given)[0] == 0
+    for one in (out / "arrays").iterdir():
+        damage(one)
+        break
+    status, _, error = main("replay", out, linear, "--member", "0")
+    lines = error.splitlines()
+    assert all(line.startswith("jaxdl: ") for line in lines), error
+    assert any("is left out" in line for line in lines)
+    assert any(
+        "2 members of the run are lost with damaged records: " in x for x in lines
+    )
