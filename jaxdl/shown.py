@@ -46,14 +46,15 @@ def as_html(
         rows: of values.
         picture: SVG, which is used as it is.
     """
-    head = "".join(f"<th>{_markup(name)}</th>" for name in columns)
+    names = "".join(f"<th>{_markup(name)}</th>" for name in columns)
+    head = names and f"<thead><tr>{names}</tr></thead>"
     body = "".join(
         f"<tr>{''.join(f'<td>{_markup(value)}</td>' for value in row)}</tr>"
         for row in rows
     )
     return (
         f"<div><p>{_markup(title)}</p><table>"
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{picture}</div>"
+        f"{head}<tbody>{body}</tbody></table>{picture}</div>"
     )
 
 

@@ -60,9 +60,10 @@ def live(
     """
     console = _console(enabled)
 
-    def line() -> None:
+    def line(last: bool = False) -> None:
         done, parts = look()
-        _print(console, f"{done:4.0%}  {'  '.join(parts)}")
+        if last or done < 1:  # what is done is told once, at the end
+            _print(console, f"{done:4.0%}  {'  '.join(parts)}")
 
     if enabled and console.is_terminal and not console.is_dumb_terminal:
         drawn = Live(
@@ -76,7 +77,7 @@ def live(
             yield lambda: None
     else:
         yield at_most_every(LINE_EVERY, line)
-    line()
+    line(last=True)
 
 
 def at_most_every(seconds: float, act: Callable[[], None]) -> Callable[[], None]:

@@ -6,6 +6,10 @@ from typing import Any
 import numpy as np
 
 
+class RangeError(ValueError):
+    """A plain number is outside the range in which it has a meaning."""
+
+
 def check_within(
     what: str,
     name: str,
@@ -30,7 +34,7 @@ def check_within(
         below: a bound that is too large itself.
 
     Raises:
-        ValueError: the number is outside the range, or is NaN.
+        RangeError: the number is outside the range, or is NaN.
     """
     if not isinstance(value, int | float | np.generic | np.ndarray) or np.ndim(value):
         return
@@ -41,6 +45,6 @@ def check_within(
     if not inside:
         bounds = {"at least": least, "above": above, "at most": most, "below": below}
         words = [f"{word} {x:g}" for word, x in bounds.items() if math.isfinite(x)]
-        raise ValueError(
-            f"{what} got {name}={value}; expected {kind} {' and '.join(words)}"
+        raise RangeError(
+            f"{what} got {name}={value!s}; expected {kind} {' and '.join(words)}"
         )

@@ -27,6 +27,11 @@ def test_nothing_of_others_is_markup_or_moves_a_cursor():
     assert "\x1b" not in "".join(shown.pairs({HOSTILE: HOSTILE}))
 
 
+def test_a_table_without_column_names_has_no_head():
+    assert "thead" not in shown.as_html("title", (), [("a", 1)])
+    assert "<thead><tr><th>a</th></tr></thead>" in shown.as_html("title", ["a"], [[1]])
+
+
 @pytest.mark.parametrize(
     ("value", "name"), [(None, "NoneType"), (object(), "object"), ((3, 4), "tuple")]
 )

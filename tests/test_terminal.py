@@ -43,11 +43,12 @@ def frames(text):
 
 def test_without_a_terminal_a_line_is_printed_every_few_seconds(monkeypatch):
     text = captured(monkeypatch, is_terminal=False)
-    now, done = iter([0.0, 1.0, 5.0, 9.9]), iter([0.1, 0.6, 1.0])
+    now, done = iter([0.0, 1.0, 5.0, 10.0]), iter([0.1, 0.6, 1, 1])
     monkeypatch.setattr(terminal.time, "monotonic", lambda: next(now))
     with terminal.live(lambda: (next(done), ["a [bold]b[/]", "c"]), enabled=True) as go:
         for _ in range(4):
             go()
+    # What is done is told once, at the end.
     assert text.getvalue().splitlines() == [
         " 10%  a [bold]b[/]  c", " 60%  a [bold]b[/]  c", "100%  a [bold]b[/]  c"
     ]  # fmt: skip

@@ -4,6 +4,7 @@ Most take a Python file that defines `recipe`, `space` and `data`; see
 `jaxdl.experiment`.
 """
 
+import warnings
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from typing import NoReturn
@@ -27,7 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     output.prepare()
     try:
-        return _run(arguments)
+        with warnings.catch_warnings():
+            warnings.showwarning = output.warn
+            return _run(arguments)
     finally:
         output.finish()
 

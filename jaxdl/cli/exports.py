@@ -113,5 +113,5 @@ def _export_table(options: argparse.Namespace) -> int:
         )
     place = files.output(options.table, options)
     interop.table(read(options)[0], place)
-    show(options.table)
+    show(place)
     return 0

@@ -30,10 +30,10 @@ def run_plot(options: argparse.Namespace) -> int:
             "the learning-rate schedule that the recipe gives to its optimizer"
         )
     first = result.first_data(experiment.data)
-    source = Source(result, first, experiment.schedule, options.human_error)
-    drawn = draw(row, source)
+    drawn = draw(row, Source(result, first, experiment.schedule))
     save(drawn, place, out.suffix[1:].lower())
-    show(f"figure in {out}")
+    only = "" if drawn.axes else f", which only says: {drawn.texts[0].get_text()}"
+    show(f"figure in {out}{only}")
     return 0
 
 
@@ -74,7 +74,6 @@ def add_commands(commands: Any, given: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="a .png or .svg; default: NAME.png",
     )
-    add_human_error(plot)
     plot.set_defaults(run=run_plot)
     page = commands.add_parser(
         "report", parents=[given], help="write a page of all figures and members"

@@ -49,6 +49,11 @@ def tell(text: str) -> None:
     _write("stderr", [text])
 
 
+def warn(message: Warning | str, *_: object, **__: object) -> None:
+    """Prints a warning as a line of its own, in the place of `warnings.showwarning`."""
+    tell(f"jaxdl: warning: {' '.join(str(message).split())}")
+
+
 def finish() -> None:
     """Writes what the streams still hold, so that no error is left to the exit."""
     for name in ("stdout", "stderr"):

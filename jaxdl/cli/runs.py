@@ -5,17 +5,21 @@ Each command takes the parsed options, prints, and returns an exit status.
 
 import argparse
 
+import numpy as np
+
 from jaxdl import runs
-from jaxdl.cli.output import show
+from jaxdl.cli.output import show, warn
 from jaxdl.cli.resuming import space_of
 from jaxdl.data import Splits
 from jaxdl.experiment import Experiment, ExperimentError, load
-from jaxdl.shown import one_line
+from jaxdl.shown import count, one_line
 from jaxdl.sweeps import SweepResult, read_result, replay
 from jaxdl.sweeps.repeats import with_variants
 from jaxdl.sweeps.specification import digest_of
 from jaxdl.train import Member
 from jaxdl.train.score import curve_of, words
+
+SHOWN = 10  # numbers of members in a warning
 
 
 def run_replay(options: argparse.Namespace) -> int:
@@ -54,7 +58,19 @@ def read(options: argparse.Namespace) -> tuple[SweepResult, Experiment]:
             f"got the run in {options.run_dir}, in which nothing has trained yet; "
             "expected a run with an epoch on record: try again later"
         )
+    if runs.is_finished(options.run_dir) and (lost := _lost(result)):
+        names = ", ".join(map(str, lost[:SHOWN])) + ", ..." * (len(lost) > SHOWN)
+        warn(
+            f"{count(len(lost), 'member')} of the run are lost with damaged records: "
+            f"{names}; what follows, also which member is the best, is of the others"
+        )
     return result, experiment
+
+
+def _lost(result: SweepResult) -> list[int]:
+    """Returns the members that a search asked for and that have no weights."""
+    asked = np.unique(np.concatenate([rung.members for rung in result.rungs]))
+    return asked[~result.trained()[asked]].tolist()
 
 
 def check_data(result: SweepResult, data: Splits) -> None:

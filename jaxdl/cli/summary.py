@@ -20,6 +20,8 @@ def print_summary(summary: Summary) -> None:
     ]
     columns = [*own, *apart(names, own)]
     show(terminal.table(columns, rows, width=terminal.width()))
+    if len(rows) < summary.count:
+        show(f"\nthe best {len(rows)} of {summary.count:,} {summary.kind}s")
     if summary.everywhere:
         shared = summary.everywhere.items()
         same = ", ".join(f"{n} {cell(v)}" for n, v in shared)

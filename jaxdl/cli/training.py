@@ -22,9 +22,12 @@ from jaxdl.experiment import (
     pinned,
 )
 from jaxdl.plain import to_json
+from jaxdl.searches import random
+from jaxdl.searches.rungs import start
 from jaxdl.sweeps import fit, sweep
 from jaxdl.sweeps.summary import Summary, errors_of, summarize
 from jaxdl.train import Status
+from jaxdl.train.state import as_key
 
 
 def run_sweep(options: argparse.Namespace) -> int:
@@ -34,7 +37,9 @@ def run_sweep(options: argparse.Namespace) -> int:
     experiment = load(options.file)
     space = pinned(experiment.space, options.hparams)
     if options.space:
-        return print_space(space)
+        asked = options.search or random(), as_key(options.seed), space
+        start(*asked, options.members, options.epochs)  # refuses what it cannot do
+        return print_space(space, as_json=options.json)
     if options.watch:
         _watch(options, experiment)
     result = sweep(

@@ -18,7 +18,7 @@ from jaxdl.engine.devices import hand_devices
 from jaxdl.engine.inputs import Family, Inputs, share
 from jaxdl.engine.kind import Kind, kind_here
 from jaxdl.engine.layout import Block
-from jaxdl.engine.memory import fitting, stays_on_host, used_bytes
+from jaxdl.engine.memory import check_carried, fitting, stays_on_host, used_bytes
 from jaxdl.engine.outlines import Outlines
 from jaxdl.engine.programs import Programs, compile_all, lower
 from jaxdl.engine.streaming import PIECES_OF_A_HAND, bytes_needed, reading
@@ -157,9 +157,15 @@ class Threads:
         return kind_here()
 
     def begin(self, task: Task, outlines: Outlines) -> None:
-        """Puts the data of a task on the devices; see `Crew.begin`."""
+        """Puts the data of a task on the devices; see `Crew.begin`.
+
+        Raises:
+            MemoryError: no device has room for what the members of one block carry.
+        """
         assert task.data is not None
         self.task, self.outlines = task, outlines
+        states = [found.train_state for found in outlines.values()]
+        check_carried(self._devices, states, task.block_width)
         inputs = task.recipe, task.data, task.variants, task.patience, task.order
         devices = [*dict.fromkeys(self._devices)]
         if stays_on_host(task.data, devices):
@@ -173,14 +179,7 @@ class Threads:
         return [block for key, block in new.items() if key not in self._programs]
 
     def prepare(self, blocks: Sequence[Block], count: Count) -> str:
-        """Compiles programs, the first while others are traced; see `Crew.prepare`.
-
-        Returns:
-            In words, what a block takes and how many blocks train at once.
-
-        Raises:
-            MemoryError: no device has room for one block.
-        """
+        """Compiles programs, the first while others are traced; see `Crew.prepare`."""
         devices = [*self.shared]
 
         def lowered():

@@ -1,5 +1,6 @@
 """The forecast: what a rung will train, and about how long it takes, in words."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -10,6 +11,15 @@ from jaxdl.engine.outlines import Outlines
 from jaxdl.engine.speed import Speed
 from jaxdl.shown import count
 from jaxdl.train.structure import Bound, Structure
+
+# A forecast is good to a factor of about two, and its words say no more.
+ROUGH = {
+    **{f"{n} s": n for n in (1, 2, 5, 10, 20, 30)},
+    "1 minute": 60,
+    **{f"{n} minutes": 60 * n for n in (2, 5, 10, 20, 30)},
+    "1 hour": 3600,
+    **{f"{n} hours": 3600 * n for n in (2, 5, 10, 20, 50, 100, 200, 500, 1000)},
+}
 
 
 class Forecast(NamedTuple):
@@ -63,8 +73,8 @@ def describe(found: Forecast) -> str:
         f"{count(found.members, 'member')} in {count(found.blocks, 'block')} of "
         f"{found.width}; padded to {', '.join(padded)}; "
         f"{count(found.programs, 'program')} to compile, about "
-        f"{_seconds(found.compiling)} if no cache has {'it' if one else 'them'}, and "
-        f"about {_seconds(found.training)} to train"
+        f"{_roughly(found.compiling)} if no cache has {'it' if one else 'them'}, and "
+        f"about {_roughly(found.training)} to train"
     )
 
 
@@ -118,8 +128,9 @@ def _choices(structures: Iterable[Structure]) -> list[str]:
     return [name for name, found in values.items() if len(found) > 1]
 
 
-def _seconds(seconds: float) -> str:
-    return f"{max(1, seconds):,.0f} s"
+def _roughly(seconds: float) -> str:
+    """Returns the nearest of some times in words, on a log scale."""
+    return min(ROUGH, key=lambda words: abs(math.log(ROUGH[words] / max(1, seconds))))
 
 
 def _all_of(names: Sequence[str]) -> str:

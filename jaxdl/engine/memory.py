@@ -11,6 +11,7 @@ import jax
 from jaxdl.data import Source, Splits
 from jaxdl.data.trees import named
 from jaxdl.train.part import on_device_shapes
+from jaxdl.train.state import TrainState
 
 MEMINFO, STATM = "/proc/meminfo", "/proc/self/statm"  # Linux only
 
@@ -60,6 +61,31 @@ def block_bytes(epoch: Any, shared: Any) -> int:
         + analysis.temp_size_in_bytes
         - sum(x.nbytes for x in jax.tree.leaves(shared))
     )
+
+
+def check_carried(
+    devices: list[jax.Device], train_states: Sequence[TrainState], width: int
+) -> None:
+    """Checks that a device has memory for what goes from step to step in a block.
+
+    A block takes at least that, and its shapes tell before anything is compiled.
+
+    Args:
+        devices: one for each hand.
+        train_states: of a member in each program, of jax.ShapeDtypeStruct.
+        width: how many members a block has room for.
+
+    Raises:
+        MemoryError: as `fitting`.
+    """
+    carries = (jax.tree.leaves(s._replace(key=())) for s in train_states)
+    most = max(sum(x.size * x.dtype.itemsize for x in own) for own in carries)
+    fitting(devices, most * width, width)
+
+
+def mebibytes(count: float) -> str:
+    """Returns a number of bytes in words, such as `5 MiB`."""
+    return f"{count / 2**20:,.0f} MiB"
 
 
 def stays_on_host(data: Splits, devices: Sequence[jax.Device]) -> bool:
@@ -137,6 +163,6 @@ def _advice(device: jax.Device, needed: int, free: int, width: int) -> str:
         else "a smaller model or batch: not even one member fits"
     )
     return (
-        f"a block of {width} members needs {needed / 2**20:,.0f} MiB on {device}, "
-        f"which has {free / 2**20:,.0f} MiB left; expected {what}"
+        f"a block of {width} members needs {mebibytes(needed)} on {device}, "
+        f"which has {mebibytes(free)} left; expected {what}"
     )

@@ -45,8 +45,16 @@ class Plan(NamedTuple):
     bounds: Mapping[str, Sequence[int]] | None = None  # rising, by the size's name
     max_programs: int | None = None  # 8 if it is left open, at most 64
 
+    def __repr__(self) -> str:
+        return f"Plan({', '.join(f'{n}={x!r}' for n, x in self._decided().items())})"
+
     def _repr_html_(self) -> str:
-        return shown.as_html("Plan; None: jaxdl decides", (), self._asdict().items())
+        title = "Plan; jaxdl decides what is not named"
+        return shown.as_html(title, (), self._decided().items())
+
+    def _decided(self) -> dict[str, Any]:
+        """Returns what is not None, by name."""
+        return {name: x for name, x in self._asdict().items() if x is not None}
 
 
 def make_plan(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from jaxdl import terminal
 from jaxdl.engine.crew import Crew
+from jaxdl.engine.memory import mebibytes
 from jaxdl.engine.population import Population
 from jaxdl.searches.rungs import Rung
 from jaxdl.train.epoch_state import Status
@@ -28,14 +29,16 @@ class SweepProgress(NamedTuple):
     alive: int  # neither stopped nor diverged
     stopped: int  # early
     diverged: int
-    block: int  # blocks that are done, of `blocks`
-    blocks: int
+    block: int  # blocks that are done, of `blocks`; early stopping adds blocks, since
+    blocks: int  # members that still train are packed again
     epoch: int  # the last epoch that any block reported, of `epochs`
     epochs: int  # up to which the rung trains
     done: float  # fraction of the rung's steps
     metric: str  # that ranks members, such as `dev_error`
-    best: float | None  # of it, over members that are not diverged
-    median: float | None  # of it, over the same members
+    # Of the epochs whose weights models would have now, by `metric`. With repeats or
+    # folds of means over the members of a configuration that have trained.
+    best: float | None  # over all of the sweep that have not diverged
+    median: float | None  # over those of the rung
     member_steps_per_second: float  # in the rung, without compilation
     seconds_left: float | None  # of the rung
     memory_bytes: int | None  # in use on the devices; on CPU, in use by the process
@@ -52,7 +55,9 @@ class Meter:
         self.number = len(population.rungs)
         self.crew = crew
         self.status = population.status.copy()  # [members]
-        self.rank_by = population.task.rank_by
+        task = population.task
+        self.rank_by, self.num_variants = task.rank_by, task.num_variants
+        self.keeps_best = task.patience is not None  # weights; else those of the last
         self.curve = curve_of(self.rank_by)
         everyone = np.arange(len(self.status))
         self.values = population.standing(everyone)[self.curve].astype(float)
@@ -88,11 +93,25 @@ class Meter:
         """
         with self.lock:
             self.status[members] = status
-            ran = np.isfinite(values)
-            self.values[members[ran]] = values[ran]
+            before = self.values[members]
+            now = np.where(np.isfinite(values), values, before)
+            self.values[members] = self._better(before, now) if self.keeps_best else now
             self.epoch, self.block = epoch, self.block + last
             self.taken, self.heard = self.taken + steps, time.monotonic()
             self.changed()
+
+    def _better(self, *values: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Returns the better of two values; a number where the other is NaN."""
+        return (np.fmax if larger_is_better(self.rank_by) else np.fmin)(*values)
+
+    def _means(self) -> NDArray[np.floating]:
+        """Returns the mean of each configuration; NaN: unknown, or one diverged."""
+        values = self.values.reshape(-1, self.num_variants)
+        known = np.isfinite(values)
+        lost = (self.status == Status.DIVERGED).reshape(values.shape).any(axis=1)
+        with np.errstate(invalid="ignore"):  # nothing over nothing is NaN
+            means = np.where(known, values, 0).sum(axis=1) / known.sum(axis=1)
+        return np.where(lost, np.nan, means)
 
     def end(self) -> None:
         """Ends the rung: steps that no member took do not count."""
@@ -105,8 +124,9 @@ class Meter:
         with self.lock:
             ids = self.rung.members
             status = self.status[ids]
-            values = self.values[ids]
-            good = values[(status != Status.DIVERGED) & np.isfinite(values)]
+            means = self._means()
+            own = means[np.unique(ids // self.num_variants)]
+            known, own = means[np.isfinite(means)], own[np.isfinite(own)]
             best = np.max if larger_is_better(self.rank_by) else np.min
             pace = self.taken / max(self.heard - self.began, 1e-9)
             left = (self.steps - self.taken) / pace if pace else None
@@ -123,8 +143,8 @@ class Meter:
                 epochs=int(self.rung.until.max()),
                 done=self.taken / self.steps if self.steps else 0.0,
                 metric=self.curve,
-                best=float(best(good)) if len(good) else None,
-                median=float(np.median(good)) if len(good) else None,
+                best=float(best(known)) if len(known) else None,
+                median=float(np.median(own)) if len(own) else None,
                 member_steps_per_second=pace,
                 seconds_left=None if left is None else max(0.0, left - since),
                 memory_bytes=self.crew.used_bytes(),
@@ -147,9 +167,12 @@ def metered(
         with _called(meter, progress):
             yield meter
         return
-    alone = _is_alone(meter.rung, population)
-    with terminal.live(lambda: _words(meter.progress(), alone), enabled=progress) as f:
-        meter.changed = f
+    alone, pauses = _is_alone(meter.rung, population), meter.keeps_best
+
+    def look() -> tuple[float, list[str]]:
+        return _words(meter.progress(), alone, pauses)
+
+    with terminal.live(look, enabled=progress) as meter.changed:
         yield meter
         meter.end()
 
@@ -210,26 +233,33 @@ def _is_alone(rung: Rung, population: Population) -> bool:
     return everyone and bool((rung.until == population.task.epochs).all())
 
 
-def _words(progress: SweepProgress, alone: bool) -> tuple[float, list[str]]:
+def _words(
+    progress: SweepProgress, alone: bool, pauses: bool = False
+) -> tuple[float, list[str]]:
     """Returns the fraction that is done, and the rest in words.
 
     Args:
         progress: of a rung.
         alone: whether it is the only rung.
+        pauses: whether blocks pause, so that nobody knows how many there will be.
     """
     names = ("alive", "stopped", "diverged")
     counts = [(getattr(progress, name), name) for name in names]
-    place = f"block {progress.block}/{progress.blocks}, epoch {progress.epoch}"
+    places = [
+        "" if alone else f"rung {progress.rung}",
+        "" if pauses else f"block {progress.block}/{progress.blocks}",
+        f"epoch {progress.epoch}/{progress.epochs}",
+    ]
     parts = [
-        f"{'' if alone else f'rung {progress.rung}, '}{place}/{progress.epochs}",
+        ", ".join(filter(None, places)),
         ", ".join(f"{n:,} {name}" for n, name in counts if n or name == "alive"),
         f"{progress.member_steps_per_second:,.0f} member-steps/s",
     ]
-    if progress.best is not None:
-        name, best, median = words(progress.metric), progress.best, progress.median
-        parts.insert(2, f"{name} {best:.4g} best, {median:.4g} median")
+    found = {"best": progress.best, "median": progress.median}
+    if known := [f"{x:.4g} {name}" for name, x in found.items() if x is not None]:
+        parts.insert(2, f"{words(progress.metric)} now {', '.join(known)}")
     if progress.memory_bytes is not None:
-        parts.append(f"{progress.memory_bytes / 1e9:.2f} GB")
+        parts.append(mebibytes(progress.memory_bytes))
     if progress.seconds_left is not None and progress.done < 1:
         where = "" if alone else " in this rung"
         parts.append(f"{_duration(progress.seconds_left)} left{where}")

@@ -1,14 +1,16 @@
 """The speed of machines: a usual one for plans, and this one for forecasts alone.
 
 What the last sweeps on this machine showed stands beside the compiled programs in the
-folder of JAX's cache, and never in a plan. Without such a folder, and before the first
-sweep, the forecast is that of a usual machine.
+folder of JAX's cache, and never in a plan. The median of the last five counts, since
+others may keep the machine busy. Without such a folder, and before the first sweep, the
+forecast is that of a usual machine.
 """
 
 import contextlib
 import json
 import math
 import os
+import statistics
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,9 +18,8 @@ from typing import Any, NamedTuple
 
 import jax
 
-from jaxdl.engine.devices import cores
-
 LEAST_SECONDS = 0.5  # that a measurement takes; what is shorter tells little
+REMEMBERED = 5  # last measurements
 
 
 class Speed(NamedTuple):
@@ -48,15 +49,8 @@ def read_speed(platform: str) -> Speed:
     Args:
         platform: JAX's name of the devices, such as `cpu`.
     """
-    path = _path(platform)
-    if path is None:
-        return usual_speed(platform)
-    try:
-        speed = Speed(**json.loads(path.read_text()))
-        known = all(math.isfinite(x) and x > 0 for x in speed)
-    except (OSError, ValueError, TypeError):  # absent, damaged or another version's
-        return usual_speed(platform)
-    return speed if known else usual_speed(platform)
+    medians = {name: statistics.median(x) for name, x in _read(platform).items() if x}
+    return usual_speed(platform)._replace(**medians)
 
 
 def keep_speed(platform: str, **measured: float) -> None:
@@ -69,27 +63,45 @@ def keep_speed(platform: str, **measured: float) -> None:
     path = _path(platform)
     if path is None:
         return
-    speed = read_speed(platform)._replace(**measured)
+    known = _read(platform)
+    known |= {n: [*known[n], x][-REMEMBERED:] for n, x in measured.items()}
     part = path.with_name(f"{path.name}.{os.getpid()}")
     with contextlib.suppress(OSError):  # a forecast is no reason to end
-        part.write_text(json.dumps(speed._asdict()))
+        part.write_text(json.dumps(known))
         part.replace(path)
+
+
+def _read(platform: str) -> dict[str, list[float]]:
+    """Returns the last measurements of each field of `Speed`, the newest last."""
+    path, nothing = _path(platform), {name: [] for name in Speed._fields}
+    if path is None:
+        return nothing
+    try:
+        found = nothing | json.loads(path.read_text())
+        good = all(
+            math.isfinite(x) and x > 0 for known in found.values() for x in known
+        )
+    except (OSError, ValueError, TypeError):  # absent, damaged or another version's
+        return nothing
+    return found if good and found.keys() == nothing.keys() else nothing
 
 
 @contextlib.contextmanager
 def timed_compiling(platform: str, programs: int, length: int) -> Iterator[None]:
     """Keeps how fast this machine compiles, if the cache had none of the programs.
 
+    The time is that of the processor, over all threads, which waits for nobody.
+
     Args:
         platform: JAX's name of the devices.
         programs: how many are compiled.
         length: of the traces of all.
     """
-    before, began = _programs_on_disk(), time.monotonic()
+    before, began = _programs_on_disk(), time.process_time()
     yield
-    seconds, new = time.monotonic() - began, _programs_on_disk() - before
+    seconds, new = time.process_time() - began, _programs_on_disk() - before
     if new >= programs and seconds > LEAST_SECONDS:
-        keep_speed(platform, compiling=seconds * min(cores(), programs) / length)
+        keep_speed(platform, compiling=seconds / length)
 
 
 def _programs_on_disk() -> int:

@@ -30,6 +30,7 @@ from jaxdl.experiment.programs import Configured, configured
 from jaxdl.nn.losses import labels_are_classes
 from jaxdl.train import RecipeError, facts_of
 from jaxdl.train.bound import BoundRecipe
+from jaxdl.train.number_checks import check_numbers
 from jaxdl.train.outline import outline
 from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.settings import check_jax
@@ -101,6 +102,7 @@ def check(
     ready = dict[Any, Configured]()  # by the digest of the computation, and its choices
     for one in programs:
         try:
+            check_numbers(recipe, one.traced, one.structure, facts)
             found = outline(recipe, one.traced, one.structure, data, facts)
         except (DataError, RecipeError) as error:
             unfit.setdefault(str(error), []).append(one.label)

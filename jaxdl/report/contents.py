@@ -2,6 +2,7 @@
 
 import math
 import os
+import shlex
 from typing import Any
 
 import jax
@@ -26,20 +27,23 @@ NAMED = 20  # classes or features of the specification, at most
 def members(
     result: SweepResult, run_dir: str | os.PathLike[str] | None
 ) -> dict[str, Any]:
-    """Returns the table, the curves and the replay command, for JSON.
+    """Returns the table, the curves and the commands that replay, for JSON.
 
     A number that is not finite becomes None.
 
     Args:
         result: of a sweep.
-        run_dir: its folder, which the command names.
+        run_dir: its folder, which the commands name; None: there is no command line.
     """
     columns, rows = result.member_rows()
     run = "result" if run_dir is None else repr(os.fspath(run_dir))
+    typed = "" if run_dir is None else shlex.quote(os.fspath(run_dir))
     return {
         "columns": columns,
         "rows": [[_json(value) for value in row] for row in rows],
         "replay": [f"dl.replay({run}, recipe, data, member=", ")"],
+        # FILE stands for the experiment file, which the run does not name.
+        "command": typed and f"jaxdl replay {typed} FILE --member ",
         "best": 0,  # rows are ranked
         **explored(result, np.array([row[0] for row in rows])),
     }

@@ -5,13 +5,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from jaxdl.diagnose.bias_variance import HIGH
 from jaxdl.report import ranked
 from jaxdl.report.style import (
     BEST,
     BLUE,
-    ORANGE,
-    SKY,
+    GRAY,
     Errors,
     density_colors,
     dot,
@@ -59,6 +57,7 @@ def learning_curves(result: SweepResult, metric: str | None = None) -> "Figure":
     axes = drawn.add_subplot()
     colors = _density(axes, curves, errors)
     bar = drawn.colorbar(colors, ax=axes, label="members (log scale)", format="{x:.0f}")
+    bar.set_ticks(count_ticks(int(colors.norm.vmax)))
     bar.minorticks_off()
     best = f"best on {ranked.name(result)}"
     for i, curve in enumerate(_best(result, curves)):
@@ -71,17 +70,15 @@ def learning_curves(result: SweepResult, metric: str | None = None) -> "Figure":
     return drawn
 
 
-def train_against_dev(result: SweepResult, *, human_error: float = 0.0) -> "Figure":
-    """Returns train against dev error, with the regions of high bias and variance.
+def train_against_dev(result: SweepResult) -> "Figure":
+    """Returns train against dev error, with the line on which both are equal.
 
-    Every configuration is a point at its mean errors. As in `diagnose.bias_variance`,
-    bias is high to the right of `human + 0.02`, and variance above `train + 0.02`.
-    Without rates there are no regions.
+    Every configuration is a point at its mean errors. Train errors are means over the
+    steps of an epoch, with dropout and moving weights. So they are larger than those of
+    the trained models, and too large for a diagnosis of bias and variance.
 
     Args:
-        result: of a sweep. Its train errors are means over the steps of an epoch, with
-            dropout, so they are a little too large.
-        human_error: human-level error, in [0, 1].
+        result: of a sweep.
 
     Raises:
         ImportError: matplotlib is missing.
@@ -93,10 +90,12 @@ def train_against_dev(result: SweepResult, *, human_error: float = 0.0) -> "Figu
     errors = errors_of(np.concatenate([train, dev]), rates=rates)
     drawn = figure(5.6, 5.0)
     axes = drawn.add_subplot()
-    error_axis(axes, "x", errors, "train error")
+    error_axis(axes, "x", errors, "train error while it trains")
     error_axis(axes, "y", errors, "dev error")
-    if rates:
-        _regions(axes, human_error)
+    axes.axline(
+        (errors.low, errors.low), (errors.high, errors.high), color=GRAY, linewidth=1,
+        linestyle="--", label="dev error = train error",
+    )  # fmt: skip
     x, y = errors.clip(train), errors.clip(dev)
     axes.scatter(
         x,
@@ -147,6 +146,13 @@ def density(
     return edges, back(rows), counts
 
 
+def count_ticks(most: int) -> list[int]:
+    """Returns counts from 1 to `most` to write at a log scale: few, with both ends."""
+    digits = (1, 2, 5) if most < 100 else (1,)
+    between = (d * 10**p for p in range(len(str(most))) for d in digits)
+    return [count for count in between if 1.5 * count < most] + [most]
+
+
 def _density(axes: Any, curves: NDArray[Any], errors: Errors) -> Any:
     from matplotlib.colors import LogNorm
 
@@ -173,21 +179,3 @@ def _outlined(axes: Any, curve: NDArray[Any], errors: Errors, label: Any) -> Non
         marker="o" if len(curve) < 2 else None,
         path_effects=[withStroke(linewidth=4, foreground="white")],
     )  # fmt: skip
-
-
-def _regions(axes: Any, human_error: float) -> None:
-    """Shades where bias and variance are high, within the limits that are set."""
-    left, right = axes.get_xlim()
-    low, high = axes.get_ylim()
-    train = (
-        np.geomspace(left, right, 200) if left > 0 else np.linspace(left, right, 200)
-    )
-    points = f"{100 * HIGH:g} points"
-    begin = human_error + HIGH
-    if begin < right:
-        human = f"{100 * human_error:.3g}%"
-        axes.axvspan(max(left, begin), right, color=SKY, alpha=0.25, linewidth=0,
-                     label=f"high bias: train − {human} > {points}")  # fmt: skip
-    axes.fill_between(train, np.clip(train + HIGH, low, high), high, color=ORANGE,
-                      alpha=0.25, linewidth=0,
-                      label=f"high variance: dev − train > {points}")  # fmt: skip

@@ -34,7 +34,6 @@ class Source(NamedTuple):
     result: SweepResult
     data: Splits | None = None  # of the best member; None: unknown
     schedule: Callable[[Any], Schedule] | None = None  # of hyperparameters
-    human_error: float = 0.0  # that the bias is counted from
 
 
 class Needs(enum.IntEnum):
@@ -56,7 +55,6 @@ class Row(NamedTuple):
     alt: str  # what the figure is, for readers who do not see it
     caption: str  # how to read it
     shown: Callable[[SweepResult], bool] = lambda result: True  # on the page
-    human: bool = False  # whether it takes the human-level error
 
 
 def can_draw(row: Row, source: Source) -> bool:
@@ -67,8 +65,7 @@ def can_draw(row: Row, source: Source) -> bool:
 
 def draw(row: Row, source: Source) -> "Figure":
     """Returns the figure of a row."""
-    human = {"human_error": source.human_error} if row.human else {}
-    return row.function(*source[: row.needs], **human)
+    return row.function(*source[: row.needs])
 
 
 def texts(row: Row, source: Source) -> list[str]:
@@ -97,10 +94,9 @@ ROWS = (
     ),
     Row("train_against_dev", "Learning", Needs.RESULT, train_against_dev,
         "train error against dev error",
-        "Points far to the right have high bias, points far above the diagonal have "
-        "high variance. Train errors are means over the steps of an epoch, with "
-        "dropout.",
-        human=True,
+        "Points farther to the right fit worse, points farther above the diagonal "
+        "generalize worse. Train errors are means over the batches of an epoch, with "
+        "dropout and changing weights; the diagnosis has those of the trained model.",
     ),
     Row("learning_rates", "Learning", Needs.SCHEDULE,
         lambda result, data, schedule: learning_rates(

@@ -98,6 +98,9 @@ class Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     timeout = WAIT
 
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
     def do_GET(self) -> None:
         server = cast(Server, self.server)
         names = {f"{name}:{server.server_port}" for name in (HOST, "localhost")}
@@ -148,7 +151,8 @@ class _Handler(BaseHTTPRequestHandler):
         ):
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":  # which asks for the headers alone
+            self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Logs nothing, because an address holds the token."""

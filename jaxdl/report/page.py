@@ -64,7 +64,7 @@ def report(
         ValueError: as `diagnose.bias_variance`.
     """
     first = None if data is None else result.first_data(data)
-    source = Source(result, first, schedule, human_error)
+    source = Source(result, first, schedule)
     sections = _sections(source)
     summary, rates = summarize(result, data, human_error), result.has_rates()
     name = "" if run_dir is None else f" {as_path(run_dir).resolve().name}"

@@ -92,9 +92,7 @@ def label_axis(axes: "Axes", which: str, scale: Scale) -> None:
     if scale.log:
         axes.set(**{f"{which}scale": "log"})
         known = scale.at[np.isfinite(scale.at)]
-        narrow = known.max() < 20 * known.min()
-        subs = (1.0, 2.0, 5.0) if narrow else (1.0,)
-        axis.set_major_locator(ticker.LogLocator(subs=subs, numticks=5))
+        axis.set_major_locator(_locator(known.max() / known.min()))
         axis.set_minor_formatter(ticker.NullFormatter())
         axis.set_major_formatter(ticker.FuncFormatter(lambda x, _: value(scale, x)))
         if scale.kind == "reversed log":
@@ -107,6 +105,25 @@ def label_axis(axes: "Axes", which: str, scale: Scale) -> None:
         axis.set_major_locator(
             ticker.MaxNLocator(nbins=5, integer=scale.kind == "whole")
         )
+
+
+def _locator(ratio: float) -> Any:
+    """Returns where the ticks of a log scale are: at least three for any range.
+
+    Args:
+        ratio: of the largest value to the least.
+    """
+    from matplotlib import ticker
+
+    if ratio < 4:
+        return ticker.MaxNLocator(nbins=5)  # even steps
+    if ratio < 20:
+        return ticker.LogLocator(subs=(1.0, 1.5, 2.0, 3.0, 5.0, 7.0))
+    if ratio < 100:
+        return ticker.LogLocator(subs=(1.0, 2.0, 5.0))
+    if ratio < 2000:
+        return ticker.LogLocator(subs=(1.0, 3.0))
+    return ticker.LogLocator(numticks=5)
 
 
 def value(scale: Scale, at: float) -> str:

@@ -75,6 +75,8 @@ def lineage(result: SweepResult) -> "Figure":
 
     Source: Jaderberg et al., Population Based Training of Neural Networks, 2017.
     """
+    from matplotlib.ticker import MaxNLocator
+
     if not any(rung.parents is not None for rung in result.rungs):
         return message("no member copied the weights of another: none has ancestors")
     drawn = figure(7.0, 6.0)
@@ -91,10 +93,13 @@ def lineage(result: SweepResult) -> "Figure":
                        solid_capstyle="round")  # fmt: skip
             label = None
     above.set(
-        ylabel="members, by their rank at the end (0: best)", ylim=(len(rank), -1)
+        ylabel="members, by their rank at the end (0: best)",
+        ylim=(len(rank) - 0.5, -0.5),
     )
+    above.yaxis.set_major_locator(MaxNLocator(integer=True))
     tidy(above)
     _values_on(below, way, result)
+    below.xaxis.set_major_locator(MaxNLocator(integer=True))
     below.set(xlabel="epoch", xlim=(0, max(rung.until.max() for rung in result.rungs)))
     drawn.legend(loc="outside right upper", fontsize="small")
     return drawn

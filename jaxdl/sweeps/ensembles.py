@@ -11,7 +11,7 @@ from jax.typing import ArrayLike
 from numpy.typing import NDArray
 from scipy.special import expit, softmax
 
-from jaxdl import nn
+from jaxdl import nn, shown, terminal
 from jaxdl.counts import as_count
 from jaxdl.data import Dataset, Splits
 from jaxdl.data.checks import check_given
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from jaxdl.sweeps.result import SweepResult
 
 CANDIDATES = 64  # the best members; worse ones were hardly ever chosen
+COLUMNS = "member", "weight"
 TINY = np.finfo(np.float64).tiny
 
 
@@ -41,6 +42,22 @@ class Ensemble:
     members: tuple[Member, ...]
     weights: NDArray[np.float64]  # [n], positive, of sum 1
     numbers: NDArray[np.int64]  # [n], of the members in their sweep
+
+    def __repr__(self) -> str:
+        table = terminal.table(COLUMNS, self._rows()).splitlines()
+        return shown.as_text(self._title(), table)
+
+    def _repr_html_(self) -> str:
+        return shown.as_html(self._title(), COLUMNS, self._rows())
+
+    def _title(self) -> str:
+        return f"Ensemble of {shown.count(len(self.members), 'member')}"
+
+    def _rows(self) -> list[tuple[int, float]]:
+        """Returns the number and the weight of each member, the heaviest first."""
+        order = np.argsort(-self.weights, kind="stable")
+        columns = self.numbers[order].tolist(), self.weights[order].tolist()
+        return [*zip(*columns, strict=True)]
 
     def predict(self, inputs: ArrayLike) -> NDArray[Any]:
         """Returns outputs `[m, ...]`, such as logits; see `Member.predict`.

@@ -1,6 +1,7 @@
 """One model: trained in memory, or steered and kept as a run of one member."""
 
 import os
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -137,7 +138,8 @@ def fit(
             enabled=progress,
         )
     train = steer(on_epoch, terminal.epoch_lines(enabled=progress))
-    return train_task(task, run_dir=run_dir, progress=False, train=train).member(0)
+    result = train_task(task, run_dir=run_dir, progress=False, train=train)
+    return replace(result.member(0), number=None)
 
 
 def _check_types(on_epoch: Any, start: Any) -> None:

@@ -270,6 +270,7 @@ class SweepResult:
             state=state,
             history=history(self.rungs, i, structure),
             steps=None if self.steps is None else self.steps[i],
+            number=i,
         )
 
     def _drawn(self, structure: Structure, i: int) -> Any:

@@ -5,8 +5,17 @@ from jaxdl.sweeps.summary import Errors
 
 def sentences(errors: Errors) -> list[str]:
     """Returns how sure the errors of a model are, and whether it learned anything."""
-    parts = (_certainty, _baseline, _worthless, _human)
+    parts = (_evaluated, _certainty, _baseline, _worthless, _human)
     return [sentence for part in parts if (sentence := part(errors))]
+
+
+def _evaluated(errors: Errors) -> str:
+    if errors.test_error is None:
+        return ""
+    return (
+        "These are errors of the trained model; train_error of an epoch is a mean over "
+        "its batches, with dropout and changing weights."
+    )
 
 
 def _certainty(errors: Errors) -> str:

@@ -12,6 +12,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxdl.engine.drawn import check_drawn
 from jaxdl.engine.engine import Engine
 from jaxdl.engine.population import Population
 from jaxdl.near import near
@@ -67,6 +68,7 @@ def steer(
                 break
             hparams = changed(task.space, rung.hparams, answer)
             rung = rung._replace(hparams=hparams, until=rung.until + 1)
+            check_drawn(task, rung)
         population.finish()
 
     return train

@@ -15,6 +15,7 @@ from jaxdl.data import DataWarning, Splits, check
 from jaxdl.data.folds import Folds
 from jaxdl.engine.bounds import with_bounds
 from jaxdl.engine.crew import Crew, Threads
+from jaxdl.engine.drawn import check_drawn
 from jaxdl.engine.engine import Engine
 from jaxdl.engine.outlines import Outlines, first_loss, make_outlines, ranked
 from jaxdl.engine.plan import Plan, make_plan
@@ -170,6 +171,7 @@ def train_task(
     requests, rung = start(search, task.key, task.space, task.members, task.epochs)
     task, data = _prepared(task, rung)
     run_dir = _claim(run_dir, extend, search)
+    check_drawn(task, rung)
     sets = {v.facts: data_of(v, data) for v in reversed(task.variants)}
     crew: Crew = Threads()
     kind = crew.kind()

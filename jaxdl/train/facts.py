@@ -74,6 +74,10 @@ class Facts:
         batch_size = as_count("batch_size", batch_size, error=DataError)
         return -(-self.num_examples // batch_size)
 
+    def unread(self) -> "Facts":
+        """Returns equal facts of which nothing has been read."""
+        return dataclasses.replace(self, read=set())
+
     def to_plain(self) -> dict[str, Any]:
         """Returns the facts as JSON has them; the epochs only if a recipe read them."""
         counts = self.class_counts

@@ -18,6 +18,7 @@ from jaxdl.train.epoch_state import Carry, EpochState, Status, kept
 from jaxdl.train.facts import counts_for, facts_of
 from jaxdl.train.fit_streamed import lower_one, ready_to_read
 from jaxdl.train.member import Member
+from jaxdl.train.number_checks import check_numbers
 from jaxdl.train.outline import Outline, check_pure, outline
 from jaxdl.train.part import in_shape, on_device_shapes
 from jaxdl.train.recipe import RecipeFunction
@@ -65,6 +66,7 @@ def train_one(
     check(data)
     traced, structure = partition(hparams)
     facts = facts_of(data, epochs)
+    check_numbers(recipe, traced, structure, facts)
     found = outline(recipe, traced, structure, data, facts)
     check_pure(recipe, traced, structure, data, facts, found.program)
     bound = BoundRecipe(recipe, structure, facts, every)

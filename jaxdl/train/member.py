@@ -59,6 +59,7 @@ class Member:
     # are `hparams`
     history: tuple[tuple[int, Any], ...]
     steps: Steps | None  # losses on the way, if `every` asked for them
+    number: int | None = None  # in its sweep; None: it was trained by itself
 
     def __repr__(self) -> str:
         return shown.as_text(self._title(), shown.pairs(self._facts()))
@@ -159,8 +160,9 @@ class Member:
 
     def _title(self) -> str:
         arrays = jax.tree.leaves(self.params)
+        name = "Member" if self.number is None else f"Member {self.number}"
         return (
-            f"Member: {self.status}, {sum(map(np.size, arrays)):,} parameters in "
+            f"{name}: {self.status}, {sum(map(np.size, arrays)):,} parameters in "
             f"{len(arrays)} arrays, of epoch {self.kept_epoch + 1}"
         )
 

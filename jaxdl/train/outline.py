@@ -1,6 +1,5 @@
 """The outline of a training: what its shapes tell, before anything is compiled."""
 
-import dataclasses
 import functools
 import math
 from collections.abc import Mapping
@@ -126,7 +125,7 @@ def trace_recipe(
     Raises:
         RecipeError: as `outline`.
     """
-    facts = dataclasses.replace(facts, read=set())
+    facts = facts.unread()
     bound, counts = BoundRecipe(recipe, structure, facts), counts_for(recipe, facts)
     found = _trace(bound, _numbers(traced, structure), train, counts, spans)
     check_keys(found.train_state)

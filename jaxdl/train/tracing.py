@@ -47,13 +47,13 @@ def tracing_errors_explained() -> Iterator[None]:
         if called := _called_of_optax(error):
             instead = INSTEAD.get(called, "a schedule or an optimizer of jaxdl.optim")
             raise RecipeError(
-                f"{_users_line(error)} gives {name} to optax.{called}, which takes "
+                f"{users_line(error)} gives {name} to optax.{called}, which takes "
                 f"plain numbers there; expected {instead}, which takes traced ones; or "
                 "make it Static([...]) in the space, so that each value gets a program "
                 "of its own"
             ) from error
         raise RecipeError(
-            f"{_users_line(error)} uses {name} as a plain Python value, but in the "
+            f"{users_line(error)} uses {name} as a plain Python value, but in the "
             "program it stands for the values of all models at once. Write it as "
             "arithmetic (jnp.where instead of if); or choose by name, with "
             "Among([...]) in the space and nn.among or optim.among in the recipe; or "
@@ -63,10 +63,10 @@ def tracing_errors_explained() -> Iterator[None]:
     except (TypeError, ValueError, OverflowError) as error:
         if isinstance(error, DataError | RecipeError):
             raise
-        raise RecipeError(f"{_users_line(error)}: {error}") from error
+        raise RecipeError(f"{users_line(error)}: {error}") from error
 
 
-def _users_line(error: Exception) -> str:
+def users_line(error: Exception) -> str:
     """Returns the innermost line of the traceback outside JAX and this package."""
     ours = Path(nn.__file__).parent.parent
     frames = [

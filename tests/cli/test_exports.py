@@ -27,11 +27,12 @@ def test_a_member_is_exported(main, small_sweep, run_dir, small_file, tmp_path):
 
 
 def test_all_members_are_exported_as_a_table(
-    main, small_sweep, run_dir, small_file, tmp_path
+    main, small_sweep, run_dir, small_file, tmp_path, monkeypatch
 ):
     path = tmp_path / "members.csv"
-    status, printed, _ = main("export", run_dir, small_file, "--table", path)
-    assert status == 0 and printed == f"{path}\n"
+    monkeypatch.chdir(tmp_path)
+    status, printed, _ = main("export", run_dir, small_file, "--table", path.name)
+    assert status == 0 and printed == f"{path}\n"  # absolute, as those of a member
     with open(path, newline="") as file:
         rows = list(csv.DictReader(file))
     errors = [float(row["dev_error"]) for row in rows]

@@ -102,3 +102,14 @@ def test_arguments_that_make_no_sense_end_with_2(small_file, arguments):
     with pytest.raises(SystemExit) as ended:
         cli.main(["plot", "run", str(small_file), *arguments])
     assert ended.value.code == 2
+
+
+def test_a_figure_that_has_nothing_to_draw_says_so_in_the_terminal(
+    main, tmp_path, run_dir, small_file
+):
+    out = tmp_path / "a.svg"
+    status, output, _ = main("plot", run_dir, small_file, "lineage", "--out", out)
+    assert status == 0 and output == (
+        f"figure in {out}, which only says: no member copied the weights of another: "
+        "none has ancestors\n"
+    )

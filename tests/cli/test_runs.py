@@ -8,7 +8,7 @@ import pytest
 import jaxdl as dl
 from tests.cli.conftest import LINEAR
 from tests.small import EXPERIMENT
-from tests.sweeps.kept import cut_after
+from tests.sweeps.kept import cut_after, damage
 
 
 def test_the_best_member_is_replayed_to_the_bit(main, small_sweep, run_dir, small_file):
@@ -88,3 +88,21 @@ def test_the_doctor_shows_each_name_on_its_line(main, small_sweep, run_dir, tmp_
     status, printed, _ = main("doctor", copy)
     assert status == 0 and printed.count("\nok ") == 1
     assert r"checkpoints/\x1b[2J\nok    the run is whole belongs to" in printed
+
+
+@pytest.mark.filterwarnings("default")  # the command prints them
+def test_a_damaged_record_is_a_line_and_its_members_are_named(main, linear, tmp_path):
+    out = tmp_path / "run"
+    given = ("--members", "4", "--epochs", "1", "--block-width", "2", "--out", out)
+    assert main("sweep", linear, *given)[0] == 0
+    damage(max((out / "checkpoints").iterdir(), key=lambda p: int(p.stem)))
+    status, output, error = main("replay", out, linear)
+    lines = [x for x in error.splitlines() if x.startswith("jaxdl: ")]
+    assert status == 0 and "has the same bits as in the run" in output
+    assert "Warning" not in error and "jaxdl/" not in error  # no line of source
+    assert [line for line in lines if "warning: record" in line]
+    lost = "jaxdl: warning: 2 members of the run are lost with damaged records: "
+    (line,) = [line for line in lines if line.startswith(lost)]
+    numbers = line.removeprefix(lost).split(";")[0].split(", ")
+    assert numbers in (["0", "1"], ["2", "3"])
+    assert output.split()[1] not in numbers

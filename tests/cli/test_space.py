@@ -1,5 +1,7 @@
 """`NAME=VALUE`, `NAME=LOW..HIGH` and `--space` of a sweep."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -93,3 +95,23 @@ def test_fit_trains_a_size_in_its_bound(main, write, monkeypatch):
     (hp,) = seen
     assert hp["units"] == dl.nn.Size(6, 8) and hp["act"] == dl.nn.OneOf(0, ("tanh",))
     assert hp["rate"].dtype.kind == "f"
+
+
+def test_a_pinned_value_looks_like_a_constant(main, write):
+    status, output, _ = main("sweep", write(SIZED), "--space", "rate=0.01")
+    assert status == 0 and "rate   traced  0.01\n" in output
+
+
+def test_the_space_is_printed_as_json(main, write):
+    status, output, _ = main("sweep", write(SIZED), "--space", "--json", "rate=0.01")
+    told = json.loads(output)
+    assert status == 0 and told["programs"] == 2
+    assert told["space"]["rate"] == {"kind": "traced", "values": 0.01}
+    assert told["space"]["beta"] == {"kind": "traced", "values": 0.9}
+
+
+def test_the_space_and_a_search_that_it_does_not_suit_are_refused(main, write):
+    """Three distributions of two points each make 8 configurations."""
+    given = ("--space", "--search", "grid:2", "--members", "4")
+    status, output, error = main("sweep", write(SIZED), *given)
+    assert status == 2 and output == "" and "8" in error

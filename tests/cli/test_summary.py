@@ -134,3 +134,9 @@ def test_a_sweep_in_which_all_members_diverge_is_reported(main, write):
     status, output, _ = main("sweep", *given)
     assert status == 1
     assert "all 3 members diverged" in output and "diverged at step 1" in output
+
+
+def test_rows_that_are_left_out_are_counted(printed):
+    assert "the best 2 of 6 configurations" in printed(SUMMARY)
+    whole = printed(SUMMARY._replace(count=2))
+    assert not [line for line in whole if "best 2 of" in line]

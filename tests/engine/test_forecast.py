@@ -45,12 +45,22 @@ def test_a_forecast_in_words():
     found = Forecast(5, 3, 2, {"members": 1.2, "units": 20 / 14}, 6, 4.4, 12.0)
     assert describe(found) == (
         "5 members in 3 blocks of 2; padded to 1.20x members, 1.43x units; 6 programs "
-        "to compile, about 4 s if no cache has them, and about 12 s to train"
+        "to compile, about 5 s if no cache has them, and about 10 s to train"
     )
     quick = found._replace(programs=1, training=0.01)
     assert describe(quick).endswith(
-        "1 program to compile, about 4 s if no cache has it, and about 1 s to train"
+        "1 program to compile, about 5 s if no cache has it, and about 1 s to train"
     )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "1 s"), (3, "2 s"), (4, "5 s"), (273, "5 minutes"), (86, "2 minutes"),
+     (84, "1 minute"), (4000, "1 hour"), (1e9, "1000 hours")],
+)  # fmt: skip
+def test_a_time_is_told_roughly(seconds, words):
+    """Between 1 and 2 minutes the border is 60 sqrt(2) = 84.9 seconds."""
+    assert module._roughly(seconds) == words
 
 
 MIXED = {

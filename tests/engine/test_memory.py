@@ -7,7 +7,9 @@ import jax
 import numpy as np
 import pytest
 
+import jaxdl as dl
 from jaxdl.engine import memory
+from tests.sweeps.kept import SPACE, small, sweep
 
 MIB = 2**20
 
@@ -117,3 +119,13 @@ def test_memory_in_use_is_that_of_the_process_or_of_the_devices(monkeypatch, tmp
     one, other = Gpu(bytes_in_use=5), Gpu(bytes_in_use=7)
     assert memory.used_bytes([one, other, one]) == 12
     assert memory.used_bytes([one, Gpu()]) is None
+
+
+def test_a_block_that_cannot_fit_is_refused_before_it_is_compiled(
+    digits, nothing_compiles, monkeypatch
+):
+    """A dense layer 64 x 10 has 650 parameters and as many of momentum: 5.2 kB."""
+    monkeypatch.setattr(memory, "free_bytes", lambda device: 7 * MIB)
+    words = r"of 2000 members needs 10 MiB .*width=1024"
+    with pytest.raises(MemoryError, match=words):
+        sweep(small, SPACE, digits, plan=dl.Plan(2000))

@@ -64,7 +64,7 @@ def test_the_best_is_the_largest_where_larger_is_better():
     report(meter, [0, 1, 2], 1, [RUNNING] * 3, [0.5, 0.9, 0.8], 1)
     now = meter.progress()
     assert (now.metric, now.best, now.median) == ("dev_auc", 0.9, 0.8)
-    assert "dev auc 0.9 best, 0.8 median" in progress._words(now, alone=True)[1]
+    assert "dev auc now 0.9 best, 0.8 median" in progress._words(now, alone=True)[1]
 
 
 def test_an_error_is_that_of_the_last_epoch_that_a_member_trained():
@@ -73,6 +73,39 @@ def test_an_error_is_that_of_the_last_epoch_that_a_member_trained():
     report(meter, [0, 1], 2, [RUNNING, STOPPED], [0.75, np.nan], 1)
     now = meter.progress()
     assert (now.best, now.median) == (0.25, 0.5)
+
+
+def test_with_patience_a_value_is_that_of_the_best_epoch_so_far():
+    """Its weights are kept, so the best never gets worse."""
+    meter = make_meter(2)
+    meter.keeps_best = True
+    report(meter, [0, 1], 1, [RUNNING, RUNNING], [0.5, 0.25], 1)
+    report(meter, [0, 1], 2, [RUNNING, RUNNING], [0.375, 0.75], 1)
+    now = meter.progress()
+    assert (now.best, now.median) == (0.25, 0.3125)
+    meter.rank_by = "-error"
+    report(meter, [0, 1], 3, [RUNNING, STOPPED], [0.25, 0.5], 1)
+    now = meter.progress()
+    assert (now.best, now.median) == (0.5, 0.4375)
+
+
+def test_the_best_of_several_repeats_is_the_best_mean():
+    """Configuration 1 has 0.3 and 0.5, configuration 2 a member that diverged."""
+    meter = make_meter(6)
+    meter.num_variants = 2
+    report(meter, [0, 1, 4], 1, [RUNNING] * 3, [0.5, 0.7, 0.1], 1)
+    assert meter.progress().best == 0.1  # of what has trained
+    report(meter, [2, 3, 5], 1, [RUNNING, RUNNING, DIVERGED], [0.3, 0.5, 0.1], 1)
+    now = meter.progress()
+    assert (now.best, now.median) == (0.4, 0.5)
+
+
+def test_the_last_line_with_patience_and_a_search_agrees_with_the_table(digits, capsys):
+    settings = {"members": 8, "epochs": 8, "patience": 1, "search": dl.halving(2)}
+    result = sweep(small, SPACE, digits, progress=True, **settings)
+    lines = [x for x in capsys.readouterr().err.splitlines() if "epoch" in x]
+    assert f"dev error now {result.scores().min():.4g} best" in lines[-1]
+    assert not [line for line in lines if "block" in line]
 
 
 def test_a_rung_whose_members_all_diverged_has_no_error_and_no_time_left(clock):
@@ -113,7 +146,9 @@ def test_a_callback_gets_every_rung(digits, monkeypatch):
     errors = result.metrics["dev_error"]
     for rung, epoch in ((1, 1), (2, 2), (3, 4)):
         asked = errors[result.rungs[rung - 1].members, epoch - 1]
-        assert last[rung].best == asked.min()
+        trained = errors[:, :epoch]  # also of members that the search gave up
+        ends = [row[np.isfinite(row)][-1] for row in trained]
+        assert last[rung].best == min(ends)
         assert last[rung].median == pytest.approx(np.median(asked))
 
 
@@ -152,8 +187,8 @@ def test_what_is_shown_has_the_layout_and_how_the_sweep_goes(digits, capfd):
     assert "  0%  programs: 0/1 traced, 0/1 compiled  0:00" in before
     assert re.search("^100%  programs: 1/1 traced, 1/1 compiled", layout, re.MULTILINE)
     assert re.fullmatch(
-        r"100%  block 2/2, epoch 2/2  3 alive  dev error 0\.\d+ best, 0\.\d+ "
-        r"median  [\d,]+ member-steps/s(  \d\.\d\d GB)?", last
+        r"100%  block 2/2, epoch 2/2  3 alive  dev error now 0\.\d+ best, 0\.\d+ "
+        r"median  [\d,]+ member-steps/s(  [\d,]+ MiB)?", last
     )  # fmt: skip
 
 

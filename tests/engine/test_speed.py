@@ -17,15 +17,14 @@ from tests.sweeps.kept import SPACE, Cut, small, sweep
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.setattr(speed, "_folder", lambda: tmp_path)
-    monkeypatch.setattr(speed, "cores", lambda: 2)
     return tmp_path
 
 
 @pytest.fixture
 def clock(monkeypatch):
-    """A clock that the test moves on."""
+    """The time of the processor, which the test moves on."""
     now = [100.0]
-    monkeypatch.setattr(speed.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(speed.time, "process_time", lambda: now[0])
     return now
 
 
@@ -38,6 +37,12 @@ def test_it_is_kept_part_by_part(folder):
     assert len([*folder.iterdir()]) == 1
 
 
+def test_one_measurement_on_a_busy_machine_counts_little(folder):
+    for seconds in (9.0, 1.0, 273.0, 2.0, 3.0, 2.5):
+        keep_speed("cpu", compiling=seconds)
+    assert read_speed("cpu") == CPU._replace(compiling=2.5)  # of the last five
+
+
 def test_without_a_folder_nothing_is_kept(monkeypatch):
     monkeypatch.setattr(speed, "_folder", lambda: None)
     keep_speed("cpu", work=7.0)
@@ -46,7 +51,18 @@ def test_without_a_folder_nothing_is_kept(monkeypatch):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "[]", "{", '{"work": 1}{', '{"other": 1}', '{"work": -1}', '{"work": NaN}'],
+    [
+        "",
+        "[]",
+        "{",
+        '{"work": []}{',
+        '{"work": 1}',
+        '{"work": ["a"]}',
+        '{"work": 1}{',
+        '{"other": 1}',
+        '{"work": -1}',
+        '{"work": NaN}',
+    ],
 )
 def test_what_cannot_be_read_counts_as_absent(text, folder):
     keep_speed("cpu", work=7.0)
@@ -58,7 +74,7 @@ def test_what_cannot_be_read_counts_as_absent(text, folder):
 @pytest.mark.parametrize(
     ("new", "seconds", "expected"),
     [
-        (3, 3.0, 3.0 * 2 / 60),  # three programs on two cores
+        (3, 3.0, 3.0 / 60),
         (2, 3.0, CPU.compiling),  # the cache had one
         (3, 0.1, CPU.compiling),  # too short to tell
     ],

@@ -19,6 +19,9 @@ def test_the_command_to_replay_names_the_folder(result):
     assert contents.members(result, None)["replay"] == [
         "dl.replay(result, recipe, data, member=", ")"
     ]  # fmt: skip
+    assert contents.members(result, None)["command"] == ""
+    typed = contents.members(result, "a run")["command"]
+    assert typed == "jaxdl replay 'a run' FILE --member "
     named = contents.members(result, "runs/it's")["replay"][0]
     assert named == 'dl.replay("runs/it\'s", recipe, data, member='
 
@@ -38,8 +41,9 @@ def test_the_diagnosis_is_that_of_the_best_member(result, digits):
     assert f"{100 * right.variance:.2f} points" in found[2]
     assert [text.lower() for text in advice] == [f"{a}.".lower() for a in right.advice]
     interval = diagnose.error_interval(dev, 360)
-    assert f"dev error {interval.low:.2%} to {interval.high:.2%} on 360" in found[3]
-    assert found[4].startswith("Baseline: the most frequent class")
+    assert f"dev error {interval.low:.2%} to {interval.high:.2%} on 360" in found[4]
+    assert found[5].startswith("Baseline: the most frequent class")
+    assert found[3].startswith("These are errors of the trained model")
     without, _ = contents.diagnosis(summarize(result, None), rates=True)
     assert f"{best.metrics['train_error'][-1]:.2%} in training" in without[0]
 

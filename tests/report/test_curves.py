@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxdl import report
-from jaxdl.report.curves import density
+from jaxdl.report.curves import count_ticks, density
 from jaxdl.report.style import Errors, errors_of
 from tests.report.conftest import diverged, drawn, texts
 
@@ -77,24 +77,25 @@ def test_train_and_dev_errors_are_those_of_the_result(result):
     np.testing.assert_allclose(star.get_offsets()[0], means[result.ranking()[0]])
 
 
-@pytest.mark.parametrize("human", [0.0, 0.3])
-def test_the_regions_are_those_of_the_diagnosis(result, human):
-    axes = drawn(report.train_against_dev(result, human_error=human)).axes[0]
-    (bias,) = axes.patches
-    left, right = axes.get_xlim()
-    assert left < 0.32 < right and bias.get_x() == max(human + 0.02, left)
-    outline = axes.collections[0].get_paths()[0].vertices
-    train, dev = outline[np.argsort(outline[:, 1])][5]  # on the slanted border
-    assert dev == pytest.approx(train + 0.02)
-
-
-def test_errors_that_are_no_rates_have_no_regions(result, monkeypatch):
-    monkeypatch.setattr(type(result), "has_rates", lambda _: False)
+def test_errors_of_the_training_make_no_verdict(result):
+    """With dropout they are larger than those of the trained models."""
     figure = drawn(report.train_against_dev(result))
-    assert not figure.axes[0].patches
-    assert not any("variance" in text or "%" in text for text in texts(figure))
+    (line,) = figure.axes[0].lines
+    assert line.get_xy1() == pytest.approx(line.get_xy1()[::-1])  # train = dev
+    assert line.get_xy2() == pytest.approx(line.get_xy2()[::-1])
+    assert not any("bias" in text or "variance" in text for text in texts(figure))
+    assert "dev error = train error" in texts(figure)
 
 
 def test_how_many_diverged_is_told(result):
     figure = drawn(report.train_against_dev(diverged(result, [3, 5])))
     assert "2 of 32 diverged and are not shown" in texts(figure)
+
+
+@pytest.mark.parametrize(
+    ("most", "expected"),
+    [(2, [1, 2]), (5, [1, 2, 5]), (12, [1, 2, 5, 12]), (32, [1, 2, 5, 10, 20, 32]),
+     (250, [1, 10, 100, 250]), (100_000, [1, 10, 100, 1000, 10_000, 100_000])],
+)  # fmt: skip
+def test_counts_at_the_colors_have_both_ends(most, expected):
+    assert count_ticks(most) == expected

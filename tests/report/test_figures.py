@@ -102,9 +102,3 @@ def test_a_missing_matplotlib_is_told(result, monkeypatch):
             ImportError, match=r"pip install 'jaxdl-sweep\[matplotlib\]'"
         ):
             figure_of(name, result)
-
-
-def test_the_regions_move_with_the_human_error(result, digits):
-    row = FIGURES["train_against_dev"]
-    drawn_ = draw(row, Source(result, digits, human_error=0.05))
-    assert any("train − 5% > 2 points" in text for text in texts(drawn(drawn_)))

@@ -91,8 +91,18 @@ def test_there_is_nothing_but_pages_and_contents_and_nothing_can_be_sent(serve, 
     server = serve(stage)
     for path in ("1/", "-1/", "0", "0/run.sqlite", "0/../0/contents", "x/contents"):
         assert ask(server, f"/{server.token}/{path}")[0] == 404
-    for method in ("POST", "PUT", "DELETE", "HEAD"):
+    for method in ("POST", "PUT", "DELETE"):
         assert ask(server, f"/{server.token}/0/", method)[0] == 501
+
+
+def test_the_headers_alone_can_be_asked_for(serve, stage):
+    server = serve(stage)
+    for path in ("", "0/", "0/contents", "1/"):
+        asked = [ask(server, f"/{server.token}/{path}", m) for m in ("HEAD", "GET")]
+        (head, headers, nothing), (get, known, text) = asked
+        assert head == get and headers["Content-Length"] == known["Content-Length"]
+        assert nothing == "" and text
+    assert ask(server, "/0/contents", "HEAD")[0] == 403
 
 
 def test_answers_are_not_kept_and_pages_have_their_policy(serve, stage):

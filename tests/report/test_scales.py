@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 import jaxdl as dl
-from jaxdl.report.scales import scale, value, varying
+from jaxdl.report.scales import label_axis, scale, value, varying
+from jaxdl.report.style import figure
 from tests.report.conftest import with_space
 
 NAN = float("nan")
@@ -86,3 +87,16 @@ def test_options_of_a_choice_are_drawn_too(result):
     name, eps = varying(either)
     assert name.names == ("adam", "sgd") and eps.label == "opt.adam.eps (log scale)"
     np.testing.assert_array_equal(np.isnan(eps.at), name.at == 1)
+
+
+@pytest.mark.parametrize(
+    "high", [1.2, 2, 3.9, 4.1, 8, 19, 21, 60, 99, 101, 500, 1999, 2001, 1e5, 1e9]
+)
+@pytest.mark.parametrize("low", [0.0012, 1.0, 0.7, 0.00499, 2.1])
+def test_a_log_axis_has_at_least_three_ticks_and_at_most_ten(low, high):
+    known = scale("x", np.array([low, low * high]), dl.LogUniform(low, low * high))
+    axes = figure(3, 3).add_subplot()
+    label_axis(axes, "x", known)
+    axes.set_xlim(low, low * high)
+    within = [x for x in axes.get_xticks() if low <= x <= low * high * (1 + 1e-9)]
+    assert 3 <= len(within) <= 10

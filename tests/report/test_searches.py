@@ -61,3 +61,15 @@ def test_members_without_ancestors_are_told(result):
 def test_the_funnel_of_one_member_has_no_parts_of_a_member(result):
     written = texts(drawn(report.funnel(part(result, members=1))))
     assert not any("times" in text for text in written)
+
+
+def test_a_lineage_has_ticks_at_ranks_and_epochs_that_exist(bred):
+    figure = drawn(report.lineage(bred))
+    above, below = figure.axes
+    for ticks, (low, high) in (
+        (above.get_yticks(), sorted(above.get_ylim())),
+        (below.get_xticks(), below.get_xlim()),
+    ):
+        shown = [tick for tick in ticks if low <= tick <= high]
+        assert len(shown) > 1 and all(tick == round(tick) >= 0 for tick in shown)
+    assert sorted(above.get_ylim()) == [-0.5, 3.5]  # of four members

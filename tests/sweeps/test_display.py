@@ -6,21 +6,30 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+import jaxdl as dl
+from jaxdl.sweeps.ensembles import Ensemble
+
+NAMES = ["result", "member", "dev", "splits", "plan", "ensemble"]
+
 
 @pytest.fixture(scope="module")
 def objects(small_sweep, digits):
     return {
         "result": small_sweep, "member": small_sweep.member(0), "dev": digits.dev,
         "splits": digits, "plan": small_sweep.task.plan,
+        "ensemble": small_sweep.ensemble(size=4),
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["result", "member", "dev", "splits", "plan"])
+@pytest.mark.parametrize("name", NAMES)
 def test_each_object_is_ten_lines_at_most_and_a_table(objects, name):
     lines = repr(objects[name]).splitlines()
     assert 1 <= len(lines) <= 10 and max(map(len, lines)) <= 100
     page = ElementTree.fromstring(objects[name]._repr_html_())
     assert page.find("table/tbody/tr/td") is not None
+    assert (
+        page.find("table/thead") is None or page.find("table/thead/tr/th") is not None
+    )
     assert (page.find("svg") is not None) == (name in ("result", "member"))
 
 
@@ -57,3 +66,25 @@ def test_names_of_others_are_no_markup(small_sweep):
     for text in (repr(result), result._repr_html_()):
         assert "\x1b" not in text
     assert "<b>" not in text and "<i>" not in text and "&lt;i&gt;" in text
+
+
+def test_a_member_of_a_sweep_says_its_number(small_sweep):
+    assert repr(small_sweep.member(5)).startswith("Member 5: finished, ")
+    assert repr(small_sweep.best()).startswith(f"Member {small_sweep.ranking()[0]}: ")
+    alone = dataclasses.replace(small_sweep.member(5), number=None)
+    assert repr(alone).startswith("Member: finished, ")
+
+
+def test_an_ensemble_lists_its_members_by_weight(small_sweep):
+    """Member 3 was added three times of four."""
+    members = small_sweep.member(7), small_sweep.member(3)
+    found = Ensemble(members, np.array([0.25, 0.75]), np.array([7, 3]))
+    title, columns, _, *rows = repr(found).splitlines()
+    assert title == "Ensemble of 2 members" and columns.split() == ["member", "weight"]
+    assert [row.split() for row in rows] == [["3", "0.75"], ["7", "0.25"]]
+
+
+def test_a_plan_shows_what_is_decided():
+    assert repr(dl.Plan()) == "Plan()"
+    assert repr(dl.Plan(8, max_programs=3)) == "Plan(block_width=8, max_programs=3)"
+    assert "None" not in dl.Plan(8)._repr_html_()

@@ -2,6 +2,7 @@
 
 import jax
 import numpy as np
+import optax
 import pytest
 
 import jaxdl as dl
@@ -172,12 +173,15 @@ def test_the_best_is_the_first_member_of_the_best_configuration(digits):
 
 
 def test_a_member_that_diverges_goes_back_to_its_last_finite_state(digits):
-    bad, still = ({"rate": np.array([0.01, rate])} for rate in (np.inf, 0.0))
+    def still(hp):
+        return small(hp)._replace(optimizer=optax.set_to_zero())
+
+    bad = {"rate": np.array([0.01, np.inf])}
     result = sweep(small, bad, digits, members=2)
     assert result.status.tolist() == [Status.FINISHED, Status.DIVERGED]
     assert result.stopped_at.tolist() == [-1, 1]
-    # The last finite state is the initial one, which a rate of 0 keeps as well.
-    at_rest = sweep(small, still, digits, members=2, epochs=1).member(1)
+    # The last finite state is the initial one, which no update keeps as well.
+    at_rest = sweep(still, SPACE, digits, members=2, epochs=1).member(1)
     lost = result.member(1)
     jax.tree.map(np.testing.assert_array_equal, lost.params, at_rest.params)
     assert lost.kept_epoch == -1 and lost.stopped_at == 1

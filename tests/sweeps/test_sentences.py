@@ -19,7 +19,7 @@ PRICES = Errors(
 
 
 def test_rates_have_their_intervals():
-    certainty, baseline = sentences(RATES)
+    _, certainty, baseline = sentences(RATES)
     dev, test = (
         binomtest(k, m).proportion_ci(method="wilson")
         for k, m in ((30, 1000), (4, 100))
@@ -32,8 +32,17 @@ def test_rates_have_their_intervals():
     )
 
 
+@pytest.mark.parametrize("errors", [RATES, PRICES])
+def test_the_two_kinds_of_train_error_are_told_apart(errors):
+    """A table beside them has the mean over an epoch under the same name."""
+    assert sentences(errors)[0] == (
+        "These are errors of the trained model; train_error of an epoch is a mean over "
+        "its batches, with dropout and changing weights."
+    )
+
+
 def test_a_regression_has_r_squared():
-    assert sentences(PRICES) == [
+    assert sentences(PRICES)[1:] == [
         "Baseline: the mean of the train labels as a constant has 6.4e+09 dev error; "
         "R² on the dev set is 0.05."
     ]

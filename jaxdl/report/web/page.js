@@ -60,6 +60,7 @@ function showMember(i) {
   });
   document.getElementById("chosen").replaceChildren(
     values, make("h3", "To train it again, to the same bits"),
+    ...(sweep.command ? [make("pre", sweep.command + member)] : []),
     make("pre", sweep.replay[0] + member + sweep.replay[1]));
   document.getElementById("which").textContent = named(i);
   if (!sweep.places.length) return;

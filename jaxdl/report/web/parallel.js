@@ -2,7 +2,7 @@
 // Source: Inselberg, The Plane with Parallel Coordinates, 1985.
 
 const ABSENT = -0.12; // where a line passes an axis that does not apply to its member
-const HEIGHT = 320, ROOM = 110; // pixels, of the plot and of an axis at least
+const HEIGHT = 320, ROOM = 76; // pixels, of the plot and of an axis at least
 const TOP = 40, BOTTOM = 56, NEAR = 14;
 const lines = document.getElementById("lines");
 const marks = document.getElementById("marks"); // over the lines: brushes, one member
