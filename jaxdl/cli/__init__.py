@@ -34,13 +34,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> int:
     options, rest = make_parser().parse_known_args(arguments)
-    # argparse takes NAME=VALUE only before the options of a command.
-    hparams = [word for word in rest if "=" in word and not word.startswith("-")]
-    if len(hparams) < len(rest) or (hparams and "hparams" not in options):
+    options_left = any(word.startswith("-") for word in rest)
+    if options_left or (rest and "hparams" not in options):
         _refuse(options.of, rest)
     try:
-        if hparams:
-            options.hparams += hparams
+        if rest:  # argparse takes NAME=VALUE only before the options of a command
+            options.hparams = [*options.hparams, *rest]
         enable_compilation_cache()
         keeps = options.run in (run_sweep, run_fit) and options.out is not None
         return supervise(lambda: options.run(options), resumable=keeps)
@@ -61,6 +60,6 @@ def _refuse(command: ArgumentParser, words: Sequence[str]) -> NoReturn:
     known = [*command._option_string_actions]
     name = words[0].partition("=")[0]
     command.error(
-        f"got {' '.join(words)}; expected what `{command.prog} --help` lists"
+        f"got {' '.join(words)}; expected an argument of {command.prog}"
         f"{near(name, known)}"
     )

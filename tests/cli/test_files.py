@@ -101,5 +101,5 @@ def test_options_have_their_whole_names(write, capsys):
         cli.main(["sweep", str(write(LINEAR)), "--member", "2"])
     assert ended.value.code == 2
     assert (
-        "got --member 2; expected what `jaxdl sweep --help`" in capsys.readouterr().err
+        "got --member 2; expected an argument of jaxdl sweep" in capsys.readouterr().err
     )
