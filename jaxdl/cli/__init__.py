@@ -28,6 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     output.prepare()
     try:
         return _run(arguments)
+    except KeyboardInterrupt:
+        output.tell("jaxdl: interrupted")
+        return INTERRUPTED
     finally:
         output.finish()
 
@@ -46,9 +49,6 @@ def _run(arguments: Sequence[str] | None) -> int:
     except SystemExit as error:  # of a recipe: that of the file itself is refused
         output.tell(f"jaxdl: error: the experiment ended the program ({error})")
         return 2
-    except KeyboardInterrupt:
-        output.tell("jaxdl: interrupted")
-        return INTERRUPTED
     except Exception as error:
         if not failures.tell(error, getattr(options, "file", None)):
             raise
