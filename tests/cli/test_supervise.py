@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from jaxdl.cli import supervise
+from jaxdl.cli.supervise import _ending
 from tests.cli.conftest import LINEAR
 
 ROOT = Path(__file__).parents[2]
@@ -21,8 +21,8 @@ READERS = {
 
 def test_ctrl_c_is_called_an_interruption():
     again = "; the same command resumes it"
-    assert supervise._ending(signal.SIGINT, True) == f"jaxdl: interrupted{again}"
-    assert supervise._ending(signal.SIGTERM, False) == "jaxdl: ended by SIGTERM"
+    assert _ending(signal.SIGINT, True) == f"jaxdl: interrupted{again}"
+    assert _ending(signal.SIGTERM, False) == "jaxdl: ended by SIGTERM"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs signals and pipes of POSIX")
