@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from jaxdl import runs
 from jaxdl.data import Splits
 from jaxdl.optim import Schedule
 from jaxdl.paths import as_path
@@ -45,7 +46,7 @@ def load(file: str | os.PathLike[str]) -> Experiment:
     """
     file = as_path(file)
     if not file.is_file():
-        raise ExperimentError(f"there is no experiment file {file}")
+        raise ExperimentError(_instead(file))
     defined = _run(file)
     optional = Experiment._field_defaults
     missing = [n for n in Experiment._fields if n not in defined | optional]
@@ -58,6 +59,18 @@ def load(file: str | os.PathLike[str]) -> Experiment:
     experiment = Experiment(*(both[name] for name in Experiment._fields))
     _check_kinds(file, experiment)
     return experiment
+
+
+def _instead(file: Path) -> str:
+    """Returns what is wrong with a path that is no file."""
+    if runs.has_run(file):
+        return (
+            f"got {file}, which is the folder of a run, as the experiment file; "
+            "expected a Python file: a run comes first, RUN FILE"
+        )
+    if file.is_dir():
+        return f"got {file}, which is a folder; expected an experiment file"
+    return f"there is no experiment file {file}"
 
 
 def _check_kinds(file: Path, experiment: Experiment) -> None:

@@ -59,6 +59,20 @@ def test_an_error_in_a_file_is_a_sentence_with_its_line(
     assert error.startswith(f"jaxdl: error: {message.format(name)}")
 
 
+def test_a_folder_in_the_place_of_a_file_is_named(main, tmp_path):
+    (tmp_path / "run.sqlite").write_text("")
+    status, _, error = main("sweep", tmp_path.parent)
+    assert status == 2 and "which is a folder; expected an experiment file" in error
+    status, _, error = main("replay", tmp_path / "a.py", tmp_path)
+    assert status == 2 and "a run comes first, RUN FILE" in error
+
+
+def test_to_extend_names_the_option_that_is_missing(main, linear):
+    status, _, error = main("sweep", linear, "--extend")
+    assert status == 2 and "got extend without a folder; expected" in error
+    assert "--out RUN" in error
+
+
 def test_an_experiment_may_import_its_neighbor(main, tmp_path, write):
     (tmp_path / "beside_it.py").write_text("from jaxdl import nn\n")
     status, _, error = main("sweep", write("import beside_it\nrecipe = space = 1\n"))
