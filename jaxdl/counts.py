@@ -13,7 +13,12 @@ def is_count(value: Any, *, least: int = 1) -> bool:
 
 
 def as_count(
-    what: str, value: Any, *, least: int = 1, error: type[Exception] = ValueError
+    what: str,
+    value: Any,
+    *,
+    least: int = 1,
+    most: int | None = None,
+    error: type[Exception] = ValueError,
 ) -> int:
     """Returns a count as a plain int.
 
@@ -21,11 +26,13 @@ def as_count(
         what: the name that the error gives, such as `members`.
         value: a Python or NumPy integer.
         least: the smallest count that makes sense.
+        most: the largest one; None: there is none.
         error: the class of the error.
 
     Raises:
-        error: the value is no integer, or below `least`.
+        error: the value is no integer, below `least` or above `most`.
     """
-    if not is_count(value, least=least):
-        raise error(f"got {what}={value!r}; expected an int of at least {least}")
+    if not is_count(value, least=least) or (most is not None and value > most):
+        range_of = f"of at least {least}" if most is None else f"from {least} to {most}"
+        raise error(f"got {what}={value!r}; expected an int {range_of}")
     return operator.index(value)

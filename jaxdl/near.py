@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Iterable
 
+SHORTEST = 3  # letters that are enough for the beginning of a word
+
 
 def near(word: str, known: Iterable[object]) -> str:
     """Returns a question for the end of an error; nothing if no known word is near.
@@ -11,8 +13,11 @@ def near(word: str, known: Iterable[object]) -> str:
         '; did you mean learning_rate?'
 
     Args:
-        word: as it was typed.
+        word: as it was typed; a known word is near too if it begins with it.
         known: the words that there are.
     """
-    found = difflib.get_close_matches(word, map(str, known), n=1)
+    words = [*map(str, known)]
+    found = difflib.get_close_matches(word, words, n=1)
+    if not found and len(word) >= SHORTEST:
+        found = [one for one in words if one.lower().startswith(word.lower())]
     return f"; did you mean {found[0]}?" if found else ""

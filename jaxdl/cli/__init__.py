@@ -31,28 +31,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with warnings.catch_warnings():
             warnings.showwarning = output.warn
             return _run(arguments)
+    except KeyboardInterrupt:
+        output.tell("jaxdl: interrupted")
+        return INTERRUPTED
     finally:
         output.finish()
 
 
 def _run(arguments: Sequence[str] | None) -> int:
     options, rest = make_parser().parse_known_args(arguments)
-    # argparse takes NAME=VALUE only before the options of a command.
-    hparams = [word for word in rest if "=" in word and not word.startswith("-")]
-    if len(hparams) < len(rest) or (hparams and "hparams" not in options):
+    options_left = any(word.startswith("-") for word in rest)
+    if options_left or (rest and "hparams" not in options):
         _refuse(options.of, rest)
     try:
-        if hparams:
-            options.hparams += hparams
+        if rest:  # argparse takes NAME=VALUE only before the options of a command
+            options.hparams = [*options.hparams, *rest]
         enable_compilation_cache()
         keeps = options.run in (run_sweep, run_fit) and options.out is not None
         return supervise(lambda: options.run(options), resumable=keeps)
     except SystemExit as error:  # of a recipe: that of the file itself is refused
         output.tell(f"jaxdl: error: the experiment ended the program ({error})")
         return 2
-    except KeyboardInterrupt:
-        output.tell("jaxdl: interrupted")
-        return INTERRUPTED
     except Exception as error:
         if not failures.tell(error, getattr(options, "file", None)):
             raise
@@ -64,6 +63,6 @@ def _refuse(command: ArgumentParser, words: Sequence[str]) -> NoReturn:
     known = [*command._option_string_actions]
     name = words[0].partition("=")[0]
     command.error(
-        f"got {' '.join(words)}; expected what `{command.prog} --help` lists"
+        f"got {' '.join(words)}; expected an argument of {command.prog}"
         f"{near(name, known)}"
     )

@@ -1,7 +1,7 @@
-"""A parser of commands whose errors propose the near word."""
+"""A parser of commands whose errors are a sentence and propose the near word."""
 
 import argparse
-from typing import Any
+from typing import Any, NoReturn
 
 from jaxdl.near import near
 
@@ -9,7 +9,11 @@ COMMAND = "COMMAND"  # the argument that names one
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors propose the near word, as that of Python 3.14 does."""
+    """A parser with short errors, which propose the near word as Python 3.14 does."""
+
+    def error(self, message: str) -> NoReturn:
+        """Ends the program with a sentence; the usage takes lines, so help has it."""
+        self.exit(2, f"{self.prog}: error: {message}\nsee {self.prog} --help\n")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:

@@ -9,7 +9,7 @@ from jaxdl.cli.output import show, tell
 from jaxdl.cli.runs import check_data, read
 from jaxdl.experiment import ExperimentError
 from jaxdl.report import ranked
-from jaxdl.sweeps.ensembles import beside_best
+from jaxdl.sweeps.ensembles import MOST_ADDITIONS, beside_best
 
 
 def run_ensemble(options: argparse.Namespace) -> int:
@@ -46,10 +46,10 @@ def add_command(commands: Any, given: argparse.ArgumentParser) -> None:
     )
     ensemble.add_argument(
         "--size",
-        type=values.count,
+        type=values.counts(1, MOST_ADDITIONS),
         default=25,
         metavar="N",
-        help="how many times a model is added; default: 25",
+        help=f"how many times a model is added, at most {MOST_ADDITIONS}; default: 25",
     )
     ensemble.add_argument(
         "--export",

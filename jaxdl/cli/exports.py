@@ -21,6 +21,8 @@ def run_export(options: argparse.Namespace) -> int:
     if options.table is not None:
         return _export_table(options)
     found = places(options, options.out)
+    if not found:  # the weights go into the run's folder
+        files.output_file(options.run_dir / "member.json", options)
     result, experiment = read(options)
     check_data(result, experiment.data)
     number = number_of(result, options.member)
@@ -80,16 +82,16 @@ def places(options: argparse.Namespace, weights: Path | None) -> Places:
         weights: without an ending; None: they are not asked for.
 
     Raises:
-        ExperimentError: as `files.output`.
+        ExperimentError, OSError: as `files.output_file`.
     """
     found = {}
     if weights is not None:
         for path in export_paths(weights):
-            files.output(path, options)
+            files.output_file(path, options)
         found["weights"] = weights.absolute()
     given = {name: getattr(options, name) for name in PROGRAMS}
     return found | {
-        name: files.output(path, options)
+        name: files.output_file(path, options)
         for name, path in given.items()
         if path is not None
     }
@@ -111,7 +113,7 @@ def _export_table(options: argparse.Namespace) -> int:
             "got --table with --member, --out, --onnx or --stablehlo, which are of one "
             "model; expected --table alone, which writes all models"
         )
-    place = files.output(options.table, options)
+    place = files.output_file(options.table, options)
     interop.table(read(options)[0], place)
     show(place)
     return 0

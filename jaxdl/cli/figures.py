@@ -17,7 +17,7 @@ from jaxdl.report.style import save
 def run_plot(options: argparse.Namespace) -> int:
     """Draws one figure of a run. Returns 1 if it needs a best member and has none."""
     out = options.out or Path(f"{options.name}.png")
-    place = files.output(out, options)
+    place = files.output_file(out, options)
     result, experiment = read(options)
     row = FIGURES[options.name]
     if row.needs >= Needs.DATA and not result.has_best():
@@ -40,7 +40,7 @@ def run_plot(options: argparse.Namespace) -> int:
 def run_report(options: argparse.Namespace) -> int:
     """Writes the page of a run."""
     out = options.out or options.run_dir / "report.html"
-    place = files.output(out, options)
+    place = files.output_file(out, options)
     result, experiment = read(options)
     report.report(
         result,

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import tempfile
 from pathlib import Path
 
 from jaxdl.experiment import ExperimentError
@@ -59,6 +60,51 @@ def output(out: Path, options: argparse.Namespace) -> Path:
                 "expected another path"
             )
     return out.absolute()
+
+
+def output_file(out: Path, options: argparse.Namespace) -> Path:
+    """Returns the absolute path of a file that a command writes, see `output`.
+
+    Raises:
+        ExperimentError: as `output`.
+        OSError: the file cannot be written.
+    """
+    place, run = output(out, options), getattr(options, "run_dir", None)
+    if place.parent != run or run.is_dir():  # else there is no run: reading it tells
+        check_file(place)
+    return place
+
+
+def check_file(path: Path) -> None:
+    """Checks that a file can be written.
+
+    Raises:
+        OSError: it cannot.
+    """
+    if path.is_dir():
+        raise OSError(f"got {path}, which is a folder; expected the name of a file")
+    if not path.parent.is_dir():
+        raise OSError(
+            f"cannot write {path}: {path.parent} is no folder; expected a file in a "
+            "folder that is there: make it, or name another"
+        )
+    check_writable(path.parent)
+
+
+def check_writable(path: Path) -> None:
+    """Checks that files can be written in a folder, or in the one where it is made.
+
+    Raises:
+        OSError: they cannot.
+    """
+    folder = next(place for place in (path, *path.parents) if place.exists())
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise OSError(
+            f"cannot write in {folder} ({error.strerror}); expected a folder that you "
+            "may write to, on a disk with free space: name another, or free space"
+        ) from error
 
 
 def _same(one: Path, other: Path) -> bool:

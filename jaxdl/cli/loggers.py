@@ -26,6 +26,7 @@ class Place(NamedTuple):
     out: str  # where its files go by default; {run} is the name of the run's folder
     logger: Callable[[str, str, Any], Logger]  # of out, the run's name and the space
     look: str  # the command that shows what is in {out}
+    check: Callable[[Path], None] = files.check_writable  # its path, before any work
 
 
 PLACES = {
@@ -44,7 +45,12 @@ PLACES = {
         lambda out, run, space: interop.mlflow(out, name=run),
         "cd {out} && mlflow ui",
     ),
-    "optuna": Place("optuna.log", interop.optuna_study, "optuna-dashboard {out}"),
+    "optuna": Place(
+        "optuna.log",
+        interop.optuna_study,
+        "optuna-dashboard {out}",
+        files.check_file,
+    ),
 }
 
 
@@ -54,6 +60,8 @@ def run_log(options: argparse.Namespace) -> int:
     out = options.out or place.out.format(run=name)
     # A database is a URL, such as sqlite:///study.db.
     target = files.output(Path(out.partition(":///")[2] or out), options)
+    if "://" not in out:
+        place.check(target)
     result, _ = read(options)
     interop.log(
         result,

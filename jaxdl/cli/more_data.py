@@ -14,7 +14,7 @@ from jaxdl.sweeps import more_data
 
 def run_more_data(options: argparse.Namespace) -> int:
     """Says whether more data would help. Returns 1 if a training diverged."""
-    place = options.out and files.output(options.out, options)
+    place = options.out and files.output_file(options.out, options)
     experiment = load(options.file)
     found = more_data(
         experiment.recipe,

@@ -20,6 +20,7 @@ from jaxdl.cli.more_data import run_more_data
 from jaxdl.cli.runs import run_doctor, run_replay
 from jaxdl.cli.training import run_check, run_fit, run_sweep
 from jaxdl.engine.target import known_targets
+from jaxdl.spaces.structures import MOST_PROGRAMS
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -116,7 +117,9 @@ def _add_training(commands: Any, file: argparse.ArgumentParser) -> None:
     for command, text in (
         (sweep, narrowed), (fit, constant), (more, constant), (check, narrowed)
     ):  # fmt: skip
-        command.add_argument("hparams", nargs="*", metavar="NAME=VALUE", help=text)
+        command.add_argument(
+            "hparams", nargs="*", default=[], metavar="NAME=VALUE", help=text
+        )
 
 
 def _add_more_data(commands: Any, training: argparse.ArgumentParser) -> Any:
@@ -185,8 +188,7 @@ def _add_sweep(commands: Any, training: argparse.ArgumentParser) -> Any:
         "--search",
         type=values.search,
         metavar="NAME[:N]",
-        help="random, sobol, grid:POINTS, refine[:ROUNDS], halving[:ETA], "
-        "hyperband[:ETA], pbt:EPOCHS, optuna[:SAMPLER]; default: random",
+        help=f"{values.FORMS}; default: random",
     )
     sweep.add_argument(
         "--repeats",
@@ -197,7 +199,7 @@ def _add_sweep(commands: Any, training: argparse.ArgumentParser) -> Any:
     )
     sweep.add_argument(
         "--folds",
-        type=values.count,
+        type=values.several,
         metavar="K",
         help="train each K times, each time with another part as the dev set",
     )
@@ -245,7 +247,7 @@ def _add_programs(sweep: argparse.ArgumentParser) -> None:
     )
     sweep.add_argument(
         "--max-programs",
-        type=values.count,
+        type=values.programs,
         metavar="N",
-        help="programs that the space may need, at most 64; default: 8",
+        help=f"programs that the space may need, at most {MOST_PROGRAMS}; default: 8",
     )

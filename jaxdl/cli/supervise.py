@@ -27,14 +27,12 @@ def supervise(work: Callable[[], int], *, resumable: bool) -> int:
     """
 
     def leave(number: int, _: Any) -> None:
-        name = signal.Signals(number).name
-        again = "; the same command resumes it" if resumable else ""
         show_cursor = "\x1b[?25h" if os.isatty(2) else ""
         # Another thread may hold sys.stderr while it waits for a reader. If the reader
         # is gone or reads nothing, nothing is written. sys.stderr itself may be closed.
         with suppress(OSError):
             if os.name == "nt" or select.select([], [2], [], 0)[1]:
-                os.write(2, f"{show_cursor}\njaxdl: ended by {name}{again}\n".encode())
+                os.write(2, f"{show_cursor}\n{_ending(number, resumable)}\n".encode())
         os._exit(TEMPORARY if resumable else 128 + number)
 
     if threading.current_thread() is not threading.main_thread():
@@ -45,6 +43,11 @@ def supervise(work: Callable[[], int], *, resumable: bool) -> int:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _ending(number: int, resumable: bool) -> str:
+    ended = "interrupted" if number == signal.SIGINT else "ended by SIGTERM"
+    return f"jaxdl: {ended}{'; the same command resumes it' if resumable else ''}"
 
 
 def _beside(work: Callable[[], int]) -> int:

@@ -7,6 +7,7 @@ import argparse
 import itertools
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from jaxdl.cli import files
 from jaxdl.engine.target import target
@@ -24,36 +25,63 @@ from jaxdl.searches import (
     sobol,
 )
 from jaxdl.spaces.ranges import LARGEST_INT
+from jaxdl.spaces.structures import MOST_PROGRAMS
 from jaxdl.train.state import MOST_SEEDS
-
-SEARCHES: dict[str, Callable[..., Search]] = {  # given the number behind the colon
-    "random": random,
-    "sobol": sobol,
-    "grid": grid_search,
-    "refine": refinement,
-    "halving": halving,
-    "hyperband": hyperband,
-    "pbt": pbt,
-}
 
 LONG = 100  # digits of a number, at most: Python refuses to read over 4,300
 
 
+class Named(NamedTuple):
+    """A search that has a name, and what it takes behind a colon."""
+
+    make: Callable[..., Search]
+    setting: str = ""  # such as :POINTS, or [:ETA] if it may be left out
+    example: str = ""
+
+    def expected(self, name: str) -> str:
+        """Returns what a user types."""
+        if not self.setting:
+            return f"{name}, which takes no number"
+        return f"{name}{self.setting}, such as {name}:{self.example}"
+
+
+SEARCHES = {
+    "random": Named(random),
+    "sobol": Named(sobol),
+    "grid": Named(grid_search, ":POINTS", "3"),
+    "refine": Named(refinement, "[:ROUNDS]", "3"),
+    "halving": Named(halving, "[:ETA]", "3"),
+    "hyperband": Named(hyperband, "[:ETA]", "3"),
+    "pbt": Named(pbt, ":EPOCHS", "5"),
+    "optuna": Named(optuna_search, "[:SAMPLER]", "TPESampler"),
+}
+FORMS = ", ".join(f"{name}{one.setting}" for name, one in SEARCHES.items())
+
+
 def search(text: str) -> Search:
-    """Returns a search by its name and, behind a colon, its number."""
-    name, _, setting = text.partition(":")
-    try:
-        if name == "optuna":
-            return optuna_search(setting or None)
-        return SEARCHES[name](*([int(setting)] if setting else []))
-    except (ImportError, KeyError, TypeError, ValueError) as error:
-        known = [*SEARCHES, "optuna"]
-        reason = "" if isinstance(error, KeyError | TypeError) else f" ({error})"
-        meant = near(name, known) if isinstance(error, KeyError) else ""
+    """Returns a search by its name and, behind a colon, its setting."""
+    name, colon, setting = text.partition(":")
+    if name not in SEARCHES:
         raise argparse.ArgumentTypeError(
-            f"got {text}{reason}; expected one of {', '.join(known)}, some with a "
-            f"number, such as halving:3{meant}"
-        ) from error
+            f"got {text:.40}; expected one of {FORMS}{near(name, SEARCHES)}"
+        )
+    named = SEARCHES[name]
+    given = setting or None if name == "optuna" else _int(setting)
+    left_out = not colon and not named.setting.startswith(":")
+    if not left_out and (given is None or not named.setting):
+        raise argparse.ArgumentTypeError(
+            f"got {text:.40}; expected {named.expected(name)}"
+        )
+    try:
+        return named.make() if left_out else named.make(given)
+    except (ImportError, ValueError) as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _int(text: str) -> int | None:
+    """Returns the int that a text is; None: it is no int of a usual length."""
+    whole = text.removeprefix("-").isdecimal() and len(text) <= LONG
+    return int(text) if whole else None
 
 
 def seed(text: str) -> int:
@@ -68,7 +96,9 @@ def seed(text: str) -> int:
 def member(text: str) -> str:
     """Returns a member's number as it is typed, or `best`."""
     if text != "best" and not (text.isdecimal() and len(text) < LONG):
-        raise argparse.ArgumentTypeError(f"got {text:.40}; expected best or a number")
+        raise argparse.ArgumentTypeError(
+            f"got {text:.40}; expected best or an int from 0 on"
+        )
     return text
 
 
@@ -106,18 +136,19 @@ def targets(text: str) -> tuple[str, ...]:
     return names
 
 
-def several(text: str) -> int:
-    """Returns a count of at least 2."""
-    number = count(text)
-    if number < 2:
-        raise argparse.ArgumentTypeError(f"got {text}; expected an int of at least 2")
-    return number
+def counts(least: int, most: int = LARGEST_INT) -> Callable[[str], int]:
+    """Returns a function that reads a count from `least` to `most`."""
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or len(text) > LONG or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(
+                f"got {text:.40}; expected an int from {least} to {most}"
+            )
+        return int(text)
+
+    return read
 
 
-def count(text: str) -> int:
-    """Returns a count of at least 1."""
-    if not text.isdecimal() or len(text) > LONG or not 1 <= int(text) <= LARGEST_INT:
-        raise argparse.ArgumentTypeError(
-            f"got {text:.40}; expected an int from 1 to {LARGEST_INT}"
-        )
-    return int(text)
+count = counts(1)
+several = counts(2)
+programs = counts(1, MOST_PROGRAMS)

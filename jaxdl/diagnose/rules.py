@@ -16,7 +16,7 @@ def rules_of_thumb(data: Splits) -> tuple[str, ...]:
     set that shows the differences of interest, decide.
 
         >>> dl.diagnose.rules_of_thumb(dl.data.load("digits"))[0]
-        '1,797 examples: 60:20:20 is usual, and 60:20:20 is what there is'
+        '1,797 examples are divided 60:20:20; 60:20:20 is usual'
 
     Args:
         data: train, dev and test sets.
@@ -29,7 +29,7 @@ def rules_of_thumb(data: Splits) -> tuple[str, ...]:
     shares = ":".join(f"{100 * size / m:.3g}" for size in sizes)
     apart = error_interval(EXAMPLE_ERROR, dev).difference
     return (
-        f"{m:,} examples: {usual_fractions(m)} is usual, and {shares} is what there is",
+        f"{m:,} examples are divided {shares}; {usual_fractions(m)} is usual",
         f"{train:,} train examples: {usual_batch(train)}",
         f"{dev:,} dev examples: at an error of {EXAMPLE_ERROR:.0%}, two models need to "
         f"be about {100 * apart:.2g} points apart for this set to show it",

@@ -16,10 +16,10 @@ from jaxdl.near import near
 from jaxdl.nn import Size
 from jaxdl.spaces.among import Among
 from jaxdl.spaces.contract import SpaceError
-from jaxdl.spaces.distributions import PlainOptions, is_distribution
+from jaxdl.spaces.distributions import Options, PlainOptions, is_distribution
 from jaxdl.spaces.either import Needs, applies, choose, needs
 from jaxdl.spaces.narrow import BETWEEN, is_whole, narrow, pin
-from jaxdl.spaces.ranges import LARGEST_INT
+from jaxdl.spaces.ranges import LARGEST_INT, Range
 from jaxdl.spaces.sample import has_objects, is_static, static_values
 from jaxdl.spaces.sizes import AsSize
 from jaxdl.sweeps.columns import PREFIX
@@ -140,11 +140,29 @@ def _part(name: str, text: str, leaf: Any) -> Any:
     """Returns a leaf that is pinned to a value, or narrowed to a range."""
     if BETWEEN not in text or text in map(str, _options(leaf)) or type(leaf) is str:
         return _pinned(name, text, leaf)
-    low, high = (_number(name, end, leaf) for end in text.split(BETWEEN, 1))
+    ends, whole = text.split(BETWEEN, 1), _range_of(leaf)
+    if not all(isinstance(_literal(end), int | float) for end in ends):
+        if not whole:
+            return _pinned(name, text, leaf)  # which refuses it
+        raise ExperimentError(
+            f"got {name}={text:.80}; expected {name}=LOW{BETWEEN}HIGH, such as "
+            f"{name}={whole}"
+        )
+    low, high = (_number(name, end, leaf) for end in ends)
     try:
         return narrow(leaf, low, high)
     except SpaceError as error:
         raise ExperimentError(f"{name}: {error}") from error
+
+
+def _range_of(leaf: Any) -> str:
+    """Returns the whole range of a leaf as a user types it; empty if it has none."""
+    values = leaf.values if isinstance(leaf, AsSize) else leaf
+    if isinstance(values, Range):
+        return f"{values.low:g}{BETWEEN}{values.high:g}"
+    options = values.options if isinstance(values, Options) and values.drawn else ()
+    numbers = [x for x in options if type(x) in (int, float)]
+    return f"{min(numbers):g}{BETWEEN}{max(numbers):g}" if numbers else ""
 
 
 def _pinned(name: str, text: str, leaf: Any) -> Any:

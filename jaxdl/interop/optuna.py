@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from jaxdl import extras
+from jaxdl.near import near
 from jaxdl.searches import Rung, Search, Standing
 from jaxdl.searches.rungs import Requests, check_number, scores
 from jaxdl.spaces.contract import SpaceError
@@ -107,7 +108,10 @@ def _named(name: str) -> Any:
     known = {n: getattr(samplers, n) for n in samplers.__all__ if n.endswith("Sampler")}
     known = {n: sampler for n, sampler in known.items() if _asks_for_a_seed(sampler)}
     if name not in known:
-        raise ValueError(f"got sampler={name!r}; expected one of {', '.join(known)}")
+        raise ValueError(
+            f"got sampler={name!r}; expected one of {', '.join(known)}"
+            f"{near(name, known)}"
+        )
     return known[name]
 
 

@@ -10,7 +10,7 @@ from jaxdl.paths import as_path
 from jaxdl.runs import lock
 from jaxdl.runs.errors import DamagedError
 from jaxdl.runs.groups import ASIDE, CHECKPOINTS
-from jaxdl.runs.opening import read_run
+from jaxdl.runs.opening import has_run, read_run
 from jaxdl.runs.records import Record
 from jaxdl.runs.rungs import StoredRung
 from jaxdl.runs.step_files import STEPS
@@ -47,8 +47,14 @@ def doctor(path: str | os.PathLike[str]) -> Findings:
                 findings.notes.append("the search has ended")
     except (OSError, ValueError) as error:
         findings.problems.append(str(error))
-    if folder.is_dir():
+    if has_run(folder):
         findings.notes.extend(_about_process(folder))
+    damaged = bool(findings.problems) and has_run(folder)
+    if damaged and sqlite3.sqlite_version_info < SAFE:
+        findings.notes.append(
+            f"SQLite is {sqlite3.sqlite_version}; before 3.51.3 several writers may "
+            "damage a database, but a run has only one"
+        )
     return findings
 
 
@@ -122,9 +128,4 @@ def _about_process(folder: Path) -> list[str]:
         notes = [f"the run {alive} {who}"]
     except OSError as error:  # a link, or a file of another user
         notes = [f"it is unknown whether a process writes the run now ({error})"]
-    if sqlite3.sqlite_version_info < SAFE:
-        notes.append(
-            f"SQLite is {sqlite3.sqlite_version}; before 3.51.3 several writers may "
-            "damage a database, but a run has only one"
-        )
     return notes

@@ -34,9 +34,13 @@ def write_file(path: Path, content: bytes) -> None:
         OSError: the file cannot be written.
     """
     part = path.with_name(path.name + ".part")
-    part.unlink(missing_ok=True)  # left by a crash, or a link or pipe of others
-    write_synced(part, [memoryview(content)], 0o666)
-    os.replace(part, path)
+    try:
+        part.unlink(missing_ok=True)  # left by a crash, or a link or pipe of others
+        write_synced(part, [memoryview(content)], 0o666)
+        os.replace(part, path)
+    except OSError as error:
+        error.filename, error.filename2 = os.fspath(path), None  # what was asked for
+        raise
     sync_folder(path.parent)
 
 

@@ -114,7 +114,7 @@ def identity(folder: Path) -> str:
         ) as file:
             match json.loads(file.read(4096)):
                 case {"pid": int(pid), "host": str(host), "started": str(started)}:
-                    return f"process {pid} on {host[:80]!r} since {started[:40]!r}"
+                    return f"process {pid} on {host[:80]!r}, started {started[:40]!r}"
     except (OSError, ValueError, RecursionError):
         pass
     return "a process that does not say which"

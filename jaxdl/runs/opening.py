@@ -1,10 +1,11 @@
 """Opening a run's folder: to begin or resume a run, or to read it meanwhile."""
 
+import json
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from jaxdl.runs.errors import DamagedError, RunMismatchError, damaged, explained
 from jaxdl.runs.groups import CHECKPOINTS
 from jaxdl.runs.records import metric_names
 from jaxdl.runs.store import Store
+
+Words = Callable[[str, Any, Any], str]
 
 LEAST_FREE = 2**20  # bytes
 SHOWN = 80  # characters of a value in a message
@@ -51,6 +54,7 @@ def open_run(
     specification: Mapping[str, Any],
     *,
     grows: Collection[str] = (),
+    words: Words = lambda part, got, recorded: "",
 ) -> Store:
     """Returns the store of a new or resumed run, which only this process writes.
 
@@ -61,6 +65,8 @@ def open_run(
             small letters; without it the run has none.
         grows: parts, ints, that may be larger than the recorded ones. They replace
             these when rung 0 is entered, which may have more members and epochs then.
+        words: from a part's name, its value and the recorded one, None if there is
+            none, to how they differ, for an error; empty: as JSON.
 
     Raises:
         RunMismatchError: the run in the folder has another specification or format.
@@ -83,7 +89,7 @@ def open_run(
             lock.release(held)
             raise
     try:
-        _check_same(store, asked, grows)
+        _check_same(store, asked, grows, words)
         _tidy(store)
     except BaseException:
         store.close()
@@ -106,6 +112,12 @@ def read_run(path: str | os.PathLike[str], known: Known | None = None) -> Store:
         OSError: it cannot be read.
     """
     folder = as_path(path).absolute()
+    if not folder.exists():
+        raise FileNotFoundError(
+            f"there is no folder {folder}; expected that of a run: name another"
+        )
+    if not folder.is_dir():
+        raise FileNotFoundError(f"got {folder}, a file; expected the folder of a run")
     if not os.path.lexists(folder / database.NAME):
         raise FileNotFoundError(
             f"the folder {folder} has no {database.NAME}; expected the folder of a "
@@ -144,7 +156,9 @@ def _begin(folder: Path, asked: dict[str, str], metrics: list[str]) -> None:
     database.create(folder, asked, metrics)
 
 
-def _check_same(store: Store, asked: dict[str, str], grows: Collection[str]) -> None:
+def _check_same(
+    store: Store, asked: dict[str, str], grows: Collection[str], words: Words
+) -> None:
     recorded = {k: text.dumps(value) for k, value in store.specification.items()}
     different = [
         part
@@ -152,14 +166,21 @@ def _check_same(store: Store, asked: dict[str, str], grows: Collection[str]) -> 
         if recorded.get(part) != asked.get(part)
         and not (part in grows and _is_more(part, recorded, asked))
     ]
-    if different:
-        parts = "; ".join(_both(part, recorded, asked) for part in different)
-        more = all(_is_more(part, recorded, asked) for part in different)
-        raise RunMismatchError(
-            f"the run in {store.folder} has another specification: {parts}. Expected "
-            "the same: name another folder, or ask for what began this run"
-            + (", or extend it (extend=True, --extend)" if more else "")
-        )
+    if not different:
+        return
+    parts = "; ".join(
+        words(part, json.loads(asked.get(part, "null")), store.specification.get(part))
+        or _both(part, recorded, asked)
+        for part in different
+    )
+    more = all(_is_more(part, recorded, asked) for part in different)
+    grown = set(different) <= set(grows)
+    raise RunMismatchError(
+        f"the run in {store.folder} has another specification: {parts}. Expected "
+        f"{'at least as many' if grown else 'the same'}: name another folder, or ask "
+        f"for {'more than' if grown else 'what'} began this run"
+        + (", or extend it (extend=True, --extend)" if more else "")
+    )
 
 
 def _is_more(part: str, recorded: dict[str, str], asked: dict[str, str]) -> bool:

@@ -90,8 +90,8 @@ def _few(share: float, members: int) -> int:
 def _check_size(every: int, share: float, members: int, epochs: int) -> None:
     if every >= epochs:
         raise SpaceError(
-            f"pbt got every={every} and epochs={epochs}; expected more epochs than "
-            "lie between two exchanges"
+            f"pbt got every={every} and epochs={epochs}; expected at least {every + 1} "
+            "epochs, so that it exchanges members once, or a smaller every"
         )
     if _few(share, members) < 1:
         raise SpaceError(

@@ -117,7 +117,7 @@ def as_recorded(space: Any, plain: Any) -> Any:
             JSON made of it.
     """
     names, leaves, treedef = flatten(space)
-    recorded = map(dict(_texts(plain)).get, names)
+    recorded = map(dict(texts(plain)).get, names)
     return jax.tree.unflatten(treedef, map(_part, leaves, recorded))
 
 
@@ -132,19 +132,44 @@ def check_recorded(space: Any, plain: Any) -> None:
         SpaceError: a leaf or the tree differs.
     """
     own = to_plain(space)
-    got, recorded = dict(_texts(own)), dict(_texts(plain))
-    for name in [*recorded, *got]:
-        if got.get(name) != recorded.get(name):
-            raise SpaceError(
-                f"got a space with {name or 'the leaf'}={_short(got.get(name))}, but "
-                f"the recorded one has {_short(recorded.get(name))}; expected the "
-                "space of the run"
-            )
+    if found := difference(own, plain):
+        raise SpaceError(
+            f"{found}; expected the space of the run: give the experiment file, or the "
+            "space, that began it"
+        )
     if json.dumps(own) != json.dumps(plain):
         raise SpaceError(
             "got a space with the recorded leaves in a tree of other classes; expected "
             "the space of the run"
         )
+
+
+def difference(got: Any, recorded: Any) -> str:
+    """Returns how the leaves of two plain spaces differ; nothing if they do not."""
+    new, old = dict(texts(got)), dict(texts(recorded))
+    if new.keys() != old.keys():
+        names = (", ".join(n or "one value" for n in x) or "none" for x in (new, old))
+        return "hyperparameters: got {}, recorded {}".format(*names)
+    return "; ".join(
+        f"{name or 'the leaf'}: got {_words(text, old[name])}, recorded "
+        f"{_words(old[name], text)}"
+        for name, text in new.items()
+        if text != old[name]
+    )
+
+
+def _words(text: str, other: str) -> str:
+    """Returns a leaf, which is JSON, as Python writes it.
+
+    A value that is pinned stands alone, unless the other leaf is the value itself.
+    """
+    try:
+        leaf = from_plain(json.loads(text))
+    except SpaceError:  # of a class of the user's
+        return _short(text)
+    options = leaf.options if isinstance(leaf, distributions.Choice) else ()
+    pinned = len(options) == 1 and json.dumps(to_plain(options[0])) != other
+    return _short(repr(options[0] if pinned else leaf))
 
 
 def _held(size: AsSize) -> Any:
@@ -194,7 +219,7 @@ def _children(node: Any) -> list[tuple[str, Any]]:
     ]
 
 
-def _texts(plain: Any, name: str = "") -> Iterator[tuple[str, str]]:
+def texts(plain: Any, name: str = "") -> Iterator[tuple[str, str]]:
     """Yields the leaves of a plain space: their names, and what they are as JSON."""
     kind, inner = next(iter(plain.items())) if isinstance(plain, dict) else ("", plain)
     if kind in ("class", "Either", "Chosen"):
@@ -211,7 +236,7 @@ def _texts(plain: Any, name: str = "") -> Iterator[tuple[str, str]]:
         yield name, json.dumps(plain)
         return
     for step, child in pairs:
-        yield from _texts(child, f"{name}.{step}" if name else str(step))
+        yield from texts(child, f"{name}.{step}" if name else str(step))
 
 
 def _part(leaf: Any, recorded: str | None) -> Any:
@@ -225,9 +250,7 @@ def _part(leaf: Any, recorded: str | None) -> Any:
     return part if is_part(part, leaf) else leaf
 
 
-def _short(text: str | None) -> str:
-    if text is None:
-        return "nothing"
+def _short(text: str) -> str:
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 

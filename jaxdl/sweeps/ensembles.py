@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 CANDIDATES = 64  # the best members; worse ones were hardly ever chosen
 COLUMNS = "member", "weight"
+MOST_ADDITIONS = 1000  # more hardly change the weights
 TINY = np.finfo(np.float64).tiny
 
 
@@ -86,7 +87,7 @@ class Ensemble:
 
 def choose(sweep: "SweepResult", dev: Dataset | None, size: int) -> Ensemble:
     """Returns the ensemble of a sweep, see `SweepResult.ensemble`."""
-    additions, dev = as_count("size", size, least=1), _dev(sweep, dev)
+    additions, dev = as_count("size", size, most=MOST_ADDITIONS), _dev(sweep, dev)
     numbers = _candidates(sweep)
     members = [sweep.member(i) for i in numbers]
     check_given(dev, members[0].about)
@@ -98,9 +99,10 @@ def choose(sweep: "SweepResult", dev: Dataset | None, size: int) -> Ensemble:
         )
     outputs = np.stack([mean.of(one) for one in each])
     counts, total = np.zeros(len(members), int), np.zeros_like(outputs[0])
+    scores = _scores_of(members[0], dev)
     for number in range(1, additions + 1):
         together = [mean.back((total + one) / number) for one in outputs]
-        chosen = _lowest(members[0], together, dev)
+        chosen = int(np.argmin(scores(np.asarray(together, np.float32))))
         counts[chosen] += 1
         total += outputs[chosen]
     used = np.flatnonzero(counts)
@@ -153,15 +155,18 @@ def _candidates(sweep: "SweepResult") -> NDArray[np.int64]:
     return np.array(alike)
 
 
-def _lowest(member: Member, outputs: list[NDArray[Any]], dev: Dataset) -> int:
-    """Returns which outputs have the lowest score; the first of equal ones."""
+def _scores_of(member: Member, dev: Dataset) -> Callable[[ArrayLike], jax.Array]:
+    """Returns the function from outputs `[n, m, ...]` to scores `[n]`, low is good."""
     built, labels = member.built, _labels(member, dev)
     metric = _metrics(member)[_chosen_by(built)]
-    values = jax.vmap(lambda one: metric(one, labels, dev.weights))(
-        jnp.asarray(np.stack(outputs), jnp.float32)
-    )
-    values = -values if larger_is_better(built.rank_by) else values
-    return int(jnp.argmin(jnp.where(jnp.isnan(values), jnp.inf, values)))
+
+    def score(outputs, labels, weights):
+        value = metric(outputs, labels, weights)
+        value = -value if larger_is_better(built.rank_by) else value
+        return jnp.where(jnp.isnan(value), jnp.inf, value)
+
+    scores = jax.jit(jax.vmap(score, in_axes=(0, None, None)))
+    return lambda outputs: scores(outputs, labels, dev.weights)
 
 
 def _chosen_by(built: Recipe) -> str:

@@ -214,7 +214,7 @@ class SweepResult:
         Args:
             dev: the dev set of the sweep, for the result of a folder; None: the
                 result's own.
-            size: how many additions, at least 1.
+            size: how many additions, from 1 to 1,000.
 
         Raises:
             DataError: the dev set does not fit the members.

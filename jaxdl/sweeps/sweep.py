@@ -28,6 +28,7 @@ from jaxdl.searches.rungs import Requests, Rung, Search, check_rung, start
 from jaxdl.spaces.distributions import SpaceError
 from jaxdl.spaces.structures import count_structures
 from jaxdl.sweeps.from_population import make_result
+from jaxdl.sweeps.mismatch import in_words
 from jaxdl.sweeps.repeats import data_of, expand, mean, step_keys, with_variants
 from jaxdl.sweeps.result import SweepResult
 from jaxdl.sweeps.specification import check_extends, specify
@@ -190,7 +191,7 @@ def train_task(
             specification = specify(task, outlines, rung, data, kind)
             grows = GROWS if extend else ()
             store = stack.enter_context(
-                runs.open_run(run_dir, specification, grows=grows)
+                runs.open_run(run_dir, specification, grows=grows, words=in_words)
             )
         keys = step_keys(task.variants, task.members)
         population = Population(task, keys, outlines, store)
@@ -256,11 +257,15 @@ def _warn_of_missing_classes(task: Task) -> None:
 
 def _claim(run_dir: Any, extend: bool, search: Search) -> Path | None:
     """Returns the folder as an absolute path, since a recipe may change folders."""
-    if extend and (run_dir is None or not draws_each_alone(search)):
+    if extend and run_dir is None:
         raise SpaceError(
-            "got extend without a run_dir, or with a search that decides by how "
-            "members do; expected the folder of a run, and no search, "
-            "jaxdl.searches.random() or jaxdl.sobol()"
+            "got extend without a folder; expected that of the run: add run_dir=..., "
+            "or --out RUN"
+        )
+    if extend and not draws_each_alone(search):
+        raise SpaceError(
+            "got extend with a search that decides by how members do; expected no "
+            "search, random or sobol: leave extend out, and name another folder"
         )
     return None if run_dir is None else runs.claim(run_dir)
 

@@ -41,6 +41,43 @@ def copy(small_sweep, run_dir, tmp_path):
     return shutil.copytree(run_dir, tmp_path / "copy")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("more-data", "FILE", "--out", "no/a.png"), "no is no folder; expected"),
+        (("report", "RUN", "FILE", "--out", "no/a.html"), "no is no folder; expected"),
+        (("report", "RUN", "FILE", "--out", "taken"), "which is a folder; expected"),
+        (("plot", "RUN", "FILE", "funnel", "--out", "no/a.svg"), "no is no folder"),
+        (("export", "RUN", "FILE", "--out", "no/a"), "no is no folder"),
+        (("export", "RUN", "FILE", "--onnx", "text/a"), "text is no folder"),
+        (("export", "RUN", "FILE", "--stablehlo", "taken"), "which is a folder"),
+        (("export", "RUN", "FILE", "--table", "no/a.csv"), "no is no folder"),
+        (("ensemble", "RUN", "FILE", "--export", "no/a"), "no is no folder"),
+        (("log", "RUN", "FILE", "tensorboard", "--out", "text/a"), "cannot write in"),
+        (("log", "RUN", "FILE", "optuna", "--out", "no/a"), "no is no folder"),
+    ],
+)  # fmt: skip
+def test_a_path_that_cannot_be_written_is_refused_before_any_work(
+    main, tmp_path, monkeypatch, write, arguments, message
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "text").write_text("")
+    known = {"FILE": write("raise AssertionError"), "RUN": tmp_path}
+    status, _, error = main(*(known.get(word, word) for word in arguments))
+    assert status == 2 and message in error and len(error.splitlines()) == 1
+
+
+def test_a_folder_that_may_not_be_written_is_named(tmp_path, monkeypatch):
+    def refuse(dir):
+        raise PermissionError(13, "Permission denied", f"{dir}/tmp123")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    with pytest.raises(OSError, match="cannot write in") as refused:
+        files.check_writable(tmp_path / "no" / "such")
+    assert f"{tmp_path} (Permission denied); expected" in str(refused.value)
+
+
 def contents(folder):
     return {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
@@ -101,5 +138,5 @@ def test_options_have_their_whole_names(write, capsys):
         cli.main(["sweep", str(write(LINEAR)), "--member", "2"])
     assert ended.value.code == 2
     assert (
-        "got --member 2; expected what `jaxdl sweep --help`" in capsys.readouterr().err
+        "got --member 2; expected an argument of jaxdl sweep" in capsys.readouterr().err
     )

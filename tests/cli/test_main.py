@@ -20,7 +20,8 @@ def test_the_command_is_installed():
         (None, "there is no experiment file"),
         ("recipe = space = 1", "does not define data"),
         ("x = 1", "does not define recipe, space, data"),
-        ("recipe = space = data = 1", "expected a function and jaxdl.data.Splits"),
+        ("recipe = space = data = 1", "got recipe = 1; expected a function"),
+        ("recipe = space = data = 1", "got data of type int; expected jaxdl.data.Sp"),
     ],
 )
 def test_a_file_that_is_no_experiment_is_refused(main, tmp_path, write, text, message):
@@ -28,6 +29,48 @@ def test_a_file_that_is_no_experiment_is_refused(main, tmp_path, write, text, me
     for command in ("sweep", "fit"):
         status, _, error = main(command, file)
         assert status == 2 and message in error
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (f"{LINEAR}data = [1]", "{}: got data of type list; expected jaxdl.data"),
+        (f"{LINEAR}space = 5", "{}: got space = 5; expected hyperparameters by name"),
+        ("x = 1\ndef (:", "{}, line 2: `def (:`: invalid syntax"),
+        ("a\0b", "{}"),
+        ("import nosuch.a", "{}, line 1: `import nosuch.a`: No module named 'nosuch'; "
+         "expected it beside the file, or installed: pip install nosuch"),
+        ("import jaxdl as dl\nx = dict(\n    rate=dl.LogUniform(1, 0.1),\n)",
+         "{}, line 3: `rate=dl.LogUniform(1, 0.1),`: got LogUniform(low=1"),
+        ("import jaxdl as dl\nx = dl.data.load('x.csv')",
+         "{}, line 2: `x = dl.data.load('x.csv')`: "),
+        ("from jaxdl import optim\noptim.adam(0.1, beta1=2)",
+         "{}, line 2: `optim.adam(0.1, beta1=2)`: "),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["experiment.py", "experiment.txt"])
+def test_an_error_in_a_file_is_a_sentence_with_its_line(
+    main, write, monkeypatch, tmp_path, text, message, name
+):
+    monkeypatch.chdir(tmp_path)
+    write(text, name)
+    status, _, error = main("sweep", name)
+    assert status == 2 and len(error.splitlines()) == 1
+    assert error.startswith(f"jaxdl: error: {message.format(name)}")
+
+
+def test_a_folder_in_the_place_of_a_file_is_named(main, tmp_path):
+    (tmp_path / "run.sqlite").write_text("")
+    status, _, error = main("sweep", tmp_path.parent)
+    assert status == 2 and "which is a folder; expected an experiment file" in error
+    status, _, error = main("replay", tmp_path / "a.py", tmp_path)
+    assert status == 2 and "a run comes first, RUN FILE" in error
+
+
+def test_to_extend_names_the_option_that_is_missing(main, linear):
+    status, _, error = main("sweep", linear, "--extend")
+    assert status == 2 and "got extend without a folder; expected" in error
+    assert "--out RUN" in error
 
 
 def test_an_experiment_may_import_its_neighbor(main, tmp_path, write):
@@ -50,6 +93,14 @@ def test_a_keyboard_interrupt_ends_with_130(main, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("jaxdl.cli.training.sweep", interrupted)
+    assert main("sweep", DIGITS)[::2] == (130, "jaxdl: interrupted\n")
+
+
+def test_a_keyboard_interrupt_before_the_work_ends_with_130(main, monkeypatch):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("jaxdl.cli.make_parser", interrupted)
     assert main("sweep", DIGITS)[::2] == (130, "jaxdl: interrupted\n")
 
 

@@ -30,8 +30,42 @@ def test_arguments_that_make_no_sense_end_with_2(arguments):
     ("arguments", "message"),
     [
         (("sweep", DIGITS, "--search", "nonsense"), "expected one of random, sobol"),
-        (("sweep", DIGITS, "--search", "pbt:x"), "expected one of random, sobol"),
-        (("sweep", DIGITS, "--search", "grid"), "expected one of random, sobol"),
+        *(
+            (("sweep", DIGITS, "--search", search), f"got {search}; expected {form}")
+            for search, form in {
+                "grid": "grid:POINTS, such as grid:3",
+                "pbt": "pbt:EPOCHS, such as pbt:5",
+                "pbt:x": "pbt:EPOCHS, such as pbt:5",
+                "grid:x": "grid:POINTS, such as grid:3",
+                "halving:x": "halving[:ETA], such as halving:3",
+                "halving:": "halving[:ETA], such as halving:3",
+                "optuna:": "optuna[:SAMPLER], such as optuna:TPESampler",
+                "random:3": "random, which takes no number",
+                "sobol:": "sobol, which takes no number",
+            }.items()
+        ),
+        (
+            ("sweep", DIGITS, "--search", "halving:1"),
+            "argument --search: halving got eta=1; expected an int of at least 2\n",
+        ),
+        (
+            ("sweep", DIGITS, "--max-programs", "65"),
+            "got 65; expected an int from 1 to 64",
+        ),
+        (("sweep", DIGITS, "--folds", "0"), "got 0; expected an int from 2 to"),
+        (("sweep", DIGITS, "--folds", "1"), "got 1; expected an int from 2 to"),
+        (
+            ("ensemble", "run", DIGITS, "--size", "1001"),
+            "expected an int from 1 to 1000",
+        ),
+        (
+            ("replay", "run", DIGITS, "--member", "-1"),
+            "expected best or an int from 0 on",
+        ),
+        (
+            ("sweep",),
+            "jaxdl sweep: error: the following arguments are required: FILE\n",
+        ),
         *(
             (
                 ("sweep", DIGITS, option, number),
@@ -48,23 +82,45 @@ def test_arguments_that_make_no_sense_end_with_2(arguments):
         ),
         (("sweep", DIGITS, "--repeats", str(10**14)), "an int from 1 to 2147483647"),
         (("sweep", DIGITS, "--seed", "9" * 5000), "expected an int from 0"),
-        (("more-data", DIGITS, "--repeats", "9" * 5000), "an int from 1 to"),
-        (("replay", "run", DIGITS, "--member", "9" * 5000), "best or a number"),
+        (("more-data", DIGITS, "--repeats", "9" * 5000), "an int from 2 to"),
+        (("replay", "run", DIGITS, "--member", "9" * 5000), "best or an int from 0"),
         (("export", "run", DIGITS, "--table", "a.txt"), "one of .csv, .parquet, .npz"),
         (("swep", DIGITS), "got swep; expected one of sweep, fit"),
         (("swep", DIGITS), "did you mean sweep?"),
-        (("sweep", DIGITS, "--member", "2"), "got --member 2; expected what"),
+        (("sweep", DIGITS, "--member", "2"), "expected an argument of jaxdl sweep"),
         (("sweep", DIGITS, "--member=2"), "did you mean --members?"),
         (("sweep", DIGITS, "--search", "halvin:3"), "did you mean halving?"),
         (("plot", "run", DIGITS, "fannel"), "did you mean funnel?"),
         (("log", "run", DIGITS, "tensorbord"), "did you mean tensorboard?"),
-        (("doctor", "run", "l2=1"), "got l2=1; expected what `jaxdl doctor --help`"),
+        (("doctor", "run", "l2=1"), "expected an argument of jaxdl doctor"),
     ],
 )
 def test_a_value_that_makes_no_sense_is_named(arguments, message, capsys):
     with pytest.raises(SystemExit) as ended:
         cli.main(list(map(str, arguments)))
     assert ended.value.code == 2 and message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [(), ("sweep",), ("sweep", "a.py", "--fast")])
+def test_an_error_is_a_sentence_and_the_command_that_lists_more(arguments, capsys):
+    with pytest.raises(SystemExit):
+        cli.main(arguments)
+    first, second = capsys.readouterr().err.splitlines()
+    name = " ".join(["jaxdl", *arguments[:1]])
+    assert first.startswith(f"{name}: error: ") and second == f"see {name} --help"
+
+
+def test_a_word_without_a_value_is_named_wherever_it_is(linear, main):
+    for words in (("rate", "--space"), ("--space", "rate")):
+        status, _, error = main("sweep", linear, *words)
+        assert status == 2 and "got rate; expected NAME=VALUE, such as" in error
+
+
+def test_a_sampler_of_optuna_is_proposed_by_its_beginning(capsys):
+    pytest.importorskip("optuna")
+    with pytest.raises(SystemExit):
+        cli.main(["sweep", str(DIGITS), "--search", "optuna:tpe"])
+    assert "did you mean TPESampler?" in capsys.readouterr().err
 
 
 def test_the_version_is_that_of_the_distribution(capsys):

@@ -67,7 +67,11 @@ def test_what_is_pinned_stands_in_the_run_which_resumes_with_it_alone(main, pinn
         ]}  # fmt: skip
     assert main("sweep", file, *FEW, *GIVEN, "--out", run)[0] == 0
     status, _, error = main("sweep", file, *FEW, *GIVEN[:3], "--out", run)
-    assert status == 2 and "another specification" in error and "space: " in error
+    assert (
+        status == 2
+        and "another specification" in error
+        and "beta: got 0.9, recorded 0.8." in error
+    )
 
 
 def test_commands_on_the_run_take_the_file_as_it_is(main, pinned_run, tmp_path):

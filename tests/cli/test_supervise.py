@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from jaxdl.cli.supervise import _ending
 from tests.cli.conftest import LINEAR
 
 ROOT = Path(__file__).parents[2]
@@ -16,6 +17,12 @@ READERS = {
     "reads nothing": "os.set_blocking(2, False)\nwhile os.write(2, bytes(4096)): pass",
     "is gone": "os.close(2)",
 }
+
+
+def test_ctrl_c_is_called_an_interruption():
+    again = "; the same command resumes it"
+    assert _ending(signal.SIGINT, True) == f"jaxdl: interrupted{again}"
+    assert _ending(signal.SIGTERM, False) == "jaxdl: ended by SIGTERM"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs signals and pipes of POSIX")

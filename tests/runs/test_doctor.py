@@ -101,6 +101,8 @@ def test_files_of_no_record_and_files_set_aside_are_noted(folder):
 
 def test_a_version_of_sqlite_is_noted_where_it_matters(folder, monkeypatch):
     monkeypatch.setattr("sqlite3.sqlite_version_info", (3, 51, 2))
+    assert not any("SQLite" in note for note in runs.doctor(folder).notes)
+    (folder / "checkpoints" / "1.bin").unlink()
     assert any(note.startswith("SQLite is") for note in runs.doctor(folder).notes)
     monkeypatch.setattr("sqlite3.sqlite_version_info", (3, 51, 3))
     assert not any("SQLite" in note for note in runs.doctor(folder).notes)
@@ -119,11 +121,11 @@ def test_a_damaged_database_is_a_problem(folder):
     assert "is damaged (file is not a database)" in problem
 
 
-@pytest.mark.parametrize("name", ["nowhere", "empty"])
-def test_a_folder_without_run_is_a_problem(tmp_path, name):
-    (tmp_path / "empty").mkdir()
-    (problem,) = runs.doctor(tmp_path / name).problems
+def test_a_folder_without_run_is_a_problem(tmp_path):
+    (problem,) = runs.doctor(tmp_path).problems
     assert "has no run.sqlite" in problem
+    (problem,) = runs.doctor(tmp_path / "nowhere").problems
+    assert "there is no folder" in problem
 
 
 def test_a_folder_without_checkpoints_is_a_problem_of_its_records(folder):

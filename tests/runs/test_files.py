@@ -25,8 +25,9 @@ def test_a_write_that_fails_leaves_the_file_before_and_can_be_repeated(
     files.write_file(tmp_path / "a", b"old")
     with monkeypatch.context() as patch:
         patch.setattr("os.fsync", full)
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(OSError, match="No space left") as failed:
             files.write_file(tmp_path / "a", b"new")
+    assert failed.value.filename == str(tmp_path / "a")  # not that of a helper file
     assert (tmp_path / "a").read_bytes() == b"old"
     files.write_file(tmp_path / "a", b"new")
     assert (tmp_path / "a").read_bytes() == b"new"

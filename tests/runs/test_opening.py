@@ -87,6 +87,17 @@ def test_another_specification_is_refused_naming_each_part(tmp_path, change, exp
     assert contents(tmp_path) == before
 
 
+def test_what_is_no_folder_of_a_run_is_named(tmp_path):
+    (tmp_path / "text").write_text("")
+    for name, message in {
+        "no": "there is no folder", "text": "text, a file; expected the folder of a run",
+        ".": "has no run.sqlite",
+    }.items():  # fmt: skip
+        with pytest.raises(FileNotFoundError, match=message):
+            runs.read_run(tmp_path / name)
+        assert not runs.doctor(tmp_path / name).notes
+
+
 def test_a_part_that_is_gone_is_named(tmp_path):
     runs.open_run(tmp_path, {"a": 1, "b": 2}).close()
     with pytest.raises(runs.RunMismatchError, match="b: got nothing, recorded 2"):
@@ -177,9 +188,8 @@ def test_links_in_the_folder_are_not_followed(tmp_path, name):
 
 
 def test_a_folder_without_run_is_not_read(tmp_path):
-    for folder in (tmp_path, tmp_path / "nowhere"):
-        with pytest.raises(FileNotFoundError, match=r"has no run\.sqlite"):
-            runs.read_run(folder)
+    with pytest.raises(FileNotFoundError, match=r"has no run\.sqlite"):
+        runs.read_run(tmp_path)
     assert not list(tmp_path.iterdir())
 
 

@@ -69,7 +69,7 @@ def test_the_changes_of_a_leaf_do_not_depend_on_the_kinds_of_the_others():
         (lambda: dl.pbt(0), "every=0"),
         (lambda: dl.pbt(1, share=0.6), "share=0.6"),
         (lambda: dl.pbt(1, step=0), "step=0"),
-        (lambda: play(dl.pbt(5), 8, 5, []), "every=5 and epochs=5"),
+        (lambda: play(dl.pbt(5), 8, 5, []), "epochs=5; expected at least 6 epochs"),
         (lambda: play(dl.pbt(1), 3, 5, []), "members=3 .* at least 4 members"),
     ],
 )

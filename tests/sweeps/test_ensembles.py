@@ -158,8 +158,10 @@ def test_what_has_no_common_dev_set_is_refused(sweep, digits):
     folds = dataclasses.replace(sweep, task=sweep.task._replace(folds=4, members=2))
     with pytest.raises(ValueError, match="got a sweep with folds"):
         folds.ensemble()
-    with pytest.raises(ValueError, match="got size=0"):
-        sweep.ensemble(size=0)
+    for size in (0, 1001):
+        message = f"got size={size}; expected an int from 1 to 1000"
+        with pytest.raises(ValueError, match=message):
+            sweep.ensemble(size=size)
     other = dl.data.from_arrays(np.zeros((4, 3), np.float32), [0, 1, 2, 3], classes=10)
     with pytest.raises(DataError):
         sweep.ensemble(other)

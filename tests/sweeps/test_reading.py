@@ -264,11 +264,14 @@ def test_a_namedtuple_has_to_be_given(named, digits):
 @pytest.mark.parametrize(
     ("space", "message"),
     [
-        (Named(dl.LogUniform(1e-3, 1.0)), "rate=.*1.0.*0.1"),
-        (Named(dl.Uniform(1e-3, 1e-1)), "rate=.*Uniform.*LogUniform"),
-        (Named(0.1), "rate=0.1"),
+        (
+            Named(dl.LogUniform(1e-3, 1.0)),
+            "rate: got .*1.0.* recorded .*0.1",
+        ),
+        (Named(dl.Uniform(1e-3, 1e-1)), "rate: got Uniform.* recorded LogUniform"),
+        (Named(0.1), "rate: got 0.1, recorded"),
         (SPACE, "the recorded leaves in a tree of other classes"),
-        (SPACE | {"l2": 0.1}, "l2=0.1, but the recorded one has nothing"),
+        (SPACE | {"l2": 0.1}, "hyperparameters: got l2, .*recorded"),
     ],
 )
 def test_another_space_is_refused_and_the_leaf_named(space, message, named):

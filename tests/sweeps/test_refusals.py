@@ -33,8 +33,8 @@ def wider(hp):
 @pytest.mark.parametrize(
     ("changes", "name"),
     [
-        ({"key": jax.random.key(1)}, "key"),
-        ({"key": 1}, "key"),
+        ({"key": jax.random.key(1)}, "seed: got 1, recorded"),
+        ({"key": 1}, "seed: got 1, recorded"),
         ({"epochs": 3}, "epochs"),
         ({"plan": dl.Plan(4)}, "plan"),
         ({"patience": 1}, "patience"),
@@ -60,7 +60,7 @@ def test_other_data_spaces_and_recipes_are_refused_and_named(recorded, digits):
     fewer = digits._replace(train=digits.train[:500])
     with pytest.raises(runs.RunMismatchError, match="data"):
         sweep(small, SPACE, fewer, **settings)
-    with pytest.raises(runs.RunMismatchError, match="space"):
+    with pytest.raises(runs.RunMismatchError, match="rate: got LogUniform"):
         sweep(small, {"rate": dl.LogUniform(1e-3, 1.0)}, digits, **settings)
     with pytest.raises(runs.RunMismatchError, match="programs"):
         sweep(wider, SPACE, digits, **settings)

@@ -1,0 +1,34 @@
+"""How a sweep differs from the run that is in its folder, in words for an error."""
+
+from typing import Any
+
+from jaxdl.spaces.plain import difference
+
+DIGESTS = {
+    "programs": "programs: got those of another recipe",
+    "data": "data: got others than those of the run",
+    "traced": "types: got those of other hyperparameters",
+    "start": "start: got another one than that of the run",
+}
+
+
+def in_words(part: str, got: Any, recorded: Any) -> str:
+    """Returns how a part of a specification differs; empty if JSON says it best.
+
+    Args:
+        part: its name.
+        got: its value; None: there is none.
+        recorded: that of the run.
+    """
+    if part in DIGESTS and got is not None and recorded is not None:
+        return DIGESTS[part]
+    if part == "space":
+        return difference(got, recorded)
+    if part == "key" and _is_seed(got) and _is_seed(recorded):
+        return f"seed: got {got[1]}, recorded {recorded[1]}"
+    return ""
+
+
+def _is_seed(key: Any) -> bool:
+    """Returns whether a key is that of a seed, which has 0 in its upper 32 bits."""
+    return isinstance(key, list) and len(key) == 2 and key[0] == 0
