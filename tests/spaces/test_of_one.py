@@ -50,7 +50,11 @@ def test_numbers_that_programs_cannot_tell_apart_are_one_space():
     assert to_plain(as_space({"rate": 0.1 + 1e-7})) != to_plain(one)
 
 
-@pytest.mark.parametrize("leaf", [dl.Uniform(0, 1), dl.Among(["a"]), object()], ids=str)
+@pytest.mark.parametrize(
+    "leaf",
+    [dl.Uniform(0, 1), dl.Among(["a"]), object()],
+    ids=lambda x: type(x).__name__,
+)
 def test_what_is_no_hyperparameter_is_refused(leaf):
     with pytest.raises(RecipeError, match="got hyperparameter x="):
         as_space({"x": leaf})
