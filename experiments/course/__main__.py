@@ -1,4 +1,4 @@
-"""Measures claims of the course, and writes their records, figures and page.
+"""Measures claims of the course; writes records, figures, page and notebook.
 
 python -m experiments.course [NAME ...] [--seeds N]
 """
@@ -9,6 +9,7 @@ import time
 
 import jaxdl as dl
 from experiments.bench.record import surroundings
+from experiments.course import notebook
 from experiments.course.arms import Finding, Outcome
 from experiments.course.page import FIGURES, RECORDS, SCRIPTS, script, write
 from jaxdl.report.style import save
@@ -30,6 +31,7 @@ def main() -> None:
         outcome = script(name).run(options.seeds, 0)
         keep(name, outcome, time.perf_counter() - begin)
     write()
+    notebook.write()
 
 
 def keep(name: str, outcome: Outcome, seconds: float) -> None:
@@ -47,10 +49,8 @@ def keep(name: str, outcome: Outcome, seconds: float) -> None:
     for file, (figure, _) in outcome.figures.items():
         save(figure, FIGURES / f"{file}.svg", "svg")
     print(f"{name}, {seconds:.0f} s")
-    for f in outcome.findings:
-        ends = f"[{f.low:.3g}, {f.high:.3g}]"
-        text = f"{f.claim.number:3} {f.claim.text}: {f.verdict}; {f.mean:.3g} {ends}"
-        print(f"{text} {f.claim.unit}, n = {f.n}", flush=True)
+    for finding in outcome.findings:
+        print(finding, flush=True)
 
 
 def plain(finding: Finding) -> dict:

@@ -57,6 +57,12 @@ class Finding(NamedTuple):
         small = abs(self.mean) < self.claim.smallest
         return ("seen" if low > 0 else "reversed") + (", small" if small else "")
 
+    def __str__(self) -> str:
+        """Returns the claim, its verdict, the mean and the interval in one line."""
+        claim, mean, low, high, n = self
+        effect = f"{mean:.3g} [{low:.3g}, {high:.3g}] {claim.unit}"
+        return f"{claim.number:3} {claim.text}: {self.verdict}; {effect}, n = {n}"
+
 
 class Outcome(NamedTuple):
     """What a script returns."""

@@ -38,7 +38,7 @@ does so on the other side, **not settled** that it holds 0. *Small* means that t
 is smaller than the smallest effect that matters. Where a sign is certain by
 calculation, the interval is a point. Learning rates are chosen on other seeds than
 those that are compared. All of it speaks of small networks on small data, most of them
-on scikit-learn's digits.
+on scikit-learn's digits. [course.ipynb](course.ipynb) is a notebook of the same parts.
 """
 IMPORTS = """\
 The examples below need these lines first:
