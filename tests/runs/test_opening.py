@@ -90,7 +90,7 @@ def test_another_specification_is_refused_naming_each_part(tmp_path, change, exp
 def test_what_is_no_folder_of_a_run_is_named(tmp_path):
     (tmp_path / "text").write_text("")
     for name, message in {
-        "no": "there is no folder", "text": "text, a file; expected the folder of a run",
+        "no": "there is no folder", "text": "text, a file; expected the folder",
         ".": "has no run.sqlite",
     }.items():  # fmt: skip
         with pytest.raises(FileNotFoundError, match=message):
