@@ -81,7 +81,7 @@ def _print_noise(name: str, noise: Noise, metric: str) -> None:
 
 def _print_importance(found: Importance, metric: str) -> None:
     rows = [
-        (name, f"{share:.0%}", ORDER.get(expected_rank(name), "-"))
+        (name, f"{share:.0%}", ORDER.get(expected_rank(name) or 0, "-"))
         for name, share in found.shares.items()
     ]
     show(
