@@ -22,6 +22,9 @@ claims of the course over a few seeds: more seeds make the intervals narrower.
 The notebook runs in the root of the project, with the extras `sklearn`, `matplotlib`.
 """
 SHOW = """\
+from IPython.display import display
+
+
 def show(outcome):
     for finding in outcome.findings:
         print(finding)

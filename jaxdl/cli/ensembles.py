@@ -9,7 +9,7 @@ from jaxdl.cli.output import show, tell
 from jaxdl.cli.runs import check_data, read
 from jaxdl.experiment import ExperimentError
 from jaxdl.report import ranked
-from jaxdl.sweeps.ensembles import MOST_ADDITIONS, beside_best
+from jaxdl.sweeps.ensembles import MOST_ADDITIONS, beside_best, chosen_by
 
 
 def run_ensemble(options: argparse.Namespace) -> int:
@@ -30,6 +30,8 @@ def run_ensemble(options: argparse.Namespace) -> int:
     show(terminal.table(*beside_best(found, result.best(), data)))
     pairs = zip(found.numbers.tolist(), found.weights.tolist(), strict=True)
     show(f"\n{terminal.table(['member', 'weight'], [*map(list, pairs)])}")
+    metric = chosen_by(found.members[0].built)
+    show(f"chosen by the dev {metric}; another metric may be worse than the best's")
     exports.write(found, places, data.moments)
     return 0
 

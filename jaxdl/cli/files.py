@@ -70,7 +70,8 @@ def output_file(out: Path, options: argparse.Namespace) -> Path:
         OSError: the file cannot be written.
     """
     place, run = output(out, options), getattr(options, "run_dir", None)
-    if place.parent != run or run.is_dir():  # else there is no run: reading it tells
+    # A run that is not there is named when it is read.
+    if run is None or place.parent != run or run.is_dir():
         check_file(place)
     return place
 

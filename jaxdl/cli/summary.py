@@ -9,6 +9,8 @@ from jaxdl.sweeps.sentences import sentences
 from jaxdl.sweeps.summary import Errors, Noise, Summary
 from jaxdl.train.score import words
 
+ORDER = {1: "first", 2: "second", 3: "third", 4: "rarely"}  # of the expected ranks
+
 
 def print_summary(summary: Summary) -> None:
     """Prints the summary of a sweep."""
@@ -57,6 +59,8 @@ def print_errors(name: str, errors: Errors) -> None:
     if errors.diagnosis is None:
         return
     diagnosis = errors.diagnosis
+    if not (diagnosis.high_bias or diagnosis.high_variance):
+        show("neither high bias nor high variance")
     for high, what, size in (
         (diagnosis.high_bias, "bias", diagnosis.bias),
         (diagnosis.high_variance, "variance", diagnosis.variance),
@@ -79,12 +83,11 @@ def _print_noise(name: str, noise: Noise, metric: str) -> None:
 
 def _print_importance(found: Importance, metric: str) -> None:
     rows = [
-        (name, f"{share:.0%}", expected_rank(name) or "-")
+        (name, f"{share:.0%}", ORDER.get(expected_rank(name) or 0, "-"))
         for name, share in found.shares.items()
     ]
     show(
         f"\nwhat the {metric} depended on; together this explains "
-        f"{max(found.explained, 0):.0%} of its variance (expected: 1 is usually tuned "
-        "first, 4 rarely):"
+        f"{max(found.explained, 0):.0%} of its variance:"
     )
-    show(terminal.table(("hyperparameter", "share", "expected"), rows))
+    show(terminal.table(("hyperparameter", "share", "usually tuned"), rows))

@@ -15,7 +15,7 @@ BIAS_ADVICE = (
 VARIANCE_ADVICE = (
     "get more data, or augment what there is",
     "regularize: a larger L2 strength, a smaller keep_prob, or early stopping, which "
-    "also ends the fitting of the train set",
+    "also fits the train set less",
     "try another architecture",
 )
 DIVERGED_ADVICE = ("lower the learning rate: the training diverged",)

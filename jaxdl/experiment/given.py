@@ -159,7 +159,8 @@ def _range_of(leaf: Any) -> str:
     """Returns the whole range of a leaf as a user types it; empty if it has none."""
     values = leaf.values if isinstance(leaf, AsSize) else leaf
     if isinstance(values, Range):
-        return f"{values.low:g}{BETWEEN}{values.high:g}"
+        low, high = values.low, values.high  # pyrefly: ignore
+        return f"{low:g}{BETWEEN}{high:g}"
     options = values.options if isinstance(values, Options) and values.drawn else ()
     numbers = [x for x in options if type(x) in (int, float)]
     return f"{min(numbers):g}{BETWEEN}{max(numbers):g}" if numbers else ""

@@ -158,7 +158,7 @@ def _candidates(sweep: "SweepResult") -> NDArray[np.int64]:
 def _scores_of(member: Member, dev: Dataset) -> Callable[[ArrayLike], jax.Array]:
     """Returns the function from outputs `[n, m, ...]` to scores `[n]`, low is good."""
     built, labels = member.built, _labels(member, dev)
-    metric = _metrics(member)[_chosen_by(built)]
+    metric = _metrics(member)[chosen_by(built)]
 
     def score(outputs, labels, weights):
         value = metric(outputs, labels, weights)
@@ -169,7 +169,7 @@ def _scores_of(member: Member, dev: Dataset) -> Callable[[ArrayLike], jax.Array]
     return lambda outputs: scores(outputs, labels, dev.weights)
 
 
-def _chosen_by(built: Recipe) -> str:
+def chosen_by(built: Recipe) -> str:
     """Returns the metric that an ensemble is to be best in.
 
     It is what ranks the members, but for the 0-1 error, which is equal for many.

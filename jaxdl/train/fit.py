@@ -87,13 +87,28 @@ def train_one(
             range(epochs),
             lambda number, _, values: show(number + 1, epochs, _without_steps(values)),
         )
+    return _member(bound, hparams, data, found, train_state, end, metrics)
+
+
+def _member(
+    bound: BoundRecipe,
+    hparams: Any,
+    data: Splits,
+    found: Outline,
+    train_state: TrainState,
+    end: EpochState,
+    metrics: dict[str, NDArray[Any]],
+) -> Member:
+    """Returns the model that a training ended with."""
     params, state, kept_epoch = jax.device_get(kept(train_state, end))
-    running = int(end.status) == Status.RUNNING
+    running, steps = int(end.status) == Status.RUNNING, None
+    if bound.every is not None:
+        steps = steps_of(metrics[STEP_LOSS], found.steps_per_epoch, bound.every)
     return Member(
-        recipe=recipe,
-        structure=structure,
+        recipe=bound.recipe,
+        structure=bound.structure,
         hparams=hparams,
-        facts=facts,
+        facts=bound.facts,
         scaling=data.train.scaling,
         about=data.train.about,
         inference=found.inference,
@@ -104,9 +119,7 @@ def train_one(
         params=params,
         state=state,
         history=((0, hparams),),
-        steps=None
-        if every is None
-        else steps_of(metrics[STEP_LOSS], found.steps_per_epoch, every),
+        steps=steps,
     )
 
 

@@ -22,8 +22,9 @@ def test_an_ensemble_is_shown_beside_the_best_and_exported(
     parts = (found.evaluate(digits.dev), found.evaluate(digits.test))
     expected = [value for part in parts for value in part.values()]
     assert values == pytest.approx(expected, rel=1e-2)
-    members = [line.split()[0] for line in lines[7:-2]]
+    members = [line.split()[0] for line in lines[7:-3]]
     assert members == [str(number) for number in found.numbers]
+    assert lines[-3].startswith("chosen by the dev loss; another metric")
     assert lines[-2:] == [f"{out}.safetensors", f"{out}.json"]
     told = json.loads((tmp_path / "both.json").read_text())
     assert told["weights"] == found.weights.tolist()

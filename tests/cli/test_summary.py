@@ -5,8 +5,8 @@ import csv
 import numpy as np
 import pytest
 
-from jaxdl.cli.summary import print_summary
-from jaxdl.diagnose import bias_variance
+from jaxdl.cli.summary import _print_importance, print_errors, print_summary
+from jaxdl.diagnose import Importance, bias_variance
 from jaxdl.sweeps.summary import Errors, Noise, Summary
 from tests.cli.conftest import LINEAR
 
@@ -117,7 +117,7 @@ def test_the_bias_is_counted_from_the_human_error(main, linear):
     given = ("fit", linear, "rate=0.001", "--epochs", "1")
     _, plain, _ = main(*given)
     status, output, _ = main(*given, "--human-error", "0.95")
-    assert status == 0 and "high bias" in plain and "high bias" not in output
+    assert status == 0 and "high bias of" in plain and "high bias of" not in output
     assert "Bias is counted from a human-level error of 95.00%." in output
 
 
@@ -140,3 +140,17 @@ def test_rows_that_are_left_out_are_counted(printed):
     assert "the best 2 of 6 configurations" in printed(SUMMARY)
     whole = printed(SUMMARY._replace(count=2))
     assert not [line for line in whole if "best 2 of" in line]
+
+
+def test_a_model_without_fault_is_said_to_have_none(capsys):
+    diagnosis = bias_variance(0.01, 0.02)
+    print_errors("the model", Errors(0.01, 0.02, 0.02, 100, diagnosis, 0.001))
+    assert "neither high bias nor high variance" in capsys.readouterr().out
+
+
+def test_importance_says_in_words_what_is_usually_tuned_first(capsys):
+    _print_importance(Importance({"learning_rate": 0.8, "other": 0.2}, 0.5, {}), "loss")
+    rows = capsys.readouterr().out.splitlines()[-2:]
+    assert [row.split() for row in rows] == [
+        ["learning_rate", "80%", "first"], ["other", "20%", "-"],
+    ]  # fmt: skip

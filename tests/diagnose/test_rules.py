@@ -35,9 +35,7 @@ def test_the_rules_have_the_numbers_of_the_data():
     division, batch, dev = rules_of_thumb(
         Splits(examples(7000), examples(2000), examples(1000))
     )
-    assert division == "10,000 examples: 60:20:20 is usual, and 70:20:10 is what " + (
-        "there is"
-    )
+    assert division == "10,000 examples are divided 70:20:10; 60:20:20 is usual"
     assert batch.startswith("7,000 train examples: batches of 64")
     # 1.96 sqrt(2 · 0.05 · 0.95 / 2000) = 0.0135
     assert (
@@ -48,4 +46,4 @@ def test_the_rules_have_the_numbers_of_the_data():
 def test_a_test_set_that_is_the_dev_set_counts_once():
     part = examples(30)
     division, *_ = rules_of_thumb(Splits(examples(70), part, part))
-    assert division.startswith("100 examples") and "70:30 is what" in division
+    assert division.startswith("100 examples are divided 70:30; ")

@@ -74,7 +74,7 @@ function showRows() {
   });
   const count = `${view.found.length} of ${sweep.rows.length}`;
   document.getElementById("shown").textContent = count;
-  document.getElementById("passing").textContent = `${count} members pass.`;
+  document.getElementById("passing").textContent = `${count} members are shown.`;
 }
 
 function more() {
