@@ -95,12 +95,14 @@ def diagnosis(summary: Summary, rates: bool) -> tuple[list[str], list[str]]:
     verdict = errors.diagnosis
     if verdict is None or not rates:
         return found + sentences(errors), []
-    for high, what, size in (
-        (verdict.high_bias, "bias", verdict.bias),
-        (verdict.high_variance, "variance", verdict.variance),
+    for high, what, size, below in (
+        (verdict.high_bias, "bias", verdict.bias, "train error than human-level"),
+        (verdict.high_variance, "variance", verdict.variance, "dev than train error"),
     ):
         found.append(
-            f"{'High' if high else 'No high'} {what}: {100 * size:.2f} points."
+            f"No {what}: a lower {below}, by {-100 * size:.2f} points."
+            if size < 0
+            else f"{'High' if high else 'No high'} {what}: {100 * size:.2f} points."
         )
     found += sentences(errors)
     return found, [f"{advice[0].upper()}{advice[1:]}." for advice in verdict.advice]

@@ -40,6 +40,8 @@ def test_the_diagnosis_is_that_of_the_best_member(result, digits):
     assert found[1].startswith("High bias" if right.high_bias else "No high bias")
     assert f"{100 * right.variance:.2f} points" in found[2]
     assert [text.lower() for text in advice] == [f"{a}.".lower() for a in right.advice]
+    human, _ = contents.diagnosis(summarize(result, digits, train + 0.01), rates=True)
+    assert "No bias: a lower train error than human-level, by 1.00 points." in human
     interval = diagnose.error_interval(dev, 360)
     assert f"dev error {interval.low:.2%} to {interval.high:.2%} on 360" in found[4]
     assert found[5].startswith("Baseline: the most frequent class")
