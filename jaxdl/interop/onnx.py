@@ -11,6 +11,7 @@ from jaxdl import runs
 from jaxdl.data.trees import named, renamed
 from jaxdl.extras import library, quiet
 from jaxdl.interop.predictor import Model, Normalization, inputs_of, predictor
+from jaxdl.nn.platforms import default_form
 from jaxdl.paths import as_path
 from jaxdl.train.structure import RecipeError
 
@@ -44,7 +45,7 @@ def onnx(
             not know an operation of its model.
     """
     log = logging.getLogger()
-    with quiet(log.level, log.setLevel):
+    with quiet(log.level, log.setLevel), default_form():
         content = _converted(model, moments)
     runs.write_file(as_path(path), content)
     return as_path(path)

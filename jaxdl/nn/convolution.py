@@ -12,6 +12,7 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 
+from jaxdl.nn.platforms import by_platform
 from jaxdl.nn.product import product
 
 Padding = Literal["SAME", "VALID"]
@@ -39,7 +40,7 @@ def convolve(
         padding: `SAME` or `VALID`.
     """
     how = {"strides": strides, "padding": padding}
-    return jax.lax.platform_dependent(
+    return by_platform(
         x,
         kernel,
         bias,

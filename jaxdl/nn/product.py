@@ -5,6 +5,8 @@ import math
 import jax
 import jax.numpy as jnp
 
+from jaxdl.nn.platforms import by_platform
+
 NARROW = 16  # columns: one vector of float32
 
 
@@ -45,7 +47,7 @@ def _dot(a: jax.Array, b: jax.Array) -> jax.Array:
     precision = jax.config.jax_default_matmul_precision  # pyrefly: ignore
     if precision != "bfloat16" or jnp.result_type(a, b) != jnp.float32:
         return a @ b
-    return jax.lax.platform_dependent(a, b, cpu=_rounded_dot, default=_bfloat16_dot)
+    return by_platform(a, b, cpu=_rounded_dot, default=_bfloat16_dot)
 
 
 def _rounded_dot(a: jax.Array, b: jax.Array) -> jax.Array:

@@ -39,7 +39,8 @@ def write_file(path: Path, content: bytes) -> None:
         write_synced(part, [memoryview(content)], 0o666)
         os.replace(part, path)
     except OSError as error:
-        error.filename, error.filename2 = os.fspath(path), None  # what was asked for
+        if error.errno is not None:  # name what was asked for, not its part
+            error.filename, error.filename2 = os.fspath(path), None
         raise
     sync_folder(path.parent)
 

@@ -169,7 +169,9 @@ def _words(text: str, other: str) -> str:
         return _short(text)
     options = leaf.options if isinstance(leaf, distributions.Choice) else ()
     pinned = len(options) == 1 and json.dumps(to_plain(options[0])) != other
-    return _short(repr(options[0] if pinned else leaf))
+    shown = options[0] if pinned else leaf
+    typed = isinstance(shown, np.generic)
+    return f"{shown} ({shown.dtype})" if typed else _short(repr(shown))
 
 
 def _held(size: AsSize) -> Any:

@@ -79,7 +79,7 @@ def test_a_change_is_told(run):
     [
         (["units=11"], "change of units to 11, which is static"),
         (["rat=0.1"], "unknown ['rat']"),
-        (["rate=0.01", "--seed", "1"], "key: got [0, 1], recorded [0, 0]"),
+        (["rate=0.01", "--seed", "1"], "seed: got 1, recorded 0"),
     ],
     ids=str,
 )

@@ -37,7 +37,7 @@ def test_the_doctor_names_what_is_wrong(main, tmp_path):
 def test_a_folder_without_a_run_is_refused(main, tmp_path, small_file, arguments):
     command, *options = arguments
     status, _, error = main(command, tmp_path / "nowhere", small_file, *options)
-    assert status == 2 and "has no run.sqlite" in error and "Traceback" not in error
+    assert status == 2 and "there is no folder" in error and "Traceback" not in error
 
 
 def test_another_recipe_is_refused(main, write, small_sweep, run_dir):

@@ -45,9 +45,9 @@ def test_a_sweep_on_digits_from_end_to_end(main, tmp_path):
     test_error = float(last.split("test error ")[1].split("%")[0])
     assert 0 < test_error < 5
     first = lines[lines.index(next(x for x in lines if "depended on" in x)) + 3].split()
-    assert first[0] == "learning_rate" and first[2] == "1"
+    assert first[0] == "learning_rate" and first[2] == "first"
     assert 40 < int(first[1].removesuffix("%")) <= 100
-    assert "  32 alive  dev error 0." in progress and " best, 0." in progress
+    assert "  32 alive  dev error now 0." in progress and " best, 0." in progress
     assert "member-steps/s" in progress and "100%  block 4/4" in progress
     assert "units 64, batch_size 64" in output and " units" not in lines[0]
     assert lines[-1] == f"results in {out}" and runs.is_finished(out)
@@ -103,7 +103,7 @@ def test_members_and_epochs_are_added_by_extend(main, linear, tmp_path):
 
 def test_extend_needs_a_folder(main, linear):
     status, _, error = main("sweep", linear, *FEW, "--extend")
-    assert status == 2 and "expected the folder of a run" in error
+    assert status == 2 and "add run_dir=..., or --out RUN" in error
 
 
 def test_a_command_waits_for_a_full_disk(main, linear, tmp_path, monkeypatch):

@@ -60,7 +60,11 @@ def test_arms_become_columns_of_numbers_and_of_static_values():
 
 def test_each_arm_has_the_members_of_its_own_hyperparameters():
     # As many members as in the next test, so that both share a program.
-    ways = {"slow": Hparams(0.0, 4), "fast": Hparams(0.5, 4), "other": Hparams(0.1, 4)}
+    ways = {
+        "slow": Hparams(1e-30, 4),
+        "fast": Hparams(0.5, 4),
+        "other": Hparams(0.1, 4),
+    }
     found = arms.train(recipe, ways, few(), seeds=6, epochs=2, key=0)
     assert [m.hparams.rate for m in found["fast"].members()] == [np.float32(0.5)] * 6
     loss = {name: arm.curves["dev_loss"] for name, arm in found.items()}
@@ -71,6 +75,6 @@ def test_each_arm_has_the_members_of_its_own_hyperparameters():
 
 def test_the_best_rate_is_the_one_that_trains():
     ways = {"": Hparams(0.1, 4)}
-    settings = {"rates": [0.0, 0.1, 1e9], "epochs": 2, "key": 0}
+    settings = {"rates": [1e-30, 0.1, 1e9], "epochs": 2, "key": 0}
     best = arms.with_best_rates(recipe, ways, few(), **settings)
-    assert best[""].rate == 0.1  # 0 does not move, 1e9 diverges
+    assert best[""].rate == 0.1  # 1e-30 does not move, 1e9 diverges

@@ -66,7 +66,7 @@ def page(tmp_path, monkeypatch):
 
 def test_every_figure_is_in_the_page(result, digits, page):
     text = page(result, figures=True, data=digits)
-    assert "Train errors are means over the steps of an epoch, with dropout." in text
+    assert "Train errors are means over the batches of an epoch, with dropout" in text
     images = [attributes for attributes, _ in Reader(text).all("img")]
     assert [a["alt"] for a in images] == [
         "dev error of all members by epoch", "dev loss of all members by epoch",

@@ -59,7 +59,7 @@ def test_a_record_gives_back_what_was_pinned_and_narrowed():
 def test_a_record_of_another_space_is_refused(name, other):
     plain = to_plain(SPACE | {name: other})
     assert by_name(as_recorded(SPACE, plain)) == by_name(SPACE)
-    with pytest.raises(SpaceError, match="got a space with"):
+    with pytest.raises(SpaceError, match="expected the space of the run"):
         check_recorded(as_recorded(SPACE, plain), plain)
 
 

@@ -158,7 +158,7 @@ def test_hyperparameters_that_are_not_finite_are_recorded(digits, tmp_path):
     assert_same_result(first, sweep(small, {"rate": rates}, digits, **settings))
     read = read_result(tmp_path, small)
     np.testing.assert_array_equal(read.hparams["rate"], np.float32(rates))
-    with pytest.raises(runs.RunMismatchError, match="space"):
+    with pytest.raises(runs.RunMismatchError, match="rate: got"):
         other = {"rate": np.array([0.01, np.inf, np.inf])}
         sweep(small, other, digits, **settings)
 

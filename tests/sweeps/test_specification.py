@@ -157,7 +157,7 @@ def test_a_recorded_plan_leaves_nothing_open(part, specification):
 
 def test_a_space_that_is_given_has_to_be_the_recorded_one(specification):
     assert task_of(specification, small, SPACE).space is SPACE
-    with pytest.raises(SpaceError, match="got a space with rate="):
+    with pytest.raises(SpaceError, match="rate: got 0.1, recorded LogUniform"):
         task_of(specification, small, {"rate": 0.1})
 
 

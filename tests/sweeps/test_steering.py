@@ -271,5 +271,5 @@ def test_settings_of_another_type_are_refused(settings, message, digits):
 
 
 def test_a_run_of_another_model_is_refused(digits, steered, folder):
-    with pytest.raises(runs.RunMismatchError, match="space: got .*0.2"):
+    with pytest.raises(runs.RunMismatchError, match="rate: got 0.2"):
         fit(digits, hparams={"rate": 0.2}, run_dir=folder)
