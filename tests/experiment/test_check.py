@@ -48,6 +48,13 @@ def few():
     return dl.data.Splits(one, one, one)
 
 
+@pytest.fixture
+def untrained(monkeypatch):
+    """Leaves out the epoch of training and its gradients, which take longest."""
+    module = sys.modules["jaxdl.experiment.check"]
+    monkeypatch.setattr(module, "check_training", lambda *_: iter(()))
+
+
 def test_a_good_experiment_is_healthy(recipe, hp, digits):
     found = list(check(recipe, hp, digits, key=KEY))
     assert all(f.healthy for f in found)
@@ -167,6 +174,7 @@ RATE = {"rate": dl.LogUniform(1e-3, 1e-1)}
 LINEAR = make(nn.dense(3))
 
 
+@pytest.mark.usefixtures("untrained")
 def test_targets_far_from_unit_scale_are_a_fault_until_they_are_scaled():
     inputs = np.random.default_rng(0).normal(size=(60, 3))
     prices = 200_000 + 80_000 * inputs[:, 0]
@@ -176,6 +184,7 @@ def test_targets_far_from_unit_scale_are_a_fault_until_they_are_scaled():
     assert not faults(regression, RATE, dl.data.normalize(raw, targets=True))
 
 
+@pytest.mark.usefixtures("untrained")
 def test_a_feature_that_is_constant_but_for_rounding_is_a_fault_if_it_is_scaled(few):
     drift = np.where(np.arange(30) % 2 == 0, 0.1 + 0.2, 0.3)
     inputs = np.array(few.train.inputs)
@@ -194,6 +203,7 @@ def test_a_feature_that_is_constant_but_for_rounding_is_a_fault_if_it_is_scaled(
     assert not faults(LINEAR, RATE, whole)
 
 
+@pytest.mark.usefixtures("untrained")
 def test_a_penalty_or_decay_that_matches_no_leaf_is_a_fault(few):
     def own(n):
         def init(key, shape):
@@ -214,6 +224,7 @@ def test_a_penalty_or_decay_that_matches_no_leaf_is_a_fault(few):
         assert f"{part} found no parameter named `kernel` among '0.W'" in text
 
 
+@pytest.mark.usefixtures("untrained")
 def test_batch_norm_with_one_value_a_feature_is_a_fault_of_its_programs_alone(few):
     def recipe(hp):
         layers = (nn.dense(6), nn.batch_norm(), nn.relu, nn.dense(3))
@@ -223,6 +234,7 @@ def test_batch_norm_with_one_value_a_feature_is_a_fault_of_its_programs_alone(fe
     assert text.startswith("program (batch=1): ") and "one value of each" in text
 
 
+@pytest.mark.usefixtures("untrained")
 def test_integer_labels_that_nobody_explains_are_a_fault(few):
     def recipe(hp):
         def own(outputs, labels):
@@ -238,6 +250,7 @@ def test_integer_labels_that_nobody_explains_are_a_fault(few):
     assert not faults(recipe, RATE, same(inputs, labels, classes=3))
 
 
+@pytest.mark.usefixtures("untrained")
 def test_class_names_that_disagree_and_classes_that_are_missing_are_faults(few):
     inputs = few.train.inputs
     names = np.array(["ash", "elm", "oak"])[few.train.labels]
@@ -256,11 +269,13 @@ def test_class_names_that_disagree_and_classes_that_are_missing_are_faults(few):
     assert "program: " in text and "one output goes with sigmoid" in text
 
 
+@pytest.mark.usefixtures("untrained")
 def test_labels_that_are_all_equal_are_a_fault(few):
     texts = faults(LINEAR, RATE, same(few.train.inputs, np.full(30, 2)))
     assert "data: every label of the train set is 2; expected labels that" in texts[0]
 
 
+@pytest.mark.usefixtures("untrained")
 @pytest.mark.parametrize(
     ("last", "found"),
     [
@@ -274,6 +289,7 @@ def test_an_activation_before_a_cross_entropy_is_a_fault(last, found, few):
     assert text.startswith("outputs: they ") and found in text
 
 
+@pytest.mark.usefixtures("untrained")
 def test_one_output_that_can_be_negative_is_no_fault(few):
     def recipe(hp):
         model = nn.serial(nn.dense(8), nn.relu, nn.dense(1))
@@ -282,12 +298,14 @@ def test_one_output_that_can_be_negative_is_no_fault(few):
     assert not faults(recipe, RATE, same(few.train.inputs, np.arange(30) % 2))
 
 
+@pytest.mark.usefixtures("untrained")
 def test_outputs_that_do_not_depend_on_the_inputs_are_a_fault(few):
     texts = faults(make(nn.dense(4), lambda x: 0 * x, nn.dense(3)), RATE, few)
     found = [text for text in texts if text.startswith("outputs")]
     assert len(found) == 1 and "they do not depend on the inputs" in found[0]
 
 
+@pytest.mark.usefixtures("untrained")
 def test_ids_that_are_normalized_are_a_fault_and_named_ids_are_not():
     tokens = np.arange(60).reshape(30, 2) % 5
     labels = tokens[:, 0] % 3
@@ -352,6 +370,7 @@ def test_a_model_that_is_no_better_than_a_constant_after_an_epoch_is_a_note(few)
     assert note.healthy and "0.6667 of a model that always says" in note.text
 
 
+@pytest.mark.usefixtures("untrained")
 def test_weights_that_a_penalty_leaves_out_are_a_note(few):
     def recipe(hp):
         first = nn.l2(0.1, where=lambda name, leaf: name == "0.kernel")
@@ -362,6 +381,7 @@ def test_weights_that_a_penalty_leaves_out_are_a_note(few):
     assert note.healthy and "does not act on the weights 1.kernel" in note.text
 
 
+@pytest.mark.usefixtures("untrained")
 def test_a_bias_before_a_batch_norm_is_a_note(few):
     def recipe(hp):
         bare = nn.serial(nn.dense(4, use_bias=False), nn.batch_norm())
@@ -373,6 +393,7 @@ def test_a_bias_before_a_batch_norm_is_a_note(few):
     assert note.healthy and "parameters: 0.bias have no effect" in note.text
 
 
+@pytest.mark.usefixtures("untrained")
 def test_a_loss_that_compares_the_examples_of_a_batch_is_a_note(few):
     def against_the_batch(outputs, labels):
         own = nn.softmax_cross_entropy(outputs, labels)
