@@ -1,7 +1,8 @@
 """How long does an exponentially weighted average remember, and where does it begin?
 
 A year of temperatures is made up: a wave of 365 days plus weather that lasts some days.
-A seed is a year with other weather.
+A seed is a year with other weather. The weight of a window is a formula: its n counts
+values of β, from 0.5 to 0.999.
 """
 
 import jax

@@ -20,10 +20,12 @@ from jaxdl import nn, optim
 
 FAST = Claim(5, "faster: fewer epochs to a dev error of 10 %", -1, 0.2, "epochs")
 WIDE = Claim(6, "a wider range of rates learns", 1, 0.3, "decades of rates")
-NOISE = Claim(7, "it regularizes: lower dev error, batches of 8", -1, 0.3, "points")
+NOISE = Claim(
+    7, "it regularizes: lower dev error at one rate, batches of 8", -1, 0.3, "points"
+)
 LESS = Claim(7, "it regularizes less in larger batches, 8 for 256", -1, 0.3, "points")
 SHIFT = Claim(8, "it limits the shift of the last layer's inputs", -1, 0.3, "decades")
-BRIGHT = Claim(9, "a shift of the inputs raises the error, without", 1, 1, "points")
+BRIGHT = Claim(9, "without batch norm, brighter inputs raise the error", 1, 1, "points")
 EPOCHS, UPDATES, SIZES = 10, 384, (8, 32, 256)
 RATES = np.geomspace(1e-3, 30, 13)
 SHIFTS = (0.0, 0.5, 1.0, 1.5, 2.0)  # of the inputs, in deviations

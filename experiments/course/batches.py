@@ -33,7 +33,7 @@ VECTORS = Claim(
     17, "batches of 64: less time for an example than one by one", -1, 0.3, "decades"
 )
 NOISY = Claim(
-    18, "the cost rises at some steps with batches of 64, not with m", 1, 10, "% of all"
+    18, "the cost rises at more steps with batches of 64 than with m", 1, 10, "% of all"
 )
 SIZES, EPOCHS, STEPS = (1, 16, 64, 256, 512), 5, 60
 RATES = np.geomspace(0.01, 3, 6)

@@ -1,8 +1,9 @@
 """Does a falling learning rate end lower than a constant one?
 
-A fifth of the labels are wrong, and batches hold 8 examples, so that the gradient is
-noisy. All arms begin with the rate 0.1. The decay is that of the course,
-`α₀ / (1 + k epoch)`, constant within an epoch.
+A fifth of the train labels are drawn at random, so that 18 % are wrong, and batches
+hold 8 examples: the gradient is noisy. All arms begin with the rate 0.1, and no arm has
+a lower constant one. The decay is that of the course, `α₀ / (1 + k epoch)`, constant
+within an epoch.
 """
 
 from dataclasses import replace

@@ -19,7 +19,7 @@ from jaxdl.train import Facts
 
 FIRST = Claim(3, "the rate matters most: its share less the next", 1, 0.1, "share")
 SECOND = Claim(
-    3, "then units and batch size, before layers and decay", 1, 0.01, "share"
+    3, "units and batch size before layers and decay, in the mean", 1, 0.01, "share"
 )
 RARELY = Claim(3, "β₁, β₂ and ε matter less than units and batch", -1, 0.01, "share")
 MEMBERS = 48

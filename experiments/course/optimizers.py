@@ -1,10 +1,12 @@
 """Which optimizer is the fastest, where are saddles, and what is L2 under Adam?
 
 On the digits, a network of three layers of 32 ReLU units trains for 10 epochs; in two
-dimensions a ravine whose curvatures are 1 and 1000 is descended from random starts to
-f = 0.001, within 4000 steps. Each optimizer has its own best rate, chosen on other
-seeds or starts. Points of small gradient are found by descending ‖∇J‖² of a small
-network; a saddle has a negative eigenvalue of the Hessian there.
+dimensions a ravine along an axis, of curvatures 1 and 1000, is descended from random
+starts to f = 0.001, within 4000 steps. Each optimizer has its own best rate, chosen on
+other seeds or starts. Points of small gradient are found by descending ‖∇J‖² of a small
+network, from a start for each of four sizes; ‖∇J‖ below 0.1 is small, and a saddle has
+a negative eigenvalue of the Hessian there, over a thousandth of the largest. A seed has
+the share of its points.
 """
 
 from typing import NamedTuple
@@ -80,26 +82,28 @@ def run(seeds: int, key: int) -> Outcome:
     rare = [
         np.array([landscapes.minima(k, d, 256).mean() for k in keys]) for d in (4, 1)
     ]
-    curvature = {}
+    curvature, at = {}, {}
     for u in UNITS:
         flat = jax.jit(jax.vmap(lambda k, u=u: landscapes.flat_point(k, u)))(keys)
         slope, values = map(np.asarray, flat)
         curvature[u] = values[slope < SMALL]
+        at[u] = np.where(slope < SMALL, landscapes.negative(values) > 0, np.nan)
     saddle = {u: landscapes.negative(c) > 0 for u, c in curvature.items()}
+    found_any = np.stack([*at.values()])[:, ~np.isnan([*at.values()]).all(axis=0)]
     apart = [
         jax.vmap(lambda k, make=make: landscapes.decay_distance(k, make))(keys)
         for make in (optim.gradient_descent, optim.adam)
     ]
     findings = [
         *fewer.values(), *less.values(), find(RARE, rare[0] - rare[1]),
-        find(SADDLES, np.concatenate([*saddle.values()]) - 0.5),
+        find(SADDLES, np.nanmean(found_any, axis=0) - 0.5),
         find(SAME, apart[0]), find(OTHER, apart[1]),
     ]  # fmt: skip
     figures = {
         "optimizers": (losses(found, less, fewer), "Train loss by epoch; effects"),
         "paths": (
             pictures.paths(MAKE),
-            "Paths of four optimizers on the contours of a ravine",
+            "Paths of four optimizers in a ravine of curvatures 1 and 30",
         ),
         "saddles": (
             pictures.saddles(saddle, curvature),

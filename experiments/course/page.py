@@ -28,17 +28,20 @@ INTRODUCTION = """\
 # The claims of the course, measured
 
 `python -m experiments.course` writes this page, its figures and its records;
-`python -m experiments.course decay --seeds 20` runs one script with fewer seeds. Both
-need the extras `sklearn` and `matplotlib`.
+`python -m experiments.course decay --seeds 20` runs one script with fewer seeds, and
+replaces its record. Both need the extras `sklearn` and `matplotlib`.
 
 Each claim states its direction and the smallest effect that matters; a script begins
-with both. An effect is a mean over n seeds, in brackets its 99 % interval.
-**Seen** means that the interval excludes 0 on the claimed side, **reversed** that it
-does so on the other side, **not settled** that it holds 0. *Small* means that the mean
-is smaller than the smallest effect that matters. Where a sign is certain by
-calculation, the interval is a point. Learning rates are chosen on other seeds than
-those that are compared. All of it speaks of small networks on small data, most of them
-on scikit-learn's digits. [course.ipynb](course.ipynb) is a notebook of the same parts.
+with both. An effect is a mean over n seeds, runs or draws, in brackets its 99 %
+interval. **Seen** means that the interval excludes 0 on the claimed side, **reversed**
+that it does so on the other side, **not settled** that it holds 0. *Small* means that
+the mean is smaller than the smallest effect that matters. Where ± stands, the claim is
+that there is no effect: it is seen if the interval lies within ± that number. Where an
+arm has its own best rate, it is chosen on other seeds; elsewhere all arms have one
+rate. Data and split are the same for all seeds, but for the split's own claims: an
+interval says nothing about other data. All of it speaks of small networks on small
+data, most of them on scikit-learn's digits. [course.ipynb](course.ipynb) is a notebook
+of the same parts.
 """
 IMPORTS = """\
 The examples below need these lines first:

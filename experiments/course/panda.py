@@ -62,7 +62,7 @@ def watched(rates: np.ndarray, data: dl.data.Splits, key: int) -> tuple:
 
     @jax.jit
     def advance(rates, state, epoch_state, key):
-        order = jax.random.permutation(key, len(data.train))[: 16 * 64].reshape(16, 64)
+        order = train.epoch_order(key, 0, len(data.train), 64)
 
         def one(rate, *states):
             return epoch(Hparams(rate), *states, order, *sets[:2], None)
@@ -88,7 +88,10 @@ def example():
 
     def watch(member):  # after each epoch: an answer holds from the next one on
         losses, rate = member.metrics["train_loss"], member.hparams["rate"]
-        slow = len(losses) > 1 and losses[-1] > losses[-2] * 2 / 3
+        before, now = (*losses[-2:-1], np.inf)[0], losses[-1]
+        if now > before:
+            return {"rate": rate / 3}
+        slow = before < np.inf and now > before * 2 / 3 and len(losses) <= 5
         return {"rate": 2 * rate} if slow else None
 
     data, hp = dl.data.load("digits"), {"rate": 0.01}

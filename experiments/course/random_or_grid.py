@@ -19,7 +19,7 @@ from experiments.course.arms import Claim, Outcome, find
 from jaxdl import nn, optim
 
 ONE = Claim(
-    1, "with one hyperparameter a grid is no worse", 1, 0.5, "points, random − grid"
+    1, "with one hyperparameter a grid is better", 1, 0.5, "points, random − grid"
 )
 MANY = Claim(1, "with three, random search beats the grid", -1, 0.5, "points")
 FINE = Claim(2, "coarse to fine beats random search, 27 trials", -1, 0.2, "points")

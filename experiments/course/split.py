@@ -1,8 +1,9 @@
 """What can a dev set tell, and what does it hide?
 
-A seed trains 32 models with random rates and dropout, and deals the held-out digits
-into a dev set of 100, by which the best model is chosen, and a test set of the
-rest. In a mismatched dev set the pictures are mirrored, in the test set they are not.
+32 rates and shares of dropout are drawn once. A seed trains these models with weights
+and an order of its own, and deals the held-out digits into a dev set of 100, by which
+the best model is chosen, and a test set of the rest. In a mismatched dev set the
+pictures are mirrored, in the test set they are not.
 """
 
 from typing import NamedTuple

@@ -94,7 +94,10 @@ def texts_of(column: Any) -> NDArray[np.str_]:
             f"column {column.name!r}: got values of type {kind}; expected texts: make "
             f"texts of it, or give drop=[{column.name!r}]"
         )
-    return np.array(_complete(column).cast(narwhals().String).to_list(), str)
+    whole = _complete(column)
+    if type(kind).__name__ == "Boolean":  # each library writes them in its own way
+        return np.array([str(bool(value)) for value in whole.to_list()])
+    return np.array(whole.cast(narwhals().String).to_list(), str)
 
 
 def _complete(column: Any) -> Any:
@@ -103,7 +106,10 @@ def _complete(column: Any) -> Any:
     Raises:
         DataError: it has some.
     """
-    missing = np.flatnonzero(column.is_null().to_numpy())
+    empty = column.is_null()
+    if column.dtype.is_float():
+        empty = empty | column.is_nan()
+    missing = np.flatnonzero(empty.to_numpy())
     if missing.size:
         raise _missing(column.name, missing)
     return column

@@ -104,17 +104,23 @@ class Source:
 
     def _raw(self, rows: Any) -> NDArray[Any]:
         """Returns what the origin has in these rows."""
-        if isinstance(rows, slice) or isinstance(self.origin, np.ndarray):
+        if isinstance(self.origin, np.ndarray):
             return np.asarray(self.origin[rows])
+        if isinstance(rows, slice):
+            return self._asked(rows, len(range(*rows.indices(len(self.origin)))))
         ascending, back = np.unique(rows, return_inverse=True)
-        found = np.asarray(self.origin[ascending])
-        if found.shape != (len(ascending), *self.shape[1:]):
+        return self._asked(ascending, len(ascending))[back]
+
+    def _asked(self, rows: Any, number: int) -> NDArray[Any]:
+        """Returns what an origin of the user's gives for rows, of which it knows."""
+        found = np.asarray(self.origin[rows])
+        if found.shape != (number, *self.shape[1:]):
             raise DataError(
-                f"got {list(found.shape)} for {len(ascending)} rows of inputs of type "
+                f"got {list(found.shape)} for {number} rows of inputs of type "
                 f"{type(self.origin).__name__}; expected "
-                f"{[len(ascending), *self.shape[1:]]}, an example for each row"
+                f"{[number, *self.shape[1:]]}, an example for each row"
             )
-        return found[back]
+        return found
 
 
 def as_source(inputs: Any) -> Source | None:
@@ -156,7 +162,8 @@ def _first(origin: Any) -> NDArray[Any]:
     except Exception as error:  # of the user's own class, whatever it is
         raise DataError(
             f"got inputs of type {name} that give no rows ({error!r:.200}); expected "
-            "an object with len(x), and x[rows] as an array [n, ...] for integers [n]"
+            "an object with len(x), and x[rows] as an array [n, ...] for integers [n] "
+            "and for slices"
         ) from error
     if found.ndim < 1 or len(found) != 1:
         raise DataError(

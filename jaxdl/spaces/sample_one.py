@@ -98,7 +98,14 @@ def _traced(quantile: Callable[[Any], Any], bits: jax.Array) -> jax.Array:
 def _given(name: str, leaf: Any, member: Any) -> jax.Array:
     """Returns a constant, or the value of a member from an array `[members]`."""
     held = jnp.asarray(as_held(name, leaf, error=SpaceError))
-    return held[member] if held.ndim else held
+    if not held.ndim:
+        return held
+    if isinstance(member, int) and not 0 <= member < len(held):
+        raise SpaceError(
+            f"got member {member}, and {name} as an array of {len(held)}; expected a "
+            f"member from 0 to {len(held) - 1}"
+        )
+    return held[member]
 
 
 def _static(name: str, leaf: Any) -> Any:

@@ -71,7 +71,8 @@ def test_a_number_is_a_target_a_class_or_an_id(make):
     assert data.from_frame(frame, label="age").labels.dtype == np.int32
     assert data.from_frame(frame, label="age", classes=()).labels.dtype == np.float32
     flags = data.from_frame(frame, label="smokes")
-    assert flags.labels.tolist() == [1, 0, 1] and len(flags.about.classes) == 2
+    assert flags.labels.tolist() == [1, 0, 1]
+    assert flags.about.classes == ("False", "True")
 
 
 @each_library
@@ -111,6 +112,12 @@ def test_a_missing_category_group_or_label_is_named(make):
     ):
         with pytest.raises(DataError, match="'kind': got 1 missing .* in row 1"):
             data.from_frame(frame, **use)
+
+
+def test_a_number_that_is_none_is_no_category():
+    frame = polars({"kind": [1.0, float("nan"), 2.0], "y": [0, 1, 1]})
+    with pytest.raises(DataError, match="'kind': got 1 missing .* in row 1"):
+        data.from_frame(frame, label="y", categories=["kind"])
 
 
 def test_a_frame_of_a_part_has_the_places_of_the_whole():

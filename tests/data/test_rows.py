@@ -153,6 +153,8 @@ def test_a_source_that_loses_rows_is_refused():
     own.numbers = NUMBERS[:, :2]
     with pytest.raises(DataError, match=r"\[2, 2\] for 2 rows .* expected \[2, 4\]"):
         source.read([3, 1])
+    with pytest.raises(DataError, match=r"\[2, 2\] for 2 rows .* expected \[2, 4\]"):
+        source.read(slice(1, 3))
 
 
 def test_rows_are_read_into_an_array_some_at_a_time(few_at_once):

@@ -134,3 +134,10 @@ def test_a_distribution_of_ones_own():
 def test_what_one_program_cannot_draw_is_refused(space, message):
     with pytest.raises(SpaceError, match=message):
         dl.sample_one(KEY, space)
+
+
+def test_a_member_that_an_array_has_not_is_refused():
+    space = {"x": np.array([1.0, 2.0])}
+    assert dl.sample_one(KEY, space, 1)["x"] == 2
+    with pytest.raises(SpaceError, match="got member 2, and x as an array of 2"):
+        dl.sample_one(KEY, space, 2)

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -116,6 +117,7 @@ class _Perceptron(BaseEstimator):
             float(self.validation_fraction),
             as_count("ensemble", self.ensemble),
             classes,
+            int(self.random_state) if isinstance(self.random_state, Integral) else None,
         )
 
     def _outputs(self, X: ArrayLike) -> NDArray[np.float64]:

@@ -28,6 +28,9 @@ class Training(NamedTuple):
     validation_fraction: float  # of the examples, for early stopping
     ensemble: int  # networks of each estimator
     classes: bool  # whether labels are classes; else targets
+    seed: int | None = (
+        None  # `random_state` if it is an int: another one, another sweep
+    )
 
 
 class Examples(NamedTuple):
@@ -49,7 +52,7 @@ class Request(NamedTuple):
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """All but the seed, which differs each time if `random_state` is None."""
+        """All but the seed, which differs each time unless `random_state` is an int."""
         return self.hparams, self.training, self.examples.digest
 
 

@@ -36,8 +36,10 @@ class SweepSearchCV(RandomizedSearchCV):
     the trained estimators and refits the best, so attributes and methods are those of
     `RandomizedSearchCV`. Every parameter can be searched. Candidates that differ in
     `hidden_layer_sizes` or `batch_size` need programs of their own, those that differ
-    in the length of the training or in the steps before the estimator need sweeps of
-    their own; all others share one program.
+    in the length of the training, in an int `random_state` or in the steps before the
+    estimator need sweeps of their own; all others share one program. Equal estimators
+    without a seed share their networks. If a fold is too small for early stopping, no
+    candidate of its sweep stops early.
 
         from jaxdl.interop.sklearn import JaxdlClassifier, SweepSearchCV
         search = SweepSearchCV(JaxdlClassifier(), random_state=0).fit(X, y)

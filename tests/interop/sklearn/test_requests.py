@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("sklearn")
+from jaxdl.interop.sklearn import JaxdlClassifier  # noqa: E402
 from jaxdl.interop.sklearn.networks import Shape  # noqa: E402
 from jaxdl.interop.sklearn.requests import (  # noqa: E402
     Hparams,
@@ -32,6 +33,14 @@ def test_the_seed_is_no_part_of_the_key():
     one, other = (Request(hparams, training, examples, seed) for seed in (0, 1))
     assert one.key == other.key
     assert one.key != one._replace(training=training._replace(epochs=9)).key
+
+
+def test_a_seed_that_the_user_gives_is_part_of_the_key():
+    def training(random_state):
+        return JaxdlClassifier(random_state=random_state)._training(classes=True)
+
+    assert training(0) == training(0) != training(1) != training(None)
+    assert training(None) == training(np.random.RandomState(0))
 
 
 def test_values_are_standardized_and_constant_ones_are_shifted():
