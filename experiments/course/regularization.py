@@ -139,14 +139,12 @@ def first_layer(arm: Arm, data: dl.data.Splits) -> np.ndarray:
     rows = []
     for member in arm.members():
         kernel = np.asarray(member.params[2][0]["kernel"], float)
-        linear = (np.abs(z_of(member, data)) < 0.5).mean()
-        rows.append((np.linalg.norm(kernel), linear))
+        rows.append((np.linalg.norm(kernel), np.mean(np.abs(z_of(member, data)) < 0.5)))
     return np.array(rows).T
 
 
 def inputs_used(arm: Arm) -> np.ndarray:
     """Returns how many inputs a unit of the last layer uses, `[seeds]`."""
-    kernels = [np.asarray(m.params[-1]["kernel"], float) for m in arm.members()]
-    share = np.stack(kernels) ** 2
-    share /= share.sum(axis=1, keepdims=True)
+    kernels = np.stack([np.asarray(m.params[-1]["kernel"]) for m in arm.members()])
+    share = kernels**2 / (kernels**2).sum(axis=1, keepdims=True)
     return np.exp(-(share * np.log(share + 1e-30)).sum(axis=1)).mean(axis=1)
