@@ -87,12 +87,10 @@ def example():
         return dl.Recipe(nn.dense(10), optimizer, loss)
 
     def watch(member):  # after each epoch: an answer holds from the next one on
-        losses, rate = member.metrics["train_loss"], member.hparams["rate"]
-        before, now = (*losses[-2:-1], np.inf)[0], losses[-1]
-        if now > before:
-            return {"rate": rate / 3}
-        slow = before < np.inf and now > before * 2 / 3 and len(losses) <= 5
-        return {"rate": 2 * rate} if slow else None
+        before, now = (np.inf, *member.metrics["train_loss"])[-2:]
+        slow = before * 2 / 3 < now < before
+        factor = 1 / 3 if now > before else 2 if slow else 1
+        return {"rate": member.hparams["rate"] * factor} if factor != 1 else None
 
     data, hp = dl.data.load("digits"), {"rate": 0.01}
     settings = {"key": 0, "epochs": 8, "progress": False}
