@@ -38,10 +38,14 @@ def inverse_time_decay(
         transition_steps: steps in one unit of t, above 0.
         decay_rate: k, at least 0; with 0 the rate stays α₀.
     """
+
     _check_start("inverse_time_decay", init_value, transition_steps)
     check_within("inverse_time_decay", "decay_rate", decay_rate, least=0)
-    falling = hyperbolic_decay(init_value, transition_steps, decay_rate)
-    return staircase(falling, transition_steps)
+
+    def schedule(step):
+        return init_value / (1 + decay_rate * (step // transition_steps))
+
+    return schedule
 
 
 def hyperbolic_decay(
