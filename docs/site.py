@@ -28,8 +28,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     files.append(File.generated(config, "index.md", content=readme))
     for path in sorted(COURSE.rglob("*.*")):
         place = path.relative_to(COURSE).as_posix().replace("README.md", "index.md")
-        source = {"abs_src_path": str(path)}
-        if "__pycache__" not in place:
+        if path.is_file() and "__pycache__" not in place and ".ipynb_" not in place:
+            source = {"abs_src_path": str(path)}
             files.append(File.generated(config, f"course/{place}", **source))
     shown = set[str]()
     for name in ROOMS:

@@ -10,6 +10,7 @@ neighbours. It also runs on a CPU.
 """
 
 import argparse
+import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -39,6 +40,8 @@ SPACE: Any = digits.space
 
 
 def main() -> None:
+    # Peers train on the same device later: this process must not take its memory.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     options = parser().parse_args()
     began = time.monotonic()
     record = {
@@ -114,15 +117,19 @@ def in_another_place() -> bool:
 
 def after_an_interruption() -> bool:
     def interrupt(progress: SweepProgress) -> None:
-        raise KeyboardInterrupt
+        if progress.rung > 1:  # the first is on record
+            raise KeyboardInterrupt
+
+    rungs = {"search": dl.halving(2)}
 
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         try:
-            train(MANY, run_dir=run, progress=interrupt)
+            train(MANY, run_dir=run, progress=interrupt, **rungs)
         except KeyboardInterrupt:
-            pass
-        return equal(train(MANY, run_dir=run), train(MANY), [0, MANY - 1])
+            resumed = train(MANY, run_dir=run, **rungs)
+            return equal(resumed, train(MANY, **rungs), [0, MANY - 1])
+        return False
 
 
 EXACT: dict[str, Callable[[], bool]] = {
