@@ -11,6 +11,7 @@ from jaxdl.shown import cell
 from jaxdl.spaces.among import Among
 from jaxdl.spaces.of_one import as_space
 from jaxdl.spaces.sizes import AsSize
+from jaxdl.sweeps.columns import PREFIX
 from jaxdl.sweeps.reading import read_space
 from jaxdl.sweeps.specification import FIT
 from jaxdl.sweeps.steering import OnEpoch, check_changes
@@ -42,8 +43,15 @@ def resumed(
         return hyperparameters(space, arguments), None
     first, last = (hyperparameters(space, _texts(c)) for c in (columns[0], columns[-1]))
     given = {argument.partition("=")[0] for argument in arguments}
-    rest = {name: x for name, x in columns[-1].items() if name not in given}
-    now = hyperparameters(space, [*arguments, *_texts(rest)])
+    recorded = columns[-1]
+    rest = {n: x for n, x in recorded.items() if not given & {n, f"{PREFIX}{n}"}}
+    try:
+        now = hyperparameters(space, [*arguments, *_texts(rest)])
+    except ExperimentError as error:
+        raise ExperimentError(
+            f"{error}; the run in {run_dir} has {_words(recorded)}, of which only "
+            "traced hyperparameters can change"
+        ) from error
     changes = differences(last, now)
     check_changes(as_space(last), changes)
     if changes and ended:

@@ -28,7 +28,7 @@ class Categories:
 
         Args:
             text: of a cell.
-            where: the cell is, for the error, such as `line 3`.
+            where: the place of the cell, for the error, such as `line 3`.
 
         Raises:
             DataError: the text is empty or unknown, or there are too many.

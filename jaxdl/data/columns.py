@@ -45,16 +45,14 @@ def columns_of(
         groups: the column of the groups.
         ids: features that are no quantities.
         categories: features that are texts; a mapping has the texts of each.
-        where: the names are, for errors, such as `line 1: `.
-        ways: out of names that are not found, beside those of every table.
+        where: what errors begin with, such as `line 1: `.
+        ways: further advice in the error for a name that is not found.
 
     Raises:
         DataError: there is no such column, one has two uses, a name that is used is
             empty or not the only one, or no feature is left.
     """
-    for several, name in ((drop, "drop"), (ids, "ids"), (categories, "categories")):
-        if isinstance(several, str):
-            raise DataError(f"got {name}={several!r}; expected a list: [{several!r}]")
+    check_lists(drop=drop, ids=ids, categories=categories)
 
     def find(column: Column) -> int:
         return place_of(names, column, where, ways)
@@ -76,6 +74,17 @@ def columns_of(
     )
     _check(found, left_out, where)
     return found
+
+
+def check_lists(**given: object) -> None:
+    """Checks that what has to be a list of columns is no text.
+
+    Raises:
+        DataError: it is one.
+    """
+    for name, several in given.items():
+        if isinstance(several, str):
+            raise DataError(f"got {name}={several!r}; expected a list: [{several!r}]")
 
 
 def check_line_of_names(names: list[str]) -> None:

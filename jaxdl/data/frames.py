@@ -9,7 +9,14 @@ from numpy.typing import NDArray
 from jaxdl.data.about import DataError
 from jaxdl.data.arrays import Classes, class_names, from_arrays
 from jaxdl.data.cells import Categories
-from jaxdl.data.columns import Column, Columns, columns_of, place_of, widened
+from jaxdl.data.columns import (
+    Column,
+    Columns,
+    check_lists,
+    columns_of,
+    place_of,
+    widened,
+)
 from jaxdl.data.dataset import Dataset
 from jaxdl.data.frame_columns import (
     coded,
@@ -84,6 +91,7 @@ def from_frame(
     """
     table = _collected(frame)
     names, given = table.columns, class_names(classes)
+    check_lists(ids=ids, embedded=embedded)
     columns = columns_of(
         names,
         label=label,

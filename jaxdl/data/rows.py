@@ -39,7 +39,7 @@ class Source:
 
     origin: Any
     rows: NDArray[np.integer] | None = None  # of the origin; None: all
-    dtype: Any = None  # of the numbers, before they are normalized
+    dtype: Any = None  # of the numbers as they are read
     moments: tuple[Moments, ...] = ()  # that they are normalized by, one after another
     _one: tuple[int, ...] | None = None  # the shape of an example
 
@@ -48,8 +48,6 @@ class Source:
             first = _first(self.origin)
             object.__setattr__(self, "dtype", first.dtype)
             object.__setattr__(self, "_one", first.shape[1:])
-        if self.moments:
-            object.__setattr__(self, "dtype", np.dtype(np.float32))
 
     def __len__(self) -> int:
         return len(self.origin if self.rows is None else self.rows)
@@ -87,7 +85,8 @@ class Source:
 
     def normalized(self, moments: Moments) -> "Source":
         """Returns the source of `(x - mean) / scale`, as float32."""
-        return replace(self, moments=(*self.moments, moments))
+        all_moments = (*self.moments, moments)
+        return replace(self, moments=all_moments, dtype=np.dtype(np.float32))
 
     def read(self, rows: Any = slice(None)) -> NDArray[Any]:
         """Returns the array of these rows: integers, in any order, or a slice.

@@ -21,6 +21,7 @@ from jaxdl.engine.bounds import EXPECTED_EPOCHS, with_bounds
 from jaxdl.engine.devices import cores
 from jaxdl.engine.inputs import Family, SharedInputs
 from jaxdl.engine.layout import Block
+from jaxdl.engine.memory import mebibytes
 from jaxdl.engine.outlines import make_outlines
 from jaxdl.engine.plan import EXPECTED_MEMBERS, Plan, make_plan
 from jaxdl.engine.programs import Programs, export_for
@@ -37,7 +38,7 @@ from jaxdl.train.outline import Outline
 from jaxdl.train.part import on_device_shapes
 from jaxdl.train.recipe import RecipeFunction
 
-SHARE = 0.2  # of the roof: what a forecast reckons with, as no program reaches it
+SHARE = 0.2  # of the roof: a forecast assumes this much, as no program reaches it
 INSIDE = tuple(str(Path(m.__file__).parent) for m in (jax, terminal))
 COLUMNS = (
     "program", "compiled in", "block", "takes", "of the chip", "widest",
@@ -103,7 +104,7 @@ def _of_target(
             f"{target.name}: {count(len(rows), 'program')}, figures of the compiler "
             f"({compiler} {version(compiler)}), not measurements; "
             f"{EXPECTED_MEMBERS} members of {EXPECTED_EPOCHS} epochs take about "
-            f"{seconds:,.1f} s at {SHARE:.0%} of the roof, beside compiling\n"
+            f"{seconds:,.1f} s at {SHARE:.0%} of the roof, plus the time to compile\n"
             f"{terminal.table(COLUMNS, rows)}",
         )
 
@@ -123,7 +124,7 @@ def _row(
         program.label or "the only one",
         f"{built.start.seconds + epoch.seconds:.1f} s",
         f"{width} members",
-        f"{epoch.memory / 2**20:,.0f} MiB",
+        mebibytes(epoch.memory),
         f"{epoch.memory / target.memory_bytes:.1%}",
         f"about {_widest(target, epoch, width):,}",
         f"{operations / 1e6:,.2f} M",
@@ -136,7 +137,7 @@ def _row(
 def _widest(target: Target, epoch: Built, width: int) -> int:
     """Returns about how many members of a block fit into the memory of a chip.
 
-    All of what a block takes is reckoned to grow with its width, also the data.
+    It assumes that all of a block's memory grows with its width, also the data.
     """
     return int(width * target.memory_bytes // epoch.memory)
 
@@ -159,8 +160,8 @@ def exported_programs(
         platforms: to export them for.
         plan: what it leaves open is decided here, as for a sweep.
     """
-    key = jax.random.key(0)
-    task = check_task(Task(recipe, space, data, key, EXPECTED_MEMBERS, EXPECTED_EPOCHS))
+    key, usual = jax.random.key(0), (EXPECTED_MEMBERS, EXPECTED_EPOCHS)
+    task = check_task(Task(recipe, space, data, key, *usual, plan=plan))
     hparams, facts = sample(key, space, 2), facts_of(data, EXPECTED_EPOCHS)
     task = with_bounds(task, hparams, {facts: data}, target.platform)
     outlines = make_outlines(task, hparams, {facts: data})

@@ -160,10 +160,10 @@ def _range_of(leaf: Any) -> str:
     values = leaf.values if isinstance(leaf, AsSize) else leaf
     if isinstance(values, Range):
         low, high = values.low, values.high  # pyrefly: ignore
-        return f"{low:g}{BETWEEN}{high:g}"
+        return f"{low:.12g}{BETWEEN}{high:.12g}"
     options = values.options if isinstance(values, Options) and values.drawn else ()
     numbers = [x for x in options if type(x) in (int, float)]
-    return f"{min(numbers):g}{BETWEEN}{max(numbers):g}" if numbers else ""
+    return f"{min(numbers):.12g}{BETWEEN}{max(numbers):.12g}" if numbers else ""
 
 
 def _pinned(name: str, text: str, leaf: Any) -> Any:

@@ -85,8 +85,9 @@ def read(
 
 
 def move_aside(folder: Path, number: int) -> None:
-    """Moves the file of a damaged record away, if it is there."""
-    files.move_aside(path_of(folder, number), folder / ASIDE)
+    """Moves the files of a damaged record away, if they are there."""
+    for path in (path_of(folder, number), step_files.path_of(folder, number)):
+        files.move_aside(path, folder / ASIDE)
 
 
 def touched(group: Sequence[Change]) -> set[int]:

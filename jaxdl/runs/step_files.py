@@ -17,6 +17,7 @@ from jaxdl.runs.errors import DamagedError
 from jaxdl.runs.records import Record
 
 STEPS = "steps"  # the folder, and the part of the index
+IDS = "SELECT id FROM records"
 
 
 def path_of(folder: Path, number: int) -> Path:
@@ -50,7 +51,10 @@ def read(folder: Path, number: int, index: Any) -> tuple[NDArray[Any] | None, An
     rest = {part: value for part, value in index.items() if part != STEPS}
     arrays = array_files.read(path_of(folder, number), index[STEPS])
     if len(arrays) != 1 or arrays[0].ndim != 3:
-        raise DamagedError(f"got other losses of steps in record {number}")
+        raise DamagedError(
+            f"got {len(arrays)} arrays in the steps file of record {number}; expected "
+            "one with 3 axes"
+        )
     return arrays[0], rest
 
 
@@ -80,17 +84,17 @@ def drop_unnamed(
     folder: Path, connection: sqlite3.Connection, numbers: Iterable[int]
 ) -> None:
     """Deletes files of records that have no row."""
-    for number in set(numbers) - _ids(connection):
-        path_of(folder, number).unlink(missing_ok=True)
+    if not (folder / STEPS).is_dir():
+        return
+    query = "SELECT 1 FROM records WHERE id = ?"
+    for number in numbers:
+        if connection.execute(query, (number,)).fetchone() is None:
+            path_of(folder, number).unlink(missing_ok=True)
 
 
 def unnamed(folder: Path, connection: sqlite3.Connection) -> list[Path]:
     """Returns the files that belong to no record."""
     if not (folder / STEPS).is_dir():
         return []
-    known = {f"{number}.bin" for number in _ids(connection)}
+    known = {f"{number}.bin" for (number,) in connection.execute(IDS)}
     return sorted(x for x in (folder / STEPS).iterdir() if x.name not in known)
-
-
-def _ids(connection: sqlite3.Connection) -> set[int]:
-    return {number for (number,) in connection.execute("SELECT id FROM records")}

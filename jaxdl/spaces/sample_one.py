@@ -100,7 +100,8 @@ def _given(name: str, leaf: Any, member: Any) -> jax.Array:
     held = jnp.asarray(as_held(name, leaf, error=SpaceError))
     if not held.ndim:
         return held
-    if isinstance(member, int) and not 0 <= member < len(held):
+    known = not isinstance(member, jax.core.Tracer)
+    if known and not 0 <= int(member) < len(held):
         raise SpaceError(
             f"got member {member}, and {name} as an array of {len(held)}; expected a "
             f"member from 0 to {len(held) - 1}"

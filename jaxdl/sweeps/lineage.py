@@ -13,13 +13,16 @@ from jaxdl.train.structure import Structure, by_name, of_member
 def lineage(rungs: Sequence[Rung], member: int) -> list[Rung]:
     """Returns the rungs with those members alone that one member came from."""
     needed, found = {member}, []
+    looked, at = None, np.empty(0, int)  # rungs of one array of members are alike
     for rung in reversed(rungs):
-        at = np.flatnonzero(np.isin(rung.members, list(needed)))
+        if rung.members is not looked:
+            looked, at = rung.members, np.flatnonzero(np.isin(rung.members, [*needed]))
         if rung.parents is not None:
+            looked = None  # others are needed before
             needed -= set(rung.members[at].tolist())
             needed |= set(rung.parents[at].tolist())
         if len(at):
-            found.append(part_of(rung, at))
+            found.append(rung if len(at) == len(rung.members) else part_of(rung, at))
     return found[::-1]
 
 
@@ -36,14 +39,16 @@ def history(
         structure: of its hyperparameters.
     """
     found: list[tuple[int, Any]] = []
-    values, epoch = None, 0
+    last, values, epoch = None, None, 0
     for rung in lineage(rungs, member):
-        columns = by_name(rung.hparams)
-        own = {name: column.tolist() for name, column in columns.items()}
-        if own != values and rung.until[0] > epoch:
-            found.append((epoch, of_member(structure, columns, 0)))
-            values = own
-        epoch = max(epoch, int(rung.until[0]))
+        until = int(rung.until[0])
+        if rung.hparams is not last and until > epoch:
+            last, columns = rung.hparams, by_name(rung.hparams)
+            own = {n: columns[n].tolist() for n in structure.names if n in columns}
+            if own != values:
+                found.append((epoch, of_member(structure, columns, 0)))
+                values = own
+        epoch = max(epoch, until)
     return tuple(found)
 
 

@@ -153,13 +153,12 @@ def _column(known: dict[str, Any], name: Any, value: Any, before: Any) -> NDArra
 
 
 def _number(name: str, value: Any, before: NDArray[Any]) -> NDArray[Any]:
-    number = np.asarray(value)
-    whole = number.dtype.kind in "biu"
-    fits = whole if before.dtype.kind in "biu" else whole or number.dtype.kind == "f"
-    if number.shape != () or not fits or not np.isfinite(number):
+    number, kind = np.asarray(value), before.dtype.kind
+    kinds = {"b": "b", "i": "iu", "u": "iu"}.get(kind, "iuf")
+    if number.shape != () or number.dtype.kind not in kinds or not np.isfinite(number):
         raise SpaceError(
             f"got a change of {name} to {value!r:.80}; expected a finite number of "
             f"type {before.dtype}"
         )
-    number = number.astype(np.float64) if before.dtype.kind == "f" else number
+    number = number.astype(np.float64) if kind == "f" else number
     return as_held(name, number, error=SpaceError).astype(before.dtype).reshape(1)

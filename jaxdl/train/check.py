@@ -157,11 +157,10 @@ def _each(function: Any, field: str, arrays: Any, like: Any) -> Any:
 
 
 def _as_input(inputs: ArrayLike, like: Any) -> NDArray[Any] | Source:
-    one = tuple(like.shape[1:])
+    one, array = tuple(like.shape[1:]), as_source(inputs)
     try:
-        array = as_source(inputs)
         array = np.asarray(inputs) if array is None else array
-    except (TypeError, ValueError) as error:  # rows of different lengths, a Dataset
+    except (TypeError, ValueError) as error:  # such as rows of different lengths
         raise DataError(
             f"got inputs of type {type(inputs).__name__} that are no array ({error}); "
             "expected numbers [m, ...], such as dataset.inputs"

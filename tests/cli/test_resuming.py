@@ -68,6 +68,14 @@ def test_another_value_holds_from_the_next_epoch_on(run, linear, tmp_path):
     assert member.hparams["beta"] == np.float32(0.8)
 
 
+def test_a_name_may_have_the_prefix_of_tables(run, linear, tmp_path):
+    with cut_after(1):
+        run("hparams.rate=0.01")
+    assert run("hparams.rate=0.02")[0] == 0
+    member = read(tmp_path / "run", linear)
+    assert rates(member) == as_float32((0, 0.01), (1, 0.02))
+
+
 def test_a_change_is_told(run):
     with cut_after(1):
         run("rate=0.01")

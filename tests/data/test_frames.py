@@ -181,6 +181,8 @@ def test_parquet_files_are_read_by_the_library_of_the_frame(tmp_path):
     [
         ({"label": "sick"}, r"got the columns \['age', .*expected 'sick' among them"),
         ({"label": "ill", "drop": "age"}, r"got drop='age'; expected a list"),
+        ({"label": "ill", "ids": "age"}, r"got ids='age'; expected a list"),
+        ({"label": "ill", "embedded": "city"}, "got embedded='city'; expected a list"),
         ({"label": "ill", "embedded": ["ill"]}, "expected one use of a column"),
         ({"label": "ill", "ids": ["dose"], "embedded": ["city"]}, "not whole"),
     ],

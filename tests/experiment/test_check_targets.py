@@ -55,7 +55,9 @@ def needs(chip):
 )
 @pytest.mark.parametrize("name", ["S", "V"])
 def test_programs_lower_for_every_platform_without_what_is_slow_there(name):
-    (program,) = exported_programs(*given(name), target("v5e"), PLATFORMS)
+    plan = dl.Plan(8)
+    (program,) = exported_programs(*given(name), target("v5e"), PLATFORMS, plan)
+    assert program.width == 8
     for one in program.exported:
         exported = jax.export.deserialize(bytearray(one.data))
         assert exported.platforms == PLATFORMS

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from jaxdl import runs
+from jaxdl.runs import database, step_files
 from jaxdl.runs.step_files import STEPS
 from tests.runs.processes import HPARAMS, MEMBERS, SPECIFICATION, follow_up, record
 
@@ -57,7 +58,7 @@ def test_a_file_without_a_row_means_nothing_and_is_deleted(run):
     assert names(run) == ["1.bin", "notes.txt"]
 
 
-def test_what_cannot_be_committed_leaves_no_file(run, monkeypatch):
+def test_what_could_not_be_committed_is_written_again(run, monkeypatch):
     def refuse(*_):
         raise OSError("the disk is gone")
 
@@ -70,6 +71,15 @@ def test_what_cannot_be_committed_leaves_no_file(run, monkeypatch):
         store.flush()
         assert len(store.load(0)) == 2
     assert names(run) == ["1.bin", "2.bin"]
+
+
+def test_a_file_of_an_attempt_without_a_row_is_deleted(run):
+    (run / STEPS / "7.bin").write_bytes(b"x")
+    connection = database.open_database(run, writes=True)
+    with database.transaction(connection):
+        step_files.drop_unnamed(run, connection, {1, 7})
+    connection.close()
+    assert names(run) == ["1.bin"]
 
 
 @pytest.mark.filterwarnings("ignore:record ")

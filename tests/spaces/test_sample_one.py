@@ -139,5 +139,6 @@ def test_what_one_program_cannot_draw_is_refused(space, message):
 def test_a_member_that_an_array_has_not_is_refused():
     space = {"x": np.array([1.0, 2.0])}
     assert dl.sample_one(KEY, space, 1)["x"] == 2
-    with pytest.raises(SpaceError, match="got member 2, and x as an array of 2"):
-        dl.sample_one(KEY, space, 2)
+    for member in (2, np.int64(2), jnp.asarray(2)):
+        with pytest.raises(SpaceError, match="got member 2, and x as an array of 2"):
+            dl.sample_one(KEY, space, member)

@@ -37,9 +37,21 @@ def test_before_a_copy_they_are_those_of_the_parent():
         rung([0, 1, 2], [1, 8, 4], 4, parents=[0, 0, 2]),
         rung([0, 1, 2], [1, 8, 16], 6, parents=[0, 1, 1]),
     ]
+    everyone = rungs[0].members  # one array, as a search may have it
+    for same in (rungs, [rung._replace(members=everyone) for rung in rungs]):
+        assert rates(same, 0) == [(0, 1)]
+        assert rates(same, 1) == [(0, 1), (2, 8)]
+        assert rates(same, 2) == [(0, 1), (2, 8), (4, 16)]
+
+
+def test_what_another_structure_has_is_no_change():
+    rungs = [
+        Rung(
+            np.array([0]), {"rate": np.ones(1), "hidden": np.full(1, h)}, np.array([u])
+        )
+        for h, u in ((1.0, 2), (2.0, 4))
+    ]
     assert rates(rungs, 0) == [(0, 1)]
-    assert rates(rungs, 1) == [(0, 1), (2, 8)]
-    assert rates(rungs, 2) == [(0, 1), (2, 8), (4, 16)]
 
 
 def test_a_member_without_hyperparameters_has_a_history():

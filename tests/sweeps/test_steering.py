@@ -219,6 +219,8 @@ def test_hyperparameters_of_every_kind_make_a_run(fit_mixed, digits, tmp_path):
         ({"rate": "0.1"}, "change of rate to '0.1'; expected a finite number of type"),
         ({"rate": float("nan")}, "change of rate to nan; expected a finite number"),
         ({"rate": [0.1]}, r"change of rate to \[0.1\]; expected a finite number"),
+        ({"rate": True}, "change of rate to True; expected a finite number"),
+        ({"steps": True}, "change of steps to True; expected a finite number"),
         ({"rate": 1e60}, "rate=1e[+]60; expected numbers that float32 can hold"),
         (
             {"steps": 2.5},
@@ -253,7 +255,7 @@ def test_weights_that_are_lost_are_not_trained_with_later_rates(digits, tmp_path
     for file in (tmp_path / "checkpoints").iterdir():
         damage(file)
     assert "the run cannot be resumed" in runs.doctor(tmp_path).problems[-1]
-    with pytest.raises(runs.DamagedError, match="came from other hyperparameters"):
+    with pytest.raises(runs.DamagedError, match="trained with other hyperparameters"):
         fit(digits, run_dir=tmp_path)
 
 
