@@ -13,19 +13,19 @@ from typing import Protocol
 
 import jax
 
+from jaxdl.engine import memory
 from jaxdl.engine.blocks import Report, TrainedBlock, train_block
 from jaxdl.engine.devices import hand_devices
 from jaxdl.engine.inputs import Family, Inputs, share
 from jaxdl.engine.kind import Kind, kind_here
 from jaxdl.engine.layout import Block
-from jaxdl.engine.memory import check_carried, fitting, stays_on_host, used_bytes
 from jaxdl.engine.outlines import Outlines
 from jaxdl.engine.programs import Programs, compile_all, lower
-from jaxdl.engine.streaming import PIECES_OF_A_HAND, bytes_needed, reading
+from jaxdl.engine.streaming import bytes_needed, reading
 from jaxdl.engine.task import Task
 from jaxdl.train.bound import BoundRecipe
 from jaxdl.train.epoch_state import Carry
-from jaxdl.train.pieces import Reader
+from jaxdl.train.pieces import HELD, Reader
 from jaxdl.train.structure import Structure
 
 ONE_TOO_MANY = (
@@ -165,11 +165,11 @@ class Threads:
         assert task.data is not None
         self.task, self.outlines = task, outlines
         states = [found.train_state for found in outlines.values()]
-        check_carried(self._devices, states, task.block_width)
+        memory.check_carried(self._devices, states, task.block_width)
         inputs = task.recipe, task.data, task.variants, task.patience, task.order
         devices = [*dict.fromkeys(self._devices)]
-        if stays_on_host(task.data, devices):
-            self._reader = Reader(PIECES_OF_A_HAND * self.size)
+        if memory.stays_on_host(task.data, devices):
+            self._reader = Reader(HELD * self.size)
         for device in devices:
             self.shared[device] = share(device, *inputs, self._reader)
 
@@ -190,8 +190,8 @@ class Threads:
         found = compile_all(lowered(), devices, lambda: count("compiled"))
         self._programs |= zip(map(_key, blocks), found, strict=True)
         needed = max(map(self._bytes, blocks))
-        self._seat(fitting(self._devices, needed, self.task.block_width))
-        words = f"a block takes {needed / 2**20:,.0f} MiB, {self.size} at once"
+        self._seat(memory.fitting(self._devices, needed, self.task.block_width))
+        words = f"a block takes {memory.mebibytes(needed)}, {self.size} at once"
         if self._reader is None:
             return words
         epochs = [self._programs[_key(block)][devices[0]].epoch for block in blocks]
@@ -231,7 +231,7 @@ class Threads:
 
     def used_bytes(self) -> int | None:
         """Returns how many bytes of memory are in use; None if unknown."""
-        return used_bytes(self._devices)
+        return memory.used_bytes(self._devices)
 
     def close(self) -> None:
         """Takes the data off the devices, and ends the hands.

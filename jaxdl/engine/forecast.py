@@ -130,6 +130,8 @@ def _choices(structures: Iterable[Structure]) -> list[str]:
 
 def _roughly(seconds: float) -> str:
     """Returns the nearest of some times in words, on a log scale."""
+    if seconds > max(ROUGH.values()):
+        return f"{seconds / 3600:,.0f} hours"
     return min(ROUGH, key=lambda words: abs(math.log(ROUGH[words] / max(1, seconds))))
 
 

@@ -142,8 +142,8 @@ def _resident(
     def put(x):
         return jax.device_put(x, device)
 
-    placed = [put(on_device(dataset)) for dataset in own]
-    train, dev = placed[0], placed[-1]
+    on = [put(on_device(dataset)) for dataset in own]
+    train, dev = on[0], on[-1]
     patient = None if patience is None else put(np.int32(min(patience, 2**31 - 1)))
     if order == SHARED:
         (one,) = variants

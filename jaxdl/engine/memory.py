@@ -1,6 +1,5 @@
 """Memory: how many blocks fit on a device at once, by what their program takes."""
 
-import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ import jax
 
 from jaxdl.data import Source, Splits
 from jaxdl.data.trees import named
-from jaxdl.train.part import on_device_shapes
+from jaxdl.train.part import bytes_of, on_device_shapes
 from jaxdl.train.state import TrainState
 
 MEMINFO, STATM = "/proc/meminfo", "/proc/self/statm"  # Linux only
@@ -78,8 +77,7 @@ def check_carried(
     Raises:
         MemoryError: as `fitting`.
     """
-    carries = (jax.tree.leaves(s._replace(key=())) for s in train_states)
-    most = max(sum(x.size * x.dtype.itemsize for x in own) for own in carries)
+    most = max(bytes_of(state._replace(key=())) for state in train_states)
     fitting(devices, most * width, width)
 
 
@@ -102,8 +100,7 @@ def stays_on_host(data: Splits, devices: Sequence[jax.Device]) -> bool:
     arrays = [x for s in sets for x in named(s.inputs).values()]
     if any(isinstance(x, Source) for x in arrays):
         return True
-    shapes = [named(on_device_shapes(s).inputs).values() for s in sets]
-    needed = sum(math.prod(x.shape) * x.dtype.itemsize for own in shapes for x in own)
+    needed = sum(bytes_of(on_device_shapes(s).inputs) for s in sets)
     host = [device for device in devices if device.platform == "cpu"]
     free = free_bytes(devices[0])
     return free is not None and needed * max(1, len(host)) > free

@@ -8,13 +8,12 @@ either.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import jax
-
 from jaxdl import shown
 from jaxdl.counts import is_count
 from jaxdl.engine.target import target_of
 from jaxdl.spaces.structures import MOST_PROGRAMS
 from jaxdl.train.outline import Outline
+from jaxdl.train.part import bytes_of
 
 MAX_PROGRAMS = 8  # unless more are asked for
 EXPECTED_MEMBERS = 256  # of the sweep that a plan is best for
@@ -187,5 +186,5 @@ def member_bytes(outline: Outline, order: str = SHARED, platform: str = "cpu") -
         (outline.saved_bytes if on_cpu else outline.accelerator_saved_bytes)
         + outline.output_bytes
         + (outline.row_bytes if order == OWN else 0)
-        + sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(carry))
+        + bytes_of(carry)
     )

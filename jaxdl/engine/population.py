@@ -255,10 +255,14 @@ class Population:
             return []
         moved = any(rung.parents is not None for rung in self.rungs)
         if moved or self._has_changed(lost):
-            ways = "other members" if moved else "other hyperparameters"
+            ways = (
+                "came from other members"
+                if moved
+                else "were trained with other hyperparameters before"
+            )
             raise runs.DamagedError(
                 f"the weights of members {lost} are lost with damaged files, and they "
-                f"came from {ways}; expected a run that can be resumed: start it again "
+                f"{ways}; expected a run that can be resumed: start it again "
                 "in another folder"
             )
         self.epochs[lost], self.steps[lost] = 0, 0

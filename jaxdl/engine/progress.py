@@ -29,14 +29,15 @@ class SweepProgress(NamedTuple):
     alive: int  # neither stopped nor diverged
     stopped: int  # early
     diverged: int
-    block: int  # blocks that are done, of `blocks`; early stopping adds blocks, since
-    blocks: int  # members that still train are packed again
+    # Early stopping adds blocks: members that still train are packed again.
+    block: int  # blocks that are done, of `blocks`
+    blocks: int
     epoch: int  # the last epoch that any block reported, of `epochs`
     epochs: int  # up to which the rung trains
     done: float  # fraction of the rung's steps
     metric: str  # that ranks members, such as `dev_error`
-    # Of the epochs whose weights models would have now, by `metric`. With repeats or
-    # folds of means over the members of a configuration that have trained.
+    # Of `metric`, at the epoch whose weights each model would have now. With repeats or
+    # folds: of the mean over those members of a configuration that have trained.
     best: float | None  # over all of the sweep that have not diverged
     median: float | None  # over those of the rung
     member_steps_per_second: float  # in the rung, without compilation

@@ -90,7 +90,7 @@ def _read(platform: str) -> dict[str, list[float]]:
 def timed_compiling(platform: str, programs: int, length: int) -> Iterator[None]:
     """Keeps how fast this machine compiles, if the cache had none of the programs.
 
-    The time is that of the processor, over all threads, which waits for nobody.
+    The time is that of the processor over all threads, so other processes do not count.
 
     Args:
         platform: JAX's name of the devices.

@@ -8,19 +8,17 @@ import jax
 import numpy as np
 
 from jaxdl.engine.inputs import Inputs, SharedInputs, VariedInputs
-from jaxdl.engine.memory import block_bytes
+from jaxdl.engine.memory import block_bytes, mebibytes
 from jaxdl.engine.orders import orders, rows_at
 from jaxdl.engine.plan import OWN
 from jaxdl.train.bound import BoundRecipe
 from jaxdl.train.epoch_state import Carry
-from jaxdl.train.part import Part
+from jaxdl.train.part import Part, bytes_of
 from jaxdl.train.pieces import Piece
-from jaxdl.train.stages import Stages, Streamed, StreamedEpoch, bytes_of, lower_stages
+from jaxdl.train.stages import Stages, Streamed, StreamedEpoch, lower_stages
 from jaxdl.train.streamed import make_dev_values, make_end, make_steps
 
 MEMBERS, ALIKE = 0, None  # axes of vmap
-# That are kept on the host: one that trains, one that is ready, one that is read.
-PIECES_OF_A_HAND = 3
 
 
 def lower_epoch(
@@ -68,9 +66,9 @@ def bytes_needed(epoch: Any, shared: Inputs) -> int:
 
 def reading(epochs: Iterable[StreamedEpoch], order: str) -> str:
     """Returns in words what blocks read of inputs that stay on the host."""
-    most = max(epoch.bytes_read() for epoch in epochs) / 2**20
+    most = mebibytes(max(epoch.bytes_read() for epoch in epochs))
     own = ", since its members have orders of their own" * (order == OWN)
-    return f"the inputs stay on the host: a block reads {most:,.0f} MiB an epoch{own}"
+    return f"the inputs stay on the host: a block reads {most} an epoch{own}"
 
 
 def _members(bound: BoundRecipe, batch_size: int, *, varied: bool) -> Stages:

@@ -41,7 +41,7 @@ class Target(NamedTuple):
         )
 
     def ridge(self, precision: str) -> float:
-        """Returns the operations a byte from which on memory is not what binds."""
+        """Returns how many operations a byte takes so that memory is not the limit."""
         return self.operations_per_second[precision] / self.bytes_per_second
 
 

@@ -17,7 +17,7 @@ CALLED = re.compile(r"(?:calls|to_apply|body|condition)=%([\w.\-]+)")
 TRIPS = re.compile(r'"known_trip_count":\{"n":"(\d+)"')
 NAMES_ONLY = {
     "parameter", "constant", "tuple", "get-tuple-element", "bitcast", "after-all",
-    "copy-done", "iota", "partition-id", "while", "call", "conditional",
+    "iota", "partition-id", "while", "call", "conditional",
 }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from jaxdl.engine.population import Population
 from jaxdl.spaces.either import blanked
 from jaxdl.sweeps.result import SweepResult
 from jaxdl.train.epoch_state import Status
-from jaxdl.train.steps import Steps, steps_of
+from jaxdl.train.steps import Steps, joined_steps
 
 
 def make_result(end: Population) -> SweepResult:
@@ -46,5 +46,5 @@ def _steps(end: Population) -> tuple[Steps, ...] | None:
         if number >= 0:
             block = end.shelf[number].block
             steps = end.outlines[block.structure, block.family.facts].steps_per_epoch
-        found.append(steps_of(losses, steps, every))
+        found.append(joined_steps(losses, steps, every))
     return tuple(found)

@@ -18,7 +18,7 @@ from jaxdl.train.identity import arrays_digest
 from jaxdl.train.keys import as_numbers
 from jaxdl.train.member import Member
 from jaxdl.train.state import member_key
-from jaxdl.train.structure import RecipeError, by_name
+from jaxdl.train.structure import RecipeError, by_name, number_of
 
 
 def start_of(member: Member, hparams: Any) -> tuple[Any, Any]:
@@ -34,17 +34,12 @@ def start_of(member: Member, hparams: Any) -> tuple[Any, Any]:
     own, before = by_name(hparams), by_name(member.hparams)
     for name, size in own.items():
         known = before.get(name, size)
-        if isinstance(size, Size) and int(number(known)) != int(size.live):
+        if isinstance(size, Size) and int(number_of(known)) != int(size.live):
             raise RecipeError(
                 f"got {name}={size} and start=, a member with {name}={known}; expected "
                 "the size of the member, whose weights the training starts from"
             )
     return member.params, member.state
-
-
-def number(size: Any) -> Any:
-    """Returns the live count of a size; a number itself."""
-    return size.live if isinstance(size, Size) else size
 
 
 def first_carry(task: Task, outlines: Outlines, rung: Rung) -> Carry | None:

@@ -159,9 +159,9 @@ def export_for(
         donate: the same.
     """
     jitted, leaves, _ = _of_leaves(function, shapes, donate)
-    placed = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in leaves]
-    operations = work(jitted.trace(*placed).jaxpr)
-    exported = jax.export.export(jitted, platforms=[*platforms])(*placed)
+    arguments = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in leaves]
+    operations = work(jitted.trace(*arguments).jaxpr)
+    exported = jax.export.export(jitted, platforms=[*platforms])(*arguments)
     data = bytes(exported.serialize())
     return Exported(data, _leaves_of(shapes, donate), operations)
 

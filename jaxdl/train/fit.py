@@ -23,8 +23,9 @@ from jaxdl.train.outline import Outline, check_pure, outline
 from jaxdl.train.part import in_shape, on_device_shapes
 from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.settings import check_jax
+from jaxdl.train.stages import Streamed
 from jaxdl.train.state import TrainState, as_key, member_key
-from jaxdl.train.steps import steps_of
+from jaxdl.train.steps import joined_steps
 from jaxdl.train.structure import partition
 from jaxdl.train.tracing import tracing_errors_explained
 
@@ -103,7 +104,7 @@ def _member(
     params, state, kept_epoch = jax.device_get(kept(train_state, end))
     running, steps = int(end.status) == Status.RUNNING, None
     if bound.every is not None:
-        steps = steps_of(metrics[STEP_LOSS], found.steps_per_epoch, bound.every)
+        steps = joined_steps(metrics[STEP_LOSS], found.steps_per_epoch, bound.every)
     return Member(
         recipe=bound.recipe,
         structure=bound.structure,
@@ -198,8 +199,8 @@ def _lower(
     start = make_start(bound, shape, early_stopping=patience is not None)
     first = compiled.lower(start, traced, key, counts)
     carry, number = first.out_shapes, np.int32(0)
-    if len(inputs) == 2:  # nothing, and what is read
-        epoch = lower_one(bound, found.batch_size, traced, carry, inputs[1])
-        return first, epoch
+    shared = inputs[-1]
+    if isinstance(shared, Streamed):
+        return first, lower_one(bound, found.batch_size, traced, carry, shared)
     advance = with_order(make_advance(bound), found.batch_size)
     return first, compiled.lower(advance, traced, *carry, number, *inputs, donate=1)

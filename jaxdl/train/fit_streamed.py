@@ -11,13 +11,11 @@ from jaxdl.data.trees import named
 from jaxdl.train.bound import BoundRecipe
 from jaxdl.train.epoch_state import Carry
 from jaxdl.train.part import on_device, size
-from jaxdl.train.pieces import Reader, on_host, without_inputs
+from jaxdl.train.pieces import HELD, Reader, on_host, without_inputs
 from jaxdl.train.stages import Stages, Streamed, StreamedEpoch, lower_stages
 from jaxdl.train.state import epoch_order
 from jaxdl.train.step import eval_order
 from jaxdl.train.streamed import make_dev_values, make_end, make_steps
-
-KEPT = 3  # pieces: one that trains, one that is ready, one that is read
 
 
 @contextlib.contextmanager
@@ -37,7 +35,7 @@ def ready_to_read(data: Splits, rest: tuple[Any, ...]) -> Iterator[tuple[Any, ..
         yield *map(on_device, both), *rest
         return
     bare = (on_device(without_inputs(dataset)) for dataset in both)
-    reader, (device, *_) = Reader(KEPT), jax.devices()
+    reader, (device, *_) = Reader(HELD), jax.devices()
     try:
         train, dev = map(on_host, both)
         yield (), Streamed((*bare, *rest), train, dev, reader, device)

@@ -3,6 +3,7 @@
 What is stored raw is scaled here, batch by batch, after it is gathered.
 """
 
+import math
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -160,3 +161,9 @@ def _stored(inputs: Any) -> jax.Array:
 
 def _shape(x: Any) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(np.shape(x), x.dtype)
+
+
+def bytes_of(shapes: Any) -> int:
+    """Returns how many bytes arrays of these shapes and types have."""
+    leaves = jax.tree.leaves(shapes)
+    return sum(math.prod(x.shape) * x.dtype.itemsize for x in leaves)

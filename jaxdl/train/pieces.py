@@ -26,6 +26,7 @@ PIECE_BYTES = 2**24  # of a piece, unless LEAST_STEPS take more
 # XLA moves what a loop over one step computes out of the loop, and rounds differently.
 LEAST_STEPS = 2
 THREADS = 2  # that read
+HELD = 3  # pieces on the host for one epoch: in training, ready, being read
 
 
 class Piece(NamedTuple):

@@ -1,10 +1,9 @@
-"""An epoch as several programs, while whose steps the inputs are read from the host.
+"""An epoch as several programs. The inputs are read from the host while they run.
 
 It is for one model, or for K models side by side.
 """
 
 import functools
-import math
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
@@ -20,7 +19,7 @@ from jaxdl.train.pieces import Piece, Pieces, Reader, pieces
 
 
 class Streamed(NamedTuple):
-    """What models train with whose examples stay on the host."""
+    """What models train with if their examples stay on the host."""
 
     resident: Any  # what is on the device: labels, weights, keys, rows
     train: Dataset  # on the host
@@ -191,9 +190,3 @@ def _append(found: list[Any], last: Any) -> None:
     if found:
         found[-1] = jax.device_get(found[-1])
     found.append(last)
-
-
-def bytes_of(shapes: Any) -> int:
-    """Returns how many bytes arrays of these shapes and types have."""
-    leaves = jax.tree.leaves(shapes)
-    return sum(math.prod(x.shape) * x.dtype.itemsize for x in leaves)

@@ -13,7 +13,7 @@ class Steps(NamedTuple):
     loss: NDArray[Any]  # [n]
 
 
-def steps_of(losses: NDArray[Any], steps: int, every: int) -> Steps:
+def joined_steps(losses: NDArray[Any], steps: int, every: int) -> Steps:
     """Returns the losses of a training in one row, without epochs that did not run.
 
     Args:

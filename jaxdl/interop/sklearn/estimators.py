@@ -130,7 +130,7 @@ class _Perceptron(BaseEstimator):
                 "trains all candidates at once, after the fits"
             )
         x = validate_data(self, X, reset=False)
-        return self._networks((x - self._moments.mean) / self._moments.scale)
+        return self._networks(self._moments.normalize(x))
 
 
 class JaxdlClassifier(ClassifierMixin, _Perceptron):

@@ -30,7 +30,7 @@ class Networks(NamedTuple):
     epochs: tuple[int, ...]  # [n] after which each network has its weights
     diverged: bool  # whether one of them did
 
-    def __call__(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    def __call__(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
         """Returns the outputs `[n, m, T]` of standardized inputs `[m, F]`."""
         for kernel, bias in zip(self.kernels[:-1], self.biases[:-1], strict=True):
             x = np.maximum(x @ kernel + bias, 0)

@@ -1,6 +1,5 @@
 """What an estimator asks to be trained, as one value."""
 
-import hashlib
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 from jaxdl.data import Moments
 from jaxdl.data.normalize import moments_of
 from jaxdl.interop.sklearn.networks import Shape
+from jaxdl.train.identity import arrays_digest
 
 
 class Hparams(NamedTuple):
@@ -28,9 +28,7 @@ class Training(NamedTuple):
     validation_fraction: float  # of the examples, for early stopping
     ensemble: int  # networks of each estimator
     classes: bool  # whether labels are classes; else targets
-    seed: int | None = (
-        None  # `random_state` if it is an int: another one, another sweep
-    )
+    seed: int | None = None  # an int `random_state`: each has a sweep of its own
 
 
 class Examples(NamedTuple):
@@ -69,14 +67,10 @@ def as_examples(
     x = np.ascontiguousarray(inputs, np.float32)
     y = np.ascontiguousarray(labels, np.int32 if labels.ndim == 1 else np.float32)
     w = None if weights is None else (weights / weights.mean()).astype(np.float32)
-    digest = hashlib.blake2b(digest_size=16)
-    for array in (x, y, *(() if w is None else (w,))):
-        digest.update(repr((array.shape, array.dtype)).encode())
-        digest.update(array.tobytes())
-    return Examples(x, y, w, digest.hexdigest())
+    return Examples(x, y, w, arrays_digest((x, y, w)))
 
 
-def standardized(values: NDArray[Any]) -> tuple[NDArray[np.float64], Moments]:
+def standardized(values: NDArray[Any]) -> tuple[NDArray[np.float32], Moments]:
     """Returns values `[m, F]` of mean 0 and standard deviation 1, and their moments."""
     moments = moments_of(values)
-    return (values - moments.mean) / moments.scale, moments
+    return moments.normalize(values), moments

@@ -35,11 +35,11 @@ class SweepSearchCV(RandomizedSearchCV):
     pipeline or another meta-estimator around one. scikit-learn's own search then scores
     the trained estimators and refits the best, so attributes and methods are those of
     `RandomizedSearchCV`. Every parameter can be searched. Candidates that differ in
-    `hidden_layer_sizes` or `batch_size` need programs of their own, those that differ
-    in the length of the training, in an int `random_state` or in the steps before the
-    estimator need sweeps of their own; all others share one program. Equal estimators
-    without a seed share their networks. If a fold is too small for early stopping, no
-    candidate of its sweep stops early.
+    `hidden_layer_sizes` or `batch_size` need programs of their own. Candidates that
+    differ in `epochs`, `patience`, `ensemble`, `validation_fraction`, an int
+    `random_state` or the steps before the estimator need sweeps of their own. All
+    others share one program. Equal estimators without a seed share their networks. If a
+    fold is too small for early stopping, no candidate of its sweep stops early.
 
         from jaxdl.interop.sklearn import JaxdlClassifier, SweepSearchCV
         search = SweepSearchCV(JaxdlClassifier(), random_state=0).fit(X, y)
