@@ -55,7 +55,7 @@ def keep(name: str, outcome: Outcome, seconds: float) -> None:
 
 def plain(finding: Finding) -> dict:
     """Returns a finding as JSON has it."""
-    claim, _, *_ = finding
+    claim = finding.claim
     numbers = {n: getattr(finding, n) for n in ("mean", "low", "high", "n", "verdict")}
     own = {n: getattr(claim, n) for n in ("number", "sign", "smallest", "unit")}
     return {"claim": claim.text, **own, **numbers}

@@ -23,8 +23,8 @@ DATA = Claim(10, "8 times the data: less variance, 256 units", -1, 2, "points")
 WIDTHS, EPOCHS, TRAIN, DEV = (1, 2, 8, 32, 256), 200, 100, 500
 # train and dev error, whether bias is high, whether variance is
 FOUR = (
-    (0.01, 0.11, False, True), (0.15, 0.16, True, False),
-    (0.15, 0.30, True, True), (0.005, 0.01, False, False),
+    (0.01, 0.11, (False, True)), (0.15, 0.16, (True, False)),
+    (0.15, 0.30, (True, True)), (0.005, 0.01, (False, False)),
 )  # fmt: skip
 
 
@@ -72,12 +72,8 @@ def run(seeds: int, key: int) -> Outcome:
     error = {w: train_error(arm, few) for w, arm in found.items()}
     gap = {w: dev_error(arm) - error[w] for w, arm in found.items()}
     less = dev_error(large["more"]) - train_error(large["more"], more)
-    off = [
-        (case.high_bias, case.high_variance) != expected
-        for train, dev, *expected in FOUR
-        for case in [diagnose.bias_variance(train, dev)]
-        for expected in [tuple(expected)]
-    ]
+    cases = [(diagnose.bias_variance(*errors), right) for *errors, right in FOUR]
+    off = [(case.high_bias, case.high_variance) != right for case, right in cases]
     findings = [
         find(CASES, off),
         find(BIAS, error[8] - error[1]),

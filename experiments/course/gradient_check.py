@@ -84,9 +84,7 @@ def run(seeds: int, key: int) -> Outcome:
     with jax.enable_x64(True):
         both = jax.jit(jax.vmap(errors, (0, None, None)))
         one, two = (np.log10(np.asarray(e)) for e in both(keys, STEPS, 0.0))
-        _, bugs = (
-            np.array([both(keys, STEPS[6:7], bug)[i] for bug in BUGS]) for i in (0, 1)
-        )
+        bugs = np.array([both(keys, STEPS[6:7], bug)[1] for bug in BUGS])
     bugs = np.log10(bugs[..., 0] + TOLERANCE)  # [bugs, seeds], at ε = 1e-7
     findings = [
         find(TWO_SIDED, two[:, 3] - one[:, 3]),

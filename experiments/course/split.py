@@ -68,8 +68,7 @@ def run(seeds: int, key: int) -> Outcome:
     sizes = len(TRIES), len(SIZES), 1, 1
     gaps, worse, misled, plain = (np.zeros((seeds, n)) for n in sizes)
     for seed in range(seeds):
-        ids = np.arange(MODELS) * seeds + seed
-        models = [result.member(i) for i in ids]
+        models = [result.member(result.members_of(i)[seed]) for i in range(MODELS)]
         wrong, off = (
             np.stack([m.predict(x).argmax(1) != labels for m in models])
             for x in (held, mirrored)

@@ -91,8 +91,8 @@ def _add_training(commands: Any, file: argparse.ArgumentParser) -> None:
     fit = commands.add_parser("fit", parents=[training], help="train one model")
     _add_out(
         fit,
-        "keep the run in this folder; the same command resumes it, and "
-        "another NAME=VALUE holds from the next epoch on",
+        "keep the run in this folder; the same command resumes it, and a value that "
+        "you change holds from the next epoch on",
     )
     figures.add_human_error(fit)
     fit.set_defaults(run=run_fit)

@@ -73,7 +73,8 @@ def add_command(commands: Any, file: argparse.ArgumentParser) -> None:
         type=files.folder,
         nargs="+",
         metavar="RUN",
-        help="the folder of a sweep, its --out; several are shown side by side",
+        help="the folder of a sweep or a fit, its --out; several are shown side by "
+        "side",
     )
     watch = commands.add_parser(
         "watch",

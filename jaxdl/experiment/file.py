@@ -127,7 +127,7 @@ def _explained(error: Exception, file: Path, folder: Path) -> str:
     name = error.name if isinstance(error, ModuleNotFoundError) else None
     advice = ""
     if name and "." not in name:
-        advice = f"; expected it beside the file, or installed: pip install {name}"
+        advice = f"; expected the module {name} beside the file, or installed"
     return f"{place}: {error}{advice}"
 
 

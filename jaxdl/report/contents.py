@@ -95,12 +95,18 @@ def diagnosis(summary: Summary, rates: bool) -> tuple[list[str], list[str]]:
     verdict = errors.diagnosis
     if verdict is None or not rates:
         return found + sentences(errors), []
-    for high, what, size, below in (
-        (verdict.high_bias, "bias", verdict.bias, "train error than human-level"),
-        (verdict.high_variance, "variance", verdict.variance, "dev than train error"),
+    for high, what, size, error, other in (
+        (verdict.high_bias, "bias", verdict.bias, "train error", "human-level error"),
+        (
+            verdict.high_variance,
+            "variance",
+            verdict.variance,
+            "dev error",
+            "train error",
+        ),
     ):
         found.append(
-            f"No {what}: a lower {below}, by {-100 * size:.2f} points."
+            f"No {what}: the {error} is {-100 * size:.2f} points below the {other}."
             if size < 0
             else f"{'High' if high else 'No high'} {what}: {100 * size:.2f} points."
         )

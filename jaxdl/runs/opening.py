@@ -178,7 +178,7 @@ def _check_same(
     raise RunMismatchError(
         f"the run in {store.folder} has another specification: {parts}. Expected "
         f"{'at least as many' if grown else 'the same'}: name another folder, or ask "
-        f"for {'more than' if grown else 'what'} began this run"
+        f"for {'at least what' if grown else 'what'} began this run"
         + (", or extend it (extend=True, --extend)" if more else "")
     )
 

@@ -39,7 +39,7 @@ def test_a_file_that_is_no_experiment_is_refused(main, tmp_path, write, text, me
         ("x = 1\ndef (:", "{}, line 2: `def (:`: invalid syntax"),
         ("a\0b", "{}"),
         ("import nosuch.a", "{}, line 1: `import nosuch.a`: No module named 'nosuch'; "
-         "expected it beside the file, or installed: pip install nosuch"),
+         "expected the module nosuch beside the file, or installed"),
         ("import jaxdl as dl\nx = dict(\n    rate=dl.LogUniform(1, 0.1),\n)",
          "{}, line 3: `rate=dl.LogUniform(1, 0.1),`: got LogUniform(low=1"),
         ("import jaxdl as dl\nx = dl.data.load('x.csv')",

@@ -41,7 +41,9 @@ def test_the_diagnosis_is_that_of_the_best_member(result, digits):
     assert f"{100 * right.variance:.2f} points" in found[2]
     assert [text.lower() for text in advice] == [f"{a}.".lower() for a in right.advice]
     human, _ = contents.diagnosis(summarize(result, digits, train + 0.01), rates=True)
-    assert "No bias: a lower train error than human-level, by 1.00 points." in human
+    assert (
+        "No bias: the train error is 1.00 points below the human-level error." in human
+    )
     interval = diagnose.error_interval(dev, 360)
     assert f"dev error {interval.low:.2%} to {interval.high:.2%} on 360" in found[4]
     assert found[5].startswith("Baseline: the most frequent class")
