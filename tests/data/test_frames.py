@@ -5,9 +5,10 @@ import datetime
 import numpy as np
 import pytest
 
+from jaxdl import data
+from jaxdl.data.about import DataError
+
 pytest.importorskip("narwhals")
-from jaxdl import data  # noqa: E402
-from jaxdl.data.about import DataError  # noqa: E402
 
 COLUMNS = {
     "age": [31, 54, 20],

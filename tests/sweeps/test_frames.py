@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from tests.interop.conftest import made
+
 narwhals = pytest.importorskip("narwhals")
-from tests.interop.conftest import made  # noqa: E402
 
 each_library = pytest.mark.parametrize("backend", ["pandas", "polars", "pyarrow"])
 

@@ -6,15 +6,13 @@ import warnings
 import jax
 import numpy as np
 import pytest
+from sklearn import base, datasets, exceptions, utils
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.utils import estimator_checks as checks
 
-pytest.importorskip("sklearn")
-from sklearn import base, datasets, exceptions, utils  # noqa: E402
-from sklearn.compose import ColumnTransformer  # noqa: E402
-from sklearn.pipeline import make_pipeline  # noqa: E402
-from sklearn.preprocessing import OneHotEncoder, StandardScaler  # noqa: E402
-from sklearn.utils import estimator_checks as checks  # noqa: E402
-
-from jaxdl.interop.sklearn import (  # noqa: E402
+from jaxdl.interop.sklearn import (
     JaxdlClassifier,
     JaxdlRegressor,
     training,

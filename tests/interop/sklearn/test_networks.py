@@ -1,10 +1,8 @@
 """What trained networks compute, by hand."""
 
 import numpy as np
-import pytest
 
-pytest.importorskip("sklearn")
-from jaxdl.interop.sklearn.networks import Networks  # noqa: E402
+from jaxdl.interop.sklearn.networks import Networks
 
 
 def test_each_network_is_a_chain_of_products_with_relu_between():

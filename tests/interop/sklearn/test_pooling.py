@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-pytest.importorskip("sklearn")
-from jaxdl.interop.sklearn.pooling import pooled  # noqa: E402
-from jaxdl.interop.sklearn.requests import Training, as_examples  # noqa: E402
+from jaxdl.interop.sklearn.pooling import pooled
+from jaxdl.interop.sklearn.requests import Training, as_examples
 
 STOPPING = Training(10, 3, 0.2, 1, True)
 

@@ -1,12 +1,10 @@
 """Requests of estimators: what makes two of them the same."""
 
 import numpy as np
-import pytest
 
-pytest.importorskip("sklearn")
-from jaxdl.interop.sklearn import JaxdlClassifier  # noqa: E402
-from jaxdl.interop.sklearn.networks import Shape  # noqa: E402
-from jaxdl.interop.sklearn.requests import (  # noqa: E402
+from jaxdl.interop.sklearn import JaxdlClassifier
+from jaxdl.interop.sklearn.networks import Shape
+from jaxdl.interop.sklearn.requests import (
     Hparams,
     Request,
     Training,

@@ -4,20 +4,18 @@ import pickle
 
 import numpy as np
 import pytest
-
-pytest.importorskip("sklearn")
-from sklearn import base, datasets, dummy, model_selection  # noqa: E402
-from sklearn.model_selection import (  # noqa: E402
+from sklearn import base, datasets, dummy, model_selection
+from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
     KFold,
     ShuffleSplit,
 )
-from sklearn.pipeline import make_pipeline  # noqa: E402
-from sklearn.preprocessing import FunctionTransformer, StandardScaler  # noqa: E402
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-import jaxdl as dl  # noqa: E402
-from jaxdl.interop.sklearn import (  # noqa: E402
+import jaxdl as dl
+from jaxdl.interop.sklearn import (
     JaxdlClassifier,
     JaxdlRegressor,
     SweepSearchCV,
