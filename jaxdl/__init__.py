@@ -7,25 +7,14 @@ from jaxdl import searches as searches
 from jaxdl import spaces as spaces
 from jaxdl.compilation_cache import enable_compilation_cache
 from jaxdl.engine import Plan
-from jaxdl.searches import grid_search, halving, hyperband, pbt, refinement, sobol
-from jaxdl.spaces import (
-    Among,
-    AsSize,
-    Choice,
-    Chosen,
-    Distribution,
-    Either,
-    IntLogUniform,
-    IntUniform,
-    LogUniform,
-    OneMinusLogUniform,
-    Static,
-    Uniform,
-    grid,
-    refine,
-    sample,
-    sample_one,
-)
+
+from jaxdl.searches import (  # isort: skip
+    freeze_thaw, grid_search, halving, hyperband, multi_pbt, pbt, refinement, sobol,
+)  # fmt: skip
+from jaxdl.spaces import (  # isort: skip
+    Among, AsSize, Choice, Chosen, Distribution, Either, IntLogUniform, IntUniform,
+    LogUniform, OneMinusLogUniform, Static, Uniform, grid, refine, sample, sample_one,
+)  # fmt: skip
 from jaxdl.sweeps import SweepResult, fit, load_member, replay, sweep
 from jaxdl.train import Member, Recipe
 
@@ -33,8 +22,8 @@ __all__ = [
     "Among", "AsSize", "Choice", "Chosen", "Distribution", "Either", "IntLogUniform",
     "IntUniform", "LogUniform", "Member", "OneMinusLogUniform", "Plan", "Recipe",
     "Static", "SweepResult", "Uniform", "data", "diagnose", "enable_compilation_cache",
-    "engine", "experiment", "fit", "grid", "grid_search", "halving", "hyperband",
-    "interop", "load_member", "nn", "optim", "pbt", "refine", "refinement", "replay",
-    "report", "runs", "sample", "sample_one", "searches", "sobol", "spaces", "sweep",
-    "sweeps", "train",
+    "engine", "experiment", "fit", "freeze_thaw", "grid", "grid_search", "halving",
+    "hyperband", "interop", "load_member", "multi_pbt", "nn", "optim", "pbt", "refine",
+    "refinement", "replay", "report", "runs", "sample", "sample_one", "searches",
+    "sobol", "spaces", "sweep", "sweeps", "train",
 ]  # fmt: skip

@@ -49,19 +49,19 @@ def pbt(every: int, *, share: float = 0.25, step: float = 0.1) -> Search:
         _check_size(every, share, members, epochs)
         words = np.asarray(jax.random.key_data(jax.random.fold_in(key, EXPLORE)))
         draws = np.random.default_rng(words)
-        ids, few = np.arange(members), _few(share, members)
+        ids, few = np.arange(members), few_of(share, members)
         hparams, parents = sample(key, space, members), None
         for until in [*range(every, epochs, every), epochs]:
             standing = yield Rung(ids, hparams, np.full(members, until), parents)
             order = ranking(standing)
             parents, worst = ids.copy(), order[-few:]
             parents[worst] = draws.choice(order[:few], few)
-            hparams = _explored(space, hparams, parents, worst, step, draws)
+            hparams = explored(space, hparams, parents, worst, step, draws)
 
     return search
 
 
-def _explored(
+def explored(
     space: Any,
     hparams: Any,
     parents: NDArray[np.int64],
@@ -82,7 +82,7 @@ def _explored(
     return jax.tree.unflatten(treedef, columns)
 
 
-def _few(share: float, members: int) -> int:
+def few_of(share: float, members: int) -> int:
     """Returns how many members a share has, such as 29 for 0.29 of 100."""
     return math.floor(share * members + 1e-9)
 
@@ -93,7 +93,7 @@ def _check_size(every: int, share: float, members: int, epochs: int) -> None:
             f"pbt got every={every} and epochs={epochs}; expected at least {every + 1} "
             "epochs, so that it exchanges members once, or a smaller every"
         )
-    if _few(share, members) < 1:
+    if few_of(share, members) < 1:
         raise SpaceError(
             f"pbt got members={members} and share={share:g}; expected at least "
             f"{math.ceil(1 / share)} members, so that a share is one or more"

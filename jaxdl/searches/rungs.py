@@ -17,12 +17,19 @@ from jaxdl.counts import is_count
 from jaxdl.spaces.distributions import SpaceError
 
 # Metrics of each member's kept epoch so far, `[n]` in the order of the rung; NaN for a
-# member that diverged. `score` is the one that ranks members, lower is better.
+# member that diverged. `score` is the one that ranks members, lower is better. Where a
+# run resumes, `recorded` has the ids `[k]` of the members that its next rung has on
+# record, for a search that decides by computed numbers, which may round otherwise.
 Standing = dict[str, NDArray[Any]]
+RECORDED = "recorded"
 
 
 class Rung(NamedTuple):
-    """Members that train on side by side, and how far."""
+    """Members that train on side by side, and how far.
+
+    A member that a rung leaves out is frozen: it keeps its state. A later rung may ask
+    for it again.
+    """
 
     members: NDArray[np.int64]  # [n] ids; a member without weights begins
     hparams: Any  # theirs, the space's tree with [n] leaves

@@ -29,6 +29,7 @@ from jaxdl.spaces.distributions import SpaceError
 from jaxdl.spaces.structures import count_structures
 from jaxdl.sweeps.from_population import make_result
 from jaxdl.sweeps.mismatch import in_words
+from jaxdl.sweeps.recorded import next_recorded, recorded_rungs
 from jaxdl.sweeps.repeats import data_of, expand, mean, step_keys, with_variants
 from jaxdl.sweeps.result import SweepResult
 from jaxdl.sweeps.specification import check_extends, specify
@@ -274,12 +275,13 @@ def _train_rungs(
     engine: Engine, population: Population, requests: Requests, rung: Rung
 ) -> None:
     """Trains the rungs that a search asks for, from the first to the last."""
-    task = population.task
+    task, recorded = population.task, recorded_rungs(population)
     while True:
         expanded = expand(rung, task.num_variants)
         engine.train(population, expanded)
         means = mean(population.standing(expanded.members), task.num_variants)
         try:
+            means |= next_recorded(recorded, population)
             rung = requests.send(means | {"score": score(means, task.rank_by)})
         except StopIteration:
             population.finish()

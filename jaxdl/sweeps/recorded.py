@@ -1,0 +1,23 @@
+"""What a search that resumes is told of its own decisions."""
+
+from jaxdl.engine.population import Population
+from jaxdl.runs import StoredRung
+from jaxdl.searches.rungs import RECORDED, Standing
+
+
+def recorded_rungs(population: Population) -> list[StoredRung]:
+    """Returns the rungs that the run of a population has on record."""
+    return [] if population.store is None else population.store.rungs()
+
+
+def next_recorded(rungs: list[StoredRung], population: Population) -> Standing:
+    """Returns the configurations of the rung after the last one, if it is on record.
+
+    Args:
+        rungs: on record.
+        population: with the rungs that were entered.
+    """
+    number, many = len(population.rungs), population.task.num_variants
+    if number >= len(rungs):
+        return {}
+    return {RECORDED: rungs[number].members[::many] // many}
