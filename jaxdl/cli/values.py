@@ -11,14 +11,16 @@ from typing import NamedTuple
 
 from jaxdl.cli import files
 from jaxdl.engine.target import target
-from jaxdl.interop import optuna_search
+from jaxdl.interop import optuna_halving, optuna_search
 from jaxdl.interop.tables import as_table_path
 from jaxdl.near import near
 from jaxdl.searches import (
     Search,
+    freeze_thaw,
     grid_search,
     halving,
     hyperband,
+    multi_pbt,
     pbt,
     random,
     refinement,
@@ -52,8 +54,11 @@ SEARCHES = {
     "refine": Named(refinement, "[:ROUNDS]", "3"),
     "halving": Named(halving, "[:ETA]", "3"),
     "hyperband": Named(hyperband, "[:ETA]", "3"),
+    "freeze-thaw": Named(freeze_thaw, "[:PERCENT]", "20"),
     "pbt": Named(pbt, ":EPOCHS", "5"),
+    "multi-pbt": Named(multi_pbt, ":EPOCHS", "2"),
     "optuna": Named(optuna_search, "[:SAMPLER]", "TPESampler"),
+    "optuna-halving": Named(optuna_halving, "[:ETA]", "3"),
 }
 FORMS = ", ".join(f"{name}{one.setting}" for name, one in SEARCHES.items())
 

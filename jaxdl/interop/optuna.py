@@ -66,29 +66,21 @@ def optuna_search(
     Source: Akiba et al., Optuna: A Next-generation Hyperparameter Optimization
     Framework, 2019.
     """
-    optuna = _optuna()
+    optuna = optuna_library()
     check_number("optuna_search", "batch", batch, least=1)
-    if isinstance(sampler, optuna.samplers.BaseSampler):
-        raise TypeError(
-            f"got the sampler {type(sampler).__name__} itself; expected a function "
-            "that makes one of a seed, so that a run can be repeated: its class, or "
-            "lambda seed: optuna.samplers.TPESampler(seed=seed)"
-        )
-    if isinstance(sampler, str):
-        sampler = _named(sampler)
-    make_sampler = sampler or _tpe
+    make_sampler = sampler_maker(sampler)
 
     def search(key: jax.Array, space: Any, members: int, epochs: int) -> Requests:
         check_varies(space)
         check_names(space)
         with quiet():
             check_storage(storage, study_name)
-            study = optuna.create_study(sampler=make_sampler(seed=_seed(key)))
+            study = optuna.create_study(sampler=make_sampler(seed=seed_of(key)))
         for first in range(0, members, batch):
             ids = np.arange(first, min(first + batch, members))
             with quiet():
                 trials = [study.ask() for _ in ids]
-                proposed = _proposed(space, trials)
+                proposed = proposals(space, trials)
             hparams = sample(key, proposed, len(ids))
             standing = yield Rung(ids, hparams, np.full(len(ids), epochs))
             with quiet():
@@ -99,12 +91,33 @@ def optuna_search(
     return search
 
 
-def _optuna() -> Any:
+def optuna_library() -> Any:
+    """Returns the library.
+
+    Raises:
+        ImportError: it is not installed.
+    """
     return extras.library("optuna", "optuna", "its samplers and storage")
 
 
+def sampler_maker(sampler: Callable[..., Any] | str | None) -> Callable[..., Any]:
+    """Returns the function from a seed to a sampler, see `optuna_search`.
+
+    Raises:
+        TypeError: it is a sampler, not a function that makes one.
+        ValueError: Optuna has no sampler of that name that a seed alone makes.
+    """
+    if isinstance(sampler, optuna_library().samplers.BaseSampler):
+        raise TypeError(
+            f"got the sampler {type(sampler).__name__} itself; expected a function "
+            "that makes one of a seed, so that a run can be repeated: its class, or "
+            "lambda seed: optuna.samplers.TPESampler(seed=seed)"
+        )
+    return _named(sampler) if isinstance(sampler, str) else sampler or _tpe
+
+
 def _named(name: str) -> Any:
-    samplers = _optuna().samplers
+    samplers = optuna_library().samplers
     known = {n: getattr(samplers, n) for n in samplers.__all__ if n.endswith("Sampler")}
     known = {n: sampler for n, sampler in known.items() if _asks_for_a_seed(sampler)}
     if name not in known:
@@ -124,17 +137,18 @@ def _asks_for_a_seed(sampler: Any) -> bool:
 
 
 def _tpe(seed: int) -> Any:
-    return _optuna().samplers.TPESampler(seed=seed, constant_liar=True)
+    return optuna_library().samplers.TPESampler(seed=seed, constant_liar=True)
 
 
-def _seed(key: jax.Array) -> int:
+def seed_of(key: jax.Array) -> int:
+    """Returns the seed of a sampler, from the key of a run or of a part of it."""
     words = np.asarray(jax.random.key_data(jax.random.fold_in(key, HPARAMS)))
     return int(np.random.default_rng(words).integers(2**32))
 
 
 def quiet() -> AbstractContextManager[None]:
     """Keeps Optuna's logs and warnings from the terminal, but not its errors."""
-    log = _optuna().logging
+    log = optuna_library().logging
     return extras.quiet(log.get_verbosity(), log.set_verbosity)
 
 
@@ -163,7 +177,7 @@ def check_storage(storage: Any, study_name: str | None) -> None:
     if storage is None:
         return
     try:
-        names = _optuna().get_all_study_names(storage)
+        names = optuna_library().get_all_study_names(storage)
     except Exception as error:  # of any kind, as storages differ
         reason = str(error).partition("\n")[0]
         raise SpaceError(
@@ -178,7 +192,7 @@ def check_storage(storage: Any, study_name: str | None) -> None:
         )
 
 
-def _proposed(space: Any, trials: list[Any]) -> Any:
+def proposals(space: Any, trials: list[Any]) -> Any:
     """Returns the space with the trials' values, `[n]`, for its distributions."""
     leaves = by_name(space).items()
     need = needs(space)
@@ -198,7 +212,7 @@ def _proposed(space: Any, trials: list[Any]) -> Any:
 
 def parameter(name: str, dist: Any) -> tuple[str, Any]:
     """Returns a hyperparameter's name and distribution as Optuna has them."""
-    of = _optuna().distributions
+    of = optuna_library().distributions
     log = dist.scale == "log"
     if dist.scale == "category":
         return name, of.CategoricalDistribution(dist.options)
@@ -225,7 +239,7 @@ def _suggested(trial: Any, name: str, dist: Any) -> Any:
 def _tell(study: Any, trials: list[Any], standing: Standing) -> None:
     # Failed, not pruned: TPE avoids the region of pruned trials, and the best rates lie
     # close to those at which training diverges.
-    failed = _optuna().trial.TrialState.FAIL
+    failed = optuna_library().trial.TrialState.FAIL
     for trial, score in zip(trials, scores(standing).tolist(), strict=True):
         if np.isfinite(score):
             study.tell(trial, score)
@@ -236,7 +250,7 @@ def _tell(study: Any, trials: list[Any], standing: Standing) -> None:
 def _write(study: Any, storage: Any, study_name: str | None) -> None:
     try:
         with quiet():
-            kept = _optuna().create_study(storage=storage, study_name=study_name)
+            kept = optuna_library().create_study(storage=storage, study_name=study_name)
             kept.add_trials(study.get_trials(deepcopy=False))
     except Exception as error:  # of any kind, as storages differ
         message = NOT_WRITTEN.format(type(error).__name__, error)

@@ -40,7 +40,7 @@ def halving(eta: int = 3, *, first: int = 1, survivors: int = 1) -> Search:
                 "of at most as many epochs as there are"
             )
         hparams = sample(key, space, members)
-        yield from _bracket(hparams, np.arange(members), first, epochs, eta, survivors)
+        yield from bracket(hparams, np.arange(members), first, epochs, eta, survivors)
 
     return search
 
@@ -80,7 +80,7 @@ def hyperband(eta: int = 3) -> Search:
         parts = np.split(np.arange(members), ends[:-1])
         hparams = sample(key, space, members)
         brackets = [
-            _bracket(pick(hparams, ids), ids, first, epochs, eta, 1)
+            bracket(pick(hparams, ids), ids, first, epochs, eta, 1)
             for ids, first in zip(parts, firsts, strict=True)
         ]
         yield from side_by_side(brackets)
@@ -113,7 +113,7 @@ def side_by_side(searches: list[Requests]) -> Requests:
         searches, rungs = [s for s, _ in going], [r for _, r in going]
 
 
-def _bracket(
+def bracket(
     hparams: Any, members: Any, first: int, epochs: int, eta: int, survivors: int
 ) -> Requests:
     """Yields the rungs of one successive halving over given members."""

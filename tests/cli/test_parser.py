@@ -40,6 +40,9 @@ def test_arguments_that_make_no_sense_end_with_2(arguments):
                 "halving:x": "halving[:ETA], such as halving:3",
                 "halving:": "halving[:ETA], such as halving:3",
                 "optuna:": "optuna[:SAMPLER], such as optuna:TPESampler",
+                "freeze-thaw:": "freeze-thaw[:PERCENT], such as freeze-thaw:20",
+                "multi-pbt": "multi-pbt:EPOCHS, such as multi-pbt:2",
+                "optuna-halving:x": "optuna-halving[:ETA], such as optuna-halving:3",
                 "random:3": "random, which takes no number",
                 "sobol:": "sobol, which takes no number",
             }.items()
@@ -47,6 +50,10 @@ def test_arguments_that_make_no_sense_end_with_2(arguments):
         (
             ("sweep", DIGITS, "--search", "halving:1"),
             "argument --search: halving got eta=1; expected an int of at least 2\n",
+        ),
+        (
+            ("sweep", DIGITS, "--search", "freeze-thaw:101"),
+            "argument --search: freeze_thaw got percent=101; expected at most 100\n",
         ),
         (
             ("sweep", DIGITS, "--max-programs", "65"),

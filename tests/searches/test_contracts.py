@@ -1,0 +1,99 @@
+"""What every search that decides by how members do promises: a row each."""
+
+import numpy as np
+import pytest
+
+import jaxdl as dl
+from jaxdl.engine import pace
+from jaxdl.interop import optuna_halving
+from jaxdl.searches import Rung
+from jaxdl.sweeps import read_result
+from tests.sweeps.kept import (
+    SPACE,
+    assert_same_member,
+    assert_same_result,
+    cut_after,
+    small,
+    sweep,
+    trained_blocks,
+)
+
+MEMBERS, EPOCHS = 9, 5
+
+
+def thawing(key, space, members, epochs):
+    """A search whose members pause: it asks for them in turn."""
+    hparams, ids = dl.sample(key, space, members), np.arange(members)
+    trained = np.zeros(members, int)
+    for number in range(6):
+        some = ids[(ids + number) % 3 > 0] if number else ids
+        trained[some] += 1
+        own = {name: column[some] for name, column in hparams.items()}
+        yield Rung(some, own, trained[some])
+
+
+SEARCHES = {
+    "freeze_thaw": lambda: dl.freeze_thaw(70),
+    "thawing": lambda: thawing,
+    "multi_pbt": lambda: dl.multi_pbt(1, populations=2, share=0.3),
+    "optuna_halving": lambda: optuna_halving(2, brackets=2),
+}
+
+
+@pytest.fixture(scope="module", params=SEARCHES)
+def played(request, digits):
+    """Returns a search, and its sweep without a folder."""
+    if "optuna" in request.param:
+        pytest.importorskip("optuna")
+    search = SEARCHES[request.param]()
+    return search, train(digits, search)
+
+
+def train(digits, search, **settings):
+    plain = {"members": MEMBERS, "epochs": EPOCHS, "search": search}
+    return sweep(small, SPACE, digits, **plain | settings)
+
+
+def test_a_run_that_is_cut_after_each_record_ends_with_the_same_bits(
+    played, digits, tmp_path, monkeypatch, on_devices
+):
+    search, whole = played
+    monkeypatch.setattr(pace, "KEEP_SECONDS", 0.0)  # every epoch is put on record
+    on_devices(0)
+    again, cuts = None, 0
+    while again is None:
+        with cut_after(4):
+            again = train(digits, search, run_dir=tmp_path)
+        cuts += again is None
+    assert cuts > 2
+    assert_same_result(whole, again)
+    with trained_blocks() as blocks:
+        assert_same_result(whole, train(digits, search, run_dir=tmp_path))
+    assert not blocks
+    assert_same_result(whole, read_result(tmp_path, small))
+
+
+@pytest.mark.parametrize("devices", [(0,), (0, 1, 0)], ids=str)
+def test_hands_and_devices_change_nothing(devices, played, digits, on_devices):
+    search, whole = played
+    on_devices(*devices)
+    assert_same_result(whole, train(digits, search))
+
+
+def test_members_are_replayed_to_the_bit(played, digits):
+    whole = played[1]
+    for i in np.flatnonzero(whole.trained())[[0, -1]]:
+        again = dl.replay(whole, small, digits, member=int(i), progress=False)
+        assert_same_member(again, whole.member(i))
+
+
+def test_configurations_are_judged_over_repeats_and_folds(played, digits, tmp_path):
+    search, _ = played
+    settings = {"members": 8, "repeats": 2, "folds": 2}
+    whole = train(digits, search, **settings)
+    asked = [{*rung.members // 4} for rung in whole.rungs]
+    for rung, configurations in zip(whole.rungs, asked, strict=True):
+        assert len(rung.members) == 4 * len(configurations)
+    with cut_after(12):
+        train(digits, search, run_dir=tmp_path, **settings)
+    assert_same_result(whole, train(digits, search, run_dir=tmp_path, **settings))
