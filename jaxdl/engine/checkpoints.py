@@ -56,7 +56,7 @@ def from_records(
 
     @functools.cache
     def shapes(structure: Structure, facts: Facts) -> tuple[Carry, Any]:
-        carry = _carry_shapes(task, outlines[structure, facts])
+        carry = carry_shapes(task, outlines[structure, facts])
         weights = jax.eval_shape(lambda x: kept(*x)[:2], carry)
         return jax.eval_shape(as_numbers, carry), weights
 
@@ -75,6 +75,24 @@ def from_records(
             carry = _carry(numbers, record)
             weights = as_keys(kept(*carry)[:2], typed)
         yield _trained(block, record, carry, weights)
+
+
+def carry_of(
+    task: Task, outlines: Outlines, trained: TrainedBlock, store: runs.Store | None
+) -> Carry:
+    """Returns the carry of a block, its keys as numbers.
+
+    Of a block that was put away it is read from the store, without padding.
+
+    Raises:
+        DamagedError: the record is damaged; the next call trains its members again.
+    """
+    if trained.carry is not None:
+        return trained.carry
+    assert store is not None
+    found = outlines[trained.block.structure, trained.block.family.facts]
+    shapes = jax.eval_shape(as_numbers, carry_shapes(task, found))
+    return _carry(shapes, store.read(trained.record))
 
 
 def _block_finder(task: Task, rung: Rung) -> Callable[[runs.Record], Block | None]:
@@ -179,7 +197,7 @@ def _carry(shapes: Any, record: runs.Record) -> Carry:
     return jax.tree.unflatten(treedef, arrays)
 
 
-def _carry_shapes(task: Task, outline: Outline) -> Any:
+def carry_shapes(task: Task, outline: Outline) -> Any:
     """Returns shapes and types of one member's carry."""
 
     def carry(train_state, own):

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from jaxdl import runs
 from jaxdl.engine.blocks import TrainedBlock
-from jaxdl.engine.checkpoints import from_records, to_record
+from jaxdl.engine.checkpoints import carry_of, from_records, to_record
 from jaxdl.engine.curves import kept_metrics, no_losses
 from jaxdl.engine.outlines import Outlines
-from jaxdl.engine.shelf import Shelf
+from jaxdl.engine.shelf import MOST_BYTES, Shelf
 from jaxdl.engine.task import Task
 from jaxdl.searches.rungs import Rung, Standing
 from jaxdl.spaces.either import known_alone
@@ -107,7 +107,7 @@ class Population:
         """
         assert self.store is not None
         unneeded = []
-        records = self.store.load(self.number)
+        records = self.store.each(self.number)
         for trained in from_records(self.task, self.outlines, self.rungs[-1], records):
             ids, first = trained.block.members, trained.block.first
             follows = self.epochs[ids] == first
@@ -183,7 +183,8 @@ class Population:
                 rows[at] = leaf[slots[at]]
             return rows
 
-        carries = [self.shelf[number].carry for number in numbers]
+        held = [self.shelf[number] for number in numbers]
+        carries = [carry_of(self.task, self.outlines, x, self.store) for x in held]
         train_state, epoch_state = jax.tree.map(gathered, *carries)
         return train_state._replace(key=self.keys[members]), epoch_state
 
@@ -237,8 +238,12 @@ class Population:
         left = self.places[ids, 0]
         self.places[ids, 0] = len(self.shelf)
         self.places[ids, 1] = np.arange(len(ids))
-        ended = trained.block.until == self.task.epochs
-        return self.shelf.add(trained._replace(carry=None) if ended else trained, left)
+        if trained.block.until == self.task.epochs:
+            trained = trained._replace(carry=None)
+        unneeded = self.shelf.add(trained, left)
+        if self.store is not None:
+            self.shelf.put_away(MOST_BYTES)
+        return unneeded
 
     def _reset_lost(self, rung: Rung) -> list[int]:
         """Resets members whose arrays are lost to epoch 0.

@@ -3,12 +3,20 @@
 A block whose members have all trained on elsewhere is freed. Its record's arrays stay
 on disk until the block that superseded it is freed too, as a fallback should that one's
 own be damaged.
+
+A block can also be put away: its members keep their weights in memory, and what they
+train on from is read from the run's folder when they do.
 """
 
+import jax
 import numpy as np
 from numpy.typing import NDArray
 
 from jaxdl.engine.blocks import TrainedBlock
+from jaxdl.runs.writer import memory_bytes
+
+# Of the carries in memory of a sweep with a folder: beyond, blocks are put away.
+MOST_BYTES = memory_bytes() // 4
 
 
 class Shelf:
@@ -22,6 +30,8 @@ class Shelf:
         self.blocks: list[TrainedBlock | None] = []  # None: freed
         self._users: list[int] = []  # members with weights in each block
         self._fallbacks: dict[int, list[int]] = {}  # by block: records it superseded
+        self.held = 0  # bytes of the carries in memory
+        self._oldest = 0  # no block before it has a carry in memory
 
     def __len__(self) -> int:
         return len(self.blocks)
@@ -42,6 +52,7 @@ class Shelf:
         successor, unneeded = len(self), []
         self.blocks.append(trained)
         self._users.append(len(left))
+        self.held += _carry_bytes(trained)
         numbers, counts = np.unique(left[left >= 0], return_counts=True)
         for number, members in zip(numbers.tolist(), counts.tolist(), strict=True):
             self._users[number] -= members
@@ -50,6 +61,18 @@ class Shelf:
                 self._fallbacks.setdefault(successor, []).append(record)
                 unneeded += older
         return unneeded
+
+    def put_away(self, most: int) -> None:
+        """Puts blocks away, the oldest first, until carries take at most so many bytes.
+
+        Their records must be on disk, or on their way there.
+        """
+        while self.held > most:
+            block = self.blocks[self._oldest]
+            if block is not None:
+                self.held -= _carry_bytes(block)
+                self.blocks[self._oldest] = block._replace(carry=None)
+            self._oldest += 1
 
     def recount(self, numbers: NDArray[np.int64]) -> list[int]:
         """Counts again which members use which block, and frees the unused.
@@ -67,5 +90,10 @@ class Shelf:
 
     def _free(self, number: int) -> list[int]:
         """Frees a block; returns its record and those that it superseded."""
+        self.held -= _carry_bytes(self[number])
         record, self.blocks[number] = self[number].record, None
         return [record, *self._fallbacks.pop(number, [])]
+
+
+def _carry_bytes(trained: TrainedBlock) -> int:
+    return sum(x.nbytes for x in jax.tree.leaves(trained.carry))

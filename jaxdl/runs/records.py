@@ -246,6 +246,13 @@ def rows_of(connection: sqlite3.Connection, rung: int) -> list[RecordRow]:
     return [RecordRow(*row) for row in rows]
 
 
+def row_of(connection: sqlite3.Connection, number: int) -> RecordRow | None:
+    """Returns the row of a record; None if there is none."""
+    query = f"SELECT {_quoted(RecordRow._fields)} FROM records WHERE id = ?"
+    row = connection.execute(query, (number,)).fetchone()
+    return None if row is None else RecordRow(*row)
+
+
 def members(connection: sqlite3.Connection, number: int) -> list[int]:
     """Returns the ids of a record's members, unchecked."""
     rows = connection.execute(f"SELECT member {MEMBERS}", (number,))

@@ -7,6 +7,7 @@ import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -170,6 +171,39 @@ class Store(Contents):
         self._writer.add(record._replace(arrays=arrays, id=number), size, stop)
         return number
 
+    def each(self, rung: int) -> Iterator[Record]:
+        """Yields what `load` returns; the owner reads one record at a time.
+
+        So no more of a large run is in memory than the caller keeps.
+        """
+        if self._owner is None:  # the writer may change what is read
+            yield from self.load(rung)
+            return
+        lock.check_owner(self.folder, self._owner)
+        self.flush()
+        for row in self._rows(rung):
+            one = self._outlast(partial(self._load, row))
+            if isinstance(one, Record):
+                yield one
+            elif one is not None:
+                self._leave_out(row.id, one)
+
+    def read(self, number: int) -> Record:
+        """Returns a record that was committed and not dropped.
+
+        Raises:
+            DamagedError: it is damaged; the next call of the sweep trains its members
+                again.
+        """
+        row = self._row(number)
+        if row is None:  # it waits for the writer
+            self.flush()
+            row = self._row(number)
+        one = self._outlast(partial(self._load, row))
+        if not isinstance(one, Record):
+            raise one or DamagedError(f"got no record {number} in {self.folder}")
+        return one
+
     def drop(self, ids: Iterable[int]) -> None:
         """Has the writer delete the arrays of records; their rows stay.
 
@@ -192,6 +226,9 @@ class Store(Contents):
     def _finish(self, count: int) -> None:
         with self._transaction():
             rung_rows.finish(self._connection, count)
+
+    def _row(self, number: int) -> record_rows.RecordRow | None:
+        return self._read(lambda: record_rows.row_of(self._connection, number))
 
     def _entered_in(self, rung: int) -> NDArray[np.int64]:
         if rung not in self._entered:

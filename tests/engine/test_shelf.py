@@ -1,14 +1,21 @@
 """The shelf: when a block is freed, and when its record's arrays can be dropped."""
 
-from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from jaxdl.engine.shelf import Shelf
 
 
+class Block(NamedTuple):
+    """What the shelf knows of a trained block."""
+
+    record: int
+    carry: Any = None
+
+
 def block(record):
-    return SimpleNamespace(record=record)
+    return Block(record)
 
 
 def places(*numbers):
@@ -46,3 +53,20 @@ def test_members_that_copy_others_leave_their_blocks():
     assert [one and one.record for one in shelf.blocks] == [10, None, None]
     assert shelf.recount(places(0, -1)) == []
     assert shelf.add(block(13), places(0)) == [] and shelf.blocks[0] is None
+
+
+def test_the_oldest_blocks_are_put_away_until_the_others_fit():
+    shelf = Shelf()
+    for number, count in enumerate((1, 2, 3)):
+        carry = {"w": np.zeros(count), "step": np.zeros(count, np.int32)}
+        shelf.add(Block(number, carry), places(-1))
+    assert shelf.held == 12 * (1 + 2 + 3)
+    shelf.put_away(60)
+    assert shelf.held == 60 and shelf[0].carry is None and shelf[0].record == 0
+    shelf.recount(places(0, 2))  # the second one is freed
+    assert shelf.held == 36
+    shelf.put_away(0)
+    assert shelf.held == 0 and shelf[2].carry is None
+    shelf.put_away(0)
+    shelf.add(Block(3, {"w": np.zeros(1)}), places(0))
+    assert shelf.held == 8 and shelf.blocks[0] is None

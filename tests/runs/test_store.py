@@ -231,3 +231,25 @@ def test_all_is_private(store):
     folders = {"checkpoints", "damaged"}
     assert modes == {name: 0o700 if name in folders else 0o600 for name in modes}
     assert {"run.sqlite", "run.sqlite-wal", "owner", "2.bin", "1.0.bin"} < set(modes)
+
+
+def test_records_are_read_one_by_one(store):
+    store.enter(1, range(4), {}, 4)
+    done = [record(2, rung=1, members=(k, k + 1), seed=k) for k in (0, 2)]
+    numbers = [store.commit(one) for one in done]
+    # The first is read before the writer has put it on the disk.
+    for number, one in zip(numbers, done, strict=True):
+        found = store.read(number)
+        assert same(found, one) and found.id == number
+    assert [one.id for one in store.each(1)] == numbers
+    with runs.read_run(store.folder) as other:
+        assert [one.id for one in other.each(1)] == numbers
+    path = store.folder / "checkpoints" / f"{numbers[0]}.bin"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(runs.DamagedError):
+        store.read(numbers[0])
+    with pytest.raises(runs.DamagedError, match="no record 99"):
+        store.read(99)
+    with pytest.warns(UserWarning, match="left out"):
+        assert [one.id for one in store.each(1)] == numbers[1:]
+    assert not path.exists()

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import jaxdl as dl
-from jaxdl.engine import pace
+from jaxdl import runs
+from jaxdl.engine import pace, population
 from jaxdl.interop import optuna_halving
 from jaxdl.searches import Rung
 from jaxdl.sweeps import read_result
@@ -97,3 +98,30 @@ def test_configurations_are_judged_over_repeats_and_folds(played, digits, tmp_pa
     with cut_after(12):
         train(digits, search, run_dir=tmp_path, **settings)
     assert_same_result(whole, train(digits, search, run_dir=tmp_path, **settings))
+
+
+def test_states_that_are_on_disk_alone_change_nothing(
+    played, digits, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(population, "MOST_BYTES", 0)
+    search, whole = played
+    reads, read = [], runs.Store.read
+
+    def counted(store, number):
+        reads.append(number)
+        return read(store, number)
+
+    monkeypatch.setattr(runs.Store, "read", counted)
+    with cut_after(5):
+        train(digits, search, run_dir=tmp_path)
+    assert_same_result(whole, train(digits, search, run_dir=tmp_path))
+    assert reads
+
+
+def test_states_on_disk_alone_survive_packing(digits, tmp_path, monkeypatch):
+    """Blocks that pause are packed again in the rung in which they are put away."""
+    settings = {"members": 8, "epochs": 8, "patience": 1, "search": dl.halving(2)}
+    whole = sweep(small, SPACE, digits, **settings)
+    monkeypatch.setattr(population, "MOST_BYTES", 0)
+    monkeypatch.setattr(pace, "KEEP_SECONDS", 0.0)
+    assert_same_result(whole, sweep(small, SPACE, digits, run_dir=tmp_path, **settings))
