@@ -12,6 +12,7 @@ from jaxdl import terminal
 from jaxdl.engine.blocks import TrainedBlock
 from jaxdl.engine.crew import STAGES, Crew, Lost
 from jaxdl.engine.forecast import advice, describe, forecast, work_of
+from jaxdl.engine.held import held_bytes, held_words
 from jaxdl.engine.layout import Block, lay_out
 from jaxdl.engine.outlines import Outlines
 from jaxdl.engine.pace import Pace
@@ -19,6 +20,7 @@ from jaxdl.engine.packing import Packing
 from jaxdl.engine.placing import place
 from jaxdl.engine.population import Population
 from jaxdl.engine.progress import Callback, Meter, counted, metered
+from jaxdl.engine.shelf import MOST_BYTES
 from jaxdl.engine.speed import LEAST_SECONDS, keep_speed, read_speed, timed_compiling
 from jaxdl.engine.task import Task
 from jaxdl.searches.rungs import Rung, pick
@@ -58,7 +60,7 @@ class Engine:
         blocks = self._blocks(population, rung)
         if not blocks:
             return
-        self._prepare(blocks)
+        self._prepare(blocks, on_disk=population.store is not None)
         goals = np.zeros(self.task.num_members, np.int64)
         goals[rung.members] = rung.until
         packing = Packing(self.task.block_width, goals, self._pause)
@@ -107,27 +109,33 @@ class Engine:
     def _outline_of(self, block: Block) -> Outline:
         return self.outlines[block.structure, block.family.facts]
 
-    def _prepare(self, blocks: list[Block]) -> None:
+    def _prepare(self, blocks: list[Block], *, on_disk: bool) -> None:
         """Has the programs compiled that no earlier rung needed."""
         missing = self.crew.missing(blocks)
         if not missing:
             return
         shown, count = self.progress is True, len(missing)
         if shown:
-            self._foretell(blocks, missing)
+            self._foretell(blocks, missing, on_disk=on_disk)
         length = sum(self._outline_of(block).length for block in missing)
         with timed_compiling(self.platform, count, length):
             with counted(STAGES, count, enabled=shown) as passed:
                 words = self.crew.prepare(missing, passed)
         terminal.say(words, enabled=shown)
 
-    def _foretell(self, blocks: list[Block], missing: list[Block]) -> None:
-        """Prints what will be trained, and about how long it takes."""
+    def _foretell(
+        self, blocks: list[Block], missing: list[Block], *, on_disk: bool
+    ) -> None:
+        """Prints what will be trained, how long it takes, and what members hold."""
         width, speed = self.task.block_width, read_speed(self.platform)
         parts = self.outlines, width, self.crew.size, speed
         found = forecast(blocks, missing, *parts)
         structures = [structure for structure, _ in self.outlines]
-        for line in (describe(found), advice(found, structures)):
+        lines = [describe(found), advice(found, structures)]
+        if min(block.until for block in blocks) < self.task.epochs:
+            sizes = held_bytes(self.task, self.outlines)
+            lines.append(held_words(*sizes, MOST_BYTES, on_disk=on_disk))
+        for line in lines:
             if line is not None:
                 terminal.say(line, enabled=True)
 

@@ -193,15 +193,18 @@ class Population:
 
         A member is awaited that is not yet where it was last asked to go. While the
         search goes on, it may also ask for the members of the last rung and for those
-        that no rung had.
+        that no rung had; and for all others, if members have thawed before.
         """
         asked = np.zeros_like(self.epochs)
-        for rung in self.rungs:
-            asked[rung.members] = rung.until
+        latest = np.full_like(self.epochs, -1)  # the rung that each was in
+        thaws = False
+        for number, rung in enumerate(self.rungs):
+            before = latest[rung.members]
+            thaws |= bool(((0 <= before) & (before < number - 1)).any())
+            asked[rung.members], latest[rung.members] = rung.until, number
         awaited = self.epochs < asked
         if searching:
-            awaited[self.rungs[-1].members] = True
-            awaited |= asked == 0
+            awaited |= thaws | (asked == 0) | (latest == self.number)
         return awaited
 
     def hparams(self) -> Any:

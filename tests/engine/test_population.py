@@ -159,6 +159,13 @@ def test_a_member_is_awaited_until_the_search_can_no_longer_ask_for_it(make, pla
     assert not population.awaited(searching=False).any()
 
 
+def test_all_members_are_awaited_once_one_has_thawed(make, play):
+    rungs = [rung(EVERYONE, 1), rung([1], 2), rung([2], 2)]
+    population = play(make(), rungs)
+    assert population.awaited(searching=True).all()
+    assert not population.awaited(searching=False).any()
+
+
 def test_members_that_stopped_or_diverged_train_no_further(make, play):
     population = play(make(), [FIRST])
     population.status[:] = [0, Status.STOPPED, Status.DIVERGED, 0]
