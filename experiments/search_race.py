@@ -1,0 +1,197 @@
+"""Which search finds the best model for the same training, over several data sets?
+
+    python experiments/search_race.py [RECORD] [--seeds N]
+
+All searches get the same number of epochs of members, `BUDGET`: those that train every
+member to the end have fewer members. Each line of the record is one sweep; those that
+are on record are not trained again, so the command resumes. A network with 16 hidden
+units and dropout; the space has the rate, β and λ of the optimizer and the penalty.
+
+The winner has the best score on the dev set: the error of classes in %, or the mean
+squared error of scaled targets times 100. A row is the mean over seeds of the winner's
+dev score less that of random search, ± its standard error; then the mean over tasks of
+the search's rank, and what it trained, relative to the budget.
+
+RESULT
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+import jaxdl as dl
+from jaxdl import nn, optim, terminal
+
+EPOCHS, WHOLE = 16, 48  # WHOLE: members that train to the end
+BUDGET = WHOLE * EPOCHS  # epochs of members
+
+
+class Contestant(NamedTuple):
+    """A search, and how many members it begins with for the budget."""
+
+    search: Any
+    members: int
+
+
+class Hparams(NamedTuple):
+    learning_rate: float
+    beta: float
+    keep_prob: float
+    l2: float
+
+
+SPACE = Hparams(
+    learning_rate=dl.LogUniform(1e-3, 10.0),
+    beta=dl.OneMinusLogUniform(0.5, 0.99),
+    keep_prob=dl.Uniform(0.4, 1.0),
+    l2=dl.LogUniform(1e-3, 10.0),
+)
+
+
+def recipe(hp: Hparams, facts: Any) -> dl.Recipe:
+    """Returns a network of 16 units, for classes or for one target."""
+    classes = facts.num_classes
+    return dl.Recipe(
+        nn.serial(
+            nn.dense(16, use_bias=False), nn.batch_norm(), nn.relu,
+            nn.dropout(hp.keep_prob), nn.dense(classes or 1),
+        ),
+        optim.momentum(hp.learning_rate, beta=hp.beta),
+        nn.softmax_cross_entropy if classes else nn.squared_error,
+        nn.l2(hp.l2),
+        batch_size=32,
+    )  # fmt: skip
+
+
+def tasks() -> dict[str, dl.data.Splits]:
+    """Returns data sets by name, all of scikit-learn."""
+    from sklearn import datasets
+
+    found = {"digits": dl.data.load("digits")}
+    for name in ("wine", "breast_cancer", "diabetes"):
+        inputs, labels = getattr(datasets, f"load_{name}")(return_X_y=True)
+        regression = name == "diabetes"
+        targets = labels[:, None].astype(float) if regression else labels
+        about = {"classes": ()} if regression else {}
+        whole = dl.data.from_arrays(inputs.astype(np.float32), targets, **about)
+        cut = dl.data.split(whole, (0.5, 0.3, 0.2), key=jax.random.key(0))
+        found[name] = dl.data.normalize(cut, targets=regression)
+    return found
+
+
+def contestants() -> dict[str, Contestant]:
+    """Returns the searches, and how many members fill the budget with each."""
+    optuna = dl.interop
+    return {
+        "random": Contestant(dl.searches.random(), WHOLE),
+        "Sobol": Contestant(dl.sobol(), WHOLE),
+        "coarse to fine": Contestant(dl.refinement(3), WHOLE),
+        "TPE": Contestant(optuna.optuna_search(batch=16), WHOLE),
+        "population based": Contestant(dl.pbt(2), WHOLE),
+        "several frequencies": Contestant(dl.multi_pbt(2), WHOLE),
+        "halving by 4": Contestant(dl.halving(4), filled(dl.halving(4))),
+        "Hyperband": Contestant(dl.hyperband(4), filled(dl.hyperband(4))),
+        "freeze-thaw 20": Contestant(dl.freeze_thaw(20), 5 * WHOLE),
+        "TPE halving": Contestant(
+            optuna.optuna_halving(4), filled(optuna.optuna_halving(4))
+        ),
+    }
+
+
+def filled(search: Any) -> int:
+    """Returns the most members with which a search stays within the budget."""
+    low, high = WHOLE, 16 * WHOLE
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (
+            (middle, high) if cost_of(search, middle) <= BUDGET else (low, middle)
+        )
+    return low
+
+
+def cost_of(search: Any, members: int) -> int:
+    """Returns the epochs of all members, if each is as good as its number."""
+    asked = search(jax.random.key(0), SPACE, members, EPOCHS)
+    rung, trained = next(asked), np.zeros(members, int)
+    while True:
+        trained[rung.members] = rung.until
+        score = rung.members / members
+        try:
+            rung = asked.send({"dev_error": score, "dev_loss": score})
+        except StopIteration:
+            return int(trained.sum())
+
+
+def outcome(contestant: Contestant, data: dl.data.Splits, seed: int) -> dict[str, Any]:
+    """Returns the winner's dev score, and the epochs that all members trained."""
+    result = dl.sweep(
+        recipe, SPACE, data, key=seed, members=contestant.members, epochs=EPOCHS,
+        search=contestant.search, plan=dl.Plan(16), progress=False,
+    )  # fmt: skip
+    best = result.best()
+    score = 100 * float(best.metrics["dev_error"][best.kept_epoch])
+    trained = int(np.isfinite(result.metrics["dev_loss"]).sum())
+    return {"score": score, "trained": trained}
+
+
+def run(record: Path, seeds: int) -> list[dict[str, Any]]:
+    """Trains what is not on record yet, and returns all of it."""
+    lines = record.read_text().splitlines() if record.exists() else []
+    found = [json.loads(line) for line in lines]
+    known = {(x["task"], x["search"], x["seed"]) for x in found}
+    searches = contestants()
+    for seed in range(seeds):
+        for task, data in tasks().items():
+            for name, contestant in searches.items():
+                if (task, name, seed) in known:
+                    continue
+                line = {"task": task, "search": name, "seed": seed}
+                found.append(line | outcome(contestant, data, seed))
+                with record.open("a") as to:
+                    to.write(json.dumps(found[-1]) + "\n")
+        print(f"seed {seed} of {seeds}", file=sys.stderr, flush=True)
+    return [line for line in found if line["seed"] < seeds]
+
+
+def table(lines: list[dict[str, Any]]) -> str:
+    """Returns the difference to random search by task, mean ranks and costs."""
+    names = list(dict.fromkeys(line["search"] for line in lines))
+    found = list(dict.fromkeys(line["task"] for line in lines))
+    seeds = len({line["seed"] for line in lines})
+    place = {(x["search"], x["task"], x["seed"]): x for x in lines}
+    pairs = [(n, t) for n in names for t in found]
+    scores, trained = (
+        np.array([[place[*pair, s][what] for s in range(seeds)] for pair in pairs])
+        for what in ("score", "trained")
+    )
+    scores = scores.reshape(len(names), len(found), seeds)
+    cost = trained.reshape(len(names), -1).mean(axis=1) / BUDGET
+    # The rank among the searches of a task and a seed; equal scores share theirs.
+    below = (scores[:, None] > scores).sum(axis=1)
+    equal = (scores[:, None] == scores).sum(axis=1)
+    ranks = (below + (equal + 1) / 2).mean(axis=(1, 2))
+    rows = []
+    for k, name in enumerate(names):
+        less = scores[k] - scores[names.index("random")]
+        cells = [mean_and_error(less[t]) for t in range(len(found))]
+        rows.append([name, *cells, f"{ranks[k]:.2f}", f"{cost[k]:.2f}"])
+    return terminal.table(["search", *found, "mean rank", "cost"], rows)
+
+
+def mean_and_error(values: Any) -> str:
+    error = values.std(ddof=1) / len(values) ** 0.5 if len(values) > 1 else np.nan
+    return f"{values.mean():+.2f} ± {error:.2f}"
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("record", nargs="?", default="search_race.jsonl", type=Path)
+    parser.add_argument("--seeds", default=10, type=int)
+    given = parser.parse_args()
+    dl.enable_compilation_cache()
+    print(table(run(given.record, given.seeds)))
