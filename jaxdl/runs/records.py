@@ -237,20 +237,13 @@ def _quoted(names: Sequence[str], table: str = "") -> str:
     return ", ".join(f'{table}"{name}"' for name in names)
 
 
-def rows_of(connection: sqlite3.Connection, rung: int) -> list[RecordRow]:
-    """Returns the rows of a rung's records in the order of their ids."""
-    rows = connection.execute(
-        f"SELECT {_quoted(RecordRow._fields)} FROM records WHERE rung = ? ORDER BY id",
-        (rung,),
-    )
-    return [RecordRow(*row) for row in rows]
-
-
-def row_of(connection: sqlite3.Connection, number: int) -> RecordRow | None:
-    """Returns the row of a record; None if there is none."""
-    query = f"SELECT {_quoted(RecordRow._fields)} FROM records WHERE id = ?"
-    row = connection.execute(query, (number,)).fetchone()
-    return None if row is None else RecordRow(*row)
+def rows_of(
+    connection: sqlite3.Connection, number: int, column: str = "rung"
+) -> list[RecordRow]:
+    """Returns the rows of a rung's records, or of one `id`, in the order of ids."""
+    names = _quoted(RecordRow._fields)
+    query = f"SELECT {names} FROM records WHERE {column} = ? ORDER BY id"
+    return [RecordRow(*row) for row in connection.execute(query, (number,))]
 
 
 def members(connection: sqlite3.Connection, number: int) -> list[int]:

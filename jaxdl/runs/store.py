@@ -228,7 +228,8 @@ class Store(Contents):
             rung_rows.finish(self._connection, count)
 
     def _row(self, number: int) -> record_rows.RecordRow | None:
-        return self._read(lambda: record_rows.row_of(self._connection, number))
+        rows = self._read(lambda: record_rows.rows_of(self._connection, number, "id"))
+        return rows[0] if rows else None
 
     def _entered_in(self, rung: int) -> NDArray[np.int64]:
         if rung not in self._entered:
