@@ -22,6 +22,7 @@ from jaxdl.train.state import HPARAMS
 from jaxdl.train.structure import by_name
 
 VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+KNOWN = 20  # trials after which every sampler computes what it proposes
 NOT_WRITTEN = "the study could not be written to Optuna's storage ({}: {})"
 
 
@@ -56,7 +57,7 @@ def optuna_search(
         study_name: its name there, which no other study may have. None: Optuna's.
 
     Raises:
-        ImportError: Optuna is missing.
+        ImportError: Optuna is missing, or the library that a named sampler needs.
         SpaceError: `batch` is below 1; or, when the search begins, the space holds an
             array or no distribution, two hyperparameters have one name in Optuna, or
             the storage has a study of that name or cannot be opened.
@@ -104,6 +105,7 @@ def sampler_maker(sampler: Callable[..., Any] | str | None) -> Callable[..., Any
     """Returns the function from a seed to a sampler, see `optuna_search`.
 
     Raises:
+        ImportError: a library that the named sampler needs is missing.
         TypeError: it is a sampler, not a function that makes one.
         ValueError: Optuna has no sampler of that name that a seed alone makes.
     """
@@ -125,7 +127,34 @@ def _named(name: str) -> Any:
             f"got sampler={name!r}; expected one of {', '.join(known)}"
             f"{near(name, known)}"
         )
+    _check_imports(name, known[name])
     return known[name]
+
+
+def _check_imports(name: str, sampler: Any) -> None:
+    """Asks a sampler once: some import a library only when they know trials.
+
+    Raises:
+        ImportError: that library is missing.
+    """
+    optuna = optuna_library()
+    own = {x: optuna.distributions.FloatDistribution(0, 1) for x in "xy"}
+    known = [
+        optuna.trial.create_trial(params={"x": v, "y": v}, distributions=own, value=v)
+        for v in np.linspace(0, 1, KNOWN).tolist()
+    ]
+    try:
+        with quiet():
+            study = optuna.create_study(sampler=sampler(seed=0))
+            study.add_trials(known)
+            study.ask(own)
+    except ImportError as error:
+        raise ImportError(
+            f"got sampler={name!r}, which needs {error.name}; expected it to be "
+            f"installed: pip install {error.name}"
+        ) from error
+    except Exception:  # of any kind, as not all samplers take floats
+        return
 
 
 def _asks_for_a_seed(sampler: Any) -> bool:

@@ -48,7 +48,7 @@ def optuna_halving(
             function of a seed. None: Optuna's TPE.
 
     Raises:
-        ImportError: Optuna is missing.
+        ImportError: Optuna is missing, or the library that a named sampler needs.
         SpaceError: a number is below its least; or, when the search begins, a bracket
             would have fewer than `eta` members, the space holds an array or no
             distribution, or two hyperparameters have one name in Optuna.

@@ -218,6 +218,23 @@ def test_a_storage_that_fails_at_the_end_costs_no_result(url):
             asking.send(told)
 
 
+@pytest.mark.parametrize(("name", "library"), [("GPSampler", "torch"),
+                                               ("CmaEsSampler", "cmaes")])  # fmt: skip
+def test_a_library_that_a_named_sampler_lacks_is_told_before_the_training(
+    name, library, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(ImportError, match=f"{name}.* needs {library}; .*pip install"):
+        optuna_search(name)
+
+
+@pytest.mark.parametrize("name", ["BruteForceSampler", "QMCSampler", "NSGAIISampler"])
+def test_a_named_sampler_is_a_search(name):
+    rungs, _ = play(optuna_search(name, batch=2), 4, lambda hp: np.ones(2), space={
+        "x": dl.IntUniform(1, 20)})  # fmt: skip
+    assert len(rungs) == 2
+
+
 def test_a_missing_optuna_is_told(monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(ImportError, match=r"pip install 'jaxdl-sweep\[optuna\]'"):
