@@ -7,17 +7,18 @@ member to the end have fewer members. Each line of the record is one sweep; thos
 are on record are not trained again, so the command resumes. A network with 16 hidden
 units and dropout; the space has the rate, β and λ of the optimizer and the penalty.
 
-The winner has the best score on the dev set: the error of classes in %, or the mean
-squared error of scaled targets times 100. A row is the mean over seeds of the winner's
-dev score less that of random search, ± its standard error; then the mean over tasks of
-the search's rank, and what it trained, relative to the budget.
+The winner has the best score on the dev set, in %: the error of classes, or the share
+of the variance of the targets that it leaves. A row has the winner's score less that of
+random search, mean ± standard error over seeds; then the mean rank over tasks and
+seeds, and what was trained, relative to the budget.
 
-RESULT
+`docs/searches.md` has the result, and `search_race.jsonl` its record.
 """
 
 import argparse
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +28,7 @@ import numpy as np
 import jaxdl as dl
 from jaxdl import nn, optim, terminal
 
+RECORD, SEEDS = Path(__file__).with_suffix(".jsonl"), 3
 EPOCHS, WHOLE = 16, 48  # WHOLE: members that train to the end
 BUDGET = WHOLE * EPOCHS  # epochs of members
 
@@ -53,9 +55,8 @@ SPACE = Hparams(
 )
 
 
-def recipe(hp: Hparams, facts: Any) -> dl.Recipe:
+def recipe(hp: Hparams, classes: int | None) -> dl.Recipe:
     """Returns a network of 16 units, for classes or for one target."""
-    classes = facts.num_classes
     return dl.Recipe(
         nn.serial(
             nn.dense(16, use_bias=False), nn.batch_norm(), nn.relu,
@@ -129,12 +130,16 @@ def cost_of(search: Any, members: int) -> int:
 
 def outcome(contestant: Contestant, data: dl.data.Splits, seed: int) -> dict[str, Any]:
     """Returns the winner's dev score, and the epochs that all members trained."""
+    regression = data.train.about.classes == ()
+    classes = None if regression else data.num_classes
     result = dl.sweep(
-        recipe, SPACE, data, key=seed, members=contestant.members, epochs=EPOCHS,
-        search=contestant.search, plan=dl.Plan(16), progress=False,
+        partial(recipe, classes=classes), SPACE, data, key=seed, epochs=EPOCHS,
+        members=contestant.members, search=contestant.search, plan=dl.Plan(16),
+        progress=False,
     )  # fmt: skip
     best = result.best()
-    score = 100 * float(best.metrics["dev_error"][best.kept_epoch])
+    whole = 1.0 if classes else float(np.var(data.dev.labels))
+    score = 100 * float(best.metrics["dev_error"][best.kept_epoch]) / whole
     trained = int(np.isfinite(result.metrics["dev_loss"]).sum())
     return {"score": score, "trained": trained}
 
@@ -190,8 +195,8 @@ def mean_and_error(values: Any) -> str:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("record", nargs="?", default="search_race.jsonl", type=Path)
-    parser.add_argument("--seeds", default=10, type=int)
+    parser.add_argument("record", nargs="?", default=RECORD, type=Path)
+    parser.add_argument("--seeds", default=SEEDS, type=int)
     given = parser.parse_args()
     dl.enable_compilation_cache()
     print(table(run(given.record, given.seeds)))

@@ -76,3 +76,45 @@ def test_networks_of_every_size_are_trained_in_one_sweep():
     assert best.evaluate(mixed.data.test)["error"] < 0.05
     assert set(result.hparams.batch_size.tolist()) == {32, 64, 128}
     assert set(result.hparams.optimizer.tolist()) == {"adam", "momentum"}
+
+
+# search_race
+
+
+def test_searches_race_with_as_many_members_as_the_budget_has_room_for():
+    race = experiment("search_race")
+    halving = dl.halving(4)
+    members = race.filled(halving)
+    assert race.cost_of(halving, members) <= race.BUDGET == 768
+    assert race.cost_of(halving, members + 1) > race.BUDGET
+    # 16 members: 12 for 1 epoch, 3 for 4 epochs, 1 for 16
+    assert race.cost_of(halving, 16) == 12 + 3 * 4 + 16
+
+
+def test_the_table_of_a_race_by_hand():
+    race = experiment("search_race")
+    lines = [
+        {"task": "t", "search": name, "seed": seed, "score": score, "trained": trained}
+        for name, scores, trained in (("random", (4, 6), 768), ("other", (3, 6), 384))
+        for seed, score in enumerate(scores)
+    ]
+    row = next(x for x in race.table(lines).splitlines() if "other" in x)
+    # -1 and 0, first and tied for first, half of the budget
+    assert row.split() == ["other", "-0.50", "±", "0.50", "1.25", "0.50"]
+
+
+def test_a_race_resumes_from_its_record(tmp_path):
+    race, trained = experiment("search_race"), []
+    names = race.run.__globals__
+    names["tasks"] = lambda: {"t": None}
+    names["contestants"] = lambda: {"a": 0, "b": 1}
+
+    def outcome(contestant, data, seed):
+        trained.append((contestant, seed))
+        return {"score": 1.0, "trained": 2}
+
+    names["outcome"] = outcome
+    record = tmp_path / "record.jsonl"
+    assert len(race.run(record, 1)) == 2
+    assert len(race.run(record, 2)) == 4
+    assert trained == [(0, 0), (1, 0), (0, 1), (1, 1)]

@@ -27,9 +27,12 @@ dl.enable_compilation_cache()
 pace.KEEP_SECONDS = 0.0
 data = dl.data.load("digits")
 print("imported", flush=True)
+settings = json.loads(sys.argv[1])
+name, number = settings.pop("search", ["", 0])
+search = getattr(dl, name)(number) if name else dl.halving(2, first=3)
 result = dl.sweep(
     small, SPACE, data, key=0, epochs=12, progress=False, plan=dl.Plan(4),
-    search=dl.halving(2, first=3), run_dir=sys.argv[2], **json.loads(sys.argv[1]),
+    search=search, run_dir=sys.argv[2], **settings,
 )
 digest = hashlib.sha256()
 for name, curve in sorted(result.metrics.items()):
@@ -41,6 +44,8 @@ print(digest.hexdigest())
 """
 PLAIN = json.dumps({"members": 16})
 VARIED = json.dumps({"members": 4, "repeats": 4, "folds": 3, "patience": 2})
+THAWING = json.dumps({"members": 16, "search": ["freeze_thaw", 60]})
+SEVERAL = json.dumps({"members": 16, "search": ["multi_pbt", 1]})
 EXPERIMENT = """
 import jaxdl as dl
 from tests.sweeps.kept import SPACE as space, small as recipe
@@ -93,6 +98,8 @@ def finish(command, cache):
         (PLAIN, 2),
         pytest.param(PLAIN, 200, marks=pytest.mark.heavy),
         pytest.param(VARIED, 50, marks=pytest.mark.heavy),
+        pytest.param(THAWING, 20, marks=pytest.mark.heavy),
+        pytest.param(SEVERAL, 20, marks=pytest.mark.heavy),
     ],
 )
 def test_a_run_that_is_killed_at_random_ends_with_the_same_bits(
