@@ -28,7 +28,7 @@ import numpy as np
 import jaxdl as dl
 from jaxdl import nn, optim, terminal
 
-RECORD, SEEDS = Path(__file__).with_suffix(".jsonl"), 3
+RECORD, SEEDS = Path(__file__).with_suffix(".jsonl"), 4
 EPOCHS, WHOLE = 16, 48  # WHOLE: members that train to the end
 BUDGET = WHOLE * EPOCHS  # epochs of members
 
