@@ -27,6 +27,8 @@ def sentence(error: Exception, file: Path | None) -> str:
         error: that a command raised.
         file: the experiment file of the command, if it has one.
     """
+    if isinstance(error, RunMismatchError) and file is not None:
+        return f"{file}: {error}"
     if isinstance(error, EXPLAINED):
         return str(error) or type(error).__name__
     if isinstance(error, jax.errors.JaxRuntimeError) and FULL in str(error):

@@ -86,7 +86,7 @@ def batch_norm(decay: ArrayLike = 0.9, eps: ArrayLike = 1e-5) -> Layer:
         )
         return (z - mean) * scale + beta, state
 
-    return Layer(init, apply)
+    return Layer(init, apply, name="batch_norm")
 
 
 def _check_batch(z: jax.Array) -> None:

@@ -82,7 +82,7 @@ def conv2d(
         bias = params["bias"] if use_bias else None
         return convolve(x, params["kernel"], bias, strides, padding), state
 
-    return Layer(init_params, apply)
+    return Layer(init_params, apply, name="conv2d")
 
 
 def max_pool(size: int | tuple[int, int] = 2) -> Layer:
@@ -132,7 +132,7 @@ def _pool(name, reduce, size) -> Layer:
             return jnp.moveaxis(reduce(front, axis=(3, 5)), 0, 3)
         return reduce(x.reshape(*windows, channels), axis=(2, 4))
 
-    return as_layer(pool)
+    return as_layer(pool)._replace(name=name)
 
 
 def _window(layer: str, size: int | tuple[int, int]) -> tuple[int, int]:
