@@ -90,7 +90,8 @@ def max_pool(size: int | tuple[int, int] = 2) -> Layer:
 
     Windows lie side by side: `[B, H, W, C] -> [B, floor(H / h), floor(W / w), C]`. Rows
     and columns left over at the lower and right edges are dropped. If the largest value
-    occurs several times in a window, its gradient is shared evenly among them.
+    occurs several times in a window, its gradient is shared evenly among them. Only
+    reverse-mode derivatives are defined.
 
     Args:
         size: of the window, `h = w` or `(h, w)`, ints of at least 1.
@@ -142,7 +143,7 @@ def _mean(windows: jax.Array) -> jax.Array:
 
 @jax.custom_vjp
 def _largest(windows: jax.Array) -> jax.Array:
-    """Returns the largest value of each window, `[A, H, h, W, w, D] -> [A, H, W, D]`."""
+    """Returns the largest of each window, `[A, H, h, W, w, D] -> [A, H, W, D]`."""
     return jnp.max(windows, axis=(2, 4))
 
 
