@@ -14,7 +14,7 @@ from jaxdl.spaces.distributions import SpaceError
 from jaxdl.spaces.structures import set_bounds
 from jaxdl.train.check import as_patience
 from jaxdl.train.recipe import RecipeFunction
-from jaxdl.train.score import curves
+from jaxdl.train.score import RankBy, curves
 
 MOST_MEMBERS = 2**26  # a status and a place of each are kept in memory
 MOST_MEMBER_EPOCHS = 2**31  # of each metric, one an epoch of a member
@@ -47,7 +47,7 @@ class Task(NamedTuple):
     every: int | None = None  # steps whose mean loss is recorded; None: none is
     # Of the recipe: set once it has been traced.
     metrics: tuple[str, ...] = ()  # names of its own
-    rank_by: str = "error"
+    rank_by: RankBy = "error"
 
     @property
     def num_folds(self) -> int:

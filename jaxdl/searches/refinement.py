@@ -18,7 +18,7 @@ def refinement(rounds: int = 3, *, keep: int = 8) -> Search:
 
     The first round draws from the whole space, every further one from what `refine`
     makes of it and the best `keep` of all members so far. All members train to the end;
-    the rounds divide them evenly.
+    the rounds divide them evenly. Of several objectives the first counts.
 
     Args:
         rounds: at least 2.

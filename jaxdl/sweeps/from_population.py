@@ -31,6 +31,7 @@ def make_result(end: Population) -> SweepResult:
         blocks=tuple(b and b._replace(carry=None) for b in end.shelf.blocks),
         places=end.places,
         steps=_steps(end),
+        parameters=end.parameters.column,
         specification=None if store is None else store.specification,
     )
 

@@ -31,7 +31,7 @@ from jaxdl.sweeps.starting import start_digest
 from jaxdl.train.identity import data_digest
 from jaxdl.train.keys import IMPL
 from jaxdl.train.recipe import RecipeFunction
-from jaxdl.train.score import CURVES, curves
+from jaxdl.train.score import CURVES, RankBy, curves
 
 SETTINGS = ("members", "epochs", "patience", "repeats", "folds")  # of a task, as it is
 FIT = "fit"  # the search of a run of one member
@@ -76,7 +76,7 @@ def specify(
             for name, column in traced_columns(task.space, rung.hparams).items()
         },
         "metrics": list(task.curves),
-        **({} if task.rank_by == "error" else {"rank_by": task.rank_by}),
+        **({} if task.rank_by == "error" else {"rank_by": to_json(task.rank_by)}),
         "key": np.asarray(jax.random.key_data(task.key)).tolist(),
         "plan": None if task.plan is None else _plan_to_plain(task.plan),
         "precision": precisions(outlines),
@@ -147,7 +147,7 @@ def task_of(
         stratify=specification.get("stratify"),
         about=about_of(specification),
         metrics=_own_metrics(specification["metrics"]),
-        rank_by=specification.get("rank_by", "error"),
+        rank_by=_rank_by(specification.get("rank_by", "error")),
         every=specification.get("every"),
         **{name: specification[name] for name in SETTINGS},
     )
@@ -234,6 +234,10 @@ def _own_metrics(names: list[str]) -> tuple[str, ...]:
     if list(curves(own)) != names:
         raise ValueError(f"got the curves {names!r:.200}")
     return own
+
+
+def _rank_by(recorded: Any) -> RankBy:
+    return tuple(recorded) if isinstance(recorded, list) else recorded
 
 
 def _check_count(task: Task) -> None:

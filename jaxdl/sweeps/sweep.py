@@ -36,7 +36,7 @@ from jaxdl.sweeps.starting import first_carry
 from jaxdl.train.check import check_labels
 from jaxdl.train.facts import Facts
 from jaxdl.train.recipe import RecipeFunction
-from jaxdl.train.score import score
+from jaxdl.train.score import objectives, score
 from jaxdl.train.settings import check_jax
 from jaxdl.train.state import as_key
 
@@ -280,7 +280,9 @@ def _train_rungs(
         engine.train(population, expanded)
         means = mean(population.standing(expanded.members), task.num_variants)
         try:
-            rung = requests.send(means | {"score": score(means, task.rank_by)})
+            ranks = objectives(means, task.rank_by)
+            ranks["score"] = score(means, task.rank_by)
+            rung = requests.send(means | ranks)
         except StopIteration:
             population.finish()
             return
