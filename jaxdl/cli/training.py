@@ -7,7 +7,7 @@ import argparse
 import json
 
 from jaxdl import runs
-from jaxdl.cli import watch
+from jaxdl.cli import clock, watch
 from jaxdl.cli.output import show, tell
 from jaxdl.cli.resuming import resumed
 from jaxdl.cli.space import print_space
@@ -29,6 +29,8 @@ from jaxdl.sweeps.summary import Summary, errors_of, summarize
 from jaxdl.train import Status
 from jaxdl.train.state import as_key
 
+IMPORTANCE = 5.0  # seconds that the importance of hyperparameters takes, at most
+
 
 def run_sweep(options: argparse.Namespace) -> int:
     """Trains many models. Returns 1 if none has a finite score."""
@@ -42,6 +44,7 @@ def run_sweep(options: argparse.Namespace) -> int:
         return print_space(space, as_json=options.json)
     if options.watch:
         _watch(options, experiment)
+    deadline = clock.deadline_of(options.time, options.began)
     result = sweep(
         experiment.recipe,
         space,
@@ -56,9 +59,11 @@ def run_sweep(options: argparse.Namespace) -> int:
         run_dir=options.out,
         extend=options.extend,
         plan=Plan(options.block_width, max_programs=options.max_programs),
+        seconds=deadline,
         progress=_print_progress if options.json else True,
     )
-    summary = summarize(result, experiment.data, options.human_error)
+    slow = deadline is None or deadline.left() > IMPORTANCE
+    summary = summarize(result, experiment.data, options.human_error, importance=slow)
     if options.json:
         _print_json("summary", summary)
     else:

@@ -16,7 +16,8 @@ def make_result(end: Population) -> SweepResult:
     searching = store is not None and not store.finished
     running = end.status == Status.RUNNING
     short = running & (end.epochs < end.task.epochs)
-    cut_short = short & ~end.awaited(searching=searching)
+    awaited = store is not None and end.awaited(searching=searching)
+    cut_short = short & ~np.asarray(awaited, bool)
     status = np.where(running & ~short, Status.FINISHED, end.status)
     return SweepResult(
         task=end.task,

@@ -49,8 +49,9 @@ def specify(
     `metrics`, and `rank_by` if it is not the error; the `precision` of matrix products
     and the digests of the `programs`; the digest of the `data` and the `shapes` of the
     train set; and the kind of `device`, the `versions` and `flags` that it all ran
-    with; what `known_parts` has of the variants; and, if they are given, `every` and
-    the digest of the weights at the `start`.
+    with; what `known_parts` has of the variants; and, if they are given, `every`, the
+    digest of the weights at the `start`, and how many members were `asked` for where
+    time allowed fewer.
 
     Args:
         task: its plan and its metrics are known.
@@ -91,6 +92,7 @@ def specify(
         "flags": kind.flags,
         **known_parts(task),
         **({} if task.every is None else {"every": task.every}),
+        **({} if task.asked is None else {"asked": task.asked}),
         **({} if task.start is None else {"start": start_digest(task.start)}),
     }
 
@@ -149,6 +151,7 @@ def task_of(
         metrics=_own_metrics(specification["metrics"]),
         rank_by=_rank_by(specification.get("rank_by", "error")),
         every=specification.get("every"),
+        asked=specification.get("asked"),
         **{name: specification[name] for name in SETTINGS},
     )
     if min(task.members, task.epochs, task.num_variants, task.block_width) < 1:

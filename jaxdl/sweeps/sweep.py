@@ -2,38 +2,39 @@
 
 import contextlib
 import os
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 
 from jaxdl import runs
-from jaxdl.data import DataWarning, Splits, check
+from jaxdl.data import Splits, check
 from jaxdl.data.folds import Folds
 from jaxdl.engine.bounds import with_bounds
 from jaxdl.engine.crew import Crew, Threads
+from jaxdl.engine.deadline import NEVER, Deadline, deadline_after
 from jaxdl.engine.drawn import check_drawn
 from jaxdl.engine.engine import Engine
 from jaxdl.engine.outlines import Outlines, first_loss, make_outlines, ranked
 from jaxdl.engine.plan import Plan, make_plan
 from jaxdl.engine.population import Population
 from jaxdl.engine.progress import Callback, counted
+from jaxdl.engine.speed import read_speed
 from jaxdl.engine.task import Task, check_task
 from jaxdl.nn.losses import labels_are_classes
 from jaxdl.searches.one_rung import draws_each_alone, random
 from jaxdl.searches.rungs import Requests, Rung, Search, check_rung, start
 from jaxdl.spaces.distributions import SpaceError
 from jaxdl.spaces.structures import count_structures
+from jaxdl.sweeps.fold_labels import check_folds
 from jaxdl.sweeps.from_population import make_result
 from jaxdl.sweeps.mismatch import in_words
 from jaxdl.sweeps.repeats import data_of, expand, mean, step_keys, with_variants
 from jaxdl.sweeps.result import SweepResult
+from jaxdl.sweeps.schedule import Machine, as_recorded, fitted, told_of_time
 from jaxdl.sweeps.specification import check_extends, specify
 from jaxdl.sweeps.starting import first_carry
-from jaxdl.train.check import check_labels
 from jaxdl.train.facts import Facts
 from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.score import objectives, score
@@ -59,6 +60,7 @@ def sweep(
     extend: bool = False,
     plan: Plan | None = None,
     every: int | None = None,
+    seconds: float | Deadline | None = None,
     progress: bool | Callback = True,
 ) -> SweepResult:
     """Returns `members` models with random hyperparameters, trained side by side.
@@ -121,6 +123,11 @@ def sweep(
         every: record the mean train loss of each so many steps, see `Member.steps`; at
             the end of an epoch, of the steps that are left. A run keeps them in files
             of their own. None: losses of steps are not recorded, and cost nothing.
+        seconds: the time of this call, with compilation. No epoch begins that would not
+            end in time; the result is then what has trained so far. If all members are
+            not expected to fit, a new sweep has fewer, see `docs/searches.md`. With
+            `run_dir` the same call resumes. Time changes no decision and no bit. None:
+            no limit.
         progress: whether to show progress; or a function of a `SweepProgress`, called
             about every second and at the end of each rung.
 
@@ -135,15 +142,18 @@ def sweep(
         SpaceError: the space makes no sense, or what the search asks for; or nothing
             can be extended.
         TypeError: another kind of key.
-        ValueError: `epochs`, `patience`, `repeats` or `every` is below 1, or the plan
-            is wrong.
+        ValueError: `epochs`, `patience`, `repeats` or `every` is below 1, `seconds` is
+            not above 0, or the plan is wrong.
     """
+    deadline = deadline_after(seconds)
     check_jax()  # before a key is made
     task = Task(
         recipe, space, data, as_key(key), members, epochs, search or random(), patience,
         repeats, folds, plan, every=every,
     )  # fmt: skip
-    return train_task(task, run_dir=run_dir, extend=extend, progress=progress)
+    return train_task(
+        task, run_dir=run_dir, extend=extend, progress=progress, deadline=deadline
+    )
 
 
 def train_task(
@@ -153,6 +163,7 @@ def train_task(
     extend: bool = False,
     progress: bool | Callback = True,
     train: Callable[[Engine, Population, Requests, Rung], None] | None = None,
+    deadline: Deadline = NEVER,
 ) -> SweepResult:
     """Returns the result of a task; its arguments and errors are those of `sweep`.
 
@@ -163,9 +174,11 @@ def train_task(
         progress: whether to show progress, or a function of it.
         train: trains the rungs from the first on, until the search has ended. None:
             those that the search asks for.
+        deadline: when it returns what has trained so far.
     """
     check_jax()
-    task = check_task(task)
+    shown = progress is True
+    task = as_recorded(check_task(task), run_dir, extend=extend, shown=shown)
     assert task.data is not None and task.search is not None
     check(task.data)
     search = task.search
@@ -177,12 +190,16 @@ def train_task(
     crew: Crew = Threads()
     kind = crew.kind()
     task = with_bounds(task, rung.hparams, sets, kind.platform)
-    outlines = _outlined(task, rung, sets, shown=progress is True)
-    _check_folds(task, outlines, data)
+    outlines = _outlined(task, rung, sets, shown=shown)
+    check_folds(task, outlines, data)
     structures = len({structure for structure, _ in outlines})
     where = kind.platform, task.plan, structures, kind.device
     plan = make_plan(outlines.values(), *where)
     task = ranked(task, outlines)._replace(plan=plan)
+    if run_dir is None or not runs.has_run(run_dir):
+        machine = Machine(outlines, crew.size, read_speed(kind.platform))
+        begins = task, requests, rung, machine, deadline
+        task, requests, rung = fitted(*begins, shown=shown)
     with contextlib.ExitStack() as stack:
         store = None
         if run_dir is not None:
@@ -198,7 +215,7 @@ def train_task(
         population.first = first_carry(task, outlines, rung)
         stack.callback(crew.close)
         crew.begin(task._replace(data=data), outlines)
-        engine = Engine(task, outlines, crew, progress)
+        engine = Engine(task, outlines, crew, progress, deadline)
         (train or _train_rungs)(engine, population, requests, rung)
         return make_result(population)
 
@@ -220,39 +237,6 @@ def _outlined(
     programs = count_structures(task.bounded) * len(sets)
     with counted(["checked"], programs, enabled=shown and programs > 1) as count:
         return make_outlines(task, rung.hparams, sets, lambda: count("checked"))
-
-
-def _check_folds(task: Task, outlines: Outlines, whole: Splits) -> None:
-    """Checks the labels of all folds, of which an outline sees the first of each size.
-
-    Raises:
-        DataError: as `train.check.check_labels`.
-    """
-    rows = [r for v in task.variants for r in (v.train, v.dev) if r is not None]
-    if not rows:
-        return
-    used = whole.train[np.unique(np.concatenate(rows))]
-    for found in outlines.values():
-        check_labels(found.loss, used, found.out_shape, "the train and dev sets")
-    _warn_of_missing_classes(task)
-
-
-def _warn_of_missing_classes(task: Task) -> None:
-    if not (task.about.classes or task.stratify):
-        return
-    for fold, variant in enumerate(task.variants[: task.num_folds]):
-        counts = variant.facts.class_counts
-        missing = [] if counts is None else np.flatnonzero(counts == 0).tolist()
-        if missing:
-            names = task.about.classes or [str(c) for c in range(len(counts))]
-            warnings.warn(
-                f"got no train examples of {', '.join(names[c] for c in missing)} in "
-                f"fold {fold}; expected every class in every fold: weights by "
-                "facts.class_counts would be infinite. Use fewer folds, or a splitter "
-                "such as StratifiedKFold",
-                DataWarning,
-                stacklevel=4,
-            )
 
 
 def _claim(run_dir: Any, extend: bool, search: Search) -> Path | None:
@@ -278,6 +262,9 @@ def _train_rungs(
     while True:
         expanded = expand(rung, task.num_variants)
         engine.train(population, expanded)
+        if len(population.going(expanded)):
+            told_of_time(population, engine)
+            return
         means = mean(population.standing(expanded.members), task.num_variants)
         try:
             ranks = objectives(means, task.rank_by)

@@ -1,0 +1,271 @@
+"""The schedule of a sweep that is given time: fewer members, if not all are expected to
+fit. It stands in the specification, so that who resumes takes it from there.
+"""
+
+import os
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxdl import runs, searches, terminal
+from jaxdl.engine.deadline import NEVER, Deadline
+from jaxdl.engine.engine import Engine
+from jaxdl.engine.forecast import forecast, roughly
+from jaxdl.engine.layout import Block, lay_out
+from jaxdl.engine.outlines import Outlines
+from jaxdl.engine.population import Population
+from jaxdl.engine.speed import Speed
+from jaxdl.engine.task import Task
+from jaxdl.searches.rungs import Requests, Rung, pick, start
+from jaxdl.shown import count
+from jaxdl.spaces.contract import SpaceError
+from jaxdl.sweeps.repeats import expand
+
+# Searches whose rungs have the same sizes, whatever the scores are.
+FORESEEN = {
+    search.__module__
+    for search in (searches.halving, searches.random, searches.pbt, searches.refinement)
+}
+
+
+class Machine(NamedTuple):
+    """What a forecast is of."""
+
+    outlines: Outlines
+    hands: int  # that train at once
+    speed: Speed
+
+
+class Need(NamedTuple):
+    """Seconds that a schedule is expected to take."""
+
+    compiling: float
+    first: float  # training its first rung
+    training: float  # all of them
+
+    @property
+    def whole(self) -> float:
+        """Compiling and training."""
+        return self.compiling + self.training
+
+
+def as_recorded(
+    task: Task, run_dir: str | os.PathLike[str] | None, *, extend: bool, shown: bool
+) -> Task:
+    """Returns a task with the members of its run, if time allowed it fewer.
+
+    Args:
+        task: as it is asked for.
+        run_dir: the folder, which may hold a run.
+        extend: whether the run is to have as many members as are asked for.
+        shown: whether to print what changes.
+    """
+    if run_dir is None or not runs.has_run(run_dir):
+        return task
+    with runs.read_run(run_dir) as store:
+        asked, members = (store.specification.get(n) for n in ("asked", "members"))
+    task = task._replace(asked=asked)
+    if extend or members is None or asked != task.members:
+        return task
+    terminal.say(
+        f"the run has {members} of {asked} members, for which there was time when it "
+        "began",
+        enabled=shown,
+    )
+    return task._replace(members=members)
+
+
+def fitted(
+    task: Task,
+    requests: Requests,
+    rung: Rung,
+    machine: Machine,
+    deadline: Deadline,
+    *,
+    shown: bool,
+) -> tuple[Task, Requests, Rung]:
+    """Returns the task and its search with as many members as are expected to fit.
+
+    Args:
+        task: its plan is known; of a run that begins.
+        requests: of the search.
+        rung: its first one.
+        machine: that trains it.
+        deadline: of the call.
+        shown: whether to print what changes.
+
+    Raises:
+        SpaceError: not even one rung of the smallest schedule is expected to fit.
+    """
+    assert task.search is not None
+    unknown = getattr(task.search, "__module__", "") not in FORESEEN
+    if deadline is NEVER or unknown:
+        return task, requests, rung
+    need = _need(task, machine)
+    if need is None or need.whole <= deadline.left():
+        return task, requests, rung
+    members, own = _fewer(task, need, machine, deadline)
+    late = own.whole > deadline.left()
+    if late:
+        _check_one_rung(task, own, members, deadline)
+    terminal.say(
+        f"{task.members} members take about {roughly(need.whole)}, more than the "
+        f"{deadline.seconds:g} s that are given: trains {members} of them"
+        + "; it stops in time, and the same call resumes it"
+        * late,
+        enabled=shown,
+    )
+    if members == task.members:
+        return task, requests, rung
+    fewer = task._replace(members=members, asked=task.members)
+    return fewer, *start(task.search, task.key, task.space, members, task.epochs)
+
+
+def told_of_time(population: Population, engine: Engine) -> None:
+    """Says that time is up, and how far the members of the last rung are.
+
+    Raises:
+        TimeoutError: nothing has trained in this time.
+    """
+    rung, deadline = population.rungs[-1], engine.deadline
+    done = len(rung.members) - len(population.going(rung))
+    resumes = (
+        "in memory alone: name a folder (run_dir=, --out) to go on later"
+        if population.store is None
+        else "the same call resumes it"
+    )
+    if not (population.places[:, 0] >= 0).any():
+        raise TimeoutError(
+            f"no member has trained within {deadline.seconds:g} s, most of which went "
+            "to reading, checking and compiling; expected more time, or a call that "
+            f"finds the compiled programs in the cache; {resumes}"
+        )
+    terminal.say(
+        f"time is up after {deadline.seconds:g} s: in rung {len(population.rungs)}, "
+        f"{done} of {count(len(rung.members), 'member')} have trained as far as the "
+        f"search asked; {resumes}",
+        enabled=engine.progress is True,
+    )
+
+
+def _fewer(
+    task: Task, need: Need, machine: Machine, deadline: Deadline
+) -> tuple[int, Need]:
+    """Returns a number of members that fits, and what they need.
+
+    If none fits, it is the smallest that the search takes. A schedule takes about as
+    much longer as it has more blocks, so that each step comes close.
+
+    Args:
+        task: whose members do not fit.
+        need: of all of them.
+        machine: that trains them.
+        deadline: of the call.
+    """
+    members, width = task.members, max(1, task.block_width // task.num_variants)
+    while members > 1 and need.whole > deadline.left():
+        share = max(0.0, deadline.left() - need.compiling) / need.training
+        fewer = max(1, min(members - 1, int(members * share)))
+        fewer -= fewer % width if fewer > width else 0  # full blocks
+        own = _need(task._replace(members=fewer), machine)
+        if own is None:  # too few for the search
+            least = _least(task, fewer, members)
+            return least, _need(task._replace(members=least), machine) or need
+        members, need = fewer, own
+    return members, need
+
+
+def _least(task: Task, few: int, enough: int) -> int:
+    """Returns the smallest number of members that the search takes.
+
+    Args:
+        task: with the search.
+        few: too few members.
+        enough: members that it takes.
+    """
+    assert task.search is not None
+    while enough - few > 1:
+        middle = (few + enough) // 2
+        try:
+            start(task.search, task.key, task.space, middle, task.epochs)
+            enough = middle
+        except SpaceError:
+            few = middle
+    return enough
+
+
+def _need(task: Task, machine: Machine) -> Need | None:
+    """Returns what a schedule takes; None: the search takes no such number of members.
+
+    A forecast lays out the members of each rung, as the engine does.
+    """
+    outlines, hands, speed = machine
+    try:
+        rungs = [*_rungs(task)]
+    except SpaceError:
+        return None
+    trained, seconds = np.zeros(task.num_members, np.int64), []
+    compiling, known = 0.0, set[Any]()
+    for rung in rungs:
+        blocks = _blocks(task, expand(rung, task.num_variants), trained)
+        new = {(b.structure, b.family): b for b in blocks}
+        missing = [block for key, block in new.items() if key not in known]
+        known |= new.keys()
+        if blocks:
+            own = forecast(blocks, missing, outlines, task.block_width, hands, speed)
+            compiling += own.compiling
+            seconds.append(own.training)
+    return Need(compiling, seconds[0], sum(seconds))
+
+
+def _blocks(task: Task, rung: Rung, trained: Any) -> list[Block]:
+    """Returns the blocks of a rung, whose members then have trained."""
+    going = np.flatnonzero(trained[rung.members] < rung.until)
+    members, until = rung.members[going], rung.until[going]
+    blocks = lay_out(task, pick(rung.hparams, going), members, trained[members], until)
+    trained[members] = until
+    return blocks
+
+
+def _rungs(task: Task) -> Iterator[Rung]:
+    """Yields the rungs that the search asks for where the first members are best.
+
+    Raises:
+        SpaceError: it takes no such number of members.
+    """
+    assert task.search is not None
+    parts = task.search, task.key, task.space, task.members, task.epochs
+    requests, rung = start(*parts)
+    while True:
+        yield rung
+        place = rung.members.astype(float)
+        names = ("dev_error", "dev_loss", "score")
+        try:
+            rung = requests.send(dict.fromkeys(names, place))
+        except StopIteration:
+            return
+
+
+def _check_one_rung(task: Task, need: Need, members: int, deadline: Deadline) -> None:
+    """Checks that the first rung of the smallest schedule is expected to fit.
+
+    A schedule that cannot be smaller needs time for its programs alone: it stops within
+    its rung.
+
+    Raises:
+        SpaceError: it is not.
+    """
+    left = deadline.left()
+    rung = need.first if members < task.members else 0.0
+    if need.compiling + rung <= left:
+        return
+    least = deadline.seconds - left + need.compiling + need.first
+    epochs = int(task.epochs * (left - need.compiling) / need.training)
+    shorter = f", or at most {count(epochs, 'epoch')}" if epochs > 0 else ""
+    raise SpaceError(
+        f"got {deadline.seconds:g} s for a sweep whose smallest schedule has "
+        f"{count(members, 'member')}, about {roughly(need.compiling)} to compile and "
+        f"{roughly(need.first)} for its first rung; expected at least about "
+        f"{roughly(least)}{shorter}"
+    )
