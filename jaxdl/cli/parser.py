@@ -205,6 +205,7 @@ def _add_sweep(commands: Any, training: argparse.ArgumentParser) -> Any:
     )
     _add_run(sweep)
     _add_time(sweep)
+    _add_start(sweep)
     _add_programs(sweep)
     sweep.add_argument(
         "--json",
@@ -247,6 +248,27 @@ def _add_time(sweep: argparse.ArgumentParser) -> None:
         help="end within this time, such as 10m, with what has trained so far; a new "
         "run has fewer members if not all are expected to fit; the same command "
         "resumes it",
+    )
+
+
+def _add_start(sweep: argparse.ArgumentParser) -> None:
+    sweep.add_argument(
+        "--start-from",
+        type=files.folder,
+        metavar="RUN",
+        help="the best configurations of this run are the first members",
+    )
+    sweep.add_argument(
+        "--narrow",
+        action="store_true",
+        help="narrow the ranges to those around the best of --start-from",
+    )
+    sweep.add_argument(
+        "--names",
+        type=values.names,
+        default={},
+        metavar="NEW=OLD,...",
+        help="hyperparameters that --start-from calls otherwise",
     )
 
 

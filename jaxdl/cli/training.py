@@ -24,7 +24,7 @@ from jaxdl.experiment import (
 from jaxdl.plain import to_json
 from jaxdl.searches import random
 from jaxdl.searches.rungs import start
-from jaxdl.sweeps import fit, sweep
+from jaxdl.sweeps import StartFrom, fit, sweep
 from jaxdl.sweeps.summary import Summary, errors_of, summarize
 from jaxdl.train import Status
 from jaxdl.train.state import as_key
@@ -60,6 +60,7 @@ def run_sweep(options: argparse.Namespace) -> int:
         extend=options.extend,
         plan=Plan(options.block_width, max_programs=options.max_programs),
         seconds=deadline,
+        start_from=_start(options),
         progress=_print_progress if options.json else True,
     )
     slow = deadline is None or deadline.left() > IMPORTANCE
@@ -71,6 +72,17 @@ def run_sweep(options: argparse.Namespace) -> int:
     if options.out is not None and not options.json:
         show(f"results in {options.out}")
     return 1 if summary.best is None else 0
+
+
+def _start(options: argparse.Namespace) -> StartFrom | None:
+    if options.start_from is not None:
+        return StartFrom(options.start_from, narrow=options.narrow, names=options.names)
+    if options.narrow or options.names:
+        raise ExperimentError(
+            "got --narrow or --names without --start-from; expected the run whose best "
+            "configurations they are about: add --start-from RUN"
+        )
+    return None
 
 
 def _watch(options: argparse.Namespace, experiment: Experiment) -> None:

@@ -150,6 +150,16 @@ def duration(text: str) -> float:
     return seconds
 
 
+def names(text: str) -> dict[str, str]:
+    """Returns names by names, such as rate=learning_rate,l2=decay."""
+    pairs = [pair.partition("=") for pair in text.split(",")]
+    if not all(new and old for new, _, old in pairs):
+        raise argparse.ArgumentTypeError(
+            f"got {text:.80}; expected names, such as rate=learning_rate,l2=decay"
+        )
+    return {new: old for new, _, old in pairs}
+
+
 def counts(least: int, most: int = LARGEST_INT) -> Callable[[str], int]:
     """Returns a function that reads a count from `least` to `most`."""
 

@@ -45,6 +45,8 @@ class Task(NamedTuple):
     # (parameters, layer state) that its one member begins with; None: drawn by key
     start: tuple[Any, Any] | None = None
     every: int | None = None  # steps whose mean loss is recorded; None: none is
+    # Values of the first members by name; others are drawn. Empty: all are.
+    first: tuple[dict[str, Any], ...] = ()
     asked: int | None = None  # members that were asked for, if time allowed fewer
     # Of the recipe: set once it has been traced.
     metrics: tuple[str, ...] = ()  # names of its own

@@ -17,10 +17,11 @@ from jaxdl.engine.outlines import Outlines
 from jaxdl.engine.population import Population
 from jaxdl.engine.speed import Speed
 from jaxdl.engine.task import Task
-from jaxdl.searches.rungs import Requests, Rung, pick, start
+from jaxdl.searches.rungs import Requests, Rung, pick
 from jaxdl.shown import count
 from jaxdl.spaces.contract import SpaceError
 from jaxdl.sweeps.repeats import expand
+from jaxdl.sweeps.start_from import first_rung
 
 # Searches whose rungs have the same sizes, whatever the scores are.
 FORESEEN = {
@@ -119,7 +120,7 @@ def fitted(
     if members == task.members:
         return task, requests, rung
     fewer = task._replace(members=members, asked=task.members)
-    return fewer, *start(task.search, task.key, task.space, members, task.epochs)
+    return fewer, *first_rung(fewer)
 
 
 def told_of_time(population: Population, engine: Engine) -> None:
@@ -184,11 +185,10 @@ def _least(task: Task, few: int, enough: int) -> int:
         few: too few members.
         enough: members that it takes.
     """
-    assert task.search is not None
     while enough - few > 1:
         middle = (few + enough) // 2
         try:
-            start(task.search, task.key, task.space, middle, task.epochs)
+            first_rung(task._replace(members=middle))
             enough = middle
         except SpaceError:
             few = middle
@@ -234,9 +234,7 @@ def _rungs(task: Task) -> Iterator[Rung]:
     Raises:
         SpaceError: it takes no such number of members.
     """
-    assert task.search is not None
-    parts = task.search, task.key, task.space, task.members, task.epochs
-    requests, rung = start(*parts)
+    requests, rung = first_rung(task)
     while True:
         yield rung
         place = rung.members.astype(float)

@@ -50,8 +50,8 @@ def specify(
     and the digests of the `programs`; the digest of the `data` and the `shapes` of the
     train set; and the kind of `device`, the `versions` and `flags` that it all ran
     with; what `known_parts` has of the variants; and, if they are given, `every`, the
-    digest of the weights at the `start`, and how many members were `asked` for where
-    time allowed fewer.
+    digest of the weights at the `start`, how many members were `asked` for where
+    time allowed fewer, and the values of the `first` members, if they are given.
 
     Args:
         task: its plan and its metrics are known.
@@ -93,6 +93,7 @@ def specify(
         **known_parts(task),
         **({} if task.every is None else {"every": task.every}),
         **({} if task.asked is None else {"asked": task.asked}),
+        **({"first": [to_plain(row) for row in task.first]} if task.first else {}),
         **({} if task.start is None else {"start": start_digest(task.start)}),
     }
 
@@ -149,9 +150,10 @@ def task_of(
         stratify=specification.get("stratify"),
         about=about_of(specification),
         metrics=_own_metrics(specification["metrics"]),
-        rank_by=_rank_by(specification.get("rank_by", "error")),
+        rank_by=rank_by_of(specification),
         every=specification.get("every"),
         asked=specification.get("asked"),
+        first=tuple(map(from_plain, specification.get("first", ()))),
         **{name: specification[name] for name in SETTINGS},
     )
     if min(task.members, task.epochs, task.num_variants, task.block_width) < 1:
@@ -239,7 +241,9 @@ def _own_metrics(names: list[str]) -> tuple[str, ...]:
     return own
 
 
-def _rank_by(recorded: Any) -> RankBy:
+def rank_by_of(specification: Mapping[str, Any]) -> RankBy:
+    """Returns what a recorded sweep ranks by."""
+    recorded = specification.get("rank_by", "error")
     return tuple(recorded) if isinstance(recorded, list) else recorded
 
 

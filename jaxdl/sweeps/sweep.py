@@ -23,8 +23,9 @@ from jaxdl.engine.progress import Callback, counted
 from jaxdl.engine.speed import read_speed
 from jaxdl.engine.task import Task, check_task
 from jaxdl.nn.losses import labels_are_classes
+from jaxdl.paths import as_path
 from jaxdl.searches.one_rung import draws_each_alone, random
-from jaxdl.searches.rungs import Requests, Rung, Search, check_rung, start
+from jaxdl.searches.rungs import Requests, Rung, Search, check_rung
 from jaxdl.spaces.distributions import SpaceError
 from jaxdl.spaces.structures import count_structures
 from jaxdl.sweeps.fold_labels import check_folds
@@ -34,6 +35,7 @@ from jaxdl.sweeps.repeats import data_of, expand, mean, step_keys, with_variants
 from jaxdl.sweeps.result import SweepResult
 from jaxdl.sweeps.schedule import Machine, as_recorded, fitted, told_of_time
 from jaxdl.sweeps.specification import check_extends, specify
+from jaxdl.sweeps.start_from import StartFrom, first_rung, started
 from jaxdl.sweeps.starting import first_carry
 from jaxdl.train.facts import Facts
 from jaxdl.train.recipe import RecipeFunction
@@ -61,6 +63,7 @@ def sweep(
     plan: Plan | None = None,
     every: int | None = None,
     seconds: float | Deadline | None = None,
+    start_from: str | os.PathLike[str] | SweepResult | StartFrom | None = None,
     progress: bool | Callback = True,
 ) -> SweepResult:
     """Returns `members` models with random hyperparameters, trained side by side.
@@ -128,6 +131,10 @@ def sweep(
             not expected to fit, a new sweep has fewer, see `docs/searches.md`. With
             `run_dir` the same call resumes. Time changes no decision and no bit. None:
             no limit.
+        start_from: a run's folder, or the result of a sweep, also of another recipe.
+            Its best configurations are the first members, at most 8 and at most half of
+            them. `sweeps.StartFrom` narrows the ranges and maps names, see
+            `docs/searches.md`. None: all members are drawn.
         progress: whether to show progress; or a function of a `SweepProgress`, called
             about every second and at the end of each rung.
 
@@ -151,6 +158,8 @@ def sweep(
         recipe, space, data, as_key(key), members, epochs, search or random(), patience,
         repeats, folds, plan, every=every,
     )  # fmt: skip
+    out = None if run_dir is None else as_path(run_dir)
+    task = started(task, start_from, out, shown=progress is True)
     return train_task(
         task, run_dir=run_dir, extend=extend, progress=progress, deadline=deadline
     )
@@ -182,7 +191,7 @@ def train_task(
     assert task.data is not None and task.search is not None
     check(task.data)
     search = task.search
-    requests, rung = start(search, task.key, task.space, task.members, task.epochs)
+    requests, rung = first_rung(task)
     task, data = _prepared(task, rung)
     run_dir = _claim(run_dir, extend, search)
     check_drawn(task, rung)

@@ -55,6 +55,8 @@ def test_arguments_that_make_no_sense_end_with_2(arguments):
         ),
         (("sweep", DIGITS, "--folds", "0"), "got 0; expected an int from 2 to"),
         (("sweep", DIGITS, "--folds", "1"), "got 1; expected an int from 2 to"),
+        (("sweep", DIGITS, "--names", "rate"), "got rate; expected names, such as"),
+        (("sweep", DIGITS, "--names", "=a"), "got =a; expected names, such as"),
         (("sweep", DIGITS, "--time", "soon"), "got soon; expected a time above 0"),
         (("sweep", DIGITS, "--time", "0m"), "got 0m; expected a time above 0, such as"),
         (("sweep", DIGITS, "--time", ""), "got ; expected a time above 0"),
