@@ -9,7 +9,7 @@ from jaxdl.engine.deadline import Deadline
 IMPORTED = time.monotonic()
 LONGEST = 60.0  # seconds from the start of the process to the import of this file
 SUMMARY = 2.0  # seconds for the summary, about
-GRACE = 1.8  # seconds after its time at which a command ends in any case
+GRACE = 1.5  # seconds after its time at which a command ends in any case
 
 
 def process_began() -> float:

@@ -65,7 +65,7 @@ class Engine:
         blocks = self._blocks(population, rung)
         if not blocks or self.deadline.left() <= 0:
             return
-        self._prepare(blocks)
+        self.prepare(blocks)
         goals = np.zeros(self.task.num_members, np.int64)
         goals[rung.members] = rung.until
         packing = Packing(self.task.block_width, goals, self._pause)
@@ -117,7 +117,7 @@ class Engine:
     def _outline_of(self, block: Block) -> Outline:
         return self.outlines[block.structure, block.family.facts]
 
-    def _prepare(self, blocks: list[Block]) -> None:
+    def prepare(self, blocks: list[Block]) -> None:
         """Has the programs compiled that no earlier rung needed."""
         missing = self.crew.missing(blocks)
         if not missing:
@@ -173,7 +173,7 @@ class Engine:
             began = time.monotonic()
             part = block._replace(first=epochs.start, until=epochs.stop)
             last = not on_disk and epochs.stop == self.task.epochs
-            one = self._ask(part, state, reporter, last=last)
+            one = self.ask(part, state, reporter, last=last)
             one = population.commit(one, reporter.stop)
             self.pace.note(
                 block.structure, [began, *reporter.times(), time.monotonic()]
@@ -186,15 +186,14 @@ class Engine:
         return trained
 
     def _epoch_seconds(self, block: Block) -> float:
-        """Returns how long an epoch of a block takes at most, as far as is known."""
-        if self.deadline is NEVER or block.structure in self.pace.longest:
-            return self.pace.longest.get(block.structure, 0.0)
-        one = block._replace(until=block.first + 1)
-        work = work_of(one, self.outlines, self.task.block_width)
-        return work / read_speed(self.platform).work
+        """Returns how long an epoch of a block took at most; 0: nothing is known."""
+        longest = self.pace.longest
+        if block.structure in longest:
+            return longest[block.structure]
+        return max(longest.values(), default=0.0)
 
-    def _ask(
-        self, block: Block, state: Carry | None, reporter: "_Reporter", *, last: bool
+    def ask(
+        self, block: Block, state: Carry | None, reporter: Any, *, last: bool
     ) -> TrainedBlock:
         """Has one hand after another train a block, until one gives it back."""
         while True:

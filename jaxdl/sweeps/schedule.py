@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxdl import runs, searches, terminal
-from jaxdl.engine.deadline import NEVER, Deadline
+from jaxdl.engine.deadline import Deadline
 from jaxdl.engine.engine import Engine
 from jaxdl.engine.forecast import forecast, roughly
 from jaxdl.engine.layout import Block, lay_out
 from jaxdl.engine.outlines import Outlines
 from jaxdl.engine.population import Population
+from jaxdl.engine.probe import probe
 from jaxdl.engine.speed import Speed
 from jaxdl.engine.task import Task
 from jaxdl.searches.rungs import Requests, Rung, pick
@@ -23,6 +24,7 @@ from jaxdl.spaces.contract import SpaceError
 from jaxdl.sweeps.repeats import expand
 from jaxdl.sweeps.start_from import first_rung
 
+ROOM = 0.95  # of the time that is left: what a schedule may fill, while this looks on
 # Searches whose rungs have the same sizes, whatever the scores are.
 FORESEEN = {
     search.__module__
@@ -35,20 +37,14 @@ class Machine(NamedTuple):
 
     outlines: Outlines
     hands: int  # that train at once
-    speed: Speed
+    speed: Speed  # of each, measured
 
 
 class Need(NamedTuple):
-    """Seconds that a schedule is expected to take."""
+    """Seconds that a schedule is expected to train; its programs are compiled."""
 
-    compiling: float
-    first: float  # training its first rung
-    training: float  # all of them
-
-    @property
-    def whole(self) -> float:
-        """Compiling and training."""
-        return self.compiling + self.training
+    first: float  # its first rung
+    whole: float
 
 
 def as_recorded(
@@ -78,38 +74,34 @@ def as_recorded(
 
 
 def fitted(
-    task: Task,
-    requests: Requests,
-    rung: Rung,
-    machine: Machine,
-    deadline: Deadline,
-    *,
-    shown: bool,
+    engine: Engine, requests: Requests, rung: Rung, *, shown: bool
 ) -> tuple[Task, Requests, Rung]:
     """Returns the task and its search with as many members as are expected to fit.
 
+    The programs are compiled first, and a block is measured.
+
     Args:
-        task: its plan is known; of a run that begins.
+        engine: with the task of a run that begins, and a deadline.
         requests: of the search.
         rung: its first one.
-        machine: that trains it.
-        deadline: of the call.
         shown: whether to print what changes.
 
     Raises:
         SpaceError: not even one rung of the smallest schedule is expected to fit.
     """
-    assert task.search is not None
-    unknown = getattr(task.search, "__module__", "") not in FORESEEN
-    if deadline is NEVER or unknown:
+    task, deadline = engine.task, engine.deadline
+    if getattr(task.search, "__module__", "") not in FORESEEN:
         return task, requests, rung
+    nothing = np.zeros(task.num_members, np.int64)
+    speed = probe(engine, _blocks(task, expand(rung, task.num_variants), nothing))
+    machine = Machine(engine.outlines, engine.crew.size, speed)
     need = _need(task, machine)
     if need is None or need.whole <= deadline.left():
         return task, requests, rung
     members, own = _fewer(task, need, machine, deadline)
     late = own.whole > deadline.left()
-    if late:
-        _check_one_rung(task, own, members, deadline)
+    if late and members < task.members and own.first > deadline.left():
+        raise SpaceError(_too_short(task, own, members, deadline))
     terminal.say(
         f"{task.members} members take about {roughly(need.whole)}, more than the "
         f"{deadline.seconds:g} s that are given: trains {members} of them"
@@ -166,7 +158,7 @@ def _fewer(
     """
     members, width = task.members, max(1, task.block_width // task.num_variants)
     while members > 1 and need.whole > deadline.left():
-        share = max(0.0, deadline.left() - need.compiling) / need.training
+        share = ROOM * max(0.0, deadline.left()) / need.whole
         fewer = max(1, min(members - 1, int(members * share)))
         fewer -= fewer % width if fewer > width else 0  # full blocks
         own = _need(task._replace(members=fewer), machine)
@@ -205,18 +197,13 @@ def _need(task: Task, machine: Machine) -> Need | None:
         rungs = [*_rungs(task)]
     except SpaceError:
         return None
-    trained, seconds = np.zeros(task.num_members, np.int64), []
-    compiling, known = 0.0, set[Any]()
+    trained, seconds = np.zeros(task.num_members, np.int64), [0.0]
     for rung in rungs:
         blocks = _blocks(task, expand(rung, task.num_variants), trained)
-        new = {(b.structure, b.family): b for b in blocks}
-        missing = [block for key, block in new.items() if key not in known]
-        known |= new.keys()
         if blocks:
-            own = forecast(blocks, missing, outlines, task.block_width, hands, speed)
-            compiling += own.compiling
+            own = forecast(blocks, [], outlines, task.block_width, hands, speed)
             seconds.append(own.training)
-    return Need(compiling, seconds[0], sum(seconds))
+    return Need(first=seconds[1], whole=sum(seconds))
 
 
 def _blocks(task: Task, rung: Rung, trained: Any) -> list[Block]:
@@ -245,25 +232,14 @@ def _rungs(task: Task) -> Iterator[Rung]:
             return
 
 
-def _check_one_rung(task: Task, need: Need, members: int, deadline: Deadline) -> None:
-    """Checks that the first rung of the smallest schedule is expected to fit.
-
-    A schedule that cannot be smaller needs time for its programs alone: it stops within
-    its rung.
-
-    Raises:
-        SpaceError: it is not.
-    """
-    left = deadline.left()
-    rung = need.first if members < task.members else 0.0
-    if need.compiling + rung <= left:
-        return
-    least = deadline.seconds - left + need.compiling + need.first
-    epochs = int(task.epochs * (left - need.compiling) / need.training)
+def _too_short(task: Task, need: Need, members: int, deadline: Deadline) -> str:
+    """Returns what fits in a time in which the smallest schedule ends no rung."""
+    left = max(0.0, deadline.left())
+    used, epochs = deadline.seconds - left, int(task.epochs * left / need.whole)
     shorter = f", or at most {count(epochs, 'epoch')}" if epochs > 0 else ""
-    raise SpaceError(
+    return (
         f"got {deadline.seconds:g} s for a sweep whose smallest schedule has "
-        f"{count(members, 'member')}, about {roughly(need.compiling)} to compile and "
-        f"{roughly(need.first)} for its first rung; expected at least about "
-        f"{roughly(least)}{shorter}"
+        f"{count(members, 'member')}, and about {roughly(need.first)} for its first "
+        f"rung; about {roughly(used)} went to reading, checking and compiling; "
+        f"expected at least about {roughly(used + need.first)}{shorter}"
     )

@@ -20,7 +20,6 @@ from jaxdl.engine.outlines import Outlines, first_loss, make_outlines, ranked
 from jaxdl.engine.plan import Plan, make_plan
 from jaxdl.engine.population import Population
 from jaxdl.engine.progress import Callback, counted
-from jaxdl.engine.speed import read_speed
 from jaxdl.engine.task import Task, check_task
 from jaxdl.nn.losses import labels_are_classes
 from jaxdl.paths import as_path
@@ -33,7 +32,7 @@ from jaxdl.sweeps.from_population import make_result
 from jaxdl.sweeps.mismatch import in_words
 from jaxdl.sweeps.repeats import data_of, expand, mean, step_keys, with_variants
 from jaxdl.sweeps.result import SweepResult
-from jaxdl.sweeps.schedule import Machine, as_recorded, fitted, told_of_time
+from jaxdl.sweeps.schedule import as_recorded, fitted, told_of_time
 from jaxdl.sweeps.specification import check_extends, specify
 from jaxdl.sweeps.start_from import StartFrom, first_rung, started
 from jaxdl.sweeps.starting import first_carry
@@ -205,11 +204,14 @@ def train_task(
     where = kind.platform, task.plan, structures, kind.device
     plan = make_plan(outlines.values(), *where)
     task = ranked(task, outlines)._replace(plan=plan)
-    if run_dir is None or not runs.has_run(run_dir):
-        machine = Machine(outlines, crew.size, read_speed(kind.platform))
-        begins = task, requests, rung, machine, deadline
-        task, requests, rung = fitted(*begins, shown=shown)
     with contextlib.ExitStack() as stack:
+        stack.callback(crew.close)
+        engine = Engine(task, outlines, crew, progress, deadline)
+        begins = run_dir is None or not runs.has_run(run_dir)
+        if deadline is not NEVER and begins:
+            crew.begin(task._replace(data=data), outlines)
+            task, requests, rung = fitted(engine, requests, rung, shown=shown)
+            engine.task = task
         store = None
         if run_dir is not None:
             if extend:
@@ -222,9 +224,8 @@ def train_task(
         keys = step_keys(task.variants, task.members)
         population = Population(task, keys, outlines, store)
         population.first = first_carry(task, outlines, rung)
-        stack.callback(crew.close)
-        crew.begin(task._replace(data=data), outlines)
-        engine = Engine(task, outlines, crew, progress, deadline)
+        if deadline is NEVER or not begins:
+            crew.begin(task._replace(data=data), outlines)
         (train or _train_rungs)(engine, population, requests, rung)
         return make_result(population)
 

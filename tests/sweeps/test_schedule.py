@@ -7,11 +7,11 @@ import pytest
 import jaxdl as dl
 from jaxdl import runs
 from jaxdl.engine.deadline import Deadline
+from jaxdl.engine.forecast import forecast as forecast_of
 from jaxdl.engine.speed import Speed
 from jaxdl.searches import Rung
 from jaxdl.spaces import SpaceError
 from jaxdl.sweeps import read_result, schedule
-from jaxdl.sweeps import sweep as sweep_of
 from jaxdl.train import Status
 from tests.sweeps.kept import SPACE, assert_same_result, small, sweep
 
@@ -117,14 +117,19 @@ def test_a_time_in_which_nothing_trains_is_an_error(digits):
 def slow(monkeypatch):
     """Makes an epoch of a block of two take a quarter of a second on the one hand."""
 
-    def machine(outlines, hands, speed):
-        (found,) = outlines.values()
+    def probe(engine, blocks):
+        engine.prepare(blocks)
+        (found,) = engine.outlines.values()
         work = found.work * found.steps_per_epoch * 2
-        return schedule.Machine(outlines, 1, Speed(compiling=1e-12, work=4 * work))
+        return Speed(compiling=0.0, work=4 * work / engine.crew.size)
 
-    monkeypatch.setattr(
-        __import__("sys").modules[sweep_of.__module__], "Machine", machine
-    )
+    def forecast(*given):
+        """Has the blocks one after another, as on one hand."""
+        *rest, hands, speed = given
+        return forecast_of(*rest, 1, speed._replace(work=speed.work * hands))
+
+    monkeypatch.setattr(schedule, "probe", probe)
+    monkeypatch.setattr(schedule, "forecast", forecast)
 
 
 def left(seconds):
@@ -166,9 +171,9 @@ def test_a_smaller_schedule_stands_in_the_run(slow, digits, result, tmp_path):
 
 def test_a_time_too_short_for_one_rung_says_what_fits(slow, digits):
     expected = (
-        "got 60 s for a sweep whose smallest schedule has 1 member, about 1 s to "
-        "compile and 1 s for its first rung; expected at least about 1 minute, or at "
-        "most 2 epochs"
+        "got 60 s for a sweep whose smallest schedule has 1 member, and about 1 s for "
+        "its first rung; about 1 minute went to reading, checking and compiling; "
+        "expected at least about 1 minute, or at most 2 epochs"
     )
     with pytest.raises(SpaceError, match=expected):
         sweep(small, SPACE, digits, seconds=left(0.6))
