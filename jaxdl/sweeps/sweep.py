@@ -146,7 +146,9 @@ def sweep(
             between programs.
         RunMismatchError: `run_dir` holds a run of another sweep.
         SpaceError: the space makes no sense, or what the search asks for; or nothing
-            can be extended.
+            can be extended; or `seconds` are too few for one rung; or `start_from` has
+            nothing in common with the space.
+        TimeoutError: nothing has trained within `seconds`.
         TypeError: another kind of key.
         ValueError: `epochs`, `patience`, `repeats` or `every` is below 1, `seconds` is
             not above 0, or the plan is wrong.
