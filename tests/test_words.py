@@ -69,6 +69,7 @@ def test_the_rooms_of_a_page_are_those_of_the_house(page):
             "models.md",
             "pieces.md",
             "rules.md",
+            "searches.md",
             "serving.md",
             "tabular.md",
             "updates.md",

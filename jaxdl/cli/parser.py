@@ -204,6 +204,8 @@ def _add_sweep(commands: Any, training: argparse.ArgumentParser) -> Any:
         help="train each K times, each time with another part as the dev set",
     )
     _add_run(sweep)
+    _add_time(sweep)
+    _add_start(sweep)
     _add_programs(sweep)
     sweep.add_argument(
         "--json",
@@ -235,6 +237,38 @@ def _add_run(sweep: argparse.ArgumentParser) -> None:
         "--watch",
         action="store_true",
         help="show the run in --out in a browser while it trains",
+    )
+
+
+def _add_time(sweep: argparse.ArgumentParser) -> None:
+    sweep.add_argument(
+        "--time",
+        type=values.duration,
+        metavar="T",
+        help="end within this time, such as 10m, with what has trained so far; a new "
+        "run has fewer members if not all are expected to fit; the same command "
+        "resumes it",
+    )
+
+
+def _add_start(sweep: argparse.ArgumentParser) -> None:
+    sweep.add_argument(
+        "--start-from",
+        type=files.folder,
+        metavar="RUN",
+        help="the best configurations of this run are the first members",
+    )
+    sweep.add_argument(
+        "--narrow",
+        action="store_true",
+        help="narrow the ranges to those around the best of --start-from",
+    )
+    sweep.add_argument(
+        "--names",
+        type=values.names,
+        default={},
+        metavar="NEW=OLD,...",
+        help="hyperparameters that --start-from calls otherwise",
     )
 
 

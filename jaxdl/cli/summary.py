@@ -5,7 +5,7 @@ from jaxdl.cli.output import show
 from jaxdl.diagnose import Importance, expected_rank
 from jaxdl.shown import cell
 from jaxdl.sweeps.columns import apart
-from jaxdl.sweeps.sentences import sentences
+from jaxdl.sweeps.sentences import of_pareto, sentences
 from jaxdl.sweeps.summary import Errors, Noise, Summary
 from jaxdl.train.score import words
 
@@ -24,6 +24,8 @@ def print_summary(summary: Summary) -> None:
     show(terminal.table(columns, rows, width=terminal.width()))
     if len(rows) < summary.count:
         show(f"\nthe best {len(rows)} of {summary.count:,} {summary.kind}s")
+    if summary.pareto:
+        show(f"\n{of_pareto(summary)}")
     if summary.everywhere:
         shared = summary.everywhere.items()
         same = ", ".join(f"{n} {cell(v)}" for n, v in shared)

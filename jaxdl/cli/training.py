@@ -7,7 +7,7 @@ import argparse
 import json
 
 from jaxdl import runs
-from jaxdl.cli import watch
+from jaxdl.cli import clock, watch
 from jaxdl.cli.output import show, tell
 from jaxdl.cli.resuming import resumed
 from jaxdl.cli.space import print_space
@@ -24,10 +24,12 @@ from jaxdl.experiment import (
 from jaxdl.plain import to_json
 from jaxdl.searches import random
 from jaxdl.searches.rungs import start
-from jaxdl.sweeps import fit, sweep
+from jaxdl.sweeps import StartFrom, fit, sweep
 from jaxdl.sweeps.summary import Summary, errors_of, summarize
 from jaxdl.train import Status
 from jaxdl.train.state import as_key
+
+IMPORTANCE = 5.0  # seconds that the importance of hyperparameters takes, at most
 
 
 def run_sweep(options: argparse.Namespace) -> int:
@@ -42,6 +44,7 @@ def run_sweep(options: argparse.Namespace) -> int:
         return print_space(space, as_json=options.json)
     if options.watch:
         _watch(options, experiment)
+    deadline = clock.deadline_of(options.time, options.began)
     result = sweep(
         experiment.recipe,
         space,
@@ -56,9 +59,12 @@ def run_sweep(options: argparse.Namespace) -> int:
         run_dir=options.out,
         extend=options.extend,
         plan=Plan(options.block_width, max_programs=options.max_programs),
+        seconds=deadline,
+        start_from=_start(options),
         progress=_print_progress if options.json else True,
     )
-    summary = summarize(result, experiment.data, options.human_error)
+    slow = deadline is None or deadline.left() > IMPORTANCE
+    summary = summarize(result, experiment.data, options.human_error, importance=slow)
     if options.json:
         _print_json("summary", summary)
     else:
@@ -66,6 +72,17 @@ def run_sweep(options: argparse.Namespace) -> int:
     if options.out is not None and not options.json:
         show(f"results in {options.out}")
     return 1 if summary.best is None else 0
+
+
+def _start(options: argparse.Namespace) -> StartFrom | None:
+    if options.start_from is not None:
+        return StartFrom(options.start_from, narrow=options.narrow, names=options.names)
+    if options.narrow or options.names:
+        raise ExperimentError(
+            "got --narrow or --names without --start-from; expected the run whose best "
+            "configurations they are about: add --start-from RUN"
+        )
+    return None
 
 
 def _watch(options: argparse.Namespace, experiment: Experiment) -> None:

@@ -17,6 +17,7 @@ from jaxdl.engine.blocks import TrainedBlock
 from jaxdl.engine.checkpoints import from_records, to_record
 from jaxdl.engine.curves import kept_metrics, no_losses
 from jaxdl.engine.outlines import Outlines
+from jaxdl.engine.parameters import Parameters
 from jaxdl.engine.shelf import Shelf
 from jaxdl.engine.task import Task
 from jaxdl.searches.rungs import Rung, Standing
@@ -55,6 +56,7 @@ class Population:
         self.stopped_at = np.full(members, -1, np.int32)
         self.kept_epoch = np.full(members, -1, np.int32)
         self.steps = np.zeros(members, np.int32)  # that each has taken
+        self.parameters = Parameters(task, outlines)
         self.first: Carry | None = None  # [1, ...] of a task with a start
         self.shelf = Shelf()
         self.places = np.full((members, 2), -1)  # block and slot of weights; -1: none
@@ -88,6 +90,7 @@ class Population:
             The records whose arrays can be dropped.
         """
         self.rungs.append(rung)
+        self.parameters.count(rung)
         if rung.parents is None:
             return []
         ends = self.epochs, self.steps, self.status, self.stopped_at, self.kept_epoch
@@ -219,8 +222,9 @@ class Population:
         return jax.tree.map(latest, *(rung.hparams for rung in self.rungs))
 
     def standing(self, members: NDArray[np.int64]) -> Standing:
-        """Returns the metrics of the members' kept epochs; NaN for the diverged."""
-        return kept_metrics(self.metrics, self.kept_epoch, self.status, members)
+        """Returns metrics of the kept epochs, NaN for the diverged, and parameters."""
+        ends = self.kept_epoch, self.status, members
+        return kept_metrics(self.metrics, *ends) | self.parameters.of(members)
 
     def _add(self, trained: TrainedBlock) -> list[int]:
         """Adds a trained block; returns the records whose arrays can be dropped."""

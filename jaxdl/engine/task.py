@@ -14,7 +14,7 @@ from jaxdl.spaces.distributions import SpaceError
 from jaxdl.spaces.structures import set_bounds
 from jaxdl.train.check import as_patience
 from jaxdl.train.recipe import RecipeFunction
-from jaxdl.train.score import curves
+from jaxdl.train.score import RankBy, curves
 
 MOST_MEMBERS = 2**26  # a status and a place of each are kept in memory
 MOST_MEMBER_EPOCHS = 2**31  # of each metric, one an epoch of a member
@@ -45,9 +45,12 @@ class Task(NamedTuple):
     # (parameters, layer state) that its one member begins with; None: drawn by key
     start: tuple[Any, Any] | None = None
     every: int | None = None  # steps whose mean loss is recorded; None: none is
+    # Values of the first members by name; others are drawn. Empty: all are.
+    first: tuple[dict[str, Any], ...] = ()
+    asked: int | None = None  # members that were asked for, if time allowed fewer
     # Of the recipe: set once it has been traced.
     metrics: tuple[str, ...] = ()  # names of its own
-    rank_by: str = "error"
+    rank_by: RankBy = "error"
 
     @property
     def num_folds(self) -> int:

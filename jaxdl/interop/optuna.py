@@ -37,6 +37,7 @@ def optuna_search(
     It proposes `batch` members at once, which train to the end side by side. It then
     receives their scores, proposes the next members, and so on. A score is the dev
     error, or the metric that the recipe ranks by; where larger is better, its negative.
+    Of several objectives the first counts.
     The study minimizes it. Trial i of the study is member i. A member that diverged
     is a failed trial.
 
@@ -84,6 +85,8 @@ def optuna_search(
         with quiet():
             check_storage(storage, study_name)
             study = optuna.create_study(sampler=make_sampler(seed=_seed(key)))
+            for params in _first(space):
+                study.enqueue_trial(params)
         for first in range(0, members, batch):
             ids = np.arange(first, min(first + batch, members))
             with quiet():
@@ -194,6 +197,18 @@ def _proposed(space: Any, trials: list[Any]) -> Any:
                 value = leaf.quantile(np.asarray(0.5))  # which nothing reads
             rows[-1].append(value)
     return given(space, rows)
+
+
+def _first(space: Any) -> list[dict[str, Any]]:
+    """Returns the parameters of the first members, where the space gives them."""
+    rows: dict[int, dict[str, Any]] = {}
+    for name, leaf in by_name(space).items():
+        if is_distribution(leaf):
+            reversed_log = leaf.scale == "reversed log"
+            for member, value in leaf.first.items():
+                own = 1 - value if reversed_log else value
+                rows.setdefault(member, {})[parameter(name, leaf)[0]] = own
+    return [rows[member] for member in sorted(rows)]
 
 
 def parameter(name: str, dist: Any) -> tuple[str, Any]:

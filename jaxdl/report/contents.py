@@ -13,9 +13,9 @@ from jaxdl.report.explored import explored
 from jaxdl.runs import DamagedError
 from jaxdl.shown import cell, count
 from jaxdl.spaces.distributions import is_distribution
-from jaxdl.sweeps import SweepResult
+from jaxdl.sweeps import SweepResult, fronts
 from jaxdl.sweeps.ensembles import beside_best
-from jaxdl.sweeps.sentences import sentences
+from jaxdl.sweeps.sentences import of_pareto, sentences
 from jaxdl.sweeps.summary import Summary
 from jaxdl.train.epoch_state import Status
 from jaxdl.train.score import words
@@ -62,6 +62,7 @@ def outcome(summary: Summary, rates: bool) -> str:
     rates = rates and summary.metric == "dev_error"
     if summary.best is None or summary.value is None:
         return f"{ended} No configuration has a finite {metric}."
+    ended = " ".join(filter(None, (ended, of_pareto(summary))))
     if summary.noise is None:
         value = _error(summary.value, rates)
         return f"{ended} The best, member {summary.best}, has {value} {metric}."
@@ -157,6 +158,7 @@ def specification(
         ("folds", str(task.folds or "none")),
         ("patience", str(task.patience or "none")),
         ("rungs", str(len(result.rungs))),
+        ("ranked by", fronts.in_words(result)),
         ("block width", str(task.block_width)),
         ("precision", ", ".join(result.precisions)),
         ("key", str(np.asarray(jax.random.key_data(task.key)).tolist())),

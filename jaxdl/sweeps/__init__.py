@@ -7,9 +7,10 @@ from jaxdl.sweeps.reading import load_member, read_result
 from jaxdl.sweeps.repeats import variant
 from jaxdl.sweeps.replay import replay
 from jaxdl.sweeps.result import SweepResult
+from jaxdl.sweeps.start_from import StartFrom
 from jaxdl.sweeps.sweep import sweep
 
 __all__ = [
-    "Ensemble", "MoreData", "SweepResult", "fit", "load_member", "more_data",
-    "read_result", "replay", "sweep", "variant",
+    "Ensemble", "MoreData", "StartFrom", "SweepResult", "fit", "load_member",
+    "more_data", "read_result", "replay", "sweep", "variant",
 ]  # fmt: skip

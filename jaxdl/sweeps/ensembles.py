@@ -22,7 +22,7 @@ from jaxdl.train.member import Member
 from jaxdl.train.part import scaled
 from jaxdl.train.per_example import per_example
 from jaxdl.train.recipe import Recipe, error_of
-from jaxdl.train.score import larger_is_better
+from jaxdl.train.score import larger_is_better, objectives_of
 
 if TYPE_CHECKING:
     from jaxdl.sweeps.result import SweepResult
@@ -174,7 +174,7 @@ def chosen_by(built: Recipe) -> str:
 
     It is what ranks the members, but for the 0-1 error, which is equal for many.
     """
-    name = built.rank_by.removeprefix("-")
+    name = objectives_of(built.rank_by)[0].removeprefix("-")
     return "loss" if name == "error" and built.error is None else name
 
 

@@ -16,7 +16,8 @@ def make_result(end: Population) -> SweepResult:
     searching = store is not None and not store.finished
     running = end.status == Status.RUNNING
     short = running & (end.epochs < end.task.epochs)
-    cut_short = short & ~end.awaited(searching=searching)
+    awaited = store is not None and end.awaited(searching=searching)
+    cut_short = short & ~np.asarray(awaited, bool)
     status = np.where(running & ~short, Status.FINISHED, end.status)
     return SweepResult(
         task=end.task,
@@ -31,6 +32,7 @@ def make_result(end: Population) -> SweepResult:
         blocks=tuple(b and b._replace(carry=None) for b in end.shelf.blocks),
         places=end.places,
         steps=_steps(end),
+        parameters=end.parameters.column,
         specification=None if store is None else store.specification,
     )
 

@@ -22,6 +22,8 @@ def in_words(part: str, got: Any, recorded: Any) -> str:
     """
     if part in DIGESTS and got is not None and recorded is not None:
         return DIGESTS[part]
+    if part == "first" and got is None:
+        return "first members: got none, recorded those of another sweep (start_from)"
     if part == "space":
         return difference(got, recorded)
     if part == "key" and _is_seed(got) and _is_seed(recorded):

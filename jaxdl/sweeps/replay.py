@@ -64,7 +64,7 @@ def replay(
     ]
     alone = task._replace(
         recipe=recipe, data=data_of(own, whole), key=own.key, repeats=1, folds=None,
-        search=_again(rungs, configuration),
+        search=_again(rungs, configuration), first=(),
         variants=(own._replace(train=None, dev=None),),
     )  # fmt: skip
     again = train_task(alone, progress=progress).member(configuration)

@@ -15,7 +15,7 @@ from jaxdl.engine.blocks import TrainedBlock
 from jaxdl.engine.curves import kept_metrics
 from jaxdl.engine.task import Task
 from jaxdl.searches.rungs import Rung, ranking
-from jaxdl.sweeps import display, frames, rows
+from jaxdl.sweeps import display, frames, fronts, rows
 from jaxdl.sweeps.ensembles import Ensemble, choose
 from jaxdl.sweeps.lineage import history
 from jaxdl.sweeps.repeats import (
@@ -30,7 +30,7 @@ from jaxdl.train.epoch_state import Status
 from jaxdl.train.facts import Facts
 from jaxdl.train.inference import Inference
 from jaxdl.train.member import Member
-from jaxdl.train.score import curve_of, score
+from jaxdl.train.score import PARAMETERS, curve_of, score
 from jaxdl.train.steps import Steps
 from jaxdl.train.structure import Structure, by_name, of_member
 
@@ -62,11 +62,13 @@ class SweepResult:
         default_factory=dict
     )
     steps: tuple[Steps, ...] | None = None  # of each member, if `every` asked for them
+    parameters: NDArray[np.float64] | None = None  # [members]; None: no objective
 
     __repr__ = display.as_text
     _repr_html_ = display.as_html
     to_dataframe = frames.to_dataframe
     curves = frames.curves
+    pareto = fronts.pareto
 
     @property
     def num_variants(self) -> int:
@@ -111,9 +113,9 @@ class SweepResult:
         """Returns configurations, lowest score first, ties by mean dev loss.
 
         Configurations with a member that diverged, or whose dev loss is not finite,
-        come last.
+        come last. Several objectives rank by dominance, see `searches.ranking`.
         """
-        return ranking(self.mean() | {"score": self.scores()})
+        return ranking(self.mean() | fronts.ranks(self))
 
     def scores(self) -> NDArray[np.float64]:
         """Returns the score of each configuration, `[configurations]`: lower is better.
@@ -130,10 +132,12 @@ class SweepResult:
     def final(self) -> dict[str, NDArray[Any]]:
         """Returns the metrics of each member's kept epoch, `[members]`.
 
-        They are NaN for members that diverged.
+        They are NaN for members that diverged. `parameters` is among them if it is an
+        objective.
         """
         everyone = np.arange(len(self.status))
-        return kept_metrics(self.metrics, self.kept_epoch, self.status, everyone)
+        own = kept_metrics(self.metrics, self.kept_epoch, self.status, everyone)
+        return own if self.parameters is None else own | {PARAMETERS: self.parameters}
 
     def mean(self) -> dict[str, NDArray[np.float64]]:
         """Returns the means of the final metrics, `[configurations]`.

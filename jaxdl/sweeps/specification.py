@@ -31,7 +31,7 @@ from jaxdl.sweeps.starting import start_digest
 from jaxdl.train.identity import data_digest
 from jaxdl.train.keys import IMPL
 from jaxdl.train.recipe import RecipeFunction
-from jaxdl.train.score import CURVES, curves
+from jaxdl.train.score import CURVES, RankBy, curves
 
 SETTINGS = ("members", "epochs", "patience", "repeats", "folds")  # of a task, as it is
 FIT = "fit"  # the search of a run of one member
@@ -49,8 +49,9 @@ def specify(
     `metrics`, and `rank_by` if it is not the error; the `precision` of matrix products
     and the digests of the `programs`; the digest of the `data` and the `shapes` of the
     train set; and the kind of `device`, the `versions` and `flags` that it all ran
-    with; what `known_parts` has of the variants; and, if they are given, `every` and
-    the digest of the weights at the `start`.
+    with; what `known_parts` has of the variants; and, if they are given, `every`, the
+    digest of the weights at the `start`, how many members were `asked` for where
+    time allowed fewer, and the values of the `first` members, if they are given.
 
     Args:
         task: its plan and its metrics are known.
@@ -76,7 +77,7 @@ def specify(
             for name, column in traced_columns(task.space, rung.hparams).items()
         },
         "metrics": list(task.curves),
-        **({} if task.rank_by == "error" else {"rank_by": task.rank_by}),
+        **({} if task.rank_by == "error" else {"rank_by": to_json(task.rank_by)}),
         "key": np.asarray(jax.random.key_data(task.key)).tolist(),
         "plan": None if task.plan is None else _plan_to_plain(task.plan),
         "precision": precisions(outlines),
@@ -91,6 +92,8 @@ def specify(
         "flags": kind.flags,
         **known_parts(task),
         **({} if task.every is None else {"every": task.every}),
+        **({} if task.asked is None else {"asked": task.asked}),
+        **({"first": [to_plain(row) for row in task.first]} if task.first else {}),
         **({} if task.start is None else {"start": start_digest(task.start)}),
     }
 
@@ -147,8 +150,10 @@ def task_of(
         stratify=specification.get("stratify"),
         about=about_of(specification),
         metrics=_own_metrics(specification["metrics"]),
-        rank_by=specification.get("rank_by", "error"),
+        rank_by=rank_by_of(specification),
         every=specification.get("every"),
+        asked=specification.get("asked"),
+        first=tuple(map(from_plain, specification.get("first", ()))),
         **{name: specification[name] for name in SETTINGS},
     )
     if min(task.members, task.epochs, task.num_variants, task.block_width) < 1:
@@ -234,6 +239,12 @@ def _own_metrics(names: list[str]) -> tuple[str, ...]:
     if list(curves(own)) != names:
         raise ValueError(f"got the curves {names!r:.200}")
     return own
+
+
+def rank_by_of(specification: Mapping[str, Any]) -> RankBy:
+    """Returns what a recorded sweep ranks by."""
+    recorded = specification.get("rank_by", "error")
+    return tuple(recorded) if isinstance(recorded, list) else recorded
 
 
 def _check_count(task: Task) -> None:

@@ -19,6 +19,7 @@ from jaxdl.diagnose import (
 )
 from jaxdl.diagnose.baseline import is_target
 from jaxdl.plain import scalar
+from jaxdl.sweeps import fronts
 from jaxdl.sweeps.result import SweepResult
 from jaxdl.train.epoch_state import ended
 from jaxdl.train.member import Member
@@ -72,6 +73,8 @@ class Summary(NamedTuple):
     errors: Errors | None  # of the best, or its first model; None: no best
     metric: str = "dev_error"  # what ranks members
     value: float | None = None  # of it, of the best; None: no best
+    objectives: str = ""  # of a recipe with several, in words
+    pareto: list[int] | None = None  # numbers that no other dominates in these
 
 
 def summarize(
@@ -108,6 +111,8 @@ def summarize(
         errors=errors_of(result.best(), first, human_error) if some else None,
         metric=metric,
         value=None if best is None else float(result.mean()[metric][best]),
+        objectives=fronts.in_words(result) if fronts.has_several(result) else "",
+        pareto=fronts.pareto_if_several(result),
     )
 
 
