@@ -10,6 +10,7 @@ from jaxdl.data.folds import Folds
 from jaxdl.engine.inputs import Variant
 from jaxdl.engine.plan import Plan, as_plan
 from jaxdl.searches.rungs import Search
+from jaxdl.searches.shards import Shard
 from jaxdl.spaces.distributions import SpaceError
 from jaxdl.spaces.structures import set_bounds
 from jaxdl.train.check import as_patience
@@ -45,6 +46,7 @@ class Task(NamedTuple):
     # (parameters, layer state) that its one member begins with; None: drawn by key
     start: tuple[Any, Any] | None = None
     every: int | None = None  # steps whose mean loss is recorded; None: none is
+    shard: Shard | None = None  # of a sweep, that the members are; None: the whole
     # Of the recipe: set once it has been traced.
     metrics: tuple[str, ...] = ()  # names of its own
     rank_by: str = "error"
@@ -60,6 +62,16 @@ class Task(NamedTuple):
     def num_variants(self) -> int:
         """V: how many members each configuration has."""
         return self.repeats * self.num_folds
+
+    @property
+    def offset(self) -> int:
+        """The configuration of the whole sweep that configuration 0 is."""
+        return 0 if self.shard is None else self.shard.first
+
+    @property
+    def whole(self) -> int:
+        """How many configurations the sweep has that this is a shard of, or all of."""
+        return self.members if self.shard is None else self.shard.whole
 
     @property
     def curves(self) -> tuple[str, ...]:
@@ -114,10 +126,10 @@ def check_task(task: Task) -> Task:
 
 def _check_size(task: Task) -> None:
     folds = task.folds if isinstance(task.folds, int) else 1
-    trainings = task.members * task.repeats * max(1, folds)
+    trainings = task.whole * task.repeats * max(1, folds)
     if trainings > MOST_MEMBERS:
         raise SpaceError(
-            f"got members={task.members}, repeats={task.repeats} and folds={folds}, "
+            f"got members={task.whole}, repeats={task.repeats} and folds={folds}, "
             f"which are {trainings:,} trainings; expected at most {MOST_MEMBERS:,}"
         )
     if trainings * task.epochs > MOST_MEMBER_EPOCHS:

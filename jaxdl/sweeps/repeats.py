@@ -9,7 +9,6 @@ Members of all variants share blocks, each with its own order of the data. So re
 has the key of a sweep without repeats, but not its last bits.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -109,15 +108,16 @@ def data_of(variant: Variant, data: Splits) -> Splits:
     )
 
 
-def step_keys(variants: Sequence[Variant], configurations: int) -> NDArray[np.uint32]:
+def step_keys(task: Task) -> NDArray[np.uint32]:
     """Returns the keys that members draw from in each step, `[members, 2]`."""
 
     def of(key, configuration):
         return jax.random.key_data(step_key(member_key(key, configuration)))
 
-    keys = jnp.stack([variant.key for variant in variants])
+    keys = jnp.stack([variant.key for variant in task.variants])
+    configurations = jnp.arange(task.members) + task.offset
     of_all = jax.vmap(jax.vmap(of, (0, None)), (None, 0))
-    return np.asarray(of_all(keys, jnp.arange(configurations))).reshape(-1, 2)
+    return np.asarray(of_all(keys, configurations)).reshape(-1, 2)
 
 
 def members_of(configurations: NDArray[Any], num_variants: int) -> NDArray[np.int64]:

@@ -19,7 +19,9 @@ from jaxdl.engine.outlines import Outlines, precisions
 from jaxdl.engine.plan import Plan, as_plan
 from jaxdl.engine.task import Task
 from jaxdl.plain import to_json
+from jaxdl.searches.one_rung import random
 from jaxdl.searches.rungs import Rung, Search
+from jaxdl.searches.shards import as_shard
 from jaxdl.spaces.contract import Distribution, SpaceError
 from jaxdl.spaces.of_one import as_space
 from jaxdl.spaces.plain import check_recorded, from_plain, to_plain
@@ -34,6 +36,7 @@ from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.score import CURVES, curves
 
 SETTINGS = ("members", "epochs", "patience", "repeats", "folds")  # of a task, as it is
+SHARD = "shard"  # the part that the shards of one sweep differ in
 FIT = "fit"  # the search of a run of one member
 MOST_VALUES = 2**26  # of a metric in a run
 
@@ -49,8 +52,9 @@ def specify(
     `metrics`, and `rank_by` if it is not the error; the `precision` of matrix products
     and the digests of the `programs`; the digest of the `data` and the `shapes` of the
     train set; and the kind of `device`, the `versions` and `flags` that it all ran
-    with; what `known_parts` has of the variants; and, if they are given, `every` and
-    the digest of the weights at the `start`.
+    with; what `known_parts` has of the variants; and, if they are given, `every`, the
+    digest of the weights at the `start`, and the `shard` (i, n) that the run is of the
+    sweep that the other parts are of.
 
     Args:
         task: its plan and its metrics are known.
@@ -68,6 +72,7 @@ def specify(
     data = data_of(task.variants[0], whole)
     return {
         **{name: getattr(task, name) for name in SETTINGS},
+        "members": task.whole,
         "folds": None if task.folds is None else task.num_folds,
         "search": _name(task.search),
         "space": to_plain(task.space),
@@ -92,6 +97,7 @@ def specify(
         **known_parts(task),
         **({} if task.every is None else {"every": task.every}),
         **({} if task.start is None else {"start": start_digest(task.start)}),
+        **({} if task.shard is None else {SHARD: list(task.shard[:2])}),
     }
 
 
@@ -151,6 +157,9 @@ def task_of(
         every=specification.get("every"),
         **{name: specification[name] for name in SETTINGS},
     )
+    if SHARD in specification:
+        part = as_shard(specification[SHARD], task.members, random())
+        task = task._replace(members=part.members, shard=part)
     if min(task.members, task.epochs, task.num_variants, task.block_width) < 1:
         raise ValueError("a count is below 1")
     if not (task.every is None or is_count(task.every)):
@@ -237,9 +246,10 @@ def _own_metrics(names: list[str]) -> tuple[str, ...]:
 
 
 def _check_count(task: Task) -> None:
-    if task.num_members * task.epochs > MOST_VALUES:
+    members = task.whole * task.num_variants
+    if members * task.epochs > MOST_VALUES:
         raise SpaceError(
-            f"got {task.num_members} members and {task.epochs} epochs; expected at "
+            f"got {members} members and {task.epochs} epochs; expected at "
             f"most {MOST_VALUES} values of each metric in a run: fewer of either"
         )
 

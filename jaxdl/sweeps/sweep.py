@@ -2,16 +2,15 @@
 
 import contextlib
 import os
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 
 from jaxdl import runs
-from jaxdl.data import DataWarning, Splits, check
+from jaxdl.counts import as_count
+from jaxdl.data import Splits, check
 from jaxdl.data.folds import Folds
 from jaxdl.engine.bounds import with_bounds
 from jaxdl.engine.crew import Crew, Threads
@@ -25,15 +24,16 @@ from jaxdl.engine.task import Task, check_task
 from jaxdl.nn.losses import labels_are_classes
 from jaxdl.searches.one_rung import draws_each_alone, random
 from jaxdl.searches.rungs import Requests, Rung, Search, check_rung, start
+from jaxdl.searches.shards import as_shard, part_of_search
 from jaxdl.spaces.distributions import SpaceError
 from jaxdl.spaces.structures import count_structures
+from jaxdl.sweeps.fold_labels import check_folds
 from jaxdl.sweeps.from_population import make_result
 from jaxdl.sweeps.mismatch import in_words
 from jaxdl.sweeps.repeats import data_of, expand, mean, step_keys, with_variants
 from jaxdl.sweeps.result import SweepResult
 from jaxdl.sweeps.specification import check_extends, specify
 from jaxdl.sweeps.starting import first_carry
-from jaxdl.train.check import check_labels
 from jaxdl.train.facts import Facts
 from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.score import score
@@ -59,6 +59,7 @@ def sweep(
     extend: bool = False,
     plan: Plan | None = None,
     every: int | None = None,
+    shard: tuple[int, int] | None = None,
     progress: bool | Callback = True,
 ) -> SweepResult:
     """Returns `members` models with random hyperparameters, trained side by side.
@@ -121,6 +122,9 @@ def sweep(
         every: record the mean train loss of each so many steps, see `Member.steps`; at
             the end of an epoch, of the steps that are left. A run keeps them in files
             of their own. None: losses of steps are not recorded, and cost nothing.
+        shard: (i, n) trains the i-th of n equal parts of the configurations alone,
+            i from 0 to n - 1, without a word to the others; `sweeps.merge` makes one
+            run of all parts. For random, Sobol and grid searches. None: all.
         progress: whether to show progress; or a function of a `SweepProgress`, called
             about every second and at the end of each rung.
 
@@ -132,8 +136,8 @@ def sweep(
         RecipeError: the recipe cannot be traced, or its metrics or `rank_by` differ
             between programs.
         RunMismatchError: `run_dir` holds a run of another sweep.
-        SpaceError: the space makes no sense, or what the search asks for; or nothing
-            can be extended.
+        SpaceError: the space makes no sense, or what the search asks for; there is no
+            such shard; or nothing can be extended.
         TypeError: another kind of key.
         ValueError: `epochs`, `patience`, `repeats` or `every` is below 1, or the plan
             is wrong.
@@ -143,7 +147,27 @@ def sweep(
         recipe, space, data, as_key(key), members, epochs, search or random(), patience,
         repeats, folds, plan, every=every,
     )  # fmt: skip
+    if shard is not None:
+        task = _part(task, shard, extend)
     return train_task(task, run_dir=run_dir, extend=extend, progress=progress)
+
+
+def _part(task: Task, shard: tuple[int, int], extend: bool) -> Task:
+    """Returns the task of a shard alone.
+
+    Raises:
+        SpaceError: there is no such shard, or it shall be extended.
+    """
+    if extend:
+        raise SpaceError(
+            "got extend with a shard; expected one of them: merge the shards, and "
+            "extend the run that this gives"
+        )
+    assert task.search is not None
+    members = as_count("members", task.members, error=SpaceError)
+    part = as_shard(shard, members, task.search)
+    search = part_of_search(task.search, part)
+    return task._replace(members=part.members, search=search, shard=part)
 
 
 def train_task(
@@ -178,7 +202,7 @@ def train_task(
     kind = crew.kind()
     task = with_bounds(task, rung.hparams, sets, kind.platform)
     outlines = _outlined(task, rung, sets, shown=progress is True)
-    _check_folds(task, outlines, data)
+    check_folds(task, outlines, data)
     structures = len({structure for structure, _ in outlines})
     where = kind.platform, task.plan, structures, kind.device
     plan = make_plan(outlines.values(), *where)
@@ -193,7 +217,7 @@ def train_task(
             store = stack.enter_context(
                 runs.open_run(run_dir, specification, grows=grows, words=in_words)
             )
-        keys = step_keys(task.variants, task.members)
+        keys = step_keys(task)
         population = Population(task, keys, outlines, store)
         population.first = first_carry(task, outlines, rung)
         stack.callback(crew.close)
@@ -220,39 +244,6 @@ def _outlined(
     programs = count_structures(task.bounded) * len(sets)
     with counted(["checked"], programs, enabled=shown and programs > 1) as count:
         return make_outlines(task, rung.hparams, sets, lambda: count("checked"))
-
-
-def _check_folds(task: Task, outlines: Outlines, whole: Splits) -> None:
-    """Checks the labels of all folds, of which an outline sees the first of each size.
-
-    Raises:
-        DataError: as `train.check.check_labels`.
-    """
-    rows = [r for v in task.variants for r in (v.train, v.dev) if r is not None]
-    if not rows:
-        return
-    used = whole.train[np.unique(np.concatenate(rows))]
-    for found in outlines.values():
-        check_labels(found.loss, used, found.out_shape, "the train and dev sets")
-    _warn_of_missing_classes(task)
-
-
-def _warn_of_missing_classes(task: Task) -> None:
-    if not (task.about.classes or task.stratify):
-        return
-    for fold, variant in enumerate(task.variants[: task.num_folds]):
-        counts = variant.facts.class_counts
-        missing = [] if counts is None else np.flatnonzero(counts == 0).tolist()
-        if missing:
-            names = task.about.classes or [str(c) for c in range(len(counts))]
-            warnings.warn(
-                f"got no train examples of {', '.join(names[c] for c in missing)} in "
-                f"fold {fold}; expected every class in every fold: weights by "
-                "facts.class_counts would be infinite. Use fewer folds, or a splitter "
-                "such as StratifiedKFold",
-                DataWarning,
-                stacklevel=4,
-            )
 
 
 def _claim(run_dir: Any, extend: bool, search: Search) -> Path | None:
