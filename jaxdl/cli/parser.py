@@ -224,6 +224,12 @@ def _add_sweep(commands: Any, training: argparse.ArgumentParser) -> Any:
         "jaxdl merge makes one run of all",
     )
     sweep.add_argument(
+        "--keep",
+        type=values.count,
+        metavar="N",
+        help="keep the weights of the best N alone; replay trains others again",
+    )
+    sweep.add_argument(
         "--json",
         action="store_true",
         help="print lines of JSON: progress about every second, then the summary",

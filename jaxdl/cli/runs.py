@@ -27,7 +27,8 @@ def run_replay(options: argparse.Namespace) -> int:
     result, experiment = read(options)
     number = number_of(result, options.member)
     member = replay(result, experiment.recipe, experiment.data, number)
-    show(f"member {number} has the same bits as in the run{_described(member)}")
+    what = "bits" if result.keeps(number) else "curves"
+    show(f"member {number} has the same {what} as in the run{_described(member)}")
     return 0
 
 

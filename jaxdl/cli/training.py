@@ -56,6 +56,7 @@ def run_sweep(options: argparse.Namespace) -> int:
         run_dir=options.out,
         extend=options.extend,
         shard=options.shard,
+        keep=options.keep,
         plan=Plan(options.block_width, max_programs=options.max_programs),
         progress=_print_progress if options.json else True,
     )

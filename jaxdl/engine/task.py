@@ -46,6 +46,7 @@ class Task(NamedTuple):
     # (parameters, layer state) that its one member begins with; None: drawn by key
     start: tuple[Any, Any] | None = None
     every: int | None = None  # steps whose mean loss is recorded; None: none is
+    keep: int | None = None  # configurations that keep weights, the best; None: all
     shard: Shard | None = None  # of a sweep, that the members are; None: the whole
     # Of the recipe: set once it has been traced.
     metrics: tuple[str, ...] = ()  # names of its own
@@ -107,8 +108,8 @@ def check_task(task: Task) -> Task:
 
     Raises:
         SpaceError: `members` is below 1, or there are too many members.
-        ValueError: `epochs`, `patience`, `repeats` or `every` is below 1, or the plan
-            is wrong.
+        ValueError: `epochs`, `patience`, `repeats`, `every` or `keep` is below 1, or
+            the plan is wrong.
     """
     epochs = as_count("epochs", task.epochs)
     checked = task._replace(
@@ -118,6 +119,7 @@ def check_task(task: Task) -> Task:
         repeats=as_count("repeats", task.repeats),
         folds=int(task.folds) if is_count(task.folds, least=0) else task.folds,
         every=None if task.every is None else as_count("every", task.every),
+        keep=None if task.keep is None else as_count("keep", task.keep),
         plan=as_plan(task.plan, varied=task.repeats != 1 or task.folds is not None),
     )
     _check_size(checked)

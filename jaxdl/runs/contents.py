@@ -115,6 +115,18 @@ class Contents:
                 found = record_rows.read(self._connection, row, names)
             yield Copied(self.folder, row.id, row.kept, renumbered(found, offset))
 
+    def rows(self, rung: int) -> Iterator[Record]:
+        """Yields the records of a rung without their arrays, each verified.
+
+        Raises:
+            DamagedError: a record differs from what was written.
+        """
+        for row in self._rows(rung):
+            with self._lock, explained(self.folder):
+                found = record_rows.read(self._connection, row, self.metrics)
+            record, _ = record_rows.from_rows(found, self.metrics, row.sha256)
+            yield record._replace(id=row.id)
+
     def digests(self, rung: int) -> Counter[str]:
         """Returns how many records of a rung have which digest of their rows."""
         return Counter(row.sha256 for row in self._rows(rung))

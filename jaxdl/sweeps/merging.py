@@ -13,6 +13,7 @@ from jaxdl.paths import as_path
 from jaxdl.searches.one_rung import random
 from jaxdl.searches.shards import Shard, as_shard
 from jaxdl.sweeps.mismatch import in_words
+from jaxdl.sweeps.spare_records import spare_records
 from jaxdl.sweeps.specification import SHARD
 
 BATCH = 256  # records that are on the disk together, or not at all
@@ -36,7 +37,8 @@ def merge(run: str | os.PathLike[str], *, progress: bool = True) -> int:
     Shards stay as they are, and are not needed any more. Where the disk allows it, the
     files of weights are shared with them, and take no room twice. Records are read one
     after another, each verified; of all members at once only the hyperparameters are in
-    memory. A merge that was interrupted continues when it is called again.
+    memory. If the sweep keeps the weights of its best configurations alone, so does
+    this run. A merge that was interrupted continues when it is called again.
 
         for i in range(8):
             dl.sweep(recipe, space, data, ..., shard=(i, 8), run_dir=f"runs/big/{i}")
@@ -64,6 +66,10 @@ def merge(run: str | os.PathLike[str], *, progress: bool = True) -> int:
         if not store.finished:
             members = _enter(store, parts)
             _copy_all(store, parts, progress)
+            if (keep := specification.get("keep")) is not None:
+                rank_by = specification.get("rank_by", "error")
+                own = _num_variants(parts[0])
+                store.drop(spare_records(store, rank_by, own, keep))
             store.finish(1)
             return members
         return len(store.members(0))

@@ -23,7 +23,7 @@ from jaxdl.data.normalize import input_moments, moments_of
 from jaxdl.engine.inputs import Variant
 from jaxdl.engine.plan import OWN, Plan
 from jaxdl.engine.task import Task
-from jaxdl.searches.rungs import Rung, Standing
+from jaxdl.searches.rungs import Rung
 from jaxdl.train.facts import facts_of
 from jaxdl.train.state import FOLD, REPEAT, as_key, member_key, step_key
 
@@ -137,22 +137,6 @@ def expand(rung: Rung, num_variants: int) -> Rung:
         np.repeat(rung.until, num_variants),
         None if parents is None else members_of(parents, num_variants),
     )
-
-
-def mean(metrics: Standing, num_variants: int) -> Standing:
-    """Returns the means over the variants of each configuration, `[configurations]`.
-
-    They are NaN where a variant diverged. Sums in float64 do not depend on the order of
-    the variants, so that a tie stays a tie.
-
-    Args:
-        metrics: of the members of whole configurations, `[members]`.
-        num_variants: V.
-    """
-    return {
-        name: values.reshape(-1, num_variants).mean(axis=1, dtype=np.float64)
-        for name, values in metrics.items()
-    }
 
 
 def standard_error(values: NDArray[Any]) -> NDArray[np.float64]:

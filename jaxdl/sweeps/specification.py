@@ -52,9 +52,9 @@ def specify(
     `metrics`, and `rank_by` if it is not the error; the `precision` of matrix products
     and the digests of the `programs`; the digest of the `data` and the `shapes` of the
     train set; and the kind of `device`, the `versions` and `flags` that it all ran
-    with; what `known_parts` has of the variants; and, if they are given, `every`, the
-    digest of the weights at the `start`, and the `shard` (i, n) that the run is of the
-    sweep that the other parts are of.
+    with; what `known_parts` has of the variants; and, if they are given, `every`,
+    `keep`, the digest of the weights at the `start`, and the `shard` (i, n) that the
+    run is of the sweep that the other parts are of.
 
     Args:
         task: its plan and its metrics are known.
@@ -97,6 +97,7 @@ def specify(
         **known_parts(task),
         **({} if task.every is None else {"every": task.every}),
         **({} if task.start is None else {"start": start_digest(task.start)}),
+        **({} if task.keep is None else {"keep": task.keep}),
         **({} if task.shard is None else {SHARD: list(task.shard[:2])}),
     }
 
@@ -155,6 +156,7 @@ def task_of(
         metrics=_own_metrics(specification["metrics"]),
         rank_by=specification.get("rank_by", "error"),
         every=specification.get("every"),
+        keep=specification.get("keep"),
         **{name: specification[name] for name in SETTINGS},
     )
     if SHARD in specification:
@@ -162,8 +164,9 @@ def task_of(
         task = task._replace(members=part.members, shard=part)
     if min(task.members, task.epochs, task.num_variants, task.block_width) < 1:
         raise ValueError("a count is below 1")
-    if not (task.every is None or is_count(task.every)):
-        raise ValueError(f"got every {task.every!r:.80}")
+    for name in ("every", "keep"):
+        if not ((value := getattr(task, name)) is None or is_count(value)):
+            raise ValueError(f"got {name} {value!r:.80}")
     if not (task.folds is None or is_count(task.folds)):
         raise ValueError(f"got folds {task.folds!r:.80}")
     if count_structures(task.bounded) > MOST_PROGRAMS:
@@ -192,7 +195,9 @@ def programs_of(task: Task, outlines: Outlines) -> dict[str, str]:
 
 
 def check_extends(task: Task, outlines: Outlines, run: str | os.PathLike[str]) -> None:
-    """Checks that a run whose recipe reads `facts.epochs` keeps their number.
+    """Checks that a run that cannot train longer keeps the number of its epochs.
+
+    Its recipe reads `facts.epochs`, or it has dropped weights, see `keep` of `sweep`.
 
     Args:
         task: what is asked for.
@@ -200,20 +205,26 @@ def check_extends(task: Task, outlines: Outlines, run: str | os.PathLike[str]) -
         run: the folder of a run, if there is one.
 
     Raises:
-        RunMismatchError: more epochs are asked for; with these, the epochs that the run
-            has would have trained differently.
+        RunMismatchError: more epochs are asked for.
     """
-    if not any(found.reads_epochs for found in outlines.values()):
-        return
     if not runs.has_run(run):
         return
     with runs.read_run(run) as store:
-        epochs = store.specification["epochs"]
-    if task.epochs > epochs:
+        epochs, keep = store.specification["epochs"], store.specification.get("keep")
+    if task.epochs <= epochs:
+        return
+    longer = f"got {task.epochs} epochs for a run of {epochs}"
+    if any(found.reads_epochs for found in outlines.values()):
         raise runs.RunMismatchError(
-            f"got {task.epochs} epochs for a run of {epochs} whose recipe reads "
+            f"{longer} whose recipe reads "
             "facts.epochs; expected the same: a longer training has another schedule "
             "from the first step, so start it in another folder"
+        )
+    if keep is not None:
+        raise runs.RunMismatchError(
+            f"{longer} with keep={keep}, which has dropped what the others would train "
+            "on from; expected the same epochs: add members alone, or start the longer "
+            "training in another folder"
         )
 
 

@@ -205,8 +205,8 @@ def _table(result: SweepResult, data: Splits | None) -> list[dict[str, Any]]:
 
 
 def _with_r2(result: SweepResult, dev: Dataset, row: dict[str, Any]) -> dict[str, Any]:
-    """Returns a row with R² before the status; NaN where there is no finite error."""
-    known = np.isfinite(row["dev_error"])
+    """Returns a row with R² before the status; NaN where error or weights lack."""
+    known = np.isfinite(row["dev_error"]) and result.keeps(row["member"])
     r2 = _r2(result.member(row["member"]), dev) if known else float("nan")
     own = {name: row[name] for name in row if name not in ("status", "hparams")}
     return own | {"dev_r2": r2, "status": row["status"], "hparams": row["hparams"]}

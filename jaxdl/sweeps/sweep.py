@@ -14,6 +14,7 @@ from jaxdl.data import Splits, check
 from jaxdl.data.folds import Folds
 from jaxdl.engine.bounds import with_bounds
 from jaxdl.engine.crew import Crew, Threads
+from jaxdl.engine.curves import mean
 from jaxdl.engine.drawn import check_drawn
 from jaxdl.engine.engine import Engine
 from jaxdl.engine.outlines import Outlines, first_loss, make_outlines, ranked
@@ -30,7 +31,7 @@ from jaxdl.spaces.structures import count_structures
 from jaxdl.sweeps.fold_labels import check_folds
 from jaxdl.sweeps.from_population import make_result
 from jaxdl.sweeps.mismatch import in_words
-from jaxdl.sweeps.repeats import data_of, expand, mean, step_keys, with_variants
+from jaxdl.sweeps.repeats import data_of, expand, step_keys, with_variants
 from jaxdl.sweeps.result import SweepResult
 from jaxdl.sweeps.specification import check_extends, specify
 from jaxdl.sweeps.starting import first_carry
@@ -60,6 +61,7 @@ def sweep(
     plan: Plan | None = None,
     every: int | None = None,
     shard: tuple[int, int] | None = None,
+    keep: int | None = None,
     progress: bool | Callback = True,
 ) -> SweepResult:
     """Returns `members` models with random hyperparameters, trained side by side.
@@ -125,6 +127,10 @@ def sweep(
         shard: (i, n) trains the i-th of n equal parts of the configurations alone,
             i from 0 to n - 1, without a word to the others; `sweeps.merge` makes one
             run of all parts. For random, Sobol and grid searches. None: all.
+        keep: of how many configurations, the best ones, weights stay, in memory and in
+            the run; those of others go once the search can no longer ask for them, and
+            `replay` gives them again. Such a run is not extended in epochs. None: of
+            all.
         progress: whether to show progress; or a function of a `SweepProgress`, called
             about every second and at the end of each rung.
 
@@ -139,13 +145,13 @@ def sweep(
         SpaceError: the space makes no sense, or what the search asks for; there is no
             such shard; or nothing can be extended.
         TypeError: another kind of key.
-        ValueError: `epochs`, `patience`, `repeats` or `every` is below 1, or the plan
-            is wrong.
+        ValueError: `epochs`, `patience`, `repeats`, `every` or `keep` is below 1, or
+            the plan is wrong.
     """
     check_jax()  # before a key is made
     task = Task(
         recipe, space, data, as_key(key), members, epochs, search or random(), patience,
-        repeats, folds, plan, every=every,
+        repeats, folds, plan, every=every, keep=keep,
     )  # fmt: skip
     if shard is not None:
         task = _part(task, shard, extend)
