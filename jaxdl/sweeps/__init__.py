@@ -2,6 +2,7 @@
 
 from jaxdl.sweeps.ensembles import Ensemble
 from jaxdl.sweeps.fit import fit
+from jaxdl.sweeps.members import NotKeptError
 from jaxdl.sweeps.merging import merge
 from jaxdl.sweeps.more_data import MoreData, more_data
 from jaxdl.sweeps.reading import load_member, read_result
@@ -11,6 +12,6 @@ from jaxdl.sweeps.result import SweepResult
 from jaxdl.sweeps.sweep import sweep
 
 __all__ = [
-    "Ensemble", "MoreData", "SweepResult", "fit", "load_member", "merge", "more_data",
-    "read_result", "replay", "sweep", "variant",
+    "Ensemble", "MoreData", "NotKeptError", "SweepResult", "fit", "load_member",
+    "merge", "more_data", "read_result", "replay", "sweep", "variant",
 ]  # fmt: skip

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from jaxdl.sweeps.result import SweepResult
 
 
+class NotKeptError(ValueError):
+    """The weights of a member are not kept, see `keep` of `sweep`."""
+
+
 def member_of(result: "SweepResult", i: int, *, weights: bool) -> Member:
     """Returns member i, see `SweepResult.member`."""
     members = len(result.status)
@@ -57,10 +61,10 @@ def _check_weights(result: "SweepResult", i: int, found: TrainedBlock) -> None:
 
     Raises:
         DamagedError: they are lost with damaged files.
-        ValueError: the sweep keeps those of others alone.
+        NotKeptError: the sweep keeps those of others alone.
     """
     if not result.keeps(i):
-        raise ValueError(
+        raise NotKeptError(
             f"got member {i}, whose weights are not kept: with keep={result.task.keep} "
             "a sweep keeps those of its best configurations; expected one of these, or "
             f"get the member by replay: jaxdl.replay(run, recipe, data, {i}) returns "

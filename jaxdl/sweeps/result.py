@@ -239,7 +239,8 @@ class SweepResult:
         Raises:
             DamagedError: its weights are lost with damaged files of a run.
             IndexError: there is no such member.
-            ValueError: the search never trained it, or its weights are not kept.
+            NotKeptError: its weights are not kept, see `keep` of `sweep`.
+            ValueError: the search never trained it.
         """
         return member_of(self, operator.index(i), weights=weights)
 
