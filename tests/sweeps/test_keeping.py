@@ -102,6 +102,7 @@ def test_a_run_that_is_cut_keeps_the_same(digits, tmp_path, monkeypatch, on_devi
     check(whole, again, 2)
 
 
+@pytest.mark.heavy
 def test_the_metric_of_the_recipe_decides(digits):
     whole = sweep(ranked_by_loss, SPACE, digits, members=8, epochs=1)
     kept = sweep(ranked_by_loss, SPACE, digits, members=8, epochs=1, keep=3)

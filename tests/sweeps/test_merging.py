@@ -74,7 +74,13 @@ def contents(folder):
     return {p: p.read_bytes() for p in files if p.name != "owner"}
 
 
-@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param(settings, id=name, marks=[pytest.mark.heavy] * (name == "grid"))
+        for name, settings in SETTINGS.items()
+    ],
+)
 def test_merged_shards_are_the_plain_sweep_to_the_bit(settings, digits, tmp_path):
     settings = PLAIN | settings
     whole = sweep(dropping, SPACE, digits, **settings)
