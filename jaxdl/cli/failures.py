@@ -10,12 +10,13 @@ from jaxdl.data import DataError
 from jaxdl.experiment import ExperimentError
 from jaxdl.runs import RunMismatchError
 from jaxdl.spaces import SpaceError
+from jaxdl.sweeps.members import NotKeptError
 from jaxdl.train import RecipeError
 from jaxdl.train.settings import SettingsError
 
 EXPLAINED = (
-    DataError, ExperimentError, ImportError, MemoryError, OSError, RecipeError,
-    RunMismatchError, SettingsError, SpaceError,
+    DataError, ExperimentError, ImportError, MemoryError, NotKeptError, OSError,
+    RecipeError, RunMismatchError, SettingsError, SpaceError,
 )  # fmt: skip
 FULL = "RESOURCE_EXHAUSTED"  # how XLA's text begins if memory is short
 

@@ -6,7 +6,7 @@ from jaxdl.diagnose import Importance, expected_rank
 from jaxdl.shown import cell
 from jaxdl.sweeps.columns import apart
 from jaxdl.sweeps.sentences import of_pareto, sentences
-from jaxdl.sweeps.summary import Errors, Noise, Summary
+from jaxdl.sweeps.summary import LEARNED, MOST_LEARNED, Errors, Noise, Summary
 from jaxdl.train.score import words
 
 ORDER = {1: "first", 2: "second", 3: "third", 4: "rarely"}  # of the expected ranks
@@ -36,6 +36,8 @@ def print_summary(summary: Summary) -> None:
         show(f"\nall {summary.count} {summary.kind}s {what}: lower the learning rates")
     if summary.importance is not None:
         _print_importance(summary.importance, words(summary.metric))
+        if summary.count > MOST_LEARNED:
+            show(f"of {LEARNED:,} {summary.kind}s at random")
     name = f"{summary.kind} {summary.best}"
     if summary.noise is not None:
         _print_noise(name, summary.noise, summary.metric)

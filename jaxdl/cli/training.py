@@ -24,7 +24,7 @@ from jaxdl.experiment import (
 from jaxdl.plain import to_json
 from jaxdl.searches import random
 from jaxdl.searches.rungs import start
-from jaxdl.sweeps import StartFrom, fit, sweep
+from jaxdl.sweeps import StartFrom, SweepResult, fit, sweep
 from jaxdl.sweeps.summary import Summary, errors_of, summarize
 from jaxdl.train import Status
 from jaxdl.train.state import as_key
@@ -58,6 +58,8 @@ def run_sweep(options: argparse.Namespace) -> int:
         folds=options.folds,
         run_dir=options.out,
         extend=options.extend,
+        shard=options.shard,
+        keep=options.keep,
         plan=Plan(options.block_width, max_programs=options.max_programs),
         seconds=deadline,
         start_from=_start(options),
@@ -71,7 +73,19 @@ def run_sweep(options: argparse.Namespace) -> int:
         print_summary(summary)
     if options.out is not None and not options.json:
         show(f"results in {options.out}")
-    return 1 if summary.best is None else 0
+    if options.shard is not None and not options.json:
+        _tell_shard(result)
+    # A shard has done its work, whatever came out: other shards may have a best.
+    return 1 if summary.best is None and options.shard is None else 0
+
+
+def _tell_shard(result: SweepResult) -> None:
+    """Prints which members of the sweep the members of a shard are."""
+    first, members = result.task.offset * result.num_variants, len(result.status)
+    show(
+        f"its members 0 to {members - 1:,} are {first:,} to {first + members - 1:,} of "
+        "the sweep"
+    )
 
 
 def _start(options: argparse.Namespace) -> StartFrom | None:

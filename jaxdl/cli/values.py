@@ -104,6 +104,19 @@ def member(text: str) -> str:
     return text
 
 
+def shard(text: str) -> tuple[int, int]:
+    """Returns the number of a shard, and how many there are."""
+    parts = text.split("/")
+    known = len(parts) == 2 and all(p.isdecimal() and len(p) <= LONG for p in parts)
+    number, count = map(int, parts) if known else (0, 0)
+    if number >= count:
+        raise argparse.ArgumentTypeError(
+            f"got {text:.40}; expected I/N, in which I counts from 0 to N - 1, such as "
+            "0/8 to 7/8"
+        )
+    return number, count
+
+
 def table(text: str) -> Path:
     """Returns the path of a table."""
     try:

@@ -16,6 +16,7 @@ from jaxdl import runs
 from jaxdl.engine.blocks import TrainedBlock
 from jaxdl.engine.checkpoints import from_records, to_record
 from jaxdl.engine.curves import kept_metrics, no_losses
+from jaxdl.engine.keeping import keep_best
 from jaxdl.engine.outlines import Outlines
 from jaxdl.engine.parameters import Parameters
 from jaxdl.engine.shelf import Shelf
@@ -82,6 +83,7 @@ class Population:
         store.enter(self.number, rung.members, hparams, rung.until, rung.parents)
         store.drop(unneeded + self.load())
         store.drop(self._reset_lost(rung))
+        keep_best(self)
 
     def begin(self, rung: Rung) -> list[int]:
         """Starts a rung in memory: a member with a parent copies the parent's state.
@@ -147,6 +149,7 @@ class Population:
         unneeded = self._add(trained)
         if self.store is not None:
             self.store.drop(unneeded)
+        keep_best(self)
 
     def flush(self) -> None:
         """Returns when all committed blocks are on disk."""
@@ -161,6 +164,7 @@ class Population:
         """
         if self.store is not None:
             self.store.finish(len(self.rungs))
+        keep_best(self, ended=True)
 
     def going(self, rung: Rung) -> NDArray[np.int64]:
         """Returns positions in the rung of those that still have to train in it."""

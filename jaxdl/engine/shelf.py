@@ -5,6 +5,8 @@ on disk until the block that superseded it is freed too, as a fallback should th
 own be damaged.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +22,8 @@ class Shelf:
     def __init__(self) -> None:
         """Makes an empty shelf."""
         self.blocks: list[TrainedBlock | None] = []  # None: freed
+        self.full: set[int] = set()  # numbers of those that hold weights
+        self.needed = 0  # how many of them had to, when others were emptied last
         self._users: list[int] = []  # members with weights in each block
         self._fallbacks: dict[int, list[int]] = {}  # by block: records it superseded
 
@@ -41,6 +45,8 @@ class Shelf:
         """
         successor, unneeded = len(self), []
         self.blocks.append(trained)
+        if trained.params is not None:
+            self.full.add(successor)
         self._users.append(len(left))
         numbers, counts = np.unique(left[left >= 0], return_counts=True)
         for number, members in zip(numbers.tolist(), counts.tolist(), strict=True):
@@ -65,7 +71,19 @@ class Shelf:
                 unneeded += self._free(number)
         return unneeded
 
+    def empty(self, numbers: Iterable[int]) -> list[int]:
+        """Forgets the weights of blocks whose members never train on."""
+        unneeded = []
+        for number in numbers:
+            block = self[number]
+            self.blocks[number] = block.without_arrays()
+            self.full.discard(number)
+            unneeded += [block.record, *self._fallbacks.pop(number, [])]
+        self.needed = len(self.full)
+        return unneeded
+
     def _free(self, number: int) -> list[int]:
         """Frees a block; returns its record and those that it superseded."""
         record, self.blocks[number] = self[number].record, None
+        self.full.discard(number)
         return [record, *self._fallbacks.pop(number, [])]

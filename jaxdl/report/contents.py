@@ -10,11 +10,13 @@ import numpy as np
 
 from jaxdl.data import Splits
 from jaxdl.report.explored import explored
+from jaxdl.report.shown import of_how_many, shown
 from jaxdl.runs import DamagedError
 from jaxdl.shown import cell, count
 from jaxdl.spaces.distributions import is_distribution
 from jaxdl.sweeps import SweepResult, fronts
 from jaxdl.sweeps.ensembles import beside_best
+from jaxdl.sweeps.rows import of_members_of
 from jaxdl.sweeps.sentences import of_pareto, sentences
 from jaxdl.sweeps.summary import Summary
 from jaxdl.train.epoch_state import Status
@@ -35,7 +37,9 @@ def members(
         result: of a sweep.
         run_dir: its folder, which the commands name; None: there is no command line.
     """
-    columns, rows = result.member_rows()
+    order = result.ranking()
+    order = order[np.isin(order, shown(result))]
+    columns, rows = of_members_of(result, order)
     run = "result" if run_dir is None else repr(os.fspath(run_dir))
     typed = "" if run_dir is None else shlex.quote(os.fspath(run_dir))
     return {
@@ -73,6 +77,12 @@ def outcome(summary: Summary, rates: bool) -> str:
         f"{_error(noise.standard_error, rates)}; {noise.not_worse} others are "
         "within one standard error."
     )
+
+
+def sampled(result: SweepResult) -> str:
+    """Returns a sentence on which members the page shows; empty: all of them."""
+    which = of_how_many(result)
+    return which and f" Table, lines and points show {which}."
 
 
 def diagnosis(summary: Summary, rates: bool) -> tuple[list[str], list[str]]:

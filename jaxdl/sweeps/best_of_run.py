@@ -7,10 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxdl import runs
-from jaxdl.engine.curves import kept_metrics
+from jaxdl.engine.curves import kept_metrics, mean
 from jaxdl.plain import scalar
 from jaxdl.searches.rungs import Standing, by_score
-from jaxdl.sweeps.repeats import mean
 from jaxdl.sweeps.result import SweepResult
 from jaxdl.sweeps.specification import rank_by_of
 from jaxdl.train.epoch_state import Status

@@ -149,6 +149,8 @@ def _candidates(sweep: "SweepResult") -> NDArray[np.int64]:
     """Returns the best members, best first, that are averaged as the best one is."""
     best = sweep.best()
     finite = np.isfinite(sweep.final()["dev_loss"])
+    if sweep.kept is not None:
+        finite &= sweep.kept
     order = [i for c in sweep.ranking() for i in sweep.members_of(int(c)) if finite[i]]
     of = _mean_of(best.loss).of
     alike = [i for i in order[:CANDIDATES] if _mean_of(sweep.member(i).loss).of is of]

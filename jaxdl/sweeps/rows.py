@@ -2,6 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from jaxdl.plain import scalar
 from jaxdl.sweeps import fronts
 from jaxdl.sweeps.columns import apart
@@ -40,6 +43,11 @@ def of_configurations(result: "SweepResult", n: int | None) -> Rows:
 
 def of_members(result: "SweepResult", n: int | None) -> Rows:
     """Returns the rows of the members of the n best configurations."""
+    return of_members_of(result, result.ranking()[:n])
+
+
+def of_members_of(result: "SweepResult", configurations: NDArray[np.int64]) -> Rows:
+    """Returns the rows of the members of configurations, in this order."""
     hparams, final, v = by_name(result.hparams), result.final(), result.num_variants
     origin = ["configuration", "repeat", "fold"] if v > 1 else []
     front = _fronts(result)
@@ -52,7 +60,7 @@ def of_members(result: "SweepResult", n: int | None) -> Rows:
             _status(result, i),
             *(scalar(column[i]) for column in hparams.values()),
         ]
-        for i in members_of(result.ranking()[:n], v)
+        for i in members_of(configurations, v)
     ]
     names = ["member", *origin, *front, *final, "status"]
     return [*names, *apart(hparams, names)], rows

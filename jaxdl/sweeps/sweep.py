@@ -13,6 +13,7 @@ from jaxdl.data import Splits, check
 from jaxdl.data.folds import Folds
 from jaxdl.engine.bounds import with_bounds
 from jaxdl.engine.crew import Crew, Threads
+from jaxdl.engine.curves import mean
 from jaxdl.engine.deadline import NEVER, Deadline, deadline_after
 from jaxdl.engine.drawn import check_drawn
 from jaxdl.engine.engine import Engine
@@ -30,7 +31,8 @@ from jaxdl.spaces.structures import count_structures
 from jaxdl.sweeps.fold_labels import check_folds
 from jaxdl.sweeps.from_population import make_result
 from jaxdl.sweeps.mismatch import in_words
-from jaxdl.sweeps.repeats import data_of, expand, mean, step_keys, with_variants
+from jaxdl.sweeps.part import part_of
+from jaxdl.sweeps.repeats import data_of, expand, step_keys, with_variants
 from jaxdl.sweeps.result import SweepResult
 from jaxdl.sweeps.schedule import as_recorded, fitted, told_of_time
 from jaxdl.sweeps.specification import check_extends, specify
@@ -63,6 +65,8 @@ def sweep(
     every: int | None = None,
     seconds: float | Deadline | None = None,
     start_from: str | os.PathLike[str] | SweepResult | StartFrom | None = None,
+    shard: tuple[int, int] | None = None,
+    keep: int | None = None,
     progress: bool | Callback = True,
 ) -> SweepResult:
     """Returns `members` models with random hyperparameters, trained side by side.
@@ -134,6 +138,13 @@ def sweep(
             Its best configurations are the first members, at most 8 and at most half of
             them. `sweeps.StartFrom` narrows the ranges and maps names, see
             `docs/searches.md`. None: all members are drawn.
+        shard: (i, n) trains the i-th of n equal parts of the configurations alone,
+            i from 0 to n - 1, without a word to the others; `sweeps.merge` makes one
+            run of all parts. For random, Sobol and grid searches. None: all.
+        keep: of how many configurations, the best ones, weights stay, in memory and in
+            the run; those of others go once the search can no longer ask for them, and
+            `replay` gives them again. Such a run is not extended in epochs. None: of
+            all.
         progress: whether to show progress; or a function of a `SweepProgress`, called
             about every second and at the end of each rung.
 
@@ -145,22 +156,24 @@ def sweep(
         RecipeError: the recipe cannot be traced, or its metrics or `rank_by` differ
             between programs.
         RunMismatchError: `run_dir` holds a run of another sweep.
-        SpaceError: the space makes no sense, or what the search asks for; or nothing
-            can be extended; or `seconds` are too few for one rung; or `start_from` has
-            nothing in common with the space.
+        SpaceError: the space makes no sense, or what the search asks for; there is no
+            such shard; or nothing can be extended; or `seconds` are too few for one
+            rung; or `start_from` has nothing in common with the space.
         TimeoutError: nothing has trained within `seconds`.
         TypeError: another kind of key.
-        ValueError: `epochs`, `patience`, `repeats` or `every` is below 1, `seconds` is
-            not above 0, or the plan is wrong.
+        ValueError: `epochs`, `patience`, `repeats`, `every` or `keep` is below 1,
+            `seconds` is not above 0, or the plan is wrong.
     """
     deadline = deadline_after(seconds)
     check_jax()  # before a key is made
     task = Task(
         recipe, space, data, as_key(key), members, epochs, search or random(), patience,
-        repeats, folds, plan, every=every,
+        repeats, folds, plan, every=every, keep=keep,
     )  # fmt: skip
     out = None if run_dir is None else as_path(run_dir)
     task = started(task, start_from, out, shown=progress is True)
+    if shard is not None:
+        task = part_of(task, shard, extend=extend)
     return train_task(
         task, run_dir=run_dir, extend=extend, progress=progress, deadline=deadline
     )
@@ -223,7 +236,7 @@ def train_task(
             store = stack.enter_context(
                 runs.open_run(run_dir, specification, grows=grows, words=in_words)
             )
-        keys = step_keys(task.variants, task.members)
+        keys = step_keys(task)
         population = Population(task, keys, outlines, store)
         population.first = first_carry(task, outlines, rung)
         if deadline is NEVER or not begins:
