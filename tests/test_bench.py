@@ -195,3 +195,16 @@ def test_an_accelerator_is_examined_on_a_cpu_as_well(tmp_path):
     (case,) = record["cases"]
     assert {"jaxdl_sweep", "textbook_jax"} <= case["peers"].keys()
     assert record["widths"]["S"]["widths"]
+
+
+@pytest.mark.heavy
+def test_shards_are_trained_merged_and_compared(tmp_path):
+    command = [sys.executable, "-m", "experiments.bench.shards", "1500", "2"]
+    done = subprocess.run(
+        [*command, str(tmp_path)], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(x) for x in done.stdout.splitlines() if x.startswith("{")]
+    assert {"equal": 1000} in lines
+    steps = [line["step"] for line in lines if "step" in line]
+    assert steps == ["shard", "shard", "merge", "look"]

@@ -68,7 +68,7 @@ def signal(key: jax.Array, stddev: float, inputs: jax.Array) -> tuple:
     batch = dl.data.Dataset(inputs, jax.numpy.arange(len(inputs)) % 10)
     loss = nn.softmax_cross_entropy
     found = dl.diagnose.signal(model, params, state, batch, loss)
-    names = [f"{i}.1" for i in range(12)]  # the activation of each layer
+    names = [f"{i}.1 relu" for i in range(12)]
     return tuple(
         jax.numpy.stack([sizes[n] for n in names])
         for sizes in (found.activations, found.gradients)

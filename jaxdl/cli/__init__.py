@@ -4,12 +4,13 @@ Most take a Python file that defines `recipe`, `space` and `data`; see
 `jaxdl.experiment`.
 """
 
+import time
 import warnings
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from typing import NoReturn
 
-from jaxdl.cli import failures, output
+from jaxdl.cli import clock, failures, output
 from jaxdl.cli.parser import make_parser
 from jaxdl.cli.supervise import supervise
 from jaxdl.cli.training import run_fit, run_sweep
@@ -43,12 +44,16 @@ def _run(arguments: Sequence[str] | None) -> int:
     options_left = any(word.startswith("-") for word in rest)
     if options_left or (rest and "hparams" not in options):
         _refuse(options.of, rest)
+    options.began = clock.process_began() if arguments is None else time.monotonic()
     try:
         if rest:  # argparse takes NAME=VALUE only before the options of a command
             options.hparams = [*options.hparams, *rest]
         enable_compilation_cache()
         keeps = options.run in (run_sweep, run_fit) and options.out is not None
-        return supervise(lambda: options.run(options), resumable=keeps)
+        until = None
+        if arguments is None and keeps and getattr(options, "time", None):
+            until = options.began + options.time + clock.GRACE
+        return supervise(lambda: options.run(options), resumable=keeps, until=until)
     except SystemExit as error:  # of a recipe: that of the file itself is refused
         output.tell(f"jaxdl: error: the experiment ended the program ({error})")
         return 2

@@ -10,12 +10,13 @@ from jaxdl.data import DataError
 from jaxdl.experiment import ExperimentError
 from jaxdl.runs import RunMismatchError
 from jaxdl.spaces import SpaceError
+from jaxdl.sweeps.members import NotKeptError
 from jaxdl.train import RecipeError
 from jaxdl.train.settings import SettingsError
 
 EXPLAINED = (
-    DataError, ExperimentError, ImportError, MemoryError, OSError, RecipeError,
-    RunMismatchError, SettingsError, SpaceError,
+    DataError, ExperimentError, ImportError, MemoryError, NotKeptError, OSError,
+    RecipeError, RunMismatchError, SettingsError, SpaceError,
 )  # fmt: skip
 FULL = "RESOURCE_EXHAUSTED"  # how XLA's text begins if memory is short
 
@@ -27,6 +28,8 @@ def sentence(error: Exception, file: Path | None) -> str:
         error: that a command raised.
         file: the experiment file of the command, if it has one.
     """
+    if isinstance(error, RunMismatchError) and file is not None:
+        return f"{file}: {error}"
     if isinstance(error, EXPLAINED):
         return str(error) or type(error).__name__
     if isinstance(error, jax.errors.JaxRuntimeError) and FULL in str(error):

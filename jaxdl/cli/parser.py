@@ -17,7 +17,7 @@ from jaxdl.cli import (
 )
 from jaxdl.cli.commands import COMMAND, Parser
 from jaxdl.cli.more_data import run_more_data
-from jaxdl.cli.runs import run_doctor, run_replay
+from jaxdl.cli.runs import run_doctor, run_merge, run_replay
 from jaxdl.cli.training import run_check, run_fit, run_sweep
 from jaxdl.engine.target import known_targets
 from jaxdl.spaces.structures import MOST_PROGRAMS
@@ -165,6 +165,17 @@ def _add_runs(
             metavar="N",
             help="its number, or best; default: best",
         )
+    merge = commands.add_parser(
+        "merge",
+        help="make one run of the shards of a sweep, in the folder that holds theirs",
+    )
+    merge.add_argument(
+        "run_dir",
+        type=files.folder,
+        metavar="RUN",
+        help="the folder in which each folder is the --out of a shard",
+    )
+    merge.set_defaults(run=run_merge)
     doctor = commands.add_parser(
         "doctor", parents=[run], help="say what is wrong with a run's folder"
     )
@@ -204,7 +215,22 @@ def _add_sweep(commands: Any, training: argparse.ArgumentParser) -> Any:
         help="train each K times, each time with another part as the dev set",
     )
     _add_run(sweep)
+    _add_time(sweep)
+    _add_start(sweep)
     _add_programs(sweep)
+    sweep.add_argument(
+        "--shard",
+        type=values.shard,
+        metavar="I/N",
+        help="train the I-th of N equal parts of the members alone, I from 0 to N - 1; "
+        "jaxdl merge makes one run of all",
+    )
+    sweep.add_argument(
+        "--keep",
+        type=values.count,
+        metavar="N",
+        help="keep the weights of the best N alone; replay trains others again",
+    )
     sweep.add_argument(
         "--json",
         action="store_true",
@@ -235,6 +261,38 @@ def _add_run(sweep: argparse.ArgumentParser) -> None:
         "--watch",
         action="store_true",
         help="show the run in --out in a browser while it trains",
+    )
+
+
+def _add_time(sweep: argparse.ArgumentParser) -> None:
+    sweep.add_argument(
+        "--time",
+        type=values.duration,
+        metavar="T",
+        help="end within this time, such as 10m, with what has trained so far; a new "
+        "run has fewer members if not all are expected to fit; the same command "
+        "resumes it",
+    )
+
+
+def _add_start(sweep: argparse.ArgumentParser) -> None:
+    sweep.add_argument(
+        "--start-from",
+        type=files.folder,
+        metavar="RUN",
+        help="the best configurations of this run are the first members",
+    )
+    sweep.add_argument(
+        "--narrow",
+        action="store_true",
+        help="narrow the ranges to those around the best of --start-from",
+    )
+    sweep.add_argument(
+        "--names",
+        type=values.names,
+        default={},
+        metavar="NEW=OLD,...",
+        help="hyperparameters that --start-from calls otherwise",
     )
 
 

@@ -1,4 +1,4 @@
-"""The commands `replay` and `doctor` on the folder of a run, and how it is read.
+"""The commands `replay`, `merge` and `doctor` on a run's folder; how it is read.
 
 Each command takes the parsed options, prints, and returns an exit status.
 """
@@ -13,7 +13,7 @@ from jaxdl.cli.resuming import space_of
 from jaxdl.data import Splits
 from jaxdl.experiment import Experiment, ExperimentError, load
 from jaxdl.shown import count, one_line
-from jaxdl.sweeps import SweepResult, read_result, replay
+from jaxdl.sweeps import SweepResult, merge, read_result, replay
 from jaxdl.sweeps.repeats import with_variants
 from jaxdl.sweeps.specification import digest_of
 from jaxdl.train import Member
@@ -27,7 +27,15 @@ def run_replay(options: argparse.Namespace) -> int:
     result, experiment = read(options)
     number = number_of(result, options.member)
     member = replay(result, experiment.recipe, experiment.data, number)
-    show(f"member {number} has the same bits as in the run{_described(member)}")
+    what = "bits" if result.keeps(number) else "curves"
+    show(f"member {number} has the same {what} as in the run{_described(member)}")
+    return 0
+
+
+def run_merge(options: argparse.Namespace) -> int:
+    """Makes one run of the shards of a sweep."""
+    members = merge(options.run_dir)
+    show(f"{count(members, 'member')} in {options.run_dir}")
     return 0
 
 

@@ -5,8 +5,8 @@ from jaxdl.cli.output import show
 from jaxdl.diagnose import Importance, expected_rank
 from jaxdl.shown import cell
 from jaxdl.sweeps.columns import apart
-from jaxdl.sweeps.sentences import sentences
-from jaxdl.sweeps.summary import Errors, Noise, Summary
+from jaxdl.sweeps.sentences import of_pareto, sentences
+from jaxdl.sweeps.summary import LEARNED, MOST_LEARNED, Errors, Noise, Summary
 from jaxdl.train.score import words
 
 ORDER = {1: "first", 2: "second", 3: "third", 4: "rarely"}  # of the expected ranks
@@ -24,6 +24,8 @@ def print_summary(summary: Summary) -> None:
     show(terminal.table(columns, rows, width=terminal.width()))
     if len(rows) < summary.count:
         show(f"\nthe best {len(rows)} of {summary.count:,} {summary.kind}s")
+    if summary.pareto:
+        show(f"\n{of_pareto(summary)}")
     if summary.everywhere:
         shared = summary.everywhere.items()
         same = ", ".join(f"{n} {cell(v)}" for n, v in shared)
@@ -34,6 +36,8 @@ def print_summary(summary: Summary) -> None:
         show(f"\nall {summary.count} {summary.kind}s {what}: lower the learning rates")
     if summary.importance is not None:
         _print_importance(summary.importance, words(summary.metric))
+        if summary.count > MOST_LEARNED:
+            show(f"of {LEARNED:,} {summary.kind}s at random")
     name = f"{summary.kind} {summary.best}"
     if summary.noise is not None:
         _print_noise(name, summary.noise, summary.metric)

@@ -7,7 +7,7 @@ import argparse
 import json
 
 from jaxdl import runs
-from jaxdl.cli import watch
+from jaxdl.cli import clock, watch
 from jaxdl.cli.output import show, tell
 from jaxdl.cli.resuming import resumed
 from jaxdl.cli.space import print_space
@@ -24,10 +24,12 @@ from jaxdl.experiment import (
 from jaxdl.plain import to_json
 from jaxdl.searches import random
 from jaxdl.searches.rungs import start
-from jaxdl.sweeps import fit, sweep
+from jaxdl.sweeps import StartFrom, SweepResult, fit, sweep
 from jaxdl.sweeps.summary import Summary, errors_of, summarize
 from jaxdl.train import Status
 from jaxdl.train.state import as_key
+
+IMPORTANCE = 5.0  # seconds that the importance of hyperparameters takes, at most
 
 
 def run_sweep(options: argparse.Namespace) -> int:
@@ -42,6 +44,7 @@ def run_sweep(options: argparse.Namespace) -> int:
         return print_space(space, as_json=options.json)
     if options.watch:
         _watch(options, experiment)
+    deadline = clock.deadline_of(options.time, options.began)
     result = sweep(
         experiment.recipe,
         space,
@@ -55,17 +58,45 @@ def run_sweep(options: argparse.Namespace) -> int:
         folds=options.folds,
         run_dir=options.out,
         extend=options.extend,
+        shard=options.shard,
+        keep=options.keep,
         plan=Plan(options.block_width, max_programs=options.max_programs),
+        seconds=deadline,
+        start_from=_start(options),
         progress=_print_progress if options.json else True,
     )
-    summary = summarize(result, experiment.data, options.human_error)
+    slow = deadline is None or deadline.left() > IMPORTANCE
+    summary = summarize(result, experiment.data, options.human_error, importance=slow)
     if options.json:
         _print_json("summary", summary)
     else:
         print_summary(summary)
     if options.out is not None and not options.json:
         show(f"results in {options.out}")
-    return 1 if summary.best is None else 0
+    if options.shard is not None and not options.json:
+        _tell_shard(result)
+    # A shard has done its work, whatever came out: other shards may have a best.
+    return 1 if summary.best is None and options.shard is None else 0
+
+
+def _tell_shard(result: SweepResult) -> None:
+    """Prints which members of the sweep the members of a shard are."""
+    first, members = result.task.offset * result.num_variants, len(result.status)
+    show(
+        f"its members 0 to {members - 1:,} are {first:,} to {first + members - 1:,} of "
+        "the sweep"
+    )
+
+
+def _start(options: argparse.Namespace) -> StartFrom | None:
+    if options.start_from is not None:
+        return StartFrom(options.start_from, narrow=options.narrow, names=options.names)
+    if options.narrow or options.names:
+        raise ExperimentError(
+            "got --narrow or --names without --start-from; expected the run whose best "
+            "configurations they are about: add --start-from RUN"
+        )
+    return None
 
 
 def _watch(options: argparse.Namespace, experiment: Experiment) -> None:

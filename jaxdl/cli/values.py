@@ -5,6 +5,7 @@ They raise an `ArgumentTypeError` if the text is no such value.
 
 import argparse
 import itertools
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -30,6 +31,7 @@ from jaxdl.spaces.ranges import LARGEST_INT
 from jaxdl.spaces.structures import MOST_PROGRAMS
 from jaxdl.train.state import MOST_SEEDS
 
+TIME = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s?)?")
 LONG = 100  # digits of a number, at most: Python refuses to read over 4,300
 
 
@@ -107,6 +109,19 @@ def member(text: str) -> str:
     return text
 
 
+def shard(text: str) -> tuple[int, int]:
+    """Returns the number of a shard, and how many there are."""
+    parts = text.split("/")
+    known = len(parts) == 2 and all(p.isdecimal() and len(p) <= LONG for p in parts)
+    number, count = map(int, parts) if known else (0, 0)
+    if number >= count:
+        raise argparse.ArgumentTypeError(
+            f"got {text:.40}; expected I/N, in which I counts from 0 to N - 1, such as "
+            "0/8 to 7/8"
+        )
+    return number, count
+
+
 def table(text: str) -> Path:
     """Returns the path of a table."""
     try:
@@ -139,6 +154,28 @@ def targets(text: str) -> tuple[str, ...]:
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
     return names
+
+
+def duration(text: str) -> float:
+    """Returns the seconds of a time, such as 90, 45s, 10m or 1h30m."""
+    found = TIME.fullmatch(text) if len(text) <= LONG else None
+    parts = [float(part or 0) for part in found.groups()] if found else []
+    seconds = sum(n * of for n, of in zip(parts, (3600, 60, 1), strict=False))
+    if not seconds:
+        raise argparse.ArgumentTypeError(
+            f"got {text:.40}; expected a time above 0, such as 90, 45s, 10m or 1h30m"
+        )
+    return seconds
+
+
+def names(text: str) -> dict[str, str]:
+    """Returns names by names, such as rate=learning_rate,l2=decay."""
+    pairs = [pair.partition("=") for pair in text.split(",")]
+    if not all(new and old for new, _, old in pairs):
+        raise argparse.ArgumentTypeError(
+            f"got {text:.80}; expected names, such as rate=learning_rate,l2=decay"
+        )
+    return {new: old for new, _, old in pairs}
 
 
 def counts(least: int, most: int = LARGEST_INT) -> Callable[[str], int]:

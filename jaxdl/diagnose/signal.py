@@ -15,7 +15,10 @@ FAR = 100.0  # times larger than the start is exploding, times smaller is vanish
 
 
 class Signal(NamedTuple):
-    """Norms of each layer. A name is a place: `2.0` is the first part of layer `2`."""
+    """Norms of each layer, by place and name.
+
+    `2.0 dense` is the first part of layer 2. A layer without a name has its place only.
+    """
 
     inputs: Any  # root mean square of the batch's inputs
     activations: dict[str, Any]  # root mean square of the layer's output
@@ -36,7 +39,7 @@ class Signal(NamedTuple):
 
     @property
     def faults(self) -> str:
-        """What is wrong in words, such as `vanishing at 0, 1`; empty if nothing is."""
+        """What is wrong in words, such as `vanishing at 2 relu`; else empty."""
         found = (("exploding", self.exploding), ("vanishing", self.vanishing))
         return "; ".join(f"{what} at {', '.join(at)}" for what, at in found if at)
 
@@ -64,7 +67,7 @@ def signal(
         >>> loss = nn.softmax_cross_entropy
         >>> found = dl.diagnose.signal(model, params, state, batch, loss)
         >>> list(found.activations), found.exploding
-        (['0', '1', '2'], ())
+        (['0 dense', '1 relu', '2 dense'], ())
 
     Args:
         model: a layer, such as `nn.serial(...)`.
@@ -101,7 +104,7 @@ def signal(
 
 
 def _probed(
-    layer: Layer, name: str, nudges: dict[str, Any], outputs: dict[str, jax.Array]
+    layer: Layer, place: str, nudges: dict[str, Any], outputs: dict[str, jax.Array]
 ) -> Layer:
     """Returns the layer that also writes each part's output, nudged, to `outputs`.
 
@@ -109,10 +112,11 @@ def _probed(
     """
     if layer.join is not None:
         parts = (
-            _probed(part, f"{name}.{i}" if name else str(i), nudges, outputs)
+            _probed(part, f"{place}.{i}" if place else str(i), nudges, outputs)
             for i, part in enumerate(layer.parts)
         )
         return layer.join(*parts)
+    name = f"{place} {layer.name}".rstrip()
 
     def apply(params, state, x, *, key=None, train=False):
         y, state = layer.apply(params, state, x, key=key, train=train)
@@ -134,7 +138,7 @@ def _root_mean_square(inputs: Any) -> jax.Array:
 
 def _in_order(names: Iterable[str]) -> list[str]:
     """Returns names in the order of the layers. JAX sorts dict keys as text."""
-    return sorted(names, key=lambda name: [int(place) for place in name.split(".")])
+    return sorted(names, key=lambda name: [int(i) for i in name.split()[0].split(".")])
 
 
 def _far(norms: Signal, is_far: Callable[[Any], Any]) -> tuple[str, ...]:

@@ -120,7 +120,7 @@ def _block_finder(task: Task, rung: Rung) -> Callable[[runs.Record], Block | Non
         columns = {n: traced[n][at] for n in structure.names if n in traced}
         return Block(
             structure, families.pop(), ids, columns, record.first, record.until,
-            task.num_variants,
+            task.num_variants, task.offset,
         )  # fmt: skip
 
     return block_of

@@ -1,4 +1,4 @@
-"""Curves of members: what they have before they train, and at their kept epochs."""
+"""Curves of members: before they train, at their kept epochs, and their means."""
 
 from typing import Any
 
@@ -24,6 +24,22 @@ def kept_metrics(
     return {
         name: np.where(diverged, np.nan, curve[members, epochs])
         for name, curve in curves.items()
+    }
+
+
+def mean(metrics: Standing, num_variants: int) -> Standing:
+    """Returns the means over the variants of each configuration, `[configurations]`.
+
+    They are NaN where a variant diverged. Sums in float64 do not depend on the order of
+    the variants, so that a tie stays a tie.
+
+    Args:
+        metrics: of the members of whole configurations, `[members]`.
+        num_variants: V.
+    """
+    return {
+        name: values.reshape(-1, num_variants).mean(axis=1, dtype=np.float64)
+        for name, values in metrics.items()
     }
 
 

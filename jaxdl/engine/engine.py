@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from jaxdl import terminal
 from jaxdl.engine.blocks import TrainedBlock
 from jaxdl.engine.crew import STAGES, Crew, Lost
+from jaxdl.engine.deadline import NEVER, Deadline
 from jaxdl.engine.forecast import advice, describe, forecast, work_of
 from jaxdl.engine.held import held_bytes, held_words
 from jaxdl.engine.layout import Block, lay_out
@@ -32,7 +33,12 @@ class Engine:
     """Lays members out in blocks, which a crew trains."""
 
     def __init__(
-        self, task: Task, outlines: Outlines, crew: Crew, progress: bool | Callback
+        self,
+        task: Task,
+        outlines: Outlines,
+        crew: Crew,
+        progress: bool | Callback,
+        deadline: Deadline = NEVER,
     ):
         """Makes an engine.
 
@@ -41,9 +47,10 @@ class Engine:
             outlines: of each program of the task.
             crew: to which the task was given.
             progress: whether to show progress, or the callback that gets it instead.
+            deadline: no epoch begins that would not end before it.
         """
         self.task, self.outlines, self.crew = task, outlines, crew
-        self.progress, self.pace = progress, Pace()
+        self.progress, self.pace, self.deadline = progress, Pace(), deadline
         self.platform = crew.kind().platform
 
     def train(self, population: Population, rung: Rung) -> None:
@@ -51,16 +58,16 @@ class Engine:
 
         Members that have stopped or diverged stay as they are. With early stopping,
         blocks pause from time to time, and the members that still train are packed into
-        fewer blocks.
+        fewer blocks. At the deadline members stay where they are.
 
         Raises:
             MemoryError: no hand has room for one block.
         """
         population.enter(rung)
         blocks = self._blocks(population, rung)
-        if not blocks:
+        if not blocks or self.deadline.left() <= 0:
             return
-        self._prepare(blocks, on_disk=population.store is not None)
+        self.prepare(blocks)
         goals = np.zeros(self.task.num_members, np.int64)
         goals[rung.members] = rung.until
         packing = Packing(self.task.block_width, goals, self._pause)
@@ -72,12 +79,15 @@ class Engine:
                 steps = self._outline_of(block).steps_per_epoch
                 reporter = _Reporter(block, steps, meter, stop)
                 trained = self._train_block(population, block, reporter)
-                reporter.end(goals[block.members[0]], trained[-1].status)
+                if trained:
+                    reporter.end(goals[block.members[0]], trained[-1].status)
                 return trained
 
             def then(block: Block, trained: list[TrainedBlock]) -> list[Block]:
                 for one in trained:
                     population.add(one)
+                if not trained or not _ended(block, trained[-1]):
+                    return []  # time is up
                 further = packing.after(block, trained[-1].status == Status.RUNNING)
                 meter.expect(blocks=len(further))
                 return further
@@ -109,23 +119,21 @@ class Engine:
     def _outline_of(self, block: Block) -> Outline:
         return self.outlines[block.structure, block.family.facts]
 
-    def _prepare(self, blocks: list[Block], *, on_disk: bool) -> None:
+    def prepare(self, blocks: list[Block]) -> None:
         """Has the programs compiled that no earlier rung needed."""
         missing = self.crew.missing(blocks)
         if not missing:
             return
         shown, count = self.progress is True, len(missing)
         if shown:
-            self._foretell(blocks, missing, on_disk=on_disk)
+            self._foretell(blocks, missing)
         length = sum(self._outline_of(block).length for block in missing)
         with timed_compiling(self.platform, count, length):
             with counted(STAGES, count, enabled=shown) as passed:
                 words = self.crew.prepare(missing, passed)
         terminal.say(words, enabled=shown)
 
-    def _foretell(
-        self, blocks: list[Block], missing: list[Block], *, on_disk: bool
-    ) -> None:
+    def _foretell(self, blocks: list[Block], missing: list[Block]) -> None:
         """Prints what will be trained, how long it takes, and what members hold."""
         width, speed = self.task.block_width, read_speed(self.platform)
         parts = self.outlines, width, self.crew.size, speed
@@ -134,7 +142,7 @@ class Engine:
         lines = [describe(found), advice(found, structures)]
         if min(block.until for block in blocks) < self.task.epochs:
             sizes = held_bytes(self.task, self.outlines)
-            lines.append(held_words(*sizes, MOST_BYTES, on_disk=on_disk))
+            lines.append(held_words(*sizes, MOST_BYTES))
         for line in lines:
             if line is not None:
                 terminal.say(line, enabled=True)
@@ -156,18 +164,22 @@ class Engine:
         """Trains a block, and commits it about every `KEEP_SECONDS`.
 
         Returns one trained block for each time; only the last one holds arrays. The
-        arrays of the last two stay on disk.
+        arrays of the last two stay on disk. The last one may end before the block does,
+        or there is none, if the deadline comes first.
         """
         state, epochs = population.carry(block.members), range(block.first)
         on_disk = population.store is not None
         trained: list[TrainedBlock] = []
         while epochs.stop < block.until:
             kept = self.pace.until_kept(block.structure) if on_disk else block.until
+            kept = self.deadline.epochs(kept, self._epoch_seconds(block))
+            if not kept:
+                break
             epochs = range(epochs.stop, min(block.until, epochs.stop + kept))
             began = time.monotonic()
             part = block._replace(first=epochs.start, until=epochs.stop)
-            last = not on_disk and block.until == self.task.epochs
-            one = self._ask(part, state, reporter, last=last)
+            last = not on_disk and epochs.stop == self.task.epochs
+            one = self.ask(part, state, reporter, last=last)
             one = population.commit(one, reporter.stop)
             self.pace.note(
                 block.structure, [began, *reporter.times(), time.monotonic()]
@@ -179,8 +191,15 @@ class Engine:
                 break
         return trained
 
-    def _ask(
-        self, block: Block, state: Carry | None, reporter: "_Reporter", *, last: bool
+    def _epoch_seconds(self, block: Block) -> float:
+        """Returns how long an epoch of a block took at most; 0: nothing is known."""
+        longest = self.pace.longest
+        if block.structure in longest:
+            return longest[block.structure]
+        return max(longest.values(), default=0.0)
+
+    def ask(
+        self, block: Block, state: Carry | None, reporter: Any, *, last: bool
     ) -> TrainedBlock:
         """Has one hand after another train a block, until one gives it back."""
         while True:
@@ -198,6 +217,12 @@ class Engine:
             else:
                 self.crew.give(hand)
                 return trained
+
+
+def _ended(block: Block, trained: TrainedBlock) -> bool:
+    """Returns whether a block has trained to its end, or none of it runs any more."""
+    running = np.any(trained.status == Status.RUNNING)
+    return trained.block.until == block.until or not running
 
 
 class _Reporter:

@@ -73,8 +73,8 @@ def describe(found: Forecast) -> str:
         f"{count(found.members, 'member')} in {count(found.blocks, 'block')} of "
         f"{found.width}; padded to {', '.join(padded)}; "
         f"{count(found.programs, 'program')} to compile, about "
-        f"{_roughly(found.compiling)} if no cache has {'it' if one else 'them'}, and "
-        f"about {_roughly(found.training)} to train"
+        f"{roughly(found.compiling)} if no cache has {'it' if one else 'them'}, and "
+        f"about {roughly(found.training)} to train"
     )
 
 
@@ -128,7 +128,7 @@ def _choices(structures: Iterable[Structure]) -> list[str]:
     return [name for name, found in values.items() if len(found) > 1]
 
 
-def _roughly(seconds: float) -> str:
+def roughly(seconds: float) -> str:
     """Returns the nearest of some times in words, on a log scale."""
     if seconds > max(ROUGH.values()):
         return f"{seconds / 3600:,.0f} hours"

@@ -28,16 +28,13 @@ def held_bytes(task: Task, outlines: Outlines) -> tuple[int, int]:
     return carried, kept_bytes
 
 
-def held_words(
-    carried: int, kept_bytes: int, most: int, *, on_disk: bool
-) -> str | None:
+def held_words(carried: int, kept_bytes: int, most: int) -> str | None:
     """Returns in words what members hold between rungs; None if that is hardly any.
 
     Args:
         carried: bytes of what all members train on from.
         kept_bytes: of the weights that they keep.
         most: of `carried` in memory, where a folder has the rest.
-        on_disk: whether there is a folder.
     """
     if carried + kept_bytes < LEAST_BYTES:
         return None
@@ -45,6 +42,4 @@ def held_words(
     if carried <= most:
         return words
     bounded = mebibytes(most + kept_bytes)
-    if on_disk:
-        return f"members that wait hold up to {bounded} of memory; the rest is on disk"
     return f"{words}; in a run with a folder (run_dir=, --out) up to {bounded}"

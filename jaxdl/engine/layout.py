@@ -28,6 +28,7 @@ class Block(NamedTuple):
     first: int  # the epoch that they train next
     until: int  # they train epochs first, ..., until - 1
     num_variants: int = 1  # V: members of each configuration
+    offset: int = 0  # the configuration of the whole sweep that configuration 0 is
 
     @property
     def variants(self) -> NDArray[np.int64]:
@@ -36,8 +37,8 @@ class Block(NamedTuple):
 
     @property
     def configurations(self) -> NDArray[np.int64]:
-        """The configurations `[n]` that they are members of."""
-        return self.members // self.num_variants
+        """The configurations `[n]` of the whole sweep that they are members of."""
+        return self.members // self.num_variants + self.offset
 
 
 def lay_out(
@@ -73,7 +74,8 @@ def lay_out(
             own = places[i : i + width]
             columns = {n: c[own] for n, c in traced.items() if n in structure.names}
             block = Block(structure, own_family, members[own], columns, start, end)
-            blocks.append(block._replace(num_variants=task.num_variants))
+            origin = {"num_variants": task.num_variants, "offset": task.offset}
+            blocks.append(block._replace(**origin))
     return blocks
 
 

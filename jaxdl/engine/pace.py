@@ -21,6 +21,7 @@ class Pace:
         """Makes a pace that knows nothing yet."""
         self.epoch: dict[Structure, float] = {}  # seconds
         self.beside: dict[Structure, float] = {}  # seconds from one pause to the next
+        self.longest: dict[Structure, float] = {}  # seconds of an epoch, all included
 
     def note(self, structure: Structure, times: Sequence[float]) -> None:
         """Notes what a block took.
@@ -31,6 +32,8 @@ class Pace:
                 all of it was over.
         """
         began, *epochs, ended = times
+        each = (ended - began) / max(1, len(epochs))
+        self.longest[structure] = max(self.longest.get(structure, 0.0), each)
         if len(epochs) < 2:  # which says nothing of what is beside the epoch
             self.epoch.setdefault(structure, ended - began)
             return

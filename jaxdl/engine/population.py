@@ -13,10 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxdl import runs
+from jaxdl.engine.awaited import awaited
 from jaxdl.engine.blocks import TrainedBlock
 from jaxdl.engine.checkpoints import carry_of, from_records, to_record
 from jaxdl.engine.curves import kept_metrics, no_losses
+from jaxdl.engine.keeping import keep_best
 from jaxdl.engine.outlines import Outlines
+from jaxdl.engine.parameters import Parameters
 from jaxdl.engine.shelf import MOST_BYTES, Shelf
 from jaxdl.engine.task import Task
 from jaxdl.searches.rungs import Rung, Standing
@@ -55,6 +58,7 @@ class Population:
         self.stopped_at = np.full(members, -1, np.int32)
         self.kept_epoch = np.full(members, -1, np.int32)
         self.steps = np.zeros(members, np.int32)  # that each has taken
+        self.parameters = Parameters(task, outlines)
         self.first: Carry | None = None  # [1, ...] of a task with a start
         self.shelf = Shelf()
         self.places = np.full((members, 2), -1)  # block and slot of weights; -1: none
@@ -80,6 +84,7 @@ class Population:
         store.enter(self.number, rung.members, hparams, rung.until, rung.parents)
         store.drop(unneeded + self.load())
         store.drop(self._reset_lost(rung))
+        keep_best(self)
 
     def begin(self, rung: Rung) -> list[int]:
         """Starts a rung in memory: a member with a parent copies the parent's state.
@@ -88,6 +93,7 @@ class Population:
             The records whose arrays can be dropped.
         """
         self.rungs.append(rung)
+        self.parameters.count(rung)
         if rung.parents is None:
             return []
         ends = self.epochs, self.steps, self.status, self.stopped_at, self.kept_epoch
@@ -144,6 +150,7 @@ class Population:
         unneeded = self._add(trained)
         if self.store is not None:
             self.store.drop(unneeded)
+        keep_best(self)
 
     def flush(self) -> None:
         """Returns when all committed blocks are on disk."""
@@ -158,6 +165,7 @@ class Population:
         """
         if self.store is not None:
             self.store.finish(len(self.rungs))
+        keep_best(self, ended=True)
 
     def going(self, rung: Rung) -> NDArray[np.int64]:
         """Returns positions in the rung of those that still have to train in it."""
@@ -195,17 +203,7 @@ class Population:
         search goes on, it may also ask for the members of the last rung and for those
         that no rung had; and for all others, if members have thawed before.
         """
-        asked = np.zeros_like(self.epochs)
-        latest = np.full_like(self.epochs, -1)  # the rung that each was in
-        thaws = False
-        for number, rung in enumerate(self.rungs):
-            before = latest[rung.members]
-            thaws |= bool(((0 <= before) & (before < number - 1)).any())
-            asked[rung.members], latest[rung.members] = rung.until, number
-        awaited = self.epochs < asked
-        if searching:
-            awaited |= thaws | (asked == 0) | (latest == self.number)
-        return awaited
+        return awaited(self.epochs, self.rungs, searching=searching)
 
     def hparams(self) -> Any:
         """Returns the hyperparameters that each member had last, `[members]`.
@@ -223,8 +221,9 @@ class Population:
         return jax.tree.map(latest, *(rung.hparams for rung in self.rungs))
 
     def standing(self, members: NDArray[np.int64]) -> Standing:
-        """Returns the metrics of the members' kept epochs; NaN for the diverged."""
-        return kept_metrics(self.metrics, self.kept_epoch, self.status, members)
+        """Returns metrics of the kept epochs, NaN for the diverged, and parameters."""
+        ends = self.kept_epoch, self.status, members
+        return kept_metrics(self.metrics, *ends) | self.parameters.of(members)
 
     def _add(self, trained: TrainedBlock) -> list[int]:
         """Adds a trained block; returns the records whose arrays can be dropped."""

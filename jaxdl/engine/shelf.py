@@ -8,6 +8,8 @@ A block can also be put away: its members keep their weights in memory, and what
 train on from is read from the run's folder when they do.
 """
 
+from collections.abc import Iterable
+
 import jax
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +30,8 @@ class Shelf:
     def __init__(self) -> None:
         """Makes an empty shelf."""
         self.blocks: list[TrainedBlock | None] = []  # None: freed
+        self.full: set[int] = set()  # numbers of those that hold weights
+        self.needed = 0  # how many of them had to, when others were emptied last
         self._users: list[int] = []  # members with weights in each block
         self._fallbacks: dict[int, list[int]] = {}  # by block: records it superseded
         self.held = 0  # bytes of the carries in memory
@@ -51,6 +55,8 @@ class Shelf:
         """
         successor, unneeded = len(self), []
         self.blocks.append(trained)
+        if trained.params is not None:
+            self.full.add(successor)
         self._users.append(len(left))
         self.held += _carry_bytes(trained)
         numbers, counts = np.unique(left[left >= 0], return_counts=True)
@@ -88,10 +94,23 @@ class Shelf:
                 unneeded += self._free(number)
         return unneeded
 
+    def empty(self, numbers: Iterable[int]) -> list[int]:
+        """Forgets the weights of blocks whose members never train on."""
+        unneeded = []
+        for number in numbers:
+            block = self[number]
+            self.held -= _carry_bytes(block)
+            self.blocks[number] = block.without_arrays()
+            self.full.discard(number)
+            unneeded += [block.record, *self._fallbacks.pop(number, [])]
+        self.needed = len(self.full)
+        return unneeded
+
     def _free(self, number: int) -> list[int]:
         """Frees a block; returns its record and those that it superseded."""
         self.held -= _carry_bytes(self[number])
         record, self.blocks[number] = self[number].record, None
+        self.full.discard(number)
         return [record, *self._fallbacks.pop(number, [])]
 
 

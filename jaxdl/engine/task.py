@@ -10,11 +10,12 @@ from jaxdl.data.folds import Folds
 from jaxdl.engine.inputs import Variant
 from jaxdl.engine.plan import Plan, as_plan
 from jaxdl.searches.rungs import Search
+from jaxdl.searches.shards import Shard
 from jaxdl.spaces.distributions import SpaceError
 from jaxdl.spaces.structures import set_bounds
 from jaxdl.train.check import as_patience
 from jaxdl.train.recipe import RecipeFunction
-from jaxdl.train.score import curves
+from jaxdl.train.score import RankBy, curves
 
 MOST_MEMBERS = 2**26  # a status and a place of each are kept in memory
 MOST_MEMBER_EPOCHS = 2**31  # of each metric, one an epoch of a member
@@ -45,9 +46,14 @@ class Task(NamedTuple):
     # (parameters, layer state) that its one member begins with; None: drawn by key
     start: tuple[Any, Any] | None = None
     every: int | None = None  # steps whose mean loss is recorded; None: none is
+    # Values of the first members by name; others are drawn. Empty: all are.
+    first: tuple[dict[str, Any], ...] = ()
+    asked: int | None = None  # members that were asked for, if time allowed fewer
+    keep: int | None = None  # configurations that keep weights, the best; None: all
+    shard: Shard | None = None  # of a sweep, that the members are; None: the whole
     # Of the recipe: set once it has been traced.
     metrics: tuple[str, ...] = ()  # names of its own
-    rank_by: str = "error"
+    rank_by: RankBy = "error"
 
     @property
     def num_folds(self) -> int:
@@ -60,6 +66,16 @@ class Task(NamedTuple):
     def num_variants(self) -> int:
         """V: how many members each configuration has."""
         return self.repeats * self.num_folds
+
+    @property
+    def offset(self) -> int:
+        """The configuration of the whole sweep that configuration 0 is."""
+        return 0 if self.shard is None else self.shard.first
+
+    @property
+    def whole(self) -> int:
+        """How many configurations the sweep has that this is a shard of, or all of."""
+        return self.members if self.shard is None else self.shard.whole
 
     @property
     def curves(self) -> tuple[str, ...]:
@@ -95,8 +111,8 @@ def check_task(task: Task) -> Task:
 
     Raises:
         SpaceError: `members` is below 1, or there are too many members.
-        ValueError: `epochs`, `patience`, `repeats` or `every` is below 1, or the plan
-            is wrong.
+        ValueError: `epochs`, `patience`, `repeats`, `every` or `keep` is below 1, or
+            the plan is wrong.
     """
     epochs = as_count("epochs", task.epochs)
     checked = task._replace(
@@ -106,6 +122,7 @@ def check_task(task: Task) -> Task:
         repeats=as_count("repeats", task.repeats),
         folds=int(task.folds) if is_count(task.folds, least=0) else task.folds,
         every=None if task.every is None else as_count("every", task.every),
+        keep=None if task.keep is None else as_count("keep", task.keep),
         plan=as_plan(task.plan, varied=task.repeats != 1 or task.folds is not None),
     )
     _check_size(checked)
@@ -114,10 +131,10 @@ def check_task(task: Task) -> Task:
 
 def _check_size(task: Task) -> None:
     folds = task.folds if isinstance(task.folds, int) else 1
-    trainings = task.members * task.repeats * max(1, folds)
+    trainings = task.whole * task.repeats * max(1, folds)
     if trainings > MOST_MEMBERS:
         raise SpaceError(
-            f"got members={task.members}, repeats={task.repeats} and folds={folds}, "
+            f"got members={task.whole}, repeats={task.repeats} and folds={folds}, "
             f"which are {trainings:,} trainings; expected at most {MOST_MEMBERS:,}"
         )
     if trainings * task.epochs > MOST_MEMBER_EPOCHS:

@@ -80,7 +80,7 @@ def equinox(
         y, inner = _of_batch(model, state["inner"], x, keys)
         return y, state | {"inner": inner}
 
-    return Layer(init, apply)
+    return Layer(init, apply, name="equinox")
 
 
 def _of_batch(model: Any, state: Any, x: Any, keys: jax.Array | None) -> Any:

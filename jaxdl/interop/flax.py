@@ -67,7 +67,7 @@ def linen(module: Any, *, train: str | None = "train") -> Layer:
         y, new = call(variables, x, True, rngs=rngs, mutable=list(state))
         return y, {**state, **new}
 
-    return Layer(init, apply)
+    return Layer(init, apply, name=type(module).__name__)
 
 
 def nnx(make: Callable[[Any, Any], Any]) -> Layer:
@@ -139,7 +139,7 @@ def nnx(make: Callable[[Any, Any], Any]) -> Layer:
         *_, variables, _ = parts(model)
         return y, state | {"variables": flax.to_pure_dict(variables)}
 
-    return Layer(init, apply)
+    return Layer(init, apply, name="nnx")
 
 
 def _lasting(apply: Callable[..., Any], state: Any, x: Any) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from jaxdl.searches.rungs import check_number
 from jaxdl.sweeps import SweepResult
 from jaxdl.sweeps.repeats import members_of
 from jaxdl.train.epoch_state import Status
+from jaxdl.train.score import RankBy
 from jaxdl.train.structure import PlainValue, by_name
 
 Point = tuple[int, dict[str, float]]  # epoch, from 1, and its metrics
@@ -34,7 +35,7 @@ class Run(NamedTuple):
     epochs: list[Point]
     kept: Point  # `kept/dev_error` and such, of the epoch whose weights are kept
     status: str  # of the member, such as `finished`; for a quantile, `quantile`
-    rank_by: str = "error"  # of the recipe: what ranks members
+    rank_by: RankBy = "error"  # of the recipe: what ranks members
 
 
 Policy = Callable[[SweepResult], list[Run]]

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from importlib.metadata import version
 from pathlib import Path
 
 import jax
@@ -39,7 +40,7 @@ def onnx(
         The path.
 
     Raises:
-        ImportError: jax2onnx is not installed.
+        ImportError: jax2onnx is not installed, or does not fit the version of JAX.
         OSError: the file cannot be written.
         RecipeError: the recipe has other parameters than the member, or jax2onnx does
             not know an operation of its model.
@@ -70,5 +71,11 @@ def _converted(model: Model, moments: Normalization) -> bytes:
         raise RecipeError(
             f"got a model that jax2onnx does not convert ({error}); expected one of "
             "operations that it knows: write the model with interop.stablehlo"
+        ) from error
+    except AttributeError as error:  # it uses inner names of JAX
+        raise ImportError(
+            f"got jax2onnx {version('jax2onnx')}, which fails with jax "
+            f"{jax.__version__} ({error}); expected versions that fit: install a jax "
+            "that it was made for, or write the model with interop.stablehlo"
         ) from error
     return found.SerializeToString()

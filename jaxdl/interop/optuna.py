@@ -38,6 +38,7 @@ def optuna_search(
     It proposes `batch` members at once, which train to the end side by side. It then
     receives their scores, proposes the next members, and so on. A score is the dev
     error, or the metric that the recipe ranks by; where larger is better, its negative.
+    Of several objectives the first counts.
     The study minimizes it. Trial i of the study is member i. A member that diverged
     is a failed trial.
 
@@ -77,6 +78,8 @@ def optuna_search(
         with quiet():
             check_storage(storage, study_name)
             study = optuna.create_study(sampler=make_sampler(seed=seed_of(key)))
+            for params in _first(space):
+                study.enqueue_trial(params)
         for first in range(0, members, batch):
             ids = np.arange(first, min(first + batch, members))
             with quiet():
@@ -93,11 +96,7 @@ def optuna_search(
 
 
 def optuna_library() -> Any:
-    """Returns the library.
-
-    Raises:
-        ImportError: it is not installed.
-    """
+    """Returns the library; raises an ImportError if it is not installed."""
     return extras.library("optuna", "optuna", "its samplers and storage")
 
 
@@ -150,10 +149,10 @@ def _check_imports(name: str, sampler: Any) -> None:
             study.ask(own)
     except ImportError as error:
         raise ImportError(
-            f"got sampler={name!r}, which needs {error.name}; expected it to be "
-            f"installed: pip install {error.name}"
+            f"got sampler={name!r}, which needs {error.name}; expected it: pip install "
+            f"{error.name}"
         ) from error
-    except Exception:  # of any kind, as not all samplers take floats
+    except Exception:  # of any kind: not all take floats
         return
 
 
@@ -237,6 +236,18 @@ def proposals(space: Any, trials: list[Any]) -> Any:
                 value = leaf.quantile(np.asarray(0.5))  # which nothing reads
             rows[-1].append(value)
     return given(space, rows)
+
+
+def _first(space: Any) -> list[dict[str, Any]]:
+    """Returns the parameters of the first members, where the space gives them."""
+    rows: dict[int, dict[str, Any]] = {}
+    for name, leaf in by_name(space).items():
+        if is_distribution(leaf):
+            reversed_log = leaf.scale == "reversed log"
+            for member, value in leaf.first.items():
+                own = 1 - value if reversed_log else value
+                rows.setdefault(member, {})[parameter(name, leaf)[0]] = own
+    return [rows[member] for member in sorted(rows)]
 
 
 def parameter(name: str, dist: Any) -> tuple[str, Any]:

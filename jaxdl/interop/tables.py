@@ -28,7 +28,8 @@ def table(result: SweepResult, path: str | os.PathLike[str]) -> Path:
 
     - `member`, and where it is from: `configuration`, `repeat` and `fold`;
     - `status`, and as the result has them, -1 included, `stopped_at` and `kept_epoch`;
-    - the metrics of the kept epoch, such as `dev_error`;
+    - the metrics of the kept epoch, such as `dev_error`, and `parameters` if it is an
+      objective;
     - the hyperparameters, such as `hparams.learning_rate`.
 
     CSV and Parquet leave a cell empty where the result has NaN: a metric of a member

@@ -9,6 +9,7 @@ import numpy as np
 from jaxdl import nn
 from jaxdl.interop.unstacked import unstacked
 from jaxdl.nn.batch_norm import running_moments
+from jaxdl.nn.size import AllLive
 from jaxdl.train import Member
 from jaxdl.train.facts import with_facts
 from jaxdl.train.keys import is_key
@@ -29,7 +30,7 @@ def unpadded(member: Member) -> tuple[Recipe, Any, Any]:
         RecipeError: the recipe has other parameters than the member.
     """
     _, alone = _built(member, lambda live: nn.Size(live, live))
-    recipe, own = _built(member, _Int)
+    recipe, own = _built(member, AllLive)
     try:
         cut = jax.tree.map(_live, (member.params, member.state), alone)
         params, state = unstacked(cut, own)
@@ -70,26 +71,6 @@ def _built(member: Member, size: Callable[[int], Any]) -> tuple[Recipe, Any]:
     model, shape = nn.as_layer(recipe.model), in_shape(member.inference.train)
     found = jax.eval_shape(lambda key: model.init(key, shape)[:2], jax.random.key(0))
     return recipe, found
-
-
-class _Int(int):
-    """A size that is all live, as a plain int; it has the counts of a `Size`."""
-
-    live = bound = property(int)
-
-    def __add__(self, n: int) -> "_Int":
-        return _Int(int(self) + n)
-
-    def __sub__(self, n: int) -> "_Int":
-        return _Int(int(self) - n)
-
-    def __mul__(self, n: int) -> "_Int":
-        return _Int(int(self) * n)
-
-    def __floordiv__(self, n: int) -> "_Int":
-        return _Int(int(self) // n)
-
-    __radd__, __rmul__ = __add__, __mul__
 
 
 def _live(leaf: Any, alone: Any) -> Any:

@@ -123,7 +123,7 @@ def _layer(name: str, which: OneOf, layers: list[Layer]) -> Layer:
             for place, (option, layer) in enumerate(zip(options, layers, strict=True))
         }
 
-    return Layer(init, apply, tuple(layers), counted=counted)
+    return Layer(init, apply, tuple(layers), counted=counted, name=name)
 
 
 def _out_shape(name: str, which: OneOf, shapes: list[Shape]) -> Shape:

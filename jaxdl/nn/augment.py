@@ -208,4 +208,4 @@ def _augmentation(
         draws = jax.vmap(lambda k: jax.random.uniform(k, (count,), x.dtype))(keys)
         return transform(draws, x), state
 
-    return Layer(init, apply)
+    return Layer(init, apply, name=name)

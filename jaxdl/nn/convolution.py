@@ -18,6 +18,7 @@ from jaxdl.nn.product import product
 Padding = Literal["SAME", "VALID"]
 FEW = 16  # channels: one vector of float32
 AXES = ("NHWC", "HWIO", "NHWC")
+SWAPPED = (3, 1, 2, 0)  # [B, H, W, C] to [C, H, W, B], and back
 
 
 def convolve(
@@ -53,13 +54,13 @@ def _by_patches(x, kernel, bias, *, strides, padding):
     window, channels = kernel.shape[:2], kernel.shape[3]
     rows = kernel.reshape(-1, channels)
     if max(x.shape[3], channels) <= FEW:
-        # Channels are in front, so that vectors run along the pixels.
-        front = jnp.moveaxis(x, 3, 0)
-        seen = patches(front, window, strides, padding, channel_axis=0)
+        # Channels are in front and the batch is last, so that vectors run along the
+        # images: no pixel is moved within a vector by a window or its padding.
+        seen = patches(x.transpose(SWAPPED), window, strides, padding, channel_axis=0)
         z = product(rows.T, seen.reshape(len(seen), -1))
         # After the move, adding the bias would make XLA carry out the move.
         z = z if bias is None else z + bias[:, None]
-        return jnp.moveaxis(z.reshape(channels, *seen.shape[1:]), 0, 3)
+        return z.reshape(channels, *seen.shape[1:]).transpose(SWAPPED)
     z = product(patches(x, window, strides, padding, channel_axis=3), rows)
     return z if bias is None else z + bias[None, None, None]
 
@@ -115,13 +116,13 @@ def patches(
     """Returns the pixels of the window at each place, `h*w*C` on the channel axis.
 
     Args:
-        x: `[B, H, W, C]`, or `[C, B, H, W]` with channel axis 0.
+        x: `[B, H, W, C]`, or `[C, H, W, B]` with channel axis 0.
         window: h and w.
         strides: step of the window along both axes.
         padding: `SAME` or `VALID`.
-        channel_axis: 0 or 3; the images' axes are the two after the batch.
+        channel_axis: 0 or 3.
     """
-    axes = (2, 3) if channel_axis == 0 else (1, 2)
+    axes = (1, 2)
     sides = [x.shape[axis] for axis in axes]
     pads = jax.lax.padtype_to_pads(sides, window, (strides, strides), padding)
     x = jnp.pad(

@@ -63,4 +63,4 @@ def dense(units: int | Size, *, use_bias: bool = True, init: Initializer = he) -
         z = product(x, params["kernel"])
         return (z + params["bias"][None] if use_bias else z), state
 
-    return Layer(init_params, apply)
+    return Layer(init_params, apply, name="dense")

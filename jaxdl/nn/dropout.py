@@ -50,7 +50,7 @@ def dropout(keep_prob: ArrayLike) -> Layer:
             return x, state
         return drop(x, keep_prob, given_key("dropout", key)), state
 
-    return Layer(init, apply)
+    return Layer(init, apply, name="dropout")
 
 
 def drop(x: jax.Array, keep_prob: ArrayLike, key: jax.Array) -> jax.Array:

@@ -56,7 +56,7 @@ def embedding(num: int, width: int | Size, *, init: Initializer = xavier) -> Lay
         ids = jnp.where(x < 0, num, x.astype(jnp.int32))  # JAX counts -1 from the end
         return jnp.take(params["kernel"], ids, axis=0, mode="fill"), state
 
-    return Layer(init_params, apply)
+    return Layer(init_params, apply, name="embedding")
 
 
 def _check_ids(in_shape: Spec, num: int) -> None:

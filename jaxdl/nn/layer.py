@@ -39,6 +39,8 @@ class Layer(NamedTuple):
 
     `counted` returns parameters with zeros for those of options that are not chosen,
     see `among`. Penalties and optimizers get these, and only what counts is updated.
+
+    `name` is for people, such as `dense`. It is empty if the layer has none.
     """
 
     init: Callable[[jax.Array, Shape], tuple[Any, Any, Shape]]
@@ -46,6 +48,7 @@ class Layer(NamedTuple):
     parts: tuple["Layer", ...] = ()  # in the order they are applied
     join: Callable[..., "Layer"] | None = None
     counted: Callable[[Any], Any] = _all_of
+    name: str = ""
 
 
 def as_layer(layer: Layer | Callable[[jax.Array], jax.Array]) -> Layer:
@@ -80,7 +83,7 @@ def as_layer(layer: Layer | Callable[[jax.Array], jax.Array]) -> Layer:
         del params, key, train
         return function(x), state
 
-    return Layer(init, apply)
+    return Layer(init, apply, name=getattr(function, "__name__", ""))
 
 
 def _spans_kept(program: Any, in_shape: Any, out: Any) -> Any:
@@ -191,7 +194,7 @@ def serial(*layers: Layer | Callable[[jax.Array], jax.Array]) -> Layer:
         pairs = zip(stages, params, strict=True)
         return tuple(stage.counted(own) for stage, own in pairs)
 
-    return Layer(init, apply, stages, serial, counted)
+    return Layer(init, apply, stages, serial, counted, "serial")
 
 
 def residual(*layers: Layer | Callable[[jax.Array], jax.Array]) -> Layer:
@@ -223,7 +226,7 @@ def residual(*layers: Layer | Callable[[jax.Array], jax.Array]) -> Layer:
         y, state = inner.apply(params, state, x, key=key, train=train)
         return x + y, state
 
-    return Layer(init, apply, inner.parts, residual, inner.counted)
+    return Layer(init, apply, inner.parts, residual, inner.counted, "residual")
 
 
 def check_size(layer: str, name: str, size: int | Size, *, least: int) -> Any:

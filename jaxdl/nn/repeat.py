@@ -69,4 +69,4 @@ def _repeat_live(layer: Layer, times: Size) -> Layer:
         return x, {"live": times_live, "layers": new}
 
     # One choice serves all layers of the stack.
-    return Layer(init, apply, counted=layer.counted)
+    return Layer(init, apply, counted=layer.counted, name="repeat")

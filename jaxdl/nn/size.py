@@ -90,6 +90,26 @@ class Size:
         return Size(function(self.live, n), function(self.bound, n))
 
 
+class AllLive(int):
+    """A size that is all live, as a plain int; it has the counts of a `Size`."""
+
+    live = bound = property(int)
+
+    def __add__(self, n: int) -> "AllLive":
+        return AllLive(int(self) + n)
+
+    def __sub__(self, n: int) -> "AllLive":
+        return AllLive(int(self) - n)
+
+    def __mul__(self, n: int) -> "AllLive":
+        return AllLive(int(self) * n)
+
+    def __floordiv__(self, n: int) -> "AllLive":
+        return AllLive(int(self) // n)
+
+    __radd__, __rmul__ = __add__, __mul__
+
+
 def bound(size: Any) -> int:
     """Returns the length of an axis of this size in the program."""
     return size.bound if isinstance(size, Size) else size

@@ -5,6 +5,7 @@ from jaxdl.report.more_data import more_data
 from jaxdl.report.network import confusion, learning_rates, signal, worst_examples
 from jaxdl.report.page import report
 from jaxdl.report.parallel import parallel_coordinates
+from jaxdl.report.pareto import pareto
 from jaxdl.report.ranges import heat_map, hyperparameters, importance
 from jaxdl.report.searches import funnel, lineage
 
@@ -19,6 +20,7 @@ __all__ = [
     "lineage",
     "more_data",
     "parallel_coordinates",
+    "pareto",
     "report",
     "signal",
     "train_against_dev",

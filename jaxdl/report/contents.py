@@ -10,12 +10,14 @@ import numpy as np
 
 from jaxdl.data import Splits
 from jaxdl.report.explored import explored
+from jaxdl.report.shown import of_how_many, shown
 from jaxdl.runs import DamagedError
 from jaxdl.shown import cell, count
 from jaxdl.spaces.distributions import is_distribution
-from jaxdl.sweeps import SweepResult
+from jaxdl.sweeps import SweepResult, fronts
 from jaxdl.sweeps.ensembles import beside_best
-from jaxdl.sweeps.sentences import sentences
+from jaxdl.sweeps.rows import of_members_of
+from jaxdl.sweeps.sentences import of_pareto, sentences
 from jaxdl.sweeps.summary import Summary
 from jaxdl.train.epoch_state import Status
 from jaxdl.train.score import words
@@ -35,7 +37,9 @@ def members(
         result: of a sweep.
         run_dir: its folder, which the commands name; None: there is no command line.
     """
-    columns, rows = result.member_rows()
+    order = result.ranking()
+    order = order[np.isin(order, shown(result))]
+    columns, rows = of_members_of(result, order)
     run = "result" if run_dir is None else repr(os.fspath(run_dir))
     typed = "" if run_dir is None else shlex.quote(os.fspath(run_dir))
     return {
@@ -62,6 +66,7 @@ def outcome(summary: Summary, rates: bool) -> str:
     rates = rates and summary.metric == "dev_error"
     if summary.best is None or summary.value is None:
         return f"{ended} No configuration has a finite {metric}."
+    ended = " ".join(filter(None, (ended, of_pareto(summary))))
     if summary.noise is None:
         value = _error(summary.value, rates)
         return f"{ended} The best, member {summary.best}, has {value} {metric}."
@@ -72,6 +77,12 @@ def outcome(summary: Summary, rates: bool) -> str:
         f"{_error(noise.standard_error, rates)}; {noise.not_worse} others are "
         "within one standard error."
     )
+
+
+def sampled(result: SweepResult) -> str:
+    """Returns a sentence on which members the page shows; empty: all of them."""
+    which = of_how_many(result)
+    return which and f" Table, lines and points show {which}."
 
 
 def diagnosis(summary: Summary, rates: bool) -> tuple[list[str], list[str]]:
@@ -157,6 +168,7 @@ def specification(
         ("folds", str(task.folds or "none")),
         ("patience", str(task.patience or "none")),
         ("rungs", str(len(result.rungs))),
+        ("ranked by", fronts.in_words(result)),
         ("block width", str(task.block_width)),
         ("precision", ", ".join(result.precisions)),
         ("key", str(np.asarray(jax.random.key_data(task.key)).tolist())),

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from jaxdl.report import ranked
+from jaxdl.report.shown import of_how_many, shown
 from jaxdl.report.style import (
     BEST,
     BLUE,
@@ -21,6 +22,7 @@ from jaxdl.report.style import (
     tidy,
 )
 from jaxdl.sweeps import SweepResult
+from jaxdl.sweeps.repeats import members_of
 from jaxdl.train.score import curve_of, words
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ def learning_curves(result: SweepResult, metric: str | None = None) -> "Figure":
     metric = metric or curve_of(result.task.rank_by)
     if metric not in result.metrics:
         raise ValueError(f"got metric={metric!r}; expected one of {[*result.metrics]}")
-    curves = result.metrics[metric]
+    curves = result.metrics[metric][members_of(shown(result), result.num_variants)]
     name = words(metric)
     if not np.isfinite(curves).any():
         return message(f"no member has a finite {name}")
@@ -60,11 +62,12 @@ def learning_curves(result: SweepResult, metric: str | None = None) -> "Figure":
     bar.set_ticks(count_ticks(int(colors.norm.vmax)))
     bar.minorticks_off()
     best = f"best on {ranked.name(result)}"
-    for i, curve in enumerate(_best(result, curves)):
+    for i, curve in enumerate(_best(result, result.metrics[metric])):
         _outlined(axes, curve, errors, best if i == 0 else None)
     epoch_axis(axes, curves.shape[1])
     error_axis(axes, "y", errors, name)
-    tidy(axes, f"{name} of {len(curves)} {'members' if len(curves) > 1 else 'member'}")
+    all_of_them = f"{len(curves)} {'members' if len(curves) > 1 else 'member'}"
+    tidy(axes, f"{name} of {of_how_many(result) or all_of_them}")
     if axes.lines:
         drawn.legend(loc="outside lower center", fontsize="small")
     return drawn
@@ -96,22 +99,23 @@ def train_against_dev(result: SweepResult) -> "Figure":
         (errors.low, errors.low), (errors.high, errors.high), color=GRAY, linewidth=1,
         linestyle="--", label="dev error = train error",
     )  # fmt: skip
-    x, y = errors.clip(train), errors.clip(dev)
+    x, y, some = errors.clip(train), errors.clip(dev), shown(result)
     axes.scatter(
-        x,
-        y,
-        s=dot(len(dev)),
+        x[some],
+        y[some],
+        s=dot(len(some)),
         color=BLUE,
         alpha=0.6,
         linewidths=0,
-        rasterized=len(dev) > 500,
+        rasterized=len(some) > 500,
         label="configuration",
     )
     best = result.ranking()[0]
     axes.scatter(x[best], y[best], s=170, marker="*", color=BEST, edgecolors="white",
                  zorder=3, label=f"best on {ranked.name(result)} ({best})")  # fmt: skip
     diverged = int(result.diverged().sum())
-    tidy(axes, f"{diverged} of {len(dev)} diverged and are not shown" * bool(diverged))
+    lost = f"{diverged} of {len(dev)} diverged and are not shown" * bool(diverged)
+    tidy(axes, "\n".join(filter(None, (of_how_many(result), lost))))
     drawn.legend(loc="outside lower center", ncols=2, fontsize="small")
     return drawn
 

@@ -24,11 +24,11 @@ def explored(result: SweepResult, order: NDArray[Any]) -> dict[str, Any]:
 
     Args:
         result: of a sweep.
-        order: of its members.
+        order: of the members that are shown.
     """
     axes, places = _axes(result, order)
     shape = result.metrics["dev_loss"].shape
-    every = math.ceil(len(result.metrics) * shape[0] * shape[1] / NUMBERS)
+    every = math.ceil(len(result.metrics) * len(order) * shape[1] / NUMBERS)
     epochs = np.arange(shape[1])[:: -max(1, every)][::-1]  # the last is among them
     measures = []
     for what in _whats(result):

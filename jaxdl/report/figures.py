@@ -20,9 +20,11 @@ from jaxdl.report.network import (
     worst_examples,
 )
 from jaxdl.report.parallel import parallel_coordinates
+from jaxdl.report.pareto import pareto
 from jaxdl.report.ranges import heat_map, hyperparameters, importance
 from jaxdl.report.searches import funnel, lineage
 from jaxdl.sweeps import SweepResult
+from jaxdl.sweeps.fronts import has_several
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -104,6 +106,12 @@ ROWS = (
         ),
         "learning rates by step",
         "The schedules of the best tenth of the configurations.",
+    ),
+    Row("pareto", "Objectives", Needs.RESULT, pareto,
+        "{ranked} against each other objective",
+        "No configuration is better than one of the front in an objective without "
+        "being worse in another.",
+        has_several,
     ),
     Row("hyperparameters", "Hyperparameters", Needs.RESULT, hyperparameters,
         "each hyperparameter against {ranked}",

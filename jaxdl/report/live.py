@@ -64,6 +64,7 @@ class Watched:
             return {"problem": "Nothing has trained yet."}
         found = summarize(result, None, importance=False)
         outcome = contents.outcome(found, result.has_rates())
+        outcome += contents.sampled(result)
         return {"summary": outcome, **contents.members(result, self.folder)}
 
 

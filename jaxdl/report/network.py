@@ -105,7 +105,7 @@ def learning_rates(
     axes = drawn.add_subplot()
     name = ranked.name(result)
     for configuration in reversed(order):
-        member = result.member(configuration * result.num_variants)
+        member = result.member(result.members_of(configuration)[0], weights=False)
         schedule = with_facts(make_schedule, member.facts)(member.hparams)
         rates = _rates(schedule, at)
         best = configuration == order[0]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jaxdl.report import ranked
+from jaxdl.report import ranked, shown
 from jaxdl.report.ranges import CONSTANT
 from jaxdl.report.scales import SHOWN, Scale, value, varying
 from jaxdl.report.style import (
@@ -27,6 +27,8 @@ ABSENT = -0.12  # where a line passes an axis whose hyperparameter does not appl
 def parallel_coordinates(result: SweepResult) -> "Figure":
     """Returns the best tenth of the configurations, a line each over all their values.
 
+    Of more than 50,000 members it has the best 1,000 configurations.
+
     Every hyperparameter that varies has an upright axis, on its own scale, from its
     lowest to its highest value in the whole sweep. A line below an axis belongs to a
     configuration to which the hyperparameter does not apply.
@@ -39,7 +41,8 @@ def parallel_coordinates(result: SweepResult) -> "Figure":
     scales, error = varying(result), ranked.values(result)
     if not scales:
         return message(CONSTANT)
-    best = result.ranking()[: math.ceil(SHARE * len(error))]
+    few = shown.BEST if shown.is_sampled(result) else math.ceil(SHARE * len(error))
+    best = result.ranking()[:few]
     best = best[np.isfinite(error[best])]
     if not best.size:
         return message(f"no configuration has a finite {ranked.name(result)}")

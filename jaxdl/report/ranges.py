@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from jaxdl.report import ranked
 from jaxdl.report.scales import Scale, label_axis, varying
+from jaxdl.report.shown import of_how_many, shown
 from jaxdl.report.style import (
     BEST,
     BLACK,
@@ -25,7 +26,7 @@ from jaxdl.report.style import (
     tidy,
 )
 from jaxdl.sweeps import SweepResult
-from jaxdl.sweeps.summary import importance_of
+from jaxdl.sweeps.summary import LEARNED, MOST_LEARNED, importance_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -72,8 +73,9 @@ def hyperparameters(result: SweepResult) -> "Figure":
     }
     drawn.legend([*handles.values()], [*handles], loc="outside lower center", ncols=4,
                  fontsize="small")  # fmt: skip
-    if _is_uneven(result):
-        drawn.suptitle(UNEVEN, fontsize="medium")
+    titles = (of_how_many(result), UNEVEN * _is_uneven(result))
+    if any(titles):
+        drawn.suptitle("\n".join(filter(None, titles)), fontsize="medium")
     return drawn
 
 
@@ -152,7 +154,9 @@ def importance(result: SweepResult) -> "Figure":
     explained = max(found.explained, 0)
     doubt = ": too little to rely on" if explained < 0.5 else ""
     of = f"explained of the variance of the {ranked.name(result)}"
-    tidy(axes, f"{of}: {explained:.0%}{doubt}")
+    some = len(result.diverged()) > MOST_LEARNED
+    whose = f"\nof {LEARNED:,} configurations at random" * some
+    tidy(axes, f"{of}: {explained:.0%}{doubt}{whose}")
     return drawn
 
 
@@ -206,19 +210,21 @@ def _points(axes: Any, scale: Scale, error: NDArray[Any], result: SweepResult) -
     spread = (np.arange(len(error)) * 0.6180339887 % 1 - 0.5) * 0.6 * category
     at, best = scale.at + spread, result.ranking()[0]
     # Those that diverged have no error, but a place along the axis.
-    known = at[np.isfinite(at)]
+    some = shown(result)
+    known = at[some][np.isfinite(at[some])]
     axes.update_datalim(np.stack([known, known], axis=1), updatey=False)
-    axes.scatter(at, error, s=dot(len(error)), color=BLUE, alpha=0.5, linewidths=0,
-                 rasterized=len(error) > 500, label="configuration")  # fmt: skip
+    axes.scatter(at[some], error[some], s=dot(len(some)), color=BLUE, alpha=0.5,
+                 linewidths=0, rasterized=len(some) > 500,
+                 label="configuration")  # fmt: skip
     for place in range(len(scale.names)):
         here = error[(scale.at == place) & np.isfinite(error)]
         if here.size:
             axes.hlines(np.median(here), place - 0.35, place + 0.35, color=BLACK,
                         label="median")  # fmt: skip
-    lost = result.diverged()
-    if lost.any():
+    lost = some[result.diverged()[some]]
+    if lost.size:
         top = axes.get_xaxis_transform()
-        axes.scatter(at[lost], np.full(lost.sum(), 1.0), s=16, marker="x",
+        axes.scatter(at[lost], np.full(len(lost), 1.0), s=16, marker="x",
                      color=DIVERGED, clip_on=False, transform=top, linewidths=0.8,
                      label="diverged")  # fmt: skip
     if np.isfinite(error[best]) and np.isfinite(at[best]):

@@ -7,6 +7,7 @@ lock of the process that writes. Damaged files are moved to `damaged/`.
 
 from jaxdl.runs import lock
 from jaxdl.runs.contents import Known
+from jaxdl.runs.copying import Copied
 from jaxdl.runs.doctor import Findings, doctor
 from jaxdl.runs.errors import DamagedError, RunMismatchError, RunOwnedError
 from jaxdl.runs.files import write_file
@@ -16,7 +17,7 @@ from jaxdl.runs.rungs import StoredRung
 from jaxdl.runs.store import Store
 
 __all__ = [
-    "DamagedError", "Findings", "Known", "Record", "RunMismatchError",
+    "Copied", "DamagedError", "Findings", "Known", "Record", "RunMismatchError",
     "RunOwnedError", "Store", "StoredRung", "claim", "doctor", "has_run",
     "is_finished", "lock", "open_run", "read_run", "write_file",
 ]  # fmt: skip

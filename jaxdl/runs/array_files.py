@@ -63,7 +63,7 @@ def write(path: Path, arrays: Sequence[Any]) -> Index:
         part.unlink(missing_ok=True)
         path.unlink(missing_ok=True)
         raise
-    return _index(ready)
+    return index_of(ready)
 
 
 def little_endian(arrays: Iterable[Any]) -> list[NDArray[Any]]:
@@ -116,7 +116,8 @@ def _bytes(array: NDArray[Any]) -> memoryview:
     return array.reshape(-1).view(np.uint8).data
 
 
-def _index(arrays: Sequence[NDArray[Any]]) -> Index:
+def index_of(arrays: Sequence[NDArray[Any]]) -> Index:
+    """Returns the index of a file of arrays, which `little_endian` gave."""
     kinds = [[NAME_OF[array.dtype], list(array.shape)] for array in arrays]
     sha256 = _digest(text.dumps(kinds), map(_bytes, arrays))
     return {"arrays": kinds, "sha256": sha256}

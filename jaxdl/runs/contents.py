@@ -2,6 +2,7 @@
 
 import threading
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from jaxdl.runs import database, groups, step_files
 from jaxdl.runs import records as record_rows
 from jaxdl.runs import rungs as rung_rows
+from jaxdl.runs.copying import Copied, renumbered
 from jaxdl.runs.errors import DamagedError, explained
 from jaxdl.runs.records import Record, RecordRow
 from jaxdl.runs.rungs import StoredRung
@@ -94,6 +96,40 @@ class Contents:
             one = self._load(row)
             if one is not None:
                 yield row.id, members, one
+
+    def stored(self, rung: int, offset: int) -> Iterator[Copied]:
+        """Yields the records of a rung as another run shall have them, each verified.
+
+        Args:
+            rung: whose records.
+            offset: what is added to the ids of their members.
+
+        Raises:
+            DamagedError: a record or its file differs from what was written.
+            OSError: they cannot be read.
+        """
+        names = self.metrics
+        for row in self._rows(rung):
+            with self._lock, explained(self.folder):
+                groups.read(self.folder, self._connection, row, names)
+                found = record_rows.read(self._connection, row, names)
+            yield Copied(self.folder, row.id, row.kept, renumbered(found, offset))
+
+    def rows(self, rung: int) -> Iterator[Record]:
+        """Yields the records of a rung without their arrays, each verified.
+
+        Raises:
+            DamagedError: a record differs from what was written.
+        """
+        for row in self._rows(rung):
+            with self._lock, explained(self.folder):
+                found = record_rows.read(self._connection, row, self.metrics)
+            record, _ = record_rows.from_rows(found, self.metrics, row.sha256)
+            yield record._replace(id=row.id)
+
+    def digests(self, rung: int) -> Counter[str]:
+        """Returns how many records of a rung have which digest of their rows."""
+        return Counter(row.sha256 for row in self._rows(rung))
 
     def files(self) -> set[str]:
         """Returns the names of the files in `checkpoints` that belong to a record."""

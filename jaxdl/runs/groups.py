@@ -28,17 +28,21 @@ def path_of(folder: Path, number: int) -> Path:
 def write_files(folder: Path, group: Sequence[Change], names: list[str]) -> Rows:
     """Writes the files of a group, which are on the disk when this returns.
 
+    Arrays that the group drops again get no file.
+
     Returns:
         The rows of its records.
 
     Raises:
         OSError: a file cannot be written.
     """
-    rows = {}
+    rows, dropped = {}, {n for one in group if isinstance(one, list) for n in one}
     for record in group:
         if isinstance(record, Record):
             path, index = path_of(folder, record.id), None
-            if record.arrays is not None:
+            if record.arrays is not None and record.id in dropped:
+                index = array_files.index_of(array_files.little_endian(record.arrays))
+            elif record.arrays is not None:
                 index = array_files.write(path, record.arrays)
             if index is not None and record.step_losses is not None:
                 index |= step_files.write(folder, record.id, record.step_losses)

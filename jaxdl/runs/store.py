@@ -5,7 +5,7 @@ Records go to the disk in groups, of which a crash leaves all or nothing: see `g
 
 import itertools
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from jaxdl.counts import as_count
-from jaxdl.runs import array_files, database, groups, lock, step_files
+from jaxdl.runs import array_files, copying, database, groups, lock, step_files
 from jaxdl.runs import records as record_rows
 from jaxdl.runs import rungs as rung_rows
 from jaxdl.runs.contents import Contents, Known
+from jaxdl.runs.copying import Copied
 from jaxdl.runs.errors import DamagedError, PassingError, explained
 from jaxdl.runs.faults import outlast
 from jaxdl.runs.records import Record
@@ -213,6 +214,25 @@ class Store(Contents):
         lock.check_owner(self.folder, self._owner)
         if numbers := [*map(int, ids)]:
             self._writer.add(numbers, 0)
+
+    def copy(self, records: Sequence[Copied]) -> None:
+        """Copies records of another run, whose members entered the rung here.
+
+        Either all of them are here afterwards or none, also after a crash.
+
+        Raises:
+            OSError: they cannot be written.
+        """
+        lock.check_owner(self.folder, self._owner)
+        self.flush()
+        ids = [next(self._ids) for _ in records]
+        self._outlast(lambda: self._copy(ids, records))
+
+    def _copy(self, ids: Sequence[int], records: Sequence[Copied]) -> None:
+        with explained(self.folder):
+            copying.copy_files(self.folder, ids, records)
+        with self._transaction():
+            copying.write_rows(self._connection, ids, records, self.metrics)
 
     def _enter(self, rung: int, asked: rung_rows.StoredRung) -> None:
         folder, connection = self.folder, self._connection

@@ -15,7 +15,8 @@ def halving(eta: int = 3, *, first: int = 1, survivors: int = 1) -> Search:
 
     All members train for `first` epochs, the best `1/eta` of them until `eta first`
     epochs, the best `1/eta` of these until `eta² first`, and so on; `survivors` or more
-    train to the end. A member that diverged does not train on.
+    train to the end. A member that diverged does not train on. With several objectives
+    the best are the first of `searches.ranking`: front after front.
 
     Args:
         eta: at least 2.

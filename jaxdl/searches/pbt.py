@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxdl.searches.rungs import Requests, Rung, Search, check_number, ranking
+from jaxdl.searches.rungs import Requests, Rung, Search, by_score, check_number
 from jaxdl.spaces.contract import SpaceError
 from jaxdl.spaces.distributions import is_distribution
 from jaxdl.spaces.sample import sample
@@ -25,7 +25,7 @@ def pbt(every: int, *, share: float = 0.25, step: float = 0.1) -> Search:
     choice is drawn again with probability `step`. Sizes and static values do not
     change. A member that diverged is one of the worst. Each member keeps its own random
     numbers. With early stopping, a member that stopped stays stopped, and so do its
-    copies.
+    copies. Of several objectives the first counts.
 
     Args:
         every: epochs between exchanges, at least 1.
@@ -53,7 +53,7 @@ def pbt(every: int, *, share: float = 0.25, step: float = 0.1) -> Search:
         hparams, parents = sample(key, space, members), None
         for until in [*range(every, epochs, every), epochs]:
             standing = yield Rung(ids, hparams, np.full(members, until), parents)
-            order = ranking(standing)
+            order = by_score(standing)
             parents, worst = ids.copy(), order[-few:]
             parents[worst] = draws.choice(order[:few], few)
             hparams = explored(space, hparams, parents, worst, step, draws)

@@ -8,6 +8,7 @@ import numpy as np
 from jaxdl.searches.rungs import Requests, Rung, Search, check_number
 from jaxdl.searches.rungs import scores as scores_of
 from jaxdl.spaces.distributions import SpaceError
+from jaxdl.spaces.first import with_first
 from jaxdl.spaces.refine import check_varies, refine
 from jaxdl.spaces.sample import sample
 from jaxdl.train.state import ROUND
@@ -18,7 +19,7 @@ def refinement(rounds: int = 3, *, keep: int = 8) -> Search:
 
     The first round draws from the whole space, every further one from what `refine`
     makes of it and the best `keep` of all members so far. All members train to the end;
-    the rounds divide them evenly.
+    the rounds divide them evenly. Of several objectives the first counts.
 
     Args:
         rounds: at least 2.
@@ -43,6 +44,7 @@ def refinement(rounds: int = 3, *, keep: int = 8) -> Search:
         for number, ids in enumerate(np.array_split(np.arange(members), rounds)):
             round_key = jax.random.fold_in(jax.random.fold_in(key, ROUND), number)
             drawn.append(sample(round_key, narrowed, len(ids)))
+            narrowed = with_first(narrowed, ())  # in the first round alone
             standing = yield Rung(ids, drawn[-1], np.full(len(ids), epochs))
             scores.append(scores_of(standing))
             finite = int(np.isfinite(np.concatenate(scores)).sum())

@@ -14,12 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxdl.counts import is_count
+from jaxdl.searches import dominance
 from jaxdl.spaces.distributions import SpaceError
 
 # Metrics of each member's kept epoch so far, `[n]` in the order of the rung; NaN for a
-# member that diverged. `score` is the one that ranks members, lower is better. Where a
-# run resumes, `recorded` has the ids `[k]` of the members that its next rung has on
-# record, for a search that decides by computed numbers, which may round otherwise.
+# member that diverged. `score` is the one that ranks members, lower is better. With
+# several objectives there are `objectives` `[n, k]` as well, of which it is the first.
+# Where a run resumes, `recorded` has the ids `[k]` of the members that its next rung
+# has on record, for a search that decides by numbers that may round otherwise.
 Standing = dict[str, NDArray[Any]]
 RECORDED = "recorded"
 
@@ -127,6 +129,24 @@ def scores(standing: Standing) -> NDArray[Any]:
 
 def ranking(standing: Standing) -> NDArray[np.int64]:
     """Returns positions, lowest score first, ties by dev loss.
+
+    With several objectives it returns them front after front, and within a front from
+    the lowest score on, each as far from those before it as possible, see
+    `searches/dominance.py`. Members whose dev loss is not finite come last, after those
+    of which an objective is NaN.
+    """
+    if "objectives" not in standing:
+        return by_score(standing)
+    loss = standing["dev_loss"]
+    lost = ~np.isfinite(loss)
+    found = dominance.order(
+        np.where(lost[:, None], np.nan, standing["objectives"]), loss
+    )
+    return np.concatenate([found[~lost[found]], found[lost[found]]])
+
+
+def by_score(standing: Standing) -> NDArray[np.int64]:
+    """Returns positions, lowest score first, ties by dev loss, then by position.
 
     Members whose dev loss is not finite come last, after those whose score is NaN.
     """

@@ -6,7 +6,8 @@ The classes are typed `Any`, so that a field annotated `float` accepts a distrib
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import jax
@@ -41,12 +42,14 @@ class Distribution(TypedAny):
         whole: whether all values are ints.
         static: whether the recipe gets plain values; else they are traced numbers.
         drawn: whether the values are drawn, and not one given for each member.
+        first: values that some members have instead, by member, see `spaces/first.py`.
     """
 
     scale: ClassVar[str] = "linear"
     whole: ClassVar[bool] = False
     static: ClassVar[bool] = False
     drawn: ClassVar[bool] = True
+    first: ClassVar[Mapping[int, Any]] = MappingProxyType({})
 
     def quantile(self, u: NDArray[np.float64]) -> NDArray[Any]:
         """Returns the values below which fractions u of the draws lie; u in [0, 1]."""

@@ -10,6 +10,7 @@ from jaxdl.counts import is_count
 from jaxdl.spaces.contract import Distribution, SpaceError
 from jaxdl.spaces.distributions import is_distribution
 from jaxdl.spaces.either import needs
+from jaxdl.spaces.first import with_first
 from jaxdl.train.structure import flatten
 
 
@@ -54,7 +55,7 @@ def refine(space: Any, hparams: Any, scores: ArrayLike, keep: int) -> Any:
         values = column[np.all(counts, axis=0)] if need else column
         tells = is_distribution(leaf) and len(values) >= 2
         narrowed.append(leaf.narrowed(values) if tells else leaf)
-    return jax.tree.unflatten(treedef, narrowed)
+    return with_first(jax.tree.unflatten(treedef, narrowed), ())
 
 
 def check_varies(space: Any) -> None:

@@ -64,7 +64,10 @@ def fill(
     for name, leaf in zip(names, leaves, strict=True):
         if is_distribution(leaf):
             check_ends(name, leaf)
-            columns.append(_default_type(name, leaf.quantile(uniforms(name))))
+            values = np.array(leaf.quantile(uniforms(name)))
+            for member, value in leaf.first.items():
+                values[member : member + 1] = value  # nothing beyond the last member
+            columns.append(_default_type(name, values))
         else:
             columns.append(_column(name, leaf, members))
     return jax.tree.unflatten(treedef, columns)

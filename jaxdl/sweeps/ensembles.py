@@ -22,7 +22,7 @@ from jaxdl.train.member import Member
 from jaxdl.train.part import scaled
 from jaxdl.train.per_example import per_example
 from jaxdl.train.recipe import Recipe, error_of
-from jaxdl.train.score import larger_is_better
+from jaxdl.train.score import larger_is_better, objectives_of
 
 if TYPE_CHECKING:
     from jaxdl.sweeps.result import SweepResult
@@ -149,6 +149,8 @@ def _candidates(sweep: "SweepResult") -> NDArray[np.int64]:
     """Returns the best members, best first, that are averaged as the best one is."""
     best = sweep.best()
     finite = np.isfinite(sweep.final()["dev_loss"])
+    if sweep.kept is not None:
+        finite &= sweep.kept
     order = [i for c in sweep.ranking() for i in sweep.members_of(int(c)) if finite[i]]
     of = _mean_of(best.loss).of
     alike = [i for i in order[:CANDIDATES] if _mean_of(sweep.member(i).loss).of is of]
@@ -174,7 +176,7 @@ def chosen_by(built: Recipe) -> str:
 
     It is what ranks the members, but for the 0-1 error, which is equal for many.
     """
-    name = built.rank_by.removeprefix("-")
+    name = objectives_of(built.rank_by)[0].removeprefix("-")
     return "loss" if name == "error" and built.error is None else name
 
 

@@ -1,7 +1,9 @@
 """The result of a sweep, made of its population."""
 
 import numpy as np
+from numpy.typing import NDArray
 
+from jaxdl.engine.keeping import best_of
 from jaxdl.engine.outlines import precisions
 from jaxdl.engine.population import Population
 from jaxdl.spaces.either import blanked
@@ -16,7 +18,8 @@ def make_result(end: Population) -> SweepResult:
     searching = store is not None and not store.finished
     running = end.status == Status.RUNNING
     short = running & (end.epochs < end.task.epochs)
-    cut_short = short & ~end.awaited(searching=searching)
+    awaited = store is not None and end.awaited(searching=searching)
+    cut_short = short & ~np.asarray(awaited, bool)
     status = np.where(running & ~short, Status.FINISHED, end.status)
     return SweepResult(
         task=end.task,
@@ -31,8 +34,23 @@ def make_result(end: Population) -> SweepResult:
         blocks=tuple(b and b._replace(carry=None) for b in end.shelf.blocks),
         places=end.places,
         steps=_steps(end),
+        parameters=end.parameters.column,
+        kept=_kept(end, searching=searching),
         specification=None if store is None else store.specification,
     )
+
+
+def _kept(end: Population, *, searching: bool) -> NDArray[np.bool_] | None:
+    """Returns whose weights the task keeps; while it searches, whose are there."""
+    task = end.task
+    if task.keep is None:
+        return None
+    if searching:
+        return np.isin(end.places[:, 0], [*end.shelf.full])
+    v, standing = task.num_variants, end.standing(np.arange(task.num_members))
+    kept = np.zeros(task.members, bool)
+    kept[best_of(standing, task.rank_by, v, task.keep)] = True
+    return np.repeat(kept, v)
 
 
 def _steps(end: Population) -> tuple[Steps, ...] | None:

@@ -22,11 +22,19 @@ def in_words(part: str, got: Any, recorded: Any) -> str:
     """
     if part in DIGESTS and got is not None and recorded is not None:
         return DIGESTS[part]
+    if part == "first" and got is None:
+        return "first members: got none, recorded those of another sweep (start_from)"
     if part == "space":
         return difference(got, recorded)
+    if part == "shard":
+        return f"shard: got {_shard(got)}, recorded {_shard(recorded)}"
     if part == "key" and _is_seed(got) and _is_seed(recorded):
         return f"seed: got {got[1]}, recorded {recorded[1]}"
     return ""
+
+
+def _shard(pair: Any) -> str:
+    return "the whole sweep" if pair is None else "{} of {}".format(*pair)
 
 
 def _is_seed(key: Any) -> bool:

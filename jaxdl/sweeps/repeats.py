@@ -9,7 +9,6 @@ Members of all variants share blocks, each with its own order of the data. So re
 has the key of a sweep without repeats, but not its last bits.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -24,7 +23,7 @@ from jaxdl.data.normalize import input_moments, moments_of
 from jaxdl.engine.inputs import Variant
 from jaxdl.engine.plan import OWN, Plan
 from jaxdl.engine.task import Task
-from jaxdl.searches.rungs import Rung, Standing
+from jaxdl.searches.rungs import Rung
 from jaxdl.train.facts import facts_of
 from jaxdl.train.state import FOLD, REPEAT, as_key, member_key, step_key
 
@@ -109,15 +108,16 @@ def data_of(variant: Variant, data: Splits) -> Splits:
     )
 
 
-def step_keys(variants: Sequence[Variant], configurations: int) -> NDArray[np.uint32]:
+def step_keys(task: Task) -> NDArray[np.uint32]:
     """Returns the keys that members draw from in each step, `[members, 2]`."""
 
     def of(key, configuration):
         return jax.random.key_data(step_key(member_key(key, configuration)))
 
-    keys = jnp.stack([variant.key for variant in variants])
+    keys = jnp.stack([variant.key for variant in task.variants])
+    configurations = jnp.arange(task.members) + task.offset
     of_all = jax.vmap(jax.vmap(of, (0, None)), (None, 0))
-    return np.asarray(of_all(keys, jnp.arange(configurations))).reshape(-1, 2)
+    return np.asarray(of_all(keys, configurations)).reshape(-1, 2)
 
 
 def members_of(configurations: NDArray[Any], num_variants: int) -> NDArray[np.int64]:
@@ -137,22 +137,6 @@ def expand(rung: Rung, num_variants: int) -> Rung:
         np.repeat(rung.until, num_variants),
         None if parents is None else members_of(parents, num_variants),
     )
-
-
-def mean(metrics: Standing, num_variants: int) -> Standing:
-    """Returns the means over the variants of each configuration, `[configurations]`.
-
-    They are NaN where a variant diverged. Sums in float64 do not depend on the order of
-    the variants, so that a tie stays a tie.
-
-    Args:
-        metrics: of the members of whole configurations, `[members]`.
-        num_variants: V.
-    """
-    return {
-        name: values.reshape(-1, num_variants).mean(axis=1, dtype=np.float64)
-        for name, values in metrics.items()
-    }
 
 
 def standard_error(values: NDArray[Any]) -> NDArray[np.float64]:

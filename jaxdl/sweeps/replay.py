@@ -33,7 +33,8 @@ def replay(
 ) -> Member:
     """Returns a member of a sweep, trained again: bit for bit what it was.
 
-    It trains the member alone, with the members whose weights it copied on its way.
+    It trains the member alone, with the members whose weights it copied on its way. If
+    the run does not keep its weights, see `keep` of `sweep`, its curves are compared.
 
     Args:
         run: a result of `sweep`, or the folder of a run.
@@ -52,7 +53,9 @@ def replay(
     """
     if not isinstance(run, SweepResult):
         run = read_result(run, recipe, space=space)
-    before, task = run.member(member), _with_start(run, start)
+    run.member(member, weights=False)  # refuses a number that is none
+    kept = run.keeps(member)
+    before, task = run.member(member, weights=kept), _with_start(run, start)
     configuration, number = divmod(member, run.num_variants)
     whole_task, whole = with_variants(task._replace(data=data))
     own = whole_task.variants[number]
@@ -64,11 +67,11 @@ def replay(
     ]
     alone = task._replace(
         recipe=recipe, data=data_of(own, whole), key=own.key, repeats=1, folds=None,
-        search=_again(rungs, configuration),
+        keep=None, search=_again(rungs, configuration), first=(),
         variants=(own._replace(train=None, dev=None),),
     )  # fmt: skip
     again = train_task(alone, progress=progress).member(configuration)
-    _check_same(member, before, again)
+    _check_same(member, before, again, weights=kept)
     return again
 
 
@@ -94,7 +97,7 @@ def _with_start(run: SweepResult, start: Member | None) -> Task:
     return task
 
 
-def _check_same(member: int, before: Member, again: Member) -> None:
+def _check_same(member: int, before: Member, again: Member, *, weights: bool) -> None:
     for name, curve in before.metrics.items():
         same = np.array_equal(curve, again.metrics[name], equal_nan=True)
         if not same:
@@ -104,8 +107,10 @@ def _check_same(member: int, before: Member, again: Member) -> None:
                 f"{int(np.argmax(differs)) + 1} on; expected the data, the device and "
                 "the versions that the run was trained with"
             )
-    weights = (as_numbers((m.params, m.state)) for m in (before, again))
-    pairs = zip(*map(jax.tree.leaves, weights), strict=True)
+    if not weights:
+        return
+    both = (as_numbers((m.params, m.state)) for m in (before, again))
+    pairs = zip(*map(jax.tree.leaves, both), strict=True)
     if not all(np.array_equal(a, b, equal_nan=True) for a, b in pairs):
         raise runs.RunMismatchError(
             f"member {member} has the same metrics and other weights; expected the "

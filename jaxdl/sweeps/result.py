@@ -9,18 +9,17 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxdl import nn, runs, terminal
+from jaxdl import nn, terminal
 from jaxdl.data import Dataset, Splits
 from jaxdl.engine.blocks import TrainedBlock
-from jaxdl.engine.curves import kept_metrics
+from jaxdl.engine.curves import kept_metrics, mean
 from jaxdl.engine.task import Task
 from jaxdl.searches.rungs import Rung, ranking
-from jaxdl.sweeps import display, frames, rows
+from jaxdl.sweeps import display, frames, fronts, rows
 from jaxdl.sweeps.ensembles import Ensemble, choose
-from jaxdl.sweeps.lineage import history
+from jaxdl.sweeps.members import member_of
 from jaxdl.sweeps.repeats import (
     data_of,
-    mean,
     members_of,
     not_worse,
     standard_error,
@@ -30,9 +29,9 @@ from jaxdl.train.epoch_state import Status
 from jaxdl.train.facts import Facts
 from jaxdl.train.inference import Inference
 from jaxdl.train.member import Member
-from jaxdl.train.score import curve_of, score
+from jaxdl.train.score import PARAMETERS, curve_of, score
 from jaxdl.train.steps import Steps
-from jaxdl.train.structure import Structure, by_name, of_member
+from jaxdl.train.structure import Structure
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -62,11 +61,14 @@ class SweepResult:
         default_factory=dict
     )
     steps: tuple[Steps, ...] | None = None  # of each member, if `every` asked for them
+    parameters: NDArray[np.float64] | None = None  # [members]; None: no objective
+    kept: NDArray[np.bool_] | None = None  # [members] whose weights `keep` keeps
 
     __repr__ = display.as_text
     _repr_html_ = display.as_html
     to_dataframe = frames.to_dataframe
     curves = frames.curves
+    pareto = fronts.pareto
 
     @property
     def num_variants(self) -> int:
@@ -92,7 +94,7 @@ class SweepResult:
         errors = errors[np.isfinite(errors)]
         within = ((errors >= 0) & (errors <= 1)).all()
         first = np.flatnonzero(self.trained())[:1] if within else []
-        return any(nn.has_classes(self.member(i).loss) for i in first)
+        return any(nn.has_classes(self.member(i, weights=False).loss) for i in first)
 
     def members_of(self, configuration: int) -> NDArray[np.int64]:
         """Returns the members of a configuration, `[V]`."""
@@ -111,9 +113,9 @@ class SweepResult:
         """Returns configurations, lowest score first, ties by mean dev loss.
 
         Configurations with a member that diverged, or whose dev loss is not finite,
-        come last.
+        come last. Several objectives rank by dominance, see `searches.ranking`.
         """
-        return ranking(self.mean() | {"score": self.scores()})
+        return ranking(self.mean() | fronts.ranks(self))
 
     def scores(self) -> NDArray[np.float64]:
         """Returns the score of each configuration, `[configurations]`: lower is better.
@@ -130,10 +132,12 @@ class SweepResult:
     def final(self) -> dict[str, NDArray[Any]]:
         """Returns the metrics of each member's kept epoch, `[members]`.
 
-        They are NaN for members that diverged.
+        They are NaN for members that diverged. `parameters` is among them if it is an
+        objective.
         """
         everyone = np.arange(len(self.status))
-        return kept_metrics(self.metrics, self.kept_epoch, self.status, everyone)
+        own = kept_metrics(self.metrics, self.kept_epoch, self.status, everyone)
+        return own if self.parameters is None else own | {PARAMETERS: self.parameters}
 
     def mean(self) -> dict[str, NDArray[np.float64]]:
         """Returns the means of the final metrics, `[configurations]`.
@@ -226,58 +230,27 @@ class SweepResult:
         """
         return choose(self, dev, size)
 
-    def member(self, i: SupportsIndex) -> Member:
+    def member(self, i: SupportsIndex, *, weights: bool = True) -> Member:
         """Returns member i.
 
         In `fit` its hyperparameters train the same configuration, except for a float
         that the space has in `Static`: `fit` traces it.
 
+        Args:
+            i: its number.
+            weights: whether with its weights; else `params` and `state` are None.
+
         Raises:
             DamagedError: its weights are lost with damaged files of a run.
             IndexError: there is no such member.
+            NotKeptError: its weights are not kept, see `keep` of `sweep`.
             ValueError: the search never trained it.
         """
-        i, members = operator.index(i), len(self.status)
-        if not 0 <= i < members:
-            raise IndexError(f"got member {i}; expected 0..{members - 1}")
-        index, slot = self.places[i]
-        found = self.blocks[index] if index >= 0 else None
-        if found is None:
-            raise ValueError(f"member {i} never trained: the search did not ask for it")
-        if found.params is None:
-            raise runs.DamagedError(
-                f"the weights of member {i} are lost with damaged files; expected a "
-                "whole run: start its sweep again, which trains members that have not "
-                "ended early; or start it in another folder"
-            )
-        structure = found.block.structure
-        variant = self.task.variants[i % self.num_variants]
-        params, state = jax.tree.map(lambda x: x[slot], (found.params, found.state))
-        stopped_at = int(self.stopped_at[i])
-        return Member(
-            recipe=self.task.recipe,
-            structure=structure,
-            hparams=self._drawn(structure, i),
-            facts=variant.facts,
-            scaling=variant.scaling,
-            about=self.task.about,
-            inference=self.inferences[structure, variant.facts],
-            metrics={name: curve[i] for name, curve in self.metrics.items()},
-            status=Status(self.status[i]),
-            stopped_at=None if stopped_at < 0 else stopped_at,
-            kept_epoch=int(self.kept_epoch[i]),
-            params=params,
-            state=state,
-            history=history(self.rungs, i, structure),
-            steps=None if self.steps is None else self.steps[i],
-            number=i,
-        )
+        return member_of(self, operator.index(i), weights=weights)
 
-    def _drawn(self, structure: Structure, i: int) -> Any:
-        """Returns what member i trained with, also what has no influence."""
-        rung = next(rung for rung in reversed(self.rungs) if i in rung.members)
-        at = int(np.flatnonzero(rung.members == i)[0])
-        return of_member(structure, by_name(rung.hparams), at)
+    def keeps(self, i: int) -> bool:
+        """Returns whether the sweep keeps the weights of member i, see its `keep`."""
+        return self.kept is None or bool(self.kept[i])
 
     def rows(self, n: int | None = None) -> tuple[list[str], list[list[Any]]]:
         """Returns column names and a row of plain values for each of the n best.

@@ -1,6 +1,9 @@
 """What the errors of a model mean, in sentences for the command and the page."""
 
-from jaxdl.sweeps.summary import Errors
+from jaxdl.shown import count
+from jaxdl.sweeps.summary import Errors, Summary
+
+SHOWN = 20  # numbers of a front, at most
 
 
 def sentences(errors: Errors) -> list[str]:
@@ -56,3 +59,15 @@ def _human(errors: Errors) -> str:
     if errors.diagnosis is None:
         return "The human-level error has no effect here: the errors are no rates."
     return f"Bias is counted from a human-level error of {errors.human_error:.2%}."
+
+
+def of_pareto(summary: Summary) -> str:
+    """Returns which members or configurations no other dominates; "" if unknown."""
+    if not summary.pareto:
+        return ""
+    shown = ", ".join(map(str, summary.pareto[:SHOWN]))
+    more = ", ..." * (len(summary.pareto) > SHOWN)
+    return (
+        f"Pareto front of {summary.objectives}: {len(summary.pareto)} of "
+        f"{count(summary.count, summary.kind)}, {shown}{more}."
+    )

@@ -19,7 +19,9 @@ from jaxdl.engine.outlines import Outlines, precisions
 from jaxdl.engine.plan import Plan, as_plan
 from jaxdl.engine.task import Task
 from jaxdl.plain import to_json
+from jaxdl.searches.one_rung import random
 from jaxdl.searches.rungs import Rung, Search
+from jaxdl.searches.shards import as_shard
 from jaxdl.spaces.contract import Distribution, SpaceError
 from jaxdl.spaces.of_one import as_space
 from jaxdl.spaces.plain import check_recorded, from_plain, to_plain
@@ -31,9 +33,10 @@ from jaxdl.sweeps.starting import start_digest
 from jaxdl.train.identity import data_digest
 from jaxdl.train.keys import IMPL
 from jaxdl.train.recipe import RecipeFunction
-from jaxdl.train.score import CURVES, curves
+from jaxdl.train.score import CURVES, RankBy, curves
 
 SETTINGS = ("members", "epochs", "patience", "repeats", "folds")  # of a task, as it is
+SHARD = "shard"  # the part that the shards of one sweep differ in
 FIT = "fit"  # the search of a run of one member
 MOST_VALUES = 2**26  # of a metric in a run
 
@@ -49,8 +52,10 @@ def specify(
     `metrics`, and `rank_by` if it is not the error; the `precision` of matrix products
     and the digests of the `programs`; the digest of the `data` and the `shapes` of the
     train set; and the kind of `device`, the `versions` and `flags` that it all ran
-    with; what `known_parts` has of the variants; and, if they are given, `every` and
-    the digest of the weights at the `start`.
+    with; what `known_parts` has of the variants; and, if they are given, `every`,
+    `keep`, the digest of the weights at the `start`, how many members were `asked` for
+    where time allowed fewer, the values of the `first` members, and the `shard` (i, n)
+    that the run is of the sweep that the other parts are of.
 
     Args:
         task: its plan and its metrics are known.
@@ -68,6 +73,7 @@ def specify(
     data = data_of(task.variants[0], whole)
     return {
         **{name: getattr(task, name) for name in SETTINGS},
+        "members": task.whole,
         "folds": None if task.folds is None else task.num_folds,
         "search": _name(task.search),
         "space": to_plain(task.space),
@@ -76,7 +82,7 @@ def specify(
             for name, column in traced_columns(task.space, rung.hparams).items()
         },
         "metrics": list(task.curves),
-        **({} if task.rank_by == "error" else {"rank_by": task.rank_by}),
+        **({} if task.rank_by == "error" else {"rank_by": to_json(task.rank_by)}),
         "key": np.asarray(jax.random.key_data(task.key)).tolist(),
         "plan": None if task.plan is None else _plan_to_plain(task.plan),
         "precision": precisions(outlines),
@@ -91,7 +97,11 @@ def specify(
         "flags": kind.flags,
         **known_parts(task),
         **({} if task.every is None else {"every": task.every}),
+        **({} if task.asked is None else {"asked": task.asked}),
+        **({"first": [to_plain(row) for row in task.first]} if task.first else {}),
         **({} if task.start is None else {"start": start_digest(task.start)}),
+        **({} if task.keep is None else {"keep": task.keep}),
+        **({} if task.shard is None else {SHARD: list(task.shard[:2])}),
     }
 
 
@@ -147,14 +157,21 @@ def task_of(
         stratify=specification.get("stratify"),
         about=about_of(specification),
         metrics=_own_metrics(specification["metrics"]),
-        rank_by=specification.get("rank_by", "error"),
+        rank_by=rank_by_of(specification),
         every=specification.get("every"),
+        asked=specification.get("asked"),
+        first=tuple(map(from_plain, specification.get("first", ()))),
+        keep=specification.get("keep"),
         **{name: specification[name] for name in SETTINGS},
     )
+    if SHARD in specification:
+        part = as_shard(specification[SHARD], task.members, random())
+        task = task._replace(members=part.members, shard=part)
     if min(task.members, task.epochs, task.num_variants, task.block_width) < 1:
         raise ValueError("a count is below 1")
-    if not (task.every is None or is_count(task.every)):
-        raise ValueError(f"got every {task.every!r:.80}")
+    for name in ("every", "keep"):
+        if not ((value := getattr(task, name)) is None or is_count(value)):
+            raise ValueError(f"got {name} {value!r:.80}")
     if not (task.folds is None or is_count(task.folds)):
         raise ValueError(f"got folds {task.folds!r:.80}")
     if count_structures(task.bounded) > MOST_PROGRAMS:
@@ -183,7 +200,9 @@ def programs_of(task: Task, outlines: Outlines) -> dict[str, str]:
 
 
 def check_extends(task: Task, outlines: Outlines, run: str | os.PathLike[str]) -> None:
-    """Checks that a run whose recipe reads `facts.epochs` keeps their number.
+    """Checks that a run that cannot train longer keeps the number of its epochs.
+
+    Its recipe reads `facts.epochs`, or it has dropped weights, see `keep` of `sweep`.
 
     Args:
         task: what is asked for.
@@ -191,20 +210,26 @@ def check_extends(task: Task, outlines: Outlines, run: str | os.PathLike[str]) -
         run: the folder of a run, if there is one.
 
     Raises:
-        RunMismatchError: more epochs are asked for; with these, the epochs that the run
-            has would have trained differently.
+        RunMismatchError: more epochs are asked for.
     """
-    if not any(found.reads_epochs for found in outlines.values()):
-        return
     if not runs.has_run(run):
         return
     with runs.read_run(run) as store:
-        epochs = store.specification["epochs"]
-    if task.epochs > epochs:
+        epochs, keep = store.specification["epochs"], store.specification.get("keep")
+    if task.epochs <= epochs:
+        return
+    longer = f"got {task.epochs} epochs for a run of {epochs}"
+    if any(found.reads_epochs for found in outlines.values()):
         raise runs.RunMismatchError(
-            f"got {task.epochs} epochs for a run of {epochs} whose recipe reads "
+            f"{longer} whose recipe reads "
             "facts.epochs; expected the same: a longer training has another schedule "
             "from the first step, so start it in another folder"
+        )
+    if keep is not None:
+        raise runs.RunMismatchError(
+            f"{longer} with keep={keep}, which has dropped what the others would train "
+            "on from; expected the same epochs: add members alone, or start the longer "
+            "training in another folder"
         )
 
 
@@ -236,10 +261,17 @@ def _own_metrics(names: list[str]) -> tuple[str, ...]:
     return own
 
 
+def rank_by_of(specification: Mapping[str, Any]) -> RankBy:
+    """Returns what a recorded sweep ranks by."""
+    recorded = specification.get("rank_by", "error")
+    return tuple(recorded) if isinstance(recorded, list) else recorded
+
+
 def _check_count(task: Task) -> None:
-    if task.num_members * task.epochs > MOST_VALUES:
+    members = task.whole * task.num_variants
+    if members * task.epochs > MOST_VALUES:
         raise SpaceError(
-            f"got {task.num_members} members and {task.epochs} epochs; expected at "
+            f"got {members} members and {task.epochs} epochs; expected at "
             f"most {MOST_VALUES} values of each metric in a run: fewer of either"
         )
 

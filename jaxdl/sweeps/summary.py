@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from jaxdl import diagnose, nn
@@ -19,6 +20,7 @@ from jaxdl.diagnose import (
 )
 from jaxdl.diagnose.baseline import is_target
 from jaxdl.plain import scalar
+from jaxdl.sweeps import fronts
 from jaxdl.sweeps.result import SweepResult
 from jaxdl.train.epoch_state import ended
 from jaxdl.train.member import Member
@@ -26,6 +28,8 @@ from jaxdl.train.recipe import error_of
 from jaxdl.train.score import curve_of
 from jaxdl.train.structure import by_name
 
+MOST_LEARNED = 50_000  # configurations whose importance is that of all
+LEARNED = 10_000  # configurations of which it is if there are more
 SHOWN = 10  # members or configurations in the table
 
 
@@ -72,6 +76,8 @@ class Summary(NamedTuple):
     errors: Errors | None  # of the best, or its first model; None: no best
     metric: str = "dev_error"  # what ranks members
     value: float | None = None  # of it, of the best; None: no best
+    objectives: str = ""  # of a recipe with several, in words
+    pareto: list[int] | None = None  # numbers that no other dominates in these
 
 
 def summarize(
@@ -108,6 +114,8 @@ def summarize(
         errors=errors_of(result.best(), first, human_error) if some else None,
         metric=metric,
         value=None if best is None else float(result.mean()[metric][best]),
+        objectives=fronts.in_words(result) if fronts.has_several(result) else "",
+        pareto=fronts.pareto_if_several(result),
     )
 
 
@@ -157,6 +165,8 @@ def errors_of(member: Member, data: Splits | None, human_error: float = 0.0) -> 
 def importance_of(result: SweepResult) -> Importance:
     """Returns the importance for scores after the same number of epochs.
 
+    Of more than 50,000 configurations it is that of 10,000 at random, always the same.
+
     Raises:
         ImportError: scikit-learn is missing.
         ValueError: a search trained members for different numbers of epochs, on which
@@ -165,7 +175,12 @@ def importance_of(result: SweepResult) -> Importance:
     epochs = result.task.epochs
     if not all((rung.until == epochs).all() for rung in result.rungs):
         raise ValueError("the search trained members for different numbers of epochs")
-    return diagnose.importance(result.configurations(), result.scores())
+    hparams, scores = result.configurations(), result.scores()
+    if len(scores) > MOST_LEARNED:
+        some = np.random.default_rng(0).permutation(len(scores))[:LEARNED]
+        hparams = jax.tree.map(lambda column: column[some], hparams)
+        scores = scores[some]
+    return diagnose.importance(hparams, scores)
 
 
 def _baseline(member: Member, data: Splits) -> Baseline | None:
@@ -205,8 +220,8 @@ def _table(result: SweepResult, data: Splits | None) -> list[dict[str, Any]]:
 
 
 def _with_r2(result: SweepResult, dev: Dataset, row: dict[str, Any]) -> dict[str, Any]:
-    """Returns a row with R² before the status; NaN where there is no finite error."""
-    known = np.isfinite(row["dev_error"])
+    """Returns a row with R² before the status; NaN where error or weights lack."""
+    known = np.isfinite(row["dev_error"]) and result.keeps(row["member"])
     r2 = _r2(result.member(row["member"]), dev) if known else float("nan")
     own = {name: row[name] for name in row if name not in ("status", "hparams")}
     return own | {"dev_r2": r2, "status": row["status"], "hparams": row["hparams"]}

@@ -2,19 +2,19 @@
 
 import contextlib
 import os
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 
 from jaxdl import runs
-from jaxdl.data import DataWarning, Splits, check
+from jaxdl.data import Splits, check
 from jaxdl.data.folds import Folds
 from jaxdl.engine.bounds import with_bounds
 from jaxdl.engine.crew import Crew, Threads
+from jaxdl.engine.curves import mean
+from jaxdl.engine.deadline import NEVER, Deadline, deadline_after
 from jaxdl.engine.drawn import check_drawn
 from jaxdl.engine.engine import Engine
 from jaxdl.engine.outlines import Outlines, first_loss, make_outlines, ranked
@@ -23,21 +23,25 @@ from jaxdl.engine.population import Population
 from jaxdl.engine.progress import Callback, counted
 from jaxdl.engine.task import Task, check_task
 from jaxdl.nn.losses import labels_are_classes
+from jaxdl.paths import as_path
 from jaxdl.searches.one_rung import draws_each_alone, random
-from jaxdl.searches.rungs import Requests, Rung, Search, check_rung, start
+from jaxdl.searches.rungs import Requests, Rung, Search, check_rung
 from jaxdl.spaces.distributions import SpaceError
 from jaxdl.spaces.structures import count_structures
+from jaxdl.sweeps.fold_labels import check_folds
 from jaxdl.sweeps.from_population import make_result
 from jaxdl.sweeps.mismatch import in_words
+from jaxdl.sweeps.part import part_of
 from jaxdl.sweeps.recorded import next_recorded, recorded_rungs
-from jaxdl.sweeps.repeats import data_of, expand, mean, step_keys, with_variants
+from jaxdl.sweeps.repeats import data_of, expand, step_keys, with_variants
 from jaxdl.sweeps.result import SweepResult
+from jaxdl.sweeps.schedule import as_recorded, fitted, told_of_time
 from jaxdl.sweeps.specification import check_extends, specify
+from jaxdl.sweeps.start_from import StartFrom, first_rung, started
 from jaxdl.sweeps.starting import first_carry
-from jaxdl.train.check import check_labels
 from jaxdl.train.facts import Facts
 from jaxdl.train.recipe import RecipeFunction
-from jaxdl.train.score import score
+from jaxdl.train.score import objectives, score
 from jaxdl.train.settings import check_jax
 from jaxdl.train.state import as_key
 
@@ -60,6 +64,10 @@ def sweep(
     extend: bool = False,
     plan: Plan | None = None,
     every: int | None = None,
+    seconds: float | Deadline | None = None,
+    start_from: str | os.PathLike[str] | SweepResult | StartFrom | None = None,
+    shard: tuple[int, int] | None = None,
+    keep: int | None = None,
     progress: bool | Callback = True,
 ) -> SweepResult:
     """Returns `members` models with random hyperparameters, trained side by side.
@@ -122,6 +130,22 @@ def sweep(
         every: record the mean train loss of each so many steps, see `Member.steps`; at
             the end of an epoch, of the steps that are left. A run keeps them in files
             of their own. None: losses of steps are not recorded, and cost nothing.
+        seconds: the time of this call, with compilation. No epoch begins that would not
+            end in time; the result is then what has trained so far. If all members are
+            not expected to fit, a new sweep has fewer, see `docs/searches.md`. With
+            `run_dir` the same call resumes. Time changes no decision and no bit. None:
+            no limit.
+        start_from: a run's folder, or the result of a sweep, also of another recipe.
+            Its best configurations are the first members, at most 8 and at most half of
+            them. `sweeps.StartFrom` narrows the ranges and maps names, see
+            `docs/searches.md`. None: all members are drawn.
+        shard: (i, n) trains the i-th of n equal parts of the configurations alone,
+            i from 0 to n - 1, without a word to the others; `sweeps.merge` makes one
+            run of all parts. For random, Sobol and grid searches. None: all.
+        keep: of how many configurations, the best ones, weights stay, in memory and in
+            the run; those of others go once the search can no longer ask for them, and
+            `replay` gives them again. Such a run is not extended in epochs. None: of
+            all.
         progress: whether to show progress; or a function of a `SweepProgress`, called
             about every second and at the end of each rung.
 
@@ -133,18 +157,27 @@ def sweep(
         RecipeError: the recipe cannot be traced, or its metrics or `rank_by` differ
             between programs.
         RunMismatchError: `run_dir` holds a run of another sweep.
-        SpaceError: the space makes no sense, or what the search asks for; or nothing
-            can be extended.
+        SpaceError: the space makes no sense, or what the search asks for; there is no
+            such shard; or nothing can be extended; or `seconds` are too few for one
+            rung; or `start_from` has nothing in common with the space.
+        TimeoutError: nothing has trained within `seconds`.
         TypeError: another kind of key.
-        ValueError: `epochs`, `patience`, `repeats` or `every` is below 1, or the plan
-            is wrong.
+        ValueError: `epochs`, `patience`, `repeats`, `every` or `keep` is below 1,
+            `seconds` is not above 0, or the plan is wrong.
     """
+    deadline = deadline_after(seconds)
     check_jax()  # before a key is made
     task = Task(
         recipe, space, data, as_key(key), members, epochs, search or random(), patience,
-        repeats, folds, plan, every=every,
+        repeats, folds, plan, every=every, keep=keep,
     )  # fmt: skip
-    return train_task(task, run_dir=run_dir, extend=extend, progress=progress)
+    out = None if run_dir is None else as_path(run_dir)
+    task = started(task, start_from, out, shown=progress is True)
+    if shard is not None:
+        task = part_of(task, shard, extend=extend)
+    return train_task(
+        task, run_dir=run_dir, extend=extend, progress=progress, deadline=deadline
+    )
 
 
 def train_task(
@@ -154,6 +187,7 @@ def train_task(
     extend: bool = False,
     progress: bool | Callback = True,
     train: Callable[[Engine, Population, Requests, Rung], None] | None = None,
+    deadline: Deadline = NEVER,
 ) -> SweepResult:
     """Returns the result of a task; its arguments and errors are those of `sweep`.
 
@@ -164,13 +198,15 @@ def train_task(
         progress: whether to show progress, or a function of it.
         train: trains the rungs from the first on, until the search has ended. None:
             those that the search asks for.
+        deadline: when it returns what has trained so far.
     """
     check_jax()
-    task = check_task(task)
+    shown = progress is True
+    task = as_recorded(check_task(task), run_dir, extend=extend, shown=shown)
     assert task.data is not None and task.search is not None
     check(task.data)
     search = task.search
-    requests, rung = start(search, task.key, task.space, task.members, task.epochs)
+    requests, rung = first_rung(task)
     task, data = _prepared(task, rung)
     run_dir = _claim(run_dir, extend, search)
     check_drawn(task, rung)
@@ -178,13 +214,20 @@ def train_task(
     crew: Crew = Threads()
     kind = crew.kind()
     task = with_bounds(task, rung.hparams, sets, kind.platform)
-    outlines = _outlined(task, rung, sets, shown=progress is True)
-    _check_folds(task, outlines, data)
+    outlines = _outlined(task, rung, sets, shown=shown)
+    check_folds(task, outlines, data)
     structures = len({structure for structure, _ in outlines})
     where = kind.platform, task.plan, structures, kind.device
     plan = make_plan(outlines.values(), *where)
     task = ranked(task, outlines)._replace(plan=plan)
     with contextlib.ExitStack() as stack:
+        stack.callback(crew.close)
+        engine = Engine(task, outlines, crew, progress, deadline)
+        begins = run_dir is None or not runs.has_run(run_dir)
+        if deadline is not NEVER and begins:
+            crew.begin(task._replace(data=data), outlines)
+            task, requests, rung = fitted(engine, requests, rung, shown=shown)
+            engine.task = task
         store = None
         if run_dir is not None:
             if extend:
@@ -194,12 +237,11 @@ def train_task(
             store = stack.enter_context(
                 runs.open_run(run_dir, specification, grows=grows, words=in_words)
             )
-        keys = step_keys(task.variants, task.members)
+        keys = step_keys(task)
         population = Population(task, keys, outlines, store)
         population.first = first_carry(task, outlines, rung)
-        stack.callback(crew.close)
-        crew.begin(task._replace(data=data), outlines)
-        engine = Engine(task, outlines, crew, progress)
+        if deadline is NEVER or not begins:
+            crew.begin(task._replace(data=data), outlines)
         (train or _train_rungs)(engine, population, requests, rung)
         return make_result(population)
 
@@ -221,39 +263,6 @@ def _outlined(
     programs = count_structures(task.bounded) * len(sets)
     with counted(["checked"], programs, enabled=shown and programs > 1) as count:
         return make_outlines(task, rung.hparams, sets, lambda: count("checked"))
-
-
-def _check_folds(task: Task, outlines: Outlines, whole: Splits) -> None:
-    """Checks the labels of all folds, of which an outline sees the first of each size.
-
-    Raises:
-        DataError: as `train.check.check_labels`.
-    """
-    rows = [r for v in task.variants for r in (v.train, v.dev) if r is not None]
-    if not rows:
-        return
-    used = whole.train[np.unique(np.concatenate(rows))]
-    for found in outlines.values():
-        check_labels(found.loss, used, found.out_shape, "the train and dev sets")
-    _warn_of_missing_classes(task)
-
-
-def _warn_of_missing_classes(task: Task) -> None:
-    if not (task.about.classes or task.stratify):
-        return
-    for fold, variant in enumerate(task.variants[: task.num_folds]):
-        counts = variant.facts.class_counts
-        missing = [] if counts is None else np.flatnonzero(counts == 0).tolist()
-        if missing:
-            names = task.about.classes or [str(c) for c in range(len(counts))]
-            warnings.warn(
-                f"got no train examples of {', '.join(names[c] for c in missing)} in "
-                f"fold {fold}; expected every class in every fold: weights by "
-                "facts.class_counts would be infinite. Use fewer folds, or a splitter "
-                "such as StratifiedKFold",
-                DataWarning,
-                stacklevel=4,
-            )
 
 
 def _claim(run_dir: Any, extend: bool, search: Search) -> Path | None:
@@ -279,11 +288,13 @@ def _train_rungs(
     while True:
         expanded = expand(rung, task.num_variants)
         engine.train(population, expanded)
+        if len(population.going(expanded)):
+            return told_of_time(population, engine)
         means = mean(population.standing(expanded.members), task.num_variants)
         try:
-            means |= next_recorded(recorded, population)
-            rung = requests.send(means | {"score": score(means, task.rank_by)})
+            ranks = objectives(means, task.rank_by)
+            ranks["score"] = score(means, task.rank_by)
+            rung = requests.send(means | ranks | next_recorded(recorded, population))
         except StopIteration:
-            population.finish()
-            return
+            return population.finish()
         check_rung(rung, task.members, task.epochs)

@@ -46,7 +46,7 @@ class Outline(NamedTuple):
     reads_epochs: bool  # whether the recipe reads `facts.epochs`
     inference: Inference  # of trained models
     metrics: tuple[str, ...] = ()  # names of the recipe's own
-    rank_by: str = "error"  # see `Recipe`
+    rank_by: str | tuple[str, ...] = "error"  # see `Recipe`
     output_bytes: int = 0  # the outputs on the dev set that own metrics ask for
     row_bytes: int = 0  # the rows of an epoch's batches and of the dev set
     work: float = 0  # operations of a step and of the evaluation of a batch

@@ -11,7 +11,7 @@ from jaxdl.counts import is_count
 from jaxdl.nn.among import SEVERAL
 from jaxdl.nn.losses import PerExample
 from jaxdl.nn.penalties import Penalty
-from jaxdl.train.score import WholeSet, check_metrics, check_rank_by
+from jaxdl.train.score import RankBy, WholeSet, check_metrics, check_rank_by
 from jaxdl.train.structure import RecipeError
 
 
@@ -30,6 +30,13 @@ class Recipe(NamedTuple):
     what ranks models: `error`, `loss` or a metric. A minus in front, as in `-auc`,
     means that larger is better. Searches, early stopping, results and figures go by it.
     All programs of a space have the same names of metrics and the same `rank_by`.
+
+    Several objectives, such as `rank_by=("error", "parameters")`, rank by dominance:
+    `a` dominates `b` if it is no worse in any objective and better in one, see
+    `searches.ranking`. `parameters` is how many parameters the model has; of sizes the
+    live ones count, and of options the chosen ones. Halving, Hyperband, rankings and
+    tables go by all; early stopping, population based training, refinement, Optuna and
+    ensembles by the first.
 
     `step(cost, train_state, batch) -> (train_state, metrics)` takes the place of the
     optimizer's update. `cost(params, train_state, batch) -> (J, (metrics, state))` is
@@ -56,7 +63,7 @@ class Recipe(NamedTuple):
     error: PerExample | None = None  # None: the 0-1 error of the loss, else the loss
     precision: str = "float32"  # of matrix products, one of PRECISIONS
     metrics: Mapping[str, WholeSet] = MappingProxyType({})
-    rank_by: str = "error"  # of the dev set; a minus in front: larger is better
+    rank_by: RankBy = "error"  # of the dev set; a minus in front: larger is better
     step: Callable[..., Any] | None = None  # None: the optimizer's update
     eval_params: Callable[[Any, Any], Any] | None = None  # None: those that train
 

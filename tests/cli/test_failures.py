@@ -1,9 +1,12 @@
 """Errors of a user's file and of places are a sentence; others keep their traceback."""
 
+from pathlib import Path
+
 import jax
 import pytest
 
 from jaxdl.cli import failures
+from jaxdl.runs import RunMismatchError
 from tests.cli.conftest import LINEAR
 
 
@@ -57,3 +60,9 @@ def test_more_trainings_than_memory_holds_are_refused_at_once(main, linear):
     counts = ("--members", "2", "--repeats", "100000000")
     status, _, error = main("sweep", linear, *counts)
     assert status == 2 and "which are 200,000,000 trainings; expected at most" in error
+
+
+def test_a_run_of_another_recipe_names_the_file():
+    error = RunMismatchError("got another recipe")
+    told = failures.sentence(error, Path("two.py"))
+    assert told == "two.py: got another recipe"

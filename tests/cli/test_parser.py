@@ -6,6 +6,7 @@ from importlib.metadata import version
 import pytest
 
 from jaxdl import cli
+from jaxdl.cli import values
 from jaxdl.cli.commands import commands_of
 from jaxdl.cli.parser import make_parser
 from tests.cli.conftest import DIGITS
@@ -61,6 +62,11 @@ def test_arguments_that_make_no_sense_end_with_2(arguments):
         ),
         (("sweep", DIGITS, "--folds", "0"), "got 0; expected an int from 2 to"),
         (("sweep", DIGITS, "--folds", "1"), "got 1; expected an int from 2 to"),
+        (("sweep", DIGITS, "--names", "rate"), "got rate; expected names, such as"),
+        (("sweep", DIGITS, "--names", "=a"), "got =a; expected names, such as"),
+        (("sweep", DIGITS, "--time", "soon"), "got soon; expected a time above 0"),
+        (("sweep", DIGITS, "--time", "0m"), "got 0m; expected a time above 0, such as"),
+        (("sweep", DIGITS, "--time", ""), "got ; expected a time above 0"),
         (
             ("ensemble", "run", DIGITS, "--size", "1001"),
             "expected an int from 1 to 1000",
@@ -155,3 +161,18 @@ def test_no_option_is_proposed_that_the_command_refuses(capsys):
         cli.main(["replay", "run", str(DIGITS), "--ou", "x"])
     error = capsys.readouterr().err
     assert "got --ou x" in error and "did you mean" not in error
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("90", 90),
+        ("45s", 45),
+        ("1.5", 1.5),
+        ("10m", 600),
+        ("1h30m", 5400),
+        ("2m5s", 125),
+    ],
+)
+def test_a_time_is_in_hours_minutes_and_seconds(text, seconds):
+    assert values.duration(text) == seconds

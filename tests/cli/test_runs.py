@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 import jaxdl as dl
+from jaxdl import experiment
+from jaxdl.sweeps import read_result
 from tests.cli.conftest import LINEAR
 from tests.small import EXPERIMENT
 from tests.sweeps.kept import cut_after, damage
@@ -106,3 +108,21 @@ def test_a_damaged_record_is_a_line_and_its_members_are_named(main, linear, tmp_
     numbers = line.removeprefix(lost).split(";")[0].split(", ")
     assert numbers in (["0", "1"], ["2", "3"])
     assert output.split()[1] not in numbers
+
+
+def test_weights_that_are_not_kept_are_had_by_replay(main, linear, tmp_path):
+    given = (linear, "--members", "6", "--epochs", "1", "--block-width", "2")
+    assert main("sweep", *given, "--keep", "1", "--out", tmp_path / "run")[0] == 0
+    recipe = experiment.load(linear).recipe
+    best, *_, last = read_result(tmp_path / "run", recipe).ranking()
+    asked = (tmp_path / "run", linear, "--member", last)
+    status, _, error = main("export", *asked, "--out", tmp_path / "model")
+    assert status == 2
+    assert f"got member {last}, whose weights are not kept: with keep=1" in error
+    assert f"by replay: jaxdl.replay(run, recipe, data, {last})" in error
+    status, printed, _ = main("replay", *asked)
+    assert status == 0
+    assert printed.startswith(f"member {last} has the same curves as in the run")
+    status, printed, _ = main("replay", tmp_path / "run", linear)
+    assert status == 0
+    assert printed.startswith(f"member {best} has the same bits as in the run")

@@ -328,3 +328,17 @@ def test_check_finds_a_wrong_gradient(main, write):
 def test_check_refuses_hyperparameters_as_fit_does(main, write, arguments, message):
     status, _, error = main("check", write(FEW_PIXELS), *arguments)
     assert status == 2 and message in error
+
+
+def test_a_sweep_starts_from_the_best_of_a_run(main, linear, tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert main("sweep", linear, *MORE, "--out", first)[0] == 0
+    start = ("--start-from", first, "--narrow", "--names", "rate=rate")
+    status, _, told = main("sweep", linear, *MORE, "--seed", 1, "--out", second, *start)
+    assert status == 0 and "the first 2 members have rate of the best" in told
+    recipe = load(linear).recipe
+    one, other = (read_result(run, recipe) for run in (first, second))
+    best = one.hparams["rate"][one.ranking()[:2]]
+    assert other.hparams["rate"][:2].tolist() == best.tolist()
+    status, _, told = main("sweep", linear, *MORE, "--narrow")
+    assert status == 2 and "add --start-from RUN" in told

@@ -32,7 +32,7 @@ def test_a_linear_chain_grows_and_shrinks_as_the_power_of_its_depth(scale):
     depth = 20
     model, params, state = linear_chain(scale, depth)
     found = signal(model, params, state, BATCH, nn.softmax_cross_entropy)
-    assert list(found.activations) == [str(i) for i in range(depth)]
+    assert list(found.activations) == [f"{i} dense" for i in range(depth)]
     np.testing.assert_allclose(
         list(found.activations.values()), scale ** np.arange(1.0, depth + 1), rtol=1e-5
     )
@@ -42,7 +42,8 @@ def test_a_linear_chain_grows_and_shrinks_as_the_power_of_its_depth(scale):
     )
     # 1.5^12 > 100 and 0.5^7 < 1/100, forward from the inputs, back from the last layer
     far = 12 if scale > 1 else 7
-    named = [str(i) for i in range(depth) if i + 1 >= far or i <= depth - 1 - far]
+    beyond = (i for i in range(depth) if i + 1 >= far or i <= depth - 1 - far)
+    named = [f"{i} dense" for i in beyond]
     assert found.exploding == (tuple(named) if scale > 1 else ())
     assert found.vanishing == (() if scale > 1 else tuple(named))
 
@@ -78,11 +79,11 @@ def test_the_parts_of_a_layer_are_measured():
     )
     params, state = drawn(model)
     found = signal(model, params, state, BATCH, nn.softmax_cross_entropy)
-    names = ["0.0", "0.1", *(f"1.{i}" for i in range(11)), "2"]
+    names = ["0.0 dense", "0.1 relu", *(f"1.{i} dense" for i in range(11)), "2 dense"]
     assert list(found.activations) == list(found.gradients) == names
     y, _ = model.apply(params, state, BATCH.inputs)
     np.testing.assert_allclose(
-        found.activations["2"], np.sqrt(np.mean(y**2)), rtol=1e-5
+        found.activations["2 dense"], np.sqrt(np.mean(y**2)), rtol=1e-5
     )
 
 
@@ -102,7 +103,7 @@ def test_probing_changes_neither_masks_nor_moments():
 
     found, y = probed_and_plain(params)
     np.testing.assert_allclose(
-        found.activations["3"], np.sqrt(np.mean(y**2)), rtol=1e-5
+        found.activations["3 dense"], np.sqrt(np.mean(y**2)), rtol=1e-5
     )
     with pytest.raises(ValueError, match="key=None"):
         signal(model, params, state, batch, nn.softmax_cross_entropy)
@@ -119,25 +120,25 @@ def test_a_population_has_its_signals_at_once():
             np.testing.assert_allclose(
                 together.activations[name][i], alone.activations[name], rtol=1e-5
             )
-    assert together.exploding[-1] == together.vanishing[-1] == "14"
+    assert together.exploding[-1] == together.vanishing[-1] == "14 dense"
 
 
 def test_zeros_vanish_and_infinite_values_explode():
     model = nn.serial(nn.dense(6, init=nn.zeros), nn.relu, nn.dense(4, init=nn.zeros))
     params, state = drawn(model)
     found = signal(model, params, state, BATCH, nn.softmax_cross_entropy)
-    assert found.vanishing == ("0", "1", "2") and not found.exploding
-    assert found.faults == "vanishing at 0, 1, 2"
+    assert found.vanishing == ("0 dense", "1 relu", "2 dense") and not found.exploding
+    assert found.faults == "vanishing at 0 dense, 1 relu, 2 dense"
     infinite = jax.tree.map(lambda w: w + jnp.inf, params)
     found = signal(model, infinite, state, BATCH, nn.softmax_cross_entropy)
-    assert "2" in found.exploding
+    assert "2 dense" in found.exploding
 
 
 def test_an_explosion_in_the_first_layer_is_seen():
     model = nn.serial(nn.dense(6, init=nn.normal(1e6)), nn.dense(4))
     params, state = drawn(model)
     found = signal(model, params, state, BATCH, nn.softmax_cross_entropy)
-    assert "0" in found.exploding
+    assert "0 dense" in found.exploding
     assert float(found.inputs) == 1
 
 
@@ -145,12 +146,12 @@ def test_outputs_without_a_gradient_are_left_out():
     model = nn.serial(nn.dense(6), lambda x: x > 0, lambda x: 1.0 * x, nn.dense(4))
     params, state = drawn(model)
     found = signal(model, params, state, BATCH, nn.softmax_cross_entropy)
-    assert list(found.activations) == ["0", "2", "3"]
+    assert list(found.activations) == ["0 dense", "2 <lambda>", "3 dense"]
 
 
 def test_a_single_layer_is_a_model_too():
     layer = nn.dense(4)
     params, state = drawn(layer)
     found = signal(layer, params, state, BATCH, nn.softmax_cross_entropy)
-    assert list(found.activations) == ["0"]
+    assert list(found.activations) == ["0 dense"]
     assert not found.exploding and not found.vanishing and found.faults == ""

@@ -60,7 +60,7 @@ def test_a_forecast_in_words():
 )  # fmt: skip
 def test_a_time_is_told_roughly(seconds, words):
     """Between 1 and 2 minutes the border is 60 sqrt(2) = 84.9 seconds."""
-    assert module._roughly(seconds) == words
+    assert module.roughly(seconds) == words
 
 
 MIXED = {

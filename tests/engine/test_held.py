@@ -30,20 +30,16 @@ def test_all_members_hold_weights_and_what_they_train_on_from(patience, digits):
 
 
 @pytest.mark.parametrize(
-    ("carried", "on_disk", "words"),
+    ("carried", "words"),
     [
-        (-2 * MIB + 1, False, None),
-        (8 * MIB, False, "members that wait hold up to 10 MiB of memory"),
-        (8 * MIB, True, "members that wait hold up to 10 MiB of memory"),
-        (9 * MIB, True,
-         "members that wait hold up to 10 MiB of memory; the rest is on disk"),
-        (9 * MIB, False,
-         "members that wait hold up to 11 MiB of memory; in a run with a folder "
-         "(run_dir=, --out) up to 10 MiB"),
+        (-2 * MIB + 1, None),
+        (8 * MIB, "members that wait hold up to 10 MiB of memory"),
+        (9 * MIB, "members that wait hold up to 11 MiB of memory; in a run with a "
+         "folder (run_dir=, --out) up to 10 MiB"),
     ],
 )  # fmt: skip
-def test_what_is_held_in_words(carried, on_disk, words):
-    assert held_words(carried, 2 * MIB, 8 * MIB, on_disk=on_disk) == words
+def test_what_is_held_in_words(carried, words):
+    assert held_words(carried, 2 * MIB, 8 * MIB) == words
 
 
 def test_a_sweep_with_rungs_tells_what_waiting_members_hold(

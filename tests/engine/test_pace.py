@@ -21,3 +21,11 @@ def test_the_pace_is_that_between_epochs_and_the_rest_is_beside(monkeypatch):
     pace.note("one", [30.0, 30.25, 30.5, 30.625])  # 1/4 s an epoch, 1/8 s beside
     assert pace.epoch["one"] == 0.25 and pace.beside["one"] == (0.625 + 0.125) / 2
     assert pace.until_kept("two") == 1
+
+
+def test_the_longest_epoch_includes_what_is_beside():
+    pace = Pace()
+    pace.note("one", [10.0, 10.5, 11.0, 12.0])
+    assert pace.longest["one"] == 1.0
+    pace.note("one", [20.0, 20.25, 20.5])
+    assert pace.longest["one"] == 1.0

@@ -12,6 +12,7 @@ class Block(NamedTuple):
 
     record: int
     carry: Any = None
+    params: Any = None
 
 
 def block(record):

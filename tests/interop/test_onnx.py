@@ -14,7 +14,16 @@ from tests.interop.served import NAMES, assert_close, named, served
 
 # Both are in the extra `onnx`.
 onnxruntime = pytest.importorskip("onnxruntime")
-pytest.importorskip("jax2onnx")
+jax2onnx = pytest.importorskip("jax2onnx")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fits():
+    """Skips the tests where jax2onnx does not fit the version of JAX."""
+    try:
+        jax2onnx.to_onnx(jax.jit(jnp.tanh), [("batch", 2)])
+    except AttributeError as error:
+        pytest.skip(f"jax2onnx does not fit jax {jax.__version__}: {error}")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -53,4 +62,15 @@ def test_what_cannot_be_converted_is_explained(monkeypatch, tmp_path):
     module = importlib.import_module("jaxdl.interop.onnx")
     monkeypatch.setattr(module, "predictor", values)
     with pytest.raises(RecipeError, match=r"not convert \(svd .* interop.stablehlo"):
+        interop.onnx(model, tmp_path / "model.onnx", moments)
+
+
+def test_versions_that_do_not_fit_are_named(monkeypatch, tmp_path):
+    def fails(*_, **__):
+        raise AttributeError("module 'jax._src.core' has no attribute 'X'")
+
+    monkeypatch.setattr(jax2onnx, "to_onnx", fails)
+    model, moments, *_ = served("network")
+    told = f"fails with jax {jax.__version__} .*'X'.* interop.stablehlo"
+    with pytest.raises(ImportError, match=told):
         interop.onnx(model, tmp_path / "model.onnx", moments)

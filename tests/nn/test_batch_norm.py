@@ -131,3 +131,35 @@ def test_batch_norm_is_exact_where_the_one_pass_variance_is_not():
     params, state, _ = init(layer, (1,))
     _, state = layer.apply(params, state, z, train=True)
     np.testing.assert_allclose(state["variance"], [1.25], rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(16, 5), (4, 3, 3, 5)])
+def test_gradients_equal_those_of_the_plain_formula(shape):
+    """Also by eps and by the moments that go into the state."""
+    rng = np.random.default_rng(0)
+    weights = jnp.asarray(rng.normal(size=shape), np.float32)
+
+    def cost(z, gamma, beta, eps, batch_norm):
+        y, mean, variance = batch_norm(z, gamma, beta, eps)
+        return jnp.sum(y * weights) + jnp.sum(jnp.sin(mean) * variance)
+
+    def ours(z, gamma, beta, eps):
+        layer = nn.batch_norm(0.0, eps)  # so that the state is of this batch alone
+        _, state, _ = init(layer, shape[1:])
+        params = {"gamma": gamma, "beta": beta}
+        y, state = layer.apply(params, state, z, train=True)
+        return y, state["mean"], state["variance"]
+
+    def plain(z, gamma, beta, eps):
+        axes = tuple(range(z.ndim - 1))
+        mean, variance = jnp.mean(z, axes), jnp.var(z, axes)
+        return gamma * (z - mean) / jnp.sqrt(variance + eps) + beta, mean, variance
+
+    with jax.enable_x64(True), jax.numpy_rank_promotion("allow"):
+        drawn = [rng.normal(3.0, 2.0, shape), *rng.normal(size=(2, 5)), 0.1]
+        given = [jnp.asarray(x) for x in drawn]
+        found, expected = (
+            jax.grad(lambda *x, f=f: cost(*x, f), argnums=(0, 1, 2, 3))(*given)
+            for f in (ours, plain)
+        )
+        chex.assert_trees_all_close(found, expected, rtol=1e-9, atol=1e-11)

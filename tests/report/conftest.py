@@ -136,8 +136,8 @@ def with_space(result, space, hparams):
     """Returns a result of another space, whose models are those of the result."""
 
     class Other(dl.SweepResult):
-        def member(self, i):
-            return result.member(i)
+        def member(self, i, *, weights=True):
+            return result.member(i, weights=weights)
 
     task = result.task._replace(space=space)
     return Other(**vars(result) | {"task": task, "hparams": hparams})

@@ -47,6 +47,26 @@ def test_a_dropped_record_keeps_its_rows_and_loses_its_file(store):
     store.drop([1, 99])
 
 
+def test_arrays_that_are_dropped_at_once_are_never_written(store, monkeypatch):
+    """A group has the record and its drop; the row is as if the file had been there."""
+    store.drop([store.commit(record(4))])
+    store.flush()
+    with_file = query(store.folder, "SELECT arrays, sha256 FROM records WHERE id = 2")
+    written, write = [], runs.array_files.write
+    monkeypatch.setattr(
+        runs.array_files, "write",
+        lambda path, arrays: written.append(path.name) or write(path, arrays),
+    )  # fmt: skip
+    store.drop([store.commit(record(4))])
+    new = store.commit(record(4))
+    store.flush()
+    assert written == [f"{new}.bin"]
+    rows = query(store.folder, "SELECT arrays, sha256, kept FROM records WHERE id > 2")
+    assert rows == [(*with_file[0], "none"), (*with_file[0], "all")]
+    *_, found, _ = store.load(0)
+    assert found.arrays is None and same(found, record(4))
+
+
 def test_an_id_is_never_used_again(tmp_path):
     begin(tmp_path)
     (tmp_path / "checkpoints" / "1.bin").unlink()

@@ -9,9 +9,10 @@ import pytest
 import jaxdl as dl
 from jaxdl import nn
 from jaxdl.data import DataError
+from jaxdl.engine.curves import mean
 from jaxdl.searches import Rung
 from jaxdl.sweeps import variant
-from jaxdl.sweeps.repeats import expand, mean, members_of, not_worse
+from jaxdl.sweeps.repeats import expand, members_of, not_worse
 from jaxdl.train import Status
 from tests.sweeps.kept import KEY, SPACE, assert_same_member, in_rungs, small
 from tests.sweeps.kept import sweep as train

@@ -7,7 +7,7 @@ import jaxdl as dl
 from jaxdl import nn, optim, train
 from jaxdl.train import RecipeError
 from jaxdl.train.recipe import build
-from jaxdl.train.score import curve_of, curves, score, words
+from jaxdl.train.score import curve_of, curves, objectives, score, words
 
 
 def built(**changes):
@@ -63,5 +63,32 @@ def test_what_is_no_metric_is_refused(metrics):
 
 @pytest.mark.parametrize("rank_by", ["f1", "--auc", "dev_auc", "", None])
 def test_what_cannot_rank_is_refused_with_the_names(rank_by):
-    with pytest.raises(RecipeError, match="rank_by=.*one of error, loss, auc, r2, wit"):
+    with pytest.raises(RecipeError, match="rank_by=.*one of error, loss, auc, r2, par"):
         built(metrics={"auc": train.auc, "r2": train.r2}, rank_by=rank_by)
+
+
+def test_several_objectives_are_a_tuple_and_one_is_a_text():
+    assert built(rank_by=["error", "parameters"]).rank_by == ("error", "parameters")
+    assert built(rank_by=("loss",)).rank_by == "loss"
+    assert curve_of(("-auc", "parameters")) == "dev_auc"
+    found = objectives(
+        {"dev_auc": np.array([0.5, 0.9]), "parameters": np.array([7, 8])},
+        ("-auc", "parameters"),
+    )
+    np.testing.assert_array_equal(found["objectives"], [[-0.5, 7], [-0.9, 8]])
+    assert objectives({"dev_error": np.zeros(2)}, "error") == {}
+
+
+@pytest.mark.parametrize(
+    "rank_by",
+    ["parameters", ("parameters", "error"), ("error", "-error"), ("loss", "loss")],
+)
+def test_objectives_that_make_no_sense_are_refused(rank_by):
+    with pytest.raises(RecipeError, match="different objectives, of which the first"):
+        built(rank_by=rank_by)
+
+
+@pytest.mark.parametrize("rank_by", [(), ("error", "speed"), ("error", 3)])
+def test_unknown_objectives_are_refused_with_the_names(rank_by):
+    with pytest.raises(RecipeError, match=r"one of error, loss, parameters, .*several"):
+        built(rank_by=rank_by)

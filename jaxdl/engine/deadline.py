@@ -1,0 +1,52 @@
+"""The deadline of a call: when it stops asking for epochs. It changes no decision."""
+
+import math
+import time
+from typing import Any, NamedTuple
+
+PART = 0.5  # of the time that is left: what a block may train before it looks again
+
+
+class Deadline(NamedTuple):
+    """When a call has to be back, by the clock that never goes back."""
+
+    at: float = math.inf  # of `time.monotonic`
+    seconds: float = math.inf  # that the call was given
+
+    def left(self) -> float:
+        """Returns how many seconds are left; below 0 once it has passed."""
+        return self.at - time.monotonic()
+
+    def epochs(self, most: int, epoch: float) -> int:
+        """Returns how many epochs a block may train next; 0: none ends in time.
+
+        Args:
+            most: of them.
+            epoch: seconds that one takes at most.
+        """
+        left = self.left()
+        if left < epoch:
+            return 0
+        return most if left == math.inf else min(most, 1 + int(PART * left / epoch))
+
+
+NEVER = Deadline()
+
+
+def deadline_after(seconds: Any) -> Deadline:
+    """Returns the deadline of a call that begins now; None: there is none.
+
+    A `Deadline` is one already.
+
+    Raises:
+        ValueError: `seconds` is no positive number.
+    """
+    if seconds is None or isinstance(seconds, Deadline):
+        return seconds or NEVER
+    number = not isinstance(seconds, bool) and isinstance(seconds, int | float)
+    if not number or not 0 < seconds < math.inf:
+        raise ValueError(
+            f"got seconds={seconds!r}; expected a number above 0, such as 600 for ten "
+            "minutes, or None"
+        )
+    return Deadline(time.monotonic() + seconds, float(seconds))

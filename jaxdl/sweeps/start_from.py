@@ -1,0 +1,201 @@
+"""A sweep that starts from the best configurations of another one."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxdl import runs, terminal
+from jaxdl.counts import as_count
+from jaxdl.engine.task import Task
+from jaxdl.near import near
+from jaxdl.searches.rungs import Requests, Rung, start
+from jaxdl.spaces.contract import SpaceError
+from jaxdl.spaces.distributions import Options, is_distribution
+from jaxdl.spaces.first import value_in, with_first
+from jaxdl.spaces.plain import as_recorded, from_plain
+from jaxdl.sweeps.best_of_run import configurations
+from jaxdl.sweeps.result import SweepResult
+from jaxdl.train.structure import by_name, flatten
+
+
+class StartFrom(NamedTuple):
+    """What a sweep starts from, where the defaults do not suit.
+
+        dl.sweep(..., start_from=dl.sweeps.StartFrom("run", narrow=True))
+
+    The `best` configurations of `run` become the first members, at most half of them.
+    They have its values of the hyperparameters that both have; others are drawn. A
+    configuration with a value that the space cannot give is left out.
+    """
+
+    run: str | os.PathLike[str] | SweepResult  # a folder, or the result of a sweep
+    best: int = 8  # configurations, at most
+    narrow: bool = False  # whether the ranges shrink to those around the best
+    # Hyperparameters that the other sweep calls otherwise, {"rate": "learning_rate"}.
+    names: Mapping[str, str] = MappingProxyType({})
+
+
+def started(task: Task, given: Any, run_dir: Path | None, *, shown: bool) -> Task:
+    """Returns a task with the first members that another sweep gives, if any.
+
+    A run that is there has them on record, with its space: the other one may be gone.
+
+    Args:
+        task: as it is asked for.
+        given: a folder, a result, a `StartFrom`, or None.
+        run_dir: the folder of the sweep's own run.
+        shown: whether to print what the members come from.
+
+    Raises:
+        SpaceError: the sweeps have no hyperparameter in common, a name is unknown, or
+            no configuration lies within the space.
+        OSError, RunMismatchError: as `runs.read_run`.
+    """
+    if given is None:
+        return task
+    source = given if isinstance(given, StartFrom) else StartFrom(given)
+    if run_dir is not None and runs.has_run(run_dir):
+        with runs.read_run(run_dir) as store:
+            recorded = store.specification
+        if "first" in recorded:
+            first = tuple(map(from_plain, recorded["first"]))
+            space = as_recorded(task.space, recorded["space"])
+            return task._replace(
+                first=first, space=space if source.narrow else task.space
+            )
+    return _started(task, source, shown=shown)
+
+
+def first_rung(task: Task) -> tuple[Requests, Rung]:
+    """Returns the generator of a task's search, and the first rung that it yields.
+
+    Raises:
+        SpaceError: as `searches.rungs.start`; or the search does not take the first
+            members that are given.
+    """
+    assert task.search is not None
+    space = with_first(task.space, task.first)
+    requests, rung = start(task.search, task.key, space, task.members, task.epochs)
+    columns = by_name(rung.hparams)
+    for i, member in enumerate(rung.members.tolist()):
+        row = task.first[member] if member < len(task.first) else {}
+        for name, value in row.items():
+            column = columns[name]
+            expected = np.asarray([value], column.dtype)[0]
+            if column[i] != expected:
+                raise SpaceError(
+                    f"got start_from with a search that gives member {member} "
+                    f"{name}={column[i]} and not {value}; expected one that draws its "
+                    "members with jaxdl.sample, such as random or halving"
+                )
+    return requests, rung
+
+
+def _started(task: Task, source: StartFrom, *, shown: bool) -> Task:
+    best, most = (
+        as_count("best", source.best, error=SpaceError),
+        max(1, task.members // 2),
+    )
+    found = configurations(source.run)
+    if not found:
+        raise SpaceError(
+            "got start_from a sweep in which no configuration has a finite score; "
+            "expected a start with a finite score: name another sweep"
+        )
+    known = [*found[0]]
+    names = _names(task.space, known, source)
+    rows, left_out = [], 0
+    for values in found:
+        row = _row(task.space, values, names)
+        left_out += row is None
+        if row is not None and len(rows) < min(best, most):
+            rows.append(row)
+    if not rows:
+        raise SpaceError(
+            f"got start_from of {len(found)} configurations with a finite score, none "
+            f"of which lies within the space in {', '.join(names)}; expected one that "
+            "does: widen the space"
+        )
+    space = _narrowed(task.space, rows) if source.narrow else task.space
+    terminal.say(
+        f"the first {len(rows)} members have {', '.join(names)} of the best of another "
+        f"sweep"
+        + f"; {left_out} of its configurations lie outside of the space"
+        * bool(left_out),
+        enabled=shown,
+    )
+    return task._replace(first=tuple(rows), space=space)
+
+
+def _names(space: Any, known: Sequence[str], source: StartFrom) -> dict[str, str]:
+    """Returns the common hyperparameters: names of the space, and those of the start.
+
+    Raises:
+        SpaceError: there is none, or a name is unknown.
+    """
+    drawn = [name for name, leaf in by_name(space).items() if _varies(leaf)]
+    for own, other in source.names.items():
+        for name, among in ((own, drawn), (other, known)):
+            if name not in among:
+                raise SpaceError(
+                    f"got names={dict(source.names)} with {name!r}; expected names of "
+                    f"the space, {drawn}, each with one of the start, {[*known]}"
+                    f"{near(name, among)}"
+                )
+    pairs = {name: source.names.get(name, name) for name in drawn}
+    common = {own: other for own, other in pairs.items() if other in known}
+    if not common:
+        raise SpaceError(
+            f"got start_from a sweep with the hyperparameters {[*known]} and a space "
+            f"that draws {drawn}; expected one in common: map them, "
+            'StartFrom(RUN, names={"new": "old"}) or --names NEW=OLD'
+        )
+    return common
+
+
+def _varies(leaf: Any) -> bool:
+    """Returns whether a leaf is drawn from, and not pinned to a value."""
+    held = getattr(leaf, "values", None)
+    options = held if isinstance(held, Options) else leaf
+    pinned = isinstance(options, Options) and len(options.options) == 1
+    return is_distribution(leaf) and not pinned
+
+
+def _row(
+    space: Any, values: Mapping[str, Any], names: Mapping[str, str]
+) -> dict[str, Any] | None:
+    """Returns the values of a configuration by name; None: the space has not all."""
+    leaves = by_name(space)
+    found = {own: value_in(leaves[own], values[names[own]]) for own in names}
+    if not all(found.values()):
+        return None
+    return {name: value for name, (value,) in found.items()}
+
+
+def _narrowed(space: Any, rows: Sequence[Mapping[str, Any]]) -> Any:
+    """Returns the space with ranges around the values of at least two rows."""
+    names, leaves, treedef = flatten(space)
+    if len(rows) < 2:
+        return space
+    own = [
+        leaf.narrowed(leaf_column([row[name] for row in rows]))
+        if name in rows[0]
+        else leaf
+        for name, leaf in zip(names, leaves, strict=True)
+    ]
+    return jax.tree.unflatten(treedef, own)
+
+
+def leaf_column(values: Sequence[Any]) -> Any:
+    """Returns values as a column of a leaf: numbers, or Python objects."""
+    numbers = all(type(value) in (int, float) for value in values)
+    if numbers:
+        return np.asarray(values)
+    column = np.empty(len(values), object)
+    column[:] = values
+    return column

@@ -1,0 +1,40 @@
+"""The deadline: how many epochs still fit, by a clock that the test sets."""
+
+import math
+
+import pytest
+
+from jaxdl.engine import deadline as module
+from jaxdl.engine.deadline import NEVER, Deadline, deadline_after
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Returns a list whose one entry is the time."""
+    now = [100.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_a_block_trains_half_of_what_fits_and_one_epoch_at_last(clock):
+    deadline = deadline_after(10)
+    assert deadline == Deadline(110.0, 10.0) and deadline.left() == 10
+    assert deadline.epochs(50, 1.0) == 1 + 5
+    assert deadline.epochs(3, 1.0) == 3
+    clock[0] = 109.0
+    assert deadline.epochs(50, 1.0) == 1
+    assert deadline.epochs(50, 1.01) == 0
+    clock[0] = 111.0
+    assert deadline.left() == -1 and deadline.epochs(50, 0.0) == 0
+
+
+def test_without_a_deadline_all_fits(clock):
+    assert deadline_after(None) is NEVER and NEVER.left() == math.inf
+    assert NEVER.epochs(50, 0.0) == NEVER.epochs(50, 1e9) == 50
+    assert deadline_after(NEVER) is NEVER
+
+
+@pytest.mark.parametrize("seconds", [0, -1, math.nan, math.inf, "10m", True, [3]])
+def test_what_is_no_time_is_refused(seconds):
+    with pytest.raises(ValueError, match="seconds=.*expected a number above 0"):
+        deadline_after(seconds)
