@@ -60,6 +60,7 @@ def sweep(
     plan: Plan | None = None,
     every: int | None = None,
     progress: bool | Callback = True,
+    crew: Crew | None = None,
 ) -> SweepResult:
     """Returns `members` models with random hyperparameters, trained side by side.
 
@@ -123,6 +124,7 @@ def sweep(
             of their own. None: losses of steps are not recorded, and cost nothing.
         progress: whether to show progress; or a function of a `SweepProgress`, called
             about every second and at the end of each rung.
+        crew: who trains, such as `interop.ray("auto")`; None: this process's devices.
 
     Raises:
         DataError: the data do not suit training, or cannot be divided into such folds.
@@ -134,7 +136,7 @@ def sweep(
         RunMismatchError: `run_dir` holds a run of another sweep.
         SpaceError: the space makes no sense, or what the search asks for; or nothing
             can be extended.
-        TypeError: another kind of key.
+        TypeError: another kind of key, or `crew` is none.
         ValueError: `epochs`, `patience`, `repeats` or `every` is below 1, or the plan
             is wrong.
     """
@@ -143,7 +145,9 @@ def sweep(
         recipe, space, data, as_key(key), members, epochs, search or random(), patience,
         repeats, folds, plan, every=every,
     )  # fmt: skip
-    return train_task(task, run_dir=run_dir, extend=extend, progress=progress)
+    _check_crew(crew)
+    kept = {"run_dir": run_dir, "extend": extend}
+    return train_task(task, progress=progress, crew=crew, **kept)
 
 
 def train_task(
@@ -153,6 +157,7 @@ def train_task(
     extend: bool = False,
     progress: bool | Callback = True,
     train: Callable[[Engine, Population, Requests, Rung], None] | None = None,
+    crew: Crew | None = None,
 ) -> SweepResult:
     """Returns the result of a task; its arguments and errors are those of `sweep`.
 
@@ -163,6 +168,7 @@ def train_task(
         progress: whether to show progress, or a function of it.
         train: trains the rungs from the first on, until the search has ended. None:
             those that the search asks for.
+        crew: who trains; None: the devices of this process.
     """
     check_jax()
     task = check_task(task)
@@ -174,16 +180,17 @@ def train_task(
     run_dir = _claim(run_dir, extend, search)
     check_drawn(task, rung)
     sets = {v.facts: data_of(v, data) for v in reversed(task.variants)}
-    crew: Crew = Threads()
-    kind = crew.kind()
-    task = with_bounds(task, rung.hparams, sets, kind.platform)
-    outlines = _outlined(task, rung, sets, shown=progress is True)
-    _check_folds(task, outlines, data)
-    structures = len({structure for structure, _ in outlines})
-    where = kind.platform, task.plan, structures, kind.device
-    plan = make_plan(outlines.values(), *where)
-    task = ranked(task, outlines)._replace(plan=plan)
+    hired = crew or Threads()
     with contextlib.ExitStack() as stack:
+        stack.callback(hired.close)
+        kind = hired.kind()
+        task = with_bounds(task, rung.hparams, sets, kind.platform)
+        outlines = _outlined(task, rung, sets, shown=progress is True)
+        _check_folds(task, outlines, data)
+        structures = len({structure for structure, _ in outlines})
+        where = kind.platform, task.plan, structures, kind.device
+        plan = make_plan(outlines.values(), *where)
+        task = ranked(task, outlines)._replace(plan=plan)
         store = None
         if run_dir is not None:
             if extend:
@@ -196,11 +203,16 @@ def train_task(
         keys = step_keys(task.variants, task.members)
         population = Population(task, keys, outlines, store)
         population.first = first_carry(task, outlines, rung)
-        stack.callback(crew.close)
-        crew.begin(task._replace(data=data), outlines)
-        engine = Engine(task, outlines, crew, progress)
+        hired.begin(task._replace(data=data), outlines)
+        engine = Engine(task, outlines, hired, progress)
         (train or _train_rungs)(engine, population, requests, rung)
         return make_result(population)
+
+
+def _check_crew(crew: Any) -> None:
+    if not (crew is None or callable(getattr(crew, "begin", None))):
+        expected = 'None, or a crew such as jaxdl.interop.ray("auto")'
+        raise TypeError(f"got crew={crew!r:.80}; expected {expected}")
 
 
 def _prepared(task: Task, rung: Rung) -> tuple[Task, Splits]:

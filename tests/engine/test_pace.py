@@ -21,3 +21,10 @@ def test_the_pace_is_that_between_epochs_and_the_rest_is_beside(monkeypatch):
     pace.note("one", [30.0, 30.25, 30.5, 30.625])  # 1/4 s an epoch, 1/8 s beside
     assert pace.epoch["one"] == 0.25 and pace.beside["one"] == (0.625 + 0.125) / 2
     assert pace.until_kept("two") == 1
+
+
+def test_keeping_the_blocks_of_many_hands_takes_a_tenth_of_the_time():
+    pace = Pace()
+    pace.note("one", [0.0, 1.0, 2.0, 3.0, 3.5])  # 1 s an epoch, 0.5 s beside
+    assert pace.until_kept("one") == pace.until_kept("one", 6) == 30
+    assert pace.until_kept("one", 100) == 500  # in which 100 hands take 50 s
