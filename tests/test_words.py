@@ -62,6 +62,7 @@ def test_the_rooms_of_a_page_are_those_of_the_house(page):
         and page.name
         in (
             "accelerators.md",
+            "cluster.md",
             "commands.md",
             "guide.md",
             "data.md",

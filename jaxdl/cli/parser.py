@@ -6,6 +6,7 @@ from importlib.metadata import version
 from typing import Any
 
 from jaxdl.cli import (
+    cluster,
     completion,
     ensembles,
     exports,
@@ -205,6 +206,7 @@ def _add_sweep(commands: Any, training: argparse.ArgumentParser) -> Any:
     )
     _add_run(sweep)
     _add_programs(sweep)
+    cluster.add_options(sweep)
     sweep.add_argument(
         "--json",
         action="store_true",

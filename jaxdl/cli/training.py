@@ -8,6 +8,7 @@ import json
 
 from jaxdl import runs
 from jaxdl.cli import watch
+from jaxdl.cli.cluster import crew_of
 from jaxdl.cli.output import show, tell
 from jaxdl.cli.resuming import resumed
 from jaxdl.cli.space import print_space
@@ -34,6 +35,7 @@ def run_sweep(options: argparse.Namespace) -> int:
     """Trains many models. Returns 1 if none has a finite score."""
     if options.out is not None and not options.space:
         runs.claim(options.out)
+    crew = crew_of(options)
     experiment = load(options.file)
     space = pinned(experiment.space, options.hparams)
     if options.space:
@@ -57,6 +59,7 @@ def run_sweep(options: argparse.Namespace) -> int:
         extend=options.extend,
         plan=Plan(options.block_width, max_programs=options.max_programs),
         progress=_print_progress if options.json else True,
+        crew=crew,
     )
     summary = summarize(result, experiment.data, options.human_error)
     if options.json:
