@@ -40,6 +40,10 @@ class OutOfMemory(Lost):
     """The process was ended, because its machine was short of memory."""
 
 
+class Dead(Lost):
+    """Ray has given the process up; while it restarts one, it says so."""
+
+
 class Process:
     """A process of the cluster, whose hands train blocks side by side."""
 
@@ -173,7 +177,8 @@ class Process:
             return MemoryError(str(cause)) if short else Failed(cause)
         if isinstance(error, known.OutOfMemoryError):
             return OutOfMemory(f"its machine was short of memory ({error!s:.200})")
-        return Lost(f"{type(error).__name__}: {error!s:.200}")
+        kind = Dead if isinstance(error, known.ActorDiedError) else Lost
+        return kind(f"{type(error).__name__}: {error!s:.200}")
 
 
 def say(line: str) -> None:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from jaxdl.engine.crew import Lost
 from jaxdl.engine.kind import Kind, kind_here
 from jaxdl.interop.ray_actor import Interval, jax_settings
-from jaxdl.interop.ray_process import Failed, Process, State, say
+from jaxdl.interop.ray_process import Dead, Failed, Process, State, say
 from jaxdl.runs import RunMismatchError
 
 FOLLOW_SECONDS = 1.0  # between two looks at which machines there are
@@ -208,7 +208,7 @@ class Roster:
                 if self._prepare(process, is_wanted):
                     return
             except Lost as error:
-                deaths += 1
+                deaths += isinstance(error, Dead)
                 if deaths >= MOST_LOSSES and is_wanted():
                     words = f"it does not start ({error})"
                     self.leave_out(process, ConnectionError(words))

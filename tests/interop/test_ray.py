@@ -1,10 +1,19 @@
 """A sweep on a Ray cluster has the bits of the sweep on this machine."""
 
+import contextlib
+import os
+import random
+import signal
+import threading
+import time
+
 import jax
 import pytest
 
 import jaxdl as dl
-from jaxdl import optim
+from jaxdl import optim, runs
+from jaxdl.engine import pace
+from jaxdl.runs import doctor
 from tests.sweeps.kept import (
     SIZED,
     SPACE,
@@ -93,3 +102,140 @@ def test_float64_has_the_bits_of_one_machine(cluster, digits):
     with jax.enable_x64(True):
         result = sweep(small, SPACE, digits, crew=crew_of(cluster))
         assert_same_result(result, sweep(small, SPACE, digits))
+
+
+LONG = {"members": 24, "epochs": 600, "plan": dl.Plan(4), "patience": None}
+
+
+@pytest.fixture
+def machines():
+    """A cluster of a head without CPUs and three machines with one each."""
+    ray.shutdown()
+    one = Cluster(cpus=0)
+    for _ in range(3):
+        one.add()
+    yield one
+    ray.shutdown()
+    one.close()
+
+
+@contextlib.contextmanager
+def faults(act, least, most):
+    """Calls a function within, again and again after a random time; counts the calls.
+
+    Args:
+        act: returns whether it has done something.
+        least: seconds between two calls.
+        most: the same.
+    """
+    done, ended, moments = [], threading.Event(), random.Random(0)
+
+    def run():
+        while not ended.wait(moments.uniform(least, most)):
+            if act():
+                done.append(time.monotonic())
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        yield done
+    finally:
+        ended.set()
+        thread.join()
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("kills", [8])
+def test_processes_that_are_killed_change_no_bit(
+    kills, machines, digits, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(pace, "KEEP_SECONDS", 0.3)
+    expected = sweep(small, SPACE, digits, **LONG)
+
+    def kill():
+        with contextlib.suppress(ProcessLookupError, IndexError):
+            os.kill(random.choice(machines.actors()), signal.SIGKILL)
+            return True
+
+    killed = 0
+    while killed < kills:
+        run = tmp_path / f"run{killed}"
+        with faults(kill, 6.0, 12.0) as done:
+            result = sweep(
+                small, SPACE, digits, crew=crew_of(machines), run_dir=run, **LONG
+            )
+        assert_same_result(result, expected)
+        assert doctor(run).problems == []
+        killed += max(1, len(done))
+        print("killed", killed)
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("kills", [3])
+def test_machines_that_die_and_join_change_no_bit(kills, machines, digits, monkeypatch):
+    monkeypatch.setattr(pace, "KEEP_SECONDS", 0.3)
+    expected = sweep(small, SPACE, digits, **LONG)
+
+    def kill():
+        machines.kill(machines.nodes.pop(0))
+        machines.add()
+        return True
+
+    killed = 0
+    while killed < kills:
+        with faults(kill, 4.0, 8.0) as done:
+            result = sweep(small, SPACE, digits, crew=crew_of(machines), **LONG)
+        assert_same_result(result, expected)
+        killed += max(1, len(done))
+        print("killed", killed)
+
+
+@pytest.mark.heavy
+def test_a_cluster_without_cpus_waits_for_a_machine(digits):
+    ray.shutdown()
+    one = Cluster(cpus=0)
+    later = threading.Timer(20, one.add)
+    later.start()
+    try:
+        result = sweep(small, SPACE, digits, crew=crew_of(one))
+        assert_same_result(result, sweep(small, SPACE, digits))
+    finally:
+        later.join()
+        ray.shutdown()
+        one.close()
+
+
+@pytest.mark.heavy
+def test_a_machine_with_other_flags_is_left_out(digits, capsys):
+    ray.shutdown()
+    one = Cluster(cpus=0)
+    one.add(XLA_FLAGS="--xla_cpu_max_isa=AVX2")
+    try:
+        began = time.monotonic()
+        with pytest.raises(runs.RunMismatchError, match="XLA_FLAGS .*max_isa=AVX2"):
+            sweep(small, SPACE, digits, crew=crew_of(one))
+        assert time.monotonic() - began < 60
+        one.add()
+        result = sweep(small, SPACE, digits, crew=crew_of(one))
+        assert_same_result(result, sweep(small, SPACE, digits))
+        assert "is left out: got XLA_FLAGS" in capsys.readouterr().err
+    finally:
+        ray.shutdown()
+        one.close()
+
+
+@pytest.mark.heavy
+def test_a_process_that_is_stopped_for_a_while_changes_no_bit(machines, digits):
+    expected = sweep(small, SPACE, digits, **LONG)
+    stopped = []
+
+    def stop():
+        if not stopped and machines.actors():
+            stopped.append(machines.actors()[0])
+            os.kill(stopped[0], signal.SIGSTOP)
+            threading.Timer(10, os.kill, (stopped[0], signal.SIGCONT)).start()
+            return True
+
+    with faults(stop, 3.0, 3.0) as done:
+        result = sweep(small, SPACE, digits, crew=crew_of(machines), **LONG)
+    assert_same_result(result, expected) and done
