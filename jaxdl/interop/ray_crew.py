@@ -21,6 +21,7 @@ from jaxdl.shown import count
 from jaxdl.train.epoch_state import Carry
 from jaxdl.train.structure import RecipeError
 
+AUTOTUNE = "--xla_gpu_autotune_level="
 MOST_FAILURES = 2  # of a process, on blocks that others train
 
 
@@ -62,8 +63,15 @@ class RayCrew:
         if self._roster is None:
             self._roster = Roster(self.connect(), self.needs)
         self.roster.wait(lambda: self.roster.kind is not None)
-        assert self.roster.kind is not None
-        return self.roster.kind
+        kind = self.roster.kind
+        assert kind is not None
+        if kind.platform == "gpu" and AUTOTUNE not in str(kind.flags["XLA_FLAGS"]):
+            say(
+                "got GPUs, for which XLA chooses kernels by a stopwatch in each "
+                f"process; expected {AUTOTUNE}0 in XLA_FLAGS where ray start ran, and "
+                "here: otherwise two processes may give other bits"
+            )
+        return kind
 
     def begin(self, task: Task, outlines: Outlines) -> None:
         """Puts the task into the object store; see `Crew.begin`.

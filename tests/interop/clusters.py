@@ -15,7 +15,8 @@ from ray.util import get_node_ip_address
 
 ROOT = Path(__file__).parents[2]
 RAY = Path(sys.executable).with_name("ray")
-ACTOR = "ray::Actor"  # how the processes of a crew are named
+ACTOR = "ray::Actor"  # how Ray names the processes of a crew,
+TRAINS = "ray::Actor.train"  # also while they train
 
 
 def free_port():
@@ -73,9 +74,9 @@ class Cluster:
                 return process
         raise AssertionError("".join(lines))
 
-    def actors(self):
+    def actors(self, name=ACTOR):
         """Returns the process ids of the crew's processes."""
-        return pids_of(ACTOR, environ=self.mark)
+        return pids_of(name, environ=self.mark)
 
     def kill(self, node):
         """Kills a machine: its raylet, and all that it has started."""

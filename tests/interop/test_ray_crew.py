@@ -342,3 +342,17 @@ def test_a_silent_process_is_told_of_and_waited_for(
     ray = Ray(1, heard=nth(2, lambda handle: threading.Event().wait(0.5)))
     assert_same_result(trained(ray, digits), expected)
     assert "nothing is heard of process 0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flags", [[], ["--xla_gpu_autotune_level=0"]])
+def test_it_is_told_what_equal_bits_on_gpus_take(flags, capsys, monkeypatch):
+    here = kind_here()
+    own = here.flags | {"XLA_FLAGS": flags}
+    kind = here._replace(platform="gpu", device="NVIDIA H200", flags=own)
+    monkeypatch.setattr(ray_roster, "kind_here", lambda: here._replace(flags=own))
+    monkeypatch.setattr(Local, "card", lambda self: Card(kind, "one"))
+    crew = RayCrew(lambda: Ray(1), ANY)
+    assert crew.kind() == kind
+    crew.close()
+    told = "expected --xla_gpu_autotune_level=0" in capsys.readouterr().err
+    assert told == (not flags)
