@@ -49,9 +49,15 @@ class RayCrew:
 
     @property
     def size(self) -> int:
-        """How many hands there are now."""
+        """How many hands there are now; before one is ready, how many are coming.
+
+        Nobody waits for those that are coming with a block that has not begun, so a
+        hand that is free goes to the block of one that was lost.
+        """
         with self.roster.changed:
-            return sum(process.hands for process in self.roster.live())
+            live = self.roster.live()
+            ready = sum(p.hands for p in live if p.state is State.READY)
+            return ready or sum(p.hands for p in live)
 
     def kind(self) -> Kind:
         """Returns the kind of the first process whose JAX is that of this one.

@@ -133,8 +133,7 @@ class Process:
     def end(self) -> None:
         """Ends the process, if it has been started."""
         if self.actor is not None:
-            self.ray.kill(self.actor)
-            self.actor = None
+            self.ray.kill(self.actor)  # one that is dead already stays so
 
     def _told(self, interval: Interval, stop: threading.Event) -> Iterator[Any]:
         """Yields what the process tells of a block, without the errors of a reader."""

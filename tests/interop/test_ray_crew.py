@@ -10,7 +10,7 @@ import threading
 import jax
 import pytest
 
-from jaxdl.engine import pace
+from jaxdl.engine import pace, placing
 from jaxdl.engine.crew import Threads
 from jaxdl.engine.kind import kind_here
 from jaxdl.interop import ray_process, ray_roster
@@ -52,6 +52,7 @@ def quick(monkeypatch):
     monkeypatch.setattr(ray_process, "Actor", Local)
     monkeypatch.setattr(Local, "numbers", itertools.count())
     monkeypatch.setattr(pace, "KEEP_SECONDS", 0.0)
+    monkeypatch.setattr(placing, "LOOK_SECONDS", 0.02)
     monkeypatch.setattr(ray_process, "LOOK_SECONDS", 0.02)
     for name in ("FOLLOW_SECONDS", "RETRY_SECONDS", "LOOK_SECONDS"):
         monkeypatch.setattr(ray_roster, name, 0.02)
@@ -189,7 +190,11 @@ def test_a_process_that_fails_what_others_train_is_left_out_by_name(
         bad = name == "train" and handle.node == "node0"
         return ZeroDivisionError("broken") if bad else None
 
-    ray = Ray(1, 1, fault=fault)
+    def heard(handle, name, item):
+        if name == "train":  # slowly, so that the other one gets blocks as well
+            threading.Event().wait(0.05)
+
+    ray = Ray(1, 1, fault=fault, heard=heard)
     assert_same_result(
         trained(ray, digits, members=12), sweep(small, SPACE, digits, members=12)
     )
