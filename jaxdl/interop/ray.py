@@ -41,7 +41,8 @@ def ray(
 
     Only machines on which bits are the same train: with the device, the instruction
     set, the versions and the flags of the first one, and the versions and flags of this
-    process. The others are left out by name. This process writes the run, and
+    process. The others are left out by name. On GPUs, equal bits take
+    `--xla_gpu_autotune_level=0` among the flags too. This process writes the run, and
     trains nothing itself.
 
         crew = dl.interop.ray("auto")

@@ -51,8 +51,8 @@ class RayCrew:
     def size(self) -> int:
         """How many hands there are now; before one is ready, how many are coming.
 
-        Nobody waits for those that are coming with a block that has not begun, so a
-        hand that is free goes to the block of one that was lost.
+        No new block waits for those that are coming, so that a hand which is free goes
+        to the block of one that was lost.
         """
         with self.roster.changed:
             live = self.roster.live()

@@ -82,6 +82,7 @@ class Cluster:
         """Kills a machine: its raylet, and all that it has started."""
         os.killpg(node.pid, signal.SIGKILL)
         node.wait()
+        node.stdout.close()
 
     def close(self):
         for pid in pids_of("", environ=self.mark):
