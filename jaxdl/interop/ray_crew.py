@@ -156,7 +156,8 @@ class RayCrew:
                 return
             if isinstance(error, OutOfMemory | MemoryError):
                 process.hands -= 1
-                say(f"{process.name} is short of memory: {process.hands} hands left")
+                left = count(process.hands, "hand")
+                say(f"{process.name} is short of memory: {left} left")
                 if not process.hands:
                     roster.leave_out(process, MemoryError(ONE_TOO_MANY))
                     if not roster.live():

@@ -137,7 +137,7 @@ class Roster:
             self.unseat(process, State.LEFT_OUT)
             process.reason = reason
             process.end()
-            say(f"{process.name} is left out: {reason}")
+            say(f"{process.name} is left out: {_line(reason)}")
             self._hopeless = time.monotonic()
 
     def _check_hope(self) -> None:
@@ -150,10 +150,10 @@ class Roster:
             raise none_left(self.processes)
         if now > told_by:
             self._told = now
-            count = len(self.live())
+            coming = len(self.live())
             say(
-                f"waits for {count} processes of the cluster to be ready"
-                if count
+                f"waits for {_processes(coming)} of the cluster to be ready"
+                if coming
                 else "waits for a machine of the cluster with a free "
                 f"{'GPU' if self.needs.gpus else 'CPU'}"
             )
@@ -276,9 +276,18 @@ def none_left(processes: Iterable[Process]) -> Exception:
     if all(isinstance(reason, MemoryError) for _, reason in known):
         return MemoryError(str(known[0][1]))
     mismatch = any(isinstance(reason, RunMismatchError) for _, reason in known)
-    words = "; ".join(f"{name}: {reason}" for name, reason in known[:5])
+    words = "; ".join(f"{name}: {_line(reason)}" for name, reason in known[:5])
     text = (
-        f"got {len(known)} processes on the cluster, none of which can train this "
-        f"sweep ({words}); expected one that can"
+        f"got {_processes(len(known))} on the cluster, none of which can train "
+        f"this sweep ({words}); expected one that can"
     )
     return RunMismatchError(text) if mismatch else ConnectionError(text)
+
+
+def _processes(number: int) -> str:
+    return f"{number} process{'es' * (number != 1)}"
+
+
+def _line(reason: Exception) -> str:
+    """Returns the first line of an error; what Ray raises there has a traceback."""
+    return str(reason).partition("\n")[0] or type(reason).__name__

@@ -167,7 +167,7 @@ def test_a_process_that_is_short_of_memory_trains_fewer_at_once(
 ):
     ray = Ray(3, fault=short_of_memory(2))
     assert_same_result(trained(ray, digits), expected)
-    assert "short of memory: 1 hands left" in capsys.readouterr().err
+    assert "short of memory: 1 hand left" in capsys.readouterr().err
 
 
 def test_a_cluster_without_room_says_what_to_do(digits):
@@ -180,7 +180,7 @@ def test_a_process_that_is_ended_for_its_memory_comes_back_with_a_hand_fewer(
 ):
     ray = Ray(2, heard=nth(2, lambda handle: handle.die(OutOfMemoryError("full"))))
     assert_same_result(trained(ray, digits), expected)
-    assert "short of memory: 1 hands left" in capsys.readouterr().err
+    assert "short of memory: 1 hand left" in capsys.readouterr().err
 
 
 def test_a_process_that_fails_what_others_train_is_left_out_by_name(
@@ -255,7 +255,9 @@ def test_a_machine_of_another_kind_is_left_out_by_name(
 def test_a_cluster_of_another_kind_is_refused(digits, monkeypatch):
     of_another_kind(monkeypatch, 0, 1)
     ray = Ray(1, 1)
-    with pytest.raises(RunMismatchError, match="none of which can .*jaxlib '0.0.1'"):
+    with pytest.raises(
+        RunMismatchError, match="got 2 processes .*none of which can .*jaxlib '0.0.1'"
+    ):
         trained(ray, digits)
     assert all(actor.killed for actor in ray.actors)
 
@@ -361,3 +363,14 @@ def test_it_is_told_what_equal_bits_on_gpus_take(flags, capsys, monkeypatch):
     crew.close()
     told = "expected --xla_gpu_autotune_level=0" in capsys.readouterr().err
     assert told == (not flags)
+
+
+def test_a_module_that_is_not_there_is_named(digits):
+    """Ray has the traceback among the words of the error."""
+
+    def fault(handle, name, arguments):
+        if name == "prepare":
+            return ImportError("No module named 'ours'\ntraceback: ...")
+
+    with pytest.raises(ConnectionError, match=r"process 0: No module named 'ours'\)"):
+        trained(Ray(1, fault=fault), digits)
