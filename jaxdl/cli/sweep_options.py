@@ -2,7 +2,7 @@
 
 import argparse
 
-from jaxdl.cli import figures, files, values
+from jaxdl.cli import cluster, figures, files, values
 from jaxdl.spaces.structures import MOST_PROGRAMS
 
 
@@ -39,6 +39,7 @@ def add(sweep: argparse.ArgumentParser) -> None:
     _add_start(sweep)
     _add_programs(sweep)
     _add_parts(sweep)
+    cluster.add_options(sweep)
     sweep.add_argument(
         "--json",
         action="store_true",

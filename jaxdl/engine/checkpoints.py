@@ -56,7 +56,7 @@ def from_records(
 
     @functools.cache
     def shapes(structure: Structure, facts: Facts) -> tuple[Carry, Any]:
-        carry = _carry_shapes(task, outlines[structure, facts])
+        carry = carry_shapes(task, outlines[structure, facts])
         weights = jax.eval_shape(lambda x: kept(*x)[:2], carry)
         return jax.eval_shape(as_numbers, carry), weights
 
@@ -179,7 +179,7 @@ def _carry(shapes: Any, record: runs.Record) -> Carry:
     return jax.tree.unflatten(treedef, arrays)
 
 
-def _carry_shapes(task: Task, outline: Outline) -> Any:
+def carry_shapes(task: Task, outline: Outline) -> Any:
     """Returns shapes and types of one member's carry."""
 
     def carry(train_state, own):

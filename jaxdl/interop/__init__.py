@@ -13,6 +13,7 @@ from jaxdl.interop.log import Run, best, every, log, quantiles, top
 from jaxdl.interop.mlflow import mlflow
 from jaxdl.interop.onnx import onnx
 from jaxdl.interop.optuna import optuna_search
+from jaxdl.interop.ray import ray
 from jaxdl.interop.stablehlo import stablehlo
 from jaxdl.interop.study import optuna_study
 from jaxdl.interop.tables import table
@@ -33,6 +34,7 @@ __all__ = [
     "optuna_search",
     "optuna_study",
     "quantiles",
+    "ray",
     "stablehlo",
     "table",
     "tensorboard",
