@@ -8,6 +8,7 @@ import json
 
 from jaxdl import runs
 from jaxdl.cli import clock, watch
+from jaxdl.cli.cluster import crew_of
 from jaxdl.cli.output import show, tell
 from jaxdl.cli.resuming import resumed
 from jaxdl.cli.space import print_space
@@ -36,6 +37,7 @@ def run_sweep(options: argparse.Namespace) -> int:
     """Trains many models. Returns 1 if none has a finite score."""
     if options.out is not None and not options.space:
         runs.claim(options.out)
+    crew = crew_of(options)
     experiment = load(options.file)
     space = pinned(experiment.space, options.hparams)
     if options.space:
@@ -64,6 +66,7 @@ def run_sweep(options: argparse.Namespace) -> int:
         seconds=deadline,
         start_from=_start(options),
         progress=_print_progress if options.json else True,
+        crew=crew,
     )
     slow = deadline is None or deadline.left() > IMPORTANCE
     summary = summarize(result, experiment.data, options.human_error, importance=slow)

@@ -1,8 +1,7 @@
 """The crew: the workers that train blocks, each called a hand.
 
-A hand is given a block and gives a trained block back; or it is lost, and another hand
-is asked for the same block. The engine knows a crew by this protocol alone. The threads
-of this process are one.
+A hand gives a trained block back, or is lost, and another is asked for the same block.
+The engine knows a crew by this protocol alone. The threads of this process are one.
 """
 
 import concurrent.futures
@@ -67,11 +66,16 @@ class Crew(Protocol):
 
     @property
     def size(self) -> int:
-        """How many hands there are at once, at most."""
+        """How many hands there are now."""
+        ...
+
+    @property
+    def remote(self) -> bool:
+        """Whether they are on other machines, and so may be lost at any moment."""
         ...
 
     def kind(self) -> Kind:
-        """Returns the kind of all hands, on which results are equal to the bit."""
+        """Returns the kind of all hands, on which bits are equal. It comes first."""
         ...
 
     def begin(self, task: Task, outlines: Outlines) -> None:
@@ -139,13 +143,19 @@ class Threads:
     The threads are those of whoever calls a hand.
     """
 
-    def __init__(self) -> None:
-        """Makes a crew without a task."""
+    remote = False
+
+    def __init__(self, devices: Sequence[jax.Device] | None = None) -> None:
+        """Makes a crew without a task.
+
+        Args:
+            devices: one for each hand; None: all of this process.
+        """
         self.shared: dict[jax.Device, dict[Family, Inputs]] = {}
         self._programs: dict[Key, dict[jax.Device, Programs]] = {}
         self._lock = threading.Lock()
         self._reader: Reader | None = None
-        self._seat(hand_devices())
+        self._seat([*(hand_devices() if devices is None else devices)])
 
     @property
     def size(self) -> int:
@@ -174,7 +184,6 @@ class Threads:
             self.shared[device] = share(device, *inputs, self._reader)
 
     def missing(self, blocks: Sequence[Block]) -> list[Block]:
-        """Returns a block of each program that is not compiled yet."""
         new = {_key(block): block for block in blocks}
         return [block for key, block in new.items() if key not in self._programs]
 
@@ -198,11 +207,7 @@ class Threads:
         return f"{words}; {reading(epochs, self.task.order)}"
 
     def take(self, stop: threading.Event) -> Hand:
-        """Returns a hand that is free; waits for one.
-
-        Raises:
-            CancelledError: `stop` is set.
-        """
+        """Returns a hand that is free; see `Crew.take`."""
         hand = self._free.get()
         if stop.is_set():
             self._free.put(hand)
@@ -210,15 +215,11 @@ class Threads:
         return hand
 
     def give(self, hand: Hand) -> None:
-        """Gets a hand back that is free."""
+        """Gets a hand back."""
         self._free.put(hand)
 
     def lose(self, hand: Hand, error: Exception) -> None:
-        """Leaves one hand fewer.
-
-        Raises:
-            Lost, MemoryError: it was the last one.
-        """
+        """Leaves one hand fewer; see `Crew.lose`."""
         assert isinstance(hand, _Thread)
         with self._lock:
             if self.size > 1:

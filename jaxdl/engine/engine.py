@@ -22,7 +22,13 @@ from jaxdl.engine.placing import place
 from jaxdl.engine.population import Population
 from jaxdl.engine.progress import Callback, Meter, counted, metered
 from jaxdl.engine.shelf import MOST_BYTES
-from jaxdl.engine.speed import LEAST_SECONDS, keep_speed, read_speed, timed_compiling
+from jaxdl.engine.speed import (
+    LEAST_SECONDS,
+    keep_speed,
+    read_speed,
+    timed_compiling,
+    usual_speed,
+)
 from jaxdl.engine.task import Task
 from jaxdl.searches.rungs import Rung, pick
 from jaxdl.train.epoch_state import Carry, Status
@@ -93,7 +99,7 @@ class Engine:
                 return further
 
             began = time.monotonic()
-            place(work, map(packing.begin, blocks), then, self.crew.size)
+            place(work, map(packing.begin, blocks), then, lambda: self.crew.size)
             self._note(blocks, meter.taken / planned, time.monotonic() - began)
         population.flush()
 
@@ -101,7 +107,7 @@ class Engine:
         """Keeps how fast the machine trained a share of the steps of blocks."""
         width, hands = self.task.block_width, min(self.crew.size, len(blocks))
         whole = sum(work_of(block, self.outlines, width) for block in blocks)
-        if hands and seconds > LEAST_SECONDS:
+        if hands and seconds > LEAST_SECONDS and not self.crew.remote:
             keep_speed(self.platform, work=whole * share / seconds / hands)
 
     def _blocks(self, population: Population, rung: Rung) -> list[Block]:
@@ -135,8 +141,9 @@ class Engine:
 
     def _foretell(self, blocks: list[Block], missing: list[Block]) -> None:
         """Prints what will be trained, how long it takes, and what members hold."""
-        width, speed = self.task.block_width, read_speed(self.platform)
-        parts = self.outlines, width, self.crew.size, speed
+        speed_of = usual_speed if self.crew.remote else read_speed
+        width, hands = self.task.block_width, max(1, self.crew.size)
+        parts = self.outlines, width, hands, speed_of(self.platform)
         found = forecast(blocks, missing, *parts)
         structures = [structure for structure, _ in self.outlines]
         lines = [describe(found), advice(found, structures)]
@@ -163,15 +170,19 @@ class Engine:
     ) -> list[TrainedBlock]:
         """Trains a block, and commits it about every `KEEP_SECONDS`.
 
+        Without a store, what remote hands train comes back as often, so that a hand
+        that is lost takes no more with it.
+
         Returns one trained block for each time; only the last one holds arrays. The
         arrays of the last two stay on disk. The last one may end before the block does,
         or there is none, if the deadline comes first.
         """
         state, epochs = population.carry(block.members), range(block.first)
         on_disk = population.store is not None
+        comes_back = on_disk or self.crew.remote
         trained: list[TrainedBlock] = []
         while epochs.stop < block.until:
-            kept = self.pace.until_kept(block.structure) if on_disk else block.until
+            kept = self._until_kept(block) if comes_back else block.until
             kept = self.deadline.epochs(kept, self._epoch_seconds(block))
             if not kept:
                 break
@@ -190,6 +201,11 @@ class Engine:
             if not np.any(one.status == Status.RUNNING):
                 break
         return trained
+
+    def _until_kept(self, block: Block) -> int:
+        """Returns after how many epochs a block next comes back."""
+        hands = self.crew.size if self.crew.remote else 0
+        return self.pace.until_kept(block.structure, hands)
 
     def _epoch_seconds(self, block: Block) -> float:
         """Returns how long an epoch of a block took at most; 0: nothing is known."""

@@ -71,13 +71,14 @@ def check_carried(
 
     Args:
         devices: one for each hand.
-        train_states: of a member in each program, of jax.ShapeDtypeStruct.
+        train_states: of a member in each known program, of jax.ShapeDtypeStruct.
         width: how many members a block has room for.
 
     Raises:
         MemoryError: as `fitting`.
     """
-    most = max(bytes_of(state._replace(key=())) for state in train_states)
+    sizes = [bytes_of(state._replace(key=())) for state in train_states]
+    most = max(sizes, default=0)
     fitting(devices, most * width, width)
 
 

@@ -12,6 +12,7 @@ KEEP_SECONDS = 30.0  # of training that a crash undoes, about, at most
 # Of the time of a block, about: what its pauses may take. Where half of the members
 # stop early, those that have stopped and wait for the next pause cost about as much.
 PAUSE_SHARE = 0.03
+KEEP_SHARE = 0.1  # of this process's time: what keeping may take, for all remote hands
 
 
 class Pace:
@@ -42,9 +43,16 @@ class Pace:
         before = self.beside.get(structure, beside)
         self.beside[structure] = max(0.0, (before + beside) / 2)
 
-    def until_kept(self, structure: Structure) -> int:
-        """Returns after how many epochs a block is next put on disk, at least 1."""
-        return max(1, int(KEEP_SECONDS / self.epoch.get(structure, math.inf)))
+    def until_kept(self, structure: Structure, hands: int = 0) -> int:
+        """Returns after how many epochs a block is next put on disk, at least 1.
+
+        Args:
+            structure: of the block.
+            hands: of other machines, whose blocks this process keeps.
+        """
+        least = hands * self.beside.get(structure, 0.0) / KEEP_SHARE
+        seconds = max(KEEP_SECONDS, least)
+        return max(1, int(seconds / self.epoch.get(structure, math.inf)))
 
     def until_packed(self, structure: Structure) -> int:
         """Returns after how many epochs a block next pauses, at least 1."""

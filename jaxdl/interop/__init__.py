@@ -14,6 +14,7 @@ from jaxdl.interop.mlflow import mlflow
 from jaxdl.interop.onnx import onnx
 from jaxdl.interop.optuna import optuna_search
 from jaxdl.interop.optuna_halving import optuna_halving
+from jaxdl.interop.ray import ray
 from jaxdl.interop.stablehlo import stablehlo
 from jaxdl.interop.study import optuna_study
 from jaxdl.interop.tables import table
@@ -35,6 +36,7 @@ __all__ = [
     "optuna_search",
     "optuna_study",
     "quantiles",
+    "ray",
     "stablehlo",
     "table",
     "tensorboard",

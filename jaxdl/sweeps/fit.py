@@ -16,7 +16,7 @@ from jaxdl.spaces.of_one import as_space
 from jaxdl.spaces.sample import sample
 from jaxdl.sweeps.starting import start_of
 from jaxdl.sweeps.steering import OnEpoch, steer
-from jaxdl.sweeps.sweep import train_task
+from jaxdl.sweeps.training import train_task
 from jaxdl.train.fit import train_one
 from jaxdl.train.member import Member
 from jaxdl.train.recipe import RecipeFunction

@@ -15,7 +15,7 @@ from jaxdl.sweeps.reading import read_result
 from jaxdl.sweeps.repeats import data_of, with_variants
 from jaxdl.sweeps.result import SweepResult
 from jaxdl.sweeps.starting import start_digest
-from jaxdl.sweeps.sweep import train_task
+from jaxdl.sweeps.training import train_task
 from jaxdl.train.keys import as_numbers
 from jaxdl.train.member import Member
 from jaxdl.train.recipe import RecipeFunction

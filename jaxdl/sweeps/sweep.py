@@ -1,51 +1,27 @@
 """Training many models at once."""
 
-import contextlib
 import os
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import jax
 
-from jaxdl import runs
-from jaxdl.data import Splits, check
+from jaxdl.data import Splits
 from jaxdl.data.folds import Folds
-from jaxdl.engine.bounds import with_bounds
-from jaxdl.engine.crew import Crew, Threads
-from jaxdl.engine.curves import mean
-from jaxdl.engine.deadline import NEVER, Deadline, deadline_after
-from jaxdl.engine.drawn import check_drawn
-from jaxdl.engine.engine import Engine
-from jaxdl.engine.outlines import Outlines, first_loss, make_outlines, ranked
-from jaxdl.engine.plan import Plan, make_plan
-from jaxdl.engine.population import Population
-from jaxdl.engine.progress import Callback, counted
-from jaxdl.engine.task import Task, check_task
-from jaxdl.nn.losses import labels_are_classes
+from jaxdl.engine.crew import Crew
+from jaxdl.engine.deadline import Deadline, deadline_after
+from jaxdl.engine.plan import Plan
+from jaxdl.engine.progress import Callback
+from jaxdl.engine.task import Task
 from jaxdl.paths import as_path
-from jaxdl.searches.one_rung import draws_each_alone, random
-from jaxdl.searches.rungs import Requests, Rung, Search, check_rung
-from jaxdl.spaces.distributions import SpaceError
-from jaxdl.spaces.structures import count_structures
-from jaxdl.sweeps.fold_labels import check_folds
-from jaxdl.sweeps.from_population import make_result
-from jaxdl.sweeps.mismatch import in_words
+from jaxdl.searches.one_rung import random
+from jaxdl.searches.rungs import Search
 from jaxdl.sweeps.part import part_of
-from jaxdl.sweeps.recorded import next_recorded, recorded_rungs
-from jaxdl.sweeps.repeats import data_of, expand, step_keys, with_variants
 from jaxdl.sweeps.result import SweepResult
-from jaxdl.sweeps.schedule import as_recorded, fitted, told_of_time
-from jaxdl.sweeps.specification import check_extends, specify
-from jaxdl.sweeps.start_from import StartFrom, first_rung, started
-from jaxdl.sweeps.starting import first_carry
-from jaxdl.train.facts import Facts
+from jaxdl.sweeps.start_from import StartFrom, started
+from jaxdl.sweeps.training import train_task
 from jaxdl.train.recipe import RecipeFunction
-from jaxdl.train.score import objectives, score
 from jaxdl.train.settings import check_jax
 from jaxdl.train.state import as_key
-
-GROWS = ("members", "epochs")  # what `extend` may raise
 
 
 def sweep(
@@ -69,6 +45,7 @@ def sweep(
     shard: tuple[int, int] | None = None,
     keep: int | None = None,
     progress: bool | Callback = True,
+    crew: Crew | None = None,
 ) -> SweepResult:
     """Returns `members` models with random hyperparameters, trained side by side.
 
@@ -148,6 +125,7 @@ def sweep(
             all.
         progress: whether to show progress; or a function of a `SweepProgress`, called
             about every second and at the end of each rung.
+        crew: who trains, such as `interop.ray("auto")`; None: this process's devices.
 
     Raises:
         DataError: the data do not suit training, or cannot be divided into such folds.
@@ -161,7 +139,7 @@ def sweep(
             such shard; or nothing can be extended; or `seconds` are too few for one
             rung; or `start_from` has nothing in common with the space.
         TimeoutError: nothing has trained within `seconds`.
-        TypeError: another kind of key.
+        TypeError: another kind of key, or `crew` is none.
         ValueError: `epochs`, `patience`, `repeats`, `every` or `keep` is below 1,
             `seconds` is not above 0, or the plan is wrong.
     """
@@ -171,130 +149,16 @@ def sweep(
         recipe, space, data, as_key(key), members, epochs, search or random(), patience,
         repeats, folds, plan, every=every, keep=keep,
     )  # fmt: skip
+    _check_crew(crew)
     out = None if run_dir is None else as_path(run_dir)
     task = started(task, start_from, out, shown=progress is True)
     if shard is not None:
         task = part_of(task, shard, extend=extend)
-    return train_task(
-        task, run_dir=run_dir, extend=extend, progress=progress, deadline=deadline
-    )
+    kept = {"run_dir": run_dir, "extend": extend}
+    return train_task(task, progress=progress, deadline=deadline, crew=crew, **kept)
 
 
-def train_task(
-    task: Task,
-    *,
-    run_dir: str | os.PathLike[str] | None = None,
-    extend: bool = False,
-    progress: bool | Callback = True,
-    train: Callable[[Engine, Population, Requests, Rung], None] | None = None,
-    deadline: Deadline = NEVER,
-) -> SweepResult:
-    """Returns the result of a task; its arguments and errors are those of `sweep`.
-
-    Args:
-        task: with data and a search; metrics and variants are found here.
-        run_dir: a folder that keeps the run.
-        extend: whether to add members or epochs to it.
-        progress: whether to show progress, or a function of it.
-        train: trains the rungs from the first on, until the search has ended. None:
-            those that the search asks for.
-        deadline: when it returns what has trained so far.
-    """
-    check_jax()
-    shown = progress is True
-    task = as_recorded(check_task(task), run_dir, extend=extend, shown=shown)
-    assert task.data is not None and task.search is not None
-    check(task.data)
-    search = task.search
-    requests, rung = first_rung(task)
-    task, data = _prepared(task, rung)
-    run_dir = _claim(run_dir, extend, search)
-    check_drawn(task, rung)
-    sets = {v.facts: data_of(v, data) for v in reversed(task.variants)}
-    crew: Crew = Threads()
-    kind = crew.kind()
-    task = with_bounds(task, rung.hparams, sets, kind.platform)
-    outlines = _outlined(task, rung, sets, shown=shown)
-    check_folds(task, outlines, data)
-    structures = len({structure for structure, _ in outlines})
-    where = kind.platform, task.plan, structures, kind.device
-    plan = make_plan(outlines.values(), *where)
-    task = ranked(task, outlines)._replace(plan=plan)
-    with contextlib.ExitStack() as stack:
-        stack.callback(crew.close)
-        engine = Engine(task, outlines, crew, progress, deadline)
-        begins = run_dir is None or not runs.has_run(run_dir)
-        if deadline is not NEVER and begins:
-            crew.begin(task._replace(data=data), outlines)
-            task, requests, rung = fitted(engine, requests, rung, shown=shown)
-            engine.task = task
-        store = None
-        if run_dir is not None:
-            if extend:
-                check_extends(task, outlines, run_dir)
-            specification = specify(task, outlines, rung, data, kind)
-            grows = GROWS if extend else ()
-            store = stack.enter_context(
-                runs.open_run(run_dir, specification, grows=grows, words=in_words)
-            )
-        keys = step_keys(task)
-        population = Population(task, keys, outlines, store)
-        population.first = first_carry(task, outlines, rung)
-        if deadline is NEVER or not begins:
-            crew.begin(task._replace(data=data), outlines)
-        (train or _train_rungs)(engine, population, requests, rung)
-        return make_result(population)
-
-
-def _prepared(task: Task, rung: Rung) -> tuple[Task, Splits]:
-    """Returns a task that knows its variants, and the data that their rows are of."""
-    if task.variants:  # of a replay
-        assert task.data is not None
-        return task, task.data
-    if task.folds is not None:
-        task = task._replace(stratify=labels_are_classes(first_loss(task, rung)))
-    return with_variants(task)
-
-
-def _outlined(
-    task: Task, rung: Rung, sets: dict[Facts, Splits], *, shown: bool
-) -> Outlines:
-    """Returns the outlines of a task; shows how many there are if there are several."""
-    programs = count_structures(task.bounded) * len(sets)
-    with counted(["checked"], programs, enabled=shown and programs > 1) as count:
-        return make_outlines(task, rung.hparams, sets, lambda: count("checked"))
-
-
-def _claim(run_dir: Any, extend: bool, search: Search) -> Path | None:
-    """Returns the folder as an absolute path, since a recipe may change folders."""
-    if extend and run_dir is None:
-        raise SpaceError(
-            "got extend without a folder; expected that of the run: add run_dir=..., "
-            "or --out RUN"
-        )
-    if extend and not draws_each_alone(search):
-        raise SpaceError(
-            "got extend with a search that decides by how members do; expected no "
-            "search, random or sobol: leave extend out, and name another folder"
-        )
-    return None if run_dir is None else runs.claim(run_dir)
-
-
-def _train_rungs(
-    engine: Engine, population: Population, requests: Requests, rung: Rung
-) -> None:
-    """Trains the rungs that a search asks for, from the first to the last."""
-    task, recorded = population.task, recorded_rungs(population)
-    while True:
-        expanded = expand(rung, task.num_variants)
-        engine.train(population, expanded)
-        if len(population.going(expanded)):
-            return told_of_time(population, engine)
-        means = mean(population.standing(expanded.members), task.num_variants)
-        try:
-            ranks = objectives(means, task.rank_by)
-            ranks["score"] = score(means, task.rank_by)
-            rung = requests.send(means | ranks | next_recorded(recorded, population))
-        except StopIteration:
-            return population.finish()
-        check_rung(rung, task.members, task.epochs)
+def _check_crew(crew: Any) -> None:
+    if not (crew is None or callable(getattr(crew, "begin", None))):
+        expected = 'None, or a crew such as jaxdl.interop.ray("auto")'
+        raise TypeError(f"got crew={crew!r:.80}; expected {expected}")

@@ -34,9 +34,11 @@ def check_jax() -> None:
     """
     if jax.process_count() > 1:
         raise SettingsError(
-            f"got a JAX of {jax.process_count()} processes; expected one: remove the "
-            "call of jax.distributed.initialize, and start a separate sweep in each "
-            "process"
+            f"got a JAX of {jax.process_count()} processes, of which each would train "
+            "all models; expected one process: remove the call of "
+            "jax.distributed.initialize. One process uses all devices of its machine. "
+            "For several machines, give a sweep a crew, crew=jaxdl.interop.ray(...), "
+            "or --ray"
         )
     for name, (expected, why) in EXPECTED.items():
         if _value(name) not in (expected, None):

@@ -62,7 +62,7 @@ def test_out_of_memory_leaves_fewer_hands(make):
             threads.lose(hand, MemoryError())  # two at once do not fit
 
     found = []
-    place(work, range(8), lambda block, result: found.append(result) or [], 3)
+    place(work, range(8), lambda block, result: found.append(result) or [], lambda: 3)
     assert sorted(found) == [i**2 for i in range(8)] and threads.size == 1
     assert most.count(2) + most.count(3) <= 2 and most[-1] == 1
 

@@ -3,11 +3,13 @@
 import threading
 from types import SimpleNamespace
 
+import jax
 import numpy as np
 import pytest
 
 import jaxdl as dl
-from jaxdl.engine import crew, memory, pace
+from jaxdl.engine import crew, engine, memory, pace
+from jaxdl.engine.crew import Threads
 from jaxdl.engine.engine import _Reporter
 from jaxdl.engine.layout import Block
 from jaxdl.train import Status
@@ -119,3 +121,49 @@ def test_members_that_still_train_are_packed_into_fewer_blocks(digits, monkeypat
 def test_a_carry_leaves_the_memory_when_no_member_trains_on(digits):
     result = sweep(small, SPACE, digits, search=dl.halving(2))
     assert all(block.carry is None for block in result.blocks if block)
+
+
+class Remote(Threads):
+    """Threads that stand for the hands of other machines."""
+
+    remote = True
+
+    def __init__(self, devices=None):
+        super().__init__(devices)
+        self.asked = []
+
+    def train_on(self, device, block, state, report, *, last):
+        self.asked.append((block.first, block.until, last))
+        return super().train_on(device, block, state, report, last=last)
+
+
+def test_a_crew_trains_a_sweep_and_is_closed(digits):
+    hired = Threads()
+    result = sweep(small, SPACE, digits, crew=hired)
+    assert_same_result(result, sweep(small, SPACE, digits))
+    assert hired.size == 0
+
+
+def test_what_remote_hands_train_comes_back_before_its_end(digits, monkeypatch):
+    monkeypatch.setattr(pace, "KEEP_SECONDS", 0.0)  # after each epoch
+    hired = Remote(jax.devices()[:1])
+    result = sweep(small, SPACE, digits, members=2, crew=hired)
+    assert hired.asked == [(0, 1, False), (1, 2, False), (2, 3, False), (3, 4, True)]
+    assert_same_result(result, sweep(small, SPACE, digits, members=2))
+
+
+def test_other_machines_tell_nothing_of_the_speed_of_this_one(digits, monkeypatch):
+    monkeypatch.setattr(engine, "LEAST_SECONDS", 0.0)
+    kept = []
+    monkeypatch.setattr(engine, "keep_speed", lambda *_, **known: kept.append(known))
+    sweep(small, SPACE, digits, crew=Remote())
+    assert not kept
+    sweep(small, SPACE, digits, crew=Threads())
+    assert [*kept[0]] == ["work"]
+
+
+@pytest.mark.usefixtures("nothing_compiles")
+@pytest.mark.parametrize("crew", ["auto", 3, dl])
+def test_what_is_no_crew_is_refused(crew, digits):
+    with pytest.raises(TypeError, match=r"expected None, or a crew such as .*ray"):
+        sweep(small, SPACE, digits, crew=crew)

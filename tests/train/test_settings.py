@@ -64,7 +64,7 @@ def test_jax_of_several_processes_is_refused(digits, monkeypatch):
     check_jax()
     monkeypatch.setattr(jax, "process_count", lambda: 2)
     for train in trainings(digits):
-        with pytest.raises(SettingsError, match="a JAX of 2 processes; expected one"):
+        with pytest.raises(SettingsError, match="of 2 processes.*one process: .*--ray"):
             train()
 
 

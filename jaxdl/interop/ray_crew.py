@@ -1,0 +1,244 @@
+"""A crew whose hands are in the processes of a Ray cluster.
+
+The sweep's own process alone decides, and alone writes the run. What a lost hand had
+not given back is trained again, to the same bits, by whoever is free.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from jaxdl.engine.blocks import Report, TrainedBlock
+from jaxdl.engine.crew import ONE_TOO_MANY, STAGES, Count, Lost
+from jaxdl.engine.kind import Kind
+from jaxdl.engine.layout import Block
+from jaxdl.engine.outlines import Outlines
+from jaxdl.engine.task import Task
+from jaxdl.interop.ray_actor import Interval, Programs, from_wire, setting_of
+from jaxdl.interop.ray_process import Failed, OutOfMemory, Process, State, say
+from jaxdl.interop.ray_roster import Needs, Place, Roster
+from jaxdl.shown import count
+from jaxdl.train.epoch_state import Carry
+from jaxdl.train.structure import RecipeError
+
+AUTOTUNE = "--xla_gpu_autotune_level="
+MOST_FAILURES = 2  # of a process, on blocks that others train
+
+
+class RayCrew:
+    """The hands of a cluster. After `close`, `kind` connects again."""
+
+    remote = True
+
+    def __init__(self, connect: Callable[[], Any], needs: Needs):
+        """Makes a crew that is not connected.
+
+        Args:
+            connect: returns the module `ray`, connected to a cluster.
+            needs: what is asked of the cluster.
+        """
+        self.connect, self.needs = connect, needs
+        self._roster: Roster | None = None
+        self._failed: dict[tuple[int, int], Process] = {}  # by block: who failed it
+
+    @property
+    def roster(self) -> Roster:
+        """The processes of the cluster."""
+        assert self._roster is not None
+        return self._roster
+
+    @property
+    def size(self) -> int:
+        """How many hands there are now; before one is ready, how many are coming.
+
+        No new block waits for those that are coming, so that a hand which is free goes
+        to the block of one that was lost.
+        """
+        with self.roster.changed:
+            live = self.roster.live()
+            ready = sum(p.hands for p in live if p.state is State.READY)
+            return ready or sum(p.hands for p in live)
+
+    def kind(self) -> Kind:
+        """Returns the kind of the first process whose JAX is that of this one.
+
+        Raises:
+            OSError: there is no such cluster, or it takes commands from anybody.
+            RunMismatchError: all processes have another JAX.
+        """
+        if self._roster is None:
+            self._roster = Roster(self.connect(), self.needs)
+        self.roster.wait(lambda: self.roster.kind is not None)
+        kind = self.roster.kind
+        assert kind is not None
+        if kind.platform == "gpu" and AUTOTUNE not in str(kind.flags["XLA_FLAGS"]):
+            say(
+                "got GPUs, for which XLA chooses kernels by a stopwatch in each "
+                f"process; expected {AUTOTUNE}0 in XLA_FLAGS where ray start ran, and "
+                "here: otherwise two processes may give other bits"
+            )
+        return kind
+
+    def begin(self, task: Task, outlines: Outlines) -> None:
+        """Puts the task into the object store; see `Crew.begin`.
+
+        Raises:
+            RecipeError: it cannot be sent to another process.
+        """
+        try:
+            self.roster.setting = self.roster.ray.put(setting_of(task, outlines))
+        except (TypeError, AttributeError, NotImplementedError) as error:
+            raise RecipeError(
+                "got a recipe, a space or data that cannot be sent to other machines "
+                f"({error!s:.300}); expected what can be pickled: open files and locks "
+                "where they are used, not where they are defined"
+            ) from error
+        self.task, self.outlines, self.programs = task, outlines, Programs(task)
+
+    def missing(self, blocks: Sequence[Block]) -> list[Block]:
+        """Returns a block of each program that is not compiled yet."""
+        known = {one.program for one in self.roster.blocks}
+        new = {self.programs.number(b.structure, b.family): b for b in blocks}
+        return [block for number, block in new.items() if number not in known]
+
+    def prepare(self, blocks: Sequence[Block], passed: Count) -> str:
+        """Has the processes compile programs; returns when one of them has.
+
+        Raises:
+            MemoryError: no process has room for one block.
+            OSError, RunMismatchError: as `take`.
+        """
+        roster = self.roster
+        with roster.changed:
+            roster.blocks += [
+                self.programs.interval(block, None, last=False) for block in blocks
+            ]
+            for process in roster.processes:
+                if process.state is State.READY:
+                    roster.enroll(process)
+            roster.changed.notify_all()
+        roster.wait(lambda: any(p.state is State.READY for p in roster.processes))
+        for stage in STAGES:
+            for _ in blocks:
+                passed(stage)
+        takes, _, _ = roster.words.partition(", ")
+        machines = count(len({process.node for process in roster.live()}), "machine")
+        return f"{takes}, {self.size} at once on {machines} of the cluster"
+
+    def take(self, stop: threading.Event) -> "Hand":
+        """Returns a hand that is free; waits for one.
+
+        Raises:
+            CancelledError: `stop` is set.
+            MemoryError, OSError, RunMismatchError: all processes are left out.
+        """
+        roster = self.roster
+        with roster.changed:
+            roster.wait(lambda: bool(roster.free), stop)
+            return Hand(self, roster.free.popleft(), stop)
+
+    def give(self, hand: Any) -> None:
+        """Gets a hand back."""
+        with self.roster.changed:
+            if hand.place.is_of_now:
+                self.roster.free.append(hand.place)
+                self.roster.changed.notify_all()
+
+    def lose(self, hand: Any, error: Exception) -> None:
+        """Gets a hand back that raised `Lost` or `MemoryError`.
+
+        Raises:
+            MemoryError: no hand of the cluster has room for the block.
+        """
+        roster, process = self.roster, hand.place.process
+        with roster.changed:
+            if not hand.place.is_of_now:
+                return
+            if isinstance(error, OutOfMemory | MemoryError):
+                process.hands -= 1
+                left = count(process.hands, "hand")
+                say(f"{process.name} is short of memory: {left} left")
+                if not process.hands:
+                    roster.leave_out(process, MemoryError(ONE_TOO_MANY))
+                    if not roster.live():
+                        raise MemoryError(ONE_TOO_MANY) from error
+            if process.hands and isinstance(error, Lost):
+                roster.lost(process, error)
+
+    def used_bytes(self) -> int | None:
+        """Returns None: the memory is that of other machines."""
+        return None
+
+    def close(self) -> None:
+        """Ends the processes."""
+        if self._roster is not None:
+            self._roster.close()
+        self._roster = None
+        self._failed.clear()
+
+    def train(
+        self,
+        place: Place,
+        block: Block,
+        state: Carry | None,
+        report: Report,
+        stop: threading.Event,
+        *,
+        last: bool,
+    ) -> TrainedBlock:
+        """Returns a block that a hand has trained, see `Hand.train`."""
+        process, sent = place.process, self.programs.interval(block, state, last=last)
+        try:
+            record = process.train(sent, report, stop)
+        except Failed as error:
+            raise self._failure(process, sent, error.cause) from error
+        self._passed(process, sent)
+        found = self.outlines[block.structure, block.family.facts]
+        return from_wire(self.task, found, block, record, last=last)
+
+    def _failure(self, process: Process, sent: Interval, cause: Exception) -> Exception:
+        """Returns what to raise for a block that failed on a process.
+
+        It is `Lost` if another process may tell whether the block is at fault; this one
+        is put aside meanwhile.
+        """
+        roster, key = self.roster, (int(sent.members[0]), sent.first)
+        with roster.changed:
+            others = [p for p in roster.live() if p is not process]
+            if key in self._failed or not others:
+                return cause
+            self._failed[key] = process
+            process.reason = cause
+            roster.unseat(process, State.ASIDE)
+            say(f"a block failed on {process.name} ({cause}); another process gets it")
+        return Lost(f"a block failed: {cause}")
+
+    def _passed(self, process: Process, sent: Interval) -> None:
+        """Notes that a process trained a block, which another one may have failed."""
+        roster = self.roster
+        with roster.changed:
+            process.losses = 0
+            culprit = self._failed.pop((int(sent.members[0]), sent.first), None)
+            if culprit is None or culprit.state is not State.ASIDE:
+                return
+            culprit.failures += 1
+            if culprit.failures < MOST_FAILURES:
+                culprit.reason = None
+                roster.enroll(culprit)
+            else:
+                assert culprit.reason is not None
+                roster.leave_out(culprit, culprit.reason)
+
+
+class Hand:
+    """A hand of the cluster, while it is taken."""
+
+    def __init__(self, crew: RayCrew, place: Place, stop: threading.Event):
+        self.crew, self.place, self.stop = crew, place, stop
+
+    def train(
+        self, block: Block, state: Carry | None, report: Report, *, last: bool
+    ) -> TrainedBlock:
+        """Returns the block after its epochs; see `jaxdl.engine.crew.Hand`."""
+        asked = self.place, block, state, report, self.stop
+        return self.crew.train(*asked, last=last)

@@ -1,0 +1,173 @@
+"""Stands for the module `ray`: processes are objects here, which tests kill."""
+
+import queue
+import threading
+from types import SimpleNamespace
+
+
+class RayError(Exception):
+    pass
+
+
+class RayTaskError(RayError):
+    def __init__(self, cause):
+        super().__init__(repr(cause))
+        self.cause = cause
+
+
+class ActorDiedError(RayError):
+    pass
+
+
+class OutOfMemoryError(RayError):
+    pass
+
+
+ERRORS = SimpleNamespace(
+    RayError=RayError, RayTaskError=RayTaskError, ActorDiedError=ActorDiedError,
+    OutOfMemoryError=OutOfMemoryError,
+)  # fmt: skip
+
+
+class Stream:
+    """What a call gives, item by item: values, or the error that ends it."""
+
+    def __init__(self):
+        self.items, self.next = queue.SimpleQueue(), None
+
+    def ready(self, timeout):
+        if self.next is None:
+            try:
+                self.next = self.items.get(timeout=timeout)
+            except queue.Empty:
+                return False
+        return True
+
+    def __next__(self):
+        while not self.ready(1):
+            pass
+        found, self.next = self.next, None
+        if found is StopIteration:
+            raise StopIteration
+        return found
+
+
+class Handle:
+    """An actor. It may die, and is then made again."""
+
+    def __init__(self, ray, options, make):
+        self.ray, self.options, self.make = ray, options, make
+        self.node = options["scheduling_strategy"]
+        self.lock, self.streams, self.calls = threading.Lock(), [], []
+        self.alive, self.self = True, make()
+        self.killed = False
+
+    def __getattr__(self, name):
+        return SimpleNamespace(remote=lambda *a: self.call(name, a))
+
+    def call(self, name, arguments):
+        """Runs a method in a thread, as Ray does."""
+        stream = Stream()
+        with self.lock:
+            if not self.alive:
+                stream.items.put(ActorDiedError("dead"))
+                return stream
+            self.streams.append(stream)
+            self.calls.append(name)
+            own = self.self
+
+        def run():
+            try:
+                fault = self.ray.fault(self, name, arguments)
+                if isinstance(fault, BaseException):
+                    raise fault
+                found = getattr(own, name)(*arguments)
+                items = found if name == "train" else [found]
+                for item in items:
+                    self.send(stream, item)
+                    self.ray.heard(self, name, item)
+                self.send(stream, StopIteration)
+            except RayError as error:
+                self.send(stream, error)
+            except BaseException as error:
+                self.send(stream, RayTaskError(error))
+
+        threading.Thread(target=run, daemon=True).start()
+        return stream
+
+    def send(self, stream, item):
+        with self.lock:
+            if stream in self.streams:
+                stream.items.put(item)
+
+    def die(self, error=None, *, again=True):
+        """Ends all calls with an error; a new process takes its place, or none does."""
+        with self.lock:
+            for stream in self.streams:
+                stream.items.put(error or ActorDiedError("it died"))
+            self.streams = []
+            self.alive = again
+            if again:
+                self.self = self.make()
+
+
+class Ray:
+    """The module, connected to machines that tests add and remove."""
+
+    exceptions = ERRORS
+
+    def __init__(self, *cores, fault=None, heard=None):
+        self.machines, self.actors, self.lock = {}, [], threading.Lock()
+        self.fault = fault or (lambda handle, name, arguments: None)
+        self.heard = heard or (lambda handle, name, item: None)
+        strategy = lambda node, soft: node  # noqa: E731
+        known = SimpleNamespace(NodeAffinitySchedulingStrategy=strategy)
+        self.util = SimpleNamespace(scheduling_strategies=known)
+        for number in cores:
+            self.add(number)
+
+    def add(self, cores, gpus=0):
+        name = f"node{len(self.machines)}"
+        self.machines[name] = {
+            "NodeID": name, "Alive": True, "NodeManagerHostname": name,
+            "Resources": {"CPU": float(cores), "GPU": float(gpus)},
+        }  # fmt: skip
+        return name
+
+    def remove(self, name):
+        self.machines[name]["Alive"] = False
+        for actor in self.actors:
+            if actor.node == name:
+                actor.die(again=False)
+
+    def nodes(self):
+        return [dict(machine) for machine in self.machines.values()]
+
+    def put(self, value):
+        return value
+
+    def wait(self, streams, timeout):
+        ready = [stream for stream in streams if stream.ready(timeout)]
+        return ready, [stream for stream in streams if stream not in ready]
+
+    def get(self, found):
+        item = next(found) if isinstance(found, Stream) else found
+        if isinstance(item, RayError):
+            raise item
+        return item
+
+    def remote(self, made):
+        def options(**options):
+            def make(*arguments):
+                handle = Handle(self, options, lambda: made(*arguments))
+                with self.lock:
+                    self.actors.append(handle)
+                return handle
+
+            return SimpleNamespace(remote=make)
+
+        return SimpleNamespace(options=options)
+
+    def kill(self, handle):
+        handle.killed = True
+        handle.die(again=False)

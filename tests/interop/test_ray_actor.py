@@ -1,0 +1,178 @@
+"""What goes between a sweep and a process of a cluster, and what that refuses."""
+
+import functools
+import pickle
+import sys
+
+import jax
+import numpy as np
+import pytest
+
+import jaxdl as dl
+from jaxdl import runs
+from jaxdl.engine.crew import Threads
+from jaxdl.engine.kind import kind_here
+from jaxdl.engine.layout import lay_out
+from jaxdl.engine.outlines import make_outlines, ranked
+from jaxdl.engine.task import Task, check_task
+from jaxdl.interop import ray_actor
+from jaxdl.interop.ray_actor import Actor, Programs, from_wire, setting_of
+from jaxdl.spaces.structures import structures
+from jaxdl.sweeps.repeats import data_of, with_variants
+from tests.sweeps.kept import KEY, SIZED, SPACE, noisy, sized, small
+
+WIDTH = 2
+
+
+@pytest.fixture
+def make(digits):
+    """Returns a function that makes a task, its outlines and its blocks."""
+
+    def task_of(recipe=small, space=SPACE, *, members=2, **settings):
+        plan = dl.Plan(WIDTH, order="own" if settings else "shared")
+        task = Task(recipe, space, digits, KEY, members, 3, plan=plan, **settings)
+        task, whole = with_variants(check_task(task))
+        sets = {v.facts: data_of(v, whole) for v in task.variants}
+        hparams = dl.sample(KEY, space, members)
+        outlines = make_outlines(task, hparams, sets)
+        ids = np.arange(members)
+        each = task, hparams, ids, 0 * ids, 0 * ids + 2
+        return ranked(task, outlines)._replace(data=whole), outlines, lay_out(*each)
+
+    return task_of
+
+
+@pytest.fixture
+def actor(monkeypatch):
+    """A process that leaves the settings of this one alone."""
+    monkeypatch.setattr(jax.config, "update", lambda *_: None)
+    monkeypatch.setattr(ray_actor, "enable_compilation_cache", lambda: None)
+    return Actor(2, {}, [])
+
+
+def sent(value):
+    """Returns what another process gets."""
+    return pickle.loads(pickle.dumps(value))  # noqa: S301
+
+
+def shown(programs, block):
+    return programs.interval(block, None, last=False)
+
+
+def test_a_process_says_who_it_is_and_has_the_hands_it_was_given(actor):
+    card = actor.card()
+    assert card.kind == kind_here() and ", process " in card.name
+    assert actor.crew.size == 2
+
+
+def test_settings_and_folders_come_before_everything_else(monkeypatch, tmp_path):
+    updates = []
+    monkeypatch.setattr(jax.config, "update", lambda *a: updates.append(a))
+    monkeypatch.setattr(ray_actor, "enable_compilation_cache", lambda: None)
+    monkeypatch.setattr(sys, "path", ["there"])
+    Actor(1, {"jax_enable_x64": True}, ["there", str(tmp_path), "/no/such/folder"])
+    assert updates == [("jax_platforms", "cpu"), ("jax_enable_x64", True)]
+    assert sys.path == ["there", str(tmp_path)]
+    updates.clear()
+    Actor(None, {}, [])
+    assert not updates  # JAX finds the accelerators
+
+
+def test_what_is_sent_is_pickled_and_has_numbers_for_programs(make):
+    task, outlines, (block,) = make(sized, SIZED)
+    setting = sent(setting_of(task, outlines))
+    assert setting.task.search is None and setting.task.key.dtype == np.uint32
+    assert setting.digests == {(0, 0): next(iter(outlines.values())).program}
+    again = Programs(setting.task).block(sent(shown(Programs(task), block)))
+    assert again.family == block.family and again.first == 0 and again.until == 2
+    np.testing.assert_array_equal(again.members, block.members)
+    assert again.structure.names == block.structure.names
+
+
+def test_programs_are_counted_by_structure_and_family(make):
+    train, dev = np.arange(100, 400), np.arange(100)
+    task, outlines, _ = make(folds=[(train, dev), (train, dev[:50])])
+    programs = Programs(task)
+    (structure,) = structures(task.bounded, 64)
+    families = [*dict.fromkeys(v.family for v in task.variants)]
+    assert len(families) == 2
+    numbers = [programs.number(structure, family) for family in families]
+    assert numbers == [(0, 0), (0, 1)]
+    assert {*setting_of(task, outlines).digests} == {*numbers}
+
+
+@pytest.mark.parametrize(("recipe", "patience"), [(small, 1), (noisy, None)])
+def test_a_block_comes_back_as_threads_train_it(recipe, patience, make, actor):
+    task, outlines, (block,) = make(recipe, patience=patience)
+    here = Threads(jax.devices()[:1])
+    here.begin(task, outlines)
+    here.prepare([block], lambda stage: None)
+    programs, found = Programs(task), next(iter(outlines.values()))
+    hands, words = actor.prepare(setting_of(task, outlines), [shown(programs, block)])
+    assert hands == 2 and "a block takes" in words
+    state = None
+    for first, last in ((0, False), (1, True)):
+        part = block._replace(first=first, until=first + 1)
+        hand, told = here.take(NEVER), []
+        report = functools.partial(_note, told)
+        expected = hand.train(part, state, report, last=last)
+        here.give(hand)
+        *epochs, record = actor.train(programs.interval(part, state, last=last))
+        assert repr(epochs) == repr(told)
+        trained = from_wire(task, found, part, record, last=last)
+        n = len(block.members)
+        for name in ("status", "stopped_at", "steps", "kept_epoch", "metrics"):
+            same(getattr(trained, name), getattr(expected, name))
+        for name in ("params", "state", "carry"):
+            same(getattr(trained, name), first_of(getattr(expected, name), n))
+        state = None if last else trained.state_of_members()
+
+
+def _note(told, *epoch):
+    told.append(epoch)
+
+
+def first_of(tree, n):
+    return jax.tree.map(lambda x: x[:n], tree)
+
+
+class Never:
+    """Stands for a stop that never comes."""
+
+    def is_set(self):
+        return False
+
+
+NEVER = Never()
+
+
+def same(a, b):
+    """Checks that two trees are equal to the bit; keys may be in them."""
+    numbers = [ray_actor.as_numbers(x) for x in (a, b)]
+    assert jax.tree.structure(numbers[0]) == jax.tree.structure(numbers[1])
+    for left, right in zip(*map(jax.tree.leaves, numbers), strict=True):
+        assert left.dtype == right.dtype
+        np.testing.assert_array_equal(left, right)
+
+
+def test_an_error_amid_a_block_is_raised_where_it_is_heard(make, actor):
+    task, outlines, (block,) = make()
+    programs = Programs(task)
+    actor.prepare(setting_of(task, outlines), [shown(programs, block)])
+    broken = shown(programs, block)._replace(members=np.arange(0))
+    with pytest.raises((IndexError, ValueError)):
+        list(actor.train(broken))
+
+
+def test_another_program_is_refused(make, actor):
+    task, outlines, (block,) = make()
+    setting, one = setting_of(task, outlines), shown(Programs(task), block)
+    with pytest.raises(runs.RunMismatchError, match="expected the same program on all"):
+        actor.prepare(setting._replace(task=setting.task._replace(recipe=noisy)), [one])
+
+
+def test_what_is_ready_stays_as_it_is(make, actor, compilations):
+    task, outlines, (block,) = make()
+    given = setting_of(task, outlines), [shown(Programs(task), block)]
+    assert actor.prepare(*given) == actor.prepare(*given)
+    assert compilations == [1]

@@ -1,0 +1,376 @@
+"""The crew of a cluster: deaths, lack of memory, failures, and who joins or leaves.
+
+Ray itself is faked; hands train for real, and what they make has the bits of a sweep
+without a crew.
+"""
+
+import itertools
+import threading
+
+import jax
+import pytest
+
+from jaxdl.engine import pace, placing
+from jaxdl.engine.crew import Threads
+from jaxdl.engine.kind import kind_here
+from jaxdl.interop import ray_process, ray_roster
+from jaxdl.interop.ray_actor import Actor, Card
+from jaxdl.interop.ray_crew import RayCrew
+from jaxdl.interop.ray_roster import Needs
+from jaxdl.runs import Record, RunMismatchError
+from jaxdl.train import RecipeError
+from tests.interop.fake_ray import OutOfMemoryError, Ray
+from tests.sweeps.kept import (
+    SPACE,
+    Cut,
+    assert_same_result,
+    noisy,
+    small,
+    sweep,
+)
+
+ANY = Needs(None, 0, None)
+
+
+class Local(Actor):
+    """A process of the cluster that is this one."""
+
+    numbers = itertools.count()
+
+    def __init__(self, hands, settings, paths):
+        self.crew = Threads(jax.devices()[:1] * hands)
+        self.setting, self.outlines = None, {}
+        self.number = next(self.numbers)
+
+    def card(self):
+        return Card(kind_here(), f"process {self.number}")
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """Keeps each epoch, and looks often."""
+    monkeypatch.setattr(ray_process, "Actor", Local)
+    monkeypatch.setattr(Local, "numbers", itertools.count())
+    monkeypatch.setattr(pace, "KEEP_SECONDS", 0.0)
+    monkeypatch.setattr(placing, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(ray_process, "LOOK_SECONDS", 0.02)
+    for name in ("FOLLOW_SECONDS", "RETRY_SECONDS", "LOOK_SECONDS"):
+        monkeypatch.setattr(ray_roster, name, 0.02)
+    monkeypatch.setattr(ray_roster, "HOPE_SECONDS", 0.3)
+
+
+@pytest.fixture(scope="module")
+def expected(digits):
+    return sweep(small, SPACE, digits)
+
+
+def trained(ray, digits, needs=ANY, **settings):
+    return sweep(small, SPACE, digits, crew=RayCrew(lambda: ray, needs), **settings)
+
+
+def nth(n, act):
+    """Returns what acts when it is called for the n-th time on an epoch, from 1."""
+    count = itertools.count(1)
+
+    def heard(handle, name, item):
+        if name == "train" and not isinstance(item, Record) and next(count) == n:
+            act(handle)
+
+    return heard
+
+
+@pytest.mark.parametrize("n", [1, 9])
+def test_a_process_that_dies_comes_back_and_no_bit_changes(
+    n, digits, expected, capsys, tmp_path
+):
+    ray = Ray(1, 1, heard=nth(n, lambda handle: handle.die()))
+    result = trained(ray, digits, run_dir=tmp_path / "run")
+    assert_same_result(result, expected)
+    assert capsys.readouterr().err.count("is lost; its blocks train elsewhere") == 1
+    assert all(actor.killed for actor in ray.actors)
+
+
+def test_the_only_process_dies_and_comes_back(digits, expected):
+    ray = Ray(1, heard=nth(3, lambda handle: handle.die()))
+    assert_same_result(trained(ray, digits), expected)
+
+
+def test_at_most_an_interval_is_trained_again(digits, expected):
+    """Six members in blocks of two, four epochs, each an interval."""
+    epochs = []
+
+    def heard(handle, name, item):
+        if name == "train" and not isinstance(item, Record):
+            epochs.append(item[0])
+            if len(epochs) == 6:
+                handle.die()
+
+    assert_same_result(trained(Ray(1, heard=heard), digits), expected)
+    assert len(epochs) in (12, 13)
+
+
+def test_a_machine_leaves_and_another_joins(digits, expected, capsys):
+    ray = Ray(1)
+
+    def change(handle):
+        ray.remove("node0")
+        ray.add(1)
+
+    ray.heard = nth(5, change)
+    assert_same_result(trained(ray, digits), expected)
+    assert "is gone with its machine" in capsys.readouterr().err
+    assert [actor.node for actor in ray.actors] == ["node0", "node1"]
+
+
+def test_a_cluster_without_machines_waits_for_one(
+    digits, expected, capsys, monkeypatch
+):
+    monkeypatch.setattr(ray_roster, "TELL_SECONDS", 0.1)
+    ray = Ray()
+    threading.Timer(1.0, lambda: ray.add(2)).start()
+    assert_same_result(trained(ray, digits), expected)
+    assert "waits for a machine of the cluster with a free CPU" in (
+        capsys.readouterr().err
+    )
+
+
+def test_a_machine_that_joins_trains(digits):
+    ray, trains = Ray(1), set()
+    both = threading.Event()
+
+    def heard(handle, name, item):
+        if name == "train":
+            trains.add(handle.node)
+            if handle.node == "node0":
+                len(ray.machines) == 1 and ray.add(1)
+                both.wait(20)
+            else:
+                both.set()
+
+    ray.heard = heard
+    trained(ray, digits)
+    assert trains == {"node0", "node1"}
+
+
+def short_of_memory(number):
+    """Returns a fault of the first so many blocks."""
+    count = itertools.count()
+
+    def fault(handle, name, arguments):
+        return MemoryError() if name == "train" and next(count) < number else None
+
+    return fault
+
+
+def test_a_process_that_is_short_of_memory_trains_fewer_at_once(
+    digits, expected, capsys
+):
+    ray = Ray(3, fault=short_of_memory(2))
+    assert_same_result(trained(ray, digits), expected)
+    assert "short of memory: 1 hand left" in capsys.readouterr().err
+
+
+def test_a_cluster_without_room_says_what_to_do(digits):
+    with pytest.raises(MemoryError, match="expected a narrower block"):
+        trained(Ray(2, 1, fault=short_of_memory(100)), digits)
+
+
+def test_a_process_that_is_ended_for_its_memory_comes_back_with_a_hand_fewer(
+    digits, expected, capsys
+):
+    ray = Ray(2, heard=nth(2, lambda handle: handle.die(OutOfMemoryError("full"))))
+    assert_same_result(trained(ray, digits), expected)
+    assert "short of memory: 1 hand left" in capsys.readouterr().err
+
+
+def test_a_process_that_fails_what_others_train_is_left_out_by_name(
+    digits, expected, capsys
+):
+    def fault(handle, name, arguments):
+        bad = name == "train" and handle.node == "node0"
+        return ZeroDivisionError("broken") if bad else None
+
+    def heard(handle, name, item):
+        if name == "train":  # slowly, so that the other one gets blocks as well
+            threading.Event().wait(0.05)
+
+    ray = Ray(1, 1, fault=fault, heard=heard)
+    assert_same_result(
+        trained(ray, digits, members=12), sweep(small, SPACE, digits, members=12)
+    )
+    told = capsys.readouterr().err
+    assert told.count("a block failed on process 0 (broken)") == 2
+    assert "process 0 is left out: broken" in told
+
+
+@pytest.mark.parametrize("cores", [[1], [1, 1]])
+def test_a_block_that_fails_everywhere_ends_the_sweep_with_its_error(cores, digits):
+    def fault(handle, name, arguments):
+        return ZeroDivisionError("of a block") if name == "train" else None
+
+    ray = Ray(*cores, fault=fault)
+    with pytest.raises(ZeroDivisionError, match="of a block"):
+        trained(ray, digits)
+    assert all(actor.killed for actor in ray.actors)
+
+
+def test_a_process_that_always_dies_is_left_out(digits, capsys, tmp_path):
+    """The run stays, and another cluster resumes it."""
+
+    def fault(handle, name, arguments):
+        if name == "train":
+            handle.die()
+
+    with pytest.raises(ConnectionError, match="lost 5 times in a row"):
+        trained(Ray(1, fault=fault), digits, run_dir=tmp_path / "run")
+    assert capsys.readouterr().err.count("is lost;") == 4
+    result = trained(Ray(1), digits, run_dir=tmp_path / "run")
+    assert_same_result(result, sweep(small, SPACE, digits))
+
+
+def of_another_kind(monkeypatch, *numbers):
+    """Makes some processes be of another kind."""
+
+    def card(self):
+        kind = kind_here()
+        if self.number in numbers:
+            kind = kind._replace(versions=kind.versions | {"jaxlib": "0.0.1"})
+        return Card(kind, f"process {self.number}")
+
+    monkeypatch.setattr(Local, "card", card)
+
+
+@pytest.mark.parametrize("other", [0, 1])
+def test_a_machine_of_another_kind_is_left_out_by_name(
+    other, digits, expected, capsys, monkeypatch
+):
+    of_another_kind(monkeypatch, other)
+    ray = Ray(1, 1)
+    assert_same_result(trained(ray, digits), expected)
+    told = capsys.readouterr().err
+    assert f"process {other} is left out: got jaxlib '0.0.1' instead of" in told
+    assert "train" not in ray.actors[other].calls
+
+
+def test_a_cluster_of_another_kind_is_refused(digits, monkeypatch):
+    of_another_kind(monkeypatch, 0, 1)
+    ray = Ray(1, 1)
+    with pytest.raises(
+        RunMismatchError, match="got 2 processes .*none of which can .*jaxlib '0.0.1'"
+    ):
+        trained(ray, digits)
+    assert all(actor.killed for actor in ray.actors)
+
+
+def test_a_machine_that_computes_something_else_is_left_out(
+    digits, expected, capsys, monkeypatch
+):
+    """Such as by another version of a library that the recipe calls."""
+    outline = Actor._outline
+
+    def changed(self, block):
+        if self.number == 0:
+            self.task = self.task._replace(recipe=noisy)
+        outline(self, block)
+
+    monkeypatch.setattr(Local, "_outline", changed)
+    assert_same_result(trained(Ray(1, 1), digits), expected)
+    assert "left out: got a recipe that computes something else there" in (
+        capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize(
+    ("needs", "hands"),
+    [
+        (ANY, [4, 2]),
+        (Needs(5, 0, None), [4, 1]),
+        (Needs(3, 0, None), [3]),
+        (Needs(None, 0, 2), [2, 2, 2]),
+        (Needs(3, 0, 2), [2, 1]),
+    ],
+)
+def test_processes_have_the_hands_that_were_asked_for(needs, hands, digits):
+    ray = Ray(4, 2, 0)
+    trained(ray, digits, needs)
+    options = [actor.options for actor in ray.actors]
+    assert [one["num_cpus"] for one in options] == hands
+    assert all(one["max_restarts"] == -1 for one in options)
+    assert not any(one["max_task_retries"] or one["num_gpus"] for one in options)
+
+
+def test_each_gpu_has_a_process(digits, monkeypatch):
+    def init(self, hands, settings, paths):
+        assert hands is None  # one for each device that it finds
+        own(self, 1, settings, paths)
+
+    own = Local.__init__
+    monkeypatch.setattr(Local, "__init__", init)
+    ray = Ray(8)
+    ray.add(8, gpus=2)
+    trained(ray, digits, Needs(None, 1, None))
+    assert [(a.node, a.options["num_gpus"]) for a in ray.actors] == [("node1", 1)] * 2
+
+
+@pytest.mark.parametrize("error", [Cut, KeyboardInterrupt])
+def test_a_sweep_that_ends_early_ends_its_processes(error, digits):
+    def progress(_):
+        raise error
+
+    ray = Ray(2)
+    with pytest.raises(error):
+        trained(ray, digits, progress=progress)
+    assert len(ray.actors) == 1 and ray.actors[0].killed
+
+
+def test_a_crew_trains_one_sweep_after_another(digits, expected):
+    ray = Ray(2)
+    crew = RayCrew(lambda: ray, ANY)
+    for _ in range(2):
+        assert_same_result(sweep(small, SPACE, digits, crew=crew), expected)
+    assert len(ray.actors) == 2
+
+
+def test_what_cannot_be_sent_is_refused(digits):
+    ray = Ray(1)
+
+    def put(value):
+        raise TypeError("cannot pickle '_thread.lock' object")
+
+    ray.put = put
+    with pytest.raises(RecipeError, match="expected what can be pickled"):
+        trained(ray, digits)
+
+
+def test_a_silent_process_is_told_of_and_waited_for(
+    digits, expected, capsys, monkeypatch
+):
+    monkeypatch.setattr(ray_process, "SILENT_SECONDS", 0.1)
+    ray = Ray(1, heard=nth(2, lambda handle: threading.Event().wait(0.5)))
+    assert_same_result(trained(ray, digits), expected)
+    assert "nothing is heard of process 0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flags", [[], ["--xla_gpu_autotune_level=0"]])
+def test_it_is_told_what_equal_bits_on_gpus_take(flags, capsys, monkeypatch):
+    here = kind_here()
+    own = here.flags | {"XLA_FLAGS": flags}
+    kind = here._replace(platform="gpu", device="NVIDIA H200", flags=own)
+    monkeypatch.setattr(ray_roster, "kind_here", lambda: here._replace(flags=own))
+    monkeypatch.setattr(Local, "card", lambda self: Card(kind, "one"))
+    crew = RayCrew(lambda: Ray(1), ANY)
+    assert crew.kind() == kind
+    crew.close()
+    told = "expected --xla_gpu_autotune_level=0" in capsys.readouterr().err
+    assert told == (not flags)
+
+
+def test_a_module_that_is_not_there_is_named(digits):
+    """Ray has the traceback among the words of the error."""
+
+    def fault(handle, name, arguments):
+        if name == "prepare":
+            return ImportError("No module named 'ours'\ntraceback: ...")
+
+    with pytest.raises(ConnectionError, match=r"process 0: No module named 'ours'\)"):
+        trained(Ray(1, fault=fault), digits)
