@@ -160,7 +160,7 @@ def _stored(inputs: Any) -> jax.Array:
 
 
 def _shape(x: Any) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct(np.shape(x), x.dtype)
+    return jax.ShapeDtypeStruct(np.shape(x), jax.dtypes.canonicalize_dtype(x.dtype))
 
 
 def bytes_of(shapes: Any) -> int:

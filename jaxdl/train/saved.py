@@ -54,14 +54,11 @@ def _same_places(part: Any, arguments: Any, outputs: Any) -> bool:
 
 
 def _made(branch: Any) -> list[bool]:
-    """Returns for each output of a branch whether a constant makes it."""
-    constant = [all(hasattr(x, "val") for x in e.invars) for e in branch.eqns]
-    made = {
-        id(out)
-        for equation, alone in zip(branch.eqns, constant, strict=True)
-        for out in equation.outvars
-        if alone
-    }
+    """Returns for each output of a branch whether constants alone make it."""
+    made: set[int] = set()
+    for equation in branch.eqns:
+        if all(hasattr(x, "val") or id(x) in made for x in equation.invars):
+            made |= {id(out) for out in equation.outvars}
     return [id(place) in made for place in branch.outvars]
 
 

@@ -30,6 +30,8 @@ def test_a_cpu_is_named_by_its_own_instruction_set(monkeypatch):
     ],
 )
 def test_settings_that_compile_otherwise_are_of_the_kind(name, value, recorded):
+    if name not in jax.config.values:
+        pytest.skip(f"jax {jax.__version__} has no setting {name}")
     before = jax.config.values[name]
     jax.config.update(name, value)
     try:
