@@ -14,7 +14,7 @@ import numpy as np
 
 from jaxdl import runs
 from jaxdl.engine.blocks import TrainedBlock
-from jaxdl.engine.layout import Block, structures_of
+from jaxdl.engine.layout import Block, block_of, structures_of
 from jaxdl.engine.outlines import Outlines
 from jaxdl.engine.task import Task
 from jaxdl.searches.rungs import Rung
@@ -52,7 +52,7 @@ def from_records(
     Raises:
         DamagedError: no block of this task leaves such a record.
     """
-    block_of = _block_finder(task, rung)
+    find = _block_finder(task, rung)
 
     @functools.cache
     def shapes(structure: Structure, facts: Facts) -> tuple[Carry, Any]:
@@ -61,7 +61,7 @@ def from_records(
         return jax.eval_shape(as_numbers, carry), weights
 
     for record in records:
-        block = block_of(record)
+        block = find(record)
         possible = _is_possible(task, record)
         if block is None or not possible or not _fits(task, outlines, block, record):
             raise runs.DamagedError(
@@ -106,7 +106,7 @@ def _block_finder(task: Task, rung: Rung) -> Callable[[runs.Record], Block | Non
     traced = traced_columns(task.space, rung.hparams)
     number, structures = structures_of(task.bounded, rung.hparams, len(rung.members))
 
-    def block_of(record: runs.Record) -> Block | None:
+    def find(record: runs.Record) -> Block | None:
         ids = record.members
         at = place[ids[(0 <= ids) & (ids < len(place))]]
         if len({*at.tolist()} - {-1}) < len(ids) or len(ids) > task.block_width:
@@ -118,12 +118,10 @@ def _block_finder(task: Task, rung: Rung) -> Callable[[runs.Record], Block | Non
             return None
         structure = structures[numbers.pop()]
         columns = {n: traced[n][at] for n in structure.names if n in traced}
-        return Block(
-            structure, families.pop(), ids, columns, record.first, record.until,
-            task.num_variants, task.offset,
-        )  # fmt: skip
+        epochs = record.first, record.until
+        return block_of(task, structure, families.pop(), ids, columns, epochs)
 
-    return block_of
+    return find
 
 
 def _trained(

@@ -41,6 +41,29 @@ class Block(NamedTuple):
         return self.members // self.num_variants + self.offset
 
 
+def block_of(
+    task: Task,
+    structure: Structure,
+    family: Family,
+    members: NDArray[np.int64],
+    traced: dict[str, NDArray[Any]],
+    epochs: tuple[int, int],
+) -> Block:
+    """Returns a block of a task, which says whose configurations members are.
+
+    Args:
+        task: its variants are known.
+        structure: of the members.
+        family: of their variants.
+        members: their ids, `[n]`.
+        traced: their values by name, `[n]` each.
+        epochs: the one that they train next, and the one before which they end.
+    """
+    first, until = epochs
+    origin = task.num_variants, task.offset
+    return Block(structure, family, members, traced, first, until, *origin)
+
+
 def lay_out(
     task: Task,
     hparams: Any,
@@ -73,9 +96,10 @@ def lay_out(
         for i in range(0, len(places), width):
             own = places[i : i + width]
             columns = {n: c[own] for n, c in traced.items() if n in structure.names}
-            block = Block(structure, own_family, members[own], columns, start, end)
-            origin = {"num_variants": task.num_variants, "offset": task.offset}
-            blocks.append(block._replace(**origin))
+            epochs = start, end
+            blocks.append(
+                block_of(task, structure, own_family, members[own], columns, epochs)
+            )
     return blocks
 
 

@@ -24,7 +24,7 @@ from jaxdl.engine.checkpoints import carry_shapes, to_record
 from jaxdl.engine.crew import Threads
 from jaxdl.engine.inputs import Family
 from jaxdl.engine.kind import SETTINGS, Kind, kind_here
-from jaxdl.engine.layout import Block
+from jaxdl.engine.layout import Block, block_of
 from jaxdl.engine.outlines import Outlines
 from jaxdl.engine.task import Task
 from jaxdl.spaces.structures import MOST_PROGRAMS, structures
@@ -68,9 +68,9 @@ class Programs:
 
     def __init__(self, task: Task):
         """Counts the programs of a task, whose plan and variants are known."""
+        self.task = task
         self.structures = structures(task.bounded, MOST_PROGRAMS)
         self.families = [*dict.fromkeys(v.family for v in task.variants)]
-        self.num_variants = task.num_variants
 
     def number(self, structure: Structure, family: Family) -> Number:
         """Returns the number of a program."""
@@ -87,10 +87,9 @@ class Programs:
     def block(self, interval: Interval) -> Block:
         """Returns the block that was sent."""
         structure, family = interval.program
-        return Block(
-            self.structures[structure], self.families[family], interval.members,
-            interval.traced, interval.first, interval.until, self.num_variants,
-        )  # fmt: skip
+        program = self.structures[structure], self.families[family]
+        epochs = interval.first, interval.until
+        return block_of(self.task, *program, interval.members, interval.traced, epochs)
 
 
 def setting_of(task: Task, outlines: Outlines) -> Setting:

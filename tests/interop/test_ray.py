@@ -71,6 +71,7 @@ SETTINGS = {
     "folds": {"folds": 3, "members": 4},
     "patience": {"patience": 1, "epochs": 8},
     "own steps": {"every": 3},
+    "shard": {"shard": (1, 2)},
 }
 RECIPES = {"sizes": (sized, SIZED), "mixed": (mixed, MIXED), "keys": (noisy, SPACE)}
 

@@ -12,11 +12,12 @@ import jaxdl as dl
 from jaxdl import runs
 from jaxdl.engine.crew import Threads
 from jaxdl.engine.kind import kind_here
-from jaxdl.engine.layout import lay_out
+from jaxdl.engine.layout import Block, lay_out
 from jaxdl.engine.outlines import make_outlines, ranked
 from jaxdl.engine.task import Task, check_task
 from jaxdl.interop import ray_actor
 from jaxdl.interop.ray_actor import Actor, Programs, from_wire, setting_of
+from jaxdl.searches.shards import Shard
 from jaxdl.spaces.structures import structures
 from jaxdl.sweeps.repeats import data_of, with_variants
 from tests.sweeps.kept import KEY, SIZED, SPACE, noisy, sized, small
@@ -87,6 +88,18 @@ def test_what_is_sent_is_pickled_and_has_numbers_for_programs(make):
     assert again.family == block.family and again.first == 0 and again.until == 2
     np.testing.assert_array_equal(again.members, block.members)
     assert again.structure.names == block.structure.names
+
+
+def test_a_block_that_is_sent_is_of_the_configurations_of_its_shard(make):
+    """Shard 1 of 3 of six, in which configuration 0 is number 2; of two repeats."""
+    task, _, _ = make(repeats=2)
+    programs = Programs(task._replace(shard=Shard(number=1, count=3, whole=6)))
+    (structure,), (family,) = programs.structures, programs.families
+    traced = {"rate": np.ones(3)}
+    block = Block(structure, family, np.array([0, 1, 2]), traced, 0, 1, 2, 2)
+    again = programs.block(sent(shown(programs, block)))
+    assert again.configurations.tolist() == [2, 2, 3]
+    assert again.variants.tolist() == [0, 1, 0]
 
 
 def test_programs_are_counted_by_structure_and_family(make):

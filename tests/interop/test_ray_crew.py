@@ -68,6 +68,13 @@ def trained(ray, digits, needs=ANY, **settings):
     return sweep(small, SPACE, digits, crew=RayCrew(lambda: ray, needs), **settings)
 
 
+@pytest.mark.parametrize("settings", [{"shard": (1, 2)}, {"repeats": 2}])
+def test_members_have_the_bits_of_one_machine(settings, digits):
+    settings = settings | {"epochs": 1}
+    result = trained(Ray(1), digits, **settings)
+    assert_same_result(result, sweep(small, SPACE, digits, **settings))
+
+
 def nth(n, act):
     """Returns what acts when it is called for the n-th time on an epoch, from 1."""
     count = itertools.count(1)
