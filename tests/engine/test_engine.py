@@ -167,3 +167,9 @@ def test_other_machines_tell_nothing_of_the_speed_of_this_one(digits, monkeypatc
 def test_what_is_no_crew_is_refused(crew, digits):
     with pytest.raises(TypeError, match=r"expected None, or a crew such as .*ray"):
         sweep(small, SPACE, digits, crew=crew)
+
+
+@pytest.mark.usefixtures("nothing_compiles")
+def test_a_time_is_refused_with_a_crew_on_other_machines(digits):
+    with pytest.raises(ValueError, match="got seconds=60 with a crew on other"):
+        sweep(small, SPACE, digits, crew=Remote(), seconds=60)
