@@ -15,7 +15,7 @@ from jaxdl.engine.layout import Block
 from jaxdl.engine.outlines import Outlines
 from jaxdl.engine.task import Task
 from jaxdl.interop.ray_actor import Interval, Programs, from_wire, setting_of
-from jaxdl.interop.ray_process import Failed, OutOfMemory, Process, State, say
+from jaxdl.interop.ray_process import Failed, Process, State, say
 from jaxdl.interop.ray_roster import Needs, Place, Roster
 from jaxdl.shown import count
 from jaxdl.train.epoch_state import Carry
@@ -85,9 +85,12 @@ class RayCrew:
         Raises:
             RecipeError: it cannot be sent to another process.
         """
+        ray, setting = self.roster.ray, setting_of(task, outlines)
         try:
-            self.roster.setting = self.roster.ray.put(setting_of(task, outlines))
-        except (TypeError, AttributeError, NotImplementedError) as error:
+            self.roster.setting = ray.put(setting)
+        except (ray.exceptions.RayError, MemoryError, OSError):
+            raise
+        except Exception as error:  # whatever objects raise that cannot be pickled
             raise RecipeError(
                 "got a recipe, a space or data that cannot be sent to other machines "
                 f"({error!s:.300}); expected what can be pickled: open files and locks "
@@ -154,16 +157,12 @@ class RayCrew:
         with roster.changed:
             if not hand.place.is_of_now:
                 return
-            if isinstance(error, OutOfMemory | MemoryError):
-                process.hands -= 1
-                left = count(process.hands, "hand")
-                say(f"{process.name} is short of memory: {left} left")
-                if not process.hands:
-                    roster.leave_out(process, MemoryError(ONE_TOO_MANY))
-                    if not roster.live():
-                        raise MemoryError(ONE_TOO_MANY) from error
-            if process.hands and isinstance(error, Lost):
+            if isinstance(error, MemoryError):
+                roster.shrink(process)
+            else:
                 roster.lost(process, error)
+            if not process.hands and not roster.live():
+                raise MemoryError(ONE_TOO_MANY) from error
 
     def used_bytes(self) -> int | None:
         """Returns None: the memory is that of other machines."""
@@ -189,7 +188,7 @@ class RayCrew:
         """Returns a block that a hand has trained, see `Hand.train`."""
         process, sent = place.process, self.programs.interval(block, state, last=last)
         try:
-            record = process.train(sent, report, stop)
+            record = process.train(place.actor, sent, report, stop)
         except Failed as error:
             raise self._failure(process, sent, error.cause) from error
         self._passed(process, sent)

@@ -1,6 +1,7 @@
 """A process of a Ray cluster as the sweep sees it, and its hands."""
 
 import concurrent.futures
+import contextlib
 import enum
 import threading
 import time
@@ -40,10 +41,6 @@ class OutOfMemory(Lost):
     """The process was ended, because its machine was short of memory."""
 
 
-class Dead(Lost):
-    """Ray has given the process up; while it restarts one, it says so."""
-
-
 class Process:
     """A process of the cluster, whose hands train blocks side by side."""
 
@@ -63,7 +60,7 @@ class Process:
         self.losses = 0  # in a row
         self.failures = 0
         self.reason: Exception | None = None  # why it is left out, or aside
-        self.actor: Any = None
+        self.actor: Any = None  # None: it does not run
 
     @property
     def is_live(self) -> bool:
@@ -71,7 +68,7 @@ class Process:
         return self.state in (State.COMING, State.READY)
 
     def start(self, settings: dict[str, Any], paths: list[str]) -> None:
-        """Has Ray start the process, on its machine alone, again after each death.
+        """Has Ray start the process, on its machine alone.
 
         Args:
             settings: of JAX.
@@ -82,7 +79,7 @@ class Process:
         options = {
             "num_cpus": on_cpu or 1,
             "num_gpus": self.hands if self.on_gpus else 0,
-            "max_restarts": -1,
+            "max_restarts": 0,  # the roster does, and counts them
             "max_task_retries": 0,
             "max_concurrency": self.hands + 2,  # what they train, and what is asked
             "scheduling_strategy": affinity(self.node, soft=False),
@@ -107,6 +104,7 @@ class Process:
 
     def train(
         self,
+        actor: Any,
         interval: Interval,
         report: Report,
         stop: threading.Event,
@@ -114,6 +112,7 @@ class Process:
         """Returns what a hand of the process made of a block.
 
         Args:
+            actor: the process itself; one that has been started again is another.
             interval: of the block.
             report: called after each epoch.
             stop: once it is set, nobody waits for the hand.
@@ -124,21 +123,25 @@ class Process:
             Lost: the process is gone.
             MemoryError: the hand has no room for the block.
         """
-        for told in self._told(interval, stop):
+        for told in self._told(actor, interval, stop):
             if isinstance(told, Record):
                 return told
             report(*told)
         raise Lost("it ended amid a block")
 
     def end(self) -> None:
-        """Ends the process, if it has been started."""
-        if self.actor is not None:
-            self.ray.kill(self.actor)  # one that is dead already stays so
+        """Ends the process, if it has been started; whatever Ray says of it."""
+        actor, self.actor = self.actor, None
+        if actor is not None:
+            with contextlib.suppress(self.ray.exceptions.RayError):
+                self.ray.kill(actor)  # one that is dead already stays so
 
-    def _told(self, interval: Interval, stop: threading.Event) -> Iterator[Any]:
+    def _told(
+        self, actor: Any, interval: Interval, stop: threading.Event
+    ) -> Iterator[Any]:
         """Yields what the process tells of a block, without the errors of a reader."""
         try:
-            stream = self.actor.train.remote(interval)
+            stream = actor.train.remote(interval)
             while True:
                 self._await(stream, stop)
                 yield self.ray.get(next(stream))
@@ -176,8 +179,7 @@ class Process:
             return MemoryError(str(cause)) if short else Failed(cause)
         if isinstance(error, known.OutOfMemoryError):
             return OutOfMemory(f"its machine was short of memory ({error!s:.200})")
-        kind = Dead if isinstance(error, known.ActorDiedError) else Lost
-        return kind(f"{type(error).__name__}: {error!s:.200}")
+        return Lost(f"{type(error).__name__}: {error!s:.200}")
 
 
 def say(line: str) -> None:

@@ -1,8 +1,8 @@
 """The roster of a crew on a Ray cluster: which processes there are, and how they stand.
 
-A machine that joins gets processes. A process that dies is started again by Ray, and is
-made ready again from here. One that would give other bits, or cannot train, is left out
-by name.
+A machine that joins gets processes. A process that dies is started again from here, not
+by Ray, so that each death is heard of, also of one that dies while it starts. One that
+would give other bits, or cannot train, is left out by name.
 """
 
 import concurrent.futures
@@ -14,11 +14,13 @@ from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from typing import Any, NamedTuple
 
-from jaxdl.engine.crew import Lost
+from jaxdl.engine.crew import ONE_TOO_MANY, Lost
 from jaxdl.engine.kind import Kind, kind_here
 from jaxdl.interop.ray_actor import Interval, jax_settings
-from jaxdl.interop.ray_process import Dead, Failed, Process, State, say
+from jaxdl.interop.ray_faults import counted, differences, first_line, none_left
+from jaxdl.interop.ray_process import Failed, OutOfMemory, Process, State, say
 from jaxdl.runs import RunMismatchError
+from jaxdl.shown import count
 
 FOLLOW_SECONDS = 1.0  # between two looks at which machines there are
 RETRY_SECONDS = 0.5
@@ -33,6 +35,7 @@ class Place(NamedTuple):
 
     process: Process
     generation: int
+    actor: Any  # the process itself, as Ray knows it
 
     @property
     def is_of_now(self) -> bool:
@@ -122,14 +125,26 @@ class Roster:
         self.changed.notify_all()
 
     def lost(self, process: Process, error: Exception) -> None:
-        """Makes a process ready again that was lost; leaves it out if that is usual."""
-        process.losses += 1
-        if process.losses < MOST_LOSSES:
-            say(f"{process.name} is lost; its blocks train elsewhere")
+        """Starts a process again that was lost; leaves it out if that is usual."""
+        with self.changed:
+            if isinstance(error, OutOfMemory):
+                self.shrink(process)
+            if not process.hands:
+                return
+            process.losses += 1
+            if process.losses >= MOST_LOSSES:
+                words = f"it was lost {process.losses} times in a row ({error})"
+                return self.leave_out(process, ConnectionError(words))
+            say(f"{process.name} is lost; it starts again ({first_line(error)})")
+            process.end()
             self.enroll(process)
-        else:
-            words = f"it was lost {process.losses} times in a row ({error})"
-            self.leave_out(process, ConnectionError(words))
+
+    def shrink(self, process: Process) -> None:
+        """Takes a hand from a process that is short of memory, or leaves it out."""
+        process.hands -= 1
+        say(f"{process.name} is short of memory: {count(process.hands, 'hand')} left")
+        if not process.hands:
+            self.leave_out(process, MemoryError(ONE_TOO_MANY))
 
     def leave_out(self, process: Process, reason: Exception) -> None:
         """Leaves a process out, for a reason that is told."""
@@ -137,7 +152,7 @@ class Roster:
             self.unseat(process, State.LEFT_OUT)
             process.reason = reason
             process.end()
-            say(f"{process.name} is left out: {_line(reason)}")
+            say(f"{process.name} is left out: {first_line(reason)}")
             self._hopeless = time.monotonic()
 
     def _check_hope(self) -> None:
@@ -152,23 +167,27 @@ class Roster:
             self._told = now
             coming = len(self.live())
             say(
-                f"waits for {_processes(coming)} of the cluster to be ready"
+                f"waits for {counted(coming)} of the cluster to be ready"
                 if coming
                 else "waits for a machine of the cluster with a free "
                 f"{'GPU' if self.needs.gpus else 'CPU'}"
             )
 
     def _follow(self) -> None:
+        told = ""
         while not self.closed.is_set():
             try:
                 found = self.ray.nodes()
-            except self.ray.exceptions.RayError:  # looks again
-                found = None
-            with self.changed:
-                if found is not None and not self.closed.is_set():
-                    alive = {node["NodeID"]: node for node in found if node["Alive"]}
-                    self._dismiss(alive)
-                    self._hire(alive.values())
+                with self.changed:
+                    if not self.closed.is_set():
+                        alive = {one["NodeID"]: one for one in found if one["Alive"]}
+                        self._dismiss(alive)
+                        self._hire(alive.values())
+            except Exception as error:  # whatever it is, machines may still join
+                line = f"cannot see the machines ({first_line(error)}); looks again"
+                if line != told:
+                    say(line)
+                told = line
             self.closed.wait(FOLLOW_SECONDS)
 
     def _dismiss(self, alive: Iterable[str]) -> None:
@@ -196,23 +215,24 @@ class Roster:
                 self.enroll(process)
 
     def _serve(self, process: Process, generation: int) -> None:
-        """Makes a process ready; tries again while it only dies."""
+        """Makes a process ready, which is started if it does not run."""
 
         def is_wanted() -> bool:
             return process.generation == generation and not self.closed.is_set()
 
-        deaths = 0
         while is_wanted():
             try:
+                with self.changed:
+                    if is_wanted() and process.actor is None:
+                        process.start(self._settings, sys.path)
                 self._admit(process, process.card())
                 if self._prepare(process, is_wanted):
                     return
             except Lost as error:
-                deaths += isinstance(error, Dead)
-                if deaths >= MOST_LOSSES and is_wanted():
-                    words = f"it does not start ({error})"
-                    self.leave_out(process, ConnectionError(words))
                 self.closed.wait(RETRY_SECONDS)
+                with self.changed:
+                    if is_wanted():
+                        self.lost(process, error)
             except Exception as error:
                 cause = error.cause if isinstance(error, Failed) else error
                 if is_wanted():
@@ -251,43 +271,7 @@ class Roster:
                 return False
             self.words, process.hands = words, min(process.hands, hands)
             process.state = State.READY
-            place = Place(process, process.generation)
+            place = Place(process, process.generation, process.actor)
             self.free.extend([place] * process.hands)
             self.changed.notify_all()
             return True
-
-
-def differences(got: Kind, expected: Kind) -> str:
-    """Returns how two kinds differ, in words."""
-    pairs = {"device": (got.device, expected.device)}
-    for part in ("versions", "flags"):
-        ours, theirs = getattr(expected, part), getattr(got, part)
-        for name in sorted({*ours, *theirs}):
-            pairs[name] = theirs.get(name), ours.get(name)
-    found = [
-        f"{name} {a!r} instead of {b!r}" for name, (a, b) in pairs.items() if a != b
-    ]
-    return f"got {', '.join(found)}; its bits would be others"
-
-
-def none_left(processes: Iterable[Process]) -> Exception:
-    """Returns the error of a cluster whose processes are all left out."""
-    known = [(p.name, p.reason) for p in processes if p.reason is not None]
-    if all(isinstance(reason, MemoryError) for _, reason in known):
-        return MemoryError(str(known[0][1]))
-    mismatch = any(isinstance(reason, RunMismatchError) for _, reason in known)
-    words = "; ".join(f"{name}: {_line(reason)}" for name, reason in known[:5])
-    text = (
-        f"got {_processes(len(known))} on the cluster, none of which can train "
-        f"this sweep ({words}); expected one that can"
-    )
-    return RunMismatchError(text) if mismatch else ConnectionError(text)
-
-
-def _processes(number: int) -> str:
-    return f"{number} process{'es' * (number != 1)}"
-
-
-def _line(reason: Exception) -> str:
-    """Returns the first line of an error; what Ray raises there has a traceback."""
-    return str(reason).partition("\n")[0] or type(reason).__name__

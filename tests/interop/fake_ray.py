@@ -19,13 +19,17 @@ class ActorDiedError(RayError):
     pass
 
 
+class ActorUnavailableError(RayError):
+    pass
+
+
 class OutOfMemoryError(RayError):
     pass
 
 
 ERRORS = SimpleNamespace(
     RayError=RayError, RayTaskError=RayTaskError, ActorDiedError=ActorDiedError,
-    OutOfMemoryError=OutOfMemoryError,
+    ActorUnavailableError=ActorUnavailableError, OutOfMemoryError=OutOfMemoryError,
 )  # fmt: skip
 
 
@@ -53,13 +57,13 @@ class Stream:
 
 
 class Handle:
-    """An actor. It may die, and is then made again."""
+    """An actor. It may die; none can live on a machine that has left."""
 
     def __init__(self, ray, options, make):
-        self.ray, self.options, self.make = ray, options, make
+        self.ray, self.options = ray, options
         self.node = options["scheduling_strategy"]
         self.lock, self.streams, self.calls = threading.Lock(), [], []
-        self.alive, self.self = True, make()
+        self.alive, self.self = ray.machines[self.node]["Alive"], make()
         self.killed = False
 
     def __getattr__(self, name):
@@ -100,15 +104,12 @@ class Handle:
             if stream in self.streams:
                 stream.items.put(item)
 
-    def die(self, error=None, *, again=True):
-        """Ends all calls with an error; a new process takes its place, or none does."""
+    def die(self, error=None):
+        """Ends all calls with an error, and later ones as well."""
         with self.lock:
             for stream in self.streams:
                 stream.items.put(error or ActorDiedError("it died"))
-            self.streams = []
-            self.alive = again
-            if again:
-                self.self = self.make()
+            self.streams, self.alive = [], False
 
 
 class Ray:
@@ -138,7 +139,7 @@ class Ray:
         self.machines[name]["Alive"] = False
         for actor in self.actors:
             if actor.node == name:
-                actor.die(again=False)
+                actor.die()
 
     def nodes(self):
         return [dict(machine) for machine in self.machines.values()]
@@ -170,4 +171,4 @@ class Ray:
 
     def kill(self, handle):
         handle.killed = True
-        handle.die(again=False)
+        handle.die()

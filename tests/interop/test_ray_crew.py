@@ -5,6 +5,7 @@ without a crew.
 """
 
 import itertools
+import pickle
 import threading
 
 import jax
@@ -19,7 +20,13 @@ from jaxdl.interop.ray_crew import RayCrew
 from jaxdl.interop.ray_roster import Needs
 from jaxdl.runs import Record, RunMismatchError
 from jaxdl.train import RecipeError
-from tests.interop.fake_ray import OutOfMemoryError, Ray
+from tests.interop.fake_ray import (
+    ActorDiedError,
+    ActorUnavailableError,
+    OutOfMemoryError,
+    Ray,
+    RayError,
+)
 from tests.sweeps.kept import (
     SPACE,
     Cut,
@@ -93,7 +100,7 @@ def test_a_process_that_dies_comes_back_and_no_bit_changes(
     ray = Ray(1, 1, heard=nth(n, lambda handle: handle.die()))
     result = trained(ray, digits, run_dir=tmp_path / "run")
     assert_same_result(result, expected)
-    assert capsys.readouterr().err.count("is lost; its blocks train elsewhere") == 1
+    assert capsys.readouterr().err.count("is lost; it starts again") == 1
     assert all(actor.killed for actor in ray.actors)
 
 
@@ -126,7 +133,7 @@ def test_a_machine_leaves_and_another_joins(digits, expected, capsys):
     ray.heard = nth(5, change)
     assert_same_result(trained(ray, digits), expected)
     assert "is gone with its machine" in capsys.readouterr().err
-    assert [actor.node for actor in ray.actors] == ["node0", "node1"]
+    assert [*dict.fromkeys(a.node for a in ray.actors)] == ["node0", "node1"]
 
 
 def test_a_cluster_without_machines_waits_for_one(
@@ -235,6 +242,63 @@ def test_a_process_that_always_dies_is_left_out(digits, capsys, tmp_path):
     assert_same_result(result, sweep(small, SPACE, digits))
 
 
+@pytest.mark.parametrize("error", [ActorDiedError, ActorUnavailableError])
+@pytest.mark.parametrize("call", ["card", "prepare"])
+def test_a_process_that_dies_before_it_trains_is_left_out(error, call, digits, capsys):
+    """While it starts, or while it compiles; Ray has several errors for that."""
+
+    def fault(handle, name, arguments):
+        if name == call:
+            handle.die(error("at its start"))
+
+    ray = Ray(1, fault=fault)
+    with pytest.raises(ConnectionError, match=r"lost 5 times in a row \(.*its start"):
+        trained(ray, digits)
+    assert capsys.readouterr().err.count("is lost; it starts again") == 4
+    assert len(ray.actors) == 5 and all(actor.killed for actor in ray.actors)
+
+
+def test_a_process_that_has_no_memory_to_start_has_a_hand_fewer(
+    digits, expected, capsys
+):
+    def fault(handle, name, arguments):
+        if name == "prepare" and handle.options["num_cpus"] == 2:
+            handle.die(OutOfMemoryError("full"))
+
+    ray = Ray(2, fault=fault)
+    assert_same_result(trained(ray, digits), expected)
+    assert "short of memory: 1 hand left" in capsys.readouterr().err
+
+
+def test_what_keeps_machines_from_being_seen_is_told_once(
+    digits, expected, capsys, monkeypatch
+):
+    ray, failures = Ray(1), itertools.count()
+    nodes = ray.nodes
+
+    def sometimes():
+        if next(failures) < 3:
+            raise OSError("no answer")
+        return nodes()
+
+    monkeypatch.setattr(ray, "nodes", sometimes)
+    assert_same_result(trained(ray, digits), expected)
+    assert capsys.readouterr().err.count("cannot see the machines (no answer)") == 1
+
+
+def test_an_end_that_ray_refuses_hides_no_error(digits, monkeypatch):
+    def progress(_):
+        raise Cut
+
+    def kill(handle):
+        raise RayError("no head")
+
+    ray = Ray(2)
+    monkeypatch.setattr(ray, "kill", kill)
+    with pytest.raises(Cut):
+        trained(ray, digits, progress=progress)
+
+
 def of_another_kind(monkeypatch, *numbers):
     """Makes some processes be of another kind."""
 
@@ -302,7 +366,7 @@ def test_processes_have_the_hands_that_were_asked_for(needs, hands, digits):
     trained(ray, digits, needs)
     options = [actor.options for actor in ray.actors]
     assert [one["num_cpus"] for one in options] == hands
-    assert all(one["max_restarts"] == -1 for one in options)
+    assert all(one["max_restarts"] == 0 for one in options)
     assert not any(one["max_task_retries"] or one["num_gpus"] for one in options)
 
 
@@ -338,11 +402,12 @@ def test_a_crew_trains_one_sweep_after_another(digits, expected):
     assert len(ray.actors) == 2
 
 
-def test_what_cannot_be_sent_is_refused(digits):
+@pytest.mark.parametrize("error", [TypeError, pickle.PicklingError])
+def test_what_cannot_be_sent_is_refused(error, digits):
     ray = Ray(1)
 
     def put(value):
-        raise TypeError("cannot pickle '_thread.lock' object")
+        raise error("cannot pickle '_thread.lock' object")
 
     ray.put = put
     with pytest.raises(RecipeError, match="expected what can be pickled"):
