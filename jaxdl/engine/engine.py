@@ -187,14 +187,11 @@ class Engine:
             if not kept:
                 break
             epochs = range(epochs.stop, min(block.until, epochs.stop + kept))
-            began = time.monotonic()
             part = block._replace(first=epochs.start, until=epochs.stop)
             last = not on_disk and epochs.stop == self.task.epochs
             one = self.ask(part, state, reporter, last=last)
             one = population.commit(one, reporter.stop)
-            self.pace.note(
-                block.structure, [began, *reporter.times(), time.monotonic()]
-            )
+            self.pace.note(block.structure, [*reporter.times(), time.monotonic()])
             state = one.state_of_members()
             population.drop(trained[-2:-1])
             trained = [*(t.without_arrays() for t in trained), one]
@@ -220,6 +217,7 @@ class Engine:
         """Has one hand after another train a block, until one gives it back."""
         while True:
             hand = self.crew.take(reporter.stop)
+            reporter.begin()
             try:
                 trained = hand.train(block, state, reporter, last=last)
             except (Lost, MemoryError) as error:
@@ -253,6 +251,10 @@ class _Reporter:
         self.failed = False
         self._times: list[float] = []
 
+    def begin(self) -> None:
+        """Takes that a hand begins; what a lost one took is no pace."""
+        self._times = [time.monotonic()]
+
     def __call__(
         self, number: int, status: NDArray[Any], metrics: dict[str, NDArray[Any]]
     ) -> None:
@@ -270,9 +272,8 @@ class _Reporter:
         self.failed = False
 
     def times(self) -> list[float]:
-        """Returns when each epoch since the last call was over."""
-        times, self._times = self._times, []
-        return times
+        """Returns when the hand began, and when each of its epochs was over."""
+        return self._times
 
     def end(self, goal: int, status: NDArray[Any]) -> None:
         """Tells the meter which steps no member will take.

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from jaxdl.train.structure import Structure
 
 KEEP_SECONDS = 30.0  # of training that a crash undoes, about, at most
+MOST_SECONDS = 600.0  # the same, whatever keeping takes
 # Of the time of a block, about: what its pauses may take. Where half of the members
 # stop early, those that have stopped and wait for the next pause cost about as much.
 PAUSE_SHARE = 0.03
@@ -51,7 +52,7 @@ class Pace:
             hands: of other machines, whose blocks this process keeps.
         """
         least = hands * self.beside.get(structure, 0.0) / KEEP_SHARE
-        seconds = max(KEEP_SECONDS, least)
+        seconds = max(KEEP_SECONDS, min(least, MOST_SECONDS))
         return max(1, int(seconds / self.epoch.get(structure, math.inf)))
 
     def until_packed(self, structure: Structure) -> int:

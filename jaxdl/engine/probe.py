@@ -22,6 +22,9 @@ class Silent:
         """Makes a report that never asks to stop."""
         self.stop = threading.Event()
 
+    def begin(self) -> None:
+        """Takes that a hand begins."""
+
     def __call__(self, number: int, status: Any, metrics: Any) -> None:
         """Takes what a block reports after an epoch."""
 

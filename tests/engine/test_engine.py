@@ -1,6 +1,7 @@
 """The engine: what it reports, saves and retries while blocks train."""
 
 import threading
+import time
 from types import SimpleNamespace
 
 import jax
@@ -9,7 +10,7 @@ import pytest
 
 import jaxdl as dl
 from jaxdl.engine import crew, engine, memory, pace
-from jaxdl.engine.crew import Threads
+from jaxdl.engine.crew import Lost, Threads
 from jaxdl.engine.engine import _Reporter
 from jaxdl.engine.layout import Block
 from jaxdl.train import Status
@@ -150,6 +151,38 @@ def test_what_remote_hands_train_comes_back_before_its_end(digits, monkeypatch):
     result = sweep(small, SPACE, digits, members=2, crew=hired)
     assert hired.asked == [(0, 1, False), (1, 2, False), (2, 3, False), (3, 4, True)]
     assert_same_result(result, sweep(small, SPACE, digits, members=2))
+
+
+class Losing(Remote):
+    """Loses each hand once, after an epoch; notes when it gave one."""
+
+    def __init__(self, devices=None):
+        super().__init__(devices)
+        self.taken = []
+
+    def take(self, stop):
+        hand = super().take(stop)
+        self.taken.append(time.monotonic())
+        return hand
+
+    def lose(self, hand, error):
+        self.give(hand)
+
+    def train_on(self, *place, last):
+        trained = super().train_on(*place, last=last)
+        if len(self.taken) % 2:
+            raise Lost
+        return trained
+
+
+def test_the_pace_is_that_of_the_hand_that_gave_the_block_back(digits, monkeypatch):
+    monkeypatch.setattr(pace, "KEEP_SECONDS", 0.0)  # after each epoch
+    noted = []
+    monkeypatch.setattr(pace.Pace, "note", lambda self, of, times: noted.append(times))
+    hired = Losing(jax.devices()[:1])
+    sweep(small, SPACE, digits, members=2, epochs=2, crew=hired)
+    assert len(hired.taken) == 4 and [len(times) for times in noted] == [3, 3]
+    assert noted[0][0] >= hired.taken[1] and noted[1][0] >= hired.taken[3]
 
 
 def test_other_machines_tell_nothing_of_the_speed_of_this_one(digits, monkeypatch):

@@ -36,3 +36,4 @@ def test_keeping_the_blocks_of_many_hands_takes_a_tenth_of_the_time():
     pace.note("one", [0.0, 1.0, 2.0, 3.0, 3.5])  # 1 s an epoch, 0.5 s beside
     assert pace.until_kept("one") == pace.until_kept("one", 6) == 30
     assert pace.until_kept("one", 100) == 500  # in which 100 hands take 50 s
+    assert pace.until_kept("one", 1000) == 600  # ten minutes, and no longer
