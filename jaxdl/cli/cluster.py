@@ -9,7 +9,7 @@ from jaxdl import interop
 from jaxdl.cli import values
 from jaxdl.experiment import ExperimentError
 
-OWN = ("hands", "gpus", "trusted")  # options that say more about --ray
+OWN = ("hands", "gpus", "cpus", "trusted")  # options that say more about --ray
 
 
 def add_options(sweep: argparse.ArgumentParser) -> None:
@@ -34,9 +34,16 @@ def add_options(sweep: argparse.ArgumentParser) -> None:
         help="with --ray: train on GPUs, N in each process; default: on CPUs",
     )
     sweep.add_argument(
+        "--cpus",
+        type=values.count,
+        metavar="N",
+        help="with --ray: processes of N cores each; default: one process of all cores "
+        "of each machine",
+    )
+    sweep.add_argument(
         "--trusted",
         action="store_true",
-        help="with --ray: connect to a head on another machine that asks for no token",
+        help="with --ray: connect to a head on another machine without a token",
     )
 
 
@@ -66,5 +73,5 @@ def crew_of(options: argparse.Namespace) -> Any:
             "command resumes it"
         )
     jax.config.update("jax_platforms", "cpu")
-    asked = {"hands": options.hands, "gpus": options.gpus or 0}
+    asked = {"hands": options.hands, "gpus": options.gpus or 0, "cpus": options.cpus}
     return interop.ray(options.ray, trusted=options.trusted, **asked)

@@ -55,9 +55,9 @@ def ray(
             for.
         gpus: of each process; 0: CPUs train.
         cpus: cores of each process, if CPUs train; None: all those of its machine.
-        trusted: connects to a head on another machine although the cluster has no
-            token. Whoever reaches such a cluster can run any code on its machines, and
-            in this process.
+        trusted: connects to a head on another machine although this process has no
+            token. Whoever reaches a cluster without tokens can run any code on its
+            machines, and in this process.
 
     Raises:
         ConnectionError: there is no such address of a head.
@@ -65,8 +65,9 @@ def ray(
         ValueError: a number is below 1.
 
     The sweep itself raises what `jaxdl.sweep` does; `ConnectionError` if there is no
-    such cluster, or no machine that can train; `PermissionError` if the cluster is not
-    trusted; and `RunMismatchError` if all machines would give other bits.
+    such cluster, no machine that can train, or a connection to another cluster;
+    `PermissionError` if the cluster is not trusted; and `RunMismatchError` if all
+    machines would give other bits.
     """
     library("ray", "ray", "sweeps on a Ray cluster")
     if not isinstance(address, str) or address == "local" or "://" in address:
@@ -91,8 +92,9 @@ def connect(address: str, *, trusted: bool) -> Any:
         trusted: the same.
 
     Raises:
-        ConnectionError: there is no such cluster.
-        PermissionError: it takes commands from anybody.
+        ConnectionError: there is no such cluster, or this process is connected to
+            another one.
+        PermissionError: it is on another machine, and there is no token.
     """
     module = library("ray", "ray", "sweeps on a Ray cluster")
     library("ray.util.scheduling_strategies", "ray", "sweeps on a Ray cluster")
@@ -101,12 +103,35 @@ def connect(address: str, *, trusted: bool) -> Any:
             check_trusted(address, trusted=trusted)
             _check_reachable(address)
         _init(module, address)
-    check_trusted(module.get_runtime_context().gcs_address, trusted=trusted)
+    connected = module.get_runtime_context().gcs_address
+    if address != "auto" and not _is_same(address, connected):
+        raise ConnectionError(
+            f"got address={address!r} in a process that is connected to the cluster at "
+            f"{connected}; expected that one, or ray.shutdown() before"
+        )
+    check_trusted(connected, trusted=trusted)
     return module
 
 
+def _is_same(a: str, b: str) -> bool:
+    """Returns whether two addresses `HOST:PORT` are of one head."""
+    (one, _, port), (other, _, port_of_other) = a.rpartition(":"), b.rpartition(":")
+    hosts = (_addresses(one) & _addresses(other)) or (is_here(one) and is_here(other))
+    return port == port_of_other and (one == other or bool(hosts))
+
+
+def _addresses(host: str) -> set[Any]:
+    """Returns the addresses of a host by its name; of an unknown one there are none."""
+    try:
+        return {info[4][0] for info in socket.getaddrinfo(host.strip("[]"), None)}
+    except OSError:
+        return set()
+
+
 def check_trusted(address: str, *, trusted: bool) -> None:
-    """Checks that a cluster is on this machine, or takes commands with a token alone.
+    """Checks that a cluster is on this machine, or that this process has a token.
+
+    Whether the head asks for the token is not checked.
 
     Args:
         address: of its head.
@@ -118,20 +143,17 @@ def check_trusted(address: str, *, trusted: bool) -> None:
     if trusted or is_here(address.rpartition(":")[0] or address) or _has_token():
         return
     raise PermissionError(
-        f"got the cluster at {address}, which is on another machine and asks for no "
-        "token, so that whoever reaches it can run any code on its machines; expected "
-        "RAY_AUTH_MODE=token on all of them and here, or, in a network that you trust, "
-        "trusted=True, or --trusted"
+        f"got the cluster at {address}, which is on another machine, and no token in "
+        "this process; whoever reaches a cluster without tokens can run any code on "
+        "its machines; expected RAY_AUTH_MODE=token on all of them and here (only here "
+        "is it checked), or, in a network that you trust, trusted=True, or --trusted"
     )
 
 
 def is_here(host: str) -> bool:
     """Returns whether a name or an address is of this machine."""
-    try:
-        found = {info[4][0] for info in socket.getaddrinfo(host.strip("[]"), None)}
-    except OSError:
-        return False
-    return all(map(_can_listen, found))
+    found = _addresses(host)
+    return bool(found) and all(map(_can_listen, found))
 
 
 def _can_listen(address: Any) -> bool:
@@ -146,7 +168,7 @@ def _can_listen(address: Any) -> bool:
 
 
 def _has_token() -> bool:
-    """Returns whether Ray proves who it is; with a token at hand it does by default."""
+    """Returns whether this process has a token, which it shows by default."""
     mode = os.environ.get("RAY_AUTH_MODE")
     if mode is not None:
         return mode.lower() == "token"

@@ -28,17 +28,21 @@ def test_without_an_address_this_process_trains(asked):
 @pytest.mark.parametrize(
     ("words", "needs"),
     [
-        ([], {"hands": None, "gpus": 0, "trusted": False}),
-        (["--hands", "3"], {"hands": 3, "gpus": 0, "trusted": False}),
-        (["--gpus", "1", "--trusted"], {"hands": None, "gpus": 1, "trusted": True}),
+        ([], {}),
+        (["--hands", "3"], {"hands": 3}),
+        (["--cpus", "2"], {"cpus": 2}),
+        (["--gpus", "1", "--trusted"], {"gpus": 1, "trusted": True}),
     ],
 )
 def test_a_cluster_trains_and_this_process_leaves_the_gpu_alone(words, needs, asked):
     assert crew_of("--ray", "10.0.0.1:6379", *words) == "crew"
-    assert asked == ([(("10.0.0.1:6379",), needs)], [("jax_platforms", "cpu")])
+    usual = {"hands": None, "gpus": 0, "cpus": None, "trusted": False}
+    assert asked == ([(("10.0.0.1:6379",), usual | needs)], [("jax_platforms", "cpu")])
 
 
-@pytest.mark.parametrize("words", [["--hands", "2"], ["--gpus", "1"], ["--trusted"]])
+@pytest.mark.parametrize(
+    "words", [["--hands", "2"], ["--gpus", "1"], ["--cpus", "2"], ["--trusted"]]
+)
 def test_options_of_a_cluster_without_its_address_are_refused(
     words, small_file, capsys
 ):

@@ -65,6 +65,22 @@ def test_who_is_connected_stays_connected(installed):
     assert room.connect("auto", trusted=False) is library and not library.inits
 
 
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1:6380", "198.51.100.8:6379", "no.such.host.invalid:6379"]
+)
+def test_who_is_connected_elsewhere_is_told(address, installed):
+    installed(address=ELSEWHERE, connected=True)
+    with pytest.raises(ConnectionError, match=f"connected to .* at {ELSEWHERE}"):
+        room.connect(address, trusted=True)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:6379", "localhost:6379"])
+def test_one_head_has_several_addresses(address, installed):
+    here = f"{socket.gethostbyname(socket.gethostname())}:6379"
+    library = installed(address=here, connected=True)
+    assert room.connect(address, trusted=False) is library
+
+
 @pytest.mark.parametrize("address", ["auto", ELSEWHERE])
 def test_a_cluster_elsewhere_without_a_token_is_refused(address, installed):
     library = installed(address=ELSEWHERE)
@@ -87,9 +103,7 @@ def test_it_is_trusted_if_one_says_so(address, installed):
         ("RAY_AUTH_TOKEN_PATH", "/a/token", True),
     ],
 )
-def test_it_is_trusted_if_it_asks_for_a_token(
-    name, value, trusted, installed, monkeypatch
-):
+def test_it_is_trusted_with_a_token(name, value, trusted, installed, monkeypatch):
     installed(address=ELSEWHERE)
     monkeypatch.setenv(name, value)
     if trusted:
