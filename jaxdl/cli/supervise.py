@@ -29,7 +29,7 @@ def supervise(
         work: runs in a thread of its own.
         resumable: whether the same command resumes the work.
         until: when, by `time.monotonic`, resumable work ends in any case, such as
-            within a long compilation, with status 0. None: never.
+            within a long compilation, with status 75. None: never.
     """
 
     def leave(number: int, _: Any) -> None:
@@ -48,7 +48,7 @@ def supervise(
         return work()
     before = {s: signal.signal(s, leave) for s in (signal.SIGINT, signal.SIGTERM)}
     left = threading.TIMEOUT_MAX if until is None else until - time.monotonic()
-    timer = threading.Timer(max(0.0, left), lambda: end(TIME_IS_UP, 0))
+    timer = threading.Timer(max(0.0, left), lambda: end(TIME_IS_UP, TEMPORARY))
     timer.daemon = True
     if until is not None:
         timer.start()

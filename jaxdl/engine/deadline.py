@@ -1,6 +1,7 @@
 """The deadline of a call: when it stops asking for epochs. It changes no decision."""
 
 import math
+import numbers
 import time
 from typing import Any, NamedTuple
 
@@ -22,12 +23,15 @@ class Deadline(NamedTuple):
 
         Args:
             most: of them.
-            epoch: seconds that one takes at most.
+            epoch: seconds that one takes at most; 0: nothing is known, so that a block
+                trains one to see.
         """
         left = self.left()
         if left < epoch:
             return 0
-        return most if left == math.inf else min(most, 1 + int(PART * left / epoch))
+        if left == math.inf:
+            return most
+        return min(most, 1 + (int(PART * left / epoch) if epoch else 0))
 
 
 NEVER = Deadline()
@@ -43,10 +47,10 @@ def deadline_after(seconds: Any) -> Deadline:
     """
     if seconds is None or isinstance(seconds, Deadline):
         return seconds or NEVER
-    number = not isinstance(seconds, bool) and isinstance(seconds, int | float)
-    if not number or not 0 < seconds < math.inf:
+    number = not isinstance(seconds, bool) and isinstance(seconds, numbers.Real)
+    if not number or not 0 < float(seconds) < math.inf:
         raise ValueError(
             f"got seconds={seconds!r}; expected a number above 0, such as 600 for ten "
             "minutes, or None"
         )
-    return Deadline(time.monotonic() + seconds, float(seconds))
+    return Deadline(time.monotonic() + float(seconds), float(seconds))

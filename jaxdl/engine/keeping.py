@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from jaxdl.engine.curves import mean
 from jaxdl.searches.one_rung import asks_once
-from jaxdl.searches.rungs import Standing, ranking
+from jaxdl.searches.rungs import Standing
 from jaxdl.train.epoch_state import Status
-from jaxdl.train.score import RankBy, score
+from jaxdl.train.score import RankBy, values_of
 
 if TYPE_CHECKING:
     from jaxdl.engine.population import Population
@@ -50,14 +50,20 @@ def best_of(
 ) -> NDArray[np.int64]:
     """Returns positions of the best configurations, best first.
 
+    They rank by all objectives in turn, then by dev loss, then by position; the best of
+    a result is so always the first. Those with a NaN, or a dev loss that is not finite,
+    come last.
+
     Args:
         standing: of the members of whole configurations.
-        rank_by: what ranks them; of several objectives the first.
+        rank_by: what ranks them.
         num_variants: V.
         keep: how many, at most.
     """
     means = mean(standing, num_variants)
-    return ranking(means | {"score": score(means, rank_by)})[:keep]
+    loss, values = means["dev_loss"], values_of(means, rank_by)
+    unknown, lost = np.isnan(values).any(axis=1), ~np.isfinite(loss)
+    return np.lexsort((loss, *values.T[::-1], unknown, lost))[:keep]
 
 
 def _spare(population: "Population", *, ended: bool) -> list[int]:

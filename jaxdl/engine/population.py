@@ -60,6 +60,7 @@ class Population:
         self.steps = np.zeros(members, np.int32)  # that each has taken
         self.parameters = Parameters(task, outlines)
         self.first: Carry | None = None  # [1, ...] of a task with a start
+        self.ended = False  # whether the search asks for no further rung
         self.shelf = Shelf()
         self.places = np.full((members, 2), -1)  # block and slot of weights; -1: none
 
@@ -163,6 +164,7 @@ class Population:
         Raises:
             RunMismatchError: the store has further rungs.
         """
+        self.ended = True
         if self.store is not None:
             self.store.finish(len(self.rungs))
         keep_best(self, ended=True)

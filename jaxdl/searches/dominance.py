@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+MOST_SPREAD = 1_000  # rows of a front: each takes a look at all others
+
 
 def fronts(objectives: NDArray[Any]) -> NDArray[np.int64]:
     """Returns the front of each row of `[n, k]`, from 0; rows with NaN have the last.
@@ -38,8 +40,9 @@ def order(objectives: NDArray[Any], ties: NDArray[Any]) -> NDArray[np.int64]:
     A front begins with its lowest value of the first objective. Each further row is the
     one that is farthest from those before it, so that any first part of a front is
     spread over it. The distance is the largest difference over the objectives, of ranks
-    within the front, which no unit changes. Rows with NaN come last. Ties go by `ties`,
-    then by position.
+    within the front, which no unit changes. After 1,000 rows that differ, the others of
+    a front come by the objectives in turn; then come the rows that equal one before.
+    Rows with NaN come last. Ties go by `ties`, then by position.
 
         >>> front = np.array([[0.1, 90.0], [0.2, 50.0], [0.3, 20.0], [0.9, 1.0]])
         >>> order(front, np.zeros(4)).tolist()
@@ -57,10 +60,9 @@ def order(objectives: NDArray[Any], ties: NDArray[Any]) -> NDArray[np.int64]:
     # by the first objective, then by the others, then by `ties`
     keys = [ties, *objectives.T[::-1]]
     plain = np.lexsort([*keys, front])
-    parts = []
-    for number in range(int(front.max(initial=-1)) + 1):
-        own = plain[(front[plain] == number) & known[plain]]
-        parts.append(own[_spread(objectives[own])])
+    ranked = plain[known[plain]]
+    parts = np.split(ranked, np.flatnonzero(np.diff(front[ranked])) + 1)
+    parts = [own[_spread(objectives[own])] for own in parts]
     return np.concatenate([*parts, plain[~known[plain]]]).astype(np.int64)
 
 
@@ -94,16 +96,19 @@ def _dominates(front: list[list[float]], row: list[float]) -> bool:
 
 
 def _spread(rows: NDArray[Any]) -> NDArray[np.int64]:
-    """Returns positions in a front, each the farthest from those before it."""
+    """Returns positions in a front, each the farthest from those before it.
+
+    Rows come, and beyond the first ones go, in lexicographic order; equal ones go last.
+    """
     if not len(rows):
         return np.empty(0, np.int64)
     ranks = np.stack([np.searchsorted(np.sort(c), c) for c in rows.T], axis=1)
+    again = np.append(False, (rows[1:] == rows[:-1]).all(axis=1))
+    places, equal = np.flatnonzero(~again), np.flatnonzero(again)
+    ranks = ranks[places]
     distance = np.abs(ranks - ranks[0]).max(axis=1)
-    chosen, free = [0], np.ones(len(rows), bool)
-    free[0] = False
-    while free.any():
-        at = int(np.argmax(np.where(free, distance, -1)))  # the first of equal ones
-        chosen.append(at)
-        free[at] = False
-        distance = np.minimum(distance, np.abs(ranks - ranks[at]).max(axis=1))
-    return np.array(chosen)
+    chosen = [0]  # whose distance is 0; that of all others is above it
+    while len(chosen) < min(len(places), MOST_SPREAD):
+        chosen.append(int(np.argmax(distance)))  # the first of equal ones
+        distance = np.minimum(distance, np.abs(ranks - ranks[chosen[-1]]).max(axis=1))
+    return np.concatenate([places[chosen], np.delete(places, chosen), equal])

@@ -15,7 +15,7 @@ from jaxdl.train.steps import Steps, joined_steps
 def make_result(end: Population) -> SweepResult:
     """Returns the result of a sweep that ended, or stands, with this population."""
     store = end.store
-    searching = store is not None and not store.finished
+    searching = not (end.ended if store is None else store.finished)
     running = end.status == Status.RUNNING
     short = running & (end.epochs < end.task.epochs)
     awaited = store is not None and end.awaited(searching=searching)

@@ -14,7 +14,7 @@ from jaxdl.searches.one_rung import random
 from jaxdl.searches.shards import Shard, as_shard
 from jaxdl.sweeps.mismatch import in_words
 from jaxdl.sweeps.spare_records import spare_records
-from jaxdl.sweeps.specification import SHARD
+from jaxdl.sweeps.specification import SHARD, rank_by_of
 
 BATCH = 256  # records that are on the disk together, or not at all
 SHOWN = 10  # ranges of shards in an error
@@ -67,8 +67,7 @@ def merge(run: str | os.PathLike[str], *, progress: bool = True) -> int:
             members = _enter(store, parts)
             _copy_all(store, parts, progress)
             if (keep := specification.get("keep")) is not None:
-                rank_by = specification.get("rank_by", "error")
-                own = _num_variants(parts[0])
+                rank_by, own = rank_by_of(specification), _num_variants(parts[0])
                 store.drop(spare_records(store, rank_by, own, keep))
             store.finish(1)
             return members

@@ -63,7 +63,8 @@ def as_recorded(
     with runs.read_run(run_dir) as store:
         asked, members = (store.specification.get(n) for n in ("asked", "members"))
     task = task._replace(asked=asked)
-    if extend or members is None or asked != task.members:
+    cut = members is not None and asked == task.members and members < asked
+    if extend or not cut:
         return task
     terminal.say(
         f"the run has {members} of {asked} members, for which there was time when it "
@@ -78,7 +79,8 @@ def fitted(
 ) -> tuple[Task, Requests, Rung]:
     """Returns the task and its search with as many members as are expected to fit.
 
-    The programs are compiled first, and a block is measured.
+    The programs are compiled first, and a block is measured. A shard has its members
+    in any case.
 
     Args:
         engine: with the task of a run that begins, and a deadline.
@@ -90,7 +92,8 @@ def fitted(
         SpaceError: not even one rung of the smallest schedule is expected to fit.
     """
     task, deadline = engine.task, engine.deadline
-    if getattr(task.search, "__module__", "") not in FORESEEN:
+    foreseen = getattr(task.search, "__module__", "") in FORESEEN
+    if not foreseen or task.shard is not None:
         return task, requests, rung
     nothing = np.zeros(task.num_members, np.int64)
     speed = probe(engine, _blocks(task, expand(rung, task.num_variants), nothing))
@@ -104,14 +107,14 @@ def fitted(
         raise SpaceError(_too_short(task, own, members, deadline))
     terminal.say(
         f"{task.members} members take about {roughly(need.whole)}, more than the "
-        f"{deadline.seconds:g} s that are given: trains {members} of them"
-        + "; it stops in time, and the same call resumes it"
-        * late,
+        f"{deadline.seconds:g} s that are given"
+        + f": trains {members} of them" * (members < task.members)
+        + "; it stops in time, and the same call resumes it" * late,
         enabled=shown,
     )
     if members == task.members:
         return task, requests, rung
-    fewer = task._replace(members=members, asked=task.members)
+    fewer = _with(task, members)._replace(asked=task.members)
     return fewer, *first_rung(fewer)
 
 
@@ -161,12 +164,17 @@ def _fewer(
         share = ROOM * max(0.0, deadline.left()) / need.whole
         fewer = max(1, min(members - 1, int(members * share)))
         fewer -= fewer % width if fewer > width else 0  # full blocks
-        own = _need(task._replace(members=fewer), machine)
+        own = _need(_with(task, fewer), machine)
         if own is None:  # too few for the search
             least = _least(task, fewer, members)
-            return least, _need(task._replace(members=least), machine) or need
+            return least, _need(_with(task, least), machine) or need
         members, need = fewer, own
     return members, need
+
+
+def _with(task: Task, members: int) -> Task:
+    """Returns a task of fewer members, of which at most half are given."""
+    return task._replace(members=members, first=task.first[: max(1, members // 2)])
 
 
 def _least(task: Task, few: int, enough: int) -> int:
@@ -180,7 +188,7 @@ def _least(task: Task, few: int, enough: int) -> int:
     while enough - few > 1:
         middle = (few + enough) // 2
         try:
-            first_rung(task._replace(members=middle))
+            first_rung(_with(task, middle))
             enough = middle
         except SpaceError:
             few = middle

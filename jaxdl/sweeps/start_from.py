@@ -44,6 +44,8 @@ def started(task: Task, given: Any, run_dir: Path | None, *, shown: bool) -> Tas
     """Returns a task with the first members that another sweep gives, if any.
 
     A run that is there has them on record, with its space: the other one may be gone.
+    If it is not, it has to give the same ones. Of more or fewer members it may give
+    more of them; those on record stay.
 
     Args:
         task: as it is asked for.
@@ -55,6 +57,7 @@ def started(task: Task, given: Any, run_dir: Path | None, *, shown: bool) -> Tas
         SpaceError: the sweeps have no hyperparameter in common, a name is unknown, or
             no configuration lies within the space.
         OSError, RunMismatchError: as `runs.read_run`.
+        RunMismatchError: the run has other first members on record.
     """
     if given is None:
         return task
@@ -64,11 +67,42 @@ def started(task: Task, given: Any, run_dir: Path | None, *, shown: bool) -> Tas
             recorded = store.specification
         if "first" in recorded:
             first = tuple(map(from_plain, recorded["first"]))
+            _check_same(task, source, first, run_dir, shown=shown)
             space = as_recorded(task.space, recorded["space"])
             return task._replace(
                 first=first, space=space if source.narrow else task.space
             )
-    return _started(task, source, shown=shown)
+    task, words = _started(task, source)
+    terminal.say(words, enabled=shown)
+    return task
+
+
+def _check_same(
+    task: Task, source: StartFrom, first: tuple[Any, ...], run_dir: Path, *, shown: bool
+) -> None:
+    """Checks that a start gives the first members on record, if it can be read.
+
+    Raises:
+        RunMismatchError: it gives others.
+        SpaceError: as `started`.
+    """
+    try:
+        found = configurations(source.run)
+    except (OSError, runs.RunMismatchError):
+        terminal.say(
+            f"the start cannot be read: takes the first members that {run_dir} has on "
+            "record",
+            enabled=shown,
+        )
+        return
+    rows, _ = _rows(task, source, found)
+    if (*rows[: len(first)],) != first:
+        raise runs.RunMismatchError(
+            "got start_from a sweep whose best configurations are not "
+            f"the first members that the run in {run_dir} has on record: got "
+            f"{rows[: len(first)]!r:.200}, recorded {[*first]!r:.200}; expected the "
+            "same start, as it was: give it, or name another folder"
+        )
 
 
 def first_rung(task: Task) -> tuple[Requests, Rung]:
@@ -96,12 +130,32 @@ def first_rung(task: Task) -> tuple[Requests, Rung]:
     return requests, rung
 
 
-def _started(task: Task, source: StartFrom, *, shown: bool) -> Task:
-    best, most = (
-        as_count("best", source.best, error=SpaceError),
-        max(1, task.members // 2),
-    )
-    found = configurations(source.run)
+def _started(task: Task, source: StartFrom) -> tuple[Task, str]:
+    """Returns a task with its first members, and what they come from, in words."""
+    rows, left_out = _rows(task, source, configurations(source.run))
+    space = _narrowed(task.space, rows) if source.narrow else task.space
+    words = f"the first {len(rows)} members have {', '.join(rows[0])} of the best of "
+    words += "another sweep"
+    if left_out:
+        words += f"; {left_out} of its configurations lie outside of the space"
+    return task._replace(first=tuple(rows), space=space), words
+
+
+def _rows(
+    task: Task, source: StartFrom, found: Sequence[Mapping[str, Any]]
+) -> tuple[list[dict[str, Any]], int]:
+    """Returns the values of the first members, and how many lie outside of the space.
+
+    Args:
+        task: as it is asked for.
+        source: of the first members.
+        found: its configurations, best first.
+
+    Raises:
+        SpaceError: as `started`.
+    """
+    best = as_count("best", source.best, error=SpaceError)
+    most = max(1, task.members // 2)
     if not found:
         raise SpaceError(
             "got start_from a sweep in which no configuration has a finite score; "
@@ -121,15 +175,7 @@ def _started(task: Task, source: StartFrom, *, shown: bool) -> Task:
             f"of which lies within the space in {', '.join(names)}; expected one that "
             "does: widen the space"
         )
-    space = _narrowed(task.space, rows) if source.narrow else task.space
-    terminal.say(
-        f"the first {len(rows)} members have {', '.join(names)} of the best of another "
-        f"sweep"
-        + f"; {left_out} of its configurations lie outside of the space"
-        * bool(left_out),
-        enabled=shown,
-    )
-    return task._replace(first=tuple(rows), space=space)
+    return rows, left_out
 
 
 def _names(space: Any, known: Sequence[str], source: StartFrom) -> dict[str, str]:

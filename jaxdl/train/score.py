@@ -48,11 +48,20 @@ def objectives(
         metrics: by name, such as `dev_error` and `parameters`, `[n]` each.
         rank_by: the names of k objectives.
     """
+    several = len(objectives_of(rank_by)) > 1
+    return {"objectives": values_of(metrics, rank_by)} if several else {}
+
+
+def values_of(metrics: Mapping[str, Any], rank_by: RankBy) -> NDArray[np.float64]:
+    """Returns all k objectives of models, also if k is 1, `[n, k]`: lower is better.
+
+    Args:
+        metrics: by name, such as `dev_error` and `parameters`, `[n]` each.
+        rank_by: the names of the objectives.
+    """
     names = objectives_of(rank_by)
-    if len(names) == 1:
-        return {}
     columns = [np.asarray(_value(metrics, name), np.float64) for name in names]
-    return {"objectives": np.stack(columns, axis=-1)}
+    return np.stack(columns, axis=-1)
 
 
 def objectives_of(rank_by: RankBy) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 
 from jaxdl.engine import deadline as module
@@ -28,13 +29,25 @@ def test_a_block_trains_half_of_what_fits_and_one_epoch_at_last(clock):
     assert deadline.left() == -1 and deadline.epochs(50, 0.0) == 0
 
 
+def test_a_block_of_which_nothing_is_known_trains_one_epoch(clock):
+    assert deadline_after(10).epochs(50, 0.0) == 1
+
+
+@pytest.mark.parametrize("seconds", [np.int64(5), np.float32(5), 5])
+def test_any_real_number_is_a_time(clock, seconds):
+    deadline = deadline_after(seconds)
+    assert deadline == (105.0, 5.0) and {*map(type, deadline)} == {float}
+
+
 def test_without_a_deadline_all_fits(clock):
     assert deadline_after(None) is NEVER and NEVER.left() == math.inf
     assert NEVER.epochs(50, 0.0) == NEVER.epochs(50, 1e9) == 50
     assert deadline_after(NEVER) is NEVER
 
 
-@pytest.mark.parametrize("seconds", [0, -1, math.nan, math.inf, "10m", True, [3]])
+@pytest.mark.parametrize(
+    "seconds", [0, -1, math.nan, math.inf, "10m", True, np.True_, [3]]
+)
 def test_what_is_no_time_is_refused(seconds):
     with pytest.raises(ValueError, match="seconds=.*expected a number above 0"):
         deadline_after(seconds)

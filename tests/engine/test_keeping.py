@@ -25,6 +25,16 @@ def test_the_best_have_the_lowest_mean_score(error, loss, v, keep, best):
     assert best_of(standing, "error", v, keep).tolist() == best
 
 
+def test_several_objectives_rank_in_turn_then_the_loss():
+    standing = {
+        "dev_error": np.array([0.1, 0.1, 0.1, 0.2, 0.0, 0.0]),
+        "parameters": np.array([9.0, 5.0, 5.0, 1.0, NAN, 1.0]),
+        "dev_loss": np.array([0.0, 3.0, 2.0, 0.0, 0.0, np.inf]),
+    }
+    best = best_of(standing, ("error", "parameters"), 1, 6)
+    assert best.tolist() == [2, 1, 0, 3, 4, 5]
+
+
 def test_a_metric_of_the_recipe_may_be_better_if_larger():
     standing = {"dev_auc": np.array([0.5, 0.9, 0.7]), "dev_loss": np.zeros(3)}
     assert best_of(standing, "-auc", 1, 2).tolist() == [1, 2]

@@ -56,6 +56,37 @@ def test_ties_go_by_the_other_objectives_then_the_loss_then_the_id():
     ]
 
 
+def one_by_one(rows):
+    """Returns the spread of a front by its definition, row after row."""
+    left, order = sorted(range(len(rows)), key=lambda i: (*rows[i], i)), []
+    ranks = [[sum(other[k] < row[k] for other in rows) for k in (0, 1)] for row in rows]
+    while left:
+        far = [
+            min((max(abs(a - b) for a, b in zip(ranks[i], ranks[j], strict=True))
+                 for j in order), default=0)
+            for i in left
+        ]  # fmt: skip
+        order.append(left.pop(far.index(max(far))))
+    return order
+
+
+def test_rows_that_equal_others_come_after_the_spread():
+    random = np.random.default_rng(0)
+    for _ in range(20):
+        first = random.integers(0, 8, 20).astype(float)
+        rows = np.stack([first, 8 - first], axis=1)
+        assert dominance.order(rows, np.zeros(20)).tolist() == one_by_one(rows)
+
+
+def test_equal_rows_and_a_large_front_take_little_time():
+    rows = np.zeros((60_000, 2))
+    assert dominance.order(rows, -np.arange(60_000.0))[0] == 59_999
+    first = np.arange(20_000.0)
+    order = dominance.order(np.stack([first, -first], axis=1), np.zeros(20_000))
+    assert order[:3].tolist() == [0, 19_999, 9_999] and len(set(order)) == 20_000
+    assert (np.diff(order[1_000:]) > 0).all()
+
+
 def standing(errors, sizes, loss=None):
     errors, sizes = np.array(errors, float), np.array(sizes, float)
     return {

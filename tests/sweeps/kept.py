@@ -10,6 +10,7 @@ import numpy as np
 import jaxdl as dl
 from jaxdl import nn, optim
 from jaxdl.engine import crew
+from jaxdl.engine.deadline import Deadline
 from jaxdl.engine.population import Population
 from jaxdl.searches import Rung
 
@@ -48,6 +49,25 @@ def noisy(hp):
 
     dense = nn.dense(10)
     return small(hp)._replace(model=nn.Layer(init, apply))
+
+
+class Parts(Deadline):
+    """A deadline that comes after so many epochs of blocks."""
+
+    def left(self):
+        return 1e9
+
+    def epochs(self, most, epoch):
+        count[0] -= 1
+        return int(count[0] >= 0)
+
+
+count = [0]
+
+
+def parts(number):
+    count[0] = number
+    return Parts()
 
 
 class Cut(Exception):

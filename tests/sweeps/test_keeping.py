@@ -11,10 +11,13 @@ from jaxdl import nn, runs
 from jaxdl.engine import keeping, pace
 from jaxdl.sweeps import merge, read_result
 from tests.sweeps.kept import (
+    SIZED,
     SPACE,
     assert_same_member,
     cut_after,
     damage,
+    parts,
+    sized,
     small,
     sweep,
     trained_blocks,
@@ -34,6 +37,13 @@ def ranked_by_loss(hp):
     return small(hp)._replace(
         metrics={"loss_again": mean_loss}, rank_by="loss_again"
     )  # fmt: skip
+
+
+def ties(hp):
+    """A recipe with the same error for all, so that parameters rank the models."""
+    return sized(hp)._replace(
+        error=lambda z, y: jnp.zeros(len(y)), rank_by=("error", "-parameters")
+    )
 
 
 def mean_loss(outputs, labels, weights):
@@ -125,6 +135,32 @@ def test_a_merged_run_keeps_the_best_of_all_shards(settings, digits, tmp_path):
     assert len([*(tmp_path / "checkpoints").iterdir()]) <= 2 * len(members)
     shutil.rmtree(tmp_path / "0")
     check(whole, read_result(tmp_path, small), 2)
+
+
+def test_the_best_of_several_objectives_is_kept(digits, tmp_path):
+    """All errors tie, so that parameters decide, which no record of a shard has."""
+    settings = {"members": 10, "epochs": 1}
+    whole = sweep(ties, SIZED, digits, **settings)
+    best, by_loss = whole.best().number, int(np.argmin(whole.final()["dev_loss"]))
+    assert best != by_loss and whole.hparams["units"][best] == 6
+    kept = sweep(ties, SIZED, digits, **settings, keep=1)
+    assert kept.best().number == best
+    check(whole, kept, 1)
+    for i in range(2):
+        place = {"shard": (i, 2), "run_dir": tmp_path / str(i)}
+        sweep(ties, SIZED, digits, **settings, keep=1, **place)
+    merge(tmp_path, progress=False)
+    check(whole, read_result(tmp_path, ties), 1)
+
+
+def test_time_that_is_up_hides_no_weights(digits):
+    """Halving has not ended, so that the weights of all who trained are there."""
+    settings = {"members": 8, "epochs": 4, "search": dl.halving(2)}
+    cut = sweep(small, SPACE, digits, **settings, keep=1, seconds=parts(3))
+    assert cut.trained().sum() == 6 and (cut.kept == cut.trained()).all()
+    whole = sweep(small, SPACE, digits, **settings, seconds=parts(3))
+    for i in np.flatnonzero(cut.trained()):
+        assert_same_member(cut.member(i), whole.member(i))
 
 
 @pytest.fixture(scope="module")

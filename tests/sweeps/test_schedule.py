@@ -13,26 +13,7 @@ from jaxdl.searches import Rung
 from jaxdl.spaces import SpaceError
 from jaxdl.sweeps import read_result, schedule
 from jaxdl.train import Status
-from tests.sweeps.kept import SPACE, assert_same_result, small, sweep
-
-
-class Parts(Deadline):
-    """A deadline that comes after so many epochs of blocks."""
-
-    def left(self):
-        return 1e9
-
-    def epochs(self, most, epoch):
-        count[0] -= 1
-        return int(count[0] >= 0)
-
-
-count = [0]
-
-
-def parts(number):
-    count[0] = number
-    return Parts()
+from tests.sweeps.kept import SPACE, assert_same_result, parts, small, sweep
 
 
 class Left(Deadline):
@@ -98,6 +79,22 @@ def test_a_run_that_was_cut_is_read_and_goes_on(digits, result, tmp_path):
     assert_same_result(read_result(tmp_path / "run", small), cut)
     whole = sweep(small, SPACE, digits, run_dir=tmp_path / "run")
     assert_same_result(whole, result)
+
+
+def test_a_resume_in_time_gives_the_bits_of_one_call(digits, result, tmp_path):
+    """It measures nothing before, so that it knows of no epoch how long it takes."""
+    folder = tmp_path / "run"
+    sweep(small, SPACE, digits, run_dir=folder, seconds=parts(2))
+    assert not runs.is_finished(folder)
+    whole = sweep(small, SPACE, digits, run_dir=folder, seconds=60)
+    assert runs.is_finished(folder)
+    assert_same_result(whole, result)
+
+
+def test_a_search_that_is_not_foreseen_takes_a_time(digits):
+    settings = {"search": dl.freeze_thaw(50)}
+    expected = sweep(small, SPACE, digits, **settings)
+    assert_same_result(sweep(small, SPACE, digits, seconds=60, **settings), expected)
 
 
 def test_time_is_told(digits, capsys):
@@ -187,7 +184,38 @@ def test_members_that_are_given_stay_as_many(slow, digits, capsys):
     result = sweep(small, space, digits, **settings)
     assert result.task.members == 4 and result.task.asked is None
     told = " ".join(capsys.readouterr().err.split())
-    assert "trains 4 of them; it stops in time" in told
+    assert "that are given; it stops in time" in told and "of them" not in told
+
+
+def test_a_shard_has_its_members_in_any_case(slow, digits, capsys, monkeypatch):
+    """It is not measured either, since this would change nothing."""
+    expected = sweep(small, SPACE, digits, shard=(0, 2))
+    monkeypatch.setattr(schedule, "probe", None)
+    settings = {"shard": (0, 2), "seconds": left(0.1), "progress": True}
+    found = sweep(small, SPACE, digits, **settings)
+    assert_same_result(found, expected)
+    assert "more than the" not in capsys.readouterr().err
+
+
+def test_at_most_half_of_the_fewer_members_are_given(slow, digits, result, tmp_path):
+    best = result.hparams["rate"][result.ranking()]
+    settings = {"start_from": result, "run_dir": tmp_path / "run"}
+    fewer = sweep(small, SPACE, digits, seconds=left(2.9), **settings)
+    assert fewer.task.members == 4 and len(fewer.task.first) == 2
+    rates = [*best[:2], *result.hparams["rate"][2:4]]
+    np.testing.assert_array_equal(fewer.hparams["rate"], np.array(rates))
+    assert_same_result(sweep(small, SPACE, digits, **settings), fewer)
+    one = sweep(small, SPACE, digits, seconds=left(1.1), start_from=result)
+    assert one.task.members == 2 and len(one.task.first) == 1
+
+
+def test_a_run_that_has_grown_past_what_was_asked_is_another(slow, digits, tmp_path):
+    folder = {"run_dir": tmp_path / "run"}
+    sweep(small, SPACE, digits, seconds=left(2.9), **folder)
+    sweep(small, SPACE, digits, members=8, extend=True, **folder)
+    with pytest.raises(runs.RunMismatchError, match="members: got 6, recorded 8"):
+        sweep(small, SPACE, digits, **folder)
+    assert sweep(small, SPACE, digits, members=8, **folder).task.members == 8
 
 
 def test_a_search_of_yours_is_never_played_ahead(slow, digits):

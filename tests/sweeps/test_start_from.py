@@ -64,6 +64,22 @@ def test_a_run_keeps_the_values_and_needs_the_other_no_more(finished, digits, tm
         sweep(small, SPACE, digits, run_dir=folder, members=8, epochs=1)
 
 
+def test_a_resume_takes_no_other_start(finished, digits, tmp_path, capsys):
+    other = sweep(small, SPACE, digits, key=7, epochs=1)
+    settings = {"run_dir": tmp_path / "run", "epochs": 1}
+    whole = sweep(small, SPACE, digits, start_from=finished[0], **settings)
+    told = "whose best configurations are not the first members that the run"
+    for start in (other, StartFrom(finished[0], best=2)):
+        with pytest.raises(runs.RunMismatchError, match=told):
+            sweep(small, SPACE, digits, start_from=start, **settings)
+    again = sweep(small, SPACE, digits, start_from=finished[1], **settings)
+    assert_same_result(again, whole)
+    settings |= {"start_from": tmp_path / "gone", "progress": True}
+    assert_same_result(sweep(small, SPACE, digits, **settings), whole)
+    told = " ".join(capsys.readouterr().err.split())
+    assert "the start cannot be read: takes the first members that" in told
+
+
 def test_a_missing_start_is_told(digits, tmp_path):
     with pytest.raises(OSError, match="there is no folder"):
         sweep(small, SPACE, digits, start_from=tmp_path / "nothing")
