@@ -38,8 +38,10 @@ def optuna_halving(
     of the brackets before. It minimizes the place of a member among these: who was in a
     higher rung comes first, and of the members whose last rung was at the same epoch
     the one with the lower score. So every rung counts, and scores at different epochs
-    are not compared. A member that diverged is left out. Names and scales in Optuna are
-    those of `optuna_search`.
+    are not compared. A member that diverged is left out. TPE proposes at random until
+    it knows 10 members (its `n_startup_trials`), so that the brackets before should
+    have more. Of several objectives the first counts, for who trains on as well. Names
+    and scales in Optuna are those of `optuna_search`.
 
     Args:
         eta: at least 2.
@@ -97,6 +99,7 @@ def _noted(
     rung = next(requests)
     while True:
         standing = yield rung
+        standing = {k: v for k, v in standing.items() if k != "objectives"}
         until[rung.members], score[rung.members] = rung.until, scores(standing)
         try:
             rung = requests.send(standing)

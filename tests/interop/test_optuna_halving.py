@@ -122,3 +122,13 @@ def test_a_missing_optuna_is_told(monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(ImportError, match=r"pip install 'jaxdl-sweep\[optuna\]'"):
         optuna_halving()
+
+
+def test_the_first_of_several_objectives_decides_who_trains_on():
+    """Of four members the worst error has the best loss, on the first front."""
+    asking = optuna_halving(2, brackets=2)(KEY, SPACE, 8, 4)
+    next(asking)
+    error = np.array([0.1, 0.2, 0.3, 0.4])
+    both = np.stack([error, [0.3, 0.4, 0.5, 0.1]], axis=1)
+    told = {"dev_error": error, "dev_loss": error, "objectives": both}
+    assert asking.send(told).members.tolist() == [0, 1]
