@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from jaxdl.interop.optuna import (
     check_names,
+    first_parameters,
     optuna_library,
     proposals,
     quiet,
@@ -70,6 +71,7 @@ def optuna_halving(
         check_names(space)
         _check_size(members, brackets, eta)
         asked: list[Any] = []  # trials of Optuna, by member
+        first = first_parameters(space)  # of the first members, if they are given
         until, score = np.zeros(members, np.int64), np.full(members, np.nan)
         make: Callable[..., Any] = optuna.samplers.RandomSampler
         for number, ids in enumerate(np.array_split(np.arange(members), brackets)):
@@ -77,6 +79,8 @@ def optuna_halving(
             with quiet():
                 study = optuna.create_study(sampler=make(seed=seed_of(own)))
                 study.add_trials(_told(asked, until, score))
+                for params in first[ids[0] : ids[-1] + 1]:
+                    study.enqueue_trial(params)
                 asked += [study.ask() for _ in ids]
                 proposed = proposals(space, asked[-len(ids) :])
             hparams = sample(key, proposed, len(ids))

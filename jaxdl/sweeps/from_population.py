@@ -11,6 +11,10 @@ from jaxdl.sweeps.result import SweepResult
 from jaxdl.train.epoch_state import Status
 from jaxdl.train.steps import Steps, joined_steps
 
+# Searches, as the specification names them, that stop for good whom a rung leaves out.
+# Any other may thaw them.
+STOP_FOR_GOOD = ("halving", "hyperband", "optuna_halving")
+
 
 def make_result(end: Population) -> SweepResult:
     """Returns the result of a sweep that ended, or stands, with this population."""
@@ -18,7 +22,9 @@ def make_result(end: Population) -> SweepResult:
     searching = store is not None and not store.finished
     running = end.status == Status.RUNNING
     short = running & (end.epochs < end.task.epochs)
-    awaited = store is not None and end.awaited(searching=searching)
+    awaited = store is not None and end.awaited(
+        searching=searching, thaws=store.specification["search"] not in STOP_FOR_GOOD
+    )
     cut_short = short & ~np.asarray(awaited, bool)
     status = np.where(running & ~short, Status.FINISHED, end.status)
     return SweepResult(
