@@ -11,8 +11,8 @@ from jaxdl.sweeps.result import SweepResult
 from jaxdl.train.epoch_state import Status
 from jaxdl.train.steps import Steps, joined_steps
 
-# Searches, as the specification names them, that stop for good whom a rung leaves out.
-# Any other may thaw them.
+# Searches, as the specification names them, in which a member that a rung leaves out
+# has stopped for good. Any other search may thaw it.
 STOP_FOR_GOOD = ("halving", "hyperband", "optuna_halving")
 
 
