@@ -4,8 +4,9 @@
 
 All searches get the same number of epochs of members, `BUDGET`: those that train every
 member to the end have fewer members. Each line of the record is one sweep; those that
-are on record are not trained again, so the command resumes. A network with 16 hidden
-units and dropout; the space has the rate, β and λ of the optimizer and the penalty.
+are on record with the same members and epochs are not trained again, so the command
+resumes. A network with 16 hidden units and dropout; the space has the rate, β and λ of
+the optimizer and the penalty.
 
 The winner has the best score on the dev set, in %: the error of classes, or the share
 of the variance of the targets that it leaves. A row has the winner's score less that of
@@ -31,6 +32,7 @@ from jaxdl import nn, optim, terminal
 RECORD, SEEDS = Path(__file__).with_suffix(".jsonl"), 4
 EPOCHS, WHOLE = 16, 48  # WHOLE: members that train to the end
 BUDGET = WHOLE * EPOCHS  # epochs of members
+KEY = ("task", "search", "seed", "members", "epochs")  # of a line of the record
 
 
 class Contestant(NamedTuple):
@@ -145,22 +147,30 @@ def outcome(contestant: Contestant, data: dl.data.Splits, seed: int) -> dict[str
 
 
 def run(record: Path, seeds: int) -> list[dict[str, Any]]:
-    """Trains what is not on record yet, and returns all of it."""
-    lines = record.read_text().splitlines() if record.exists() else []
-    found = [json.loads(line) for line in lines]
-    known = {(x["task"], x["search"], x["seed"]) for x in found}
-    searches = contestants()
+    """Trains what is not on record yet, and returns all that was asked for."""
+    known = {tuple(x.get(name) for name in KEY): x for x in lines_of(record)}
+    found, searches = [], contestants()
     for seed in range(seeds):
         for task, data in tasks().items():
             for name, contestant in searches.items():
-                if (task, name, seed) in known:
-                    continue
-                line = {"task": task, "search": name, "seed": seed}
-                found.append(line | outcome(contestant, data, seed))
-                with record.open("a") as to:
-                    to.write(json.dumps(found[-1]) + "\n")
+                key = task, name, seed, contestant.members, EPOCHS
+                if key not in known:
+                    line = dict(zip(KEY, key, strict=True))
+                    known[key] = line | outcome(contestant, data, seed)
+                    with record.open("a") as to:
+                        to.write(json.dumps(known[key]) + "\n")
+                found.append(known[key])
         print(f"seed {seed} of {seeds}", file=sys.stderr, flush=True)
-    return [line for line in found if line["seed"] < seeds]
+    return found
+
+
+def lines_of(record: Path) -> list[dict[str, Any]]:
+    """Returns the lines of a record, without a last one that is torn."""
+    text = record.read_text() if record.exists() else ""
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:
+        record.write_text(whole)  # so that the next line is not joined to it
+    return [json.loads(line) for line in whole.splitlines()]
 
 
 def table(lines: list[dict[str, Any]]) -> str:

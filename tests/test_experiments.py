@@ -107,14 +107,27 @@ def test_a_race_resumes_from_its_record(tmp_path):
     race, trained = experiment("search_race"), []
     names = race.run.__globals__
     names["tasks"] = lambda: {"t": None}
-    names["contestants"] = lambda: {"a": 0, "b": 1}
+    names["contestants"] = lambda: {
+        "a": race.Contestant("first", 1), "b": race.Contestant("second", 2)
+    }  # fmt: skip
 
     def outcome(contestant, data, seed):
-        trained.append((contestant, seed))
+        trained.append((contestant.search, seed))
         return {"score": 1.0, "trained": 2}
 
     names["outcome"] = outcome
     record = tmp_path / "record.jsonl"
     assert len(race.run(record, 1)) == 2
     assert len(race.run(record, 2)) == 4
-    assert trained == [(0, 0), (1, 0), (0, 1), (1, 1)]
+    assert trained == [("first", 0), ("second", 0), ("first", 1), ("second", 1)]
+    record.write_text(record.read_text()[:-20])  # the last line is torn
+    trained.clear()
+    assert len(race.run(record, 2)) == 4 and trained == [("second", 1)]
+    assert len(race.lines_of(record)) == 4
+    # With other settings the old lines are of another race.
+    names["contestants"] = lambda: {"a": race.Contestant("first", 3)}
+    (line,) = race.run(record, 1)
+    assert line["members"] == 3 and trained == [("second", 1), ("first", 0)]
+    names["EPOCHS"] += 1
+    (line,) = race.run(record, 1)
+    assert line["epochs"] == 17 and trained[2:] == [("first", 0)]

@@ -9,7 +9,7 @@ from jaxdl.searches.rungs import Rung
 
 
 def awaited(
-    epochs: NDArray[np.int64], rungs: Sequence[Rung], *, searching: bool
+    epochs: NDArray[np.int64], rungs: Sequence[Rung], *, searching: bool, thaws: bool
 ) -> NDArray[np.bool_]:
     """Returns a mask of the members that the search may still train, `[members]`.
 
@@ -17,12 +17,10 @@ def awaited(
         epochs: that each member has trained.
         rungs: that were entered.
         searching: whether the search goes on.
+        thaws: whether it may ask again for a member that a rung left out.
     """
     asked, latest = np.zeros_like(epochs), np.full_like(epochs, -1)
-    thaws = False
     for number, rung in enumerate(rungs):
-        before = latest[rung.members]  # the rung that each was in
-        thaws |= bool(((0 <= before) & (before < number - 1)).any())
         asked[rung.members], latest[rung.members] = rung.until, number
     found = epochs < asked
     if searching:

@@ -198,14 +198,14 @@ class Population:
         train_state, epoch_state = jax.tree.map(gathered, *carries)
         return train_state._replace(key=self.keys[members]), epoch_state
 
-    def awaited(self, *, searching: bool) -> NDArray[np.bool_]:
+    def awaited(self, *, searching: bool, thaws: bool) -> NDArray[np.bool_]:
         """Returns a mask of the members that the search may still train.
 
         A member is awaited that is not yet where it was last asked to go. While the
         search goes on, it may also ask for the members of the last rung and for those
-        that no rung had; and for all others, if members have thawed before.
+        that no rung had; and for all others, if it is one that thaws.
         """
-        return awaited(self.epochs, self.rungs, searching=searching)
+        return awaited(self.epochs, self.rungs, searching=searching, thaws=thaws)
 
     def hparams(self) -> Any:
         """Returns the hyperparameters that each member had last, `[members]`.

@@ -78,7 +78,7 @@ def optuna_search(
         with quiet():
             check_storage(storage, study_name)
             study = optuna.create_study(sampler=make_sampler(seed=seed_of(key)))
-            for params in _first(space):
+            for params in first_parameters(space):
                 study.enqueue_trial(params)
         for first in range(0, members, batch):
             ids = np.arange(first, min(first + batch, members))
@@ -238,7 +238,7 @@ def proposals(space: Any, trials: list[Any]) -> Any:
     return given(space, rows)
 
 
-def _first(space: Any) -> list[dict[str, Any]]:
+def first_parameters(space: Any) -> list[dict[str, Any]]:
     """Returns the parameters of the first members, where the space gives them."""
     rows: dict[int, dict[str, Any]] = {}
     for name, leaf in by_name(space).items():

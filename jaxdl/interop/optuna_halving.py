@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from jaxdl.interop.optuna import (
     check_names,
+    first_parameters,
     optuna_library,
     proposals,
     quiet,
@@ -38,8 +39,10 @@ def optuna_halving(
     of the brackets before. It minimizes the place of a member among these: who was in a
     higher rung comes first, and of the members whose last rung was at the same epoch
     the one with the lower score. So every rung counts, and scores at different epochs
-    are not compared. A member that diverged is left out. Names and scales in Optuna are
-    those of `optuna_search`.
+    are not compared. A member that diverged is left out. TPE proposes at random until
+    it knows 10 members (its `n_startup_trials`), so that the brackets before should
+    have more. Of several objectives the first counts, for who trains on as well. Names
+    and scales in Optuna are those of `optuna_search`.
 
     Args:
         eta: at least 2.
@@ -68,6 +71,7 @@ def optuna_halving(
         check_names(space)
         _check_size(members, brackets, eta)
         asked: list[Any] = []  # trials of Optuna, by member
+        first = first_parameters(space)  # of the first members, if they are given
         until, score = np.zeros(members, np.int64), np.full(members, np.nan)
         make: Callable[..., Any] = optuna.samplers.RandomSampler
         for number, ids in enumerate(np.array_split(np.arange(members), brackets)):
@@ -75,6 +79,8 @@ def optuna_halving(
             with quiet():
                 study = optuna.create_study(sampler=make(seed=seed_of(own)))
                 study.add_trials(_told(asked, until, score))
+                for params in first[ids[0] : ids[-1] + 1]:
+                    study.enqueue_trial(params)
                 asked += [study.ask() for _ in ids]
                 proposed = proposals(space, asked[-len(ids) :])
             hparams = sample(key, proposed, len(ids))
@@ -97,6 +103,7 @@ def _noted(
     rung = next(requests)
     while True:
         standing = yield rung
+        standing = {k: v for k, v in standing.items() if k != "objectives"}
         until[rung.members], score[rung.members] = rung.until, scores(standing)
         try:
             rung = requests.send(standing)

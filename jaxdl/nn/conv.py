@@ -9,6 +9,8 @@ from jaxdl.nn.layer import Layer, as_layer, check_count, check_size
 from jaxdl.nn.size import Shape, Size, bound, live, live_state, only_live
 from jaxdl.nn.spec import check_floats
 
+MOST_SLICES = 16  # of a window, that its gradient adds one by one
+
 
 def conv2d(
     channels: int | Size,
@@ -157,7 +159,11 @@ def _largest_backward(kept, dy):
     hits = (windows == y[:, :, None, :, None]).astype(dy.dtype)
     h, w = windows.shape[2], windows.shape[4]
     # On a CPU a sum of slices takes less than half the time of a sum over two axes.
-    ties = sum(hits[:, :, i, :, j] for i in range(h) for j in range(w))
+    # Many slices take long to compile.
+    if h * w > MOST_SLICES:
+        ties = hits.sum(axis=(2, 4))
+    else:
+        ties = sum(hits[:, :, i, :, j] for i in range(h) for j in range(w))
     return (hits * (dy / ties)[:, :, None, :, None],)
 
 

@@ -51,7 +51,7 @@ class _Posterior(NamedTuple):
 
 
 def extrapolate(scores: Array, deviations: float = 0.0) -> Array:
-    """Returns where each curve ends: the median of its last score, `[n]`.
+    """Returns where each curve ends: the last score at the mean of its `c_i`, `[n]`.
 
     Curve i is `y_i(t) = c_i + a_i g(t) + noise`, where g falls from 1 at the first
     observed epoch s to 0 at the last epoch T of the training, so that `c_i` is the end.
@@ -71,8 +71,8 @@ def extrapolate(scores: Array, deviations: float = 0.0) -> Array:
     Args:
         scores: `[n, T]`, lower is better; NaN in epochs that were not observed. The
             first observed epoch is the same in all curves, and not the last.
-        deviations: how many standard deviations above the median the returned value
-            lies; negative for the better ends.
+        deviations: how many standard deviations of `c_i` above its mean the returned
+            value lies; negative for the better ends.
 
     Sources: Swersky et al., Freeze-Thaw Bayesian Optimization, 2014; Domhan et al.,
     Speeding Up Automatic Hyperparameter Optimization of Deep Neural Networks by

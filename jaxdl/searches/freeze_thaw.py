@@ -17,6 +17,7 @@ from jaxdl.searches.rungs import (
     check_number,
     pick,
     scores,
+    takes_record,
 )
 from jaxdl.spaces.contract import SpaceError
 from jaxdl.spaces.sample import sample
@@ -31,12 +32,15 @@ def freeze_thaw(percent: int = 20, *, every: int = 1) -> Search:
     The others are frozen: they keep their state, and may thaw in any later rung, with
     the bits that they would have without the pause. Rung r, counted from 1, has
 
-        n_r = b / sqrt(r)   members,   with b such that all rungs cost `percent`
+        n_r = b / sqrt(r)   members, and one or more,
 
-    of the epochs that all members would train to the end. They are those whose curves
-    end best by `extrapolate`, half a standard deviation below the median, and that have
-    not trained to the end yet. At last the member with the best median trains to the
-    end. A member that diverged does not thaw.
+    with b such that all rungs cost `percent` of the epochs that all members would train
+    to the end. They are those whose curves end best by `extrapolate`, half a standard
+    deviation below the mean, and that have not trained to the end yet. What rounding
+    leaves goes to the rungs that follow. At last the member with the best mean trains
+    to the end, and then the next best, as far as the epochs go. A member that diverged
+    does not thaw. One that `patience` has stopped may be chosen again, since a search
+    hears of scores alone: it uses a place and epochs of the budget without training.
 
     Which members thaw is a function of the scores alone. A run that resumes takes the
     rungs that it has on record; it does not decide them again.
@@ -48,11 +52,11 @@ def freeze_thaw(percent: int = 20, *, every: int = 1) -> Search:
     >>> first, error = next(rungs), np.array([0.6, 0.1, 0.5, 0.2, 0.4, 0.3])
     >>> second = rungs.send({"dev_error": error, "dev_loss": error})
     >>> second.members, second.until
-    (array([1, 3]), array([2, 2]))
+    (array([1, 3, 5]), array([2, 2, 2]))
 
     Args:
-        percent: of the epochs of all members, from 1 to 100, as near as whole members
-            allow.
+        percent: of the epochs of all members, from 1 to 100, rounded down to a whole
+            epoch. Less is used only where no member can train on.
         every: epochs between decisions, at least 1.
 
     Raises:
@@ -68,61 +72,94 @@ def freeze_thaw(percent: int = 20, *, every: int = 1) -> Search:
     if percent > 100:
         raise SpaceError(f"freeze_thaw got percent={percent}; expected at most 100")
 
+    @takes_record
     def search(key: jax.Array, space: Any, members: int, epochs: int) -> Requests:
-        widths = _widths(percent, every, members, epochs)
+        left, weights = _budget(percent, every, members, epochs)
         hparams = sample(key, space, members)
         curves = np.full((members, epochs), np.nan)  # scores at the ends of rungs
         trained, latest = np.zeros(members, np.int64), np.full(members, np.nan)
         chosen, until = np.arange(members), np.full(members, every)
-        for width in [*widths, 0]:
+        while len(chosen):
             standing = yield Rung(chosen, pick(hparams, chosen), until)
+            left -= int((until - trained[chosen]).sum())
             trained[chosen], latest[chosen] = until, scores(standing)
             curves[chosen, until - 1] = latest[chosen]
             alive = np.isfinite(latest)
-            if width:
-                able = alive & (trained < epochs)
-                chosen = _thawed(standing, curves, alive, able, width, -OPTIMISM)
+            able = alive & (trained < epochs)
+            if len(weights):
+                # Whoever trains to the end at last may have trained `every` epochs.
+                width = _width((left - (epochs - every)) // every, weights)
+                ranked = _ranked(standing, curves, alive, able, -OPTIMISM)
+                chosen = np.sort(ranked[:width])
                 until = np.minimum(trained[chosen] + every, epochs)
+                weights = weights[1:]
             else:
-                chosen = _thawed(standing, curves, alive, alive, 1, 0.0)
-                until = np.full(len(chosen), epochs)
-            if not (until > trained[chosen]).any():
-                return
-        yield Rung(chosen, pick(hparams, chosen), until)
+                ranked = _ranked(standing, curves, alive, able, 0.0)
+                chosen, until = _to_the_end(ranked, trained, epochs, left)
 
     return search
 
 
-def _thawed(
+def _ranked(
     standing: Standing,
     curves: NDArray[np.float64],
     alive: NDArray[np.bool_],
     able: NDArray[np.bool_],
-    width: int,
     deviations: float,
 ) -> NDArray[np.int64]:
-    """Returns the members of the next rung: those on record, or the most promising.
+    """Returns members that can train on: those of the record, then by their promise.
+
+    So a rung that asks for the first of them is the recorded one, if it is as long.
 
     Args:
         standing: of the rung before.
         curves: of all members, `[members, epochs]`.
         alive: a mask of those whose latest score is finite.
-        able: a mask of those that can be chosen.
-        width: how many are, at most.
+        able: a mask of those that can train on.
         deviations: see `extrapolate`.
     """
-    width = min(width, int(able.sum()))
-    if RECORDED in standing and len(standing[RECORDED]) == width:
-        return standing[RECORDED]
     ends = np.full(len(curves), np.inf)
-    if width:
+    if able.any():
         ends[alive] = extrapolate(curves[alive], deviations)
-    ends[~able] = np.inf
-    return np.sort(np.argsort(ends, kind="stable")[:width])
+    order = np.argsort(ends, kind="stable")
+    recorded = standing.get(RECORDED, order[:0])
+    ranked = np.concatenate([recorded, order[~np.isin(order, recorded)]])
+    return ranked[able[ranked]]
 
 
-def _widths(percent: int, every: int, members: int, epochs: int) -> list[int]:
-    """Returns how many members each rung after the first has, but for the last one.
+def _width(left: int, weights: NDArray[np.float64]) -> int:
+    """Returns how many members the next rung has, so that each later one has one.
+
+    Args:
+        left: how many all rungs to come have together, at least one each.
+        weights: of the rungs to come; their numbers of members are in this proportion.
+    """
+    share = round(left * weights[0] / weights.sum())
+    return min(max(share, 1), left - len(weights) + 1)
+
+
+def _to_the_end(
+    ranked: NDArray[np.int64], trained: NDArray[np.int64], epochs: int, left: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Returns the members of the last rung, and how far each trains.
+
+    Args:
+        ranked: members, the best first.
+        trained: epochs that each member has trained, `[members]`.
+        epochs: of a whole training.
+        left: epochs that the rung may cost.
+    """
+    spent = np.minimum(np.cumsum(epochs - trained[ranked]), left)
+    steps = np.diff(spent, prepend=0)
+    return ranked[steps > 0], (trained[ranked] + steps)[steps > 0]
+
+
+def _budget(
+    percent: int, every: int, members: int, epochs: int
+) -> tuple[int, NDArray[np.float64]]:
+    """Returns the epochs of all members, and the weights of the rungs that decide.
+
+    These are those after the first one and before the last one, `[rungs]`.
 
     Raises:
         SpaceError: there are too few epochs, or `percent` is too small.
@@ -141,7 +178,4 @@ def _widths(percent: int, every: int, members: int, epochs: int) -> list[int]:
             f"epochs; expected at least {least}, or more members or epochs: all "
             f"members train {every} of the epochs"
         )
-    left = (percent / 100 * members * epochs - fixed) / every
-    weights = np.arange(2, rungs + 2) ** -0.5
-    widths = np.floor(left / weights.sum() * weights).astype(int)
-    return np.clip(widths, 1, members).tolist()
+    return percent * members * epochs // 100, 1 / np.sqrt(np.arange(2.0, rungs + 2))

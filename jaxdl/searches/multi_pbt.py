@@ -1,14 +1,15 @@
 """Population based training of several frequencies, with migration between them."""
 
 import math
+from fractions import Fraction
 from typing import Any
 
 import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxdl.searches.pbt import explored, few_of
-from jaxdl.searches.rungs import Requests, Rung, Search, check_number, ranking
+from jaxdl.searches.pbt import check_shares, explored, few_of
+from jaxdl.searches.rungs import Requests, Rung, Search, by_score, check_number
 from jaxdl.spaces.contract import SpaceError
 from jaxdl.spaces.sample import is_static, sample
 from jaxdl.spaces.sizes import AsSize
@@ -32,8 +33,8 @@ def multi_pbt(
     spread: the member then takes the hyperparameters of the best of its own population.
     Migrants do not change.
 
-    What holds for diverged and stopped members, random numbers, sizes and static values
-    in `pbt` holds here.
+    What holds for diverged and stopped members, random numbers, sizes, static values
+    and several objectives in `pbt` holds here.
 
     >>> import numpy as np
     >>> import jax
@@ -60,11 +61,7 @@ def multi_pbt(
     """
     check_number("multi_pbt", "every", every, least=1)
     check_number("multi_pbt", "populations", populations, least=2)
-    if not 0 < share <= 1 / 3 or not 0 < step < 1:
-        raise SpaceError(
-            f"multi_pbt got share={share!r} and step={step!r}; expected a share of a "
-            "population above 0 and at most 1/3, and a step above 0 and below 1"
-        )
+    check_shares("multi_pbt", "a population", share, Fraction(1, 3), step)
 
     def search(key: jax.Array, space: Any, members: int, epochs: int) -> Requests:
         _check_size(every, populations, share, members, epochs)
@@ -74,7 +71,7 @@ def multi_pbt(
         hparams, parents = sample(key, space, members), None
         for number, until in enumerate([*range(every, epochs, every), epochs], 1):
             standing = yield Rung(ids, hparams, np.full(members, until), parents)
-            order, changed = ranking(standing), []
+            order, changed = by_score(standing), []
             parents, givers = ids.copy(), ids.copy()
             for p in range(populations):
                 if number % 2**p:

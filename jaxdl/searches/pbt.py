@@ -1,12 +1,14 @@
 """Population based training: the worst members become changed copies of the best."""
 
 import math
+from fractions import Fraction
 from typing import Any
 
 import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxdl.plain import scalar
 from jaxdl.searches.rungs import Requests, Rung, Search, by_score, check_number
 from jaxdl.spaces.contract import SpaceError
 from jaxdl.spaces.distributions import is_distribution
@@ -39,11 +41,7 @@ def pbt(every: int, *, share: float = 0.25, step: float = 0.1) -> Search:
     Source: Jaderberg et al., Population Based Training of Neural Networks, 2017.
     """
     check_number("pbt", "every", every, least=1)
-    if not 0 < share <= 0.5 or not 0 < step < 1:
-        raise SpaceError(
-            f"pbt got share={share!r} and step={step!r}; expected a share of the "
-            "members above 0 and at most 0.5, and a step above 0 and below 1"
-        )
+    check_shares("pbt", "the members", share, Fraction(1, 2), step)
 
     def search(key: jax.Array, space: Any, members: int, epochs: int) -> Requests:
         _check_size(every, share, members, epochs)
@@ -80,6 +78,29 @@ def explored(
             taken[changed] = leaf.nudged(taken[changed], step * signs, draws)
         columns.append(taken)
     return jax.tree.unflatten(treedef, columns)
+
+
+def check_shares(
+    search: str, whole: str, share: Any, most: Fraction, step: Any
+) -> None:
+    """Checks the share that is exchanged, and the step of the changes.
+
+    Args:
+        search: its name.
+        whole: what the share is of.
+        share: above 0 and at most `most`.
+        most: of a share.
+        step: above 0 and below 1.
+
+    Raises:
+        SpaceError: one is no number of its range.
+    """
+    numbers = all(isinstance(scalar(x), int | float) for x in (share, step))
+    if not numbers or not 0 < float(share) <= most or not 0 < float(step) < 1:
+        raise SpaceError(
+            f"{search} got share={share!r:.80} and step={step!r:.80}; expected a share "
+            f"of {whole} above 0 and at most {most}, and a step above 0 and below 1"
+        )
 
 
 def few_of(share: float, members: int) -> int:

@@ -11,6 +11,10 @@ from jaxdl.sweeps.result import SweepResult
 from jaxdl.train.epoch_state import Status
 from jaxdl.train.steps import Steps, joined_steps
 
+# Searches, as the specification names them, in which a member that a rung leaves out
+# has stopped for good. Any other search may thaw it.
+STOP_FOR_GOOD = ("halving", "hyperband", "optuna_halving")
+
 
 def make_result(end: Population) -> SweepResult:
     """Returns the result of a sweep that ended, or stands, with this population."""
@@ -18,7 +22,9 @@ def make_result(end: Population) -> SweepResult:
     searching = not (end.ended if store is None else store.finished)
     running = end.status == Status.RUNNING
     short = running & (end.epochs < end.task.epochs)
-    awaited = store is not None and end.awaited(searching=searching)
+    awaited = store is not None and end.awaited(
+        searching=searching, thaws=store.specification["search"] not in STOP_FOR_GOOD
+    )
     cut_short = short & ~np.asarray(awaited, bool)
     status = np.where(running & ~short, Status.FINISHED, end.status)
     return SweepResult(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from jaxdl import runs
 from jaxdl.data import Dataset, Scaling
 from jaxdl.data.trees import map_named
+from jaxdl.engine.kind import kind_here
 from jaxdl.engine.outlines import Outlines
 from jaxdl.engine.population import Population
 from jaxdl.engine.task import Task
@@ -204,11 +205,16 @@ def _outlines(task: Task, specification: dict[str, Any]) -> Outlines:
     found, recorded = programs_of(task, outlines), specification["programs"]
     for name, program in found.items():
         if program != recorded.get(name):
-            jax_then = specification["versions"]["jax"]
+            now = kind_here().versions
+            versions = " and ".join(
+                f"{package} {specification['versions'].get(package)} (this is {own})"
+                for package, own in now.items()
+                if package in ("jax", "jaxdl")
+            )
             raise runs.RunMismatchError(
                 f"got a recipe whose program for {name or 'all members'} "
                 "is not the run's; expected the recipe that the run was trained with, "
-                f"and jax {jax_then} (this is {jax.__version__})"
+                f"{versions}"
             )
     for found in outlines.values():
         _check_ranking(task, found)

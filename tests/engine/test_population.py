@@ -93,7 +93,7 @@ def check_same(a, b, members):
     chex.assert_trees_all_equal(a.hparams(), b.hparams())
     chex.assert_trees_all_equal(a.carry(members), b.carry(members))
     for searching in (True, False):
-        awaited = (p.awaited(searching=searching) for p in (a, b))
+        awaited = (p.awaited(searching=searching, thaws=False) for p in (a, b))
         np.testing.assert_array_equal(*awaited)
 
 
@@ -150,20 +150,21 @@ def test_the_standing_is_that_of_the_kept_epoch_and_nan_for_the_diverged(make, p
 
 
 def test_a_member_is_awaited_until_the_search_can_no_longer_ask_for_it(make, play):
-    population = make()
+    population, stops = make(), {"thaws": False}
     population.begin(rung([0, 1, 2], 1))
-    assert population.awaited(searching=False).tolist() == [True, True, True, False]
-    assert population.awaited(searching=True).all()
+    now = population.awaited(searching=False, **stops)
+    assert now.tolist() == [True, True, True, False]
+    assert population.awaited(searching=True, **stops).all()
     population = play(make(), [rung([0, 1, 2], 1), rung([1], 3)])
-    assert population.awaited(searching=True).tolist() == [False, True, False, True]
-    assert not population.awaited(searching=False).any()
+    now = population.awaited(searching=True, **stops)
+    assert now.tolist() == [False, True, False, True]
+    assert not population.awaited(searching=False, **stops).any()
 
 
-def test_all_members_are_awaited_once_one_has_thawed(make, play):
-    rungs = [rung(EVERYONE, 1), rung([1], 2), rung([2], 2)]
-    population = play(make(), rungs)
-    assert population.awaited(searching=True).all()
-    assert not population.awaited(searching=False).any()
+def test_all_members_are_awaited_of_a_search_that_thaws(make, play):
+    population = play(make(), [rung(EVERYONE, 1), rung([1], 2)])
+    assert population.awaited(searching=True, thaws=True).all()
+    assert not population.awaited(searching=False, thaws=True).any()
 
 
 def test_members_that_stopped_or_diverged_train_no_further(make, play):

@@ -10,6 +10,7 @@ import jaxdl as dl
 from jaxdl.interop import optuna_halving
 from jaxdl.interop.optuna_halving import places
 from jaxdl.spaces import SpaceError
+from jaxdl.spaces.first import with_first
 
 optuna = pytest.importorskip("optuna")
 
@@ -122,3 +123,25 @@ def test_a_missing_optuna_is_told(monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(ImportError, match=r"pip install 'jaxdl-sweep\[optuna\]'"):
         optuna_halving()
+
+
+def test_the_first_of_several_objectives_decides_who_trains_on():
+    """Of four members the worst error has the best loss, on the first front."""
+    asking = optuna_halving(2, brackets=2)(KEY, SPACE, 8, 4)
+    next(asking)
+    error = np.array([0.1, 0.2, 0.3, 0.4])
+    both = np.stack([error, [0.3, 0.4, 0.5, 0.1]], axis=1)
+    told = {"dev_error": error, "dev_loss": error, "objectives": both}
+    assert asking.send(told).members.tolist() == [0, 1]
+
+
+def test_members_that_are_given_come_first_in_whatever_bracket_they_are():
+    rates = np.float32([0.2, 0.3, 0.02, 0.03, 0.01]).tolist()
+    given = with_first(SPACE, [{"rate": rate} for rate in rates])
+    search = optuna_halving(2, brackets=2)
+    rungs, plain = (play(search, 8, 4, space=space) for space in (given, SPACE))
+    begins = [rung for rung in rungs if set(rung.until) == {1}]
+    drawn = np.concatenate([rung.hparams["rate"] for rung in begins])
+    np.testing.assert_array_equal(drawn[:5], np.float32(rates))
+    assert not np.isin(plain[0].hparams["rate"], drawn).any()
+    assert ((0.5 <= rungs[0].hparams["keep"]) & (rungs[0].hparams["keep"] <= 1)).all()

@@ -122,6 +122,18 @@ def test_the_gradient_of_equal_largest_values_is_shared():
     np.testing.assert_allclose(grad[0, ..., 0], np.array([[1, 1], [0, 1]]) / 3)
 
 
+@pytest.mark.parametrize(("side", "slices"), [(4, 16), (5, 0)])
+def test_the_gradient_of_a_large_window_is_one_sum(side, slices):
+    """So that it compiles soon: a window of 28 has 784 entries."""
+    image = jnp.ones((1, side, side, 1))
+    grad = jax.grad(lambda x: nn.max_pool(side).apply((), (), x)[0].sum())
+    text = jax.jit(grad).lower(image).as_text()
+    assert text.count("stablehlo.slice") == slices
+    np.testing.assert_allclose(
+        grad(image), np.full(image.shape, 1 / side**2), rtol=1e-6
+    )
+
+
 @pytest.mark.parametrize(
     ("initializer", "variance"),
     [(nn.he, 2 / 450), (nn.xavier, 1 / 450), (nn.glorot, 2 / (450 + 9 * 64))],

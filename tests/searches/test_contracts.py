@@ -9,6 +9,7 @@ from jaxdl.engine import pace, population
 from jaxdl.interop import optuna_halving
 from jaxdl.searches import Rung
 from jaxdl.sweeps import read_result
+from jaxdl.train import Status
 from tests.sweeps.kept import (
     SPACE,
     assert_same_member,
@@ -125,3 +126,19 @@ def test_states_on_disk_alone_survive_packing(digits, tmp_path, monkeypatch):
     monkeypatch.setattr(population, "MOST_BYTES", 0)
     monkeypatch.setattr(pace, "KEEP_SECONDS", 0.0)
     assert_same_result(whole, sweep(small, SPACE, digits, run_dir=tmp_path, **settings))
+
+
+def test_members_that_may_thaw_are_awaited_from_the_first_rung_on(
+    played, digits, tmp_path
+):
+    """The run is cut in its second rung, before a member has thawed."""
+    search, whole = played
+    first, second = whole.rungs[:2]
+    with cut_after(-(-len(first.members) // 2) + 1):
+        train(digits, search, run_dir=tmp_path)
+    found = read_result(tmp_path, small)
+    assert len(found.rungs) == 2
+    out = np.setdiff1d(first.members, second.members)
+    stops = search.__qualname__.startswith("optuna_halving")
+    expected = Status.CUT_SHORT if stops else Status.RUNNING
+    assert {*found.status[out]} <= {expected}

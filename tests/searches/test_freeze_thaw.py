@@ -42,19 +42,43 @@ def play_curves(search, scores):
             return rungs
 
 
-def test_rungs_shrink_as_one_over_the_root_and_cost_what_was_asked_for():
+def spent_in(rungs, members):
+    """Returns the epochs that each member trains in all rungs."""
+    trained = np.zeros(members, int)
+    for rung in rungs:
+        assert (rung.until > trained[rung.members]).all() and rung.parents is None
+        trained[rung.members] = rung.until
+    return trained
+
+
+def test_rungs_shrink_as_one_over_the_root():
     rungs = play_curves(dl.freeze_thaw(50), np.tile(curves(), (10, 1)))
     # 50 % of 120 members and 12 epochs, less the first rung and 11 epochs for the last
     left = 0.5 * 120 * 12 - 120 - 11
     ratio = left / sum(r**-0.5 for r in range(2, 13))
-    widths = [len(rung.members) for rung in rungs[1:12]]
-    assert widths == [int(ratio * r**-0.5) for r in range(2, 13)]
-    trained = np.zeros(120, int)
-    for rung in rungs:
-        assert (rung.until[:-1] <= 12).all() and rung.parents is None
-        trained[rung.members] = rung.until
-    assert 0.45 < trained.sum() / (120 * 12) <= 0.5
-    assert trained.max() == 12
+    widths = np.array([len(rung.members) for rung in rungs[1:12]])
+    np.testing.assert_allclose(widths, ratio * np.arange(2, 13) ** -0.5, atol=1)
+    trained = spent_in(rungs, 120)
+    assert trained.sum() == 720 and trained.max() == 12
+
+
+@pytest.mark.parametrize("every", [1, 2, 3])
+@pytest.mark.parametrize(("members", "epochs"), [(12, 6), (32, 20), (5, 7), (40, 4)])
+def test_exactly_what_was_asked_for_is_spent(members, epochs, every):
+    score = np.random.default_rng(0).random((members, epochs))
+    tried = 0
+    for percent in range(1, 101):
+        try:
+            rungs = play_curves(dl.freeze_thaw(percent, every=every), score)
+        except SpaceError as error:
+            assert "expected at least" in str(error)
+            continue
+        trained = spent_in(rungs, members)
+        assert trained.sum() == percent * members * epochs // 100
+        assert trained.max() == epochs
+        assert (trained >= every).all()
+        tried += 1
+    assert tried and (trained == epochs).all()  # 100 %
 
 
 def test_members_train_from_where_they_paused():

@@ -6,6 +6,8 @@ import pytest
 
 import jaxdl as dl
 from jaxdl.engine import crew
+from jaxdl.searches.halving import side_by_side
+from jaxdl.searches.rungs import RECORDED, Rung
 from jaxdl.spaces import SpaceError
 from jaxdl.train import Status
 from tests.searches.conftest import KEY, SPACE, play, same_bits, spans, sweep
@@ -128,3 +130,21 @@ def test_the_first_rung_is_the_only_one_that_compiles(
     result = sweep(recipe, space, digits, search=dl.halving(2))
     assert len(result.rungs) == 3
     assert compilations == [1] and len(jax.devices()) == 2
+
+
+def test_searches_side_by_side_do_not_hear_what_is_on_record():
+    told = []
+
+    def noting(ids):
+        hparams = {"rate": np.ones(len(ids))}
+        told.append((yield Rung(ids, hparams, np.ones(len(ids), int))))
+
+    asked = side_by_side([noting(np.array([0, 1])), noting(np.array([2]))])
+    next(asked)
+    error = np.array([0.1, 0.2, 0.3])
+    with pytest.raises(StopIteration):
+        asked.send({"dev_error": error, RECORDED: np.array([2])})
+    first, second = told
+    assert first.keys() == second.keys() == {"dev_error"}
+    assert first["dev_error"].tolist() == [0.1, 0.2]
+    assert second["dev_error"].tolist() == [0.3]

@@ -96,6 +96,17 @@ def test_a_member_that_diverged_is_replaced_and_never_copied():
     assert not {*now.parents[now.parents != np.arange(8)]} & {1, 3, 4, 7}
 
 
+def test_the_first_of_several_objectives_decides():
+    """Member 6 has the worst error, and is on the first front by its loss."""
+    error = np.array([0.1, 0.9, 0.2, 0.9, 0.3, 0.9, 0.4, 0.9])
+    other = np.array([5.0, 9.0, 6.0, 9.0, 7.0, 9.0, 1.0, 9.0])
+    asked = dl.multi_pbt(1, populations=2)(KEY, RATE, 8, 4)
+    next(asked)
+    told = {"dev_error": error, "dev_loss": error}
+    now = asked.send(told | {"objectives": np.stack([error, other], axis=1)})
+    assert now.parents.tolist() == [0, 1, 2, 3, 4, 5, 0, 7]
+
+
 def test_equal_keys_give_equal_rungs():
     errors = np.random.default_rng(0).random(24)
     one, two = (play(dl.multi_pbt(1), 24, 6, errors) for _ in range(2))
@@ -112,6 +123,10 @@ def test_equal_keys_give_equal_rungs():
         (lambda: dl.multi_pbt(1, populations=1), "populations=1"),
         (lambda: dl.multi_pbt(1, share=0.4), "share=0.4 .* at most 1/3"),
         (lambda: dl.multi_pbt(1, step=1), "step=1"),
+        (lambda: dl.multi_pbt(1, share="a"), "share='a' .* of a population above 0"),
+        (lambda: dl.multi_pbt(1, share=None), "share=None"),
+        (lambda: dl.multi_pbt(1, step=1j), "step=1j"),
+        (lambda: dl.multi_pbt(1, step=float("nan")), "step=nan"),
         (lambda: play(dl.multi_pbt(2), 24, 8, []), "expected at least 9 epochs"),
         (lambda: play(dl.multi_pbt(1), 11, 8, []), "members=11, .* at least 12"),
     ],

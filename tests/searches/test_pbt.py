@@ -67,7 +67,8 @@ def test_the_changes_of_a_leaf_do_not_depend_on_the_kinds_of_the_others():
     ("make", "message"),
     [
         (lambda: dl.pbt(0), "every=0"),
-        (lambda: dl.pbt(1, share=0.6), "share=0.6"),
+        (lambda: dl.pbt(1, share=0.6), "share=0.6 .* at most 1/2"),
+        (lambda: dl.pbt(1, share="a"), "share='a' .* of the members above 0"),
         (lambda: dl.pbt(1, step=0), "step=0"),
         (lambda: play(dl.pbt(5), 8, 5, []), "epochs=5; expected at least 6 epochs"),
         (lambda: play(dl.pbt(1), 3, 5, []), "members=3 .* at least 4 members"),

@@ -42,6 +42,21 @@ JUNK = (None, -1, 0, 2**70, 1.5, "x", "", [], [[]], {}, {"x": 1}, True, [1] * 9)
 RUNNING, FINISHED, CUT_SHORT = Status.RUNNING, Status.FINISHED, Status.CUT_SHORT
 
 
+def test_another_program_is_refused_with_the_versions_then_and_now(
+    finished, monkeypatch
+):
+    now = reading.kind_here()
+    later = now._replace(versions=now.versions | {"jaxdl": "9.9"})
+    monkeypatch.setattr(reading, "kind_here", lambda: later)
+
+    def other(hp):
+        return small(hp)._replace(penalty=nn.l2(0.5))
+
+    versions = "jax {jax} .this is {jax}. and jaxdl {jaxdl} .this is 9.9.$"
+    with pytest.raises(runs.RunMismatchError, match=versions.format(**now.versions)):
+        read_result(finished[0], other)
+
+
 def test_a_finished_run_is_read_to_the_bit(finished, digits):
     folder, first = finished
     read = read_result(folder, small)

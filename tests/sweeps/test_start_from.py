@@ -143,13 +143,15 @@ def test_a_search_that_draws_otherwise_is_refused(finished, digits):
             sweep(small, SPACE, digits, start_from=finished[0], search=other)
 
 
-def test_halving_and_optuna_begin_with_them(finished, digits):
-    searches = [dl.halving(2)]
+def test_searches_that_decide_begin_with_them(finished, digits):
+    searches = [(dl.halving(2), 1), (dl.freeze_thaw(90), 2)]
+    searches.append((dl.multi_pbt(1, populations=2, share=1 / 3), 3))
     if pytest.importorskip("optuna"):
-        searches.append(dl.interop.optuna_search(batch=3))
+        searches.append((dl.interop.optuna_search(batch=3), 1))
+        searches.append((dl.interop.optuna_halving(2, brackets=2), 1))
     best = by_error(finished[1])[:3]
-    for search in searches:
-        settings = {"search": search, "start_from": finished[0], "epochs": 1}
+    for search, epochs in searches:
+        settings = {"search": search, "start_from": finished[0], "epochs": epochs}
         found = sweep(small, SPACE, digits, **settings)
         np.testing.assert_array_equal(found.rungs[0].hparams["rate"][:3], best)
 
