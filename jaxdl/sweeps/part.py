@@ -18,12 +18,16 @@ def part_of(task: Task, shard: tuple[int, int], *, extend: bool) -> Task:
         SpaceError: there is no such shard, it shall be extended, or the first members
             are those of another run.
     """
-    for given, name in ((extend, "extend"), (task.first, "start_from")):
-        if given:
-            raise SpaceError(
-                f"got {name} with a shard; expected one of them: {name} belongs to a "
-                "whole sweep, and the shards are merged into one"
-            )
+    if extend:
+        raise SpaceError(
+            "got extend with a shard; expected one of them: merge the shards, and "
+            "extend the run that this gives"
+        )
+    if task.first:
+        raise SpaceError(
+            "got start_from with a shard; expected one of them: the first members of "
+            "another run belong to a sweep that is not cut"
+        )
     assert task.search is not None
     members = as_count("members", task.members, error=SpaceError)
     part = as_shard(shard, members, task.search)
