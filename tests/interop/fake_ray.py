@@ -64,7 +64,7 @@ class Handle:
         self.node = options["scheduling_strategy"]
         self.lock, self.streams, self.calls = threading.Lock(), [], []
         self.alive, self.self = ray.machines[self.node]["Alive"], make()
-        self.killed = False
+        self.killed, self.error = False, ActorDiedError("it died")
 
     def __getattr__(self, name):
         return SimpleNamespace(remote=lambda *a: self.call(name, a))
@@ -74,7 +74,7 @@ class Handle:
         stream = Stream()
         with self.lock:
             if not self.alive:
-                stream.items.put(ActorDiedError("dead"))
+                stream.items.put(self.error)
                 return stream
             self.streams.append(stream)
             self.calls.append(name)
@@ -107,8 +107,9 @@ class Handle:
     def die(self, error=None):
         """Ends all calls with an error, and later ones as well."""
         with self.lock:
+            self.error = error or self.error
             for stream in self.streams:
-                stream.items.put(error or ActorDiedError("it died"))
+                stream.items.put(self.error)
             self.streams, self.alive = [], False
 
 
