@@ -221,14 +221,10 @@ def _outlines(task: Task, specification: dict[str, Any]) -> Outlines:
     return outlines
 
 
-def _as_shape(shape: Any, dtype: Any) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct(shape, jax.dtypes.canonicalize_dtype(dtype))
-
-
 def _train(specification: dict[str, Any], scaling: Scaling | None) -> Dataset:
     """Returns shapes and types of a run's train set on a device."""
     arrays = (
-        x and map_named(lambda _, shape: _as_shape(*shape), x)
+        x and map_named(lambda _, shape: jax.ShapeDtypeStruct(*shape), x)
         for x in specification["shapes"]
     )
     about = about_of(specification)

@@ -83,9 +83,7 @@ class Inference:
     def _program(self) -> compiled.Program:
         model, counts = self.shapes
         batch = map_examples(
-            lambda x: jax.ShapeDtypeStruct(
-                (EVAL_BATCH, *x.shape[1:]), jax.dtypes.canonicalize_dtype(x.dtype)
-            ),
+            lambda x: jax.ShapeDtypeStruct((EVAL_BATCH, *x.shape[1:]), x.dtype),
             self.train,
         )
         return compiled.lower(self._of_batch, model, batch, counts).compile()
