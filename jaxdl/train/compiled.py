@@ -159,9 +159,8 @@ def export_for(
         donate: the same.
     """
     jitted, leaves, _ = _of_leaves(function, shapes, donate)
-    arguments = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in leaves]
-    operations = work(jitted.trace(*arguments).jaxpr)
-    exported = jax.export.export(jitted, platforms=[*platforms])(*arguments)
+    operations = work(jitted.trace(*leaves).jaxpr)
+    exported = jax.export.export(jitted, platforms=[*platforms])(*leaves)
     data = bytes(exported.serialize())
     return Exported(data, _leaves_of(shapes, donate), operations)
 
@@ -179,7 +178,8 @@ def _of_leaves(
 
     The list gets the tree each time that the function is traced.
     """
-    leaves, tree = jax.tree.flatten(shapes)
+    given, tree = jax.tree.flatten(shapes)
+    leaves = [jax.ShapeDtypeStruct(x.shape, _held(x.dtype)) for x in given]
     out_trees = []
 
     def flat(*leaves: Any) -> list[Any]:
@@ -190,6 +190,11 @@ def _of_leaves(
     flat.__name__ = getattr(function, "__name__", "function")  # seen in profiles
     jitted = jax.jit(flat, donate_argnums=_leaves_of(shapes, donate))
     return jitted, leaves, out_trees
+
+
+def _held(dtype: Any) -> Any:
+    """Returns the type that JAX has for one of NumPy, such as int32 for int64."""
+    return jax.dtypes.canonicalize_dtype(dtype, allow_extended_dtype=True)
 
 
 def _leaves_of(shapes: tuple[Any, ...], number: int | None) -> tuple[int, ...]:
