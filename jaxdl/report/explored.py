@@ -10,6 +10,7 @@ from jaxdl.report import ranked
 from jaxdl.report.packed import codes, fractions, packed
 from jaxdl.report.parallel import marks
 from jaxdl.report.scales import value, varying
+from jaxdl.report.style import number
 from jaxdl.sweeps import SweepResult
 from jaxdl.train.score import curve_of, larger_is_better, words
 
@@ -78,5 +79,5 @@ def _score(result: SweepResult) -> tuple[dict[str, Any], NDArray[np.float64]]:
     ends, places = [scale.low, scale.high], fractions(values, scale)
     if larger_is_better(result.task.rank_by):
         ends, places = ends[::-1], 1 - places
-    ticks = [[height, f"{end:.3g}"] for height, end in enumerate(ends)]
+    ticks = [[height, number(end)] for height, end in enumerate(ends)]
     return {"name": words(curve_of(result.task.rank_by)), "ticks": ticks}, places

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxdl.plain import scalar
-from jaxdl.report.style import plain
+from jaxdl.report.style import number, plain
 from jaxdl.spaces.distributions import is_distribution
 from jaxdl.sweeps import SweepResult
 from jaxdl.train.structure import by_name
@@ -132,7 +132,7 @@ def value(scale: Scale, at: float) -> str:
         return scale.names[int(at)]
     if scale.kind == "reversed log":  # two digits of 1 - x
         return f"{1 - at:.{max(1 - math.floor(math.log10(at)), 0)}f}".rstrip("0")
-    return f"{at:.3g}"
+    return number(at)
 
 
 def _are_numbers(column: NDArray[Any]) -> bool:

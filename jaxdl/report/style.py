@@ -74,6 +74,11 @@ def plain(text: Any, longest: int = LONGEST) -> str:
     return short.replace("$", r"\$")
 
 
+def number(x: float) -> str:
+    """Returns a number with three digits, or whole from 1,000 to 999,999."""
+    return f"{x:,.0f}" if 999.5 <= abs(x) < 999_999.5 else f"{x:.3g}"
+
+
 def tidy(axes: "Axes", title: str = "") -> None:
     """Removes the frame on the right and above, and adds a faint grid."""
     axes.spines[["top", "right"]].set_visible(False)
@@ -142,6 +147,8 @@ def error_axis(axes: "Axes", which: str, errors: Errors, label: str) -> None:
         decades = np.log10(high / low)
         subs = (1.0,) if decades > 4 else (1.0, 2.0, 5.0)
         subs = tuple(np.arange(1.0, 10.0)) if decades < 0.7 else subs
+        if which == "x" and 2 < decades <= 4 and high > 10_000:
+            subs = (1.0, 3.0)  # room for words such as 100,000
         axis.set_major_locator(ticker.LogLocator(subs=subs, numticks=12))
         axis.set_minor_locator(ticker.NullLocator())
     else:
@@ -150,7 +157,7 @@ def error_axis(axes: "Axes", which: str, errors: Errors, label: str) -> None:
     axes.set(**{f"{which}lim": limits})
     axis.set_major_formatter(
         ticker.FuncFormatter(
-            lambda x, _: f"{100 * x:.3g}%" if errors.rates else f"{x:.3g}"
+            lambda x, _: f"{100 * x:.3g}%" if errors.rates else number(x)
         )
     )
 

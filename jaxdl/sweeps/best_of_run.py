@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxdl import runs
-from jaxdl.engine.curves import kept_metrics, mean
+from jaxdl.engine.curves import mean
 from jaxdl.plain import scalar
 from jaxdl.searches.rungs import Standing, by_score
+from jaxdl.sweeps.ends import read_ends
 from jaxdl.sweeps.result import SweepResult
-from jaxdl.sweeps.specification import rank_by_of
-from jaxdl.train.epoch_state import Status
+from jaxdl.sweeps.specification import num_variants_of, rank_by_of
 from jaxdl.train.score import RankBy, score
 from jaxdl.train.structure import by_name
 
@@ -39,28 +39,15 @@ def configurations(
 
 
 def _of_store(store: runs.Store) -> list[dict[str, Any]]:
-    """Returns the same of a run: what its members had last, and their kept epochs."""
-    recorded = store.specification
-    v = recorded["repeats"] * (recorded["folds"] or 1)
-    members, epochs = recorded["members"] * v, recorded["epochs"]
-    curves = {n: np.full((members, epochs), np.nan) for n in recorded["metrics"]}
-    kept, status = np.full(members, -1), np.full(members, int(Status.RUNNING))
-    values: list[dict[str, Any]] = [{}] * members
-    for number, rung in enumerate(store.rungs()):
-        if rung.parents is not None:
-            for column in (*curves.values(), kept, status):
-                column[rung.members] = column[rung.parents]
+    """Returns the same of a run, with what its members had last."""
+    specification, rungs = store.specification, store.rungs()
+    v, rank_by = num_variants_of(specification), rank_by_of(specification)
+    values: dict[int, dict[str, Any]] = {}
+    for rung in rungs:
         for i, member in enumerate(rung.members.tolist()):
             values[member] = {n: column[i] for n, column in rung.hparams.items()}
-        for record in store.load(number):
-            for name, curve in curves.items():
-                curve[record.members, record.first : record.until] = record.metrics[
-                    name
-                ].T
-            kept[record.members] = record.kept_epoch
-            status[record.members] = record.status
-    ends = kept_metrics(curves, kept, status, np.arange(members))
-    return [values[c * v] for c in _order(mean(ends, v), rank_by_of(recorded))]
+    means = mean(read_ends(store, rungs).standing, v)
+    return [values[c * v] for c in _order(means, rank_by)]
 
 
 def _order(means: Standing, rank_by: RankBy) -> list[int]:

@@ -14,7 +14,7 @@ from jaxdl.searches.one_rung import random
 from jaxdl.searches.shards import Shard, as_shard
 from jaxdl.sweeps.mismatch import in_words
 from jaxdl.sweeps.spare_records import spare_records
-from jaxdl.sweeps.specification import SHARD, rank_by_of
+from jaxdl.sweeps.specification import SHARD, num_variants_of
 
 BATCH = 256  # records that are on the disk together, or not at all
 SHOWN = 10  # ranges of shards in an error
@@ -66,9 +66,8 @@ def merge(run: str | os.PathLike[str], *, progress: bool = True) -> int:
         if not store.finished:
             members = _enter(store, parts)
             _copy_all(store, parts, progress)
-            if (keep := specification.get("keep")) is not None:
-                rank_by, own = rank_by_of(specification), _num_variants(parts[0])
-                store.drop(spare_records(store, rank_by, own, keep))
+            if specification.get("keep") is not None:
+                store.drop(spare_records(store))
             store.finish(1)
             return members
         return len(store.members(0))
@@ -185,18 +184,13 @@ def _rung(part: Part) -> runs.StoredRung:
     """
     with runs.read_run(part.folder) as store:
         found = store.rungs()
-    count = part.shard.members * _num_variants(part)
+    count = part.shard.members * num_variants_of(part.specification)
     if len(found) != 1 or not np.array_equal(found[0].members, np.arange(count)):
         raise runs.DamagedError(
             f"got a run in {part.folder} that no shard leaves; expected one rung of "
             f"{count} members: train the shard again in another folder"
         )
     return found[0]
-
-
-def _num_variants(part: Part) -> int:
-    """V: how many members each configuration has."""
-    return part.specification["repeats"] * (part.specification["folds"] or 1)
 
 
 def _copy_all(store: runs.Store, parts: list[Part], progress: bool) -> None:
@@ -230,7 +224,9 @@ def _records(part: Part) -> Iterator[runs.Copied]:
     """
     try:
         with runs.read_run(part.folder) as store:
-            yield from store.stored(0, part.shard.first * _num_variants(part))
+            yield from store.stored(
+                0, part.shard.first * num_variants_of(part.specification)
+            )
     except runs.DamagedError as error:
         raise runs.DamagedError(
             f"got shard {part.shard.number} of {part.shard.count} in {part.folder} "

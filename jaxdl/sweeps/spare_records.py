@@ -8,43 +8,28 @@ from jaxdl import runs
 from jaxdl.engine.curves import mean
 from jaxdl.engine.keeping import best_of
 from jaxdl.searches.rungs import Standing
-from jaxdl.train.epoch_state import Status
+from jaxdl.sweeps.ends import read_ends
+from jaxdl.sweeps.specification import num_variants_of, rank_by_of
 from jaxdl.train.score import PARAMETERS, RankBy, column_of, objectives_of, values_of
 
 
-def spare_records(
-    store: runs.Store, rank_by: RankBy, num_variants: int, keep: int
-) -> list[int]:
+def spare_records(store: runs.Store) -> list[int]:
     """Returns the records without weights of the best, of a run with one rung.
 
-    It reads one record after another, and no weights. No record says how many
-    parameters a model has; so those that tie before this objective all stay.
+    The run keeps the weights of so many of its best configurations, see `keep` of
+    `sweep`. No record says how many parameters a model has; so those that tie before
+    this objective all stay.
 
     Args:
         store: of the run.
-        rank_by: what ranks its configurations.
-        num_variants: V.
-        keep: how many configurations keep their weights.
 
     Raises:
         DamagedError: a record differs from what was written.
     """
-    members = len(store.members(0))
-    columns = {"dev_loss", *map(column_of, objectives_of(rank_by))} - {PARAMETERS}
-    standing: dict[str, Any] = {name: np.full(members, np.nan) for name in columns}
-    holder = np.full(members, -1)  # the last record of each member has its weights
-    numbers = []
-    for record in store.rows(0):
-        ids = record.members
-        numbers.append(record.id)
-        here = (record.first <= record.kept_epoch) & (record.kept_epoch < record.until)
-        at = record.kept_epoch[here] - record.first, np.flatnonzero(here)
-        for name, values in standing.items():
-            values[ids[here]] = record.metrics[name][at]
-            values[ids[record.status == Status.DIVERGED]] = np.nan
-        holder[ids] = record.id
-    best = _best(standing, rank_by, num_variants, keep)
-    return np.setdiff1d(numbers, holder.reshape(-1, num_variants)[best]).tolist()
+    specification, ends = store.specification, read_ends(store, [None])
+    v, rank_by = num_variants_of(specification), rank_by_of(specification)
+    best = _best(ends.standing, rank_by, v, specification["keep"])
+    return np.setdiff1d(ends.records, ends.holders.reshape(-1, v)[best]).tolist()
 
 
 def _best(standing: Standing, rank_by: RankBy, num_variants: int, keep: int) -> Any:

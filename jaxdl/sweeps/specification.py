@@ -267,6 +267,11 @@ def rank_by_of(specification: Mapping[str, Any]) -> RankBy:
     return tuple(recorded) if isinstance(recorded, list) else recorded
 
 
+def num_variants_of(specification: Mapping[str, Any]) -> int:
+    """V: how many members each configuration of a recorded sweep has."""
+    return specification["repeats"] * (specification["folds"] or 1)
+
+
 def _check_count(task: Task) -> None:
     members = task.whole * task.num_variants
     if members * task.epochs > MOST_VALUES:

@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 
+from jaxdl.counts import as_count
 from jaxdl.data import Splits
 from jaxdl.data.folds import Folds
 from jaxdl.engine.crew import Crew
@@ -15,7 +16,8 @@ from jaxdl.engine.task import Task
 from jaxdl.paths import as_path
 from jaxdl.searches.one_rung import random
 from jaxdl.searches.rungs import Search
-from jaxdl.sweeps.part import part_of
+from jaxdl.searches.shards import as_shard, part_of_search
+from jaxdl.spaces.contract import SpaceError
 from jaxdl.sweeps.result import SweepResult
 from jaxdl.sweeps.start_from import StartFrom, started
 from jaxdl.sweeps.training import train_task
@@ -154,7 +156,7 @@ def sweep(
     out = None if run_dir is None else as_path(run_dir)
     task = started(task, start_from, out, shown=progress is True)
     if shard is not None:
-        task = part_of(task, shard, extend=extend)
+        task = _of_shard(task, shard, extend=extend)
     kept = {"run_dir": run_dir, "extend": extend}
     return train_task(task, progress=progress, deadline=deadline, crew=crew, **kept)
 
@@ -169,3 +171,27 @@ def _check_crew(crew: Any, deadline: Deadline) -> None:
             "which a sweep may wait longer; expected one of both: without seconds= the "
             "sweep may be interrupted, and the same call with run_dir= resumes it"
         )
+
+
+def _of_shard(task: Task, shard: tuple[int, int], *, extend: bool) -> Task:
+    """Returns the task of a shard alone.
+
+    Raises:
+        SpaceError: there is no such shard, it shall be extended, or the first members
+            are those of another run.
+    """
+    if extend:
+        raise SpaceError(
+            "got extend with a shard; expected one of them: merge the shards, and "
+            "extend the run that this gives"
+        )
+    if task.first:
+        raise SpaceError(
+            "got start_from with a shard; expected one of them: the first members of "
+            "another run belong to a sweep that is not cut"
+        )
+    assert task.search is not None
+    members = as_count("members", task.members, error=SpaceError)
+    part = as_shard(shard, members, task.search)
+    search = part_of_search(task.search, part)
+    return task._replace(members=part.members, search=search, shard=part)

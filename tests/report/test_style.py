@@ -4,9 +4,10 @@ import io
 import sys
 
 import numpy as np
+import pytest
 
 from jaxdl import report
-from jaxdl.report.style import errors_of
+from jaxdl.report.style import error_axis, errors_of, figure, number
 from tests.report.conftest import drawn
 
 
@@ -30,6 +31,33 @@ def test_where_larger_is_better_the_few_worst_share_the_lower_end():
     assert errors.low >= 0.5 and errors.high == 1
     assert errors_of([0.5, 1.0], rates=False).log
     assert not errors_of([0.5, 1.0], rates=False, larger=True).log
+
+
+@pytest.mark.parametrize(
+    ("x", "text"),
+    [
+        (0.00123456, "0.00123"),
+        (999.4, "999"),
+        (999.9, "1,000"),
+        (-20_000, "-20,000"),
+        (999_999.9, "1e+06"),
+    ],
+)
+def test_thousands_are_whole(x, text):
+    assert number(x) == text
+
+
+def test_words_of_large_numbers_have_room_side_by_side():
+    drawn = figure(5.6, 4.6)
+    axes = drawn.add_subplot()
+    values = np.array([1_000, 300_000])
+    error_axis(axes, "x", errors_of(values, rates=False), "parameters")
+    drawn.draw_without_rendering()
+    labels = [label.get_text() for label in axes.get_xticklabels()]
+    shown = ["1,000", "3,000", "10,000", "30,000", "100,000", "300,000"]
+    assert [x for x in labels if x in shown] == shown
+    boxes = [label.get_window_extent() for label in axes.get_xticklabels()]
+    assert all(a.x1 < b.x0 for a, b in zip(boxes, boxes[1:], strict=False))
 
 
 def test_nothing_of_matplotlib_is_left_behind(result):

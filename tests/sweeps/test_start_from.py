@@ -172,6 +172,13 @@ def test_a_folder_is_read_without_its_recipe(digits, tmp_path):
         np.testing.assert_array_equal(np.float32(rates), expected)
 
 
+def test_no_weights_of_the_start_are_read(finished, tmp_path):
+    source = shutil.copytree(finished[0], tmp_path / "source")
+    shutil.rmtree(source / "checkpoints")
+    rates = [row["rate"] for row in best_of_run.configurations(source)]
+    np.testing.assert_array_equal(np.float32(rates), by_error(finished[1]))
+
+
 def test_a_start_without_a_finite_score_is_told(digits):
     space = {"rate": np.full(2, 1e30), "units": dl.AsSize(np.full(2, 6))}
     lost = sweep(sized, space, digits, members=2, epochs=1)
