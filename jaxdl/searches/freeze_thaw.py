@@ -17,7 +17,6 @@ from jaxdl.searches.rungs import (
     check_number,
     pick,
     scores,
-    takes_record,
 )
 from jaxdl.spaces.contract import SpaceError
 from jaxdl.spaces.sample import sample
@@ -72,7 +71,6 @@ def freeze_thaw(percent: int = 20, *, every: int = 1) -> Search:
     if percent > 100:
         raise SpaceError(f"freeze_thaw got percent={percent}; expected at most 100")
 
-    @takes_record
     def search(key: jax.Array, space: Any, members: int, epochs: int) -> Requests:
         left, weights = _budget(percent, every, members, epochs)
         hparams = sample(key, space, members)
