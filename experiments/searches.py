@@ -2,6 +2,8 @@
 
     python experiments/searches.py [seeds]
 
+`experiments/search_race.py` races more searches, on four small data sets.
+
 A network with 16 hidden units on 10,000 pictures of clothes, chosen by 5,000 of the dev
 set; 128 configurations, at most 16 epochs each; momentum with a rate that stays as it
 is unless the search changes it. Every search is repeated with the same seeds. Halving
@@ -96,7 +98,7 @@ def trained_epochs(result: dl.SweepResult) -> int:
 
 
 def mean_and_error(values: NDArray) -> str:
-    error = values.std(ddof=1) / len(values) ** 0.5
+    error = values.std(ddof=1) / len(values) ** 0.5 if len(values) > 1 else np.nan
     return f"{values.mean():.2f} ± {error:.2f}"
 
 

@@ -39,16 +39,13 @@ def test_a_convolutional_network_learns_clothes_and_its_bits_know_no_neighbours(
         *(dataset[: sizes[name]] for name, dataset in script.data.sets.items())
     )
     script.data = few
-    five, three = (
+    two, one = (
         train(script, script.space, members=members, epochs=3, plan=dl.Plan(2))
-        for members in (5, 3)
+        for members in (2, 1)
     )
-    assert five.best().evaluate(few.test)["error"] < 0.4
-    for i in range(3):
-        pair = (
-            (m.params, m.state, m.metrics) for m in (five.member(i), three.member(i))
-        )
-        jax.tree.map(np.testing.assert_array_equal, *pair)
+    assert two.best().evaluate(few.test)["error"] < 0.4
+    pair = ((m.params, m.state, m.metrics) for m in (two.member(0), one.member(0)))
+    jax.tree.map(np.testing.assert_array_equal, *pair)
 
 
 def test_architectures_are_6_programs_in_one_sweep():
@@ -83,12 +80,11 @@ def test_networks_of_every_size_are_trained_in_one_sweep():
 
 def test_searches_race_with_as_many_members_as_the_budget_has_room_for():
     race = experiment("search_race")
-    halving = dl.halving(4)
-    members = race.filled(halving)
-    assert race.cost_of(halving, members) <= race.BUDGET == 768
-    assert race.cost_of(halving, members + 1) > race.BUDGET
-    # 16 members: 12 for 1 epoch, 3 for 4 epochs, 1 for 16
-    assert race.cost_of(halving, 16) == 12 + 3 * 4 + 16
+    assert race.BUDGET == 48 * 16 == 768
+    race.filled.__globals__.update(WHOLE=3, BUDGET=3 * 16)
+    # 21 members: 16 for 1 epoch, 4 for 4 epochs, 1 for 16
+    assert race.filled(dl.halving(4)) == 21
+    assert race.cost_of(dl.halving(4), 21) == 16 + 4 * 4 + 16 == 48
 
 
 def test_the_table_of_a_race_by_hand():

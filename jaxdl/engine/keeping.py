@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxdl.engine.curves import mean
-from jaxdl.searches.one_rung import asks_once
 from jaxdl.searches.rungs import Standing
+from jaxdl.searches.traits import traits_of
 from jaxdl.train.epoch_state import Status
 from jaxdl.train.score import RankBy, values_of
 
@@ -37,7 +37,7 @@ def keep_best(population: "Population", *, ended: bool = False) -> None:
     task, shelf = population.task, population.shelf
     if task.keep is None:
         return
-    waits = task.search is None or not asks_once(task.search)
+    waits = not traits_of(task.search).asks_once
     if not ended and (waits or len(shelf.full) <= 2 * shelf.needed + FEW):
         return
     unneeded = shelf.empty(_spare(population, ended=ended))

@@ -38,9 +38,8 @@ def optuna_search(
     It proposes `batch` members at once, which train to the end side by side. It then
     receives their scores, proposes the next members, and so on. A score is the dev
     error, or the metric that the recipe ranks by; where larger is better, its negative.
-    Of several objectives the first counts.
-    The study minimizes it. Trial i of the study is member i. A member that diverged
-    is a failed trial.
+    Of several objectives the first counts. The study minimizes the score. Trial i of
+    the study is member i. A member that diverged is a failed trial.
 
     Each distribution becomes a parameter of the same name, range and scale. The β of an
     average, of `OneMinusLogUniform`, becomes `one_minus_β` on a log scale.

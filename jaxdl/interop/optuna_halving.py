@@ -31,18 +31,19 @@ def optuna_halving(
     brackets: int = 4,
     sampler: Callable[..., Any] | str | None = None,
 ) -> Search:
-    """Returns the search of halvings, one after another, that learn from those before.
+    """Returns the search of halvings, one after another; each learns from all before.
 
     The members are divided evenly among the brackets. Each bracket is a successive
-    halving as `halving(eta)` has it. The members of the first are drawn at random;
-    those of each later one are proposed by a sampler of Optuna, which knows all members
-    of the brackets before. It minimizes the place of a member among these: who was in a
-    higher rung comes first, and of the members whose last rung was at the same epoch
-    the one with the lower score. So every rung counts, and scores at different epochs
-    are not compared. A member that diverged is left out. TPE proposes at random until
-    it knows 10 members (its `n_startup_trials`), so that the brackets before should
-    have more. Of several objectives the first counts, for who trains on as well. Names
-    and scales in Optuna are those of `optuna_search`.
+    halving, as `halving(eta)` is. The members of the first bracket are drawn at random.
+    A sampler of Optuna proposes those of each later bracket. It knows all earlier
+    members that did not diverge, in one order: by the epoch of their last rung, the
+    latest first, and then by their score there, the lowest first. It minimizes the
+    place in this order. So every rung counts, and scores at different epochs are not
+    compared.
+
+    TPE proposes at random until it knows 10 members, Optuna's `n_startup_trials`. The
+    first bracket should have more. Of several objectives only the first counts, also
+    in each halving. Names and scales in Optuna are those of `optuna_search`.
 
     Args:
         eta: at least 2.

@@ -23,11 +23,10 @@ def optuna_study(storage: Any, name: str, space: Any) -> Logger:
     Each run is a trial. Its value is the dev error, or the metric that ranks members,
     of the epoch whose weights are kept, and its intermediate values are those of all
     epochs, from 1. The study maximizes it where larger is better; of several objectives
-    it has the first. A member that
-    diverged is a failed trial; one that the search cut short, or that still trains, is
-    a pruned one. Attributes of the trial hold the run's name, the other metrics and, as
-    `hparams.units`, the hyperparameters without a distribution. Names and scales are
-    those of `optuna_search`.
+    it has the first. A member that diverged is a failed trial; one that the search cut
+    short, or that still trains, is a pruned one. Attributes of the trial hold the run's
+    name, the other metrics and, as `hparams.units`, the hyperparameters without a
+    distribution. Names and scales are those of `optuna_search`.
 
     Args:
         storage: the path of a journal, which is faster; a URL such as

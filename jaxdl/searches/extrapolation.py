@@ -118,13 +118,16 @@ def _shapes(epochs: int, first: int) -> Array:
 
 
 def _sums(y: Array, seen: NDArray[np.bool_], shapes: Array) -> _Sums:
-    g = np.where(seen[:, None], shapes, 0.0)  # [n, K, epochs]
+    # One shape after another: [n, K, epochs] takes much memory for many curves.
+    each = (np.where(seen, shape, 0.0) for shape in shapes)
+    own = [[x.sum(axis=1) for x in (g, np.square(g), g * y)] for g in each]
+    g, gg, gy = np.stack(own, axis=-1)  # [n, K] each
     return _Sums(
         ones=seen.sum(axis=1, dtype=float)[:, None],
-        g=g.sum(axis=2),
-        gg=np.square(g).sum(axis=2),
+        g=g,
+        gg=gg,
         y=y.sum(axis=1)[:, None],
-        gy=(g * y[:, None]).sum(axis=2),
+        gy=gy,
         yy=np.square(y).sum(axis=1)[:, None],
     )
 

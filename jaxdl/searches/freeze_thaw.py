@@ -17,7 +17,6 @@ from jaxdl.searches.rungs import (
     check_number,
     pick,
     scores,
-    takes_record,
 )
 from jaxdl.spaces.contract import SpaceError
 from jaxdl.spaces.sample import sample
@@ -32,15 +31,16 @@ def freeze_thaw(percent: int = 20, *, every: int = 1) -> Search:
     The others are frozen: they keep their state, and may thaw in any later rung, with
     the bits that they would have without the pause. Rung r, counted from 1, has
 
-        n_r = b / sqrt(r)   members, and one or more,
+        n_r = b / sqrt(r)   members, at least one.
 
-    with b such that all rungs cost `percent` of the epochs that all members would train
-    to the end. They are those whose curves end best by `extrapolate`, half a standard
-    deviation below the mean, and that have not trained to the end yet. What rounding
-    leaves goes to the rungs that follow. At last the member with the best mean trains
-    to the end, and then the next best, as far as the epochs go. A member that diverged
-    does not thaw. One that `patience` has stopped may be chosen again, since a search
-    hears of scores alone: it uses a place and epochs of the budget without training.
+    b is such that all rungs cost `percent` of the epochs that all members would train
+    to the end; what rounding leaves goes to the rungs that follow. Of the members that
+    have not trained to the end, a rung has those whose curves end best by
+    `extrapolate`, half a standard deviation below the mean. At last the member with the
+    best mean trains to the end, and then the next best, as far as the epochs go. A
+    member that diverged does not thaw. One that `patience` has stopped may be chosen
+    again, since a search hears of scores alone: it then takes a place and epochs of the
+    budget without training.
 
     Which members thaw is a function of the scores alone. A run that resumes takes the
     rungs that it has on record; it does not decide them again.
@@ -72,7 +72,6 @@ def freeze_thaw(percent: int = 20, *, every: int = 1) -> Search:
     if percent > 100:
         raise SpaceError(f"freeze_thaw got percent={percent}; expected at most 100")
 
-    @takes_record
     def search(key: jax.Array, space: Any, members: int, epochs: int) -> Requests:
         left, weights = _budget(percent, every, members, epochs)
         hparams = sample(key, space, members)

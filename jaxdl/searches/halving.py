@@ -5,15 +5,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxdl.searches.rungs import (
-    RECORDED,
-    Requests,
-    Rung,
-    Search,
-    check_number,
-    pick,
-    ranking,
-)
+from jaxdl.searches.rungs import Requests, Rung, Search, check_number, pick, ranking
 from jaxdl.spaces.distributions import SpaceError
 from jaxdl.spaces.sample import sample
 
@@ -100,7 +92,7 @@ def hyperband(eta: int = 3) -> Search:
 def side_by_side(searches: list[Requests]) -> Requests:
     """Yields the rungs of several searches as one, until the last of them ends.
 
-    Their rungs have no parents. What is on record is of all of them: none hears it.
+    Their rungs have no parents.
     """
     rungs = [next(search) for search in searches]
     while rungs:
@@ -110,7 +102,6 @@ def side_by_side(searches: list[Requests]) -> Requests:
             np.concatenate([rung.until for rung in rungs]),
         )
         standing = yield together
-        standing = {k: v for k, v in standing.items() if k != RECORDED}
         ends = np.cumsum([len(rung.members) for rung in rungs])
         going = []
         for search, rung, end in zip(searches, rungs, ends, strict=True):

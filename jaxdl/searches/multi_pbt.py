@@ -25,16 +25,16 @@ def multi_pbt(
     Member i belongs to population `i mod P`. Population p exchanges members after every
     `2^p every` epochs, as `pbt` does within a population of its own: the worst `share`
     copy random ones of the best `share` and change. Frequent exchanges are greedy: they
-    prefer what is good soon. Seldom ones let members show what they come to. In the
-    same rungs, members migrate. The next worst `share` of a population meet the best of
-    the other populations, one each, and copy the weights and the optimizer's state of
-    those that are better than they. From a slower population a migrant brings its
-    hyperparameters along. From a faster one it does not, so that its greed does not
-    spread: the member then takes the hyperparameters of the best of its own population.
-    Migrants do not change.
+    prefer what is good soon. Rare exchanges give members time to show how good they
+    become. In the same rungs, members migrate. The next worst `share` of a population
+    meet the best of the other populations, one each. Those that are worse than the
+    migrant that they meet copy its weights and its optimizer's state. From a slower
+    population they copy its hyperparameters as well. From a faster one they do not, so
+    that its greed does not spread: they take the hyperparameters of the best of their
+    own population. In neither case do these hyperparameters change.
 
-    What holds for diverged and stopped members, random numbers, sizes, static values
-    and several objectives in `pbt` holds here.
+    Diverged and stopped members, random numbers, sizes, static values and several
+    objectives are treated as in `pbt`.
 
     >>> import numpy as np
     >>> import jax

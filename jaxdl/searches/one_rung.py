@@ -76,17 +76,6 @@ def sobol() -> Search:
     return search
 
 
-def draws_each_alone(search: Search) -> bool:
-    """Returns whether a member stays the same when there are more of them."""
-    made_by = getattr(search, "__qualname__", "").split(".")[0]
-    return asks_once(search) and made_by in (random.__name__, sobol.__name__)
-
-
-def asks_once(search: Search) -> bool:
-    """Returns whether a search is of this file: its one rung has all members."""
-    return getattr(search, "__module__", "") == __name__
-
-
 def _points(key: jax.Array, members: int, dimensions: int) -> NDArray[np.float64]:
     """Returns points of a scrambled Sobol sequence, `[members, dimensions]`."""
     from scipy.stats import qmc  # takes long to import

@@ -20,8 +20,8 @@ from jaxdl.spaces.distributions import SpaceError
 # Metrics of each member's kept epoch so far, `[n]` in the order of the rung; NaN for a
 # member that diverged. `score` is the one that ranks members, lower is better. With
 # several objectives there are `objectives` `[n, k]` as well, of which it is the first.
-# Where a run resumes, a search that `takes_record` gets `recorded` as well: the ids
-# `[k]` of the members that its next rung has on record.
+# Where a run resumes, a search that `takes_record` (see `searches/traits.py`) gets
+# `recorded` as well: the ids `[k]` of the members that its next rung has on record.
 Standing = dict[str, NDArray[Any]]
 RECORDED = "recorded"
 
@@ -42,15 +42,6 @@ class Rung(NamedTuple):
 
 Requests = Generator[Rung, Standing, None]
 Search = Callable[[jax.Array, Any, int, int], Requests]  # key, space, members, epochs
-
-
-def takes_record(search: Search) -> Search:
-    """Marks a search that takes its rungs from the record where a run resumes.
-
-    It is for searches that decide by numbers that may round otherwise elsewhere.
-    """
-    search.__dict__[RECORDED] = True
-    return search
 
 
 def start(

@@ -7,8 +7,8 @@ import jax
 import numpy as np
 
 from jaxdl.counts import is_count
-from jaxdl.searches.one_rung import asks_once
 from jaxdl.searches.rungs import Requests, Rung, Search, pick
+from jaxdl.searches.traits import traits_of
 from jaxdl.spaces.contract import SpaceError
 
 
@@ -54,7 +54,7 @@ def as_shard(shard: Any, members: int, search: Search) -> Shard:
             "(i, n), in which i counts from 0 to n - 1 and n is at most the number of "
             "members"
         )
-    if not asks_once(search):
+    if not traits_of(search).asks_once:
         raise SpaceError(
             "got a shard of a search that decides by how all members do; expected "
             "random, sobol or grid: leave shard out"

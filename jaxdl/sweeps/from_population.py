@@ -6,14 +6,11 @@ from numpy.typing import NDArray
 from jaxdl.engine.keeping import best_of
 from jaxdl.engine.outlines import precisions
 from jaxdl.engine.population import Population
+from jaxdl.searches.traits import traits_named
 from jaxdl.spaces.either import blanked
 from jaxdl.sweeps.result import SweepResult
 from jaxdl.train.epoch_state import Status
 from jaxdl.train.steps import Steps, joined_steps
-
-# Searches, as the specification names them, in which a member that a rung leaves out
-# has stopped for good. Any other search may thaw it.
-STOP_FOR_GOOD = ("halving", "hyperband", "optuna_halving")
 
 
 def make_result(end: Population) -> SweepResult:
@@ -23,7 +20,8 @@ def make_result(end: Population) -> SweepResult:
     running = end.status == Status.RUNNING
     short = running & (end.epochs < end.task.epochs)
     awaited = store is not None and end.awaited(
-        searching=searching, thaws=store.specification["search"] not in STOP_FOR_GOOD
+        searching=searching,
+        thaws=not traits_named(store.specification["search"]).stops_for_good,
     )
     cut_short = short & ~np.asarray(awaited, bool)
     status = np.where(running & ~short, Status.FINISHED, end.status)

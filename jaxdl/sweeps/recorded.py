@@ -3,6 +3,7 @@
 from jaxdl.engine.population import Population
 from jaxdl.runs import StoredRung
 from jaxdl.searches.rungs import RECORDED, Standing
+from jaxdl.searches.traits import traits_of
 
 
 def recorded_rungs(population: Population) -> list[StoredRung]:
@@ -13,15 +14,15 @@ def recorded_rungs(population: Population) -> list[StoredRung]:
 def next_recorded(rungs: list[StoredRung], population: Population) -> Standing:
     """Returns the configurations of the rung after the last one, if it is on record.
 
-    It is empty for a search without the mark of `takes_record`: all else in a standing
-    has an entry for each member of the rung, and a search may rely on that.
+    It is empty for a search that does not take its record: all else in a standing has
+    an entry for each member of the rung, and a search may rely on that.
 
     Args:
         rungs: on record.
         population: with the rungs that were entered.
     """
     number, many = len(population.rungs), population.task.num_variants
-    takes = hasattr(population.task.search, RECORDED)
+    takes = traits_of(population.task.search).takes_record
     if number >= len(rungs) or not takes:
         return {}
     return {RECORDED: rungs[number].members[::many] // many}

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxdl import runs, searches, terminal
+from jaxdl import runs, terminal
 from jaxdl.engine.deadline import Deadline
 from jaxdl.engine.engine import Engine
 from jaxdl.engine.forecast import forecast, roughly
@@ -19,17 +19,13 @@ from jaxdl.engine.probe import probe
 from jaxdl.engine.speed import Speed
 from jaxdl.engine.task import Task
 from jaxdl.searches.rungs import Requests, Rung, pick
+from jaxdl.searches.traits import traits_of
 from jaxdl.shown import count
 from jaxdl.spaces.contract import SpaceError
 from jaxdl.sweeps.repeats import expand
 from jaxdl.sweeps.start_from import first_rung
 
 ROOM = 0.95  # of the time that is left: what a schedule may fill, while this looks on
-# Searches whose rungs have the same sizes, whatever the scores are.
-FORESEEN = {
-    search.__module__
-    for search in (searches.halving, searches.random, searches.pbt, searches.refinement)
-}
 
 
 class Machine(NamedTuple):
@@ -92,8 +88,7 @@ def fitted(
         SpaceError: not even one rung of the smallest schedule is expected to fit.
     """
     task, deadline = engine.task, engine.deadline
-    foreseen = getattr(task.search, "__module__", "") in FORESEEN
-    if not foreseen or task.shard is not None:
+    if not traits_of(task.search).foreseen or task.shard is not None:
         return task, requests, rung
     nothing = np.zeros(task.num_members, np.int64)
     speed = probe(engine, _blocks(task, expand(rung, task.num_variants), nothing))

@@ -20,8 +20,9 @@ from jaxdl.engine.plan import Plan, as_plan
 from jaxdl.engine.task import Task
 from jaxdl.plain import to_json
 from jaxdl.searches.one_rung import random
-from jaxdl.searches.rungs import Rung, Search
+from jaxdl.searches.rungs import Rung
 from jaxdl.searches.shards import as_shard
+from jaxdl.searches.traits import name_of
 from jaxdl.spaces.contract import Distribution, SpaceError
 from jaxdl.spaces.of_one import as_space
 from jaxdl.spaces.plain import check_recorded, from_plain, to_plain
@@ -75,7 +76,7 @@ def specify(
         **{name: getattr(task, name) for name in SETTINGS},
         "members": task.whole,
         "folds": None if task.folds is None else task.num_folds,
-        "search": _name(task.search),
+        "search": name_of(task.search),
         "space": to_plain(task.space),
         "traced": {
             name: str(column.dtype)
@@ -289,8 +290,3 @@ def _check_finite(outlines: Outlines) -> None:
                     f"got the static value {name}={value}; expected finite ones in a "
                     "run: choose by name, and map the name to a number in the recipe"
                 )
-
-
-def _name(search: Search | None) -> str:
-    """Returns the name of the function that made a search, such as `halving`."""
-    return getattr(search, "__qualname__", type(search).__name__).split(".")[0]

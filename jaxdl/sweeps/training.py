@@ -20,8 +20,8 @@ from jaxdl.engine.population import Population
 from jaxdl.engine.progress import Callback, counted
 from jaxdl.engine.task import Task, check_task
 from jaxdl.nn.losses import labels_are_classes
-from jaxdl.searches.one_rung import draws_each_alone
 from jaxdl.searches.rungs import Requests, Rung, Search, check_rung
+from jaxdl.searches.traits import traits_of
 from jaxdl.spaces.distributions import SpaceError
 from jaxdl.spaces.structures import count_structures
 from jaxdl.sweeps.fold_labels import check_folds
@@ -136,7 +136,7 @@ def _claim(run_dir: Any, extend: bool, search: Search) -> Path | None:
             "got extend without a folder; expected that of the run: add run_dir=..., "
             "or --out RUN"
         )
-    if extend and not draws_each_alone(search):
+    if extend and not traits_of(search).draws_each_alone:
         raise SpaceError(
             "got extend with a search that decides by how members do; expected no "
             "search, random or sobol: leave extend out, and name another folder"

@@ -22,6 +22,7 @@ from jaxdl.train.keys import check_keys
 from jaxdl.train.part import batch_of, in_shape, on_device_shapes
 from jaxdl.train.recipe import Recipe, RecipeFunction, build
 from jaxdl.train.saved import ACCELERATOR, saved_bytes
+from jaxdl.train.score import RankBy
 from jaxdl.train.state import TrainState, as_key, init_built
 from jaxdl.train.step import make_cost, make_eval, make_inference, make_step
 from jaxdl.train.structure import RecipeError, Structure
@@ -46,7 +47,7 @@ class Outline(NamedTuple):
     reads_epochs: bool  # whether the recipe reads `facts.epochs`
     inference: Inference  # of trained models
     metrics: tuple[str, ...] = ()  # names of the recipe's own
-    rank_by: str | tuple[str, ...] = "error"  # see `Recipe`
+    rank_by: RankBy = "error"  # see `Recipe`
     output_bytes: int = 0  # the outputs on the dev set that own metrics ask for
     row_bytes: int = 0  # the rows of an epoch's batches and of the dev set
     work: float = 0  # operations of a step and of the evaluation of a batch

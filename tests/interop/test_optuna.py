@@ -140,10 +140,10 @@ def test_the_storage_has_what_was_trained(url):
 
 
 def test_tpe_finds_lower_errors_than_chance():
-    """The mean over 3 seeds of the lowest of 128."""
+    """The mean over 3 seeds of the lowest of 64."""
     keys = [jax.random.key(seed) for seed in range(3)]
     tpe, chance = (
-        np.mean([play(search, 128, key=key)[1].min() for key in keys])
+        np.mean([play(search, 64, key=key)[1].min() for key in keys])
         for search in (optuna_search(batch=16), random())
     )
     assert tpe < chance

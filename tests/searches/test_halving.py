@@ -7,7 +7,7 @@ import pytest
 import jaxdl as dl
 from jaxdl.engine import crew
 from jaxdl.searches.halving import side_by_side
-from jaxdl.searches.rungs import RECORDED, Rung
+from jaxdl.searches.rungs import Rung
 from jaxdl.spaces import SpaceError
 from jaxdl.train import Status
 from tests.searches.conftest import KEY, SPACE, play, same_bits, spans, sweep
@@ -132,7 +132,7 @@ def test_the_first_rung_is_the_only_one_that_compiles(
     assert compilations == [1] and len(jax.devices()) == 2
 
 
-def test_searches_side_by_side_do_not_hear_what_is_on_record():
+def test_searches_side_by_side_hear_of_their_own_members():
     told = []
 
     def noting(ids):
@@ -143,7 +143,7 @@ def test_searches_side_by_side_do_not_hear_what_is_on_record():
     next(asked)
     error = np.array([0.1, 0.2, 0.3])
     with pytest.raises(StopIteration):
-        asked.send({"dev_error": error, RECORDED: np.array([2])})
+        asked.send({"dev_error": error})
     first, second = told
     assert first.keys() == second.keys() == {"dev_error"}
     assert first["dev_error"].tolist() == [0.1, 0.2]

@@ -6,7 +6,6 @@ import pytest
 
 import jaxdl as dl
 from jaxdl.searches import random
-from jaxdl.searches.one_rung import draws_each_alone
 from jaxdl.spaces import SpaceError
 from tests.searches.conftest import KEY, SPACE, play, spans
 
@@ -56,15 +55,6 @@ def test_sobol_draws_every_distribution():
     assert doublings.tolist() == [16, 16, 16, 16]
     assert np.bincount(rung.hparams["c"]).tolist() == [0, 32, 32]
     assert (rung.hparams["s"] == "a").sum() == 32
-
-
-@pytest.mark.parametrize(
-    ("search", "alone"),
-    [(random(), True), (dl.sobol(), True), (dl.grid_search(3), False),
-     (dl.halving(2), False), (lambda *_: None, False)],
-)  # fmt: skip
-def test_members_that_are_drawn_each_alone(search, alone):
-    assert draws_each_alone(search) == alone
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,9 @@ import pytest
 
 import jaxdl as dl
 from jaxdl.searches import Rung
-from jaxdl.searches.rungs import RECORDED, takes_record
+from jaxdl.searches.rungs import RECORDED
+from jaxdl.searches.traits import Traits
+from jaxdl.sweeps import recorded
 from tests.sweeps.kept import SPACE, assert_same_result, cut_after, small, sweep
 
 
@@ -27,10 +29,13 @@ def halved(told):
     return search
 
 
-@pytest.mark.parametrize("marked", [False, True])
-def test_only_a_search_that_asks_for_it_hears_its_record(digits, tmp_path, marked):
+@pytest.mark.parametrize("takes", [False, True])
+def test_only_a_search_that_takes_its_record_hears_of_it(
+    digits, tmp_path, monkeypatch, takes
+):
     told, settings = [], {"epochs": 3, "run_dir": tmp_path}
-    search = takes_record(halved(told)) if marked else halved(told)
+    search, traits = halved(told), Traits(takes_record=takes)
+    monkeypatch.setattr(recorded, "traits_of", {search: traits}.__getitem__)
     whole = sweep(small, SPACE, digits, search=search, epochs=3)
     assert not any(RECORDED in standing for standing in told)
     with cut_after(5):  # three blocks in the first rung, two in the second
@@ -41,6 +46,6 @@ def test_only_a_search_that_asks_for_it_hears_its_record(digits, tmp_path, marke
     for name, values in first.items():
         if name != RECORDED:
             assert len(values) == 6
-    assert (RECORDED in first) == marked
-    if marked:
+    assert (RECORDED in first) == takes
+    if takes:
         np.testing.assert_array_equal(first[RECORDED], whole.rungs[1].members)
