@@ -120,7 +120,7 @@ class RayCrew:
                 if process.state is State.READY:
                     roster.enroll(process)
             roster.changed.notify_all()
-        roster.wait(lambda: any(p.state is State.READY for p in roster.processes))
+        roster.wait(roster.is_ready)
         for stage in STAGES:
             for _ in blocks:
                 passed(stage)

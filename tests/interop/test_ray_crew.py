@@ -166,6 +166,79 @@ def test_a_machine_that_joins_trains(digits):
     assert trains == {"node0", "node1"}
 
 
+def test_machines_compile_at_the_same_time(digits):
+    both = threading.Barrier(2, timeout=20)
+
+    def fault(handle, name, arguments):
+        if name == "prepare":
+            both.wait()
+
+    ray = Ray(1, 1, fault=fault)
+    trained(ray, digits, epochs=1)
+    assert [actor.calls.count("prepare") for actor in ray.actors] == [1, 1]
+
+
+def test_of_the_processes_of_a_machine_one_compiles_first(digits):
+    """The others find its programs in the cache, and need not wait for each other."""
+    steps, rest = [], threading.Barrier(2, timeout=20)
+
+    def fault(handle, name, arguments):
+        if name == "prepare":
+            steps.append("begins")
+            rest.wait() if "ends" in steps else threading.Event().wait(0.2)
+
+    def heard(handle, name, item):
+        if name == "prepare":
+            steps.append("ends")
+        if name == "train":
+            wait_for(lambda: steps.count("ends") == 3)
+
+    trained(Ray(3, fault=fault, heard=heard), digits, Needs(None, 0, 1), epochs=1)
+    assert steps == ["begins", "ends", "begins", "begins", "ends", "ends"]
+
+
+def wait_for(holds):
+    """Returns once a function does."""
+    for _ in range(1000):
+        if holds():
+            return
+        threading.Event().wait(0.02)
+    raise AssertionError("waited in vain")
+
+
+def test_a_wait_for_a_hand_is_not_told_while_others_train(
+    digits, expected, capsys, monkeypatch
+):
+    def change(handle):
+        monkeypatch.setattr(ray_roster, "TELL_SECONDS", 0.0)
+        handle.die()
+        threading.Event().wait(0.2)
+
+    ray = Ray(1, 1, heard=nth(2, change))
+    assert_same_result(trained(ray, digits), expected)
+    told = capsys.readouterr().err
+    assert "is lost; it starts again" in told and "waits for" not in told
+
+
+def test_after_the_last_machine_has_left_another_may_join(
+    digits, expected, capsys, monkeypatch
+):
+    """Also if one that was left out is still there, and long after all was well."""
+    of_another_kind(monkeypatch, 1)
+    ray = Ray(1, 1)
+
+    def change(handle):
+        threading.Event().wait(2 * ray_roster.HOPE_SECONDS)
+        ray.machines["node0"]["Alive"] = False  # which is seen before its hand is lost
+        threading.Event().wait(0.1)
+        handle.die()
+        threading.Timer(0.1, lambda: ray.add(1)).start()
+
+    ray.heard = nth(5, change)
+    assert_same_result(trained(ray, digits), expected)
+    assert "process 1 is left out" in capsys.readouterr().err
+
+
 def short_of_memory(number):
     """Returns a fault of the first so many blocks."""
     count = itertools.count()
