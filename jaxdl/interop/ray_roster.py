@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from jaxdl.engine.crew import ONE_TOO_MANY, Lost
 from jaxdl.engine.kind import Kind, kind_here
-from jaxdl.interop.ray_actor import Interval, jax_settings
+from jaxdl.interop.ray_actor import SentBlock, jax_settings
 from jaxdl.interop.ray_faults import counted, differences, first_line, none_left
 from jaxdl.interop.ray_process import Failed, OutOfMemory, Process, State, say
 from jaxdl.runs import RunMismatchError
@@ -65,8 +65,8 @@ class Roster:
         self.changed = threading.Condition(threading.RLock())
         self.processes: list[Process] = []
         self.free: deque[Place] = deque()
-        self.setting: Any = None  # of the task, a reference into the object store
-        self.blocks: list[Interval] = []  # one of each program
+        self.task: Any = None  # a reference into the object store
+        self.blocks: list[SentBlock] = []  # one of each program
         self.words = ""  # what a block takes
         self.kind: Kind | None = None
         self.closed = threading.Event()
@@ -283,7 +283,7 @@ class Roster:
             blocks = [*self.blocks]
             self._compiling.add(node)
         try:
-            hands, words = process.prepare(self.setting, blocks)
+            hands, words = process.prepare(self.task, blocks)
             with self.changed:
                 if is_wanted() and len(blocks) == len(self.blocks):
                     self.words, process.hands = words, min(process.hands, hands)

@@ -46,7 +46,7 @@ class Local(Actor):
 
     def __init__(self, hands, settings, paths):
         self.crew = Threads(jax.devices()[:1] * hands)
-        self.setting, self.outlines = None, {}
+        self.sent, self.outlines = None, {}
         self.number = next(self.numbers)
 
     def card(self):
@@ -210,6 +210,7 @@ def test_a_wait_for_a_hand_is_not_told_while_others_train(
     digits, expected, capsys, monkeypatch
 ):
     def change(handle):
+        wait_for(lambda: ["train" in a.calls for a in ray.actors] == [True, True])
         monkeypatch.setattr(ray_roster, "TELL_SECONDS", 0.0)
         handle.die()
         threading.Event().wait(0.2)
