@@ -17,13 +17,19 @@ from jaxdl.engine.crew import ONE_TOO_MANY, Lost
 from jaxdl.engine.kind import Kind, kind_here
 from jaxdl.interop.ray_actor import SentBlock, jax_settings
 from jaxdl.interop.ray_faults import counted, differences, first_line, none_left
-from jaxdl.interop.ray_process import Failed, OutOfMemory, Process, State, say
+from jaxdl.interop.ray_process import (
+    LOOK_SECONDS,
+    Failed,
+    OutOfMemory,
+    Process,
+    State,
+    say,
+)
 from jaxdl.runs import RunMismatchError
 from jaxdl.shown import count
 
 FOLLOW_SECONDS = 1.0  # between two looks at which machines there are
 RETRY_SECONDS = 0.5
-LOOK_SECONDS = 0.5  # between two looks at whether to stop
 HOPE_SECONDS = 15.0  # in which a machine may join when all that are there are left out
 TELL_SECONDS = 60.0  # between two lines about a wait
 MOST_LOSSES = 5  # of a process in a row, without a trained block between

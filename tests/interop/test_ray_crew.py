@@ -75,9 +75,8 @@ def trained(ray, digits, needs=ANY, **settings):
     return sweep(small, SPACE, digits, crew=RayCrew(lambda: ray, needs), **settings)
 
 
-@pytest.mark.parametrize("settings", [{"shard": (1, 2)}, {"repeats": 2}])
-def test_members_have_the_bits_of_one_machine(settings, digits):
-    settings = settings | {"epochs": 1}
+def test_repeats_of_a_shard_have_the_bits_of_one_machine(digits):
+    settings = {"shard": (1, 2), "repeats": 2, "members": 4, "epochs": 1}
     result = trained(Ray(1), digits, **settings)
     assert_same_result(result, sweep(small, SPACE, digits, **settings))
 
@@ -283,9 +282,7 @@ def test_a_process_that_fails_what_others_train_is_left_out_by_name(
             threading.Event().wait(0.05)
 
     ray = Ray(1, 1, fault=fault, heard=heard)
-    assert_same_result(
-        trained(ray, digits, members=12), sweep(small, SPACE, digits, members=12)
-    )
+    assert_same_result(trained(ray, digits), expected)
     told = capsys.readouterr().err
     assert told.count("a block failed on process 0 (broken)") == 2
     assert "process 0 is left out: broken" in told
@@ -302,7 +299,7 @@ def test_a_block_that_fails_everywhere_ends_the_sweep_with_its_error(cores, digi
     assert all(actor.killed for actor in ray.actors)
 
 
-def test_a_process_that_always_dies_is_left_out(digits, capsys, tmp_path):
+def test_a_process_that_always_dies_is_left_out(digits, expected, capsys, tmp_path):
     """The run stays, and another cluster resumes it."""
 
     def fault(handle, name, arguments):
@@ -313,7 +310,7 @@ def test_a_process_that_always_dies_is_left_out(digits, capsys, tmp_path):
         trained(Ray(1, fault=fault), digits, run_dir=tmp_path / "run")
     assert capsys.readouterr().err.count("is lost;") == 4
     result = trained(Ray(1), digits, run_dir=tmp_path / "run")
-    assert_same_result(result, sweep(small, SPACE, digits))
+    assert_same_result(result, expected)
 
 
 @pytest.mark.parametrize("error", [ActorDiedError, ActorUnavailableError])
@@ -425,6 +422,13 @@ def test_a_machine_that_computes_something_else_is_left_out(
     )
 
 
+def hire(ray, needs):
+    """Has processes start, and none train."""
+    crew = RayCrew(lambda: ray, needs)
+    crew.kind()
+    crew.close()
+
+
 @pytest.mark.parametrize(
     ("needs", "hands"),
     [
@@ -435,25 +439,26 @@ def test_a_machine_that_computes_something_else_is_left_out(
         (Needs(3, 0, 2), [2, 1]),
     ],
 )
-def test_processes_have_the_hands_that_were_asked_for(needs, hands, digits):
+def test_processes_have_the_hands_that_were_asked_for(needs, hands):
     ray = Ray(4, 2, 0)
-    trained(ray, digits, needs)
+    hire(ray, needs)
     options = [actor.options for actor in ray.actors]
     assert [one["num_cpus"] for one in options] == hands
     assert all(one["max_restarts"] == 0 for one in options)
     assert not any(one["max_task_retries"] or one["num_gpus"] for one in options)
 
 
-def test_each_gpu_has_a_process(digits, monkeypatch):
+def test_each_gpu_has_a_process(monkeypatch):
     def init(self, hands, settings, paths):
-        assert hands is None  # one for each device that it finds
+        asked.append(hands)
         own(self, 1, settings, paths)
 
-    own = Local.__init__
+    own, asked = Local.__init__, []
     monkeypatch.setattr(Local, "__init__", init)
     ray = Ray(8)
     ray.add(8, gpus=2)
-    trained(ray, digits, Needs(None, 1, None))
+    hire(ray, Needs(None, 1, None))
+    assert asked == [None, None]  # hands, one for each device that it finds
     assert [(a.node, a.options["num_gpus"]) for a in ray.actors] == [("node1", 1)] * 2
 
 
