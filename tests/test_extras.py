@@ -15,6 +15,7 @@ from tests.interop.conftest import made
         ("tensorboardX", "tensorboard", lambda: interop.tensorboard("logs")),
         ("wandb", "wandb", lambda: interop.wandb("logs")),
         ("mlflow", "mlflow", lambda: interop.mlflow("logs")),
+        ("ray", "ray", lambda: interop.ray("auto")),
         ("optuna", "optuna", lambda: interop.optuna_study("logs", "study", {})),
         ("flax", "flax", lambda: interop.linen(None)),
         ("flax", "flax", lambda: interop.nnx(None)),

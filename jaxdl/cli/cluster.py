@@ -30,6 +30,7 @@ def add_options(sweep: argparse.ArgumentParser) -> None:
     sweep.add_argument(
         "--gpus",
         type=values.count,
+        default=0,
         metavar="N",
         help="with --ray: train on GPUs, N in each process; default: on CPUs",
     )
@@ -73,5 +74,5 @@ def crew_of(options: argparse.Namespace) -> Any:
             "command resumes it"
         )
     jax.config.update("jax_platforms", "cpu")
-    asked = {"hands": options.hands, "gpus": options.gpus or 0, "cpus": options.cpus}
+    asked = {"hands": options.hands, "gpus": options.gpus, "cpus": options.cpus}
     return interop.ray(options.ray, trusted=options.trusted, **asked)

@@ -74,7 +74,7 @@ def from_records(
             numbers, typed = shapes(block.structure, block.family.facts)
             carry = _carry(numbers, record)
             weights = as_keys(kept(*carry)[:2], typed)
-        yield _trained(block, record, carry, weights)
+        yield trained_of(record, block, carry, weights)
 
 
 def carry_of(
@@ -124,14 +124,14 @@ def _block_finder(task: Task, rung: Rung) -> Callable[[runs.Record], Block | Non
     return find
 
 
-def _trained(
-    block: Block, record: runs.Record, carry: Carry | None, weights: tuple[Any, Any]
+def trained_of(
+    record: runs.Record, block: Block, carry: Carry | None, weights: tuple[Any, Any]
 ) -> TrainedBlock:
     """Returns the trained block of a record.
 
     Args:
-        block: of its members.
-        record: what is known of them.
+        record: what is known of its members.
+        block: of them.
         carry: its keys as numbers; None: dropped.
         weights: parameters and layer state that they keep; None each: dropped.
     """

@@ -191,7 +191,7 @@ class Engine:
             last = not on_disk and epochs.stop == self.task.epochs
             one = self.ask(part, state, reporter, last=last)
             one = population.commit(one, reporter.stop)
-            self.pace.note(block.structure, [*reporter.times(), time.monotonic()])
+            self.pace.note(block.structure, [*reporter.times, time.monotonic()])
             state = one.state_of_members()
             population.drop(trained[-2:-1])
             trained = [*(t.without_arrays() for t in trained), one]
@@ -249,18 +249,18 @@ class _Reporter:
         self.block, self.steps, self.meter, self.stop = block, steps, meter, stop
         self.shown = block.first
         self.failed = False
-        self._times: list[float] = []
+        self.times: list[float] = []  # the hand began, each of its epochs was over
 
     def begin(self) -> None:
         """Takes that a hand begins; what a lost one took is no pace."""
-        self._times = [time.monotonic()]
+        self.times = [time.monotonic()]
 
     def __call__(
         self, number: int, status: NDArray[Any], metrics: dict[str, NDArray[Any]]
     ) -> None:
         if self.stop.is_set():
             raise concurrent.futures.CancelledError
-        self._times.append(time.monotonic())
+        self.times.append(time.monotonic())
         if number < self.shown:
             return
         self.shown = number + 1
@@ -270,10 +270,6 @@ class _Reporter:
         self.failed = True  # if the meter, which may call the user's function, raises
         self.meter.report(members, self.shown, status, values, steps, last=last)
         self.failed = False
-
-    def times(self) -> list[float]:
-        """Returns when the hand began, and when each of its epochs was over."""
-        return self._times
 
     def end(self, goal: int, status: NDArray[Any]) -> None:
         """Tells the meter which steps no member will take.

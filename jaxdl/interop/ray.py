@@ -14,7 +14,7 @@ from jaxdl.interop.ray_roster import Needs
 
 MISSING = (
     "got no Ray cluster at {} ({!s:.300}); expected one that runs: ray start --head "
-    "starts it, and ray start --address=HOST:6379 on another machine adds that"
+    "starts one, and ray start --address=HOST:6379 on another machine adds the machine"
 )
 CONNECT_SECONDS = 5.0
 TOKENS = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")  # where Ray looks for one, and in

@@ -5,12 +5,13 @@ those of the space, trees as their leaves. The task itself, with the recipe, the
 and the data, is put into Ray's object store once. This file does not import Ray.
 """
 
+import copy
 import os
 import platform
 import queue
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from jaxdl import runs
 from jaxdl.compilation_cache import enable_compilation_cache
 from jaxdl.engine.blocks import Report, TrainedBlock
-from jaxdl.engine.checkpoints import carry_shapes, to_record
+from jaxdl.engine.checkpoints import carry_shapes, to_record, trained_of
 from jaxdl.engine.crew import Threads
 from jaxdl.engine.inputs import Family
 from jaxdl.engine.kind import SETTINGS, Kind, kind_here
@@ -37,15 +38,15 @@ from jaxdl.train.structure import Structure
 Number = tuple[int, int]  # of a program: of its structure, and of its family
 
 
-class Setting(NamedTuple):
-    """What hands need to know, the same for all of them."""
+class SentTask(NamedTuple):
+    """What all hands need to know."""
 
     task: Task  # its keys as numbers, without its search
     digests: dict[Number, str]  # of the programs
 
 
-class Interval(NamedTuple):
-    """Epochs of a block, for a hand to train."""
+class SentBlock(NamedTuple):
+    """A block for a hand to train."""
 
     program: Number
     members: NDArray[np.int64]  # [n] ids
@@ -63,7 +64,7 @@ class Card(NamedTuple):
     name: str  # of its machine, and its number there
 
 
-class Programs:
+class Numbering:
     """The programs of a task by number, as the sweep and all hands count them."""
 
     def __init__(self, task: Task):
@@ -76,39 +77,37 @@ class Programs:
         """Returns the number of a program."""
         return self.structures.index(structure), self.families.index(family)
 
-    def interval(self, block: Block, state: Carry | None, *, last: bool) -> Interval:
+    def sent(self, block: Block, state: Carry | None, *, last: bool) -> SentBlock:
         """Returns what to send of a block."""
         leaves = None if state is None else jax.tree.leaves(state)
-        return Interval(
+        return SentBlock(
             self.number(block.structure, block.family), block.members, block.traced,
             block.first, block.until, leaves, last,
         )  # fmt: skip
 
-    def block(self, interval: Interval) -> Block:
+    def block(self, sent: SentBlock) -> Block:
         """Returns the block that was sent."""
-        structure, family = interval.program
+        structure, family = sent.program
         program = self.structures[structure], self.families[family]
-        epochs = interval.first, interval.until
-        return block_of(self.task, *program, interval.members, interval.traced, epochs)
+        epochs = sent.first, sent.until
+        return block_of(self.task, *program, sent.members, sent.traced, epochs)
 
 
-def setting_of(task: Task, outlines: Outlines) -> Setting:
+def sent_task(task: Task, outlines: Outlines) -> SentTask:
     """Returns what hands need to know of a task.
 
     Args:
         task: with data, plan and variants.
         outlines: of each of its programs.
     """
-    programs = Programs(task)
+    numbering = Numbering(task)
     digests = {
-        programs.number(structure, family): found.program
+        numbering.number(structure, family): found.program
         for (structure, facts), found in outlines.items()
-        for family in programs.families
+        for family in numbering.families
         if family.facts == facts
     }
-    variants = [v._replace(key=_numbers(v.key)) for v in task.variants]
-    numbers = {"key": _numbers(task.key), "variants": tuple(variants)}
-    return Setting(task._replace(search=None, **numbers), digests)
+    return SentTask(_with_keys(task._replace(search=None), _numbers), digests)
 
 
 def jax_settings() -> dict[str, Any]:
@@ -136,18 +135,18 @@ class Actor:
         enable_compilation_cache()
         devices = jax.local_devices()
         self.crew = Threads(devices if hands is None else devices[:1] * hands)
-        self.setting: Setting | None = None
+        self.sent: SentTask | None = None
         self.outlines: dict[tuple[Structure, Any], Outline] = {}
 
     def card(self) -> Card:
         """Returns who this process is."""
         return Card(kind_here(), f"{platform.node()}, process {os.getpid()}")
 
-    def prepare(self, setting: Setting, blocks: list[Interval]) -> tuple[int, str]:
+    def prepare(self, sent: SentTask, blocks: list[SentBlock]) -> tuple[int, str]:
         """Gets ready to train; what is ready already stays as it is.
 
         Args:
-            setting: of the task.
+            sent: the task.
             blocks: one of each program.
 
         Returns:
@@ -157,31 +156,29 @@ class Actor:
             MemoryError: no hand has room for a block.
             RunMismatchError: the recipe computes something else here.
         """
-        if self.setting is None:
-            key = _as_key(setting.task.key)
-            variants = [v._replace(key=_as_key(v.key)) for v in setting.task.variants]
-            self.task = setting.task._replace(key=key, variants=tuple(variants))
-            self.programs = Programs(self.task)
+        if self.sent is None:
+            self.task = _with_keys(sent.task, _as_key)
+            self.numbering = Numbering(self.task)
             self.crew.begin(self.task, self.outlines)
-            self.setting, self.words = setting, ""
-        missing = self.crew.missing([self.programs.block(one) for one in blocks])
+            self.sent, self.words = sent, ""
+        missing = self.crew.missing([*map(self.numbering.block, blocks)])
         if missing:
             for block in missing:
                 self._outline(block)
             self.words = self.crew.prepare(missing, lambda stage: None)
         return self.crew.size, self.words
 
-    def train(self, interval: Interval) -> Iterator[Any]:
+    def train(self, sent: SentBlock) -> Iterator[Any]:
         """Yields number, status and metrics of each epoch, then the record of all.
 
-        The arrays of the record are the leaves of the carry. If the interval is the
-        last, they are those of parameters and layer state.
+        The arrays of the record are the leaves of the carry. If the members never train
+        on, they are those of parameters and layer state.
         """
         heard: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
         def work() -> None:
             try:
-                heard.put(self._train(interval, lambda *told: heard.put(told)))
+                heard.put(self._train(sent, lambda *told: heard.put(told)))
             except BaseException as error:
                 heard.put(error)
 
@@ -193,24 +190,22 @@ class Actor:
                 raise told
             yield told
 
-    def _train(self, interval: Interval, report: Report) -> runs.Record:
-        block, state = self.programs.block(interval), None
-        if interval.state is not None:
-            tree = _carry_tree(self.task, self._outline_of(block))
-            state = jax.tree.unflatten(tree, interval.state)
+    def _train(self, sent: SentBlock, report: Report) -> runs.Record:
+        block, state = self.numbering.block(sent), None
+        if sent.state is not None:
+            found = self.outlines[block.structure, block.family.facts]
+            tree = jax.tree.structure(carry_shapes(self.task, found))
+            state = jax.tree.unflatten(tree, sent.state)
         hand = self.crew.take(threading.Event())
         try:
-            trained = hand.train(block, state, report, last=interval.last)
+            trained = hand.train(block, state, report, last=sent.last)
         finally:
             self.crew.give(hand)
-        return _to_wire(trained, last=interval.last)
-
-    def _outline_of(self, block: Block) -> Outline:
-        return self.outlines[block.structure, block.family.facts]
+        return _to_wire(trained, last=sent.last)
 
     def _outline(self, block: Block) -> None:
         """Traces the program of a block, and checks that it is the sweep's."""
-        assert self.setting is not None and self.task.data is not None
+        assert self.sent is not None and self.task.data is not None
         facts = block.family.facts
         (variant, *_) = (v for v in self.task.variants if v.facts == facts)
         found = outline(
@@ -220,8 +215,8 @@ class Actor:
             data_of(variant, self.task.data),
             facts,
         )
-        number = self.programs.number(block.structure, block.family)
-        if found.program != self.setting.digests[number]:
+        number = self.numbering.number(block.structure, block.family)
+        if found.program != self.sent.digests[number]:
             raise runs.RunMismatchError(
                 "got a recipe that computes something else there; expected the same "
                 "program on all machines: the same versions of all libraries, and the "
@@ -242,24 +237,16 @@ def from_wire(
         record: what came back.
         last: as it was sent.
     """
-    shapes = carry_shapes(task, found)
+    shapes, carry = carry_shapes(task, found), None
     weights = jax.eval_shape(lambda x: kept(*x)[:2], shapes)
-    # Copies: what Ray gives is a view of its object store, which has to be freed.
-    arrays, carry = [np.array(x) for x in record.arrays or []], None
+    record = copy.deepcopy(record)  # of a view of Ray's store, which has to be freed
+    arrays = record.arrays or []
     if last:
         ours = jax.tree.unflatten(jax.tree.structure(weights), arrays)
     else:
         carry = jax.tree.unflatten(jax.tree.structure(shapes), arrays)
         ours = kept(*carry)[:2]
-    params, state = as_keys(ours, weights)
-    losses = record.step_losses
-    return TrainedBlock(
-        block=block, params=params, state=state, carry=carry,
-        status=np.array(record.status), stopped_at=np.array(record.stopped_at),
-        steps=np.array(record.steps), kept_epoch=np.array(record.kept_epoch),
-        metrics={name: np.array(x) for name, x in record.metrics.items()},
-        step_losses=None if losses is None else np.array(losses),
-    )  # fmt: skip
+    return trained_of(record, block, carry, as_keys(ours, weights))
 
 
 def _to_wire(trained: TrainedBlock, *, last: bool) -> runs.Record:
@@ -272,8 +259,10 @@ def _to_wire(trained: TrainedBlock, *, last: bool) -> runs.Record:
     return record._replace(arrays=[np.asarray(x)[:n] for x in jax.tree.leaves(weights)])
 
 
-def _carry_tree(task: Task, found: Outline) -> Any:
-    return jax.tree.structure(carry_shapes(task, found))
+def _with_keys(task: Task, turned: Callable[[Any], Any]) -> Task:
+    """Returns a task with each of its keys turned into something else."""
+    variants = tuple(v._replace(key=turned(v.key)) for v in task.variants)
+    return task._replace(key=turned(task.key), variants=variants)
 
 
 def _numbers(key: jax.Array) -> Any:

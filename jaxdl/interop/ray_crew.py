@@ -14,7 +14,7 @@ from jaxdl.engine.kind import Kind
 from jaxdl.engine.layout import Block
 from jaxdl.engine.outlines import Outlines
 from jaxdl.engine.task import Task
-from jaxdl.interop.ray_actor import Interval, Programs, from_wire, setting_of
+from jaxdl.interop.ray_actor import Numbering, SentBlock, from_wire, sent_task
 from jaxdl.interop.ray_process import Failed, Process, State, say
 from jaxdl.interop.ray_roster import Needs, Place, Roster
 from jaxdl.shown import count
@@ -85,9 +85,9 @@ class RayCrew:
         Raises:
             RecipeError: it cannot be sent to another process.
         """
-        ray, setting = self.roster.ray, setting_of(task, outlines)
+        ray, sent = self.roster.ray, sent_task(task, outlines)
         try:
-            self.roster.setting = ray.put(setting)
+            self.roster.task = ray.put(sent)
         except (ray.exceptions.RayError, MemoryError, OSError):
             raise
         except Exception as error:  # whatever objects raise that cannot be pickled
@@ -96,12 +96,12 @@ class RayCrew:
                 f"({error!s:.300}); expected what can be pickled: open files and locks "
                 "where they are used, not where they are defined"
             ) from error
-        self.task, self.outlines, self.programs = task, outlines, Programs(task)
+        self.task, self.outlines, self.numbering = task, outlines, Numbering(task)
 
     def missing(self, blocks: Sequence[Block]) -> list[Block]:
         """Returns a block of each program that is not compiled yet."""
         known = {one.program for one in self.roster.blocks}
-        new = {self.programs.number(b.structure, b.family): b for b in blocks}
+        new = {self.numbering.number(b.structure, b.family): b for b in blocks}
         return [block for number, block in new.items() if number not in known]
 
     def prepare(self, blocks: Sequence[Block], passed: Count) -> str:
@@ -114,13 +114,13 @@ class RayCrew:
         roster = self.roster
         with roster.changed:
             roster.blocks += [
-                self.programs.interval(block, None, last=False) for block in blocks
+                self.numbering.sent(block, None, last=False) for block in blocks
             ]
             for process in roster.processes:
                 if process.state is State.READY:
                     roster.enroll(process)
             roster.changed.notify_all()
-        roster.wait(lambda: any(p.state is State.READY for p in roster.processes))
+        roster.wait(roster.is_ready)
         for stage in STAGES:
             for _ in blocks:
                 passed(stage)
@@ -175,27 +175,7 @@ class RayCrew:
         self._roster = None
         self._failed.clear()
 
-    def train(
-        self,
-        place: Place,
-        block: Block,
-        state: Carry | None,
-        report: Report,
-        stop: threading.Event,
-        *,
-        last: bool,
-    ) -> TrainedBlock:
-        """Returns a block that a hand has trained, see `Hand.train`."""
-        process, sent = place.process, self.programs.interval(block, state, last=last)
-        try:
-            record = process.train(place.actor, sent, report, stop)
-        except Failed as error:
-            raise self._failure(process, sent, error.cause) from error
-        self._passed(process, sent)
-        found = self.outlines[block.structure, block.family.facts]
-        return from_wire(self.task, found, block, record, last=last)
-
-    def _failure(self, process: Process, sent: Interval, cause: Exception) -> Exception:
+    def failure(self, process: Process, sent: SentBlock, cause: Exception) -> Exception:
         """Returns what to raise for a block that failed on a process.
 
         It is `Lost` if another process may tell whether the block is at fault; this one
@@ -212,7 +192,7 @@ class RayCrew:
             say(f"a block failed on {process.name} ({cause}); another process gets it")
         return Lost(f"a block failed: {cause}")
 
-    def _passed(self, process: Process, sent: Interval) -> None:
+    def passed(self, process: Process, sent: SentBlock) -> None:
         """Notes that a process trained a block, which another one may have failed."""
         roster = self.roster
         with roster.changed:
@@ -239,5 +219,12 @@ class Hand:
         self, block: Block, state: Carry | None, report: Report, *, last: bool
     ) -> TrainedBlock:
         """Returns the block after its epochs; see `jaxdl.engine.crew.Hand`."""
-        asked = self.place, block, state, report, self.stop
-        return self.crew.train(*asked, last=last)
+        crew, (process, _, actor) = self.crew, self.place
+        sent = crew.numbering.sent(block, state, last=last)
+        try:
+            record = process.train(actor, sent, report, self.stop)
+        except Failed as error:
+            raise crew.failure(process, sent, error.cause) from error
+        crew.passed(process, sent)
+        found = crew.outlines[block.structure, block.family.facts]
+        return from_wire(crew.task, found, block, record, last=last)

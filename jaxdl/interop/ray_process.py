@@ -3,6 +3,7 @@
 import concurrent.futures
 import contextlib
 import enum
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from jaxdl import terminal
 from jaxdl.engine.blocks import Report
 from jaxdl.engine.crew import Lost
 from jaxdl.engine.kind import Kind
-from jaxdl.interop.ray_actor import Actor, Interval
+from jaxdl.interop.ray_actor import Actor, SentBlock
 from jaxdl.runs import Record
 
 LOOK_SECONDS = 0.5  # between two looks at whether to stop
@@ -93,27 +94,23 @@ class Process:
         self.name = card.name
         return card.kind
 
-    def prepare(self, setting: Any, blocks: list[Interval]) -> tuple[int, str]:
+    def prepare(self, task: Any, blocks: list[SentBlock]) -> tuple[int, str]:
         """Returns what `Actor.prepare` returns, once the process is ready to train.
 
         Args:
-            setting: in the object store.
+            task: in the object store.
             blocks: one of each program.
         """
-        return self._get(self.actor.prepare.remote(setting, blocks))
+        return self._get(self.actor.prepare.remote(task, blocks))
 
     def train(
-        self,
-        actor: Any,
-        interval: Interval,
-        report: Report,
-        stop: threading.Event,
+        self, actor: Any, sent: SentBlock, report: Report, stop: threading.Event
     ) -> Record:
         """Returns what a hand of the process made of a block.
 
         Args:
             actor: the process itself; one that has been started again is another.
-            interval: of the block.
+            sent: the block.
             report: called after each epoch.
             stop: once it is set, nobody waits for the hand.
 
@@ -123,11 +120,11 @@ class Process:
             Lost: the process is gone.
             MemoryError: the hand has no room for the block.
         """
-        for told in self._told(actor, interval, stop):
-            if isinstance(told, Record):
-                return told
+        with self._in_words():
+            stream = actor.train.remote(sent)
+        while not isinstance(told := self._next(stream, stop), Record):
             report(*told)
-        raise Lost("it ended amid a block")
+        return told
 
     def end(self) -> None:
         """Ends the process, if it has been started; whatever Ray says of it."""
@@ -136,19 +133,13 @@ class Process:
             with contextlib.suppress(self.ray.exceptions.RayError):
                 self.ray.kill(actor)  # one that is dead already stays so
 
-    def _told(
-        self, actor: Any, interval: Interval, stop: threading.Event
-    ) -> Iterator[Any]:
-        """Yields what the process tells of a block, without the errors of a reader."""
-        try:
-            stream = actor.train.remote(interval)
-            while True:
-                self._await(stream, stop)
-                yield self.ray.get(next(stream))
-        except StopIteration:
-            return
-        except self.ray.exceptions.RayError as error:
-            raise self._translated(error) from error
+    def _next(self, stream: Any, stop: threading.Event) -> Any:
+        """Returns what the process tells next of a block."""
+        with self._in_words():
+            self._await(stream, stop)
+            if (reference := next(stream, None)) is None:
+                raise Lost("it ended amid a block")
+            return self.ray.get(reference)
 
     def _await(self, stream: Any, stop: threading.Event) -> None:
         """Returns when there is something to hear.
@@ -156,30 +147,33 @@ class Process:
         A process that is silent may be stopped, or its epochs are long: nobody is
         asked for its block in its place as long as Ray finds that it lives.
         """
-        heard = time.monotonic()
+        silent = time.monotonic() + SILENT_SECONDS
         while not self.ray.wait([stream], timeout=LOOK_SECONDS)[0]:
             if stop.is_set():
                 raise concurrent.futures.CancelledError
-            if time.monotonic() - heard > SILENT_SECONDS:
-                heard = time.monotonic()
+            if time.monotonic() > silent:
+                silent = math.inf  # it is told once
                 say(f"nothing is heard of {self.name} for {SILENT_SECONDS:.0f} s")
 
     def _get(self, reference: Any) -> Any:
-        try:
+        with self._in_words():
             return self.ray.get(reference)
-        except self.ray.exceptions.RayError as error:
-            raise self._translated(error) from error
 
-    def _translated(self, error: Any) -> Exception:
-        """Returns what an error of Ray's means."""
+    @contextlib.contextmanager
+    def _in_words(self) -> Iterator[None]:
+        """Raises what an error of Ray's means in its place."""
         known = self.ray.exceptions
-        if isinstance(error, known.RayTaskError):  # raised there
+        try:
+            yield
+        except known.RayTaskError as error:  # raised there
             cause = error.cause
             short = isinstance(cause, MemoryError)
-            return MemoryError(str(cause)) if short else Failed(cause)
-        if isinstance(error, known.OutOfMemoryError):
-            return OutOfMemory(f"its machine was short of memory ({error!s:.200})")
-        return Lost(f"{type(error).__name__}: {error!s:.200}")
+            raise (MemoryError(str(cause)) if short else Failed(cause)) from error
+        except known.OutOfMemoryError as error:
+            words = f"its machine was short of memory ({error!s:.200})"
+            raise OutOfMemory(words) from error
+        except known.RayError as error:
+            raise Lost(f"{type(error).__name__}: {error!s:.200}") from error
 
 
 def say(line: str) -> None:

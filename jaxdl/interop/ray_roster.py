@@ -11,20 +11,25 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 from jaxdl.engine.crew import ONE_TOO_MANY, Lost
 from jaxdl.engine.kind import Kind, kind_here
-from jaxdl.interop.ray_actor import Interval, jax_settings
+from jaxdl.interop.ray_actor import SentBlock, jax_settings
 from jaxdl.interop.ray_faults import counted, differences, first_line, none_left
-from jaxdl.interop.ray_process import Failed, OutOfMemory, Process, State, say
+from jaxdl.interop.ray_process import (
+    LOOK_SECONDS,
+    Failed,
+    OutOfMemory,
+    Process,
+    State,
+    say,
+)
 from jaxdl.runs import RunMismatchError
 from jaxdl.shown import count
 
 FOLLOW_SECONDS = 1.0  # between two looks at which machines there are
 RETRY_SECONDS = 0.5
-LOOK_SECONDS = 0.5  # between two looks at whether to stop
 HOPE_SECONDS = 15.0  # in which a machine may join when all that are there are left out
 TELL_SECONDS = 60.0  # between two lines about a wait
 MOST_LOSSES = 5  # of a process in a row, without a trained block between
@@ -66,19 +71,25 @@ class Roster:
         self.changed = threading.Condition(threading.RLock())
         self.processes: list[Process] = []
         self.free: deque[Place] = deque()
-        self.setting: Any = None  # of the task, a reference into the object store
-        self.blocks: list[Interval] = []  # one of each program
+        self.task: Any = None  # a reference into the object store
+        self.blocks: list[SentBlock] = []  # one of each program
         self.words = ""  # what a block takes
         self.kind: Kind | None = None
         self.closed = threading.Event()
         self._own, self._settings = kind_here(), jax_settings()
-        self._compiling, self._compiled = threading.Lock(), 0  # programs, by someone
-        self._hopeless = self._told = time.monotonic()
+        self._compiling: set[str] = set()  # machines on which a process compiles first
+        self._altered = self._told = time.monotonic()
         threading.Thread(target=self._follow, daemon=True).start()
 
     def live(self) -> list[Process]:
         """Returns the processes that have hands, or soon will."""
         return [p for p in self.processes if p.is_live]
+
+    def is_ready(self, node: str | None = None) -> bool:
+        """Returns whether a process is ready, on one machine or on any."""
+        return any(
+            p.state is State.READY and node in (None, p.node) for p in self.processes
+        )
 
     def close(self) -> None:
         """Ends all processes."""
@@ -102,6 +113,7 @@ class Roster:
             MemoryError, OSError, RunMismatchError: all processes are left out, and no
                 machine has joined for a while.
         """
+        began = time.monotonic()
         with self.changed:
             while True:
                 if self.closed.is_set() or (stop is not None and stop.is_set()):
@@ -109,6 +121,7 @@ class Roster:
                 if ready():
                     return
                 self._check_hope()
+                self._tell(began)
                 self.changed.wait(LOOK_SECONDS)
 
     def enroll(self, process: Process) -> None:
@@ -121,6 +134,7 @@ class Roster:
     def unseat(self, process: Process, state: State) -> None:
         """Sets how a process stands, whose hands are no longer there."""
         process.state, process.generation = state, process.generation + 1
+        self._altered = time.monotonic()
         self.free = deque(place for place in self.free if place.process is not process)
         self.changed.notify_all()
 
@@ -153,25 +167,29 @@ class Roster:
             process.reason = reason
             process.end()
             say(f"{process.name} is left out: {first_line(reason)}")
-            self._hopeless = time.monotonic()
 
     def _check_hope(self) -> None:
-        """Tells of a wait, and ends one that is in vain."""
-        now, told_by = time.monotonic(), self._told + TELL_SECONDS
-        reasons = [p.reason for p in self.processes if p.reason is not None]
-        if not reasons or self.live():
-            self._hopeless = now
-        if now - self._hopeless > HOPE_SECONDS:
+        """Ends a wait that is in vain."""
+        hopeless = not self.live() and any(p.reason is not None for p in self.processes)
+        if hopeless and time.monotonic() - self._altered > HOPE_SECONDS:
             raise none_left(self.processes)
-        if now > told_by:
-            self._told = now
-            coming = len(self.live())
-            say(
-                f"waits for {counted(coming)} of the cluster to be ready"
-                if coming
-                else "waits for a machine of the cluster with a free "
-                f"{'GPU' if self.needs.gpus else 'CPU'}"
-            )
+
+    def _tell(self, began: float) -> None:
+        """Tells of a wait that is long, unless others train meanwhile.
+
+        Args:
+            began: when the wait did.
+        """
+        live, now = self.live(), time.monotonic()
+        if now < max(began, self._told) + TELL_SECONDS or self.is_ready():
+            return
+        self._told = now
+        say(
+            f"waits for {counted(len(live))} of the cluster to be ready"
+            if live
+            else "waits for a machine of the cluster with a free "
+            f"{'GPU' if self.needs.gpus else 'CPU'}"
+        )
 
     def _follow(self) -> None:
         told = ""
@@ -218,7 +236,8 @@ class Roster:
         """Makes a process ready, which is started if it does not run."""
 
         def is_wanted() -> bool:
-            return process.generation == generation and not self.closed.is_set()
+            coming = process.state is State.COMING and process.generation == generation
+            return coming and not self.closed.is_set()
 
         while is_wanted():
             try:
@@ -226,8 +245,7 @@ class Roster:
                     if is_wanted() and process.actor is None:
                         process.start(self._settings, sys.path)
                 self._admit(process, process.card())
-                if self._prepare(process, is_wanted):
-                    return
+                self._prepare(process, is_wanted)
             except Lost as error:
                 self.closed.wait(RETRY_SECONDS)
                 with self.changed:
@@ -252,26 +270,33 @@ class Roster:
             self.kind = expected
             self.changed.notify_all()
 
-    def _prepare(self, process: Process, is_wanted: Callable[[], bool]) -> bool:
-        """Has a process compile what is known; returns whether that is all.
+    def _prepare(self, process: Process, is_wanted: Callable[[], bool]) -> None:
+        """Has a process compile what is known; then it is ready.
 
-        One process compiles first, the others when its programs are in the cache, which
-        those of one machine share.
+        One process of a machine compiles first, the others once its programs are in the
+        machine's cache.
         """
+        node = process.node
+
+        def may() -> bool:
+            turn = node not in self._compiling or self.is_ready(node)
+            return not is_wanted() or (turn and bool(self.blocks))
+
         with self.changed:
-            self.changed.wait_for(lambda: self.blocks or not is_wanted())
+            self.changed.wait_for(may)
+            if not is_wanted():
+                return
             blocks = [*self.blocks]
-        if not is_wanted():
-            return True
-        with self._compiling if self._compiled < len(blocks) else nullcontext():
-            hands, words = process.prepare(self.setting, blocks)
-            self._compiled = max(self._compiled, len(blocks))
-        with self.changed:
-            if not is_wanted() or len(blocks) < len(self.blocks):
-                return False
-            self.words, process.hands = words, min(process.hands, hands)
-            process.state = State.READY
-            place = Place(process, process.generation, process.actor)
-            self.free.extend([place] * process.hands)
-            self.changed.notify_all()
-            return True
+            self._compiling.add(node)
+        try:
+            hands, words = process.prepare(self.task, blocks)
+            with self.changed:
+                if is_wanted() and len(blocks) == len(self.blocks):
+                    self.words, process.hands = words, min(process.hands, hands)
+                    process.state = State.READY
+                    place = Place(process, process.generation, process.actor)
+                    self.free.extend([place] * process.hands)
+        finally:
+            with self.changed:
+                self._compiling.discard(node)
+                self.changed.notify_all()

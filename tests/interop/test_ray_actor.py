@@ -16,7 +16,7 @@ from jaxdl.engine.layout import Block, lay_out
 from jaxdl.engine.outlines import make_outlines, ranked
 from jaxdl.engine.task import Task, check_task
 from jaxdl.interop import ray_actor
-from jaxdl.interop.ray_actor import Actor, Programs, from_wire, setting_of
+from jaxdl.interop.ray_actor import Actor, Numbering, from_wire, sent_task
 from jaxdl.searches.shards import Shard
 from jaxdl.spaces.structures import structures
 from jaxdl.sweeps.repeats import data_of, with_variants
@@ -56,8 +56,8 @@ def sent(value):
     return pickle.loads(pickle.dumps(value))  # noqa: S301
 
 
-def shown(programs, block):
-    return programs.interval(block, None, last=False)
+def shown(numbering, block):
+    return numbering.sent(block, None, last=False)
 
 
 def test_a_process_says_who_it_is_and_has_the_hands_it_was_given(actor):
@@ -81,10 +81,10 @@ def test_settings_and_folders_come_before_everything_else(monkeypatch, tmp_path)
 
 def test_what_is_sent_is_pickled_and_has_numbers_for_programs(make):
     task, outlines, (block,) = make(sized, SIZED)
-    setting = sent(setting_of(task, outlines))
-    assert setting.task.search is None and setting.task.key.dtype == np.uint32
-    assert setting.digests == {(0, 0): next(iter(outlines.values())).program}
-    again = Programs(setting.task).block(sent(shown(Programs(task), block)))
+    given = sent(sent_task(task, outlines))
+    assert given.task.search is None and given.task.key.dtype == np.uint32
+    assert given.digests == {(0, 0): next(iter(outlines.values())).program}
+    again = Numbering(given.task).block(sent(shown(Numbering(task), block)))
     assert again.family == block.family and again.first == 0 and again.until == 2
     np.testing.assert_array_equal(again.members, block.members)
     assert again.structure.names == block.structure.names
@@ -93,11 +93,11 @@ def test_what_is_sent_is_pickled_and_has_numbers_for_programs(make):
 def test_a_block_that_is_sent_is_of_the_configurations_of_its_shard(make):
     """Shard 1 of 3 of six, in which configuration 0 is number 2; of two repeats."""
     task, _, _ = make(repeats=2)
-    programs = Programs(task._replace(shard=Shard(number=1, count=3, whole=6)))
-    (structure,), (family,) = programs.structures, programs.families
+    numbering = Numbering(task._replace(shard=Shard(number=1, count=3, whole=6)))
+    (structure,), (family,) = numbering.structures, numbering.families
     traced = {"rate": np.ones(3)}
     block = Block(structure, family, np.array([0, 1, 2]), traced, 0, 1, 2, 2)
-    again = programs.block(sent(shown(programs, block)))
+    again = numbering.block(sent(shown(numbering, block)))
     assert again.configurations.tolist() == [2, 2, 3]
     assert again.variants.tolist() == [0, 1, 0]
 
@@ -105,23 +105,23 @@ def test_a_block_that_is_sent_is_of_the_configurations_of_its_shard(make):
 def test_programs_are_counted_by_structure_and_family(make):
     train, dev = np.arange(100, 400), np.arange(100)
     task, outlines, _ = make(folds=[(train, dev), (train, dev[:50])])
-    programs = Programs(task)
+    numbering = Numbering(task)
     (structure,) = structures(task.bounded, 64)
     families = [*dict.fromkeys(v.family for v in task.variants)]
     assert len(families) == 2
-    numbers = [programs.number(structure, family) for family in families]
+    numbers = [numbering.number(structure, family) for family in families]
     assert numbers == [(0, 0), (0, 1)]
-    assert {*setting_of(task, outlines).digests} == {*numbers}
+    assert {*sent_task(task, outlines).digests} == {*numbers}
 
 
-@pytest.mark.parametrize(("recipe", "patience"), [(small, 1), (noisy, None)])
-def test_a_block_comes_back_as_threads_train_it(recipe, patience, make, actor):
-    task, outlines, (block,) = make(recipe, patience=patience)
+def test_a_block_comes_back_as_threads_train_it(make, actor):
+    """It has keys in the layers' state, and two sets of weights."""
+    task, outlines, (block,) = make(noisy, patience=1)
     here = Threads(jax.devices()[:1])
     here.begin(task, outlines)
     here.prepare([block], lambda stage: None)
-    programs, found = Programs(task), next(iter(outlines.values()))
-    hands, words = actor.prepare(setting_of(task, outlines), [shown(programs, block)])
+    numbering, found = Numbering(task), next(iter(outlines.values()))
+    hands, words = actor.prepare(sent_task(task, outlines), [shown(numbering, block)])
     assert hands == 2 and "a block takes" in words
     state = None
     for first, last in ((0, False), (1, True)):
@@ -130,7 +130,7 @@ def test_a_block_comes_back_as_threads_train_it(recipe, patience, make, actor):
         report = functools.partial(_note, told)
         expected = hand.train(part, state, report, last=last)
         here.give(hand)
-        *epochs, record = actor.train(programs.interval(part, state, last=last))
+        *epochs, record = actor.train(numbering.sent(part, state, last=last))
         assert repr(epochs) == repr(told)
         trained = from_wire(task, found, part, record, last=last)
         n = len(block.members)
@@ -170,22 +170,22 @@ def same(a, b):
 
 def test_an_error_amid_a_block_is_raised_where_it_is_heard(make, actor):
     task, outlines, (block,) = make()
-    programs = Programs(task)
-    actor.prepare(setting_of(task, outlines), [shown(programs, block)])
-    broken = shown(programs, block)._replace(members=np.arange(0))
+    numbering = Numbering(task)
+    actor.prepare(sent_task(task, outlines), [shown(numbering, block)])
+    broken = shown(numbering, block)._replace(members=np.arange(0))
     with pytest.raises((IndexError, ValueError)):
         list(actor.train(broken))
 
 
 def test_another_program_is_refused(make, actor):
     task, outlines, (block,) = make()
-    setting, one = setting_of(task, outlines), shown(Programs(task), block)
+    given, one = sent_task(task, outlines), shown(Numbering(task), block)
     with pytest.raises(runs.RunMismatchError, match="expected the same program on all"):
-        actor.prepare(setting._replace(task=setting.task._replace(recipe=noisy)), [one])
+        actor.prepare(given._replace(task=given.task._replace(recipe=noisy)), [one])
 
 
 def test_what_is_ready_stays_as_it_is(make, actor, compilations):
     task, outlines, (block,) = make()
-    given = setting_of(task, outlines), [shown(Programs(task), block)]
+    given = sent_task(task, outlines), [shown(Numbering(task), block)]
     assert actor.prepare(*given) == actor.prepare(*given)
     assert compilations == [1]

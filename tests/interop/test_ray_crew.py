@@ -46,7 +46,7 @@ class Local(Actor):
 
     def __init__(self, hands, settings, paths):
         self.crew = Threads(jax.devices()[:1] * hands)
-        self.setting, self.outlines = None, {}
+        self.sent, self.outlines = None, {}
         self.number = next(self.numbers)
 
     def card(self):
@@ -75,9 +75,8 @@ def trained(ray, digits, needs=ANY, **settings):
     return sweep(small, SPACE, digits, crew=RayCrew(lambda: ray, needs), **settings)
 
 
-@pytest.mark.parametrize("settings", [{"shard": (1, 2)}, {"repeats": 2}])
-def test_members_have_the_bits_of_one_machine(settings, digits):
-    settings = settings | {"epochs": 1}
+def test_repeats_of_a_shard_have_the_bits_of_one_machine(digits):
+    settings = {"shard": (1, 2), "repeats": 2, "members": 4, "epochs": 1}
     result = trained(Ray(1), digits, **settings)
     assert_same_result(result, sweep(small, SPACE, digits, **settings))
 
@@ -166,6 +165,80 @@ def test_a_machine_that_joins_trains(digits):
     assert trains == {"node0", "node1"}
 
 
+def test_machines_compile_at_the_same_time(digits):
+    both = threading.Barrier(2, timeout=20)
+
+    def fault(handle, name, arguments):
+        if name == "prepare":
+            both.wait()
+
+    ray = Ray(1, 1, fault=fault)
+    trained(ray, digits, epochs=1)
+    assert [actor.calls.count("prepare") for actor in ray.actors] == [1, 1]
+
+
+def test_of_the_processes_of_a_machine_one_compiles_first(digits):
+    """The others find its programs in the cache, and need not wait for each other."""
+    steps, rest = [], threading.Barrier(2, timeout=20)
+
+    def fault(handle, name, arguments):
+        if name == "prepare":
+            steps.append("begins")
+            rest.wait() if "ends" in steps else threading.Event().wait(0.2)
+
+    def heard(handle, name, item):
+        if name == "prepare":
+            steps.append("ends")
+        if name == "train":
+            wait_for(lambda: steps.count("ends") == 3)
+
+    trained(Ray(3, fault=fault, heard=heard), digits, Needs(None, 0, 1), epochs=1)
+    assert steps == ["begins", "ends", "begins", "begins", "ends", "ends"]
+
+
+def wait_for(holds):
+    """Returns once a function does."""
+    for _ in range(1000):
+        if holds():
+            return
+        threading.Event().wait(0.02)
+    raise AssertionError("waited in vain")
+
+
+def test_a_wait_for_a_hand_is_not_told_while_others_train(
+    digits, expected, capsys, monkeypatch
+):
+    def change(handle):
+        wait_for(lambda: ["train" in a.calls for a in ray.actors] == [True, True])
+        monkeypatch.setattr(ray_roster, "TELL_SECONDS", 0.0)
+        handle.die()
+        threading.Event().wait(0.2)
+
+    ray = Ray(1, 1, heard=nth(2, change))
+    assert_same_result(trained(ray, digits), expected)
+    told = capsys.readouterr().err
+    assert "is lost; it starts again" in told and "waits for" not in told
+
+
+def test_after_the_last_machine_has_left_another_may_join(
+    digits, expected, capsys, monkeypatch
+):
+    """Also if one that was left out is still there, and long after all was well."""
+    of_another_kind(monkeypatch, 1)
+    ray = Ray(1, 1)
+
+    def change(handle):
+        threading.Event().wait(2 * ray_roster.HOPE_SECONDS)
+        ray.machines["node0"]["Alive"] = False  # which is seen before its hand is lost
+        threading.Event().wait(0.1)
+        handle.die()
+        threading.Timer(0.1, lambda: ray.add(1)).start()
+
+    ray.heard = nth(5, change)
+    assert_same_result(trained(ray, digits), expected)
+    assert "process 1 is left out" in capsys.readouterr().err
+
+
 def short_of_memory(number):
     """Returns a fault of the first so many blocks."""
     count = itertools.count()
@@ -209,9 +282,7 @@ def test_a_process_that_fails_what_others_train_is_left_out_by_name(
             threading.Event().wait(0.05)
 
     ray = Ray(1, 1, fault=fault, heard=heard)
-    assert_same_result(
-        trained(ray, digits, members=12), sweep(small, SPACE, digits, members=12)
-    )
+    assert_same_result(trained(ray, digits), expected)
     told = capsys.readouterr().err
     assert told.count("a block failed on process 0 (broken)") == 2
     assert "process 0 is left out: broken" in told
@@ -228,7 +299,7 @@ def test_a_block_that_fails_everywhere_ends_the_sweep_with_its_error(cores, digi
     assert all(actor.killed for actor in ray.actors)
 
 
-def test_a_process_that_always_dies_is_left_out(digits, capsys, tmp_path):
+def test_a_process_that_always_dies_is_left_out(digits, expected, capsys, tmp_path):
     """The run stays, and another cluster resumes it."""
 
     def fault(handle, name, arguments):
@@ -239,7 +310,7 @@ def test_a_process_that_always_dies_is_left_out(digits, capsys, tmp_path):
         trained(Ray(1, fault=fault), digits, run_dir=tmp_path / "run")
     assert capsys.readouterr().err.count("is lost;") == 4
     result = trained(Ray(1), digits, run_dir=tmp_path / "run")
-    assert_same_result(result, sweep(small, SPACE, digits))
+    assert_same_result(result, expected)
 
 
 @pytest.mark.parametrize("error", [ActorDiedError, ActorUnavailableError])
@@ -351,6 +422,13 @@ def test_a_machine_that_computes_something_else_is_left_out(
     )
 
 
+def hire(ray, needs):
+    """Has processes start, and none train."""
+    crew = RayCrew(lambda: ray, needs)
+    crew.kind()
+    crew.close()
+
+
 @pytest.mark.parametrize(
     ("needs", "hands"),
     [
@@ -361,25 +439,26 @@ def test_a_machine_that_computes_something_else_is_left_out(
         (Needs(3, 0, 2), [2, 1]),
     ],
 )
-def test_processes_have_the_hands_that_were_asked_for(needs, hands, digits):
+def test_processes_have_the_hands_that_were_asked_for(needs, hands):
     ray = Ray(4, 2, 0)
-    trained(ray, digits, needs)
+    hire(ray, needs)
     options = [actor.options for actor in ray.actors]
     assert [one["num_cpus"] for one in options] == hands
     assert all(one["max_restarts"] == 0 for one in options)
     assert not any(one["max_task_retries"] or one["num_gpus"] for one in options)
 
 
-def test_each_gpu_has_a_process(digits, monkeypatch):
+def test_each_gpu_has_a_process(monkeypatch):
     def init(self, hands, settings, paths):
-        assert hands is None  # one for each device that it finds
+        asked.append(hands)
         own(self, 1, settings, paths)
 
-    own = Local.__init__
+    own, asked = Local.__init__, []
     monkeypatch.setattr(Local, "__init__", init)
     ray = Ray(8)
     ray.add(8, gpus=2)
-    trained(ray, digits, Needs(None, 1, None))
+    hire(ray, Needs(None, 1, None))
+    assert asked == [None, None]  # hands, one for each device that it finds
     assert [(a.node, a.options["num_gpus"]) for a in ray.actors] == [("node1", 1)] * 2
 
 
