@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import jax
 
+from jaxdl.engine.devices import cores
 from jaxdl.engine.instructions import instruction_set
 from jaxdl.plain import to_json
 
@@ -35,6 +36,7 @@ SETTINGS = {
     "jax_ragged_dot_use_ragged_dot_instruction": True,
     "jax_ragged_dot_use_gpu_pallas_triton_lowering": False,
 }
+THREADS = "PJRT_NPROC"  # the variable that sets how many threads XLA has
 VARIABLES = ("LIBTPU_INIT_ARGS", "NVIDIA_TF32_OVERRIDE")  # of the environment
 
 
@@ -45,6 +47,7 @@ class Kind(NamedTuple):
     device: str  # of a CPU, with its instruction set
     versions: dict[str, str | None]  # of packages; None: not installed
     flags: dict[str, Any]  # settings that change bits
+    threads: int | None  # among which XLA divides sums on a CPU; elsewhere None
 
 
 def kind_here() -> Kind:
@@ -55,7 +58,21 @@ def kind_here() -> Kind:
         _name(device),
         {name: _version(package) for name, package in PACKAGES.items()},
         _flags(),
+        threads() if device.platform == "cpu" else None,
     )
+
+
+def threads() -> int:
+    """Returns how many threads XLA has on a CPU.
+
+    It divides long sums of products among them, so that their last bits depend on the
+    number: where the gradient of a weight is a sum over 512 examples or more, and
+    already at less in convolutions. No option of the compiler changes that. Source:
+    `DefaultThreadPoolSize` in xla/pjrt/utils.cc; what depends on it, by experiment.
+    """
+    given = os.environ.get(THREADS) or os.environ.get("NPROC")
+    pool = int(given) if given and given.isdecimal() else cores()
+    return max(pool, jax.local_device_count("cpu"))
 
 
 def _flags() -> dict[str, Any]:

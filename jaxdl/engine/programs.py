@@ -25,9 +25,9 @@ from jaxdl.train.stages import Streamed
 from jaxdl.train.state import member_key
 from jaxdl.train.tracing import tracing_errors_explained
 
-# One thread within a block: the hands keep every core busy already, and sums that one
-# thread adds up do not depend on how many cores there are. Vectors of 512 bits where
-# the processor has them: XLA's default of 256 made steps of small networks 10 % slower.
+# One thread within a block: the hands keep every core busy already. Vectors of 512 bits
+# where the processor has them: XLA's default of 256 made steps of small networks 10 %
+# slower.
 OPTIONS = {
     "cpu": {"xla_cpu_multi_thread_eigen": False, "xla_cpu_prefer_vector_width": 512}
 }

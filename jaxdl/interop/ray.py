@@ -10,7 +10,7 @@ from typing import Any
 from jaxdl.counts import as_count
 from jaxdl.extras import library
 from jaxdl.interop.ray_crew import RayCrew
-from jaxdl.interop.ray_roster import Needs
+from jaxdl.interop.ray_process import Needs
 
 MISSING = (
     "got no Ray cluster at {} ({!s:.300}); expected one that runs: ray start --head "
@@ -40,10 +40,11 @@ def ray(
     that is trained again.
 
     Only machines on which bits are the same train: with the device, the instruction
-    set, the versions and the flags of the first one, and the versions and flags of this
-    process. The others are left out by name. On GPUs, equal bits take
-    `--xla_gpu_autotune_level=0` among the flags too. This process writes the run, and
-    trains nothing itself.
+    set, the threads, the versions and the flags of the first one, and the versions and
+    flags of this process. XLA has as many threads as the process has cores: give `cpus`
+    if machines differ in their cores. The others are left out by name. On GPUs, equal
+    bits take `--xla_gpu_autotune_level=0` among the flags too. This process writes the
+    run, and trains nothing itself.
 
         crew = dl.interop.ray("auto")
         result = dl.sweep(recipe, space, data, key=0, members=4096, epochs=9, crew=crew)

@@ -24,7 +24,7 @@ from jaxdl.engine.blocks import Report, TrainedBlock
 from jaxdl.engine.checkpoints import carry_shapes, to_record, trained_of
 from jaxdl.engine.crew import Threads
 from jaxdl.engine.inputs import Family
-from jaxdl.engine.kind import SETTINGS, Kind, kind_here
+from jaxdl.engine.kind import SETTINGS, THREADS, Kind, kind_here
 from jaxdl.engine.layout import Block, block_of
 from jaxdl.engine.outlines import Outlines
 from jaxdl.engine.task import Task
@@ -119,15 +119,24 @@ def jax_settings() -> dict[str, Any]:
 class Actor:
     """A process of the cluster. Its hands are threads, a crew of their own."""
 
-    def __init__(self, hands: int | None, settings: dict[str, Any], paths: list[str]):
+    def __init__(
+        self,
+        hands: int | None,
+        threads: int | None,
+        settings: dict[str, Any],
+        paths: list[str],
+    ):
         """Sets the process up.
 
         Args:
             hands: on its CPU; None: one for each of its accelerators.
+            threads: of XLA on its CPU; None: as many as the machine has cores.
             settings: of JAX.
             paths: where the sweep finds modules, for machines with the same folders.
         """
         sys.path += [p for p in paths if p not in sys.path and os.path.isdir(p)]
+        if threads is not None:
+            os.environ[THREADS] = str(threads)  # before JAX makes its devices
         if hands is not None:
             jax.config.update("jax_platforms", "cpu")
         for name, value in settings.items():

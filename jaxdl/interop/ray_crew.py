@@ -15,8 +15,8 @@ from jaxdl.engine.layout import Block
 from jaxdl.engine.outlines import Outlines
 from jaxdl.engine.task import Task
 from jaxdl.interop.ray_actor import Numbering, SentBlock, from_wire, sent_task
-from jaxdl.interop.ray_process import Failed, Process, State, say
-from jaxdl.interop.ray_roster import Needs, Place, Roster
+from jaxdl.interop.ray_process import Failed, Needs, Process, State, say
+from jaxdl.interop.ray_roster import Place, Roster
 from jaxdl.shown import count
 from jaxdl.train.epoch_state import Carry
 from jaxdl.train.structure import RecipeError

@@ -1,6 +1,7 @@
 """Why processes of a cluster cannot train, in words."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from jaxdl.engine.kind import Kind
 from jaxdl.interop.ray_process import Process
@@ -9,11 +10,12 @@ from jaxdl.runs import RunMismatchError
 
 def differences(got: Kind, expected: Kind) -> str:
     """Returns how two kinds differ, in words."""
-    pairs = {"device": (got.device, expected.device)}
+    pairs: dict[str, tuple[Any, Any]] = {"device": (got.device, expected.device)}
     for part in ("versions", "flags"):
         ours, theirs = getattr(expected, part), getattr(got, part)
         for name in sorted({*ours, *theirs}):
             pairs[name] = theirs.get(name), ours.get(name)
+    pairs["threads (cpus=, --cpus)"] = got.threads, expected.threads
     found = [
         f"{name} {a!r} instead of {b!r}" for name, (a, b) in pairs.items() if a != b
     ]

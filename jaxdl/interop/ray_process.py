@@ -7,7 +7,7 @@ import math
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from jaxdl import terminal
 from jaxdl.engine.blocks import Report
@@ -42,21 +42,29 @@ class OutOfMemory(Lost):
     """The process was ended, because its machine was short of memory."""
 
 
+class Needs(NamedTuple):
+    """What processes are asked for."""
+
+    hands: int | None  # at most; None: as many as there is room for
+    gpus: int  # of a process, with a hand for each; 0: hands are on CPUs
+    cpus: int | None  # cores of a process, a hand for each; None: all of its machine
+
+
 class Process:
     """A process of the cluster, whose hands train blocks side by side."""
 
-    def __init__(self, ray: Any, node: dict[str, Any], hands: int, *, on_gpus: bool):
+    def __init__(self, ray: Any, node: dict[str, Any], hands: int, threads: int | None):
         """Plans a process.
 
         Args:
             ray: the module, connected.
             node: its machine, as `ray.nodes` has it.
             hands: how many it has, at most.
-            on_gpus: whether each has a GPU; else each has a core.
+            threads: of XLA on its CPU; None: each hand has a GPU.
         """
-        self.ray, self.node, self.on_gpus = ray, node["NodeID"], on_gpus
+        self.ray, self.node = ray, node["NodeID"]
         self.name = f"a process on {node.get('NodeManagerHostname', self.node[:8])}"
-        self.hands, self.state = hands, State.COMING
+        self.hands, self.threads, self.state = hands, threads, State.COMING
         self.generation = 0  # grows when its hands are no longer those that they were
         self.losses = 0  # in a row
         self.failures = 0
@@ -76,17 +84,17 @@ class Process:
             paths: where the sweep finds modules.
         """
         affinity = self.ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
-        on_cpu = None if self.on_gpus else self.hands
+        on_cpu = None if self.threads is None else self.hands
         options = {
             "num_cpus": on_cpu or 1,
-            "num_gpus": self.hands if self.on_gpus else 0,
+            "num_gpus": 0 if on_cpu else self.hands,
             "max_restarts": 0,  # the roster does, and counts them
             "max_task_retries": 0,
             "max_concurrency": self.hands + 2,  # what they train, and what is asked
             "scheduling_strategy": affinity(self.node, soft=False),
         }
         made = self.ray.remote(Actor).options(**options)
-        self.actor = made.remote(on_cpu, settings, paths)
+        self.actor = made.remote(on_cpu, self.threads, settings, paths)
 
     def card(self) -> Kind:
         """Returns the kind of the process, once it has started; sets its name."""

@@ -20,6 +20,7 @@ from jaxdl.interop.ray_faults import counted, differences, first_line, none_left
 from jaxdl.interop.ray_process import (
     LOOK_SECONDS,
     Failed,
+    Needs,
     OutOfMemory,
     Process,
     State,
@@ -47,14 +48,6 @@ class Place(NamedTuple):
         """Whether the process is still as it was when the place was free."""
         ready = self.process.state is State.READY
         return ready and self.process.generation == self.generation
-
-
-class Needs(NamedTuple):
-    """What processes are asked for."""
-
-    hands: int | None  # at most; None: as many as there is room for
-    gpus: int  # of a process, with a hand for each; 0: hands are on CPUs
-    cpus: int | None  # cores of a process, a hand for each; None: all of its machine
 
 
 class Roster:
@@ -227,7 +220,8 @@ class Roster:
                 left = each if needs.hands is None else min(each, needs.hands - taken)
                 if left < 1:
                     return
-                process = Process(self.ray, node, left, on_gpus=needs.gpus > 0)
+                threads = None if needs.gpus else each
+                process = Process(self.ray, node, left, threads)
                 process.start(self._settings, sys.path)
                 self.processes.append(process)
                 self.enroll(process)
@@ -263,7 +257,7 @@ class Roster:
             RunMismatchError: its bits would be others.
         """
         with self.changed:
-            here = self._own._replace(platform=kind.platform, device=kind.device)
+            here = kind._replace(versions=self._own.versions, flags=self._own.flags)
             expected = self.kind or here
             if kind != expected:
                 raise RunMismatchError(differences(kind, expected))

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from jaxdl.engine.kind import THREADS
 from jaxdl.spaces.plain import difference
 
 DIGESTS = {
@@ -26,6 +27,8 @@ def in_words(part: str, got: Any, recorded: Any) -> str:
         return "first members: got none, recorded those of another sweep (start_from)"
     if part == "space":
         return difference(got, recorded)
+    if part == "threads":
+        return _threads(got, recorded)
     if part == "shard":
         return f"shard: got {_shard(got)}, recorded {_shard(recorded)}"
     if part == "key" and _is_seed(got) and _is_seed(recorded):
@@ -35,6 +38,12 @@ def in_words(part: str, got: Any, recorded: Any) -> str:
 
 def _shard(pair: Any) -> str:
     return "the whole sweep" if pair is None else "{} of {}".format(*pair)
+
+
+def _threads(got: int | None, recorded: int | None) -> str:
+    """Returns how the threads of a CPU differ; None: none are known."""
+    way = f" ({THREADS}={recorded} in the environment gives them)" if recorded else ""
+    return f"threads of the CPU: got {got}, recorded {recorded}{way}"
 
 
 def _is_seed(key: Any) -> bool:

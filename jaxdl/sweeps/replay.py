@@ -104,8 +104,8 @@ def _check_same(member: int, before: Member, again: Member, *, weights: bool) ->
             differs = ~np.isclose(curve, again.metrics[name], 0, 0, equal_nan=True)
             raise runs.RunMismatchError(
                 f"member {member} has another {name} from epoch "
-                f"{int(np.argmax(differs)) + 1} on; expected the data, the device and "
-                "the versions that the run was trained with"
+                f"{int(np.argmax(differs)) + 1} on; expected the data, the device, "
+                "its threads and the versions that the run was trained with"
             )
     if not weights:
         return
@@ -114,7 +114,7 @@ def _check_same(member: int, before: Member, again: Member, *, weights: bool) ->
     if not all(np.array_equal(a, b, equal_nan=True) for a, b in pairs):
         raise runs.RunMismatchError(
             f"member {member} has the same metrics and other weights; expected the "
-            "device and the versions that the run was trained with"
+            "device, its threads and the versions that the run was trained with"
         )
 
 

@@ -52,11 +52,12 @@ def specify(
     for); the `space`, and the types of its `traced` hyperparameters; the names of the
     `metrics`, and `rank_by` if it is not the error; the `precision` of matrix products
     and the digests of the `programs`; the digest of the `data` and the `shapes` of the
-    train set; and the kind of `device`, the `versions` and `flags` that it all ran
-    with; what `known_parts` has of the variants; and, if they are given, `every`,
-    `keep`, the digest of the weights at the `start`, how many members were `asked` for
-    where time allowed fewer, the values of the `first` members, and the `shard` (i, n)
-    that the run is of the sweep that the other parts are of.
+    train set; and the kind of `device`, the `versions`, `flags` and, on a CPU, the
+    number of `threads` that it all ran with; what `known_parts` has of the variants;
+    and, if they are given, `every`, `keep`, the digest of the weights at the `start`,
+    how many members were `asked` for where time allowed fewer, the values of the
+    `first` members, and the `shard` (i, n) that the run is of the sweep that the other
+    parts are of.
 
     Args:
         task: its plan and its metrics are known.
@@ -96,6 +97,7 @@ def specify(
         "device": kind.device,
         "versions": kind.versions,
         "flags": kind.flags,
+        **({} if kind.threads is None else {"threads": kind.threads}),
         **known_parts(task),
         **({} if task.every is None else {"every": task.every}),
         **({} if task.asked is None else {"asked": task.asked}),

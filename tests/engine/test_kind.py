@@ -1,6 +1,10 @@
 """The kind of a machine: what bits depend on, whatever libraries call it."""
 
+import os
 import platform
+import subprocess
+import sys
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -65,6 +69,33 @@ def test_flags_of_xla_are_recorded_by_what_they_are(
         text = str(file)
     monkeypatch.setenv("XLA_FLAGS", text)
     assert kind_here().flags["XLA_FLAGS"] == recorded
+
+
+THREAD_NAMES = """
+import os, jax
+from jaxdl.engine.kind import kind_here
+threads = kind_here().threads
+tasks = "/proc/self/task"
+names = [open(f"{tasks}/{one}/comm").read() for one in os.listdir(tasks)]
+print(threads, sum(name == "tf_XLAEigen\\n" for name in names))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="Linux alone")
+@pytest.mark.parametrize("given", [{"PJRT_NPROC": "5"}, {"NPROC": "3"}])
+def test_threads_are_those_that_xla_has(given):
+    own = {k: v for k, v in os.environ.items() if k not in ("PJRT_NPROC", "NPROC")}
+    command = [sys.executable, "-c", THREAD_NAMES]
+    out = subprocess.run(command, env=own | given, check=True, capture_output=True)
+    assert out.stdout.split() == [next(iter(given.values())).encode()] * 2
+
+
+def test_devices_have_a_thread_each(monkeypatch):
+    monkeypatch.setenv("PJRT_NPROC", "1")
+    assert kind.threads() == max(1, jax.local_device_count("cpu"))
+    monkeypatch.delenv("PJRT_NPROC")
+    monkeypatch.delenv("NPROC", raising=False)
+    assert kind.threads() == max(kind.cores(), jax.local_device_count("cpu"))
 
 
 @pytest.mark.parametrize("name", ["LIBTPU_INIT_ARGS", "NVIDIA_TF32_OVERRIDE"])

@@ -11,7 +11,7 @@ import pytest
 import jaxdl as dl
 from jaxdl import runs
 from jaxdl.engine.crew import Threads
-from jaxdl.engine.kind import kind_here
+from jaxdl.engine.kind import THREADS, kind_here
 from jaxdl.engine.layout import Block, lay_out
 from jaxdl.engine.outlines import make_outlines, ranked
 from jaxdl.engine.task import Task, check_task
@@ -48,7 +48,7 @@ def actor(monkeypatch):
     """A process that leaves the settings of this one alone."""
     monkeypatch.setattr(jax.config, "update", lambda *_: None)
     monkeypatch.setattr(ray_actor, "enable_compilation_cache", lambda: None)
-    return Actor(2, {}, [])
+    return Actor(2, None, {}, [])
 
 
 def sent(value):
@@ -71,11 +71,14 @@ def test_settings_and_folders_come_before_everything_else(monkeypatch, tmp_path)
     monkeypatch.setattr(jax.config, "update", lambda *a: updates.append(a))
     monkeypatch.setattr(ray_actor, "enable_compilation_cache", lambda: None)
     monkeypatch.setattr(sys, "path", ["there"])
-    Actor(1, {"jax_enable_x64": True}, ["there", str(tmp_path), "/no/such/folder"])
+    monkeypatch.delenv(THREADS, raising=False)
+    folders = ["there", str(tmp_path), "/no/such/folder"]
+    Actor(1, 3, {"jax_enable_x64": True}, folders)
+    assert kind_here().threads == 3
     assert updates == [("jax_platforms", "cpu"), ("jax_enable_x64", True)]
     assert sys.path == ["there", str(tmp_path)]
     updates.clear()
-    Actor(None, {}, [])
+    Actor(None, None, {}, [])
     assert not updates  # JAX finds the accelerators
 
 

@@ -17,7 +17,8 @@ from jaxdl.engine.kind import kind_here
 from jaxdl.interop import ray_process, ray_roster
 from jaxdl.interop.ray_actor import Actor, Card
 from jaxdl.interop.ray_crew import RayCrew
-from jaxdl.interop.ray_roster import Needs
+from jaxdl.interop.ray_faults import differences
+from jaxdl.interop.ray_process import Needs
 from jaxdl.runs import Record, RunMismatchError
 from jaxdl.train import RecipeError
 from tests.interop.fake_ray import (
@@ -44,7 +45,8 @@ class Local(Actor):
 
     numbers = itertools.count()
 
-    def __init__(self, hands, settings, paths):
+    def __init__(self, hands, threads, settings, paths):
+        self.threads = threads
         self.crew = Threads(jax.devices()[:1] * hands)
         self.sent, self.outlines = None, {}
         self.number = next(self.numbers)
@@ -394,6 +396,13 @@ def test_a_machine_of_another_kind_is_left_out_by_name(
     assert "train" not in ray.actors[other].calls
 
 
+def test_machines_with_other_numbers_of_cores_are_of_two_kinds():
+    here = kind_here()._replace(threads=2)
+    assert differences(here._replace(threads=8), here) == (
+        "got threads (cpus=, --cpus) 8 instead of 2; its bits would be others"
+    )
+
+
 def test_a_cluster_of_another_kind_is_refused(digits, monkeypatch):
     of_another_kind(monkeypatch, 0, 1)
     ray = Ray(1, 1)
@@ -430,35 +439,36 @@ def hire(ray, needs):
 
 
 @pytest.mark.parametrize(
-    ("needs", "hands"),
+    ("needs", "hands", "threads"),
     [
-        (ANY, [4, 2]),
-        (Needs(5, 0, None), [4, 1]),
-        (Needs(3, 0, None), [3]),
-        (Needs(None, 0, 2), [2, 2, 2]),
-        (Needs(3, 0, 2), [2, 1]),
+        (ANY, [4, 2], [4, 2]),
+        (Needs(5, 0, None), [4, 1], [4, 2]),
+        (Needs(3, 0, None), [3], [4]),
+        (Needs(None, 0, 2), [2, 2, 2], [2, 2, 2]),
+        (Needs(3, 0, 2), [2, 1], [2, 2]),
     ],
 )
-def test_processes_have_the_hands_that_were_asked_for(needs, hands):
+def test_processes_have_the_hands_that_were_asked_for(needs, hands, threads):
     ray = Ray(4, 2, 0)
     hire(ray, needs)
     options = [actor.options for actor in ray.actors]
     assert [one["num_cpus"] for one in options] == hands
+    assert [actor.self.threads for actor in ray.actors] == threads
     assert all(one["max_restarts"] == 0 for one in options)
     assert not any(one["max_task_retries"] or one["num_gpus"] for one in options)
 
 
 def test_each_gpu_has_a_process(monkeypatch):
-    def init(self, hands, settings, paths):
-        asked.append(hands)
-        own(self, 1, settings, paths)
+    def init(self, hands, threads, settings, paths):
+        asked.append((hands, threads))
+        own(self, 1, threads, settings, paths)
 
     own, asked = Local.__init__, []
     monkeypatch.setattr(Local, "__init__", init)
     ray = Ray(8)
     ray.add(8, gpus=2)
     hire(ray, Needs(None, 1, None))
-    assert asked == [None, None]  # hands, one for each device that it finds
+    assert asked == [(None, None)] * 2  # hands, one for each device that it finds
     assert [(a.node, a.options["num_gpus"]) for a in ray.actors] == [("node1", 1)] * 2
 
 

@@ -99,9 +99,14 @@ def other_flags(patch):
     patch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_math=true")
 
 
+def other_threads(patch):
+    patch.setenv("PJRT_NPROC", str(kind.threads() + 1))
+
+
 @pytest.mark.parametrize(
     ("other", "named"),
     [
+        (other_threads, "threads of the CPU: got .*PJRT_NPROC=[0-9]+ in the environ"),
         (other_processor, "device: .*abacus"),
         (other_version, "versions: .*jaxdl"),
         (other_flags, "flags: .*fast_math"),

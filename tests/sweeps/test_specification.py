@@ -19,7 +19,7 @@ from tests.sweeps.kept import KEY, SPACE, in_rungs, small, sweep
 PARTS = {
     "members", "epochs", "patience", "repeats", "folds", "search", "space", "traced",
     "metrics", "key", "plan", "precision", "programs", "data", "shapes", "device",
-    "versions", "flags", "about",
+    "versions", "flags", "threads", "about",
 }  # fmt: skip
 
 
