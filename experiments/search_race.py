@@ -1,112 +1,131 @@
-"""Which search finds the best model for the same training, over several data sets?
+"""Searches train for the same budget on a task; each result is a line of a record.
 
-    python -m experiments.search_race [RECORD] [--seeds N]
-
-All searches get the same number of epochs of members, `BUDGET`: those that train every
-member to the end have fewer members. Each line of the record is one sweep; those that
-are on record with the same members and epochs are not trained again, so the command
-resumes. The network and the space are those of `experiments/searches.py`, which races
-on Fashion-MNIST over 20 seeds, but rates begin at 0.001.
-
-The winner has the best score on the dev set, in %: the error of classes, or the share
-of the variance of the targets that it leaves. A row has the winner's score less that of
-random search, mean ± standard error over seeds; then the mean rank over tasks and
-seeds, and what was trained, relative to the budget.
-
-`docs/searches.md` has the result, and `search_race.jsonl` its record.
+A budget is a number of epochs of members: `members` trainings of `epochs` epochs. A
+search whose members all train to the end has this many members; one that stops members
+early has as many as the budget pays for.
 """
 
-import argparse
+import functools
 import json
-import sys
-from functools import partial
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from numpy.typing import NDArray
 
 import jaxdl as dl
-from experiments.searches import SPACE as WIDER
-from experiments.searches import Hparams, mean_and_error, trained_epochs
-from jaxdl import nn, optim, terminal
+from experiments.search_tasks import TASKS, Task
+from jaxdl.interop import optuna_halving, optuna_search
+from jaxdl.searches import Search
+from jaxdl.spaces import SpaceError
 
-RECORD, SEEDS = Path(__file__).with_suffix(".jsonl"), 4
-EPOCHS, WHOLE = 16, 48  # WHOLE: members that train to the end
-BUDGET = WHOLE * EPOCHS  # epochs of members
-SPACE = WIDER._replace(learning_rate=dl.LogUniform(1e-3, 10.0))
-KEY = ("task", "search", "seed", "members", "epochs")  # of a line of the record
+KEY = ("task", "search", "seed", "members", "epochs", "own_members")  # of a line
+SHARES = np.arange(1, 21) / 20  # of the budget, at which a line has the best score
+FIXED = {"rate": 1.0}  # a space: costs do not depend on it
+
+
+class Budget(NamedTuple):
+    """Trainings, and the epochs of each."""
+
+    members: int
+    epochs: int
 
 
 class Contestant(NamedTuple):
     """A search, and how many members it begins with for the budget."""
 
-    search: Any
-    members: int
+    search: Search
+    own_members: int
 
 
-def recipe(hp: Hparams, classes: int | None) -> dl.Recipe:
-    """Returns a network of 16 units, for classes or for one target."""
-    return dl.Recipe(
-        nn.serial(
-            nn.dense(16, use_bias=False), nn.batch_norm(), nn.relu,
-            nn.dropout(hp.keep_prob), nn.dense(classes or 1),
-        ),
-        optim.momentum(hp.learning_rate, beta=hp.beta),
-        nn.softmax_cross_entropy if classes else nn.squared_error,
-        nn.l2(hp.l2),
-        batch_size=32,
-    )  # fmt: skip
+def of_whole_trainings(make: Callable[[Budget], Search]) -> Callable[..., Contestant]:
+    """Returns a row for a search whose members all train to the end."""
+    return lambda budget, space: Contestant(make(budget), budget.members)
 
 
-def tasks() -> dict[str, dl.data.Splits]:
-    """Returns data sets by name, all of scikit-learn."""
-    from sklearn import datasets
-
-    found = {"digits": dl.data.load("digits")}
-    for name in ("wine", "breast_cancer", "diabetes"):
-        inputs, labels = getattr(datasets, f"load_{name}")(return_X_y=True)
-        regression = name == "diabetes"
-        targets = labels[:, None].astype(float) if regression else labels
-        about = {"classes": ()} if regression else {}
-        whole = dl.data.from_arrays(inputs.astype(np.float32), targets, **about)
-        cut = dl.data.split(whole, (0.5, 0.3, 0.2), key=jax.random.key(0))
-        found[name] = dl.data.normalize(cut, targets=regression)
-    return found
+def of_rungs(search: Search) -> Callable[..., Contestant]:
+    """Returns a row for a search of which some members stop early."""
+    return lambda budget, space: Contestant(search, filled(search, budget))
 
 
-def contestants() -> dict[str, Contestant]:
-    """Returns the searches, and how many members fill the budget with each."""
-    halving, hyperband = dl.halving(4), dl.hyperband(4)
-    optuna_halving = dl.interop.optuna_halving(4)
-    return {
-        "random": Contestant(dl.searches.random(), WHOLE),
-        "Sobol": Contestant(dl.sobol(), WHOLE),
-        "coarse to fine": Contestant(dl.refinement(3), WHOLE),
-        "TPE": Contestant(dl.interop.optuna_search(batch=16), WHOLE),
-        "population based": Contestant(dl.pbt(2), WHOLE),
-        "several frequencies": Contestant(dl.multi_pbt(2), WHOLE),
-        "halving by 4": Contestant(halving, filled(halving)),
-        "Hyperband": Contestant(hyperband, filled(hyperband)),
-        "freeze-thaw 20": Contestant(dl.freeze_thaw(20), 5 * WHOLE),
-        "TPE halving": Contestant(optuna_halving, filled(optuna_halving)),
-    }
+def of_optuna(sampler: str | None) -> Callable[..., Contestant]:
+    """Returns a row for a sampler of Optuna, which proposes four batches or more."""
+    return of_whole_trainings(
+        lambda budget: optuna_search(sampler, batch=min(64, budget.members // 4))
+    )
 
 
-def filled(search: Any) -> int:
+def grid(budget: Budget, space: Any) -> Contestant:
+    """Returns the finest grid that the budget pays for."""
+    sizes = [combinations(space, 2)]
+    while sizes[-1] <= budget.members:
+        sizes.append(combinations(space, len(sizes) + 2))
+    if len(sizes) == 1:
+        raise SpaceError(
+            f"got {budget.members} members for a grid of 2 points a range; expected "
+            f"at least {sizes[0]}"
+        )
+    return Contestant(dl.searches.grid_search(len(sizes)), sizes[-2])
+
+
+def combinations(space: Any, points: int) -> int:
+    """Returns how many members a grid of so many points a range has."""
+    return max(np.size(column) for column in jax.tree.leaves(dl.grid(space, points)))
+
+
+def freeze_thaw(budget: Budget, space: Any) -> Contestant:
+    """Returns freeze-thaw of five times the members, at a fifth of their epochs."""
+    return Contestant(dl.freeze_thaw(20), 5 * budget.members)
+
+
+def halvings(budget: Budget, space: Any) -> Contestant:
+    """Returns four halvings, each for a quarter of the budget; TPE proposes."""
+    quarter = Budget(budget.members // 4, budget.epochs)
+    own_members = 4 * filled(dl.halving(4), quarter)
+    return Contestant(optuna_halving(4, brackets=4), own_members)
+
+
+def every(budget: Budget) -> int:
+    """Returns the epochs between exchanges of a population: an eighth of all."""
+    return max(1, budget.epochs // 8)
+
+
+# A row makes a `Contestant` of a budget and a space.
+CONTESTANTS: dict[str, Callable[[Budget, Any], Contestant]] = {
+    "random": of_whole_trainings(lambda budget: dl.searches.random()),
+    "grid": grid,
+    "sobol": of_whole_trainings(lambda budget: dl.sobol()),
+    "refinement": of_whole_trainings(lambda budget: dl.refinement(4)),
+    "halving": of_rungs(dl.halving(4)),
+    "hyperband": of_rungs(dl.hyperband(4)),
+    "pbt": of_whole_trainings(lambda budget: dl.pbt(every(budget))),
+    "multi_pbt": of_whole_trainings(lambda budget: dl.multi_pbt(every(budget))),
+    "freeze_thaw": freeze_thaw,
+    "optuna_halving": halvings,
+    "tpe": of_optuna(None),
+    "cma_es": of_optuna("CmaEsSampler"),
+    "gp": of_optuna("GPSampler"),
+}
+
+
+@functools.cache
+def filled(search: Search, budget: Budget) -> int:
     """Returns the most members with which a search stays within the budget."""
-    low, high = WHOLE, 16 * WHOLE
+    total = budget.members * budget.epochs
+    low, high = budget.members, 16 * budget.members
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (
-            (middle, high) if cost_of(search, middle) <= BUDGET else (low, middle)
-        )
+        affordable = cost_of(search, middle, budget.epochs) <= total
+        low, high = (middle, high) if affordable else (low, middle)
     return low
 
 
-def cost_of(search: Any, members: int) -> int:
+def cost_of(search: Search, members: int, epochs: int) -> int:
     """Returns the epochs of all members, if each is as good as its number."""
-    asked = search(jax.random.key(0), SPACE, members, EPOCHS)
+    asked = search(jax.random.key(0), FIXED, members, epochs)
     rung, trained = next(asked), np.zeros(members, int)
     while True:
         trained[rung.members] = rung.until
@@ -117,37 +136,100 @@ def cost_of(search: Any, members: int) -> int:
             return int(trained.sum())
 
 
-def outcome(contestant: Contestant, data: dl.data.Splits, seed: int) -> dict[str, Any]:
-    """Returns the winner's dev score, and the epochs that all members trained."""
-    regression = data.train.about.classes == ()
-    classes = None if regression else data.num_classes
+class Seen(NamedTuple):
+    """How the members of a rung did."""
+
+    members: NDArray[Any]
+    until: NDArray[Any]
+    scores: NDArray[Any]  # infinite where a member diverged
+
+
+def watched(search: Search, seen: list[Seen]) -> Search:
+    """Returns the same search, which notes how the members of each rung did."""
+
+    @functools.wraps(search)  # its name as well, by which its traits are known
+    def asking(key: jax.Array, space: Any, members: int, epochs: int) -> Any:
+        asked = search(key, space, members, epochs)
+        rung = next(asked)
+        while True:
+            standing = yield rung
+            finite = np.isfinite(standing["dev_loss"])
+            scores = np.where(finite, standing["score"], np.inf)
+            seen.append(Seen(rung.members, rung.until, scores))
+            try:
+                rung = asked.send(standing)
+            except StopIteration:
+                return
+
+    return asking
+
+
+def best_so_far(seen: list[Seen]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Returns epochs spent, and the best score of all members after them.
+
+    Within a rung members count one after another, each when it has trained all of the
+    rung's epochs; so random search is a sequence of trainings. A member's score is its
+    latest one.
+    """
+    most = 1 + max(int(rung.members.max()) for rung in seen)
+    trained, latest = np.zeros(most, int), np.full(most, np.inf)
+    spent, best = [0], [np.inf]
+    for rung in seen:
+        for member, until, score in zip(*rung, strict=True):
+            spent.append(spent[-1] + int(until - trained[member]))
+            trained[member], latest[member] = until, score
+            best.append(float(latest.min()))
+    return np.array(spent), np.array(best)
+
+
+def outcome(
+    task: Task, contestant: Contestant, budget: Budget, seed: int
+) -> dict[str, Any]:
+    """Returns the winner's dev loss, the best so far by share of the budget, costs."""
+    began, seen = time.monotonic(), []
     result = dl.sweep(
-        partial(recipe, classes=classes), SPACE, data, key=seed, epochs=EPOCHS,
-        members=contestant.members, search=contestant.search, plan=dl.Plan(16),
+        task.recipe, task.space, task.data(), key=seed, epochs=budget.epochs,
+        members=contestant.own_members, search=watched(contestant.search, seen),
         progress=False,
     )  # fmt: skip
     best = result.best()
-    whole = 1.0 if classes else float(np.var(data.dev.labels))
-    score = 100 * float(best.metrics["dev_error"][best.kept_epoch]) / whole
-    return {"score": score, "trained": trained_epochs(result)}
+    spent, scores = best_so_far(seen)
+    at = np.searchsorted(spent, SHARES * budget.members * budget.epochs, "right") - 1
+    return {
+        "score": rounded(best.metrics["dev_loss"][best.kept_epoch]),
+        "spent": int(spent[-1]),
+        "seconds": round(time.monotonic() - began, 1),
+        "curve": [rounded(score) for score in scores[at]],
+    }
 
 
-def run(record: Path, seeds: int) -> list[dict[str, Any]]:
-    """Trains what is not on record yet, and returns all that was asked for."""
-    known = {tuple(x.get(name) for name in KEY): x for x in lines_of(record)}
-    found, searches = [], contestants()
+def rounded(score: Any) -> float | None:
+    """Returns a score for the record: five digits; None: no member had trained."""
+    return float(f"{score:.5g}") if np.isfinite(score) else None
+
+
+def race(
+    record: Path, tasks: list[str], searches: list[str], seeds: int, budget: Budget
+) -> Iterator[dict[str, Any]]:
+    """Yields a line for each seed, task and search; trains what is not on record.
+
+    The seeds are the outer loop, so that at any time all searches have about as many.
+    """
+    asked = {  # before anything trains: a library may be missing, a budget too small
+        (name, search): CONTESTANTS[search](budget, TASKS[name].space)
+        for name in tasks
+        for search in searches
+    }
+    known = {tuple(line[name] for name in KEY): line for line in lines_of(record)}
     for seed in range(seeds):
-        for task, data in tasks().items():
-            for name, contestant in searches.items():
-                key = task, name, seed, contestant.members, EPOCHS
-                if key not in known:
-                    line = dict(zip(KEY, key, strict=True))
-                    known[key] = line | outcome(contestant, data, seed)
-                    with record.open("a") as to:
-                        to.write(json.dumps(known[key]) + "\n")
-                found.append(known[key])
-        print(f"seed {seed} of {seeds}", file=sys.stderr, flush=True)
-    return found
+        for (name, search), contestant in asked.items():
+            key = name, search, seed, *budget, contestant.own_members
+            if key not in known:
+                found = outcome(TASKS[name], contestant, budget, seed)
+                known[key] = dict(zip(KEY, key, strict=True)) | found
+                with record.open("a") as to:
+                    to.write(json.dumps(known[key]) + "\n")
+            yield known[key]
 
 
 def lines_of(record: Path) -> list[dict[str, Any]]:
@@ -157,37 +239,3 @@ def lines_of(record: Path) -> list[dict[str, Any]]:
     if whole != text:
         record.write_text(whole)  # so that the next line is not joined to it
     return [json.loads(line) for line in whole.splitlines()]
-
-
-def table(lines: list[dict[str, Any]]) -> str:
-    """Returns the difference to random search by task, mean ranks and costs."""
-    names = list(dict.fromkeys(line["search"] for line in lines))
-    found = list(dict.fromkeys(line["task"] for line in lines))
-    seeds = len({line["seed"] for line in lines})
-    place = {(x["search"], x["task"], x["seed"]): x for x in lines}
-    pairs = [(n, t) for n in names for t in found]
-    scores, trained = (
-        np.array([[place[*pair, s][what] for s in range(seeds)] for pair in pairs])
-        for what in ("score", "trained")
-    )
-    scores = scores.reshape(len(names), len(found), seeds)
-    cost = trained.reshape(len(names), -1).mean(axis=1) / BUDGET
-    # The rank among the searches of a task and a seed; equal scores share theirs.
-    below = (scores[:, None] > scores).sum(axis=1)
-    equal = (scores[:, None] == scores).sum(axis=1)
-    ranks = (below + (equal + 1) / 2).mean(axis=(1, 2))
-    rows = []
-    for k, name in enumerate(names):
-        less = scores[k] - scores[names.index("random")]
-        cells = [mean_and_error(less[t]) for t in range(len(found))]
-        rows.append([name, *cells, f"{ranks[k]:.2f}", f"{cost[k]:.2f}"])
-    return terminal.table(["search", *found, "mean rank", "cost"], rows)
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("record", nargs="?", default=RECORD, type=Path)
-    parser.add_argument("--seeds", default=SEEDS, type=int)
-    given = parser.parse_args()
-    dl.enable_compilation_cache()
-    print(table(run(given.record, given.seeds)))

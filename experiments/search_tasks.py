@@ -250,7 +250,7 @@ def rmsprop_of(hp: Any) -> Any:
 
 DESIGN = {
     "digits": Task(partial(normalized, outputs=10, batch_size=64), MOMENTUM, digits),
-    "breast cancer": Task(
+    "breast_cancer": Task(
         partial(normalized, outputs=2, batch_size=32), MOMENTUM,
         partial(table, "breast_cancer"),
     ),
@@ -274,7 +274,7 @@ DESIGN = {
     "sizes": Task(sized, SIZES, partial(digits, 500)),
 }  # fmt: skip
 HELD = {
-    "few digits": Task(
+    "few_digits": Task(
         partial(with_adam, outputs=10, batch_size=50),
         {**ADAM, **REGULAR}, partial(digits, 200),
     ),
@@ -285,7 +285,7 @@ HELD = {
         partial(table, "regression", targets=True),
     ),
     "mixed": Task(mixed, MIXED, digits),
-    "wrong labels": Task(
+    "wrong_labels": Task(
         partial(with_adam, outputs=10, batch_size=64),
         {**ADAM, **REGULAR, "smoothing": dl.Uniform(0.0, 0.5)},
         partial(digits, wrong=0.3),
