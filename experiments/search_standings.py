@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from experiments.search_race import SHARES
-from jaxdl.report.style import PALETTE, figure, tidy
+from jaxdl.report.style import PALETTE, error_axis, errors_of, figure, tidy
 
 BASE = "random"
 STYLES = [(color, line) for line in ("-", "--", ":") for color in PALETTE]
@@ -105,12 +105,13 @@ def markdown(lines: list[dict[str, Any]]) -> str:
     """Returns the table: differences to random search by task, and mean ranks.
 
     Columns: the difference in % of random search's loss, mean ± standard error over
-    seeds; on how many tasks it is better or worse by two standard errors or more; the
-    mean rank; the share of the budget that was trained.
+    seeds; on how many tasks it is better or worse by two standard errors or more; how
+    often it has the lower loss on a task and a seed; the mean rank; the share of the
+    budget that was trained.
     """
     found = results(lines)
     less, rank = less_random(found), ranked(found)
-    names = ["search", *found.tasks, "better", "worse", "mean rank", "trained", "n"]
+    names = ["search", *found.tasks, "better", "worse", "wins", "mean rank", "trained"]
     rows = [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
     for s, name in enumerate(found.searches):
         pairs = [mean_and_error(less[c, s]) for c in range(len(found.tasks))]
@@ -118,8 +119,8 @@ def markdown(lines: list[dict[str, Any]]) -> str:
         worse = sum(mean >= 2 * error and mean > 0 for mean, error in pairs)
         cells = [name, *(cell(*pair) for pair in pairs)]
         own = f"{rank[s][-1]:.2f}" if s in rank else "–"
-        count = int((~np.isnan(found.scores[:, s])).sum(axis=1).min())
-        cells += [str(better), str(worse), own, f"{found.spent[s]:.2f}", str(count)]
+        wins = f"{(less[:, s] < 0).sum()} of {(~np.isnan(less[:, s])).sum()}"
+        cells += [str(better), str(worse), wins, own, f"{found.spent[s]:.2f}"]
         rows.append(f"| {' | '.join(cells).replace('-', '−')} |")
     return "\n".join(rows)
 
@@ -144,10 +145,12 @@ def draw(lines: list[dict[str, Any]]) -> Figure:
     for c, axes in enumerate(panels[: len(found.tasks)]):
         base = np.nanmean(found.scores[c, found.searches.index(BASE)])
         regret = 100 * (found.curves[c] - np.nanmin(found.curves[c])) / base
-        for s in range(len(found.searches)):
-            bands(axes, regret[s], STYLES[s % len(STYLES)], found.searches[s])
-        if (regret > 0).any():
-            axes.set_yscale("log")
+        means = [
+            bands(axes, own, STYLES[s % len(STYLES)], found.searches[s])
+            for s, own in enumerate(regret)
+        ]
+        error_axis(axes, "y", errors_of(means, rates=False), "")
+        axes.set_ylabel("")  # the figure has one for all
         tidy(axes, found.tasks[c])
     last = panels[len(found.tasks)]
     for s, values in ranked(found).items():
@@ -164,14 +167,17 @@ def draw(lines: list[dict[str, Any]]) -> Figure:
     return drawn
 
 
-def bands(axes: Any, values: NDArray[Any], style: tuple[str, str], label: str) -> None:
-    """Draws the mean over seeds of `[N, shares]`, where all seeds have a value."""
+def bands(
+    axes: Any, values: NDArray[Any], style: tuple[str, str], label: str
+) -> NDArray[np.float64]:
+    """Draws and returns the mean over seeds of `[N, shares]`; NaN where one lacks."""
     known = values[~np.isnan(values).all(axis=1)]
     if not len(known):
-        return
+        return np.full(len(SHARES), np.nan)
     mean = known.mean(axis=0)
     error = known.std(axis=0, ddof=1) / len(known) ** 0.5 if len(known) > 1 else 0
     axes.plot(100 * SHARES, mean, style[1], color=style[0], label=label, linewidth=1.4)
     axes.fill_between(
         100 * SHARES, mean - error, mean + error, color=style[0], alpha=0.1, linewidth=0
     )
+    return mean

@@ -2,8 +2,8 @@
 
 A task has one number of steps an epoch, so that equal epochs are equal member-steps.
 Every model is ranked by its loss on the dev set. The tasks were chosen, and divided in
-two, before any search was run on them. What is designed by the first 8 is judged once
-on the other 6.
+two, before searches were compared on them. What is designed by the first 8 is judged
+once on the other 6.
 
 Data come from scikit-learn, which makes some of them, and from Fashion-MNIST.
 """

@@ -40,14 +40,15 @@ def rows(table):
 
 def test_the_table_by_hand():
     found = rows(standings.markdown(lines()))
-    assert found["search"] == ["t", "u", "better", "worse", "mean rank", "trained", "n"]
+    head = ["t", "u", "better", "worse", "wins", "mean rank", "trained"]
+    assert found["search"] == head
     # Of random's means 5 and 1: t −1 and 0, u −0.5 and −0.6. Ranks of other: 1, tied
     # with random at 1.5, 1 and 1.
-    other = ["−10.0 ± 10.0", "−55.0 ± 5.0", "1", "0", "1.12", "0.50", "2"]
+    other = ["−10.0 ± 10.0", "−55.0 ± 5.0", "1", "0", "3 of 4", "1.12", "0.50"]
     assert found["other"] == other
-    assert found["random"][2:] == ["0", "0", "1.88", "1.00", "2"]
+    assert found["random"][2:] == ["0", "0", "0 of 4", "1.88", "1.00"]
     # It lacks a seed and a task, so it has no rank.
-    assert found["late"] == ["20.0", "–", "0", "0", "–", "1.00", "0"]
+    assert found["late"] == ["20.0", "–", "0", "0", "0 of 1", "–", "1.00"]
 
 
 def test_two_lines_of_one_result_are_refused():
