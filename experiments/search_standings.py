@@ -126,10 +126,11 @@ def markdown(lines: list[dict[str, Any]]) -> str:
 
 
 def cell(mean: float, error: float) -> str:
-    """Returns a cell of the table."""
+    """Returns a cell of the table; a mean that rounds to 0 has no sign."""
     if np.isnan(mean):
         return "–"
-    return f"{mean:.1f}" if np.isnan(error) else f"{mean:.1f} ± {error:.1f}"
+    shown = f"{round(mean, 1) + 0.0:.1f}"
+    return shown if np.isnan(error) else f"{shown} ± {error:.1f}"
 
 
 def draw(lines: list[dict[str, Any]]) -> Figure:

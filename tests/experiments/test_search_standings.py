@@ -51,6 +51,11 @@ def test_the_table_by_hand():
     assert found["late"] == ["20.0", "–", "0", "0", "0 of 1", "–", "1.00"]
 
 
+def test_a_cell_has_no_negative_zero():
+    assert standings.cell(-0.04, 0.26) == "0.0 ± 0.3"
+    assert standings.cell(-0.06, np.nan) == "-0.1"
+
+
 def test_two_lines_of_one_result_are_refused():
     with pytest.raises(ValueError, match="two lines of other on t with seed 0"):
         standings.results([*lines(), line("t", "other", 0, 1.0)])
