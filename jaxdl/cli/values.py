@@ -14,6 +14,7 @@ from jaxdl.cli import files
 from jaxdl.engine.target import target
 from jaxdl.interop import optuna_halving, optuna_search
 from jaxdl.interop.tables import as_table_path
+from jaxdl.keys import MOST_SEEDS
 from jaxdl.near import near
 from jaxdl.searches import (
     Search,
@@ -29,7 +30,6 @@ from jaxdl.searches import (
 )
 from jaxdl.spaces.ranges import LARGEST_INT
 from jaxdl.spaces.structures import MOST_PROGRAMS
-from jaxdl.train.state import MOST_SEEDS
 
 TIME = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s?)?")
 LONG = 100  # digits of a number, at most: Python refuses to read over 4,300

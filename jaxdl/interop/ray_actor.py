@@ -28,10 +28,11 @@ from jaxdl.engine.kind import SETTINGS, THREADS, Kind, kind_here
 from jaxdl.engine.layout import Block, block_of
 from jaxdl.engine.outlines import Outlines
 from jaxdl.engine.task import Task
+from jaxdl.keys import IMPL
 from jaxdl.spaces.structures import MOST_PROGRAMS, structures
 from jaxdl.sweeps.repeats import data_of
 from jaxdl.train.epoch_state import Carry, kept
-from jaxdl.train.keys import IMPL, as_keys, as_numbers
+from jaxdl.train.keys import as_keys, as_numbers
 from jaxdl.train.outline import Outline, outline
 from jaxdl.train.structure import Structure
 

@@ -13,6 +13,7 @@ from jaxdl.engine.deadline import NEVER, Deadline, deadline_after
 from jaxdl.engine.plan import Plan
 from jaxdl.engine.progress import Callback
 from jaxdl.engine.task import Task
+from jaxdl.keys import as_key
 from jaxdl.paths import as_path
 from jaxdl.searches.one_rung import random
 from jaxdl.searches.rungs import Search
@@ -23,7 +24,6 @@ from jaxdl.sweeps.start_from import StartFrom, started
 from jaxdl.sweeps.training import train_task
 from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.settings import check_jax
-from jaxdl.train.state import as_key
 
 
 def sweep(
