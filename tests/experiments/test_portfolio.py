@@ -17,6 +17,7 @@ from experiments.portfolio.choice import expected_best, greedy, normalized
 from jaxdl.train.facts import facts_of
 from tests.sweeps.kept import trained_blocks
 
+DOCS = Path(dl.__file__).parents[1] / "docs"
 PICTURES = Path("/usr/share/datasets/fashion-mnist")
 
 
@@ -53,13 +54,14 @@ def test_what_is_left_out_has_no_say(monkeypatch):
     """The first setting alone: each task, and each data set, would choose its own."""
     monkeypatch.setattr(choice, "FIRST", 1)
     monkeypatch.setattr(choice, "RANDOM", 2)
-    scores = np.array([[0, 0.2, 1], [0.4, 0.1, 0.9], [0.7, 0.8, 0]])
+    scores = np.array([[0, 0.2, 0.9], [0.4, 0.1, 0.6], [0.7, 0.8, 0.5]])
     found = choice.leave_one_out(scores, ["a one", "a two", "b"])
-    # Without a one: sums of 1.2, 1.0, 0.8; without data a: 1, 0.9, 0; without b: 0.2.
+    # Sums without a one: 1.1, 0.7, 1.3; without a two: 0.9, 1.0, 1.2; without b: 0.2,
+    # 0.5, 1.5. Without data a the last setting is the best of b.
     assert found == {
-        "a one": {"without_task": 0.7, "without_data": 0.7, "random": 0.1333},
-        "a two": {"without_task": 0.8, "without_data": 0.8, "random": 0.1333},
-        "b": {"without_task": 1.0, "without_data": 1.0, "random": 0.3},
+        "a one": {"without_task": 0.4, "without_data": 0.7, "random": 0.1333},
+        "a two": {"without_task": 0.2, "without_data": 0.8, "random": 0.1333},
+        "b": {"without_task": 0.9, "without_data": 0.9, "random": 0.5333},
     }
 
 
@@ -154,3 +156,22 @@ def test_the_command_resumes_and_trains_the_same_settings_on_each_task(
     longer, more = run(40)
     assert longer["found"]["trained"] == 40 and 0 < more <= trained
     assert "less random" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("page", ["searches", "measured"])
+def test_a_page_has_the_figures_of_the_record(page):
+    """Those of the shipped settings: the mean over tasks ± its standard error."""
+    found = json.loads(command.RECORD.read_text())["found"]
+    columns = {
+        name: np.array([scores[name] for scores in found["left_out"].values()])
+        for name in ("without_task", "without_data", "random")
+    }
+    told = [f"{found['trained']:,}", f"{len(found['epochs'])} tasks"]
+    if page == "searches":
+        told += [f"{columns[name].mean():.3f}" for name in ("without_task", "random")]
+    for name in ("without_task", "without_data"):
+        less = columns[name] - columns["random"]
+        error = np.sqrt(np.sum((less - less.mean()) ** 2) / (len(less) - 1) / len(less))
+        told.append(f"{less.mean():.3f} ± {error:.3f}".replace("-", "−"))
+    text = " ".join((DOCS / f"{page}.md").read_text().split())
+    assert [words for words in told if words not in text] == []
