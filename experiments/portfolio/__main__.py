@@ -112,7 +112,7 @@ def table(left_out: dict[str, dict[str, float]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser("python -m experiments.portfolio")
     parser.add_argument("runs", nargs="?", metavar="RUNS", default=RUNS, type=Path)
-    parser.add_argument("--settings", default=2048, type=int, metavar="N")
+    parser.add_argument("--settings", default=1024, type=int, metavar="N")
     parser.add_argument("--record", default=RECORD, type=Path, metavar="PATH")
     options = parser.parse_args()
     if options.settings < RANDOM:

@@ -147,11 +147,13 @@ def tokens(data: dl.data.Splits, units: int, epochs: int) -> Task:
 TASKS: dict[str, Callable[[], Task]] = {
     "digits dense": lambda: classes(scans(), dense(32), 32, 15),
     "digits deep": lambda: classes(scans(), dense(32, 32, 32, norm=True), 64, 15),
+    "digits deeper": lambda: classes(scans(), dense(*[64] * 6), 32, 12),
     "digits convolution": lambda: classes(scans(), conv(8), 64, 8),
     "wine": lambda: classes(toy("wine"), dense(16), 16, 20),
     "breast cancer": lambda: classes(toy("breast_cancer"), dense(16, 16), 32, 20),
     "diabetes": lambda: targets(toy("diabetes"), dense(16), 32, 20),
     "clothes 7 dense": lambda: classes(clothes(1000, 7), dense(32, 32), 50, 15),
+    "clothes 7 wide": lambda: classes(clothes(1000, 7), dense(256, 256), 50, 8),
     "clothes 14 dense": lambda: classes(clothes(1000, 14), dense(32), 50, 10),
     "clothes 28 dense": lambda: classes(
         clothes(1000, 28), dense(32, norm=True), 100, 6
@@ -169,6 +171,9 @@ TASKS: dict[str, Callable[[], Task]] = {
     ),
     "friedman 1": lambda: targets(
         made("friedman1", n_samples=800, noise=1.0), dense(32, 32), 40, 20
+    ),
+    "friedman 1 longer": lambda: targets(
+        made("friedman1", n_samples=800, noise=1.0), dense(32, 32), 40, 100
     ),
     "friedman 2": lambda: targets(
         made("friedman2", n_samples=800, noise=50.0), dense(32, act=nn.tanh), 20, 20
