@@ -24,6 +24,7 @@ from jaxdl.searches import (
     hyperband,
     multi_pbt,
     pbt,
+    portfolio,
     random,
     refinement,
     sobol,
@@ -52,6 +53,7 @@ class Named(NamedTuple):
 SEARCHES = {
     "random": Named(random),
     "sobol": Named(sobol),
+    "portfolio": Named(portfolio),
     "grid": Named(grid_search, ":POINTS", "3"),
     "refine": Named(refinement, "[:ROUNDS]", "3"),
     "halving": Named(halving, "[:ETA]", "3"),

@@ -120,7 +120,8 @@ def sweep(
             `docs/searches.md`. None: all members are drawn.
         shard: (i, n) trains the i-th of n equal parts of the configurations alone,
             i from 0 to n - 1, without a word to the others; `sweeps.merge` makes one
-            run of all parts. For random, Sobol and grid searches. None: all.
+            run of all parts. For random, Sobol, portfolio and grid searches. None:
+            all.
         keep: of how many configurations, the best ones, weights stay, in memory and in
             the run; those of others go once the search can no longer ask for them, and
             `replay` gives them again. Such a run is not extended in epochs. None: of
