@@ -60,9 +60,8 @@ def figure(width: float, height: float) -> "Figure":
     """
     module = library("matplotlib.figure", "matplotlib", "figures")
     drawn = module.Figure((width, height), layout="constrained")
-    drawn._repr_png_ = functools.partial(
-        _png, drawn
-    )  # else it takes %matplotlib inline
+    # Jupyter shows a figure of matplotlib by itself only after %matplotlib inline.
+    drawn._repr_png_ = functools.partial(_png, drawn)
     return drawn
 
 
