@@ -22,13 +22,13 @@ from jaxdl.experiment import (
     load,
     pinned,
 )
+from jaxdl.keys import as_key
 from jaxdl.plain import to_json
 from jaxdl.searches import random
 from jaxdl.searches.rungs import start
 from jaxdl.sweeps import StartFrom, SweepResult, fit, sweep
 from jaxdl.sweeps.summary import Summary, errors_of, summarize
 from jaxdl.train import Status
-from jaxdl.train.state import as_key
 
 IMPORTANCE = 5.0  # seconds that the importance of hyperparameters takes, at most
 

@@ -14,6 +14,7 @@ from jaxdl.cli import files
 from jaxdl.engine.target import target
 from jaxdl.interop import optuna_halving, optuna_search
 from jaxdl.interop.tables import as_table_path
+from jaxdl.keys import MOST_SEEDS
 from jaxdl.near import near
 from jaxdl.searches import (
     Search,
@@ -23,13 +24,13 @@ from jaxdl.searches import (
     hyperband,
     multi_pbt,
     pbt,
+    portfolio,
     random,
     refinement,
     sobol,
 )
 from jaxdl.spaces.ranges import LARGEST_INT
 from jaxdl.spaces.structures import MOST_PROGRAMS
-from jaxdl.train.state import MOST_SEEDS
 
 TIME = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s?)?")
 LONG = 100  # digits of a number, at most: Python refuses to read over 4,300
@@ -52,6 +53,7 @@ class Named(NamedTuple):
 SEARCHES = {
     "random": Named(random),
     "sobol": Named(sobol),
+    "portfolio": Named(portfolio),
     "grid": Named(grid_search, ":POINTS", "3"),
     "refine": Named(refinement, "[:ROUNDS]", "3"),
     "halving": Named(halving, "[:ETA]", "3"),

@@ -16,6 +16,7 @@ from jaxdl.data.about import DataError
 from jaxdl.data.dataset import Dataset, Splits, are_classes, map_examples
 from jaxdl.data.rows import Source, joined
 from jaxdl.data.trees import are_equal, named, num_examples
+from jaxdl.keys import as_key
 
 Rows = NDArray[np.int32]
 Folds = Any  # an int, pairs of rows, or a splitter of scikit-learn
@@ -48,7 +49,11 @@ def pool(splits: Splits) -> Dataset:
 
 
 def fold_rows(
-    dataset: Dataset, folds: Folds, *, key: jax.Array, stratify: bool | None = None
+    dataset: Dataset,
+    folds: Folds,
+    *,
+    key: jax.Array | int,
+    stratify: bool | None = None,
 ) -> list[tuple[Rows, Rows]]:
     """Returns the rows of the train and the dev set of each fold, ascending.
 
@@ -73,7 +78,7 @@ def fold_rows(
         folds: k, an int from 2 to m; or pairs `(train_rows, dev_rows)`, whose sizes may
             differ; or anything with `split(inputs, labels, groups)`, such as
             `StratifiedKFold(5)`.
-        key: of the shuffle.
+        key: of the shuffle, or a seed.
         stratify: whether to deal integer labels `[m]` class by class; None: if the
             dataset knows that they are classes.
 
@@ -84,6 +89,7 @@ def fold_rows(
             common, or are empty, or have rows twice or outside the data; a dev set of
             data that follow time does not come after its train set; or the weights of a
             set are all 0.
+        TypeError, ValueError: the key is neither a threefry key nor a seed.
 
     Source: Kohavi, A Study of Cross-Validation and Bootstrap for Accuracy Estimation
     and Model Selection, 1995.
@@ -93,7 +99,7 @@ def fold_rows(
     elif isinstance(folds, Iterable) and not isinstance(folds, str):
         parts = _pairs(folds)
     else:
-        parts = _dealt(dataset, folds, key, stratify)
+        parts = _dealt(dataset, folds, as_key(key), stratify)
     m = num_examples(dataset.inputs)
     checked = [
         (_as_rows(train, m, f"the train rows of fold {i}"),

@@ -17,13 +17,14 @@ from jaxdl.data.arrays import group_codes
 from jaxdl.data.checks import check_dataset
 from jaxdl.data.dataset import Dataset, Splits, are_classes
 from jaxdl.data.trees import num_examples
+from jaxdl.keys import as_key
 
 
 def split(
     dataset: Dataset,
     fractions: str | Sequence[float] = (0.6, 0.2, 0.2),
     *,
-    key: jax.Array | None,
+    key: jax.Array | int | None,
     stratify: bool = False,
     groups: ArrayLike | None = None,
 ) -> Splits:
@@ -61,7 +62,7 @@ def split(
         fractions: of train, dev and test, or of train and test; each above 0, with the
             sum 1. Or percentages in a text, with the sum 100: "60:20:20" for about
             10,000 examples, "98:1:1" for a million, "99.5:0.4:0.1" for more, "70:30".
-        key: of the shuffle; None to keep the order.
+        key: of the shuffle, or a seed; None to keep the order.
         stratify: whether to divide each class by itself; labels must be integers `[m]`.
         groups: `[m]` integers or texts, such as the person of each example; None for
             those of the dataset, if it has groups.
@@ -71,9 +72,11 @@ def split(
             not as above; two of order, `stratify` and groups are asked for; the data
             have groups already, or follow time and a key is given; or a set would lack
             examples, examples of a class, or groups.
+        TypeError, ValueError: the key is neither a threefry key nor a seed.
 
     Source of the fractions: Ng, Deep Learning Specialization, course 2.
     """
+    key = None if key is None else as_key(key)
     check_dataset(dataset, "the data")
     shares, m = _shares(fractions), num_examples(dataset.inputs)
     if groups is not None:

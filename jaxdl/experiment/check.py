@@ -27,6 +27,7 @@ from jaxdl.experiment.check_targets import target_findings
 from jaxdl.experiment.check_training import check_training
 from jaxdl.experiment.finding import Finding
 from jaxdl.experiment.programs import Configured, configured
+from jaxdl.keys import as_key
 from jaxdl.nn.losses import labels_are_classes
 from jaxdl.train import RecipeError, facts_of
 from jaxdl.train.bound import BoundRecipe
@@ -34,7 +35,6 @@ from jaxdl.train.number_checks import check_numbers
 from jaxdl.train.outline import outline
 from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.settings import check_jax
-from jaxdl.train.state import as_key
 
 LOOKED = 12  # programs whose signal and outputs are checked
 SHOWN = 3  # labels of programs that have one fault in common

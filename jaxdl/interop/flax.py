@@ -11,9 +11,9 @@ import jax.numpy as jnp
 
 from jaxdl.extras import library
 from jaxdl.interop.foreign import check_plain, output_shape, zeros
+from jaxdl.keys import is_key
 from jaxdl.nn import Layer
 from jaxdl.nn.spec import shape_of
-from jaxdl.train.keys import is_key
 
 
 def linen(module: Any, *, train: str | None = "train") -> Layer:

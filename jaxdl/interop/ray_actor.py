@@ -11,6 +11,7 @@ import platform
 import queue
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -28,10 +29,11 @@ from jaxdl.engine.kind import SETTINGS, THREADS, Kind, kind_here
 from jaxdl.engine.layout import Block, block_of
 from jaxdl.engine.outlines import Outlines
 from jaxdl.engine.task import Task
+from jaxdl.keys import IMPL
 from jaxdl.spaces.structures import MOST_PROGRAMS, structures
 from jaxdl.sweeps.repeats import data_of
 from jaxdl.train.epoch_state import Carry, kept
-from jaxdl.train.keys import IMPL, as_keys, as_numbers
+from jaxdl.train.keys import as_keys, as_numbers
 from jaxdl.train.outline import Outline, outline
 from jaxdl.train.structure import Structure
 
@@ -55,6 +57,7 @@ class SentBlock(NamedTuple):
     until: int
     state: list[NDArray[Any]] | None  # leaves [n, ...]; None: its members begin
     last: bool  # whether its members never train on
+    pause: float = 0.0  # seconds between two times that its epochs are told, at least
 
 
 class Card(NamedTuple):
@@ -177,11 +180,12 @@ class Actor:
             self.words = self.crew.prepare(missing, lambda stage: None)
         return self.crew.size, self.words
 
-    def train(self, sent: SentBlock) -> Iterator[Any]:
+    def train(self, sent: SentBlock) -> Iterator[list[Any]]:
         """Yields number, status and metrics of each epoch, then the record of all.
 
-        The arrays of the record are the leaves of the carry. If the members never train
-        on, they are those of parameters and layer state.
+        They come in lists: the first epoch at once, those after it when the pause is
+        over. The arrays of the record are the leaves of the carry. If the members never
+        train on, they are those of parameters and layer state.
         """
         heard: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
@@ -192,12 +196,15 @@ class Actor:
                 heard.put(error)
 
         threading.Thread(target=work, daemon=True).start()
-        told: Any = None
-        while not isinstance(told, runs.Record):
-            told = heard.get()
-            if isinstance(told, BaseException):
-                raise told
-            yield told
+        told, due, ended = list[Any](), 0.0, False
+        while not ended:
+            told.append(one := heard.get())
+            if isinstance(one, BaseException):
+                raise one
+            ended = isinstance(one, runs.Record)
+            if ended or time.monotonic() >= due:
+                yield told
+                told, due = [], time.monotonic() + sent.pause
 
     def _train(self, sent: SentBlock, report: Report) -> runs.Record:
         block, state = self.numbering.block(sent), None
@@ -234,26 +241,35 @@ class Actor:
         self.outlines[block.structure, facts] = found
 
 
+def wire_shapes(task: Task, found: Outline) -> tuple[Any, Any]:
+    """Returns the shapes of one member's carry, and of its weights.
+
+    Args:
+        task: its plan and its variants are known.
+        found: the outline of a program of it.
+    """
+    carry = carry_shapes(task, found)
+    return carry, jax.eval_shape(lambda x: kept(*x)[:2], carry)
+
+
 def from_wire(
-    task: Task, found: Outline, block: Block, record: runs.Record, *, last: bool
+    shapes: tuple[Any, Any], block: Block, record: runs.Record, *, last: bool
 ) -> TrainedBlock:
     """Returns the trained block of a record that a hand has sent.
 
     Args:
-        task: its plan and its variants are known.
-        found: the outline of the block's program.
+        shapes: `wire_shapes` of the block's program.
         block: that was sent.
         record: what came back.
         last: as it was sent.
     """
-    shapes, carry = carry_shapes(task, found), None
-    weights = jax.eval_shape(lambda x: kept(*x)[:2], shapes)
+    (whole, weights), carry = shapes, None
     record = copy.deepcopy(record)  # of a view of Ray's store, which has to be freed
     arrays = record.arrays or []
     if last:
         ours = jax.tree.unflatten(jax.tree.structure(weights), arrays)
     else:
-        carry = jax.tree.unflatten(jax.tree.structure(shapes), arrays)
+        carry = jax.tree.unflatten(jax.tree.structure(whole), arrays)
         ours = kept(*carry)[:2]
     return trained_of(record, block, carry, as_keys(ours, weights))
 

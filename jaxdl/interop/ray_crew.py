@@ -14,7 +14,13 @@ from jaxdl.engine.kind import Kind
 from jaxdl.engine.layout import Block
 from jaxdl.engine.outlines import Outlines
 from jaxdl.engine.task import Task
-from jaxdl.interop.ray_actor import Numbering, SentBlock, from_wire, sent_task
+from jaxdl.interop.ray_actor import (
+    Numbering,
+    SentBlock,
+    from_wire,
+    sent_task,
+    wire_shapes,
+)
 from jaxdl.interop.ray_process import Failed, Needs, Process, State, say
 from jaxdl.interop.ray_roster import Place, Roster
 from jaxdl.shown import count
@@ -23,6 +29,8 @@ from jaxdl.train.structure import RecipeError
 
 AUTOTUNE = "--xla_gpu_autotune_level="
 MOST_FAILURES = 2  # of a process, on blocks that others train
+MOST_TOLD = 100.0  # times a second that epochs are told, about, by all hands together
+MOST_PAUSE = 30.0  # seconds between two times that a hand tells of its epochs
 
 
 class RayCrew:
@@ -96,7 +104,8 @@ class RayCrew:
                 f"({error!s:.300}); expected what can be pickled: open files and locks "
                 "where they are used, not where they are defined"
             ) from error
-        self.task, self.outlines, self.numbering = task, outlines, Numbering(task)
+        self.numbering = Numbering(task)
+        self.shapes = {key: wire_shapes(task, x) for key, x in outlines.items()}
 
     def missing(self, blocks: Sequence[Block]) -> list[Block]:
         """Returns a block of each program that is not compiled yet."""
@@ -220,11 +229,12 @@ class Hand:
     ) -> TrainedBlock:
         """Returns the block after its epochs; see `jaxdl.engine.crew.Hand`."""
         crew, (process, _, actor) = self.crew, self.place
-        sent = crew.numbering.sent(block, state, last=last)
+        pause = min(MOST_PAUSE, crew.size / MOST_TOLD)
+        sent = crew.numbering.sent(block, state, last=last)._replace(pause=pause)
         try:
             record = process.train(actor, sent, report, self.stop)
         except Failed as error:
             raise crew.failure(process, sent, error.cause) from error
         crew.passed(process, sent)
-        found = crew.outlines[block.structure, block.family.facts]
-        return from_wire(crew.task, found, block, record, last=last)
+        shapes = crew.shapes[block.structure, block.family.facts]
+        return from_wire(shapes, block, record, last=last)

@@ -130,9 +130,12 @@ class Process:
         """
         with self._in_words():
             stream = actor.train.remote(sent)
-        while not isinstance(told := self._next(stream, stop), Record):
-            report(*told)
-        return told
+        looks = max(LOOK_SECONDS, sent.pause / 4)  # few where there are many hands
+        while True:
+            for told in self._next(stream, stop, looks):
+                if isinstance(told, Record):
+                    return told
+                report(*told)
 
     def end(self) -> None:
         """Ends the process, if it has been started; whatever Ray says of it."""
@@ -141,22 +144,22 @@ class Process:
             with contextlib.suppress(self.ray.exceptions.RayError):
                 self.ray.kill(actor)  # one that is dead already stays so
 
-    def _next(self, stream: Any, stop: threading.Event) -> Any:
+    def _next(self, stream: Any, stop: threading.Event, looks: float) -> list[Any]:
         """Returns what the process tells next of a block."""
         with self._in_words():
-            self._await(stream, stop)
+            self._await(stream, stop, looks)
             if (reference := next(stream, None)) is None:
                 raise Lost("it ended amid a block")
             return self.ray.get(reference)
 
-    def _await(self, stream: Any, stop: threading.Event) -> None:
-        """Returns when there is something to hear.
+    def _await(self, stream: Any, stop: threading.Event, looks: float) -> None:
+        """Returns when there is something to hear; looks at `stop` meanwhile.
 
         A process that is silent may be stopped, or its epochs are long: nobody is
         asked for its block in its place as long as Ray finds that it lives.
         """
         silent = time.monotonic() + SILENT_SECONDS
-        while not self.ray.wait([stream], timeout=LOOK_SECONDS)[0]:
+        while not self.ray.wait([stream], timeout=looks)[0]:
             if stop.is_set():
                 raise concurrent.futures.CancelledError
             if time.monotonic() > silent:

@@ -8,11 +8,11 @@ import numpy as np
 
 from jaxdl import nn
 from jaxdl.interop.unstacked import unstacked
+from jaxdl.keys import is_key
 from jaxdl.nn.batch_norm import running_moments
 from jaxdl.nn.size import AllLive
 from jaxdl.train import Member
 from jaxdl.train.facts import with_facts
-from jaxdl.train.keys import is_key
 from jaxdl.train.part import in_shape
 from jaxdl.train.recipe import Recipe, build
 from jaxdl.train.structure import RecipeError, flatten

@@ -13,6 +13,7 @@ from jaxdl import diagnose, nn
 from jaxdl.data import Dataset, Splits
 from jaxdl.data.dataset import Moments
 from jaxdl.diagnose.signal import FAR
+from jaxdl.keys import as_key
 from jaxdl.optim import Schedule
 from jaxdl.report import ranked
 from jaxdl.report.style import (
@@ -30,7 +31,6 @@ from jaxdl.sweeps import SweepResult
 from jaxdl.train import Member
 from jaxdl.train.facts import with_facts
 from jaxdl.train.part import on_device
-from jaxdl.train.state import as_key
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -6,6 +6,8 @@ left behind. The colors are Okabe and Ito's, which colorblind readers can tell a
 Source: Okabe and Ito, Color Universal Design, 2008.
 """
 
+import functools
+import io
 import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -51,13 +53,16 @@ def dot(points: int) -> float:
 
 
 def figure(width: float, height: float) -> "Figure":
-    """Returns an empty figure of so many inches.
+    """Returns an empty figure of so many inches, which a notebook shows as it is.
 
     Raises:
         ImportError: matplotlib is missing.
     """
     module = library("matplotlib.figure", "matplotlib", "figures")
-    return module.Figure((width, height), layout="constrained")
+    drawn = module.Figure((width, height), layout="constrained")
+    # Jupyter shows a figure of matplotlib by itself only after %matplotlib inline.
+    drawn._repr_png_ = functools.partial(_png, drawn)
+    return drawn
 
 
 def message(text: str) -> "Figure":
@@ -169,6 +174,13 @@ def error_bar(
     bar = drawn.colorbar(colors, ax=axes)
     error_axis(bar.ax, "y", errors, label)
     bar.ax.set_ylim(errors.low, errors.high)
+
+
+def _png(drawn: "Figure") -> bytes:
+    """Returns a figure as the bytes of a file."""
+    file = io.BytesIO()
+    save(drawn, file, "png", dpi=100)
+    return file.getvalue()
 
 
 def save(drawn: "Figure", file: Any, kind: str, *, dpi: int = 150) -> None:

@@ -5,10 +5,11 @@ from jaxdl.searches.halving import halving, hyperband
 from jaxdl.searches.multi_pbt import multi_pbt
 from jaxdl.searches.one_rung import grid_search, random, sobol
 from jaxdl.searches.pbt import pbt
+from jaxdl.searches.portfolio import portfolio
 from jaxdl.searches.refinement import refinement
 from jaxdl.searches.rungs import Rung, Search, Standing, ranking
 
 __all__ = [
     "Rung", "Search", "Standing", "freeze_thaw", "grid_search", "halving", "hyperband",
-    "multi_pbt", "pbt", "random", "ranking", "refinement", "sobol",
+    "multi_pbt", "pbt", "portfolio", "random", "ranking", "refinement", "sobol",
 ]  # fmt: skip

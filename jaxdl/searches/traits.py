@@ -23,6 +23,7 @@ DRAWS = Traits(asks_once=True, draws_each_alone=True, foreseen=True)
 TRAITS = {
     "random": DRAWS,
     "sobol": DRAWS,
+    "portfolio": DRAWS,
     "grid_search": DRAWS._replace(draws_each_alone=False),
     "refinement": Traits(foreseen=True),
     "halving": Traits(foreseen=True, stops_for_good=True),

@@ -14,7 +14,7 @@ from jaxdl.spaces.distributions import (
     as_objects,
     is_distribution,
 )
-from jaxdl.train.structure import default_type, flatten
+from jaxdl.train.structure import by_name, default_type, flatten
 
 EDGE = 1e-6  # of a range: how far beyond an end float32 may round
 
@@ -39,6 +39,17 @@ def with_first(space: Any, rows: Rows) -> Any:
         for name, leaf in zip(names, leaves, strict=True)
     ]
     return jax.tree.unflatten(treedef, own)
+
+
+def first_of(space: Any) -> list[dict[str, Any]]:
+    """Returns the values that `with_first` has given to a space, a row a member.
+
+    A member without any has an empty row.
+    """
+    leaves = by_name(space).items()
+    given = {name: leaf.first for name, leaf in leaves if is_distribution(leaf)}
+    count = 1 + max((i for first in given.values() for i in first), default=-1)
+    return [{n: x[i] for n, x in given.items() if i in x} for i in range(count)]
 
 
 def value_in(leaf: Any, value: Any) -> list[Any]:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxdl.counts import as_count
+from jaxdl.keys import as_key
 from jaxdl.spaces.among import Among
 from jaxdl.spaces.contract import Distribution, SpaceError
 from jaxdl.spaces.distributions import Options, Static, as_objects, is_distribution
@@ -23,7 +24,7 @@ from jaxdl.train.state import HPARAMS
 from jaxdl.train.structure import as_held, flatten
 
 
-def sample(key: jax.Array, space: Any, members: int) -> Any:
+def sample(key: jax.Array | int, space: Any, members: int) -> Any:
     """Returns random hyperparameters: the space's tree with arrays `[members]`.
 
     Member i's value of a leaf is a pure function of the key, the leaf's name and i. It
@@ -31,7 +32,7 @@ def sample(key: jax.Array, space: Any, members: int) -> Any:
     not chosen are drawn too.
 
     Args:
-        key: the run's key.
+        key: the run's key, or its seed.
         space: a pytree of distributions, constants and arrays `[members]`.
         members: at least 1.
 
@@ -39,7 +40,9 @@ def sample(key: jax.Array, space: Any, members: int) -> Any:
         SpaceError: `members` is below 1, an array has another length, a leaf is
             anything else, the programs cannot hold what it gives, or two names draw the
             same numbers.
+        TypeError, ValueError: the key is neither a threefry key nor a seed.
     """
+    key = as_key(key)
     members = as_count("members", members, error=SpaceError)
     check_names(space)
     return fill(space, members, lambda name: _uniforms(key, name, members))

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxdl.keys import as_key
 from jaxdl.nn.size import Size
 from jaxdl.one_of import OneOf
 from jaxdl.spaces.among import Among
@@ -25,7 +26,7 @@ from jaxdl.spaces.sizes import AsSize
 from jaxdl.train.structure import as_held, flatten
 
 
-def sample_one(key: jax.Array, space: Any, member: Any = 0) -> Any:
+def sample_one(key: jax.Array | int, space: Any, member: Any = 0) -> Any:
     """Returns the hyperparameters of one member, as a recipe receives them.
 
     Under jit and vmap it draws what `sample` draws for this member, from the same
@@ -41,7 +42,7 @@ def sample_one(key: jax.Array, space: Any, member: Any = 0) -> Any:
     True
 
     Args:
-        key: the run's key; may be traced.
+        key: the run's key, or its seed; may be traced.
         space: as for `sample`, but each `Static` has one option.
         member: its number; may be traced.
 
@@ -49,7 +50,9 @@ def sample_one(key: jax.Array, space: Any, member: Any = 0) -> Any:
         SpaceError: as `sample`; a static leaf has several values, each of which asks
             for a program of its own; or the quantile of a distribution of yours cannot
             be traced.
+        TypeError, ValueError: the key is neither a threefry key nor a seed.
     """
+    key = as_key(key)
     check_names(space)
     names, leaves, treedef = flatten(space)
     values = []

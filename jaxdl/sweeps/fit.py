@@ -11,6 +11,7 @@ from jaxdl import terminal
 from jaxdl.data import Splits
 from jaxdl.engine.plan import Plan
 from jaxdl.engine.task import Task
+from jaxdl.keys import as_key
 from jaxdl.searches.rungs import Requests, Rung
 from jaxdl.spaces.of_one import as_space
 from jaxdl.spaces.sample import sample
@@ -21,7 +22,6 @@ from jaxdl.train.fit import train_one
 from jaxdl.train.member import Member
 from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.settings import check_jax
-from jaxdl.train.state import as_key
 
 
 def fit(

@@ -12,12 +12,13 @@ from jaxdl.counts import as_count
 from jaxdl.data import DataError, Splits, check
 from jaxdl.data.trees import num_examples
 from jaxdl.diagnose.bias_variance import HIGH
+from jaxdl.keys import as_key
 from jaxdl.sweeps.repeats import standard_error
 from jaxdl.train.epoch_state import Status
 from jaxdl.train.fit import train_one
 from jaxdl.train.member import Member
 from jaxdl.train.recipe import RecipeFunction
-from jaxdl.train.state import FOLD, REPEAT, as_key
+from jaxdl.train.state import FOLD, REPEAT
 
 SURE = 2  # standard errors that a difference has to exceed
 

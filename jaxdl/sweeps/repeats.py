@@ -23,9 +23,10 @@ from jaxdl.data.normalize import input_moments, moments_of
 from jaxdl.engine.inputs import Variant
 from jaxdl.engine.plan import OWN, Plan
 from jaxdl.engine.task import Task
+from jaxdl.keys import as_key
 from jaxdl.searches.rungs import Rung
 from jaxdl.train.facts import facts_of
-from jaxdl.train.state import FOLD, REPEAT, as_key, member_key, step_key
+from jaxdl.train.state import FOLD, REPEAT, member_key, step_key
 
 
 def with_variants(task: Task) -> tuple[Task, Splits]:

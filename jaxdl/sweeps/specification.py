@@ -18,6 +18,7 @@ from jaxdl.engine.kind import Kind
 from jaxdl.engine.outlines import Outlines, precisions
 from jaxdl.engine.plan import Plan, as_plan
 from jaxdl.engine.task import Task
+from jaxdl.keys import IMPL
 from jaxdl.plain import to_json
 from jaxdl.searches.one_rung import random
 from jaxdl.searches.rungs import Rung
@@ -32,7 +33,6 @@ from jaxdl.sweeps.known import about_of, from_parts, known_parts
 from jaxdl.sweeps.repeats import data_of
 from jaxdl.sweeps.starting import start_digest
 from jaxdl.train.identity import data_digest
-from jaxdl.train.keys import IMPL
 from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.score import CURVES, RankBy, curves
 

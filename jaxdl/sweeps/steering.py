@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from jaxdl.engine.drawn import check_drawn
 from jaxdl.engine.engine import Engine
 from jaxdl.engine.population import Population
+from jaxdl.keys import as_key
 from jaxdl.near import near
 from jaxdl.plain import scalar
 from jaxdl.searches.rungs import Requests, Rung
@@ -27,7 +28,6 @@ from jaxdl.sweeps.from_population import make_result
 from jaxdl.sweeps.reading import rung_of
 from jaxdl.train.epoch_state import Status
 from jaxdl.train.member import Member
-from jaxdl.train.state import as_key
 from jaxdl.train.structure import as_held, flatten
 
 STOP = "stop"

@@ -13,6 +13,7 @@ from jaxdl.engine.deadline import NEVER, Deadline, deadline_after
 from jaxdl.engine.plan import Plan
 from jaxdl.engine.progress import Callback
 from jaxdl.engine.task import Task
+from jaxdl.keys import as_key
 from jaxdl.paths import as_path
 from jaxdl.searches.one_rung import random
 from jaxdl.searches.rungs import Search
@@ -23,7 +24,6 @@ from jaxdl.sweeps.start_from import StartFrom, started
 from jaxdl.sweeps.training import train_task
 from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.settings import check_jax
-from jaxdl.train.state import as_key
 
 
 def sweep(
@@ -120,7 +120,8 @@ def sweep(
             `docs/searches.md`. None: all members are drawn.
         shard: (i, n) trains the i-th of n equal parts of the configurations alone,
             i from 0 to n - 1, without a word to the others; `sweeps.merge` makes one
-            run of all parts. For random, Sobol and grid searches. None: all.
+            run of all parts. For random, Sobol, portfolio and grid searches. None:
+            all.
         keep: of how many configurations, the best ones, weights stay, in memory and in
             the run; those of others go once the search can no longer ask for them, and
             `replay` gives them again. Such a run is not extended in epochs. None: of

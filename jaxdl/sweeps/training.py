@@ -139,7 +139,8 @@ def _claim(run_dir: Any, extend: bool, search: Search) -> Path | None:
     if extend and not traits_of(search).draws_each_alone:
         raise SpaceError(
             "got extend with a search that decides by how members do; expected no "
-            "search, random or sobol: leave extend out, and name another folder"
+            "search, random, sobol or portfolio: leave extend out, and name another "
+            "folder"
         )
     return None if run_dir is None else runs.claim(run_dir)
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from jaxdl import terminal
 from jaxdl.counts import as_count
 from jaxdl.data import Splits, check
+from jaxdl.keys import as_key
 from jaxdl.train import compiled
 from jaxdl.train.bound import BoundRecipe, make_advance, make_start, with_order
 from jaxdl.train.check import as_patience
@@ -24,7 +25,7 @@ from jaxdl.train.part import in_shape, on_device_shapes
 from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.settings import check_jax
 from jaxdl.train.stages import Streamed
-from jaxdl.train.state import TrainState, as_key, member_key
+from jaxdl.train.state import TrainState, member_key
 from jaxdl.train.steps import joined_steps
 from jaxdl.train.structure import partition
 from jaxdl.train.tracing import tracing_errors_explained

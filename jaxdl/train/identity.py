@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxdl.data import Splits
 from jaxdl.data.rows import as_values, chunks
-from jaxdl.train.keys import is_key
+from jaxdl.keys import is_key
 from jaxdl.train.structure import RecipeError
 
 ADDRESS = re.compile("0x[0-9a-f]+")  # of Python functions; differs between processes

@@ -7,15 +7,8 @@ from typing import Any
 
 import jax
 
+from jaxdl.keys import IMPL, is_key
 from jaxdl.train.structure import RecipeError
-
-IMPL = "threefry2x32"  # the only kind of key that vmap keeps apart
-
-
-def is_key(value: Any) -> bool:
-    """Returns whether an array, or its shape, is of typed random keys."""
-    dtype = getattr(value, "dtype", None)
-    return dtype is not None and jax.dtypes.issubdtype(dtype, jax.dtypes.prng_key)
 
 
 def as_numbers(tree: Any) -> Any:

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from jaxdl.data import Dataset, Splits
 from jaxdl.data.trees import num_examples
+from jaxdl.keys import as_key
 from jaxdl.nn.losses import PerExample
 from jaxdl.nn.size import is_size
 from jaxdl.nn.spec import sizes_of, with_spans
@@ -23,7 +24,7 @@ from jaxdl.train.part import batch_of, in_shape, on_device_shapes
 from jaxdl.train.recipe import Recipe, RecipeFunction, build
 from jaxdl.train.saved import ACCELERATOR, saved_bytes
 from jaxdl.train.score import RankBy
-from jaxdl.train.state import TrainState, as_key, init_built
+from jaxdl.train.state import TrainState, init_built
 from jaxdl.train.step import make_cost, make_eval, make_inference, make_step
 from jaxdl.train.structure import RecipeError, Structure
 from jaxdl.train.tracing import tracing_errors_explained
@@ -234,10 +235,9 @@ def _trace(
         train_state = init_built(one, key, shape)
         return train_state, eval_params(one, train_state)
 
+    trace = jax.make_jaxpr(start, return_shape=True)
     with tracing_errors_explained():
-        first, (train_state, own) = jax.make_jaxpr(start, return_shape=True)(
-            numbers, as_key(0), counts
-        )
+        first, (train_state, own) = trace(numbers, as_key(0), counts)
         one, out_shape = built[0]
         arguments = numbers, train_state, batch_of(train, one.batch_size), counts
         later = jax.make_jaxpr(functools.partial(_step_and_evaluate, bound))(*arguments)

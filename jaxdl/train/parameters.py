@@ -6,11 +6,11 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxdl.keys import as_key
 from jaxdl.nn.layer import Layer
 from jaxdl.nn.size import AllLive
 from jaxdl.train.bound import BoundRecipe
 from jaxdl.train.recipe import build
-from jaxdl.train.state import as_key
 from jaxdl.train.structure import TRACED, Bound, Structure
 from jaxdl.train.tracing import tracing_errors_explained
 

@@ -10,15 +10,12 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxdl.counts import is_count
-from jaxdl.train.keys import IMPL, is_key
 from jaxdl.train.recipe import Recipe, RecipeFunction, build
 from jaxdl.train.shuffle import shuffle
 from jaxdl.train.structure import RecipeError
 
 MEMBER, ORDER, HPARAMS, EXPLORE, ROUND, REPEAT, FOLD = range(7)  # of a run's key
 INIT, STEP = range(2)  # purposes of a member's key
-MOST_SEEDS = 2**32
 
 
 class TrainState(NamedTuple):
@@ -101,28 +98,3 @@ def epoch_order(
     steps = -(-num_examples // batch_size)
     completed = jnp.concatenate([order, order[: steps * batch_size - num_examples]])
     return completed.reshape(steps, batch_size)
-
-
-def as_key(key: jax.Array | int) -> jax.Array:
-    """Returns the key of a run, from which each member's randomness is derived.
-
-    Args:
-        key: a single threefry key, `jax.random.key(seed)`, or the seed itself, an int
-            from 0 to 2^32 - 1.
-
-    Raises:
-        TypeError: the key is neither a seed nor a single threefry key.
-        ValueError: the seed is above 2^32 - 1.
-    """
-    if is_count(key, least=0):
-        if key >= MOST_SEEDS:  # JAX drops the bits above
-            raise ValueError(f"got the seed {key}; expected one from 0 to 2^32 - 1")
-        return jax.random.key(int(key), impl=IMPL)
-    if isinstance(key, jax.Array) and is_key(key):
-        if not key.shape and "fry" in str(jax.random.key_impl(key)):
-            return key
-    raise TypeError(
-        f"got key={key!r}; expected a seed from 0 to 2^32 - 1, or one threefry key, "
-        "jax.random.key(seed): other generators give all models of a batch the first "
-        "model's random numbers"
-    )

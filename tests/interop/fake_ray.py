@@ -89,7 +89,8 @@ class Handle:
                 items = found if name == "train" else [found]
                 for item in items:
                     self.send(stream, item)
-                    self.ray.heard(self, name, item)
+                    for told in item if name == "train" else [item]:
+                        self.ray.heard(self, name, told)
                 self.send(stream, StopIteration)
             except RayError as error:
                 self.send(stream, error)

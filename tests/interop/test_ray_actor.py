@@ -16,7 +16,13 @@ from jaxdl.engine.layout import Block, lay_out
 from jaxdl.engine.outlines import make_outlines, ranked
 from jaxdl.engine.task import Task, check_task
 from jaxdl.interop import ray_actor
-from jaxdl.interop.ray_actor import Actor, Numbering, from_wire, sent_task
+from jaxdl.interop.ray_actor import (
+    Actor,
+    Numbering,
+    from_wire,
+    sent_task,
+    wire_shapes,
+)
 from jaxdl.searches.shards import Shard
 from jaxdl.spaces.structures import structures
 from jaxdl.sweeps.repeats import data_of, with_variants
@@ -133,15 +139,30 @@ def test_a_block_comes_back_as_threads_train_it(make, actor):
         report = functools.partial(_note, told)
         expected = hand.train(part, state, report, last=last)
         here.give(hand)
-        *epochs, record = actor.train(numbering.sent(part, state, last=last))
+        given = numbering.sent(part, state, last=last)
+        *epochs, record = (one for told in actor.train(given) for one in told)
         assert repr(epochs) == repr(told)
-        trained = from_wire(task, found, part, record, last=last)
+        trained = from_wire(wire_shapes(task, found), part, record, last=last)
         n = len(block.members)
         for name in ("status", "stopped_at", "steps", "kept_epoch", "metrics"):
             same(getattr(trained, name), getattr(expected, name))
         for name in ("params", "state", "carry"):
             same(getattr(trained, name), first_of(getattr(expected, name), n))
         state = None if last else trained.state_of_members()
+
+
+@pytest.mark.parametrize("pause, groups", [(0.0, [1, 1, 1, 1]), (1e9, [1, 3])])
+def test_epochs_are_told_when_the_pause_is_over(pause, groups, make, actor):
+    """The first one at once, the rest with the record."""
+    task, outlines, (block,) = make()
+    numbering = Numbering(task)
+    actor.prepare(sent_task(task, outlines), [shown(numbering, block)])
+    whole = numbering.sent(block._replace(until=3), None, last=True)
+    told = [*actor.train(whole._replace(pause=pause))]
+    assert [len(group) for group in told] == groups
+    *epochs, record = (one for group in told for one in group)
+    assert [number for number, _, _ in epochs] == [0, 1, 2]
+    assert isinstance(record, runs.Record)
 
 
 def _note(told, *epoch):

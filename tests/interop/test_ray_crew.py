@@ -5,6 +5,7 @@ without a crew.
 """
 
 import itertools
+import math
 import pickle
 import threading
 
@@ -14,7 +15,7 @@ import pytest
 from jaxdl.engine import pace, placing
 from jaxdl.engine.crew import Threads
 from jaxdl.engine.kind import kind_here
-from jaxdl.interop import ray_process, ray_roster
+from jaxdl.interop import ray_crew, ray_process, ray_roster
 from jaxdl.interop.ray_actor import Actor, Card
 from jaxdl.interop.ray_crew import RayCrew
 from jaxdl.interop.ray_faults import differences
@@ -57,10 +58,11 @@ class Local(Actor):
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    """Keeps each epoch, and looks often."""
+    """Keeps and tells of each epoch, and looks often."""
     monkeypatch.setattr(ray_process, "Actor", Local)
     monkeypatch.setattr(Local, "numbers", itertools.count())
     monkeypatch.setattr(pace, "KEEP_SECONDS", 0.0)
+    monkeypatch.setattr(ray_crew, "MOST_TOLD", math.inf)
     monkeypatch.setattr(placing, "LOOK_SECONDS", 0.02)
     monkeypatch.setattr(ray_process, "LOOK_SECONDS", 0.02)
     for name in ("FOLLOW_SECONDS", "RETRY_SECONDS", "LOOK_SECONDS"):
@@ -81,6 +83,22 @@ def test_repeats_of_a_shard_have_the_bits_of_one_machine(digits):
     settings = {"shard": (1, 2), "repeats": 2, "members": 4, "epochs": 1}
     result = trained(Ray(1), digits, **settings)
     assert_same_result(result, sweep(small, SPACE, digits, **settings))
+
+
+def test_many_hands_tell_of_their_epochs_more_seldom(digits, expected, monkeypatch):
+    """Two hands that may tell 0.1 times a second: each one every 20 seconds."""
+    pauses = []
+
+    def heard(handle, name, arguments):
+        if name == "train":
+            pauses.append(arguments[0].pause)
+
+    monkeypatch.setattr(ray_crew, "MOST_TOLD", 0.1)
+    assert_same_result(trained(Ray(2, fault=heard), digits), expected)
+    assert {*pauses} == {20.0}
+    monkeypatch.setattr(ray_crew, "MOST_TOLD", 0.02)
+    trained(Ray(2, fault=heard), digits, epochs=1)
+    assert pauses[-1] == 30.0
 
 
 def nth(n, act):

@@ -10,9 +10,10 @@ import pytest
 
 from jaxdl import nn
 from jaxdl.diagnose import check_gradients
+from jaxdl.keys import is_key
 from jaxdl.nn import OneOf, Size, Spec
 from jaxdl.nn.spec import is_shape, specs
-from jaxdl.train.keys import as_numbers, is_key
+from jaxdl.train.keys import as_numbers
 from tests.interop.foreign import NETWORKS
 
 # name: (layer from one traced hyperparameter, shape of an example, values of it)

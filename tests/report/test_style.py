@@ -60,6 +60,11 @@ def test_words_of_large_numbers_have_room_side_by_side():
     assert all(a.x1 < b.x0 for a, b in zip(boxes, boxes[1:], strict=False))
 
 
+def test_a_notebook_shows_a_figure():
+    """IPython asks any object for this method."""
+    assert figure(2, 1)._repr_png_().startswith(b"\x89PNG")
+
+
 def test_nothing_of_matplotlib_is_left_behind(result):
     import matplotlib
 

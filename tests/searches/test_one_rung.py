@@ -15,6 +15,7 @@ from tests.searches.conftest import KEY, SPACE, play, spans
     [
         (random(), 4, 5, [[(4, 5)]]),
         (dl.sobol(), 4, 5, [[(4, 5)]]),
+        (dl.portfolio(), 4, 5, [[(4, 5)]]),
         (dl.grid_search(3), 6, 5, [[(6, 5)]]),
     ],
 )

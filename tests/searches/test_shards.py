@@ -29,8 +29,8 @@ def test_shards_are_equal_parts_in_the_order_of_the_configurations(
 
 @pytest.mark.parametrize(
     ("search", "members"),
-    [(random(), 10), (dl.sobol(), 10), (dl.grid_search(5), 10)],
-    ids=["random", "sobol", "grid"],
+    [(random(), 10), (dl.sobol(), 10), (dl.portfolio(), 10), (dl.grid_search(5), 10)],
+    ids=["random", "sobol", "portfolio", "grid"],
 )
 def test_a_shard_asks_for_what_the_whole_search_asks_for(search, members):
     whole = next(search(KEY, SPACE, members, 4))
@@ -65,7 +65,7 @@ def own(key, space, members, epochs):
     "search", [dl.halving(2), dl.hyperband(2), dl.pbt(1), dl.refinement(2), own]
 )
 def test_a_search_that_looks_at_all_members_has_no_shards(search):
-    with pytest.raises(SpaceError, match="random, sobol or grid"):
+    with pytest.raises(SpaceError, match="random, sobol, portfolio or grid"):
         as_shard((0, 2), 10, search)
 
 

@@ -12,7 +12,8 @@ from tests.searches.conftest import KEY, play, spans
 SPACE = {"rate": dl.LogUniform(1e-3, 1.0)}
 MEMBERS, EPOCHS = 24, 8
 MAKERS = [
-    random, dl.sobol, lambda: dl.grid_search(MEMBERS), lambda: dl.refinement(2),
+    random, dl.sobol, dl.portfolio, lambda: dl.grid_search(MEMBERS),
+    lambda: dl.refinement(2),
     lambda: dl.halving(2), lambda: dl.hyperband(2), lambda: dl.pbt(2),
     lambda: dl.multi_pbt(1, populations=2), lambda: dl.freeze_thaw(60),
     lambda: optuna_halving(2, brackets=2), lambda: optuna_search(batch=8),
@@ -62,6 +63,7 @@ def test_of_which_searches_something_is_known():
     assert known == {
         "random": ["asks_once", "draws_each_alone", "foreseen"],
         "sobol": ["asks_once", "draws_each_alone", "foreseen"],
+        "portfolio": ["asks_once", "draws_each_alone", "foreseen"],
         "grid_search": ["asks_once", "foreseen"],
         "refinement": ["foreseen"],
         "halving": ["foreseen", "stops_for_good"],

@@ -31,9 +31,11 @@ from tests.sweeps.kept import (
 SETTINGS = {
     "random": {"every": 5},
     "sobol": {"search": dl.sobol(), "patience": 1, "epochs": 4},
+    "portfolio": {"search": dl.portfolio(), "epochs": 1},
     "grid": {"search": dl.grid_search(7)},
     "repeats and folds": {"repeats": 2, "folds": 2, "epochs": 1},
 }
+HEAVY = {"portfolio", "grid"}
 PLAIN = {"members": 7, "epochs": 2}
 
 
@@ -77,7 +79,7 @@ def contents(folder):
 @pytest.mark.parametrize(
     "settings",
     [
-        pytest.param(settings, id=name, marks=[pytest.mark.heavy] * (name == "grid"))
+        pytest.param(settings, id=name, marks=[pytest.mark.heavy] * (name in HEAVY))
         for name, settings in SETTINGS.items()
     ],
 )

@@ -12,10 +12,10 @@ import jaxdl as dl
 from jaxdl import runs
 from jaxdl.engine import pace
 from jaxdl.engine.population import Population
+from jaxdl.keys import is_key
 from jaxdl.spaces import SpaceError
 from jaxdl.sweeps import read_result
 from jaxdl.train import Status
-from jaxdl.train.keys import is_key
 from tests.sweeps.kept import (
     SPACE,
     assert_same_member,

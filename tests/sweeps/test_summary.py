@@ -5,9 +5,9 @@ import pytest
 
 import jaxdl as dl
 from jaxdl import nn, optim
+from jaxdl.keys import as_key
 from jaxdl.sweeps.summary import errors_of, importance_of, summarize
 from jaxdl.train.epoch_state import ended
-from jaxdl.train.state import as_key
 from tests.sweeps.kept import SPACE, small, sweep
 
 

@@ -6,8 +6,9 @@ import optax
 import pytest
 
 from jaxdl import nn
+from jaxdl.keys import is_key
 from jaxdl.train import RecipeError
-from jaxdl.train.keys import as_keys, as_numbers, is_key
+from jaxdl.train.keys import as_keys, as_numbers
 
 KEYS = jax.random.split(jax.random.key(5), 3)
 

@@ -1,4 +1,4 @@
-"""The order of the data, and the keys of a run."""
+"""The order of the data, and what parameters may be."""
 
 import chex
 import jax
@@ -8,7 +8,7 @@ import pytest
 
 import jaxdl as dl
 from jaxdl import nn, optim
-from jaxdl.train.state import as_key, epoch_order
+from jaxdl.train.state import epoch_order
 
 KEY = jax.random.key(0)
 
@@ -28,37 +28,6 @@ def test_every_epoch_and_every_key_has_its_own_order():
         for seed, epoch in ((0, 0), (0, 1), (1, 0))
     }
     assert len(orders) == 3
-
-
-@pytest.mark.parametrize("seed", [0, 7, 2**32 - 1, np.int64(7), np.uint32(2**32 - 1)])
-def test_a_seed_is_the_threefry_key_of_it(seed):
-    expected = jax.random.key(int(seed), impl="threefry2x32")
-    chex.assert_trees_all_equal(as_key(seed), expected)
-
-
-def test_a_seed_is_a_threefry_key_whatever_the_default_is():
-    with jax.default_prng_impl("rbg"):
-        key = as_key(7)
-    chex.assert_trees_all_equal(key, jax.random.key(7, impl="threefry2x32"))
-
-
-def test_a_threefry_key_is_a_key():
-    assert as_key(KEY) is KEY
-
-
-def test_a_seed_beyond_32_bits_is_refused():
-    with pytest.raises(ValueError, match=r"seed 4294967296; .* from 0 to 2\^32 - 1"):
-        as_key(2**32)
-
-
-@pytest.mark.parametrize(
-    "key",
-    [-1, True, 1.0, "0", None, jax.random.PRNGKey(0), jax.random.split(KEY),
-     jax.random.key(0, impl="rbg"), jax.random.key(0, impl="unsafe_rbg")],
-)  # fmt: skip
-def test_only_a_seed_or_one_threefry_key_will_do(key):
-    with pytest.raises(TypeError, match="expected a seed .* or one threefry key"):
-        as_key(key)
 
 
 @pytest.mark.parametrize("leaf", [jnp.zeros(2, jnp.int32), True, jax.random.key(0)])

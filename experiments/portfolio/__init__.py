@@ -1,0 +1,1 @@
+"""Settings of AdamW that are good on many tasks: how the shipped portfolio is made."""
