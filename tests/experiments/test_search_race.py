@@ -109,7 +109,7 @@ def test_a_race_resumes_from_its_record(tmp_path, monkeypatch):
 
     def outcome(task, contestant, budget, seed):
         trained.append((contestant.search, seed))
-        return {"score": 1.0, "spent": 2, "seconds": 0.1, "curve": [1.0]}
+        return {"score": 1.0, "spent": 2, "curve": [1.0]}
 
     rows = {name: lambda budget, space, n=name: Contestant(n, 1) for name in "ab"}
     monkeypatch.setattr(race, "CONTESTANTS", rows)

@@ -15,7 +15,7 @@ def line(task, search, seed, score, spent=48, curve=None):
     """Returns a line of a record, of 3 members and 16 epochs."""
     return {
         "task": task, "search": search, "seed": seed, "members": 3, "epochs": 16,
-        "own_members": 3, "score": score, "spent": spent, "seconds": 1.0,
+        "own_members": 3, "score": score, "spent": spent,
         "curve": curve or [None] * 10 + [score] * 10,
     }  # fmt: skip
 
