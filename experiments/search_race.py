@@ -184,7 +184,7 @@ def best_so_far(seen: list[Seen]) -> tuple[NDArray[Any], NDArray[Any]]:
 def outcome(
     task: Task, contestant: Contestant, budget: Budget, seed: int
 ) -> dict[str, Any]:
-    """Returns the winner's dev loss, the best so far by share of the budget, the cost."""
+    """Returns the winner's dev loss, the best by share of the budget, and the cost."""
     seen: list[Seen] = []
     result = dl.sweep(
         task.recipe, task.space, task.data(), key=seed, epochs=budget.epochs,
