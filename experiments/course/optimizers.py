@@ -28,9 +28,12 @@ MAKE = {
     "Adam": optim.adam,
 }
 OTHERS = [*MAKE][1:]
-RAVINES = {"along an axis": landscapes.ravine, "turned": landscapes.turned_ravine}
+RAVINES = {
+    "ravine along an axis": landscapes.ravine,
+    "turned ravine": landscapes.turned_ravine,
+}
 RAVINE = {
-    (n, r): Claim(16, f"{n} is faster than gradient descent in a ravine {r}", -1, 0.3,
+    (n, r): Claim(16, f"{n} is faster than gradient descent in a {r}", -1, 0.3,
                   "decades of steps") for n in OTHERS for r in RAVINES
 }  # fmt: skip
 DIGITS = {
@@ -131,8 +134,6 @@ def losses(found, less, fewer):
     top.set(xlabel="epoch", ylabel="log10 of the train loss")
     tidy(top, "three layers on the digits")
     forest(drawn.add_subplot(grid[1, 0]), less, "log10 (train loss / that of GD)")
-    names = {f"{n}, {'axis' if 'axis' in r else r}": f for (n, r), f in fewer.items()}
-    forest(
-        drawn.add_subplot(grid[1, 1]), names, "log10 (steps in a ravine / those of GD)"
-    )
+    names = {f"{n}, {r}": f for (n, r), f in fewer.items()}
+    forest(drawn.add_subplot(grid[1, 1]), names, "log10 (steps / those of GD)")
     return drawn
