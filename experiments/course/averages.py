@@ -17,7 +17,7 @@ WINDOW = Claim(
     20, "the last 1 / (1 − β) values have most of the weight", 1, 0.1, "above a half"
 )
 CORRECTED = Claim(
-    20, "bias correction, β = 0.98: smaller error in 10 days", -1, 1, "°C"
+    20, "bias correction: smaller error in the first 10 days, β = 0.98", -1, 1, "°C"
 )
 DAYS, BETAS = 365, (0.5, 0.9, 0.98)
 

@@ -30,8 +30,7 @@ def main() -> None:
             "seconds": round(time.perf_counter() - clock, 1),
             "processor_seconds": round(time.process_time() - processor, 1),
         }
-        told = {**seconds, "surroundings": where, "printed": printed(name)}
-        keep(folder, name, outcome, told)
+        keep(folder, name, outcome, {**seconds, "surroundings": where})
     if folder == OTHER:
         print(f"records and figures are in {OTHER}; the page stays that of {SEEDS}")
         return
@@ -63,17 +62,20 @@ def printed(name: str) -> str:
 
 
 def keep(folder: Path, name: str, outcome: Outcome, told: dict[str, Any]) -> None:
-    """Writes the record and the figures of a script, and prints what was found."""
+    """Writes a script's record, figures and printed lines; prints what was found."""
     record = {
         "name": name,
         **told,
         "findings": [plain(finding) for finding in outcome.findings],
         "figures": {file: alt for file, (_, alt) in outcome.figures.items()},
     }
-    records, figures = (folder / x.name for x in (page.RECORDS, page.FIGURES))
-    for made in (records, figures):
+    records, figures, texts = (
+        folder / path.name for path in (page.RECORDS, page.FIGURES, page.PRINTED)
+    )
+    for made in (records, figures, texts):
         made.mkdir(parents=True, exist_ok=True)
     (records / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
+    (texts / f"{name}.txt").write_text(printed(name))
     for file, (figure, _) in outcome.figures.items():
         save(figure, figures / f"{file}.svg", "svg")
     print(f"{name}, {told['seconds']:.0f} s")

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 FOLDER = Path(__file__).parent
-RECORDS, FIGURES = FOLDER / "records", FOLDER / "figures"
+RECORDS, FIGURES, PRINTED = (FOLDER / n for n in ("records", "figures", "printed"))
 SEEDS = 100  # of the page
 
 # The course's headings, each with its scripts.
@@ -99,16 +99,11 @@ def summary(records: dict[str, Any]) -> str:
         *(row for _, row in sorted(rows, key=lambda pair: pair[0])),
     ]
     lines += ["", not_seen(records)]
-    clock, processor = (
-        sum(record.get(name, 0) for record in records.values())
-        for name in ("seconds", "processor_seconds")
-    )
     where = next(iter(records.values()), {}).get("surroundings")
     if where:
         jax = where["packages"]["jax"]
         machine = f"{where['cores']} cores of {where['processor']}, jax {jax}"
-        times = f"{clock:.0f} s, {processor:.0f} s of processor time"
-        lines += ["", f"Together {times}, on {machine}."]
+        lines += ["", f"Measured on {machine}."]
     return "\n".join([*lines, ""])
 
 
@@ -143,21 +138,28 @@ def verdict(f: dict[str, Any]) -> str:
 
 def section(module: ModuleType, record: dict[str, Any]) -> str:
     """Returns a script's section: findings, figures, code and what it prints."""
-    name = record["name"]
+    name, printed = record["name"], PRINTED / f"{record['name']}.txt"
     text = inspect.getdoc(module) or ""
     file = f"[{name}.py]({name}.py), [record](records/{name}.json)"
     lines = [
         f'<a id="{anchor(name)}"></a>', f"## {title(module)}", "",
-        *text.splitlines()[2:], "", f"{record['seconds']:.0f} s; {file}.", "",
+        *text.splitlines()[2:], "", f"{time_of(record)}; {file}.", "",
         "| | claim | verdict | effect | matters from | n |",
         "| --- | --- | --- | --- | --- | --- |",
         *(found_cells(f, "").removesuffix("|  |") + "|" for f in record["findings"]),
         "",
         *(f"![{alt}](figures/{file}.svg)\n" for file, alt in record["figures"].items()),
         "```python", example(module), "```", "", "It prints", "",
-        "```text", record.get("printed", "").rstrip(), "```", "",
+        "```text", printed.read_text().rstrip(), "```", "",
     ]  # fmt: skip
     return "\n".join(lines)
+
+
+def time_of(record: dict[str, Any]) -> str:
+    """Returns how long a script took: the processors, or the clock in old records."""
+    if processor := record.get("processor_seconds"):
+        return f"{processor:.0f} s of processor time"
+    return f"{record['seconds']:.0f} s"
 
 
 def example(module: ModuleType) -> str:

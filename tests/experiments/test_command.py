@@ -12,8 +12,9 @@ from experiments.course import command, page
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(command.dl, "enable_compilation_cache", lambda: None)
-    for name, path in {"": "", "RECORDS": "records", "FIGURES": "figures"}.items():
-        monkeypatch.setattr(page, name or "FOLDER", tmp_path / "page" / path)
+    monkeypatch.setattr(page, "FOLDER", tmp_path / "page")
+    for name in ("RECORDS", "FIGURES", "PRINTED"):
+        monkeypatch.setattr(page, name, tmp_path / "page" / name.lower())
     return tmp_path
 
 
@@ -30,7 +31,8 @@ def test_few_seeds_leave_the_page_alone(folder, monkeypatch, capsys):
     # The mean of 1 - β^(1 / (1 - β)) for β of 0.5, 1 - √0.0005 and 0.999, less 1/2.
     expected = (0.75 + 0.63629 + 0.63230) / 3 - 0.5
     assert record["findings"][0]["mean"] == pytest.approx(expected, abs=1e-4)
-    assert record["printed"].splitlines()[0] == "1 0.400 4.000"  # 0.1 * 4, 4
+    lines = (out / "printed" / "averages.txt").read_text().splitlines()
+    assert lines[0] == "1 0.400 4.000"  # 0.1 * 4, 4
     assert "runs/course" in capsys.readouterr().out
     assert not (folder / "page").exists()
     figure = out / "figures" / "averages.svg"
