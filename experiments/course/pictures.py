@@ -177,6 +177,7 @@ def batch_norm(shares, less, moved, bright, *, rates, shifts):
     bands(b, {"with − without": np.stack([*less.values()], axis=1)}, [*less])
     b.axhline(0, color=GRAY, linewidth=1)
     a.set(xlabel="learning rate", ylabel="trainings that learn, %", xscale="log")
+    a.set(ylim=(-5, 135), yticks=range(0, 101, 20))  # room for the legend
     b.set(xlabel="batch size", ylabel="dev error, points", xscale="log")
     b.set_xticks([*less], map(str, less), minor=False)
     b.minorticks_off()
