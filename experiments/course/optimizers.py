@@ -134,6 +134,9 @@ def losses(found, less, fewer):
     top.set(xlabel="epoch", ylabel="log10 of the train loss")
     tidy(top, "three layers on the digits")
     forest(drawn.add_subplot(grid[1, 0]), less, "log10 (train loss / that of GD)")
-    names = {f"{n}, {r}": f for (n, r), f in fewer.items()}
-    forest(drawn.add_subplot(grid[1, 1]), names, "log10 (steps / those of GD)")
+    names = {
+        f"{n}, {r.replace('ravine', '').strip()}": f for (n, r), f in fewer.items()
+    }
+    text = "log10 (steps in a ravine / those of GD)"
+    forest(drawn.add_subplot(grid[1, 1]), names, text)
     return drawn

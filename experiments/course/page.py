@@ -103,7 +103,8 @@ def summary(records: dict[str, Any]) -> str:
     if where:
         jax = where["packages"]["jax"]
         machine = f"{where['cores']} cores of {where['processor']}, jax {jax}"
-        lines += ["", f"Measured on {machine}."]
+        total = sum(record["processor_seconds"] for record in records.values())
+        lines += ["", f"Together {total:.0f} s of processor time on {machine}."]
     return "\n".join([*lines, ""])
 
 
@@ -143,7 +144,8 @@ def section(module: ModuleType, record: dict[str, Any]) -> str:
     file = f"[{name}.py]({name}.py), [record](records/{name}.json)"
     lines = [
         f'<a id="{anchor(name)}"></a>', f"## {title(module)}", "",
-        *text.splitlines()[2:], "", f"{time_of(record)}; {file}.", "",
+        *text.splitlines()[2:], "",
+        f"{record['processor_seconds']:.0f} s of processor time; {file}.", "",
         "| | claim | verdict | effect | matters from | n |",
         "| --- | --- | --- | --- | --- | --- |",
         *(found_cells(f, "").removesuffix("|  |") + "|" for f in record["findings"]),
@@ -153,13 +155,6 @@ def section(module: ModuleType, record: dict[str, Any]) -> str:
         "```text", printed.read_text().rstrip(), "```", "",
     ]  # fmt: skip
     return "\n".join(lines)
-
-
-def time_of(record: dict[str, Any]) -> str:
-    """Returns how long a script took: the processors, or the clock in old records."""
-    if processor := record.get("processor_seconds"):
-        return f"{processor:.0f} s of processor time"
-    return f"{record['seconds']:.0f} s"
 
 
 def example(module: ModuleType) -> str:
