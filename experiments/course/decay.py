@@ -74,7 +74,7 @@ def example():
     }
     starts = steps * jnp.array([0, 1, 5, 10])  # of these epochs
     for name, rate in schedules.items():
-        print(f"{name}:", np.round(rate(starts), 3))
+        print(f"{name}:", *(f"{x:.3f}" for x in np.asarray(rate(starts))))
     return schedules
 
 

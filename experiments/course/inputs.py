@@ -55,8 +55,8 @@ def example():
     splits = dl.data.split(homes, "60:20:20", key=jax.random.key(0))
     normalized = dl.data.normalize(splits)  # by the moments of the train set
     mean, scale = normalized.moments  # for new examples: (x - mean) / scale
-    print(mean, scale)
-    print(normalized.train.inputs.std(axis=0))
+    print(np.round(mean, 2), np.round(scale, 2))
+    print(np.round(normalized.train.inputs.std(axis=0), 2))
     return normalized
 
 

@@ -53,8 +53,9 @@ Where an arm has its own best rate, it is chosen on other seeds. In split, panda
 random_or_grid and importance the rates are drawn; elsewhere all arms have one rate.
 Data and split are the same for all seeds, but for the split's own claims: an
 interval says nothing about other data. All of it speaks of small networks on small
-data, most of them on scikit-learn's digits. [course.ipynb](course.ipynb) is a notebook
-of the same parts.
+data, most of them on scikit-learn's digits. What an example prints may have other
+last digits on other processors. [course.ipynb](course.ipynb) is a notebook of the same
+parts.
 """
 LIBRARIES = {
     "jax": "import jax", "jnp": "import jax.numpy as jnp", "np": "import numpy as np",

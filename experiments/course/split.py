@@ -52,9 +52,7 @@ def example():
     print(best.evaluate(data.test))  # once, after all choices
     print(dl.data.mismatch(data).advice)  # whether dev and test look alike
     apart = dl.diagnose.error_interval(0.05, len(data.dev)).difference
-    print(
-        f"{100 * apart:.1f} points"
-    )  # what two models must differ by to be told apart
+    print(f"{100 * apart:.1f} points")  # closer models cannot be told apart
     return best
 
 
