@@ -25,6 +25,7 @@ In the root of the project, this opens it:
     .venv/bin/jupyter lab experiments/course/course.ipynb
 """
 SHOW = """\
+%matplotlib inline
 import sys
 
 from IPython.display import display
