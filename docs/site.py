@@ -38,6 +38,14 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
+def on_page_markdown(markdown: str, **_: object) -> str:
+    """Points links of the guide to the course at its page of the site."""
+    markdown = markdown.replace(
+        "](../experiments/course/README.md", "](course/index.md"
+    )
+    return markdown.replace("](../experiments/course/", "](course/")
+
+
 def _reference(room: ModuleType, shown: set[str]) -> str:
     """Returns a page of a room's functions and classes; `shown` are on earlier ones."""
     public = [getattr(room, name) for name in room.__all__]

@@ -20,10 +20,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 import jaxdl as dl
-from jaxdl.report.style import GRAY, PALETTE, tidy
+from jaxdl.report.style import GRAY, PALETTE, SKY, tidy
 
 LEVEL = 0.99
 TUNING_SEEDS = 6  # of the choice of a rate
+COLORS = [color for color in PALETTE if color != SKY]  # which is too much like BLUE
 
 
 class Claim(NamedTuple):
@@ -82,6 +83,24 @@ class Arm(NamedTuple):
     def members(self) -> list[dl.Member]:
         """Returns the trained models, one a seed."""
         return [self.result.member(i) for i in self.ids]
+
+
+def dev_error(arm: Arm) -> NDArray[Any]:
+    """Returns the dev error of each seed in percent, `[seeds]`."""
+    return 100 * arm.final["dev_error"]
+
+
+def train_error(arm: Arm, data: dl.data.Splits) -> NDArray[Any]:
+    """Returns the error on the train set in percent, `[seeds]`.
+
+    It is that of the trained model, without dropout or augmentation.
+    """
+    return np.array([100 * m.evaluate(data.train)["error"] for m in arm.members()])
+
+
+def variance(arm: Arm, data: dl.data.Splits) -> NDArray[Any]:
+    """Returns dev error − train error of each seed in points, `[seeds]`."""
+    return dev_error(arm) - train_error(arm, data)
 
 
 def interval(values: ArrayLike) -> tuple[float, float, float]:
@@ -160,7 +179,7 @@ def with_best_rates(
     """Returns the arms, each with the rate that has its lowest mean metric.
 
     The seeds are others than those of `train` with the same key. A rate with which a
-    training diverges is not taken.
+    training diverges is not taken, unless all rates have one: then it is the first.
     """
     grid = np.asarray(rates, float).tolist()
     many = {(n, r): hp._replace(rate=r) for n, hp in arms.items() for r in grid}
@@ -177,7 +196,7 @@ def bands(
     axes: Axes, curves: Mapping[str, ArrayLike], x: ArrayLike | None = None
 ) -> None:
     """Draws the mean of each arm's curves `[seeds, n]`, with its 99 % interval."""
-    for (name, ys), color in zip(curves.items(), PALETTE, strict=False):
+    for (name, ys), color in zip(curves.items(), COLORS, strict=False):
         mean, low, high = np.array([interval(y) for y in np.asarray(ys).T]).T
         at = np.arange(1, len(mean) + 1) if x is None else np.asarray(x)
         axes.plot(at, mean, color=color, label=str(name), linewidth=1.5)

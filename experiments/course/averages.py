@@ -17,7 +17,7 @@ WINDOW = Claim(
     20, "the last 1 / (1 − β) values have most of the weight", 1, 0.1, "above a half"
 )
 CORRECTED = Claim(
-    20, "bias correction: smaller error in the first 10 days", -1, 1, "°C"
+    20, "bias correction: smaller error in the first 10 days, β = 0.98", -1, 1, "°C"
 )
 DAYS, BETAS = 365, (0.5, 0.9, 0.98)
 
@@ -50,7 +50,7 @@ def example():
     for day, temperature in enumerate([4.0, 9.0, 6.0], start=1):
         v = optim.ewma(v, temperature, beta=0.9)  # β v + (1 - β) θ
         corrected = optim.bias_corrected(v, beta=0.9, count=day)  # v / (1 - β^day)
-        print(day, float(v), float(corrected))
+        print(day, f"{v:.3f} {corrected:.3f}")
     return corrected
 
 

@@ -133,7 +133,7 @@ def by_step(cost: dict[str, np.ndarray]):
     axes = drawn.subplots(1, 3, sharey=True)
     for each, (name, c), color in zip(axes, cost.items(), PALETTE, strict=False):
         each.plot(np.arange(1, STEPS + 1), c[0], color=color, linewidth=1.2)
-        each.set(xlabel="step", ylim=(0, 6))
+        each.set(xlabel="step", ylim=(0, None))
         tidy(each, f"batch of {name}" + (" = m" if name == "512" else ""))
     axes[0].set(ylabel="cost of the batch")
     return drawn
@@ -145,6 +145,6 @@ def by_epoch(found, less):
     bands(left, {n: 100 * arm.curves["dev_error"] for n, arm in found.items()})
     epoch_axis(left, EPOCHS)
     left.set(ylabel="dev error, %", ylim=(0, None))
-    forest(right, less, "dev error less that with the whole set, points")
+    forest(right, less, "dev error − that with the whole set, points")
     right.set(ylabel="batch size")
     return drawn

@@ -6,6 +6,7 @@ hold 8 examples: the gradient is noisy. The decay is that of the course,
 rate 0.1; those of the second have the rate with their lowest dev error.
 """
 
+import contextlib
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -67,10 +68,13 @@ def example():
     schedules = {
         "1 / (1 + k epoch)": optim.inverse_time_decay(0.2, steps, 1.0),
         "0.95^epoch": optim.exponential_decay(0.2, steps, 0.95),
-        "k / √epoch": optim.inverse_sqrt_decay(0.2, steps),
+        "k / √(1 + epoch)": optim.inverse_sqrt_decay(0.2, steps),
         "staircase": optim.staircase(optim.exponential_decay(0.2, 1, 0.99), 5 * steps),
         "by hand": optim.piecewise([0.2, 0.05, 0.01], [5 * steps, 10 * steps]),
     }
+    starts = steps * jnp.array([0, 1, 5, 10])  # of these epochs
+    for name, rate in schedules.items():
+        print(f"{name}:", *(f"{x:.3f}" for x in np.asarray(rate(starts))))
     return schedules
 
 
@@ -91,7 +95,7 @@ def run(seeds: int, key: int) -> Outcome:
     bands(left, {n: 100 * arm.curves["dev_error"] for n, arm in found.items()})
     left.set(xlabel="epoch", ylabel="dev error, %")
     effects[f"k = 1{BEST}"] = both
-    forest(right, effects, "last dev error less that of k = 0, points")
+    forest(right, effects, "last dev error − that of k = 0, points")
     figures = {
         "decay": (
             drawn,
@@ -107,9 +111,12 @@ def five_decays():
     drawn = figure(6.4, 3.4)
     axes = drawn.add_subplot()
     steps = np.arange(15 * 17)
-    for (name, schedule), color in zip(example().items(), PALETTE, strict=False):
+    with contextlib.redirect_stdout(None):
+        schedules = example()
+    for (name, schedule), color in zip(schedules.items(), PALETTE, strict=False):
         rates = np.broadcast_to(schedule(jnp.asarray(steps)), steps.shape)
-        axes.plot(steps / 17, rates, color=color, label=name, linewidth=1.5)
+        line = "--" if name == "by hand" else "-"  # the staircase begins on the same
+        axes.plot(steps / 17, rates, line, color=color, label=name, linewidth=1.5)
     axes.set(xlabel="epoch", ylabel="learning rate", ylim=(0, None), xlim=(0, 15))
     axes.legend(fontsize="small", frameon=False)
     tidy(axes, "five decays")

@@ -10,7 +10,8 @@ import numpy as np
 
 from experiments.course.arms import Claim, Outcome, bands, find
 from jaxdl import data, diagnose, nn
-from jaxdl.report.style import GRAY, figure, tidy
+from jaxdl.diagnose.gradients import CORRECT, DOUBTFUL
+from jaxdl.report.style import GRAY, GREEN, ORANGE, VERMILLION, figure, tidy
 
 TWO_SIDED = Claim(
     22, "a two-sided difference is more exact, at ε = 1e-4", -1, 1, "decades of error"
@@ -60,6 +61,18 @@ def errors(key, steps, bug):
     return jax.vmap(at)(steps)
 
 
+def zones(axes) -> None:
+    """Draws the verdicts of `check_gradients`, and the levels of the course."""
+    ends = -11, np.log10(CORRECT), np.log10(DOUBTFUL), 0.5
+    names, colors = ("correct", "look again", "wrong"), (GREEN, ORANGE, VERMILLION)
+    for low, high, name, color in zip(ends[:-1], ends[1:], names, colors, strict=True):
+        axes.axhspan(low, high, color=color, alpha=0.12, linewidth=0)
+        axes.text(-0.4, high - 0.15, name, va="top", fontsize="small")
+    for level in (-7, -5, -3):
+        axes.axhline(level, color=GRAY, linestyle=":")
+        axes.text(4.4, level + 0.1, f"course: 1e{level}", ha="right", fontsize="small")
+
+
 def score(d, slope):
     norm = jnp.linalg.norm
     return norm(d - slope) / (norm(d) + norm(slope))
@@ -75,7 +88,8 @@ def example():
         return nn.softmax_cross_entropy(outputs, labels).mean()
 
     found = diagnose.check_gradients(loss, params)
-    print(found.verdict, found.score, found.per_leaf)
+    print(found.verdict, f"{found.score:.0e}")  # below 1e-6: correct, above 1e-4: wrong
+    print([name for name, score in found.per_leaf.items() if score > 1e-6])
     return found
 
 
@@ -96,13 +110,11 @@ def run(seeds: int, key: int) -> Outcome:
     bands(left, {"one-sided": one, "two-sided": two}, np.log10(STEPS))
     left.set(xlabel="log10 of ε", ylabel="log10 of the score")
     tidy(left, "a right gradient, float64")
-    for level, name in ((-7, "correct"), (-5, "look again"), (-3, "wrong")):
-        right.axhline(level, color=GRAY, linewidth=1)
-        right.text(len(BUGS) - 0.6, level + 0.1, name, ha="right", fontsize="small")
+    zones(right)
     right.boxplot(bugs.T, positions=range(len(BUGS)), showfliers=False)
     right.set_xticks(range(len(BUGS)), [f"{b:g}" for b in BUGS])
     right.set(xlabel="bug: relative error of one layer's gradient", ylim=(-11, 0.5))
     right.set(ylabel="log10 of the score, ε = 1e-7")
-    tidy(right, "planted bugs against the course's levels")
+    tidy(right, "planted bugs; the check changes at 1e-6 and 1e-4")
     text = "Score of a gradient check by ε, one- and two-sided, and with planted bugs"
     return Outcome(findings, {"gradient_check": (drawn, text)})

@@ -69,8 +69,9 @@ def example():
     space = {"rate": dl.LogUniform(1e-4, 1e-1), "keep": dl.Uniform(0.5, 1.0)}
     data, settings = dl.data.load("digits"), {"epochs": 2, "progress": False}
     found = dl.sweep(recipe, space, data, key=0, members=32, **settings)
-    shares = diagnose.importance(found.hparams, found.final()["dev_error"])
-    print(shares, diagnose.expected_rank("rate"))
+    shares = diagnose.importance(found.hparams, found.final()["dev_error"]).shares
+    for name, share in shares.items():
+        print(f"{name}: share {share:.3f}, rank", diagnose.expected_rank(name))
     return shares
 
 

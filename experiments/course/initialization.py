@@ -3,8 +3,9 @@
 Networks of 2 or 12 layers of 32 units, ReLU or tanh, train by 12 epochs of gradient
 descent on 512 digits, each arm with its own best rate. All weights have one deviation:
 He's √(2/n), Xavier's √(1/n), 0.01 or 0.5, with n = 32. That of the first layer is the
-same, though its n is 64. From zeros a layer of sigmoids trains, whose units are
-compared.
+same, though its n is 64. A training that diverges counts as an error of 90 %; with 0.5,
+12 ReLU layers diverge at every rate tried. From zeros a layer of sigmoids trains, whose
+units are compared.
 """
 
 from typing import NamedTuple
@@ -13,16 +14,18 @@ import jax
 import numpy as np
 
 import jaxdl as dl
+from experiments.course import pictures
 from experiments.course.arms import (
     Claim,
     Outcome,
     bands,
+    dev_error,
     find,
     train,
     with_best_rates,
 )
 from jaxdl import nn, optim
-from jaxdl.report.style import figure, tidy
+from jaxdl.report.style import figure
 
 CHAIN = Claim(14, "50 layers of 1.5 I and 0.5 I: 1.5^50 and 0.5^50", 0, 1e-4, "decades")
 HE = Claim(14, "12 ReLU layers: He's lower dev error than Xavier's", -1, 5, "points")
@@ -81,7 +84,9 @@ def example():
     params, state, _ = model.init(jax.random.key(0), (64,))
     batch, loss = dl.data.load("digits").train[:64], nn.softmax_cross_entropy
     found = dl.diagnose.signal(model, params, state, batch, loss)
-    print(found.activations, found.gradients, found.faults)
+    for name, size in found.activations.items():
+        print(f"{name}: activations {size:.2f}, gradients {found.gradients[name]:.2f}")
+    print(found.faults or "no faults")
     return found
 
 
@@ -96,11 +101,11 @@ def run(seeds: int, key: int) -> Outcome:
     }
     arms = with_best_rates(recipe, arms, data, RATES, epochs=EPOCHS, key=key)
     found = train(recipe, arms, data, seeds=seeds, epochs=EPOCHS, key=key)
-    error = {
-        n: 100 * np.nan_to_num(arm.final["dev_error"], nan=0.9)
-        for n, arm in found.items()
-    }
-    relu, tanh = ({n: error[a, 12, n] for n in DEVIATIONS} for a in ("relu", "tanh"))
+    error = {n: dev_error(arm) for n, arm in found.items()}
+    relu, tanh = (
+        {n: np.nan_to_num(error[a, 12, n], nan=90) for n in DEVIATIONS}
+        for a in ("relu", "tanh")
+    )
     zeros = {"": Hparams(1.0, 0.0, "sigmoid", 1)}
     zeros = train(recipe, zeros, data, seeds=seeds, epochs=2, key=key)[""]
     first = [member.params[0][0][0]["kernel"] for member in zeros.members()]
@@ -117,32 +122,18 @@ def run(seeds: int, key: int) -> Outcome:
     sizes = {n: sizes(keys, s, data.train.inputs[:64]) for n, s in DEVIATIONS.items()}
     figures = {
         "signal": (by_layer(sizes), "Activations and gradients by layer, 12 layers"),
-        "initialization": (heat(error), "Dev error by depth, weights and activation"),
+        "initialization": (
+            pictures.heat(error),
+            "Dev error by depth, weights and activation",
+        ),
     }
     return Outcome(findings, figures)
 
 
 def by_layer(sizes):
     drawn = figure(9, 3.2)
-    names = "activations, root mean square", "gradients, norm"
+    names = "activations (RMS)", "gradients (norm)"
     for i, (axes, name) in enumerate(zip(drawn.subplots(1, 2), names, strict=True)):
         bands(axes, {n: np.log10(np.maximum(s[i], 1e-40)) for n, s in sizes.items()})
         axes.set(xlabel="layer", ylabel=f"log10 of {name}")
-    return drawn
-
-
-def heat(error):
-    drawn = figure(9, 2.6)
-    for axes, activation in zip(drawn.subplots(1, 2), ("relu", "tanh"), strict=True):
-        table = np.array(
-            [[error[activation, d, n].mean() for n in DEVIATIONS] for d in LAYERS]
-        )
-        axes.imshow(table, cmap="cividis_r", vmin=0, vmax=90, aspect="auto")
-        for (row, column), value in np.ndenumerate(table):
-            color = "white" if value > 45 else "black"
-            axes.text(column, row, f"{value:.1f}", color=color, ha="center")
-        axes.set_xticks(range(4), [*DEVIATIONS])
-        axes.set_yticks(range(2), [f"{d} layers" for d in LAYERS])
-        tidy(axes, f"{activation}: mean dev error, %")
-        axes.grid(False)
     return drawn

@@ -55,7 +55,9 @@ def example():
     splits = dl.data.split(homes, "60:20:20", key=jax.random.key(0))
     normalized = dl.data.normalize(splits)  # by the moments of the train set
     mean, scale = normalized.moments  # for new examples: (x - mean) / scale
-    return normalized, mean, scale
+    print(np.round(mean, 2), np.round(scale, 2))
+    print(np.round(normalized.train.inputs.std(axis=0), 2))
+    return normalized
 
 
 def run(seeds: int, key: int) -> Outcome:

@@ -65,14 +65,17 @@ def arrivals(
     return np.asarray(jax.jit(runs)(rates, starts))
 
 
-def in_ravine(make: Callable, key: int, seeds: int) -> NDArray:
-    """Returns the steps from each start with the rate that is best from 16 others."""
+def descents(make: Callable, f: Callable, key: int, seeds: int) -> NDArray:
+    """Returns the steps from each start with the rate that is best from 16 others.
+
+    What does not arrive counts as `STEPS`.
+    """
     starts = jax.random.normal(jax.random.key(key), (seeds, 2))
     others = jax.random.normal(jax.random.key(key + 1000), (16, 2))
     rates = np.geomspace(1e-4, 1, 41)
-    tried = arrivals(make, ravine, rates, others, STEPS)
+    tried = arrivals(make, f, rates, others, STEPS)
     best = rates[[tried.mean(axis=1).argmin()]]
-    found = arrivals(make, ravine, best, starts, STEPS)[0]
+    found = arrivals(make, f, best, starts, STEPS)[0]
     return np.minimum(found, STEPS)
 
 

@@ -8,10 +8,10 @@ import json
 from typing import Any
 
 from experiments.course import page
-from experiments.course.page import HEADINGS, IMPORTS, example, script, title
+from experiments.course.page import HEADINGS, example, script, title
 
 NAME = "course.ipynb"
-SEEDS = 5
+FEW = 5  # seeds
 START = """\
 # A course that runs
 
@@ -19,10 +19,18 @@ Each part asks a question, has ten lines to try and to change, and then measures
 claims of the course over a few seeds: more seeds make the intervals narrower.
 [The page of all claims](README.md) has 100 seeds.
 
-The notebook runs in the root of the project, with the extras `sklearn`, `matplotlib`.
+In the root of the project, this opens it:
+
+    .venv/bin/pip install -q '.[sklearn,matplotlib]' jupyterlab
+    .venv/bin/jupyter lab experiments/course/course.ipynb
 """
 SHOW = """\
+%matplotlib inline
+import sys
+
 from IPython.display import display
+
+sys.path.insert(0, "../..")  # Jupyter starts in the folder of the notebook
 
 
 def show(outcome):
@@ -42,8 +50,7 @@ def write() -> None:
 
 def notebook() -> dict[str, Any]:
     """Returns the notebook in the format of Jupyter, version 4.5."""
-    imports = IMPORTS.split("```python\n")[1].split("\n```")[0]
-    cells = [("markdown", START), ("code", imports), ("code", SHOW)]
+    cells = [("markdown", START), ("code", SHOW)]
     for heading, names in HEADINGS.items():
         cells.append(("markdown", f"# {heading}"))
         for name in names:
@@ -60,7 +67,7 @@ def _part(name: str) -> list[tuple[str, str]]:
     """Returns the cells of a script."""
     module = script(name)
     text = "\n".join((inspect.getdoc(module) or "").splitlines()[2:])
-    run = f"show({name}.run(seeds={SEEDS}, key=1))"
+    run = f"show({name}.run(seeds={FEW}, key=1))"
     return [
         ("markdown", f"## {title(module)}\n\n{text}"),
         ("code", example(module)),

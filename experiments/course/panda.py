@@ -2,7 +2,8 @@
 
 The panda is one model: someone looks at it after each of 15 epochs, doubles the rate
 if the train loss fell by less than a third, in the first 5 epochs only, and divides it
-by 3 if the loss rose.
+by 3 if the loss rose. Its test error is compared with that of one model at a constant
+rate, and with that of the caviar.
 The caviar are 16 models with constant rates, of which the dev set chooses the best. The
 first rates of both are drawn from 0.001 to 1, log-uniform. What counts is the test
 error, in gradient descent on the digits. A seed is a panda and its 16 rivals.
@@ -87,15 +88,17 @@ def example():
         return dl.Recipe(nn.dense(10), optimizer, loss)
 
     def watch(member):  # after each epoch: an answer holds from the next one on
-        before, now = (np.inf, *member.metrics["train_loss"])[-2:]
-        slow = before * 2 / 3 < now < before
+        losses = (np.inf, *member.metrics["train_loss"])
+        before, now = losses[-2:]
+        slow = before * 2 / 3 < now < before and len(losses) <= 6  # 5 epochs
         factor = 1 / 3 if now > before else 2 if slow else 1
         return {"rate": member.hparams["rate"] * factor} if factor != 1 else None
 
     data, hp = dl.data.load("digits"), {"rate": 0.01}
     settings = {"key": 0, "epochs": 8, "progress": False}
     member = dl.fit(recipe, hp, data, on_epoch=watch, **settings)
-    print(member.history)  # the epoch from which each rate holds
+    for epoch, changed in member.history:  # the epoch from which each rate holds
+        print(epoch, f"{changed['rate']:.3g}")
     return member
 
 
@@ -113,18 +116,18 @@ def run(seeds: int, key: int) -> Outcome:
     picture = figure(9, 3.4)
     left, right = picture.subplots(1, 2)
     less = np.stack([many[n] - one for n in TRIES], axis=1)
-    bands(left, {"best of N less the watched model": less}, TRIES)
+    bands(left, {"best of N − the watched model": less}, TRIES)
     left.axhline(0, color=GRAY, linewidth=1)
     left.set(xlabel="models trained, N", ylabel="test error, points", xscale="log")
     left.set_xticks(TRIES, map(str, TRIES), minor=False)
     left.minorticks_off()
     for each in range(min(3, seeds)):
-        x, color = range(1, EPOCHS + 1), PALETTE[each]
-        right.plot(x, rates[each], "o-", color=color, markersize=3)
+        x, look = range(1, EPOCHS + 1), ("o-", "s--", "^:")[each]
+        right.plot(x, rates[each], look, color=PALETTE[each], markersize=5)
     right.set(xlabel="epoch", ylabel="learning rate", yscale="log")
     tidy(right, "rates of three watched models")
     findings = [find(ALONE, one - many[1]), find(TOGETHER, many[16] - one)]
-    text = "Test error of the best of N models less that of a watched one; its rates"
+    text = "Test error of the best of N models − that of a watched one; its rates"
     return Outcome(findings, {"panda": (picture, text)})
 
 

@@ -67,6 +67,26 @@ def paths(make):
     return drawn
 
 
+def heat(error):
+    """Returns maps of the mean of `error[activation, layers, name]`, each `[seeds]`."""
+    drawn = figure(9, 2.6)
+    first, layers, names = (list(dict.fromkeys(x)) for x in zip(*error, strict=True))
+    for axes, activation in zip(drawn.subplots(1, 2), first, strict=True):
+        rows = [[error[activation, d, n].mean() for n in names] for d in layers]
+        table = np.array(rows)  # NaN where a training diverged
+        shade = np.nan_to_num(table, nan=90)
+        axes.imshow(shade, cmap="cividis_r", vmin=0, vmax=90, aspect="auto")
+        for (row, column), value in np.ndenumerate(table):
+            text = "diverged" if np.isnan(value) else f"{value:.1f}"
+            color = "white" if shade[row, column] > 45 else "black"
+            axes.text(column, row, text, color=color, ha="center")
+        axes.set_xticks(range(len(names)), names)
+        axes.set_yticks(range(len(layers)), [f"{d} layers" for d in layers])
+        tidy(axes, f"{activation}: mean dev error, %")
+        axes.grid(False)
+    return drawn
+
+
 def saddles(saddle, curvature):
     """Returns the share of saddles by the number of weights, and Hessians."""
     units = [*saddle]
@@ -110,14 +130,14 @@ def squares(less):
         each.plot(*x.T, "o", color=BLUE)
         each.plot(x[:, 0], np.full(9, -0.08), "|", color=BEST, markersize=12)
         each.plot(np.full(9, -0.08), x[:, 1], "_", color=BEST, markersize=12)
-        each.set(xlabel="rate, which matters", ylabel="ε, which hardly does")
+        each.set(xlabel="one that matters", ylabel="one that does not")
         each.set(xlim=(-0.14, 1), ylim=(-0.14, 1), xticks=[], yticks=[], aspect="equal")
         tidy(each, f"{name}: {len(np.unique(x[:, 0].round(6)))} values of each")
     names = {1: "1 of 8 trials", 2: "2 of 16", 3: "3 of 27"}
     forest(
         axes[2],
         {names[d]: f for d, f in less.items()},
-        "dev error, random less grid, points",
+        "dev error, random − grid, points",
     )
     axes[2].set(ylabel="hyperparameters")
     return drawn
@@ -154,9 +174,10 @@ def batch_norm(shares, less, moved, bright, *, rates, shifts):
     pairs = (a, shares, rates), (c, moved, range(2, 7)), (d, bright, shifts)
     for axes, pair, x in pairs:
         bands(axes, dict(zip(("without", "with batch norm"), pair, strict=True)), x)
-    bands(b, {"with less without": np.stack([*less.values()], axis=1)}, [*less])
+    bands(b, {"with − without": np.stack([*less.values()], axis=1)}, [*less])
     b.axhline(0, color=GRAY, linewidth=1)
     a.set(xlabel="learning rate", ylabel="trainings that learn, %", xscale="log")
+    a.set(ylim=(-5, 135), yticks=range(0, 101, 20))  # room for the legend
     b.set(xlabel="batch size", ylabel="dev error, points", xscale="log")
     b.set_xticks([*less], map(str, less), minor=False)
     b.minorticks_off()

@@ -1,11 +1,14 @@
 """What reduces variance, and how?
 
-150 digits train a layer of 64 tanh units for 60 epochs with Adam. Variance is the dev
-error less the error on the train set without dropout or augmentation. More data means
-all 1078 digits, for about as many steps. Early stopping waits 8 epochs. Where the input
-z of a unit is below 0.5 in size, tanh is about linear. A unit uses as many inputs as
-the exponential of the entropy of its squared weights says; those of the last layer are
-counted, whose inputs dropout drops.
+150 digits train a layer of 64 tanh units for 60 epochs with Adam. The strengths are
+those of the script, and no others are tried: λ = 1 for L2, 0.05 for L1, half of the
+units dropped, pictures moved by up to a tenth. Variance is the dev error less the error
+on the train set without dropout or augmentation. Without any of the ways the train
+error is 0.0 % for all seeds, so that variance is the dev error there, 10.2 % in the
+mean. More data means all 1078 digits, for about as many steps. Early stopping waits 8
+epochs. Where the input z of a unit is below 0.5 in size, tanh is about linear. A unit
+uses as many inputs as the exponential of the entropy of its squared weights says; those
+of the last layer are counted, whose inputs dropout drops.
 """
 
 from typing import NamedTuple
@@ -13,8 +16,8 @@ from typing import NamedTuple
 import numpy as np
 
 import jaxdl as dl
-from experiments.course import pictures
-from experiments.course.arms import Arm, Claim, Outcome, find, forest, train
+from experiments.course import arms, pictures
+from experiments.course.arms import Arm, Claim, Outcome, find, forest
 from jaxdl import nn, optim
 from jaxdl.report.style import figure
 
@@ -67,31 +70,35 @@ def digits(train: int | None = None) -> dl.data.Splits:
 
 def example():
     def recipe(hp):
-        hidden = nn.serial(nn.dense(64), nn.relu, nn.dropout(hp["keep_prob"]))
-        model = nn.serial(hidden, nn.dense(10))  # pictures: nn.random_shift(0.1) first
+        moved = nn.serial(lambda x: x.reshape(-1, 8, 8, 1), nn.random_shift(0.1))
+        hidden = nn.serial(nn.dense(64), nn.tanh, nn.dropout(hp["keep_prob"]))
+        model = nn.serial(moved, nn.flatten, hidden, nn.dense(10))
         optimizer, loss = optim.adam(3e-3), nn.softmax_cross_entropy
         return dl.Recipe(model, optimizer, loss, penalty=nn.l2(hp["l2"]))
 
     space = {"keep_prob": dl.Uniform(0.5, 1.0), "l2": dl.LogUniform(1e-2, 10.0)}
-    settings = {"members": 4, "epochs": 3, "patience": 2, "progress": False}
-    result = dl.sweep(recipe, space, dl.data.load("digits"), key=0, **settings)
-    print(result.table())
-    return result
+    settings = {"members": 4, "epochs": 5, "patience": 2, "progress": False}
+    data = dl.data.load("digits")
+    best = dl.sweep(recipe, space, data, key=0, **settings).best()
+    for name in ("train", "dev"):  # without dropout; `train_error` is with it
+        print(name, best.evaluate(data.sets[name]))
+    return best
 
 
 def run(seeds: int, key: int) -> Outcome:
     few, more = digits(150), digits()
     own = {"seeds": seeds, "key": key}
-    found = train(recipe, ARMS, few, epochs=EPOCHS, **own)
+    found = arms.train(recipe, ARMS, few, epochs=EPOCHS, **own)
     plain = {"early stopping": Hparams()}
-    found |= train(recipe, plain, few, epochs=EPOCHS, patience=8, **own)
-    found |= train(recipe, {"more data": Hparams()}, more, epochs=EPOCHS // 7, **own)
-    gap = {
-        n: gap_of(arm, more if n == "more data" else few) for n, arm in found.items()
-    }
+    found |= arms.train(recipe, plain, few, epochs=EPOCHS, patience=8, **own)
+    found |= arms.train(
+        recipe, {"more data": Hparams()}, more, epochs=EPOCHS // 7, **own
+    )
+    dev = {n: arms.dev_error(arm) for n, arm in found.items()}
+    sets = dict.fromkeys(found, few) | {"more data": more}
+    gap = {n: arms.variance(arm, sets[n]) for n, arm in found.items()}
     less = {n: find(LESS[n], gap[n] - gap["none"]) for n in WAYS}
-    better = {n: dev(found[n]) - dev(found["none"]) for n in WAYS}
-    better = {n: find(LESS[n], x) for n, x in better.items()}
+    better = {n: find(LESS[n], dev[n] - dev["none"]) for n in WAYS}
 
     norm, linear = first_layer(found["none"], few)
     less_norm, more_linear = first_layer(found["large L2"], few)
@@ -103,8 +110,8 @@ def run(seeds: int, key: int) -> Outcome:
     ]
     drawn = figure(9, 3.2)
     left, right = drawn.subplots(1, 2, sharey=True)
-    forest(left, less, "variance less that without, points")
-    forest(right, better, "dev error less that without, points")
+    forest(left, less, "variance − that without, points")
+    forest(right, better, "dev error − that without, points")
     inside = figure(9, 3.2)
     a, b = inside.subplots(1, 2)
     pictures.stopping(a, found["early stopping"].members()[0])
@@ -117,16 +124,6 @@ def run(seeds: int, key: int) -> Outcome:
         "inside": (inside, "Train and dev error with the kept epoch; z of tanh by λ"),
     }
     return Outcome(findings, figures)
-
-
-def dev(arm: Arm) -> np.ndarray:
-    return 100 * arm.final["dev_error"]
-
-
-def gap_of(arm: Arm, data: dl.data.Splits) -> np.ndarray:
-    """Returns dev less train error of each seed, in points."""
-    own = [100 * m.evaluate(data.train)["error"] for m in arm.members()]
-    return dev(arm) - np.array(own)
 
 
 def z_of(member: dl.Member, data: dl.data.Splits) -> np.ndarray:

@@ -59,7 +59,8 @@ def example():
     data = dl.data.load("digits")
     member = dl.fit(recipe, {"rate": 0.5}, data, key=0, epochs=5, progress=False)
     z = member.predict(data.dev.inputs)  # logits
-    print(nn.softmax(z[0]), nn.hardmax(z[0]), member.evaluate(data.dev))
+    print(np.round(nn.softmax(z[0]), 3), nn.hardmax(z[0]))
+    print(member.evaluate(data.dev))
     return member
 
 

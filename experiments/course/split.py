@@ -51,7 +51,8 @@ def example():
     best = dl.sweep(recipe, dl.LogUniform(1e-4, 1e-1), data, **settings).best()
     print(best.evaluate(data.test))  # once, after all choices
     print(dl.data.mismatch(data).advice)  # whether dev and test look alike
-    print(dl.diagnose.error_interval(0.05, len(data.dev)))  # how sure an error is
+    apart = dl.diagnose.error_interval(0.05, len(data.dev)).difference
+    print(f"{100 * apart:.1f} points")  # closer models cannot be told apart
     return best
 
 
@@ -87,15 +88,15 @@ def run(seeds: int, key: int) -> Outcome:
         misled[seed] = np.subtract(*wrong[choices][:, test].mean(axis=1))
     drawn = figure(9, 3.2)
     left, right = drawn.subplots(1, 2)
-    bands(left, {"test less dev error of the winner": 100 * gaps}, TRIES)
+    bands(left, {"test − dev error of the winner": 100 * gaps}, TRIES)
     left.set(xlabel="models tried", ylabel="points", xscale="log")
     left.set_xticks(TRIES, map(str, TRIES), minor=False)
-    bands(right, {"winner's test error less the lowest": 100 * worse}, SIZES)
+    bands(right, {"winner's test error − the lowest": 100 * worse}, SIZES)
     right.set(xlabel="examples in the dev set", ylabel="points", xscale="log")
     right.set_xticks(SIZES, map(str, SIZES), minor=False)
     for axes in (left, right):
         axes.minorticks_off()
-    text = "Test less dev error by models tried, and loss by the size of the dev set"
+    text = "Test − dev error by models tried, and loss by the size of the dev set"
     findings = [
         find(BIASED, 100 * gaps[:, -1]),
         find(UNBIASED, 100 * plain[:, 0]),

@@ -38,8 +38,8 @@ def bias_variance(
 
     `bias = train - human` and `variance = dev - train`; each is high above 0.02. The
     advice is the course's basic recipe: first reduce the bias, then the variance. One
-    control for one of them is easiest to tune. Early stopping moves both at once: it
-    regularizes, and it ends the fitting of the train set.
+    control for one of them is easiest to tune. Early stopping moves both at once: by
+    the course it regularizes, and it ends the fitting of the train set.
 
         >>> diagnosis = dl.diagnose.bias_variance(0.01, 0.11)
         >>> bool(diagnosis.high_bias), bool(diagnosis.high_variance)

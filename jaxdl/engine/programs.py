@@ -26,8 +26,7 @@ from jaxdl.train.state import member_key
 from jaxdl.train.tracing import tracing_errors_explained
 
 # One thread within a block: the hands keep every core busy already. Vectors of 512 bits
-# where the processor has them: XLA's default of 256 made steps of small networks 10 %
-# slower.
+# where the processor has them; XLA's default is 256.
 OPTIONS = {
     "cpu": {"xla_cpu_multi_thread_eigen": False, "xla_cpu_prefer_vector_width": 512}
 }

@@ -50,7 +50,7 @@ def optuna_search(
             or a function of yours. None: Optuna's TPE, which keeps members of one batch
             apart.
         batch: members proposed at once, at least 1. With small batches the sampler
-            knows more scores before it proposes; large batches train faster.
+            knows more scores before it proposes; large batches fill the blocks better.
         storage: where Optuna keeps the finished study: a URL such as
             `sqlite:///study.db`, or one of its storages. If it fails at the end, there
             is a warning. None: nowhere.

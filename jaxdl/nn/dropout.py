@@ -75,8 +75,7 @@ def keep_mask(
     """Returns a Boolean mask, true with probability `keep_prob` rounded to 2^-24.
 
     The entry for row r and unit u is a hash of (key, r, u). It does not depend on the
-    number of rows or units. The hash costs about a tenth of a threefry draw, which
-    would be the most expensive part of a small step.
+    number of rows or units. The hash takes fewer operations than a threefry draw.
 
     Args:
         key: a threefry key.

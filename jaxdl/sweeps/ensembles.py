@@ -27,7 +27,7 @@ from jaxdl.train.score import larger_is_better, objectives_of
 if TYPE_CHECKING:
     from jaxdl.sweeps.result import SweepResult
 
-CANDIDATES = 64  # the best members; worse ones were hardly ever chosen
+CANDIDATES = 64  # the best members, of which an ensemble is chosen
 COLUMNS = "member", "weight"
 MOST_ADDITIONS = 1000  # more hardly change the weights
 TINY = np.finfo(np.float64).tiny

@@ -1,10 +1,9 @@
 """A shuffle: the permutation that `jax.random.permutation` gives, sooner.
 
 JAX sorts the places by random numbers. XLA for CPU sorts pairs of arrays one comparison
-after another, but one array of integers about five times as fast. So each random number
-and its place are sorted as one integer of 64 bits. XLA for TPU writes out every stage
-of its sort, which takes a minute to compile for 50,000 numbers. So the stages are a
-loop there.
+after another, but one array of integers by a faster routine. So each random number and
+its place are sorted as one integer of 64 bits. XLA for TPU writes out every stage of
+its sort, which takes long to compile. So the stages are a loop there.
 """
 
 import math

@@ -71,6 +71,15 @@ def test_each_arm_has_the_members_of_its_own_hyperparameters():
     assert loss["slow"].shape == (6, 2)
     np.testing.assert_array_equal(loss["slow"][:, 0], loss["slow"][:, 1])
     assert (loss["fast"][:, 1] < loss["fast"][:, 0]).all()
+    data, last = few(), found["fast"].members()[-1]
+    wrong = [
+        100 * np.mean(last.predict(x.inputs).argmax(axis=1) != np.asarray(x.labels))
+        for x in (data.train, data.dev)
+    ]
+    errors = arms.train_error(found["fast"], data), arms.dev_error(found["fast"])
+    assert [x[-1] for x in errors] == pytest.approx(wrong, rel=1e-5)
+    variance = arms.variance(found["fast"], data)[-1]
+    assert variance == pytest.approx(wrong[1] - wrong[0], rel=1e-4)
 
 
 def test_the_best_rate_is_the_one_that_trains():

@@ -30,7 +30,7 @@ def test_the_notebook_runs():
     client = pytest.importorskip("nbclient", reason="needs pip install '.[docs]'")
     cells = nbformat.read(FILE, as_version=4)
     nbformat.validate(cells)
-    folder = {"metadata": {"path": FILE.parents[2]}}
+    folder = {"metadata": {"path": FILE.parent}}
     client.NotebookClient(cells, timeout=900, resources=folder).execute()
     shown = [out for cell in cells.cells for out in cell.get("outputs", ())]
     assert sum("image/png" in out.get("data", {}) for out in shown) >= len(page.SCRIPTS)
