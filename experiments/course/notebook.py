@@ -25,7 +25,6 @@ In the root of the project, this opens it:
     .venv/bin/jupyter lab experiments/course/course.ipynb
 """
 SHOW = """\
-%matplotlib inline
 import sys
 
 from IPython.display import display
