@@ -98,17 +98,31 @@ class Engine:
                 meter.expect(blocks=len(further))
                 return further
 
-            began = time.monotonic()
+            began = time.monotonic(), time.process_time()
             place(work, map(packing.begin, blocks), then, lambda: self.crew.size)
-            self._note(blocks, meter.taken / planned, time.monotonic() - began)
+            self._note(blocks, meter.taken / planned, *began)
         population.flush()
 
-    def _note(self, blocks: list[Block], share: float, seconds: float) -> None:
-        """Keeps how fast the machine trained a share of the steps of blocks."""
+    def _note(
+        self, blocks: list[Block], share: float, wall: float, processor: float
+    ) -> None:
+        """Keeps how fast the machine trained a share of the steps of blocks.
+
+        On a CPU the time is the processor's, so other processes do not count.
+
+        Args:
+            blocks: that were asked for.
+            share: of their steps that were taken.
+            wall: when that began.
+            processor: the same, in the time of this process.
+        """
         width, hands = self.task.block_width, min(self.crew.size, len(blocks))
         whole = sum(work_of(block, self.outlines, width) for block in blocks)
-        if hands and seconds > LEAST_SECONDS and not self.crew.remote:
-            keep_speed(self.platform, work=whole * share / seconds / hands)
+        seconds = hands * (time.monotonic() - wall)  # of all hands
+        if self.platform == "cpu":
+            seconds = time.process_time() - processor
+        if blocks and seconds > LEAST_SECONDS and not self.crew.remote:
+            keep_speed(self.platform, work=whole * share / seconds)
 
     def _blocks(self, population: Population, rung: Rung) -> list[Block]:
         """Returns blocks of those members of a rung that still have to train."""

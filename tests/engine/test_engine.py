@@ -195,6 +195,24 @@ def test_other_machines_tell_nothing_of_the_speed_of_this_one(digits, monkeypatc
     assert [*kept[0]] == ["work"]
 
 
+@pytest.mark.parametrize(
+    ("platform", "seconds"),
+    [("cpu", 4.0), ("gpu", 2 * 30.0)],  # of the processor; of two hands on the wall
+)
+def test_other_processes_do_not_make_a_cpu_slow(platform, seconds, monkeypatch):
+    kept, clock = [], {"monotonic": lambda: 130.0, "process_time": lambda: 14.0}
+    monkeypatch.setattr(engine, "keep_speed", lambda *_, **known: kept.append(known))
+    monkeypatch.setattr(engine, "work_of", lambda *_: 100.0)
+    monkeypatch.setattr(engine, "time", SimpleNamespace(**clock))
+    hired = SimpleNamespace(size=2, remote=False)
+    task = SimpleNamespace(block_width=4)
+    one = SimpleNamespace(task=task, outlines={}, crew=hired, platform=platform)
+    engine.Engine._note(one, [None] * 3, 0.5, 100.0, 10.0)
+    assert kept == [{"work": pytest.approx(150 / seconds)}]
+    engine.Engine._note(one, [], 0.5, 100.0, 10.0)
+    assert len(kept) == 1
+
+
 @pytest.mark.usefixtures("nothing_compiles")
 @pytest.mark.parametrize("crew", ["auto", 3, dl])
 def test_what_is_no_crew_is_refused(crew, digits):
