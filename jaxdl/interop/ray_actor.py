@@ -183,9 +183,9 @@ class Actor:
     def train(self, sent: SentBlock) -> Iterator[list[Any]]:
         """Yields number, status and metrics of each epoch, then the record of all.
 
-        They come in lists: the first epoch at once, those after it when the pause is
-        over. The arrays of the record are the leaves of the carry. If the members never
-        train on, they are those of parameters and layer state.
+        They come in lists: the first epoch at once, those after it with the first that
+        ends after the pause, the rest before the record. The record has the leaves of
+        the carry; or, if its members never train on, of parameters and layer state.
         """
         heard: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
@@ -196,15 +196,17 @@ class Actor:
                 heard.put(error)
 
         threading.Thread(target=work, daemon=True).start()
-        told, due, ended = list[Any](), 0.0, False
-        while not ended:
-            told.append(one := heard.get())
+        told, due = list[Any](), 0.0
+        while not isinstance(one := heard.get(), runs.Record):
             if isinstance(one, BaseException):
                 raise one
-            ended = isinstance(one, runs.Record)
-            if ended or time.monotonic() >= due:
+            told.append(one)
+            if time.monotonic() >= due:
                 yield told
                 told, due = [], time.monotonic() + sent.pause
+        if told:  # by itself: the driver times epochs, and what a record takes beside
+            yield told
+        yield [one]
 
     def _train(self, sent: SentBlock, report: Report) -> runs.Record:
         block, state = self.numbering.block(sent), None

@@ -39,7 +39,8 @@ def portfolio() -> Search:
     The settings are of AdamW with warm-up and a cosine: learning rate, both betas,
     weight decay and the share of warm-up in all steps. jaxdl ships 64, in an order in
     which any first part of them suits many tasks at once: each next one lowers the mean
-    over tasks of the best score so far the most. Member i has setting i of those of
+    over tasks of the best score so far the most; once every task has its best one, this
+    begins again with the rest. Member i has setting i of those of
     which the space can give a value.
 
     A setting is taken by the names of hyperparameters: `learning_rate`, `lr` or `rate`;

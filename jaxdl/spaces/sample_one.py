@@ -42,7 +42,7 @@ def sample_one(key: jax.Array | int, space: Any, member: Any = 0) -> Any:
     True
 
     Args:
-        key: the run's key, or its seed; may be traced.
+        key: the run's key, which may be traced, or its seed, which may not.
         space: as for `sample`, but each `Static` has one option.
         member: its number; may be traced.
 

@@ -3,10 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxdl import runs
 from jaxdl.engine.keeping import best_of
 from jaxdl.engine.outlines import precisions
 from jaxdl.engine.population import Population
-from jaxdl.searches.traits import traits_named
+from jaxdl.engine.task import Task
+from jaxdl.searches.traits import Traits, traits_named, traits_of
 from jaxdl.spaces.either import blanked
 from jaxdl.sweeps.result import SweepResult
 from jaxdl.train.epoch_state import Status
@@ -20,8 +22,7 @@ def make_result(end: Population) -> SweepResult:
     running = end.status == Status.RUNNING
     short = running & (end.epochs < end.task.epochs)
     awaited = store is not None and end.awaited(
-        searching=searching,
-        thaws=not traits_named(store.specification["search"]).stops_for_good,
+        searching=searching, thaws=not _traits(end.task, store).stops_for_good
     )
     cut_short = short & ~np.asarray(awaited, bool)
     status = np.where(running & ~short, Status.FINISHED, end.status)
@@ -42,6 +43,13 @@ def make_result(end: Population) -> SweepResult:
         kept=_kept(end, searching=searching),
         specification=None if store is None else store.specification,
     )
+
+
+def _traits(task: Task, store: runs.Store) -> Traits:
+    """Returns what is known of a search; one that is read has its name alone."""
+    if task.search is None:
+        return traits_named(store.specification["search"])
+    return traits_of(task.search)
 
 
 def _kept(end: Population, *, searching: bool) -> NDArray[np.bool_] | None:

@@ -42,8 +42,13 @@ def _shard(pair: Any) -> str:
 
 def _threads(got: int | None, recorded: int | None) -> str:
     """Returns how the threads of a CPU differ; None: none are known."""
-    way = f" ({THREADS}={recorded} in the environment gives them)" if recorded else ""
-    return f"threads of the CPU: got {got}, recorded {recorded}{way}"
+    if recorded is None:
+        return f"threads of the CPU: got {got}, recorded none, as older jaxdl does"
+    return (
+        f"threads of the CPU: got {got}, recorded {recorded} (to train with as many, "
+        f"set {THREADS}={recorded} before Python starts, or with --ray --cpus "
+        f"{recorded})"
+    )
 
 
 def _is_seed(key: Any) -> bool:

@@ -90,7 +90,15 @@ def test_threads_are_those_that_xla_has(given):
     assert out.stdout.split() == [next(iter(given.values())).encode()] * 2
 
 
-def test_devices_have_a_thread_each(monkeypatch):
+def test_threads_are_counted_as_they_run(monkeypatch):
+    """A variable that is set too late changes nothing."""
+    before = kind_here().threads
+    monkeypatch.setenv("PJRT_NPROC", str(before + 5))
+    assert kind_here().threads == before or not kind.TASKS.is_dir()
+
+
+def test_without_names_of_threads_each_device_has_one(monkeypatch, tmp_path):
+    monkeypatch.setattr(kind, "TASKS", tmp_path)
     monkeypatch.setenv("PJRT_NPROC", "1")
     assert kind.threads() == max(1, jax.local_device_count("cpu"))
     monkeypatch.delenv("PJRT_NPROC")

@@ -76,6 +76,8 @@ def test_ten_other_seeds_reverse_no_verdict(name):
             assert max(new.low, -new.high) <= old["smallest"], old["claim"]
         side = {"seen": 1, "reversed": -1}.get(old["verdict"].split(",")[0], 0)
         side *= old["sign"]
+        if not side:  # not settled: the intervals meet
+            assert new.low <= old["high"] and old["low"] <= new.high, old["claim"]
         # The interval of the new seeds reaches the side that was found.
         assert side * (new.high if side > 0 else new.low) >= 0, old["claim"]
         if side and abs(old["mean"]) >= 2 * old["smallest"]:
