@@ -109,7 +109,7 @@ def test_float64_has_the_bits_of_one_machine(cluster, digits):
 
 
 MOST_SWEEPS = 20  # in which hands or machines are killed, however fast they end
-LONG = {"members": 24, "epochs": 400, "plan": dl.Plan(4), "patience": None}
+LONG = {"members": 24, "epochs": 2000, "plan": dl.Plan(4), "patience": None}
 
 
 @pytest.fixture
