@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import jaxdl as dl
+from experiments import small_data
 from jaxdl import nn, optim
 from jaxdl.data import Splits
 
@@ -62,18 +63,10 @@ def table(name: str, *, targets: bool = False) -> Splits:
     parts = dl.data.split(whole, (0.5, 0.3, 0.2), key=jax.random.key(0))
     if targets:  # so that a loss of 1 is that of the mean
         mean, scale = parts.train.labels.mean(), parts.train.labels.std()
-        parts = changed(parts, lambda x, y: (x, (y - mean) / scale), classes=())
-    return dl.data.normalize(parts)
-
-
-def changed(parts: Splits, change: Callable[..., Any], **about: Any) -> Splits:
-    """Returns sets whose arrays are `change(inputs, labels)` of the given ones."""
-    return Splits(
-        *(
-            dl.data.from_arrays(*change(np.asarray(x.inputs), x.labels), **about)
-            for x in parts.sets.values()
+        parts = small_data.changed(
+            parts, lambda x, y: (x, (y - mean) / scale), classes=()
         )
-    )
+    return dl.data.normalize(parts)
 
 
 @cache
@@ -97,17 +90,13 @@ def digits(examples: int | None = None, *, wrong: float = 0.0) -> Splits:
 @cache
 def autoencoder() -> Splits:
     """Returns the scans of digits, as inputs and as targets."""
-    return changed(dl.data.load("digits"), lambda x, y: (x, x), classes=())
+    return small_data.own_inputs(dl.data.load("digits"))
 
 
 @cache
 def clothes() -> Splits:
-    """Returns 1,000 and 500 pictures of Fashion-MNIST, each pixel a mean of four."""
-    whole = dl.data.load("fashion_mnist")
-    few = Splits(whole.train[:1000], whole.dev[:500], whole.test[:500])
-    return changed(
-        few, lambda x, y: (x.reshape(-1, 14, 2, 14, 2, 1).mean((2, 4)), y), classes=10
-    )
+    """Returns pictures of Fashion-MNIST, 14 pixels high and wide."""
+    return small_data.clothes(14, 1000, 500)
 
 
 # Recipes

@@ -34,8 +34,8 @@ def as_key(key: jax.Array | int) -> jax.Array:
     if isinstance(key, jax.Array) and is_key(key):
         if not key.shape and "fry" in str(jax.random.key_impl(key)):
             return key
-    other = ": other generators give all models of a batch the same random numbers"
     raise TypeError(
         f"got key={key!r}; expected a seed from 0 to 2^32 - 1, or one threefry key, "
-        f"jax.random.key(seed){other * is_key(key)}"
+        "jax.random.key(seed). Keys of other generators give all models of a batch the "
+        "same random numbers"
     )

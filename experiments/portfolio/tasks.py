@@ -12,6 +12,7 @@ import jax
 import numpy as np
 
 import jaxdl as dl
+from experiments import small_data
 from jaxdl import nn
 
 LENGTH, TOKENS = 12, 8  # of a sequence; how many different tokens there are
@@ -92,23 +93,8 @@ def scans() -> dl.data.Splits:
 
 @cache
 def clothes(train: int, side: int) -> dl.data.Splits:
-    """Returns the first pictures of Fashion-MNIST, 28, 14 or 7 pixels high and wide."""
-    whole, n = dl.data.load("fashion_mnist"), 28 // side
-
-    def few(name: str, count: int) -> dl.data.Dataset:
-        found = whole.sets[name][:count]
-        pixels = np.asarray(found.inputs).reshape(-1, side, n, side, n)
-        smaller = pixels.mean(axis=(2, 4))[..., None]
-        return dl.data.from_arrays(smaller, np.asarray(found.labels), classes=10)
-
-    sets = few("train", train), few("dev", 1000), few("test", 1000)
-    return dl.data.normalize(dl.data.Splits(*sets))
-
-
-def own_inputs(data: dl.data.Splits) -> dl.data.Splits:
-    """Returns sets whose targets are their inputs."""
-    inputs = [np.asarray(d.inputs).reshape(len(d), -1) for d in data.sets.values()]
-    return dl.data.Splits(*(dl.data.from_arrays(x, x, classes=()) for x in inputs))
+    """Returns pictures of Fashion-MNIST, 28, 14 or 7 pixels high and wide."""
+    return dl.data.normalize(small_data.clothes(side, train, 1000))
 
 
 def chains(kinds: int, count: int) -> tuple[Any, Any]:
@@ -179,10 +165,10 @@ TASKS: dict[str, Callable[[], Task]] = {
         made("friedman2", n_samples=800, noise=50.0), dense(32, act=nn.tanh), 20, 20
     ),
     "digits autoencoder": lambda: targets(
-        own_inputs(scans()), dense(32, 8, 32), 64, 15
+        small_data.own_inputs(scans()), dense(32, 8, 32), 64, 15
     ),
     "clothes 7 autoencoder": lambda: targets(
-        own_inputs(clothes(1000, 7)), dense(24, 8, 24, act=nn.tanh), 50, 15
+        small_data.own_inputs(clothes(1000, 7)), dense(24, 8, 24, act=nn.tanh), 50, 15
     ),
     "chains next token": lambda: tokens(next_token(), 32, 12),
     "chains kind": lambda: tokens(kind_of_chain(), 64, 12),

@@ -179,7 +179,8 @@ def specification(
         recorded = result.specification
         versions = ", ".join(f"{n} {v}" for n, v in recorded["versions"].items())
         rows += [("device", str(recorded["device"])), ("versions", versions)]
-        rows.append(("threads of the CPU", str(recorded.get("threads", "unknown"))))
+        if "threads" in recorded:
+            rows.append(("threads of the CPU", str(recorded["threads"])))
         rows.append(("data", str(recorded["data"])))
     if data is not None:
         named = (("classes", data.classes), ("features", data.features))

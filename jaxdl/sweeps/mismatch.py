@@ -27,7 +27,7 @@ def in_words(part: str, got: Any, recorded: Any) -> str:
         return "first members: got none, recorded those of another sweep (start_from)"
     if part == "space":
         return difference(got, recorded)
-    if part == "threads":
+    if part == "threads" and got is not None:
         return _threads(got, recorded)
     if part == "shard":
         return f"shard: got {_shard(got)}, recorded {_shard(recorded)}"
@@ -40,10 +40,13 @@ def _shard(pair: Any) -> str:
     return "the whole sweep" if pair is None else "{} of {}".format(*pair)
 
 
-def _threads(got: int | None, recorded: int | None) -> str:
-    """Returns how the threads of a CPU differ; None: none are known."""
+def _threads(got: int, recorded: int | None) -> str:
+    """Returns how the threads of a CPU differ; None: the run has no number."""
     if recorded is None:
-        return f"threads of the CPU: got {got}, recorded none, as older jaxdl does"
+        return (
+            f"threads of the CPU: got {got}, recorded none; runs of older versions "
+            "have none, and can be read and replayed, but not resumed"
+        )
     return (
         f"threads of the CPU: got {got}, recorded {recorded} (to train with as many, "
         f"set {THREADS}={recorded} before Python starts, or with --ray --cpus "

@@ -18,6 +18,9 @@ RECORDED = {"epochs": 2, "members": 12, "key": [0, 0], "programs": {"": "a" * 64
         ("programs", {"": "b" * 64}, {"": "a" * 64}, "programs: got those of another"),
         ("data", "b" * 64, "a" * 64, "data: got others than those of the run"),
         ("patience", None, 3, ""),
+        ("threads", 8, 2, "threads of the CPU: got 8, recorded 2 (to train with as"),
+        ("threads", 8, None, "threads of the CPU: got 8, recorded none; runs of older"),
+        ("threads", None, 2, ""),  # an accelerator
         ("space", to_plain({"x": dl.Choice([0.1])}), to_plain({"x": dl.Uniform(0, 1)}),
          "x: got 0.1, recorded Uniform(low=0, high=1)"),
         ("space", to_plain({"y": 1}), to_plain({"x": 1}),
