@@ -63,6 +63,7 @@ def printed(name: str) -> str:
 
 def keep(folder: Path, name: str, outcome: Outcome, told: dict[str, Any]) -> None:
     """Writes a script's record, figures and printed lines; prints what was found."""
+    text = printed(name)  # before anything is written: it may fail
     record = {
         "name": name,
         **told,
@@ -75,7 +76,7 @@ def keep(folder: Path, name: str, outcome: Outcome, told: dict[str, Any]) -> Non
     for made in (records, figures, texts):
         made.mkdir(parents=True, exist_ok=True)
     (records / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
-    (texts / f"{name}.txt").write_text(printed(name))
+    (texts / f"{name}.txt").write_text(text)
     for file, (figure, _) in outcome.figures.items():
         save(figure, figures / f"{file}.svg", "svg")
     print(f"{name}, {told['seconds']:.0f} s")

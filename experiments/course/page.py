@@ -100,13 +100,17 @@ def summary(records: dict[str, Any]) -> str:
         *(row for _, row in sorted(rows, key=lambda pair: pair[0])),
     ]
     lines += ["", not_seen(records)]
-    where = next(iter(records.values()), {}).get("surroundings")
-    if where:
-        jax = where["packages"]["jax"]
-        machine = f"{where['cores']} cores of {where['processor']}, jax {jax}"
-        total = sum(record["processor_seconds"] for record in records.values())
-        lines += ["", f"Together {total:.0f} s of processor time on {machine}."]
+    total = sum(record["processor_seconds"] for record in records.values())
+    machines = " and ".join(dict.fromkeys(map(machine, records.values())))
+    lines += ["", f"Together {total:.0f} s of processor time on {machines}."]
     return "\n".join([*lines, ""])
+
+
+def machine(record: dict[str, Any]) -> str:
+    """Returns where a record was made."""
+    where = record["surroundings"]
+    jax = where["packages"]["jax"]
+    return f"{where['cores']} cores of {where['processor']}, jax {jax}"
 
 
 def not_seen(records: dict[str, Any]) -> str:
