@@ -69,8 +69,8 @@ def threads() -> int:
     """Returns how many threads XLA has on a CPU.
 
     It divides long sums of products among them, so that their last bits depend on the
-    number: gradients of 64 by 64 weights over 1,024 examples did, over 512 they did
-    not, nor those of small convolutions. No option of the compiler changes that. Source:
+    number: in sweeps those of 64 by 64 weights in batches of 1,024 did, in batches of
+    512 they did not. No option of the compiler changes that. Source:
     `DefaultThreadPoolSize` in xla/pjrt/utils.cc; what depends on it, by experiment.
 
     Linux tells of the threads that run, by their name. Elsewhere, the number is what
