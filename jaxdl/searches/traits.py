@@ -29,6 +29,7 @@ TRAITS = {
     "halving": Traits(foreseen=True, stops_for_good=True),
     "hyperband": Traits(foreseen=True, stops_for_good=True),
     "pbt": Traits(foreseen=True),
+    "multi_pbt": Traits(foreseen=True),
     "freeze_thaw": Traits(takes_record=True),
     "optuna_halving": Traits(stops_for_good=True),
 }

@@ -151,6 +151,14 @@ def test_halving_has_a_smaller_schedule(slow, digits):
     assert [len(rung.members) for rung in fewer.rungs] == [2, 1]
 
 
+def test_populations_of_several_frequencies_have_a_smaller_schedule(slow, digits):
+    """A rung of 12 members takes 1.5 s, one of 8 members takes 1 s."""
+    search = dl.multi_pbt(1, populations=2)
+    fewer = sweep(small, SPACE, digits, search=search, members=12, seconds=left(4.5))
+    assert (fewer.task.members, fewer.task.asked) == (8, 12)
+    assert [len(rung.members) for rung in fewer.rungs] == [8] * 4
+
+
 def test_a_smaller_schedule_stands_in_the_run(slow, digits, result, tmp_path):
     folder = tmp_path / "run"
     sweep(small, SPACE, digits, run_dir=folder, seconds=left(2.9))
