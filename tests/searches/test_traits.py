@@ -12,7 +12,7 @@ from tests.searches.conftest import KEY, play, spans
 SPACE = {"rate": dl.LogUniform(1e-3, 1.0)}
 MEMBERS, EPOCHS = 24, 8
 MAKERS = [
-    random, dl.sobol, dl.portfolio, lambda: dl.grid_search(MEMBERS),
+    random, dl.sobol, dl.portfolio, dl.auto, lambda: dl.grid_search(MEMBERS),
     lambda: dl.refinement(2),
     lambda: dl.halving(2), lambda: dl.hyperband(2), lambda: dl.pbt(2),
     lambda: dl.multi_pbt(1, populations=2), lambda: dl.freeze_thaw(60),
@@ -71,6 +71,7 @@ def test_of_which_searches_something_is_known():
         "sobol": ["asks_once", "draws_each_alone", "foreseen"],
         "portfolio": ["asks_once", "draws_each_alone", "foreseen"],
         "grid_search": ["asks_once", "foreseen"],
+        "auto": ["foreseen", "chooses"],
         "refinement": ["foreseen"],
         "halving": ["foreseen", "stops_for_good"],
         "hyperband": ["foreseen", "stops_for_good"],
