@@ -19,11 +19,15 @@ from jaxdl.spaces.refine import check_varies
 # `experiments/searches.jsonl` has each of them; a test compares the two.
 RACES: dict[tuple[int, int], dict[str, tuple[int, int]]] = {
     (128, 16): {"multi_pbt": (29, 32), "refinement": (24, 32)},
+    (32, 16): {"multi_pbt": (8, 8), "refinement": (6, 8)},
+    (8, 16): {"multi_pbt": (10, 12)},
+    (128, 4): {"multi_pbt": (8, 8), "refinement": (8, 8)},
+    (32, 4): {"multi_pbt": (6, 8), "refinement": (6, 8)},
 }
-LEAST = 8  # members of a population: the smallest that raced
-SHORTEST = 4  # epochs of a population: the shortest races
-ROUNDS = 4  # of a refinement, with 8 members each at least
-EXCHANGES = 8  # about, of a population in a training
+LEAST = 8  # members of populations: the fewest that raced
+SHORTEST = 4  # epochs of populations: the fewest that raced
+ROUNDS, EACH = 4, 8  # of a refinement, and members of each at least, as it raced
+EXCHANGES = 8  # about, of populations in a training
 
 
 class Case(NamedTuple):
@@ -55,12 +59,15 @@ def auto() -> Search:
 
     It stands for the first of these that suits:
 
-    - `multi_pbt(epochs // 8)`: at least 8 members and 4 epochs, no repeats or folds,
-      one objective, and a hyperparameter that can change while a member trains. Sizes
-      and static values cannot. It has three populations, or two where there are fewer
-      than 12 members or 5 epochs.
-    - `refinement(4)`: at least 32 members, one objective, and a space that draws.
+    - `random()`: several objectives.
+    - `multi_pbt(epochs // 8)`: at least 8 epochs and 8 members, no repeats or folds,
+      and a hyperparameter that can change while a member trains. Sizes and static
+      values cannot.
+    - `refinement(4)`: at least 32 members, and a space that draws.
+    - `multi_pbt(1)`: as above, with 4 to 7 epochs.
     - `random()`: all other sweeps.
+
+    There are three populations, or two with fewer than 12 members or 5 epochs.
 
     A sweep takes the search in its place before it trains, and says so with the reason.
     A run has the name of that search, so it is resumed, read and replayed as any other.
@@ -98,13 +105,18 @@ def _exchanges(case: Case) -> bool:
     return enough and not case.varied and explores(case.space)
 
 
+def _exchanges_often(case: Case) -> bool:
+    """Returns whether it has time for all its exchanges."""
+    return case.epochs >= EXCHANGES and _exchanges(case)
+
+
 def _refines(case: Case) -> bool:
     """Returns whether each round has the members that the races had at least."""
     try:
         check_varies(case.space)
     except SpaceError:
         return False
-    return case.members >= 8 * ROUNDS
+    return case.members >= EACH * ROUNDS
 
 
 def _populations(case: Case) -> Decision:
@@ -150,8 +162,9 @@ RULES = (
         lambda case: case.objectives > 1,
         _random("searches were compared by one objective alone"),
     ),
-    Rule(_exchanges, _populations),
+    Rule(_exchanges_often, _populations),
     Rule(_refines, _refinement),
+    Rule(_exchanges, _populations),
     Rule(
         lambda case: True,
         _random(

@@ -30,6 +30,9 @@ def case(members=128, epochs=16, space=SPACE, **changes):
         (case(members=11, epochs=5), "multi_pbt(1, populations=2)"),
         (case(members=12, epochs=4), "multi_pbt(1, populations=2)"),
         (case(members=8, epochs=4), "multi_pbt(1, populations=2)"),
+        (case(members=31, epochs=7), "multi_pbt(1)"),
+        (case(members=32, epochs=7), "refinement(4)"),
+        (case(members=32, epochs=8), "multi_pbt(1)"),
         (case(members=7), "random"),
         (case(members=31, epochs=3), "random"),
         (case(members=32, epochs=3), "refinement(4)"),
@@ -55,10 +58,10 @@ def test_the_first_search_that_suits(given, expected):
     ("epochs", "every"), [(4, 1), (8, 1), (15, 1), (16, 2), (100, 12)]
 )
 def test_a_population_exchanges_members_about_eight_times(epochs, every):
-    decision = decide(case(epochs=epochs))
+    decision = decide(case(members=31, epochs=epochs))
     assert decision.words.startswith((f"multi_pbt({every})", f"multi_pbt({every},"))
-    rung = next(decision.search(KEY, SPACE, 128, epochs))
-    assert rung.until.tolist() == [every] * 128
+    rung = next(decision.search(KEY, SPACE, 31, epochs))
+    assert rung.until.tolist() == [every] * 31
 
 
 def test_it_asks_for_what_the_search_that_suits_asks_for():
@@ -96,7 +99,7 @@ def test_the_reason_is_the_race_that_is_most_like_the_sweep(monkeypatch):
     }
     # By its name: the room has the function `auto` in its place.
     monkeypatch.setattr(import_module("jaxdl.searches.auto"), "RACES", races)
-    few, many = decide(case(members=16)), decide(case(members=64, epochs=6))
+    few, many = decide(case(members=16)), decide(case(members=30, epochs=6))
     assert "1 of 9 races of 8 members and 16 epochs" in few.words
     assert "2 of 9 races of 128 members and 4 epochs" in many.words
     varied = decide(case(members=32, varied=True))

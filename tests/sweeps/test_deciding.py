@@ -109,9 +109,9 @@ def test_parts_and_growth_are_refused(digits, tmp_path):
 def test_a_number_that_the_search_draws_is_checked_before_anything_trains(digits):
     """Populations would draw no rate below 0 with this key; a refinement does."""
     space, key = {"rate": dl.Uniform(-0.05, 1.0)}, jax.random.key(38)
-    given = key, space, 32, 4
+    given = key, space, 32, 8
     searches = POPULATIONS, dl.refinement(4)
     rates = [next(search(*given)).hparams["rate"] for search in searches]
     assert rates[0].min() > 0 > rates[1].min()
     with pytest.raises(RecipeError, match="learning_rate"):
-        automatic(digits, space=space, key=key, members=32, folds=2)
+        automatic(digits, space=space, key=key, members=32, epochs=8, folds=2)
