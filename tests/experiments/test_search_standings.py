@@ -150,3 +150,12 @@ def test_the_page_has_the_table_of_the_budgets_on_record():
     ]
     page = (ROOT / "docs" / "searches.md").read_text()
     assert standings.by_budget(own) in page
+
+
+def test_the_page_has_what_was_found_on_the_held_out_tasks():
+    own = [x for x in searches.lines_of(searches.RECORD) if x["task"] in searches.HELD]
+    assert {x["search"] for x in own} == {"auto", "random", "tpe"}
+    assert {x["seed"] for x in own} == {*range(8)}
+    page = (ROOT / "docs" / "searches.md").read_text()
+    for base in ("random", "tpe"):
+        assert standings.markdown(own, base) in page
