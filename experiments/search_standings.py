@@ -1,7 +1,7 @@
-"""The table and the figure of a comparison of searches, from its record alone.
+"""The tables and the figure of a comparison of searches, from its record alone.
 
-A search that was run on every task and seed of random search has a rank; others have
-their differences to random search alone.
+A search that was run on every task and seed of the base has a rank; others have their
+differences to it alone. The base is random search unless another one is named.
 """
 
 from typing import Any, NamedTuple
@@ -51,14 +51,14 @@ def results(lines: list[dict[str, Any]]) -> Results:
     return Results(tasks, searches, scores, curves, np.nanmean(spent, axis=(0, 2)))
 
 
-def less_random(found: Results) -> NDArray[np.float64]:
-    """Returns scores less random search's of the same seed, `[C, S, N]`, in %.
+def less_base(found: Results, base: str) -> NDArray[np.float64]:
+    """Returns scores less the base's of the same seed, `[C, S, N]`, in %.
 
-    100 % is the mean of random search on the task.
+    100 % is the mean of the base on the task.
     """
-    base = found.scores[:, found.searches.index(BASE)]
-    whole = np.nanmean(base, axis=1)
-    return 100 * (found.scores - base[:, None]) / whole[:, None, None]
+    own = found.scores[:, found.searches.index(base)]
+    whole = np.nanmean(own, axis=1)
+    return 100 * (found.scores - own[:, None]) / whole[:, None, None]
 
 
 def mean_and_error(values: NDArray[Any]) -> tuple[float, float]:
@@ -70,9 +70,9 @@ def mean_and_error(values: NDArray[Any]) -> tuple[float, float]:
     return float(known.mean()), float(error)
 
 
-def complete(found: Results) -> list[int]:
-    """Returns the places of searches that were run wherever random search was."""
-    asked = ~np.isnan(found.scores[:, found.searches.index(BASE)])
+def complete(found: Results, base: str) -> list[int]:
+    """Returns the places of searches that were run wherever the base was."""
+    asked = ~np.isnan(found.scores[:, found.searches.index(base)])
     have = ~np.isnan(found.scores)
     return [s for s in range(len(found.searches)) if have[:, s][asked].all()]
 
@@ -89,9 +89,9 @@ def ranks(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(np.isnan(scores), np.nan, below + (equal + 1) / 2)
 
 
-def ranked(found: Results) -> dict[int, NDArray[np.float64]]:
+def ranked(found: Results, base: str = BASE) -> dict[int, NDArray[np.float64]]:
     """Returns the mean rank at each share of the budget, by search: `[shares]`."""
-    places = complete(found)
+    places = complete(found, base)
     curves = found.curves[:, places]
     there = ~np.isnan(found.scores[:, places])
     curves = np.where(np.isnan(curves) & there[..., None], np.inf, curves)
@@ -101,16 +101,16 @@ def ranked(found: Results) -> dict[int, NDArray[np.float64]]:
     return dict(zip(places, np.stack(by_share, axis=1), strict=True))
 
 
-def markdown(lines: list[dict[str, Any]]) -> str:
-    """Returns the table: differences to random search by task, and mean ranks.
+def markdown(lines: list[dict[str, Any]], base: str = BASE) -> str:
+    """Returns the table: differences to the base by task, and mean ranks.
 
-    Columns: the difference in % of random search's loss, mean ± standard error over
+    Columns: the difference in % of the base's loss, mean ± standard error over
     seeds; on how many tasks it is better or worse by two standard errors or more; how
     often it has the lower loss on a task and a seed; the mean rank; the share of the
     budget that was trained.
     """
     found = results(lines)
-    less, rank = less_random(found), ranked(found)
+    less, rank = less_base(found, base), ranked(found, base)
     names = ["search", *found.tasks, "better", "worse", "wins", "mean rank", "trained"]
     rows = [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
     for s, name in enumerate(found.searches):
@@ -122,6 +122,32 @@ def markdown(lines: list[dict[str, Any]]) -> str:
         wins = f"{(less[:, s] < 0).sum()} of {(~np.isnan(less[:, s])).sum()}"
         cells += [str(better), str(worse), wins, own, f"{found.spent[s]:.2f}"]
         rows.append(f"| {' | '.join(cells).replace('-', '−')} |")
+    return "\n".join(rows)
+
+
+def by_budget(lines: list[dict[str, Any]]) -> str:
+    """Returns the table of the budgets: wins against random search, and mean ranks.
+
+    A search has no entry for a budget in which it has no rank.
+    """
+    budgets = list(dict.fromkeys((x["members"], x["epochs"]) for x in lines))
+    columns = []
+    for budget in budgets:
+        own = [x for x in lines if (x["members"], x["epochs"]) == budget]
+        found = results(own)
+        less, rank = less_base(found, BASE), ranked(found)
+        columns.append(
+            {
+                found.searches[s]: f"{(less[:, s] < 0).sum()} of "
+                f"{(~np.isnan(less[:, s])).sum()}, {means[-1]:.2f}"
+                for s, means in rank.items()
+            }
+        )
+    names = ["search", *(f"{members} × {epochs}" for members, epochs in budgets)]
+    rows = [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
+    for name in dict.fromkeys(name for column in columns for name in column):
+        cells = (column.get(name, "–") for column in columns)
+        rows.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(rows)
 
 

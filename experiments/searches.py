@@ -9,7 +9,8 @@ the command resumes, and several budgets, tasks and searches share a record. Lin
 task or a search whose code has changed are yours to delete.
 
 The table and the figure follow from the record alone; `--draw` makes them of what is
-there. `docs/searches.md` has the result and says how to read it.
+there. The table has differences to random search, or to the search of `--base`.
+`docs/searches.md` has the result and says how to read it.
 
 The tasks are divided in those to design on and those that are held out, see
 `experiments/search_tasks.py`; the searches are in `experiments/search_race.py`. They
@@ -53,6 +54,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seeds", default=20, type=count)
     parser.add_argument("--members", default=128, type=count, help="of the budget")
     parser.add_argument("--epochs", default=16, type=count, help="of the budget")
+    parser.add_argument("--base", default=BASE, choices=[*CONTESTANTS])
     parser.add_argument("--record", default=RECORD, type=Path)
     parser.add_argument("--figures", default=FIGURES, type=Path, help="their folder")
     parser.add_argument("--draw", action="store_true", help="train nothing")
@@ -75,12 +77,13 @@ def main(given: argparse.Namespace) -> None:
         and line["search"] in given.searches
         and line["seed"] < given.seeds
     ]
-    if not any(line["search"] == BASE for line in own):
-        sys.exit(
-            f"got no line of {BASE} search for these tasks in {given.record}; expected "
-            f"it, since others are compared with it: run with --searches {BASE}"
-        )
-    print(markdown(own))
+    for base in dict.fromkeys((BASE, given.base)):
+        if not any(line["search"] == base for line in own):
+            sys.exit(
+                f"got no line of {base} for these tasks in {given.record}; expected "
+                f"it, since others are compared with it: run with --searches {base}"
+            )
+    print(markdown(own, given.base))
     save(draw(own), given.figures / f"searches_{given.tasks}.svg", "svg")
 
 

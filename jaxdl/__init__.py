@@ -9,8 +9,8 @@ from jaxdl.compilation_cache import enable_compilation_cache
 from jaxdl.engine import Plan
 
 from jaxdl.searches import (  # isort: skip
-    freeze_thaw, grid_search, halving, hyperband, multi_pbt, pbt, portfolio, refinement,
-    sobol,
+    auto, freeze_thaw, grid_search, halving, hyperband, multi_pbt, pbt, portfolio,
+    refinement, sobol,
 )  # fmt: skip
 from jaxdl.spaces import (  # isort: skip
     Among, AsSize, Choice, Chosen, Distribution, Either, IntLogUniform, IntUniform,
@@ -22,9 +22,9 @@ from jaxdl.train import Member, Recipe
 __all__ = [
     "Among", "AsSize", "Choice", "Chosen", "Distribution", "Either", "IntLogUniform",
     "IntUniform", "LogUniform", "Member", "OneMinusLogUniform", "Plan", "Recipe",
-    "Static", "SweepResult", "Uniform", "data", "diagnose", "enable_compilation_cache",
-    "engine", "experiment", "fit", "freeze_thaw", "grid", "grid_search", "halving",
-    "hyperband", "interop", "load_member", "multi_pbt", "nn", "optim", "pbt",
-    "portfolio", "refine", "refinement", "replay", "report", "runs", "sample",
-    "sample_one", "searches", "sobol", "spaces", "sweep", "sweeps", "train",
+    "Static", "SweepResult", "Uniform", "auto", "data", "diagnose",
+    "enable_compilation_cache", "engine", "experiment", "fit", "freeze_thaw", "grid",
+    "grid_search", "halving", "hyperband", "interop", "load_member", "multi_pbt", "nn",
+    "optim", "pbt", "portfolio", "refine", "refinement", "replay", "report", "runs",
+    "sample", "sample_one", "searches", "sobol", "spaces", "sweep", "sweeps", "train",
 ]  # fmt: skip

@@ -18,6 +18,7 @@ from jaxdl.keys import MOST_SEEDS
 from jaxdl.near import near
 from jaxdl.searches import (
     Search,
+    auto,
     freeze_thaw,
     grid_search,
     halving,
@@ -51,6 +52,7 @@ class Named(NamedTuple):
 
 
 SEARCHES = {
+    "auto": Named(auto),
     "random": Named(random),
     "sobol": Named(sobol),
     "portfolio": Named(portfolio),

@@ -80,6 +80,17 @@ def explored(
     return jax.tree.unflatten(treedef, columns)
 
 
+def explores(space: Any) -> bool:
+    """Returns whether a hyperparameter of a space can change while members train."""
+    shares, draws = np.linspace(0.05, 0.95, 16), np.random.default_rng(0)
+    steps = np.tile([-1.0, 1.0], 8)  # to the ends of a range
+    for leaf in filter(is_distribution, flatten(space)[1]):
+        values = leaf.quantile(shares)
+        if np.any(leaf.nudged(values, steps, draws) != values):
+            return True
+    return False
+
+
 def check_shares(
     search: str, whole: str, share: Any, most: Fraction, step: Any
 ) -> None:

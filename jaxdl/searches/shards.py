@@ -56,8 +56,8 @@ def as_shard(shard: Any, members: int, search: Search) -> Shard:
         )
     if not traits_of(search).asks_once:
         raise SpaceError(
-            "got a shard of a search that decides by how all members do; expected "
-            "random, sobol, portfolio or grid: leave shard out"
+            "got a shard of a search that decides, or may decide, by how all members "
+            "do; expected random, sobol, portfolio or grid: leave shard out"
         )
     return Shard(int(pair[0]), int(pair[1]), int(members))
 

@@ -24,6 +24,7 @@ from jaxdl.searches.rungs import Requests, Rung, Search, check_rung
 from jaxdl.searches.traits import traits_of
 from jaxdl.spaces.distributions import SpaceError
 from jaxdl.spaces.structures import count_structures
+from jaxdl.sweeps.deciding import decided
 from jaxdl.sweeps.fold_labels import check_folds
 from jaxdl.sweeps.from_population import make_result
 from jaxdl.sweeps.mismatch import in_words
@@ -91,7 +92,8 @@ def train_task(
         if measures:
             hired.begin(task._replace(data=data), outlines)
             task, requests, rung = fitted(engine, requests, rung, shown=shown)
-            engine.task = task
+        task, requests, rung = decided(task, requests, rung, shown=shown)
+        engine.task = task
         store = None
         if run_dir is not None:
             if extend:
@@ -138,9 +140,9 @@ def _claim(run_dir: Any, extend: bool, search: Search) -> Path | None:
         )
     if extend and not traits_of(search).draws_each_alone:
         raise SpaceError(
-            "got extend with a search that decides by how members do; expected no "
-            "search, random, sobol or portfolio: leave extend out, and name another "
-            "folder"
+            "got extend with a search that decides, or may decide, by how members do; "
+            "expected no search, random, sobol or portfolio: leave extend out, and "
+            "name another folder"
         )
     return None if run_dir is None else runs.claim(run_dir)
 

@@ -30,10 +30,14 @@ def test_arguments_that_make_no_sense_end_with_2(arguments):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("sweep", DIGITS, "--search", "nonsense"), "expected one of random, sobol"),
+        (
+            ("sweep", DIGITS, "--search", "nonsense"),
+            "expected one of auto, random, sobol",
+        ),
         *(
             (("sweep", DIGITS, "--search", search), f"got {search}; expected {form}")
             for search, form in {
+                "auto:3": "auto, which takes no number",
                 "grid": "grid:POINTS, such as grid:3",
                 "pbt": "pbt:EPOCHS, such as pbt:5",
                 "pbt:x": "pbt:EPOCHS, such as pbt:5",

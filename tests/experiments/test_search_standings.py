@@ -51,6 +51,26 @@ def test_the_table_by_hand():
     assert found["late"] == ["20.0", "–", "0", "0", "0 of 1", "–", "1.00"]
 
 
+def test_the_table_with_another_base_by_hand():
+    found = rows(standings.markdown(lines(), "other"))
+    # Of its means 4.5 and 0.45: t 1 and 0, u 0.5 and 0.6.
+    random = ["11.1 ± 11.1", "122.2 ± 11.1", "0", "1", "0 of 4", "1.88", "1.00"]
+    assert found["random"] == random
+    assert found["late"] == ["44.4", "–", "0", "0", "0 of 1", "–", "1.00"]
+
+
+def test_the_table_of_budgets_by_hand():
+    scores = {"random": 2.0, "other": 1.0, "new": 3.0}
+    long = [line("t", s, 0, score) | {"epochs": 32} for s, score in scores.items()]
+    assert rows(standings.by_budget([*lines(), *long])) == {
+        "search": ["3 × 16", "3 × 32"],
+        "---|---|---": [],
+        "random": ["0 of 4, 1.88", "0 of 1, 2.00"],
+        "other": ["3 of 4, 1.12", "1 of 1, 1.00"],
+        "new": ["–", "0 of 1, 3.00"],
+    }
+
+
 def test_a_cell_has_no_negative_zero():
     assert standings.cell(-0.04, 0.26) == "0.0 ± 0.3"
     assert standings.cell(-0.06, np.nan) == "-0.1"
@@ -119,3 +139,23 @@ def test_the_page_has_the_table_of_the_record():
     ]
     page = (ROOT / "docs" / "searches.md").read_text()
     assert standings.markdown(own) in page
+
+
+def test_the_page_has_the_table_of_the_budgets_on_record():
+    names = "random", "pbt", "multi_pbt", "refinement"
+    own = [
+        x
+        for x in searches.lines_of(searches.RECORD)
+        if x["search"] in names and x["task"] in searches.DESIGN
+    ]
+    page = (ROOT / "docs" / "searches.md").read_text()
+    assert standings.by_budget(own) in page
+
+
+def test_the_page_has_what_was_found_on_the_held_out_tasks():
+    own = [x for x in searches.lines_of(searches.RECORD) if x["task"] in searches.HELD]
+    assert {x["search"] for x in own} == {"auto", "random", "tpe"}
+    assert {x["seed"] for x in own} == {*range(8)}
+    page = (ROOT / "docs" / "searches.md").read_text()
+    for base in ("random", "tpe"):
+        assert standings.markdown(own, base) in page

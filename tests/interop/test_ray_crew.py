@@ -12,6 +12,7 @@ import threading
 import jax
 import pytest
 
+import jaxdl as dl
 from jaxdl.engine import pace, placing
 from jaxdl.engine.crew import Threads
 from jaxdl.engine.kind import kind_here
@@ -83,6 +84,14 @@ def test_repeats_of_a_shard_have_the_bits_of_one_machine(digits):
     settings = {"shard": (1, 2), "repeats": 2, "members": 4, "epochs": 1}
     result = trained(Ray(1), digits, **settings)
     assert_same_result(result, sweep(small, SPACE, digits, **settings))
+
+
+def test_it_trains_the_search_that_auto_stands_for(digits):
+    result = trained(Ray(1), digits, search=dl.auto(), members=8)
+    populations = dl.multi_pbt(1, populations=2)
+    assert_same_result(
+        result, sweep(small, SPACE, digits, search=populations, members=8)
+    )
 
 
 def test_many_hands_tell_of_their_epochs_more_seldom(digits, expected, monkeypatch):

@@ -38,6 +38,7 @@ SEARCHES = {
     "freeze_thaw": lambda: dl.freeze_thaw(70),
     "thawing": lambda: thawing,
     "multi_pbt": lambda: dl.multi_pbt(1, populations=2, share=0.3),
+    "auto": dl.auto,
     "optuna_halving": lambda: optuna_halving(2, brackets=2),
 }
 

@@ -10,6 +10,7 @@ from jaxdl.engine.deadline import Deadline
 from jaxdl.engine.forecast import forecast as forecast_of
 from jaxdl.engine.speed import Speed
 from jaxdl.searches import Rung
+from jaxdl.searches.traits import name_of
 from jaxdl.spaces import SpaceError
 from jaxdl.sweeps import read_result, schedule
 from jaxdl.train import Status
@@ -149,6 +150,28 @@ def test_halving_has_a_smaller_schedule(slow, digits):
     fewer = sweep(small, SPACE, digits, seconds=left(1.2), **settings)
     assert (fewer.task.members, fewer.task.asked) == (2, 8)
     assert [len(rung.members) for rung in fewer.rungs] == [2, 1]
+
+
+def test_populations_of_several_frequencies_have_a_smaller_schedule(slow, digits):
+    """A rung of 12 members takes 1.5 s, one of 8 members takes 1 s."""
+    search = dl.multi_pbt(1, populations=2)
+    fewer = sweep(small, SPACE, digits, search=search, members=12, seconds=left(4.5))
+    assert (fewer.task.members, fewer.task.asked) == (8, 12)
+    assert [len(rung.members) for rung in fewer.rungs] == [8] * 4
+
+
+def test_auto_takes_the_search_that_suits_the_fewer_members(slow, digits, tmp_path):
+    """Twelve members would be populations; six of them are too few."""
+    given = {"search": dl.auto(), "members": 12}
+    whole = sweep(small, SPACE, digits, seconds=left(6.1), **given)
+    assert (name_of(whole.task.search), whole.task.asked) == ("multi_pbt", None)
+    folder = {"run_dir": tmp_path / "run"}
+    fewer = sweep(small, SPACE, digits, seconds=left(3.4), **given, **folder)
+    assert (name_of(fewer.task.search), fewer.task.members) == ("random", 6)
+    with runs.read_run(tmp_path / "run") as store:
+        known = [store.specification[n] for n in ("search", "members", "asked")]
+    assert known == ["random", 6, 12]
+    assert_same_result(sweep(small, SPACE, digits, **given, **folder), fewer)
 
 
 def test_a_smaller_schedule_stands_in_the_run(slow, digits, result, tmp_path):

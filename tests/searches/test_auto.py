@@ -1,0 +1,127 @@
+"""Which search `auto` stands for, and the races that it goes by."""
+
+import json
+from importlib import import_module
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+import jaxdl as dl
+from jaxdl.searches.auto import RACES, Case, decide
+from jaxdl.searches.pbt import explores
+from jaxdl.searches.traits import name_of
+from tests.searches.conftest import KEY, SPACE, play, spans
+
+RECORD = Path(__file__).parents[2] / "experiments" / "searches.jsonl"
+SIZES = {"units": dl.AsSize(dl.IntUniform(4, 8)), "kind": dl.Static(["a", "b"])}
+
+
+def case(members=128, epochs=16, space=SPACE, **changes):
+    return Case(space, members, epochs, **changes)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (case(), "multi_pbt(2)"),
+        (case(members=12, epochs=5), "multi_pbt(1)"),
+        (case(members=11, epochs=5), "multi_pbt(1, populations=2)"),
+        (case(members=12, epochs=4), "multi_pbt(1, populations=2)"),
+        (case(members=8, epochs=4), "multi_pbt(1, populations=2)"),
+        (case(members=31, epochs=7), "multi_pbt(1)"),
+        (case(members=32, epochs=7), "refinement(4)"),
+        (case(members=32, epochs=8), "multi_pbt(1)"),
+        (case(members=7), "random"),
+        (case(members=31, epochs=3), "random"),
+        (case(members=32, epochs=3), "refinement(4)"),
+        (case(varied=True), "refinement(4)"),
+        (case(members=31, varied=True), "random"),
+        (case(objectives=2), "random"),
+        (case(space=SIZES), "refinement(4)"),
+        (case(members=31, space=SIZES), "random"),
+        (case(space={"rate": np.geomspace(0.1, 1, 128)}), "random"),
+        (case(space={"l2": 0.5}), "random"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_the_first_search_that_suits(given, expected):
+    decision = decide(given)
+    assert name_of(decision.search) == expected.partition("(")[0]
+    assert decision.words.startswith(f"{expected}: ")
+    rung = next(decision.search(KEY, given.space, given.members, given.epochs))
+    assert len(rung.members) == given.members // (4 if "refinement" in expected else 1)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "every"), [(4, 1), (8, 1), (15, 1), (16, 2), (100, 12)]
+)
+def test_a_population_exchanges_members_about_eight_times(epochs, every):
+    decision = decide(case(members=31, epochs=epochs))
+    assert decision.words.startswith((f"multi_pbt({every})", f"multi_pbt({every},"))
+    rung = next(decision.search(KEY, SPACE, 31, epochs))
+    assert rung.until.tolist() == [every] * 31
+
+
+def test_it_asks_for_what_the_search_that_suits_asks_for():
+    errors = np.random.default_rng(0).random(16)
+    (own, other) = (play(s, 16, 16, errors) for s in (dl.auto(), dl.multi_pbt(2)))
+    assert spans(own) == spans(other) == [[(16, until)] for until in range(2, 17, 2)]
+    jax.tree.map(np.testing.assert_array_equal, own, other)
+
+
+@pytest.mark.parametrize(
+    ("leaf", "expected"),
+    [
+        (dl.LogUniform(0.1, 1.0), True),
+        (dl.IntUniform(1, 2), True),
+        (dl.OneMinusLogUniform(0.9, 0.99), True),
+        (dl.Choice([0.1, 0.2]), True),
+        (dl.Choice([0.1]), False),
+        (dl.Among(["relu", "tanh"]), True),
+        (dl.Static([1, 2]), False),
+        (dl.AsSize(dl.IntUniform(4, 8)), False),
+        (dl.Either({"a": {"x": dl.Uniform(0.0, 1.0)}, "b": {}}), True),
+        (np.array([0.1, 0.2]), False),
+        (0.1, False),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_can_change_while_a_member_trains(leaf, expected):
+    assert explores({"x": leaf, "y": dl.Static(["a", "b"])}) is expected
+
+
+def test_the_reason_is_the_race_that_is_most_like_the_sweep(monkeypatch):
+    races = {
+        (8, 16): {"multi_pbt": (1, 9)},
+        (128, 4): {"multi_pbt": (2, 9), "refinement": (3, 9)},
+    }
+    # By its name: the room has the function `auto` in its place.
+    monkeypatch.setattr(import_module("jaxdl.searches.auto"), "RACES", races)
+    few, many = decide(case(members=16)), decide(case(members=30, epochs=6))
+    assert "1 of 9 races of 8 members and 16 epochs" in few.words
+    assert "2 of 9 races of 128 members and 4 epochs" in many.words
+    varied = decide(case(members=32, varied=True))
+    assert "3 of 9 races of 128 members and 4 epochs" in varied.words
+
+
+def test_the_races_are_those_on_record():
+    """On the tasks to design on alone: what is held out decides nothing."""
+    from experiments.search_tasks import DESIGN
+
+    scores = {
+        (line["members"], line["epochs"], line["search"], line["task"], line["seed"]):
+        line["score"]
+        for line in map(json.loads, RECORD.read_text().splitlines())
+        if line["task"] in DESIGN
+    }  # fmt: skip
+    for (members, epochs), counts in RACES.items():
+        base = {k[3:]: v for k, v in scores.items()
+                if k[:3] == (members, epochs, "random")}  # fmt: skip
+        for search, counted in counts.items():
+            own = {k[3:]: v for k, v in scores.items()
+                   if k[:3] == (members, epochs, search)}  # fmt: skip
+            assert own.keys() <= base.keys()
+            won = sum(own[place] < base[place] for place in own)
+            assert counted == (won, len(own)), (members, epochs, search)
