@@ -71,7 +71,8 @@ def main() -> None:
 def measurements(repeats: int) -> dict[str, Any]:
     """Returns the scores, seconds and candidates of each model on each split."""
     warnings.simplefilter("ignore")  # of networks that have not converged
-    lines = known(LINES)
+    texts = LINES.read_text().splitlines() if LINES.exists() else []
+    lines = [json.loads(text) for text in texts]
     done = {(line["set"], line["split"]) for line in lines}
     commit = (git("rev-parse", "HEAD") or "unknown")[:12]
     for seed in range(repeats):
@@ -82,16 +83,16 @@ def measurements(repeats: int) -> dict[str, Any]:
             x, y = SETS[name](return_X_y=True)
             measured = compared(x, y, seed, name not in TARGETS)
             lines.append(line_of(name, seed, commit, measured))
-            LINES.parent.mkdir(parents=True, exist_ok=True)
-            with LINES.open("a") as file:
-                file.write(json.dumps(lines[-1], allow_nan=False) + "\n")
+            write(lines)
     return gathered(lines, repeats)
 
 
-def known(path: Path) -> list[dict[str, Any]]:
-    """Returns the lines of whole splits, without one that was cut off."""
-    texts = path.read_text().splitlines(keepends=True) if path.exists() else []
-    return [json.loads(text) for text in texts if text.endswith("\n")]
+def write(lines: Iterable[dict[str, Any]]) -> None:
+    """Replaces the lines on the disk, as a whole."""
+    LINES.parent.mkdir(parents=True, exist_ok=True)
+    new = LINES.with_suffix(".new")
+    new.write_text("".join(json.dumps(x, allow_nan=False) + "\n" for x in lines))
+    new.replace(LINES)
 
 
 def line_of(name: str, seed: int, commit: str, models: dict[str, Any]) -> dict:
