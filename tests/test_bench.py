@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from sklearn.datasets import load_iris, load_wine
 
 import jaxdl
-from experiments.bench import counts, operations, race
+from experiments.bench import counts, operations, race, tabular
 from experiments.bench.peers import PEERS, trained
 from experiments.bench.table import markdown
 from experiments.bench.worker import first_line
@@ -289,3 +290,31 @@ def test_shards_are_trained_merged_and_compared(tmp_path):
     assert {"equal": 1000} in lines
     steps = [line["step"] for line in lines if "step" in line]
     assert steps == ["shard", "shard", "merge", "look"]
+
+
+# tables, split by split
+
+
+def test_the_comparison_on_tables_goes_on_after_the_splits_on_the_disk(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(tabular, "LINES", tmp_path / "lines.jsonl")
+    monkeypatch.setattr(tabular, "SETS", {"wine": load_wine, "iris": load_iris})
+    asked, scores = [], iter([0.25, 0.5, 0.75, 1.0])
+
+    def compared(x, y, seed, classes):
+        asked.append((len(x), seed, classes))
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+        return {"jaxdl": {"score": next(scores)}}
+
+    monkeypatch.setattr(tabular, "compared", compared)
+    with pytest.raises(KeyboardInterrupt):
+        tabular.measurements(2)
+    found = tabular.measurements(2)
+    assert asked == [(178, 0, True), (150, 0, True), *[(178, 1, True)] * 2] + [
+        (150, 1, True)
+    ]
+    assert found["sets"]["wine"]["jaxdl"] == [{"score": 0.25}, {"score": 0.75}]
+    assert found["sets"]["iris"]["jaxdl"] == [{"score": 0.5}, {"score": 1.0}]
+    assert tabular.measurements(1)["sets"]["iris"]["jaxdl"] == [{"score": 0.5}]
