@@ -16,7 +16,8 @@ import jax
 import numpy as np
 
 from jaxdl.engine.blocks import Report, TrainedBlock
-from jaxdl.engine.crew import Count, Lost, Threads
+from jaxdl.engine.crew import Threads
+from jaxdl.engine.hands import Count, Lost
 from jaxdl.engine.layout import Block
 from jaxdl.engine.outlines import Outlines
 from jaxdl.engine.task import Task

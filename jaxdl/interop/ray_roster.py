@@ -11,22 +11,30 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
-from jaxdl.engine.crew import ONE_TOO_MANY, Lost
+from jaxdl.engine.deadline import NEVER, Deadline
+from jaxdl.engine.hands import Lost
 from jaxdl.engine.kind import Kind, kind_here
+from jaxdl.engine.memory import ONE_TOO_MANY
 from jaxdl.interop.ray_actor import SentBlock, jax_settings
-from jaxdl.interop.ray_faults import counted, differences, first_line, none_left
+from jaxdl.interop.ray_faults import (
+    checked,
+    counted,
+    expected_here,
+    first_line,
+    none_left,
+)
 from jaxdl.interop.ray_process import (
     LOOK_SECONDS,
     Failed,
     Needs,
     OutOfMemory,
+    Place,
     Process,
     State,
     say,
 )
-from jaxdl.runs import RunMismatchError
 from jaxdl.shown import count
 
 FOLLOW_SECONDS = 1.0  # between two looks at which machines there are
@@ -36,30 +44,28 @@ TELL_SECONDS = 60.0  # between two lines about a wait
 MOST_LOSSES = 5  # of a process in a row, without a trained block between
 
 
-class Place(NamedTuple):
-    """A hand's place in a process, until the process is unseated."""
-
-    process: Process
-    generation: int
-    actor: Any  # the process itself, as Ray knows it
-
-    @property
-    def is_of_now(self) -> bool:
-        """Whether the process is still as it was when the place was free."""
-        ready = self.process.state is State.READY
-        return ready and self.process.generation == self.generation
-
-
 class Roster:
     """The processes of a cluster. What is told of changes holds `changed`."""
 
-    def __init__(self, ray: Any, needs: Needs):
+    def __init__(
+        self,
+        ray: Any,
+        needs: Needs,
+        expected: Kind | None = None,
+        deadline: Deadline = NEVER,
+    ):
         """Starts processes, and more as machines join.
 
         Args:
             ray: the module, connected.
             needs: what is asked for.
+            expected: the kind of the run that resumes; None: any.
+            deadline: after which nobody waits.
         """
+        self.deadline, self._own = deadline, kind_here()
+        self.kind = None if expected is None else expected_here(expected, self._own)
+        self.resumes = self.kind is not None
+        self.admitted = False  # whether a process of the kind has started
         self.ray, self.needs = ray, needs
         self.changed = threading.Condition(threading.RLock())
         self.processes: list[Process] = []
@@ -67,9 +73,8 @@ class Roster:
         self.task: Any = None  # a reference into the object store
         self.blocks: list[SentBlock] = []  # one of each program
         self.words = ""  # what a block takes
-        self.kind: Kind | None = None
         self.closed = threading.Event()
-        self._own, self._settings = kind_here(), jax_settings()
+        self._settings = jax_settings()
         self._compiling: set[str] = set()  # machines on which a process compiles first
         self._altered = self._told = time.monotonic()
         threading.Thread(target=self._follow, daemon=True).start()
@@ -105,17 +110,19 @@ class Roster:
             CancelledError: `stop` is set, or the roster is closed.
             MemoryError, OSError, RunMismatchError: all processes are left out, and no
                 machine has joined for a while.
+            TimeIsUp: the deadline has passed.
         """
         began = time.monotonic()
         with self.changed:
             while True:
                 if self.closed.is_set() or (stop is not None and stop.is_set()):
                     raise concurrent.futures.CancelledError
+                self.deadline.check()
                 if ready():
                     return
                 self._check_hope()
                 self._tell(began)
-                self.changed.wait(LOOK_SECONDS)
+                self.changed.wait(self.deadline.within(LOOK_SECONDS))
 
     def enroll(self, process: Process) -> None:
         """Makes a process ready, from a thread of its own."""
@@ -165,7 +172,7 @@ class Roster:
         """Ends a wait that is in vain."""
         hopeless = not self.live() and any(p.reason is not None for p in self.processes)
         if hopeless and time.monotonic() - self._altered > HOPE_SECONDS:
-            raise none_left(self.processes)
+            raise none_left(self.processes, self.kind if self.resumes else None)
 
     def _tell(self, began: float) -> None:
         """Tells of a wait that is long, unless others train meanwhile.
@@ -257,11 +264,8 @@ class Roster:
             RunMismatchError: its bits would be others.
         """
         with self.changed:
-            here = kind._replace(versions=self._own.versions, flags=self._own.flags)
-            expected = self.kind or here
-            if kind != expected:
-                raise RunMismatchError(differences(kind, expected))
-            self.kind = expected
+            self.kind = checked(kind, self._own, self.kind)
+            self.admitted = True
             self.changed.notify_all()
 
     def _prepare(self, process: Process, is_wanted: Callable[[], bool]) -> None:

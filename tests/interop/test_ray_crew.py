@@ -8,12 +8,18 @@ import itertools
 import math
 import pickle
 import threading
+import time
 
 import jax
+import numpy as np
 import pytest
 
+import jaxdl as dl
+from jaxdl import runs
 from jaxdl.engine import pace, placing
 from jaxdl.engine.crew import Threads
+from jaxdl.engine.deadline import LATE, NEVER
+from jaxdl.engine.forecast import forecast
 from jaxdl.engine.kind import kind_here
 from jaxdl.interop import ray_crew, ray_process, ray_roster
 from jaxdl.interop.ray_actor import Actor, Card
@@ -21,6 +27,7 @@ from jaxdl.interop.ray_crew import RayCrew
 from jaxdl.interop.ray_faults import differences
 from jaxdl.interop.ray_process import Needs
 from jaxdl.runs import Record, RunMismatchError
+from jaxdl.sweeps import schedule
 from jaxdl.train import RecipeError
 from tests.interop.fake_ray import (
     ActorDiedError,
@@ -34,6 +41,7 @@ from tests.sweeps.kept import (
     Cut,
     assert_same_result,
     noisy,
+    parts,
     small,
     sweep,
 )
@@ -452,7 +460,7 @@ def test_a_machine_that_computes_something_else_is_left_out(
 def hire(ray, needs):
     """Has processes start, and none train."""
     crew = RayCrew(lambda: ray, needs)
-    crew.kind()
+    crew.kind(None, NEVER)
     crew.close()
 
 
@@ -538,7 +546,7 @@ def test_it_is_told_what_equal_bits_on_gpus_take(flags, capsys, monkeypatch):
     monkeypatch.setattr(ray_roster, "kind_here", lambda: here._replace(flags=own))
     monkeypatch.setattr(Local, "card", lambda self: Card(kind, "one"))
     crew = RayCrew(lambda: Ray(1), ANY)
-    assert crew.kind() == kind
+    assert crew.kind(None, NEVER) == kind
     crew.close()
     told = "expected --xla_gpu_autotune_level=0" in capsys.readouterr().err
     assert told == (not flags)
@@ -553,3 +561,107 @@ def test_a_module_that_is_not_there_is_named(digits):
 
     with pytest.raises(ConnectionError, match=r"process 0: No module named 'ours'\)"):
         trained(Ray(1, fault=fault), digits)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"search": dl.halving(2, first=1), "members": 8}],
+    ids=["random", "halving"],
+)
+def test_a_time_ends_a_hand_that_hangs_and_changes_no_bit(settings, digits, tmp_path):
+    """What came back before is kept, and the next calls resume it."""
+    plain = sweep(small, SPACE, digits, **settings)
+    folder, hangs = tmp_path / "run", threading.Event()
+    epochs = itertools.count(1)
+
+    def hang(handle, name, item):
+        if name == "train" and not isinstance(item, Record) and next(epochs) == 4:
+            hangs.wait(60)
+
+    trained(Ray(1), digits, run_dir=folder, seconds=parts(1), **settings)
+    began = time.monotonic()
+    cut = trained(Ray(1, heard=hang), digits, run_dir=folder, seconds=2, **settings)
+    assert 1 < time.monotonic() - began < 2 + LATE + 3
+    hangs.set()
+    known = np.isfinite(cut.metrics["dev_loss"])
+    assert known.sum() == 2 * (1 + 3) and not runs.is_finished(folder)  # blocks of two
+    for name, curve in cut.metrics.items():
+        np.testing.assert_array_equal(curve[known], plain.metrics[name][known])
+    whole = trained(Ray(1), digits, run_dir=folder, seconds=600, **settings)
+    assert runs.is_finished(folder)
+    assert_same_result(whole, plain)
+
+
+def test_a_time_in_which_no_machine_comes_is_an_error(digits, tmp_path):
+    with pytest.raises(TimeoutError, match="no machine of the crew .* within 0.2 s"):
+        trained(Ray(), digits, seconds=0.2)
+
+
+def test_a_run_comes_back_although_no_machine_does(digits, tmp_path):
+    folder = tmp_path / "run"
+    cut = trained(Ray(1), digits, run_dir=folder, seconds=parts(3))
+    again = trained(Ray(), digits, run_dir=folder, seconds=0.2)
+    assert np.isfinite(cut.metrics["dev_loss"]).sum() == 2 * 3
+    assert_same_result(again, cut)
+
+
+def test_a_schedule_counts_the_hands_that_still_start(digits, monkeypatch):
+    """One of the two processes of three hands never gets ready."""
+
+    def fault(handle, name, arguments):
+        if name == "prepare" and handle.node == "node1":
+            closed.wait(60)
+
+    def counted(*given):
+        hands.add(given[4])
+        return forecast(*given)
+
+    closed, hands = threading.Event(), set()
+    monkeypatch.setattr(schedule, "forecast", counted)
+    trained(Ray(1, 2, fault=fault), digits, seconds=600)
+    closed.set()
+    assert hands == {3}
+
+
+def test_a_run_waits_for_the_kind_that_it_was_trained_on(
+    digits, expected, capsys, monkeypatch, tmp_path
+):
+    """The first process has other threads; a sweep without a run would take them."""
+    folder = tmp_path / "run"
+    trained(Ray(1), digits, run_dir=folder, seconds=parts(3))
+    with_threads(monkeypatch, {0: 99})
+    ray = Ray(1)
+    threading.Timer(0.2, lambda: ray.add(1)).start()
+    result = trained(ray, digits, run_dir=folder)
+    assert_same_result(result, expected)
+    assert "process 0 is left out: got threads" in capsys.readouterr().err
+    assert [actor.calls.count("prepare") for actor in ray.actors] == [0, 1]
+
+
+def test_a_run_whose_kind_is_nowhere_says_which_it_was(digits, monkeypatch, tmp_path):
+    folder, here = tmp_path / "run", kind_here()
+    trained(Ray(1), digits, run_dir=folder, seconds=parts(3))
+    with_threads(monkeypatch, {0: 98, 1: 99})
+    with pytest.raises(RunMismatchError) as raised:
+        trained(Ray(1, 1), digits, run_dir=folder)
+    told = str(raised.value)
+    for number, threads in enumerate((98, 99)):
+        assert (
+            f"process {number}: got threads (cpus=, --cpus) {threads} instead" in told
+        )
+    assert (
+        f"expected one of the kind that the run was trained on: {here.device}" in told
+    )
+    assert f"and {here.threads} threads of XLA" in told
+
+
+def with_threads(monkeypatch, threads):
+    """Makes some processes, counted from now, have so many threads."""
+
+    def card(self):
+        kind = kind_here()
+        number = threads.get(self.number, kind.threads)
+        return Card(kind._replace(threads=number), f"process {self.number}")
+
+    monkeypatch.setattr(Local, "numbers", itertools.count())
+    monkeypatch.setattr(Local, "card", card)
