@@ -16,15 +16,15 @@ from jaxdl.engine.layout import Block
 from jaxdl.engine.memory import ONE_TOO_MANY
 from jaxdl.engine.outlines import Outlines
 from jaxdl.engine.task import Task
-from jaxdl.interop.ray_actor import (
+from jaxdl.interop.ray_process import Failed, Needs, Place, Process, State, say
+from jaxdl.interop.ray_roster import Roster
+from jaxdl.interop.ray_wire import (
     Numbering,
     SentBlock,
     from_wire,
     sent_task,
     wire_shapes,
 )
-from jaxdl.interop.ray_process import Failed, Needs, Place, Process, State, say
-from jaxdl.interop.ray_roster import Roster
 from jaxdl.shown import count
 from jaxdl.train.epoch_state import Carry
 from jaxdl.train.structure import RecipeError

@@ -84,6 +84,18 @@ def _one_that_can(recorded: Kind | None) -> str:
     )
 
 
+def waits_for(coming: int, device: str) -> str:
+    """Returns what a sweep waits for.
+
+    Args:
+        coming: processes that start.
+        device: that they train on.
+    """
+    if coming:
+        return f"waits for {counted(coming)} of the cluster to be ready"
+    return f"waits for a machine of the cluster with a free {device}"
+
+
 def counted(number: int) -> str:
     """Returns a number of processes in words."""
     return f"{number} process{'es' * (number != 1)}"

@@ -14,7 +14,8 @@ from jaxdl.engine.blocks import Report
 from jaxdl.engine.deadline import LATE, Deadline
 from jaxdl.engine.hands import Lost
 from jaxdl.engine.kind import Kind
-from jaxdl.interop.ray_actor import Actor, SentBlock
+from jaxdl.interop.ray_actor import Actor
+from jaxdl.interop.ray_wire import SentBlock
 from jaxdl.runs import Record
 
 LOOK_SECONDS = 0.5  # between two looks at whether to stop
@@ -103,14 +104,17 @@ class Process:
         self.name = card.name
         return card.kind
 
-    def prepare(self, task: Any, blocks: list[SentBlock]) -> tuple[int, str]:
+    def prepare(
+        self, task: Any, blocks: list[SentBlock], programs: Any
+    ) -> tuple[int, str, dict[str, bytes]]:
         """Returns what `Actor.prepare` returns, once the process is ready to train.
 
         Args:
             task: in the object store.
             blocks: one of each program.
+            programs: the compiled ones of others, or in the object store.
         """
-        return self._get(self.actor.prepare.remote(task, blocks))
+        return self._get(self.actor.prepare.remote(task, blocks, programs))
 
     def train(
         self,

@@ -17,13 +17,13 @@ from jaxdl.engine.deadline import NEVER, Deadline
 from jaxdl.engine.hands import Lost
 from jaxdl.engine.kind import Kind, kind_here
 from jaxdl.engine.memory import ONE_TOO_MANY
-from jaxdl.interop.ray_actor import SentBlock, jax_settings
+from jaxdl.interop.ray_actor import jax_settings
 from jaxdl.interop.ray_faults import (
     checked,
-    counted,
     expected_here,
     first_line,
     none_left,
+    waits_for,
 )
 from jaxdl.interop.ray_process import (
     LOOK_SECONDS,
@@ -35,11 +35,13 @@ from jaxdl.interop.ray_process import (
     State,
     say,
 )
+from jaxdl.interop.ray_wire import SentBlock
 from jaxdl.shown import count
 
 FOLLOW_SECONDS = 1.0  # between two looks at which machines there are
 RETRY_SECONDS = 0.5
 HOPE_SECONDS = 15.0  # in which a machine may join when all that are there are left out
+ALONE_SECONDS = 60.0  # in which one process compiles, and the others wait for it
 TELL_SECONDS = 60.0  # between two lines about a wait
 MOST_LOSSES = 5  # of a process in a row, without a trained block between
 
@@ -75,7 +77,9 @@ class Roster:
         self.words = ""  # what a block takes
         self.closed = threading.Event()
         self._settings = jax_settings()
-        self._compiling: set[str] = set()  # machines on which a process compiles first
+        self._compiles = False  # whether a process does, for which the others wait
+        self._programs: dict[str, bytes] = {}  # compiled ones, for those that come,
+        self._shared: Any = {}  # also in the object store
         self._altered = self._told = time.monotonic()
         threading.Thread(target=self._follow, daemon=True).start()
 
@@ -83,11 +87,9 @@ class Roster:
         """Returns the processes that have hands, or soon will."""
         return [p for p in self.processes if p.is_live]
 
-    def is_ready(self, node: str | None = None) -> bool:
-        """Returns whether a process is ready, on one machine or on any."""
-        return any(
-            p.state is State.READY and node in (None, p.node) for p in self.processes
-        )
+    def is_ready(self) -> bool:
+        """Returns whether a process is ready."""
+        return any(p.state is State.READY for p in self.processes)
 
     def close(self) -> None:
         """Ends all processes."""
@@ -184,12 +186,7 @@ class Roster:
         if now < max(began, self._told) + TELL_SECONDS or self.is_ready():
             return
         self._told = now
-        say(
-            f"waits for {counted(len(live))} of the cluster to be ready"
-            if live
-            else "waits for a machine of the cluster with a free "
-            f"{'GPU' if self.needs.gpus else 'CPU'}"
-        )
+        say(waits_for(len(live), "GPU" if self.needs.gpus else "CPU"))
 
     def _follow(self) -> None:
         told = ""
@@ -271,24 +268,25 @@ class Roster:
     def _prepare(self, process: Process, is_wanted: Callable[[], bool]) -> None:
         """Has a process compile what is known; then it is ready.
 
-        One process of a machine compiles first, the others once its programs are in the
-        machine's cache.
+        One process compiles first. The others load its programs, in which a compiler
+        may have chosen by a stopwatch. They wait for it, but not for ever.
         """
-        node = process.node
 
         def may() -> bool:
-            turn = node not in self._compiling or self.is_ready(node)
-            return not is_wanted() or (turn and bool(self.blocks))
+            return not (is_wanted() and self._compiles) or self.is_ready()
 
         with self.changed:
-            self.changed.wait_for(may)
+            self.changed.wait_for(lambda: self.blocks or not is_wanted())
+            self.changed.wait_for(may, ALONE_SECONDS)
             if not is_wanted():
                 return
-            blocks = [*self.blocks]
-            self._compiling.add(node)
+            blocks, programs, self._compiles = [*self.blocks], self._shared, True
         try:
-            hands, words = process.prepare(self.task, blocks)
+            hands, words, found = process.prepare(self.task, blocks, programs)
             with self.changed:
+                if found.keys() - self._programs.keys():
+                    self._programs |= found
+                    self._shared = self.ray.put(self._programs)
                 if is_wanted() and len(blocks) == len(self.blocks):
                     self.words, process.hands = words, min(process.hands, hands)
                     process.state = State.READY
@@ -296,5 +294,5 @@ class Roster:
                     self.free.extend([place] * process.hands)
         finally:
             with self.changed:
-                self._compiling.discard(node)
+                self._compiles = False
                 self.changed.notify_all()

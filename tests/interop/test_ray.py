@@ -131,19 +131,20 @@ def machines():
 
 
 @contextlib.contextmanager
-def faults(act, least, most):
+def faults(act, least, most, times=1):
     """Calls a function within, again and again after a random time; counts the calls.
 
     Args:
         act: returns whether it has done something.
         least: seconds between two calls.
         most: the same.
+        times: that it does something, at most.
     """
     done, ended, moments = [], threading.Event(), random.Random(0)
 
     def run():
         while not ended.wait(moments.uniform(least, most)):
-            if act():
+            if len(done) < times and act():
                 done.append(time.monotonic())
 
     thread = threading.Thread(target=run, daemon=True)
@@ -172,7 +173,7 @@ def test_processes_that_are_killed_change_no_bit(
         if killed >= kills:
             break
         run = tmp_path / f"run{number}"
-        with faults(kill, 6.0, 12.0) as done:
+        with faults(kill, 6.0, 12.0, kills - killed) as done:
             result = sweep(
                 small, SPACE, digits, crew=crew_of(machines), run_dir=run, **LONG
             )
@@ -197,7 +198,7 @@ def test_machines_that_die_and_join_change_no_bit(kills, machines, digits, monke
     for _ in range(FEW_SWEEPS + kills):
         if killed >= kills:
             break
-        with faults(kill, 4.0, 8.0) as done:
+        with faults(kill, 4.0, 8.0, kills - killed) as done:
             result = sweep(small, SPACE, digits, crew=crew_of(machines), **LONG)
         assert_same_result(result, expected)
         killed += len(done)
@@ -245,7 +246,7 @@ def test_a_process_that_is_stopped_for_a_while_changes_no_bit(machines, digits):
     stopped = []
 
     def stop():
-        if not stopped and machines.actors():
+        if machines.actors():
             stopped.append(machines.actors()[0])
             os.kill(stopped[0], signal.SIGSTOP)
             threading.Timer(10, os.kill, (stopped[0], signal.SIGCONT)).start()
