@@ -8,6 +8,7 @@ import numpy as np
 
 from jaxdl import terminal
 from jaxdl.engine.blocks import TrainedBlock
+from jaxdl.engine.checkpoints import never_goes_on
 from jaxdl.engine.deadline import NEVER, Deadline, TimeIsUp
 from jaxdl.engine.forecast import advice, describe, forecast, work_of
 from jaxdl.engine.hands import STAGES, Crew, Lost
@@ -206,7 +207,7 @@ class Engine:
                 break
             epochs = range(epochs.stop, min(block.until, epochs.stop + kept))
             part = block._replace(first=epochs.start, until=epochs.stop)
-            last = not on_disk and epochs.stop == self.task.epochs
+            last = never_goes_on(self.task, epochs.stop, on_disk=on_disk)
             try:
                 one = self.ask(part, state, reporter, last=last)
             except TimeIsUp:

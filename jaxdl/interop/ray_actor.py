@@ -19,7 +19,7 @@ from jaxdl.compilation_cache import (
     read_programs,
 )
 from jaxdl.engine.blocks import Report
-from jaxdl.engine.checkpoints import carry_shapes
+from jaxdl.engine.checkpoints import carry_shapes, to_record
 from jaxdl.engine.crew import Threads
 from jaxdl.engine.kind import SETTINGS, THREADS, Kind, kind_here
 from jaxdl.engine.layout import Block
@@ -28,7 +28,6 @@ from jaxdl.interop.ray_wire import (
     SentBlock,
     SentTask,
     task_of,
-    to_wire,
 )
 from jaxdl.sweeps.repeats import data_of
 from jaxdl.train.outline import Outline, outline
@@ -154,7 +153,7 @@ class Actor:
             trained = hand.train(block, state, report, last=sent.last)
         finally:
             self.crew.give(hand)
-        return to_wire(trained, last=sent.last)
+        return to_record(0, trained)
 
     def _outline(self, block: Block) -> None:
         """Traces the program of a block, and checks that it is the sweep's."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from jaxdl import runs
 from jaxdl.engine.blocks import TrainedBlock
-from jaxdl.engine.checkpoints import carry_shapes, to_record, trained_of
+from jaxdl.engine.checkpoints import carry_shapes, trained_of
 from jaxdl.engine.inputs import Family
 from jaxdl.engine.layout import Block, block_of
 from jaxdl.engine.outlines import Outlines
@@ -23,7 +23,7 @@ from jaxdl.engine.task import Task
 from jaxdl.keys import IMPL
 from jaxdl.spaces.structures import MOST_PROGRAMS, structures
 from jaxdl.train.epoch_state import Carry, kept
-from jaxdl.train.keys import as_keys, as_numbers
+from jaxdl.train.keys import as_keys
 from jaxdl.train.outline import Outline
 from jaxdl.train.structure import Structure
 
@@ -132,16 +132,6 @@ def from_wire(
         carry = jax.tree.unflatten(jax.tree.structure(whole), arrays)
         ours = kept(*carry)[:2]
     return trained_of(record, block, carry, as_keys(ours, weights))
-
-
-def to_wire(trained: TrainedBlock, *, last: bool) -> runs.Record:
-    """Returns a trained block as a record, see `Actor.train`."""
-    record = to_record(0, trained)
-    if not last:
-        return record
-    n = len(trained.block.members)
-    weights = as_numbers((trained.params, trained.state))
-    return record._replace(arrays=[np.asarray(x)[:n] for x in jax.tree.leaves(weights)])
 
 
 def _with_keys(task: Task, turned: Callable[[Any], Any]) -> Task:

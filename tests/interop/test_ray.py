@@ -324,7 +324,7 @@ def test_a_command_that_is_killed_resumes(kills, cluster, digits, tmp_path):
             [*command, str(run)],
             cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         ) as process:  # fmt: skip
-            trains = wait_until(lambda: ended(process) or cluster.actors(TRAINS), 120)
+            trains = wait_until(lambda: ended(process) or cluster.actors(TRAINS), 600)
             time.sleep(moments.uniform(0, 3))
             end = ENDS[killed % len(ENDS)]
             process.send_signal(end)

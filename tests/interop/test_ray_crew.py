@@ -39,6 +39,7 @@ from tests.interop.fake_ray import (
 from tests.sweeps.kept import (
     SPACE,
     Cut,
+    assert_same_member,
     assert_same_result,
     noisy,
     parts,
@@ -705,3 +706,21 @@ def with_threads(monkeypatch, threads):
 
     monkeypatch.setattr(Local, "numbers", itertools.count())
     monkeypatch.setattr(Local, "card", card)
+
+
+@pytest.mark.parametrize(("keep", "arrays"), [(None, 10), (2, 2)])
+def test_of_those_that_never_train_on_the_weights_alone_come_back(
+    keep, arrays, digits, expected, tmp_path
+):
+    """A dense layer has two arrays; its training carries eight more."""
+    came = {}
+
+    def heard(handle, name, item):
+        if name == "train" and isinstance(item, Record):
+            came.setdefault(item.until, set()).add(len(item.arrays))
+
+    settings = {"keep": keep, "run_dir": tmp_path / "run"}
+    result = trained(Ray(1, heard=heard), digits, **settings)
+    assert came == {1: {10}, 2: {10}, 3: {10}, 4: {arrays}}
+    for member in expected.ranking()[:2]:
+        assert_same_member(result.member(member), expected.member(member))
