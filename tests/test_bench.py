@@ -319,3 +319,8 @@ def test_the_comparison_on_tables_goes_on_after_the_splits_on_the_disk(
     assert found["sets"]["wine"]["jaxdl"] == [{"score": 0.25}, {"score": 0.75}]
     assert found["sets"]["iris"]["jaxdl"] == [{"score": 0.5}, {"score": 1.0}]
     assert tabular.measurements(1)["sets"]["iris"]["jaxdl"] == [{"score": 0.5}]
+    # Lines of other code are another comparison's, and one may have been cut.
+    tabular.LINES.write_text(tabular.LINES.read_text()[:-9])
+    monkeypatch.setattr(tabular, "surroundings", lambda: {"commit": "0" * 40})
+    scores = iter([2.0, 3.0])
+    assert tabular.measurements(1)["sets"]["wine"]["jaxdl"] == [{"score": 2.0}]

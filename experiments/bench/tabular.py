@@ -8,15 +8,18 @@ others then draws candidates for as long, on all cores, with the same five folds
 score is the accuracy, or R² of targets, on the test set. An interval is that of Nadeau
 and Bengio (Inference for the Generalization Error, 2003), since splits share examples.
 
-Each split is a line of runs/bench/tabular.jsonl as soon as it is measured, and the same
-command goes on after these. So all models of a split take turns on one machine, but
-splits may be of several hours. The record names the commits of its lines.
+Each split is a line of runs/bench/tabular.jsonl as soon as it is measured. The same
+command goes on after the lines of the same code, versions and processor, and takes
+others for those of another comparison. So all models of a split take turns on one
+machine, but splits may be of several hours.
 """
 
+import collections
+import contextlib
 import json
 import time
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +46,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from experiments.bench.race import cores, say
-from experiments.bench.record import git, repeated
+from experiments.bench.record import repeated, surroundings
 from experiments.bench.table import heading, row
 from jaxdl.interop.sklearn import JaxdlClassifier, JaxdlRegressor, SweepSearchCV
 from jaxdl.train import compiled
@@ -71,47 +74,45 @@ def main() -> None:
 def measurements(repeats: int) -> dict[str, Any]:
     """Returns the scores, seconds and candidates of each model on each split."""
     warnings.simplefilter("ignore")  # of networks that have not converged
-    texts = LINES.read_text().splitlines() if LINES.exists() else []
-    lines = [json.loads(text) for text in texts]
+    where = surroundings()
+    lines = [line for line in kept_lines() if line["surroundings"] == where]
     done = {(line["set"], line["split"]) for line in lines}
-    commit = (git("rev-parse", "HEAD") or "unknown")[:12]
     for seed in range(repeats):
         for name in SETS:
             if (name, seed) in done:
                 continue
             say(f"{name}: split {seed + 1} of {repeats}")
             x, y = SETS[name](return_X_y=True)
-            measured = compared(x, y, seed, name not in TARGETS)
-            lines.append(line_of(name, seed, commit, measured))
-            write(lines)
+            models = compared(x, y, seed, name not in TARGETS)
+            line = {"set": name, "split": seed, "models": models, "surroundings": where}
+            lines.append(line)
+            append(line)
     return gathered(lines, repeats)
 
 
-def write(lines: Iterable[dict[str, Any]]) -> None:
-    """Replaces the lines on the disk, as a whole."""
+def kept_lines() -> Iterator[dict[str, Any]]:
+    """Yields the lines on the disk; the last one may have been cut."""
+    for text in LINES.read_text().splitlines() if LINES.exists() else []:
+        with contextlib.suppress(json.JSONDecodeError):
+            yield json.loads(text)
+
+
+def append(line: dict[str, Any]) -> None:
     LINES.parent.mkdir(parents=True, exist_ok=True)
-    new = LINES.with_suffix(".new")
-    new.write_text("".join(json.dumps(x, allow_nan=False) + "\n" for x in lines))
-    new.replace(LINES)
-
-
-def line_of(name: str, seed: int, commit: str, models: dict[str, Any]) -> dict:
-    """Returns what is kept of a split."""
-    return {"set": name, "split": seed, "commit": commit, "models": models}
+    with LINES.open("a") as file:
+        file.write(f"\n{json.dumps(line, allow_nan=False)}")  # after one that was cut
 
 
 def gathered(lines: Iterable[dict[str, Any]], repeats: int) -> dict[str, Any]:
     """Returns what was measured of each model on each set, in the order of splits."""
-    wanted = sorted(
-        (line for line in lines if line["split"] < repeats),
-        key=lambda line: (line["split"], [*SETS].index(line["set"])),
-    )
-    found: dict[str, dict[str, list[Any]]] = {}
-    for line in wanted:
-        own = found.setdefault(line["set"], {model: [] for model in line["models"]})
-        for model, measured in line["models"].items():
-            own[model].append(measured)
-    return {"sets": found, "commits": sorted({line["commit"] for line in wanted})}
+    found: dict[str, dict[str, list[Any]]] = {
+        name: collections.defaultdict(list) for name in SETS
+    }
+    for line in sorted(lines, key=lambda line: line["split"]):
+        if line["split"] < repeats:
+            for model, measured in line["models"].items():
+                found[line["set"]][model].append(measured)
+    return {"sets": found}
 
 
 def compared(x: Any, y: Any, seed: int, classes: bool) -> dict[str, dict[str, float]]:
