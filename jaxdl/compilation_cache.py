@@ -6,11 +6,13 @@ set, so machines of several kinds may share a folder.
 """
 
 import contextlib
+import logging
 import os
 import shutil
 import stat
 import sys
 import warnings
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ from jaxdl.data.sources import cache_folder
 from jaxdl.loader import silence_loader
 
 MOST_BYTES = 2**30
+TELLS = logging.getLogger("jax._src.compiler")  # which key each program is looked up by
+SUFFIX = "-cache"  # of a file, after the key of its program
 
 
 def enable_compilation_cache() -> None:
@@ -50,6 +54,73 @@ def enable_compilation_cache() -> None:
     # A program that cannot be read or written is compiled as without a cache.
     warnings.filterwarnings("ignore", "Error (read|writ)ing persistent compilation")
     silence_loader("cpu")
+
+
+@contextlib.contextmanager
+def noted_keys() -> Iterator[set[str]]:
+    """Yields a set, which gets the keys of the programs that JAX looks for meanwhile.
+
+    JAX tells them to its logger alone, so where another version tells something else,
+    the set stays empty.
+    """
+    keys, least, before = set[str](), TELLS.getEffectiveLevel(), TELLS.level
+
+    def note(record: logging.LogRecord) -> bool:
+        told = record.args
+        if isinstance(told, tuple) and len(told) == 2 and "key" in str(record.msg):
+            keys.add(str(told[1]))
+        return record.levelno >= least  # nobody else hears more than before
+
+    TELLS.addFilter(note)
+    TELLS.setLevel(logging.DEBUG)
+    try:
+        yield keys
+    finally:
+        TELLS.setLevel(before)
+        TELLS.removeFilter(note)
+
+
+def read_programs(keys: set[str]) -> dict[str, bytes]:
+    """Returns the files of programs in the cache of this process, by key.
+
+    What is not there, or cannot be read, is left out.
+    """
+    found, folder = dict[str, bytes](), _folder()
+    if folder is None:
+        return found
+    for key in keys:
+        with contextlib.suppress(OSError):
+            found[key] = (folder / f"{key}{SUFFIX}").read_bytes()
+    return found
+
+
+def add_programs(programs: Mapping[str, bytes]) -> None:
+    """Puts programs into the cache of this process, if it has one.
+
+    JAX executes them when it looks for their keys: they have to come from somebody who
+    may execute anything here. A cache that others keep small is left alone.
+
+    Args:
+        programs: files by key, from a process of the same kind.
+    """
+    folder, config = _folder(), jax.config.values
+    if folder is None or config.get("jax_compilation_cache_max_size", -1) != -1:
+        return
+    for key, content in programs.items():
+        path = folder / f"{Path(key).name}{SUFFIX}"
+        part = path.with_name(f"{path.name}.{os.getpid()}")
+        with contextlib.suppress(OSError):  # then it is compiled here
+            if not path.exists():
+                part.write_bytes(content)
+                part.replace(path)
+
+
+def _folder() -> Path | None:
+    """Returns the folder of the cache, if it is one of this machine's disks."""
+    config: Any = jax.config  # whose attributes JAX makes at run time
+    folder = config.jax_compilation_cache_dir
+    usable = config.jax_enable_compilation_cache and folder and Path(folder).is_dir()
+    return Path(folder) if usable else None
 
 
 def _claim(folder: Path) -> None:

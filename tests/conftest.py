@@ -43,6 +43,11 @@ MAPS = Path("/proc/self/maps")  # Linux only
 MANY_MAPS = 30_000  # of the 65,530 that Linux lets a process have by default
 
 
+def pytest_addoption(parser):
+    words = "processes that each heavy test of a cluster kills; default: 3"
+    parser.addoption("--kills", type=int, default=3, metavar="N", help=words)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def programs_leave_room():
     """Forgets compiled programs before their memory maps are too many to add one."""

@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from sklearn.datasets import load_iris, load_wine
 
-from experiments.bench import counts, race
+import jaxdl
+from experiments.bench import counts, operations, race, tabular
 from experiments.bench.peers import PEERS, trained
 from experiments.bench.table import markdown
 from experiments.bench.worker import first_line
@@ -181,6 +183,86 @@ def test_two_peers_are_compared_and_recorded(tmp_path):
         assert 0 < measured["losses"][-1] < 3
 
 
+HOUSE = Path(jaxdl.__file__).parent
+PROGRAM = f"""\
+FileNames
+1 "{HOUSE}/nn/dense.py"
+2 "/elsewhere/optax/adam.py"
+3 "{HOUSE}/optim/optimizers.py"
+
+FunctionNames
+1 "a/b"
+
+FileLocations
+1 {{file_name_id=1 function_name_id=1 line=4 end_line=4 column=2 end_column=45}}
+2 {{file_name_id=3 function_name_id=1 line=4 end_line=4 column=2 end_column=45}}
+3 {{file_name_id=2 function_name_id=1 line=4 end_line=4 column=2 end_column=45}}
+
+StackFrames
+1 {{file_location_id=1 parent_frame_id=1}}
+2 {{file_location_id=2 parent_frame_id=2}}
+3 {{file_location_id=3 parent_frame_id=3}}
+
+%merged (p: f32[2]) -> f32[2] {{
+  %p = f32[2]{{0}} parameter(0)
+  %dot.1 = f32[2]{{0}} dot(%p), metadata={{op_name="jit(f)/dot" stack_frame_id=1}}
+  ROOT %add.1 = f32[2]{{0}} add(%p), metadata={{op_name="jit(f)/add" stack_frame_id=3}}
+}}
+
+%silent (q: f32[2]) -> f32[2] {{
+  %q = f32[2]{{0}} parameter(0)
+  ROOT %sum.1 = f32[2]{{0}} reduce(%q)
+}}
+
+ENTRY %main (x: f32[2]) -> (f32[2], f32[2]) {{
+  %x = f32[2]{{0}} parameter(0)
+  %one = f32[2]{{0}} fusion(%x), kind=kLoop, calls=%merged
+  %two = f32[2]{{0}} fusion(%x), kind=kCustom, calls=%silent, backend_config={{}}
+  %three = (f32[2]{{0}}, s32[]) while(%x), metadata={{op_name="w" stack_frame_id=1}}
+  %four = f32[2]{{0}} dot(%x), metadata={{op_name="dot" stack_frame_id=1}}
+  ROOT %five = (f32[2]{{0}}, f32[2]{{0}}) copy(%one)
+}}
+"""
+
+
+def test_an_operation_is_of_the_file_of_jaxdl_whose_line_made_it():
+    pieces = operations.pieces_of(PROGRAM)
+    assert pieces["four"] == "nn/dense.py: dot"
+    assert pieces["one"] == "optim/optimizers.py: add"  # the last one's, by its caller
+    assert pieces["two"] == "XLA: reduce"
+    assert pieces["five"] == "XLA: copy"
+    assert "three" not in pieces  # its time is that of what it holds
+
+
+def test_pieces_are_told_by_their_share_of_the_step_of_the_same_repeat():
+    pieces = [{"nn/dense.py: dot": 4.0, "a": 0.25, "b": 0.125}] * 2
+    lines = operations.rows({"step": [8, 16], "products": [2, 2], "pieces": pieces})
+    assert lines == [
+        ["the step", "12 (8 to 16)", "1 (1 to 1)"],
+        ["its matrix products alone", "2 (2 to 2)", "0.188 (0.125 to 0.25)"],
+        ["nn/dense.py: dot", "4 (4 to 4)", "0.375 (0.25 to 0.5)"],
+        ["a", "0.25 (0.25 to 0.25)", "0.0234 (0.0156 to 0.0312)"],
+        ["b", "0.125 (0.125 to 0.125)", "0.0117 (0.00781 to 0.0156)"],
+        ["all others", "0 (0 to 0)", "0 (0 to 0)"],
+    ]
+
+
+@pytest.mark.heavy
+def test_the_operations_of_a_step_are_told_with_its_products(tmp_path):
+    command = [sys.executable, "-m", "experiments.bench.operations", "--workloads", "S"]
+    done = subprocess.run(
+        [*command, "--repeats", "1", "--out", str(tmp_path)],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (written,) = tmp_path.glob("*.json")
+    found = json.loads(written.read_text())["workloads"]["S"]
+    (step,), (alone,), (pieces,) = found["step"], found["products"], found["pieces"]
+    assert 0 < alone < step and found["width"] == 16
+    products = [t for name, t in pieces.items() if name.endswith("dot_general")]
+    assert sum(products) < sum(pieces.values()) < 2 * step
+
+
 @pytest.mark.heavy
 def test_an_accelerator_is_examined_on_a_cpu_as_well(tmp_path):
     command = [sys.executable, "-m", "experiments.bench.accelerator", "--workloads"]
@@ -208,3 +290,31 @@ def test_shards_are_trained_merged_and_compared(tmp_path):
     assert {"equal": 1000} in lines
     steps = [line["step"] for line in lines if "step" in line]
     assert steps == ["shard", "shard", "merge", "look"]
+
+
+# tables, split by split
+
+
+def test_the_comparison_on_tables_goes_on_after_the_splits_on_the_disk(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(tabular, "LINES", tmp_path / "lines.jsonl")
+    monkeypatch.setattr(tabular, "SETS", {"wine": load_wine, "iris": load_iris})
+    asked, scores = [], iter([0.25, 0.5, 0.75, 1.0])
+
+    def compared(x, y, seed, classes):
+        asked.append((len(x), seed, classes))
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+        return {"jaxdl": {"score": next(scores)}}
+
+    monkeypatch.setattr(tabular, "compared", compared)
+    with pytest.raises(KeyboardInterrupt):
+        tabular.measurements(2)
+    found = tabular.measurements(2)
+    assert asked == [(178, 0, True), (150, 0, True), *[(178, 1, True)] * 2] + [
+        (150, 1, True)
+    ]
+    assert found["sets"]["wine"]["jaxdl"] == [{"score": 0.25}, {"score": 0.75}]
+    assert found["sets"]["iris"]["jaxdl"] == [{"score": 0.5}, {"score": 1.0}]
+    assert tabular.measurements(1)["sets"]["iris"]["jaxdl"] == [{"score": 0.5}]

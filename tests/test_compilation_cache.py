@@ -1,5 +1,6 @@
 """Programs on disk: the same bits, a private folder, and no harm from a bad one."""
 
+import logging
 import os
 import stat
 import subprocess
@@ -7,6 +8,8 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import jax
+import numpy as np
 import pytest
 
 from jaxdl import cli, compilation_cache
@@ -215,3 +218,56 @@ def test_a_file_that_vanishes_is_left_out(tmp_path, monkeypatch):
     monkeypatch.setattr(compilation_cache, "MOST_BYTES", 0)
     compilation_cache._remove_oldest(tmp_path)
     assert not (tmp_path / "here").exists()
+
+
+def test_the_keys_of_programs_are_noted_and_their_files_read():
+    """The folder is that of these tests."""
+    number = np.float32(np.random.default_rng().normal())
+
+    def triple(x):
+        return 3 * x + number  # which no earlier process has compiled
+
+    def compile_it():
+        return jax.jit(triple).lower(np.float32(1)).compile()
+
+    level = compilation_cache.TELLS.level
+    with compilation_cache.noted_keys() as keys:
+        compile_it()
+    (key,) = (key for key in keys if "triple" in key)
+    with compilation_cache.noted_keys() as again:
+        jax.clear_caches()
+        compile_it()
+    assert key in again  # of a program that is there already
+    found = compilation_cache.read_programs({key, "of another"})
+    assert [*found] == [key] and len(found[key]) > 100
+    assert compilation_cache.TELLS.level == level
+    assert not compilation_cache.TELLS.filters
+
+
+def test_what_is_noted_is_told_to_nobody_else(caplog):
+    with caplog.at_level(logging.WARNING), compilation_cache.noted_keys() as keys:
+        jax.jit(lambda x: x + 4).lower(np.float32(1)).compile()
+    assert keys and not caplog.records
+
+
+def test_programs_of_others_are_put_where_none_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(compilation_cache, "_folder", lambda: tmp_path)
+    (tmp_path / "known-cache").write_bytes(b"own")
+    compilation_cache.add_programs({"known": b"other", "new": b"it", "../up": b"in"})
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
+        "known-cache": b"own", "new-cache": b"it", "up-cache": b"in",
+    }  # fmt: skip
+    monkeypatch.setattr(compilation_cache, "_folder", lambda: None)
+    compilation_cache.add_programs({"new": b"it"})
+    assert compilation_cache.read_programs({"new"}) == {}
+
+
+def test_a_cache_that_others_keep_small_is_left_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(compilation_cache, "_folder", lambda: tmp_path)
+    before = jax.config.jax_compilation_cache_max_size
+    jax.config.update("jax_compilation_cache_max_size", 2**20)
+    try:
+        compilation_cache.add_programs({"new": b"it"})
+    finally:
+        jax.config.update("jax_compilation_cache_max_size", before)
+    assert not [*tmp_path.iterdir()]

@@ -16,11 +16,13 @@ import jax
 import numpy as np
 
 from jaxdl.engine.blocks import Report, TrainedBlock
-from jaxdl.engine.crew import Count, Lost, Threads
+from jaxdl.engine.crew import Threads
+from jaxdl.engine.hands import Count, Lost
 from jaxdl.engine.layout import Block
 from jaxdl.engine.outlines import Outlines
 from jaxdl.engine.task import Task
-from jaxdl.interop.ray_actor import Actor, SentBlock, SentTask
+from jaxdl.interop.ray_actor import Actor
+from jaxdl.interop.ray_wire import SentBlock, SentTask
 from jaxdl.runs import Record
 from jaxdl.train.epoch_state import Carry
 
@@ -155,8 +157,10 @@ class Sleeping(Actor):
 
     times = Times()
 
-    def prepare(self, sent: SentTask, blocks: list[SentBlock]) -> tuple[int, str]:
-        found, train = super().prepare(sent, blocks), super()._train
+    def prepare(
+        self, sent: SentTask, blocks: list[SentBlock], programs: dict[str, bytes]
+    ) -> tuple[int, str, dict[str, bytes]]:
+        found, train = super().prepare(sent, blocks, programs), super()._train
         whole = blocks[0]._replace(first=0, until=self.task.epochs)
         self.records = [
             train(whole._replace(last=last), lambda *_: None) for last in (False, True)

@@ -7,11 +7,17 @@ The six tables that ship with scikit-learn, each split at random into train and 
 others then draws candidates for as long, on all cores, with the same five folds. The
 score is the accuracy, or R² of targets, on the test set. An interval is that of Nadeau
 and Bengio (Inference for the Generalization Error, 2003), since splits share examples.
+
+Each split is a line of runs/bench/tabular.jsonl as soon as it is measured, and the same
+command goes on after these. So all models of a split take turns on one machine, but
+splits may be of several hours. The record names the commits of its lines.
 """
 
+import json
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -37,11 +43,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from experiments.bench.race import cores, say
-from experiments.bench.record import repeated
+from experiments.bench.record import git, repeated
 from experiments.bench.table import heading, row
 from jaxdl.interop.sklearn import JaxdlClassifier, JaxdlRegressor, SweepSearchCV
 from jaxdl.train import compiled
 
+LINES = Path("runs/bench/tabular.jsonl")
 TEST = 0.25  # of the examples
 FOLDS = 5
 SETS: dict[str, Callable[..., Any]] = {
@@ -63,16 +70,48 @@ def main() -> None:
 
 def measurements(repeats: int) -> dict[str, Any]:
     """Returns the scores, seconds and candidates of each model on each split."""
-    found: dict[str, dict[str, list[Any]]] = {}
     warnings.simplefilter("ignore")  # of networks that have not converged
-    for name, load in SETS.items():
-        x, y = load(return_X_y=True)
-        found[name] = {model: [] for model in (OURS, *PEERS)}
-        for seed in range(repeats):
+    texts = LINES.read_text().splitlines() if LINES.exists() else []
+    lines = [json.loads(text) for text in texts]
+    done = {(line["set"], line["split"]) for line in lines}
+    commit = (git("rev-parse", "HEAD") or "unknown")[:12]
+    for seed in range(repeats):
+        for name in SETS:
+            if (name, seed) in done:
+                continue
             say(f"{name}: split {seed + 1} of {repeats}")
-            for model, measured in compared(x, y, seed, name not in TARGETS).items():
-                found[name][model].append(measured)
-    return {"sets": found}
+            x, y = SETS[name](return_X_y=True)
+            measured = compared(x, y, seed, name not in TARGETS)
+            lines.append(line_of(name, seed, commit, measured))
+            write(lines)
+    return gathered(lines, repeats)
+
+
+def write(lines: Iterable[dict[str, Any]]) -> None:
+    """Replaces the lines on the disk, as a whole."""
+    LINES.parent.mkdir(parents=True, exist_ok=True)
+    new = LINES.with_suffix(".new")
+    new.write_text("".join(json.dumps(x, allow_nan=False) + "\n" for x in lines))
+    new.replace(LINES)
+
+
+def line_of(name: str, seed: int, commit: str, models: dict[str, Any]) -> dict:
+    """Returns what is kept of a split."""
+    return {"set": name, "split": seed, "commit": commit, "models": models}
+
+
+def gathered(lines: Iterable[dict[str, Any]], repeats: int) -> dict[str, Any]:
+    """Returns what was measured of each model on each set, in the order of splits."""
+    wanted = sorted(
+        (line for line in lines if line["split"] < repeats),
+        key=lambda line: (line["split"], [*SETS].index(line["set"])),
+    )
+    found: dict[str, dict[str, list[Any]]] = {}
+    for line in wanted:
+        own = found.setdefault(line["set"], {model: [] for model in line["models"]})
+        for model, measured in line["models"].items():
+            own[model].append(measured)
+    return {"sets": found, "commits": sorted({line["commit"] for line in wanted})}
 
 
 def compared(x: Any, y: Any, seed: int, classes: bool) -> dict[str, dict[str, float]]:

@@ -56,7 +56,7 @@ def crew_of(options: argparse.Namespace) -> Any:
 
     Raises:
         ConnectionError: there is no such address of a head.
-        ExperimentError: there are options of a cluster without its address, or a time.
+        ExperimentError: there are options of a cluster without its address.
         ImportError: Ray is not installed.
     """
     given = [name for name in OWN if getattr(options, name)]
@@ -67,12 +67,6 @@ def crew_of(options: argparse.Namespace) -> Any:
                 "add --ray ADDRESS, such as --ray auto"
             )
         return None
-    if options.time is not None:
-        raise ExperimentError(
-            "got --time with --ray, whose machines a sweep may wait for longer; "
-            "expected one of both: Ctrl-C ends a sweep, and with --out the same "
-            "command resumes it"
-        )
     jax.config.update("jax_platforms", "cpu")
     asked = {"hands": options.hands, "gpus": options.gpus, "cpus": options.cpus}
     return interop.ray(options.ray, trusted=options.trusted, **asked)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from jaxdl.data.about import DataError
 from jaxdl.data.dataset import Dataset
+from jaxdl.data.deferred import ungathered
 from jaxdl.data.rows import Source, chunks
 from jaxdl.data.trees import named, words
 
@@ -54,7 +55,7 @@ def check_lengths(dataset: Dataset, name: str) -> None:
     lengths = {
         words(field, own): len(array)
         for field in ("inputs", "labels")
-        for own, array in named(getattr(dataset, field)).items()
+        for own, array in named(ungathered(dataset, field)).items()
     }
     if len({*lengths.values()}) > 1:
         found = " and ".join(f"{m} {what}" for what, m in lengths.items())

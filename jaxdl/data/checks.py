@@ -17,7 +17,8 @@ from jaxdl.data.array_checks import (
     is_float,
 )
 from jaxdl.data.dataset import Dataset, Splits
-from jaxdl.data.rows import Source, as_values, span
+from jaxdl.data.deferred import as_values, ungathered
+from jaxdl.data.rows import Source, span
 from jaxdl.data.trees import check_names, is_tree, named, num_examples, words
 
 FAR = 30.0  # mean or spread of targets that is far from what a new model puts out
@@ -78,7 +79,7 @@ def check_sets(splits: Splits) -> None:
 
 def _check_fit(dataset: Dataset, train: Dataset, name: str) -> None:
     for field in ("inputs", "labels"):
-        ours, theirs = (named(getattr(d, field)) for d in (dataset, train))
+        ours, theirs = (named(ungathered(d, field)) for d in (dataset, train))
         if ours.keys() != theirs.keys():
             raise DataError(
                 f"got {field} {[*ours]} in the {name} set and {[*theirs]} in the train "
@@ -132,17 +133,17 @@ def check_dataset(dataset: Dataset, name: str) -> None:
     Raises:
         DataError: `from_arrays` would refuse the arrays.
     """
-    least = {"inputs": 1 if is_tree(dataset.inputs) else 2, "labels": 1}
+    least = {"inputs": 1 if is_tree(ungathered(dataset)) else 2, "labels": 1}
     for field, axes in least.items():
-        arrays = getattr(dataset, field)
+        arrays = ungathered(dataset, field)
         check_names(field, arrays, name)
         for own, array in named(arrays).items():
             check_array(words(field, own), as_values(array), name, axes=axes)
     check_lengths(dataset, name)
     for field in least:
-        for own, array in named(getattr(dataset, field)).items():
+        for own, array in named(ungathered(dataset, field)).items():
             check_finite(as_values(array), f"the {words(field, own)} of {name}")
-    check_weights(dataset.weights, num_examples(dataset.inputs), name)
+    check_weights(dataset.weights, num_examples(ungathered(dataset)), name)
     for own, labels in named(dataset.labels).items():
         _check_labels(np.asarray(labels), dataset.about.classes, name, own)
     _check_about(dataset, name)
@@ -214,8 +215,9 @@ def _check_labels(
 
 
 def _check_about(dataset: Dataset, name: str) -> None:
-    about, arrays = dataset.about, named(dataset.inputs)
-    shape = None if is_tree(dataset.inputs) else dataset.inputs.shape
+    about, inputs = dataset.about, ungathered(dataset)
+    arrays = named(inputs)
+    shape = None if is_tree(inputs) else inputs.shape
     columns = shape[1] if shape is not None and len(shape) == 2 else 0
     if about.features is not None and len(about.features) != columns:
         given = f"inputs {[*(shape or arrays)]}"
@@ -237,7 +239,7 @@ def _check_about(dataset: Dataset, name: str) -> None:
     for own, array in arrays.items():
         if about.ids is True or own in ids:
             _check_ids(as_values(array), words("inputs", own), name)
-    groups, m = dataset.groups, num_examples(dataset.inputs)
+    groups, m = dataset.groups, num_examples(inputs)
     if groups is not None and (
         np.shape(groups) != (m,) or np.asarray(groups).dtype.kind not in "iu"
     ):

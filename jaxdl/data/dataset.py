@@ -20,6 +20,7 @@ from jaxdl import shown
 from jaxdl.counts import as_count
 from jaxdl.data import display
 from jaxdl.data.about import About, DataError, Moments, Scaling
+from jaxdl.data.deferred import Inputs, ungathered
 from jaxdl.data.rows import Source, span
 from jaxdl.data.trees import is_tree, named, num_examples
 
@@ -80,7 +81,7 @@ class Dataset:
 
     def __len__(self) -> int:
         check_not_under_folds("the length", "num_examples")
-        return num_examples(self.inputs)
+        return num_examples(ungathered(self))
 
     def __getitem__(self, rows: Any) -> "Dataset":
         """Returns the dataset of some examples, in the order of the rows.
@@ -109,6 +110,8 @@ class Dataset:
             "`len(dataset) > 0`"
         )
 
+
+type.__setattr__(Dataset, "inputs", Inputs())  # still a field without default
 
 jax.tree_util.register_dataclass(
     Dataset,

@@ -4,6 +4,7 @@ from typing import Any
 
 from jaxdl import shown
 from jaxdl.data.about import listed
+from jaxdl.data.deferred import ungathered
 from jaxdl.data.trees import named
 
 
@@ -19,7 +20,7 @@ def facts(dataset: Any) -> dict[str, str]:
         "order": "time" * about.in_order,
     }
     return {
-        "inputs": _array_words(dataset.inputs),
+        "inputs": _array_words(ungathered(dataset)),
         "labels": _array_words(dataset.labels),
         **{name: shown.array_words(array) for name, array in arrays.items()},
         **{n: shown.short(text) for n, text in known.items() if text},
@@ -34,7 +35,7 @@ def _array_words(arrays: Any) -> str:
 
 def facts_of_sets(splits: Any) -> dict[str, str]:
     """Returns the arrays of each set, and what is known of all their examples."""
-    found = {n: facts(d) for n, d in splits.sets.items() if hasattr(d, "inputs")}
+    found = {n: facts(d) for n, d in splits.sets.items() if hasattr(d, "about")}
     sets = {
         name: f"inputs {own.pop('inputs')}, labels {own.pop('labels')}"
         for name, own in found.items()

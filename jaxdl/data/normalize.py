@@ -10,7 +10,8 @@ from jaxdl.data.about import DataError, Moments, Scaling, by_name, listed
 from jaxdl.data.array_checks import is_float
 from jaxdl.data.checks import check_sets
 from jaxdl.data.dataset import Dataset, Splits, constant_features
-from jaxdl.data.rows import Source, as_values, chunks, sum_of
+from jaxdl.data.deferred import Deferred, as_values, ungathered
+from jaxdl.data.rows import Source, chunks, sum_of
 from jaxdl.data.trees import is_tree, map_named, named
 
 
@@ -49,7 +50,7 @@ def normalize(splits: Splits, *, targets: bool = False) -> Splits:
         splits = _with_scaled_targets(splits)
     if splits.train.about.ids is True:
         return splits._replace(moments=None)
-    floats = {n for n, x in named(splits.train.inputs).items() if is_float(x)}
+    floats = {n for n, x in named(ungathered(splits.train)).items() if is_float(x)}
     moments = input_moments(splits.train)
     own = by_name(moments)
 
@@ -58,7 +59,7 @@ def normalize(splits: Splits, *, targets: bool = False) -> Splits:
             lambda name, x: (
                 _normalized(x, own[name]) if name in floats and name in own else x
             ),
-            dataset.inputs,
+            ungathered(dataset),
         )
         raw = {name: x for name, x in own.items() if name not in floats}
         if not raw:
@@ -85,7 +86,8 @@ def input_moments(
         dataset: whose inputs are not ids alone.
         moments: as `moments_of` has them, by name as well.
     """
-    ids, inputs, before = dataset.about.ids, dataset.inputs, by_name(moments)
+    ids, inputs = dataset.about.ids, ungathered(dataset)
+    before = by_name(moments)
     if not is_tree(inputs):
         return moments_of(as_values(inputs), ids, moments=before.get(""))
     skipped = () if isinstance(ids, bool) else ids
@@ -141,11 +143,13 @@ def _mean_and_spread(
 
 
 def _normalized(
-    inputs: NDArray[Any] | Source, moments: Moments
+    inputs: NDArray[Any] | Source | Deferred, moments: Moments
 ) -> NDArray[np.float32] | Source:
     """Returns `(x - mean) / scale`; of a source when its rows are read."""
     if isinstance(inputs, Source):
         return inputs.normalized(moments)
+    if isinstance(inputs, Deferred):
+        return inputs.gathered(moments.normalize, np.float32)
     found = np.empty_like(inputs, np.float32)
     for rows, values in chunks(inputs):
         found[rows] = moments.normalize(values)
@@ -168,6 +172,7 @@ def _with_scaled_targets(splits: Splits) -> Splits:
     def scaled(dataset: Dataset) -> Dataset:
         return replace(
             dataset,
+            inputs=ungathered(dataset),
             labels=dataset.labels.astype(np.float32),
             scaling=(dataset.scaling or Scaling())._replace(labels=moments),
             about=dataset.about._replace(classes=()),

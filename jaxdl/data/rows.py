@@ -172,11 +172,6 @@ def _first(origin: Any) -> NDArray[Any]:
     return found
 
 
-def as_values(array: Any) -> NDArray[Any] | Source:
-    """Returns an array of NumPy, or a source as it is."""
-    return array if isinstance(array, Source) else np.asarray(array)
-
-
 def read(array: Any, rows: Any) -> NDArray[Any]:
     """Returns the rows of an array or of a source as an array."""
     return array.read(rows) if isinstance(array, Source) else np.asarray(array)[rows]

@@ -16,6 +16,7 @@ from jaxdl.data.about import DataError, DataWarning, listed
 from jaxdl.data.arrays import group_codes
 from jaxdl.data.checks import check_dataset
 from jaxdl.data.dataset import Dataset, Splits, are_classes
+from jaxdl.data.deferred import taken
 from jaxdl.data.trees import num_examples
 from jaxdl.keys import as_key
 
@@ -93,10 +94,16 @@ def split(
         parts = _by_group(dataset.groups, shares, key)
     else:
         parts = _cut(_shuffled(m, key), shares)
-    sets = [dataset[rows] for rows in parts]
+    sets = [_part(dataset, rows) for rows in parts]
     splits = Splits(sets[0], sets[1], sets[-1])
     _warn_of_missing_classes(dataset, splits, todo)
     return splits
+
+
+def _part(dataset: Dataset, rows: NDArray[np.integer]) -> Dataset:
+    """Returns the dataset of some rows, which copies no large inputs."""
+    bare = replace(dataset, inputs=np.empty((num_examples(dataset.inputs), 0)))
+    return replace(bare[rows], inputs=taken(dataset.inputs, rows))
 
 
 def _with_groups(dataset: Dataset, groups: ArrayLike) -> Dataset:

@@ -26,9 +26,29 @@ from jaxdl.train.outline import Outline
 from jaxdl.train.structure import Structure
 
 
+def never_goes_on(task: Task, epochs: int, *, on_disk: bool) -> bool:
+    """Returns whether nobody can ask for more of members than their weights.
+
+    A run is extended in epochs, unless it keeps the weights of the best alone.
+
+    Args:
+        task: of the members.
+        epochs: that they will have trained.
+        on_disk: whether there is a run.
+    """
+    return epochs == task.epochs and (not on_disk or task.keep is not None)
+
+
 def to_record(rung_number: int, trained: TrainedBlock) -> runs.Record:
-    """Returns a trained block as a record, without its padding."""
+    """Returns a trained block as a record, without its padding.
+
+    Its arrays are the leaves of the carry; if its members never train on, those of
+    their weights.
+    """
     block, n = trained.block, len(trained.block.members)
+    held = trained.carry
+    if held is None:
+        held = as_numbers((trained.params, trained.state))
     return runs.Record(
         rung=rung_number,
         members=block.members,
@@ -39,7 +59,7 @@ def to_record(rung_number: int, trained: TrainedBlock) -> runs.Record:
         steps=trained.steps,
         kept_epoch=trained.kept_epoch,
         metrics=trained.metrics,
-        arrays=[np.asarray(leaf)[:n] for leaf in jax.tree.leaves(trained.carry)],
+        arrays=[np.asarray(leaf)[:n] for leaf in jax.tree.leaves(held)],
         step_losses=trained.step_losses,
     )
 
@@ -72,8 +92,14 @@ def from_records(
         carry, weights = None, (None, None)
         if record.arrays is not None:
             numbers, typed = shapes(block.structure, block.family.facts)
-            carry = _carry(numbers, record)
-            weights = as_keys(kept(*carry)[:2], typed)
+            alone = jax.eval_shape(as_numbers, typed)
+            ended = never_goes_on(task, record.until, on_disk=True)
+            if ended and len(record.arrays) == len(jax.tree.leaves(alone)):
+                held = _unflattened(alone, record)
+            else:
+                carry = _unflattened(numbers, record)
+                held = kept(*carry)[:2]
+            weights = as_keys(held, typed)
         yield trained_of(record, block, carry, weights)
 
 
@@ -92,7 +118,7 @@ def carry_of(
     assert store is not None
     found = outlines[trained.block.structure, trained.block.family.facts]
     shapes = jax.eval_shape(as_numbers, carry_shapes(task, found))
-    return _carry(shapes, store.read(trained.record))
+    return _unflattened(shapes, store.read(trained.record))
 
 
 def _block_finder(task: Task, rung: Rung) -> Callable[[runs.Record], Block | None]:
@@ -174,11 +200,11 @@ def _is_possible(task: Task, record: runs.Record) -> bool:
     )
 
 
-def _carry(shapes: Any, record: runs.Record) -> Carry:
-    """Returns the carry `[n, ...]` whose leaves a record holds.
+def _unflattened(shapes: Any, record: runs.Record) -> Any:
+    """Returns the tree `[n, ...]` whose leaves a record holds.
 
     Args:
-        shapes: of one member's carry, its keys as numbers.
+        shapes: of one member's tree, its keys as numbers.
         record: with arrays.
 
     Raises:

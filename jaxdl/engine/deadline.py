@@ -5,7 +5,23 @@ import numbers
 import time
 from typing import Any, NamedTuple
 
+LATE = 1.0  # seconds after the deadline: what other machines may still give back
 PART = 0.5  # of the time that is left: what a block may train before it looks again
+
+
+class TimeIsUp(TimeoutError):
+    """The deadline has passed, and nobody waits for a hand any more."""
+
+    def __init__(self, seconds: float):
+        """Says so.
+
+        Args:
+            seconds: that the call was given.
+        """
+        super().__init__(
+            f"no machine of the crew was ready to train within {seconds:g} s; expected "
+            "more time, or machines that run before the call"
+        )
 
 
 class Deadline(NamedTuple):
@@ -17,6 +33,27 @@ class Deadline(NamedTuple):
     def left(self) -> float:
         """Returns how many seconds are left; below 0 once it has passed."""
         return self.at - time.monotonic()
+
+    def within(self, most: float, late: float = 0.0) -> float:
+        """Returns how many seconds to wait, at most; 0 at least.
+
+        Args:
+            most: of them.
+            late: seconds after the deadline that count as well.
+        """
+        return max(0.0, min(most, self.left() + late))
+
+    def check(self, late: float = 0.0) -> None:
+        """Ends a wait that is longer than the call may take.
+
+        Args:
+            late: seconds after the deadline that do not count.
+
+        Raises:
+            TimeIsUp: the deadline has passed.
+        """
+        if self.left() <= -late:
+            raise TimeIsUp(self.seconds)
 
     def epochs(self, most: int, epoch: float) -> int:
         """Returns how many epochs a block may train next; 0: none ends in time.

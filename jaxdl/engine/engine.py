@@ -1,18 +1,17 @@
 """The engine: it trains the rungs that a search asks for, block by block."""
 
-import concurrent.futures
 import threading
 import time
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from jaxdl import terminal
 from jaxdl.engine.blocks import TrainedBlock
-from jaxdl.engine.crew import STAGES, Crew, Lost
-from jaxdl.engine.deadline import NEVER, Deadline
+from jaxdl.engine.checkpoints import never_goes_on
+from jaxdl.engine.deadline import NEVER, Deadline, TimeIsUp
 from jaxdl.engine.forecast import advice, describe, forecast, work_of
+from jaxdl.engine.hands import STAGES, Crew, Lost
 from jaxdl.engine.held import held_bytes, held_words
 from jaxdl.engine.layout import Block, lay_out
 from jaxdl.engine.outlines import Outlines
@@ -20,7 +19,8 @@ from jaxdl.engine.pace import Pace
 from jaxdl.engine.packing import Packing
 from jaxdl.engine.placing import place
 from jaxdl.engine.population import Population
-from jaxdl.engine.progress import Callback, Meter, counted, metered
+from jaxdl.engine.progress import Callback, counted, metered
+from jaxdl.engine.reporter import Reporter
 from jaxdl.engine.shelf import MOST_BYTES
 from jaxdl.engine.speed import (
     LEAST_SECONDS,
@@ -43,6 +43,7 @@ class Engine:
         task: Task,
         outlines: Outlines,
         crew: Crew,
+        platform: str,
         progress: bool | Callback,
         deadline: Deadline = NEVER,
     ):
@@ -52,12 +53,13 @@ class Engine:
             task: its plan and its variants are known.
             outlines: of each program of the task.
             crew: to which the task was given.
+            platform: JAX's name of its devices, such as `cpu`.
             progress: whether to show progress, or the callback that gets it instead.
             deadline: no epoch begins that would not end before it.
         """
         self.task, self.outlines, self.crew = task, outlines, crew
         self.progress, self.pace, self.deadline = progress, Pace(), deadline
-        self.platform = crew.kind().platform
+        self.platform = platform
 
     def train(self, population: Population, rung: Rung) -> None:
         """Trains the members of a rung up to where it asks for.
@@ -73,7 +75,10 @@ class Engine:
         blocks = self._blocks(population, rung)
         if not blocks or self.deadline.left() <= 0:
             return
-        self.prepare(blocks)
+        try:
+            self.prepare(blocks)
+        except TimeIsUp:
+            return
         goals = np.zeros(self.task.num_members, np.int64)
         goals[rung.members] = rung.until
         packing = Packing(self.task.block_width, goals, self._pause)
@@ -83,7 +88,7 @@ class Engine:
 
             def work(block: Block, stop: threading.Event) -> list[TrainedBlock]:
                 steps = self._outline_of(block).steps_per_epoch
-                reporter = _Reporter(block, steps, meter, stop)
+                reporter = Reporter(block, steps, meter, stop)
                 trained = self._train_block(population, block, reporter)
                 if trained:
                     reporter.end(goals[block.members[0]], trained[-1].status)
@@ -180,7 +185,7 @@ class Engine:
         return max(block.first + epochs, patience + 1)
 
     def _train_block(
-        self, population: Population, block: Block, reporter: "_Reporter"
+        self, population: Population, block: Block, reporter: Reporter
     ) -> list[TrainedBlock]:
         """Trains a block, and commits it about every `KEEP_SECONDS`.
 
@@ -202,8 +207,11 @@ class Engine:
                 break
             epochs = range(epochs.stop, min(block.until, epochs.stop + kept))
             part = block._replace(first=epochs.start, until=epochs.stop)
-            last = not on_disk and epochs.stop == self.task.epochs
-            one = self.ask(part, state, reporter, last=last)
+            last = never_goes_on(self.task, epochs.stop, on_disk=on_disk)
+            try:
+                one = self.ask(part, state, reporter, last=last)
+            except TimeIsUp:
+                break
             one = population.commit(one, reporter.stop)
             self.pace.note(block.structure, [*reporter.times, time.monotonic()])
             state = one.state_of_members()
@@ -251,47 +259,3 @@ def _ended(block: Block, trained: TrainedBlock) -> bool:
     """Returns whether a block has trained to its end, or none of it runs any more."""
     running = np.any(trained.status == Status.RUNNING)
     return trained.block.until == block.until or not running
-
-
-class _Reporter:
-    """Passes on what a block reports after each of its epochs.
-
-    What a second hand reports of the epochs of a lost one is not reported again.
-    """
-
-    def __init__(self, block: Block, steps: int, meter: Meter, stop: threading.Event):
-        self.block, self.steps, self.meter, self.stop = block, steps, meter, stop
-        self.shown = block.first
-        self.failed = False
-        self.times: list[float] = []  # the hand began, each of its epochs was over
-
-    def begin(self) -> None:
-        """Takes that a hand begins; what a lost one took is no pace."""
-        self.times = [time.monotonic()]
-
-    def __call__(
-        self, number: int, status: NDArray[Any], metrics: dict[str, NDArray[Any]]
-    ) -> None:
-        if self.stop.is_set():
-            raise concurrent.futures.CancelledError
-        self.times.append(time.monotonic())
-        if number < self.shown:
-            return
-        self.shown = number + 1
-        last = self.shown == self.block.until or not np.any(status == Status.RUNNING)
-        members, values = self.block.members, metrics[self.meter.curve]
-        steps = len(members) * self.steps
-        self.failed = True  # if the meter, which may call the user's function, raises
-        self.meter.report(members, self.shown, status, values, steps, last=last)
-        self.failed = False
-
-    def end(self, goal: int, status: NDArray[Any]) -> None:
-        """Tells the meter which steps no member will take.
-
-        Args:
-            goal: until which epoch the members would train.
-            status: theirs at the end of the block, `[n]`.
-        """
-        planned = len(status) * (goal - self.shown)
-        left = np.sum(status == Status.RUNNING) * (goal - self.block.until)
-        self.meter.expect(steps=-int(planned - left) * self.steps)

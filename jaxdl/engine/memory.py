@@ -12,6 +12,10 @@ from jaxdl.data.trees import named
 from jaxdl.train.part import bytes_of, on_device_shapes
 from jaxdl.train.state import TrainState
 
+ONE_TOO_MANY = (
+    "the device ran out of memory with one block on it; expected a narrower block: "
+    "plan=jaxdl.Plan(block_width=...), or --block-width, below the width of this plan"
+)
 MEMINFO, STATM = "/proc/meminfo", "/proc/self/statm"  # Linux only
 
 

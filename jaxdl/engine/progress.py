@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxdl import terminal
-from jaxdl.engine.crew import Crew
+from jaxdl.engine.hands import Crew
 from jaxdl.engine.memory import mebibytes
 from jaxdl.engine.population import Population
 from jaxdl.searches.rungs import Rung

@@ -40,11 +40,11 @@ def ray(
     that is trained again.
 
     Only machines on which bits are the same train: with the device, the instruction
-    set, the threads, the versions and the flags of the first one, and the versions and
-    flags of this process. XLA has as many threads as the process has cores: give `cpus`
-    if machines differ in their cores. The others are left out by name. On GPUs, equal
-    bits take `--xla_gpu_autotune_level=0` among the flags too. This process writes the
-    run, and trains nothing itself.
+    set, the threads, the versions and the flags of the first one, or of the run that
+    resumes, and the versions and flags of this process. XLA has as many threads as the
+    process has cores: give `cpus` if machines differ in their cores. The others are
+    left out by name. On GPUs, equal bits take `--xla_gpu_autotune_level=0` among the
+    flags too. This process writes the run, and trains nothing itself.
 
         crew = dl.interop.ray("auto")
         result = dl.sweep(recipe, space, data, key=0, members=4096, epochs=9, crew=crew)

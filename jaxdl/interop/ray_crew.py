@@ -9,20 +9,22 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from jaxdl.engine.blocks import Report, TrainedBlock
-from jaxdl.engine.crew import ONE_TOO_MANY, STAGES, Count, Lost
+from jaxdl.engine.deadline import Deadline, TimeIsUp
+from jaxdl.engine.hands import STAGES, Count, Lost
 from jaxdl.engine.kind import Kind
 from jaxdl.engine.layout import Block
+from jaxdl.engine.memory import ONE_TOO_MANY
 from jaxdl.engine.outlines import Outlines
 from jaxdl.engine.task import Task
-from jaxdl.interop.ray_actor import (
+from jaxdl.interop.ray_process import Failed, Needs, Place, Process, State, say
+from jaxdl.interop.ray_roster import Roster
+from jaxdl.interop.ray_wire import (
     Numbering,
     SentBlock,
     from_wire,
     sent_task,
     wire_shapes,
 )
-from jaxdl.interop.ray_process import Failed, Needs, Process, State, say
-from jaxdl.interop.ray_roster import Place, Roster
 from jaxdl.shown import count
 from jaxdl.train.epoch_state import Carry
 from jaxdl.train.structure import RecipeError
@@ -67,17 +69,31 @@ class RayCrew:
             ready = sum(p.hands for p in live if p.state is State.READY)
             return ready or sum(p.hands for p in live)
 
-    def kind(self) -> Kind:
+    @property
+    def full_size(self) -> int:
+        """How many hands there will be once those that start are ready."""
+        with self.roster.changed:
+            return sum(process.hands for process in self.roster.live())
+
+    def kind(self, expected: Kind | None, deadline: Deadline) -> Kind:
         """Returns the kind of the first process whose JAX is that of this one.
+
+        If the run expects a kind, only processes of that kind train, and once time is
+        up it is returned although there is none.
 
         Raises:
             OSError: there is no such cluster, or it takes commands from anybody.
-            RunMismatchError: all processes have another JAX.
+            RunMismatchError: all processes have another JAX, or are of another kind
+                than the run expects.
+            TimeIsUp: no process was ready, and no kind is expected.
         """
-        if self._roster is None:
-            self._roster = Roster(self.connect(), self.needs)
-        self.roster.wait(lambda: self.roster.kind is not None)
-        kind = self.roster.kind
+        roster = self._roster = Roster(self.connect(), self.needs, expected, deadline)
+        try:
+            roster.wait(lambda: roster.admitted)
+        except TimeIsUp:
+            if roster.kind is None or not roster.kind.platform:
+                raise
+        kind = roster.kind
         assert kind is not None
         if kind.platform == "gpu" and AUTOTUNE not in str(kind.flags["XLA_FLAGS"]):
             say(
@@ -227,12 +243,13 @@ class Hand:
     def train(
         self, block: Block, state: Carry | None, report: Report, *, last: bool
     ) -> TrainedBlock:
-        """Returns the block after its epochs; see `jaxdl.engine.crew.Hand`."""
+        """Returns the block after its epochs; see `jaxdl.engine.hands.Hand`."""
         crew, (process, _, actor) = self.crew, self.place
         pause = min(MOST_PAUSE, crew.size / MOST_TOLD)
         sent = crew.numbering.sent(block, state, last=last)._replace(pause=pause)
         try:
-            record = process.train(actor, sent, report, self.stop)
+            deadline = crew.roster.deadline
+            record = process.train(actor, sent, report, self.stop, deadline)
         except Failed as error:
             raise crew.failure(process, sent, error.cause) from error
         crew.passed(process, sent)

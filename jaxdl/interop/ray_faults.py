@@ -6,6 +6,38 @@ from typing import Any
 from jaxdl.engine.kind import Kind
 from jaxdl.interop.ray_process import Process
 from jaxdl.runs import RunMismatchError
+from jaxdl.shown import count
+
+
+def expected_here(recorded: Kind, own: Kind) -> Kind | None:
+    """Returns the kind that a run expects; None: this process cannot resume it.
+
+    Args:
+        recorded: that of the run.
+        own: that of this process, whose versions and flags all others need too.
+    """
+    same = recorded.versions == own.versions and recorded.flags == own.flags
+    return recorded if same else None
+
+
+def checked(got: Kind, own: Kind, expected: Kind | None) -> Kind:
+    """Returns the kind of a process that may train.
+
+    Args:
+        got: its kind.
+        own: that of the sweep's process, whose versions and flags are needed.
+        expected: the kind that is needed; None: the first one sets it. Of a recorded
+            one the platform may be empty.
+
+    Raises:
+        RunMismatchError: its bits would be others.
+    """
+    needed = expected or got._replace(versions=own.versions, flags=own.flags)
+    if not needed.platform:
+        needed = needed._replace(platform=got.platform)
+    if got != needed:
+        raise RunMismatchError(differences(got, needed))
+    return needed
 
 
 def differences(got: Kind, expected: Kind) -> str:
@@ -22,8 +54,13 @@ def differences(got: Kind, expected: Kind) -> str:
     return f"got {', '.join(found)}; its bits would be others"
 
 
-def none_left(processes: Iterable[Process]) -> Exception:
-    """Returns the error of a cluster whose processes are all left out."""
+def none_left(processes: Iterable[Process], recorded: Kind | None) -> Exception:
+    """Returns the error of a cluster whose processes are all left out.
+
+    Args:
+        processes: of the cluster.
+        recorded: the kind of the run that resumes; None: any would do.
+    """
     known = [(p.name, p.reason) for p in processes if p.reason is not None]
     if all(isinstance(reason, MemoryError) for _, reason in known):
         return MemoryError(str(known[0][1]))
@@ -31,9 +68,32 @@ def none_left(processes: Iterable[Process]) -> Exception:
     words = "; ".join(f"{name}: {first_line(reason)}" for name, reason in known[:5])
     text = (
         f"got {counted(len(known))} on the cluster, none of which can train "
-        f"this sweep ({words}); expected one that can"
+        f"this sweep ({words}); expected {_one_that_can(recorded)}"
     )
     return RunMismatchError(text) if mismatch else ConnectionError(text)
+
+
+def _one_that_can(recorded: Kind | None) -> str:
+    if recorded is None:
+        return "one that can"
+    threads = recorded.threads
+    of_xla = "" if threads is None else f" and {count(threads, 'thread')} of XLA"
+    return (
+        f"one of the kind that the run was trained on: {recorded.device}{of_xla}; or "
+        "another folder, where the sweep starts again"
+    )
+
+
+def waits_for(coming: int, device: str) -> str:
+    """Returns what a sweep waits for.
+
+    Args:
+        coming: processes that start.
+        device: that they train on.
+    """
+    if coming:
+        return f"waits for {counted(coming)} of the cluster to be ready"
+    return f"waits for a machine of the cluster with a free {device}"
 
 
 def counted(number: int) -> str:

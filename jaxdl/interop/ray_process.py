@@ -11,9 +11,11 @@ from typing import Any, NamedTuple
 
 from jaxdl import terminal
 from jaxdl.engine.blocks import Report
-from jaxdl.engine.crew import Lost
+from jaxdl.engine.deadline import LATE, Deadline
+from jaxdl.engine.hands import Lost
 from jaxdl.engine.kind import Kind
-from jaxdl.interop.ray_actor import Actor, SentBlock
+from jaxdl.interop.ray_actor import Actor
+from jaxdl.interop.ray_wire import SentBlock
 from jaxdl.runs import Record
 
 LOOK_SECONDS = 0.5  # between two looks at whether to stop
@@ -102,17 +104,25 @@ class Process:
         self.name = card.name
         return card.kind
 
-    def prepare(self, task: Any, blocks: list[SentBlock]) -> tuple[int, str]:
+    def prepare(
+        self, task: Any, blocks: list[SentBlock], programs: Any
+    ) -> tuple[int, str, dict[str, bytes]]:
         """Returns what `Actor.prepare` returns, once the process is ready to train.
 
         Args:
             task: in the object store.
             blocks: one of each program.
+            programs: the compiled ones of others, or in the object store.
         """
-        return self._get(self.actor.prepare.remote(task, blocks))
+        return self._get(self.actor.prepare.remote(task, blocks, programs))
 
     def train(
-        self, actor: Any, sent: SentBlock, report: Report, stop: threading.Event
+        self,
+        actor: Any,
+        sent: SentBlock,
+        report: Report,
+        stop: threading.Event,
+        deadline: Deadline,
     ) -> Record:
         """Returns what a hand of the process made of a block.
 
@@ -121,18 +131,20 @@ class Process:
             sent: the block.
             report: called after each epoch.
             stop: once it is set, nobody waits for the hand.
+            deadline: a little after it, the same.
 
         Raises:
             CancelledError: `stop` is set.
             Failed: an error was raised there.
             Lost: the process is gone.
             MemoryError: the hand has no room for the block.
+            TimeIsUp: the deadline has passed.
         """
         with self._in_words():
             stream = actor.train.remote(sent)
         looks = max(LOOK_SECONDS, sent.pause / 4)  # few where there are many hands
         while True:
-            for told in self._next(stream, stop, looks):
+            for told in self._next(stream, stop, deadline, looks):
                 if isinstance(told, Record):
                     return told
                 report(*told)
@@ -144,22 +156,27 @@ class Process:
             with contextlib.suppress(self.ray.exceptions.RayError):
                 self.ray.kill(actor)  # one that is dead already stays so
 
-    def _next(self, stream: Any, stop: threading.Event, looks: float) -> list[Any]:
+    def _next(
+        self, stream: Any, stop: threading.Event, deadline: Deadline, looks: float
+    ) -> list[Any]:
         """Returns what the process tells next of a block."""
         with self._in_words():
-            self._await(stream, stop, looks)
+            self._await(stream, stop, deadline, looks)
             if (reference := next(stream, None)) is None:
                 raise Lost("it ended amid a block")
             return self.ray.get(reference)
 
-    def _await(self, stream: Any, stop: threading.Event, looks: float) -> None:
+    def _await(
+        self, stream: Any, stop: threading.Event, deadline: Deadline, looks: float
+    ) -> None:
         """Returns when there is something to hear; looks at `stop` meanwhile.
 
         A process that is silent may be stopped, or its epochs are long: nobody is
         asked for its block in its place as long as Ray finds that it lives.
         """
         silent = time.monotonic() + SILENT_SECONDS
-        while not self.ray.wait([stream], timeout=looks)[0]:
+        while not self.ray.wait([stream], timeout=deadline.within(looks, LATE))[0]:
+            deadline.check(LATE)
             if stop.is_set():
                 raise concurrent.futures.CancelledError
             if time.monotonic() > silent:
@@ -185,6 +202,20 @@ class Process:
             raise OutOfMemory(words) from error
         except known.RayError as error:
             raise Lost(f"{type(error).__name__}: {error!s:.200}") from error
+
+
+class Place(NamedTuple):
+    """A hand's place in a process, until the process is unseated."""
+
+    process: Process
+    generation: int
+    actor: Any  # the process itself, as Ray knows it
+
+    @property
+    def is_of_now(self) -> bool:
+        """Whether the process is still as it was when the place was free."""
+        ready = self.process.state is State.READY
+        return ready and self.process.generation == self.generation
 
 
 def say(line: str) -> None:

@@ -11,55 +11,63 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
-from jaxdl.engine.crew import ONE_TOO_MANY, Lost
+from jaxdl.engine.deadline import NEVER, Deadline
+from jaxdl.engine.hands import Lost
 from jaxdl.engine.kind import Kind, kind_here
-from jaxdl.interop.ray_actor import SentBlock, jax_settings
-from jaxdl.interop.ray_faults import counted, differences, first_line, none_left
+from jaxdl.engine.memory import ONE_TOO_MANY
+from jaxdl.interop.ray_actor import jax_settings
+from jaxdl.interop.ray_faults import (
+    checked,
+    expected_here,
+    first_line,
+    none_left,
+    waits_for,
+)
 from jaxdl.interop.ray_process import (
     LOOK_SECONDS,
     Failed,
     Needs,
     OutOfMemory,
+    Place,
     Process,
     State,
     say,
 )
-from jaxdl.runs import RunMismatchError
+from jaxdl.interop.ray_wire import SentBlock
 from jaxdl.shown import count
 
 FOLLOW_SECONDS = 1.0  # between two looks at which machines there are
 RETRY_SECONDS = 0.5
 HOPE_SECONDS = 15.0  # in which a machine may join when all that are there are left out
+ALONE_SECONDS = 60.0  # in which one process compiles, and the others wait for it
 TELL_SECONDS = 60.0  # between two lines about a wait
 MOST_LOSSES = 5  # of a process in a row, without a trained block between
-
-
-class Place(NamedTuple):
-    """A hand's place in a process, until the process is unseated."""
-
-    process: Process
-    generation: int
-    actor: Any  # the process itself, as Ray knows it
-
-    @property
-    def is_of_now(self) -> bool:
-        """Whether the process is still as it was when the place was free."""
-        ready = self.process.state is State.READY
-        return ready and self.process.generation == self.generation
 
 
 class Roster:
     """The processes of a cluster. What is told of changes holds `changed`."""
 
-    def __init__(self, ray: Any, needs: Needs):
+    def __init__(
+        self,
+        ray: Any,
+        needs: Needs,
+        expected: Kind | None = None,
+        deadline: Deadline = NEVER,
+    ):
         """Starts processes, and more as machines join.
 
         Args:
             ray: the module, connected.
             needs: what is asked for.
+            expected: the kind of the run that resumes; None: any.
+            deadline: after which nobody waits.
         """
+        self.deadline, self._own = deadline, kind_here()
+        self.kind = None if expected is None else expected_here(expected, self._own)
+        self.resumes = self.kind is not None
+        self.admitted = False  # whether a process of the kind has started
         self.ray, self.needs = ray, needs
         self.changed = threading.Condition(threading.RLock())
         self.processes: list[Process] = []
@@ -67,10 +75,11 @@ class Roster:
         self.task: Any = None  # a reference into the object store
         self.blocks: list[SentBlock] = []  # one of each program
         self.words = ""  # what a block takes
-        self.kind: Kind | None = None
         self.closed = threading.Event()
-        self._own, self._settings = kind_here(), jax_settings()
-        self._compiling: set[str] = set()  # machines on which a process compiles first
+        self._settings = jax_settings()
+        self._compiles = False  # whether a process does, for which the others wait
+        self._programs: dict[str, bytes] = {}  # compiled ones, for those that come,
+        self._shared: Any = {}  # also in the object store
         self._altered = self._told = time.monotonic()
         threading.Thread(target=self._follow, daemon=True).start()
 
@@ -78,11 +87,9 @@ class Roster:
         """Returns the processes that have hands, or soon will."""
         return [p for p in self.processes if p.is_live]
 
-    def is_ready(self, node: str | None = None) -> bool:
-        """Returns whether a process is ready, on one machine or on any."""
-        return any(
-            p.state is State.READY and node in (None, p.node) for p in self.processes
-        )
+    def is_ready(self) -> bool:
+        """Returns whether a process is ready."""
+        return any(p.state is State.READY for p in self.processes)
 
     def close(self) -> None:
         """Ends all processes."""
@@ -105,17 +112,19 @@ class Roster:
             CancelledError: `stop` is set, or the roster is closed.
             MemoryError, OSError, RunMismatchError: all processes are left out, and no
                 machine has joined for a while.
+            TimeIsUp: the deadline has passed.
         """
         began = time.monotonic()
         with self.changed:
             while True:
                 if self.closed.is_set() or (stop is not None and stop.is_set()):
                     raise concurrent.futures.CancelledError
+                self.deadline.check()
                 if ready():
                     return
                 self._check_hope()
                 self._tell(began)
-                self.changed.wait(LOOK_SECONDS)
+                self.changed.wait(self.deadline.within(LOOK_SECONDS))
 
     def enroll(self, process: Process) -> None:
         """Makes a process ready, from a thread of its own."""
@@ -165,7 +174,7 @@ class Roster:
         """Ends a wait that is in vain."""
         hopeless = not self.live() and any(p.reason is not None for p in self.processes)
         if hopeless and time.monotonic() - self._altered > HOPE_SECONDS:
-            raise none_left(self.processes)
+            raise none_left(self.processes, self.kind if self.resumes else None)
 
     def _tell(self, began: float) -> None:
         """Tells of a wait that is long, unless others train meanwhile.
@@ -177,12 +186,7 @@ class Roster:
         if now < max(began, self._told) + TELL_SECONDS or self.is_ready():
             return
         self._told = now
-        say(
-            f"waits for {counted(len(live))} of the cluster to be ready"
-            if live
-            else "waits for a machine of the cluster with a free "
-            f"{'GPU' if self.needs.gpus else 'CPU'}"
-        )
+        say(waits_for(len(live), "GPU" if self.needs.gpus else "CPU"))
 
     def _follow(self) -> None:
         told = ""
@@ -257,34 +261,32 @@ class Roster:
             RunMismatchError: its bits would be others.
         """
         with self.changed:
-            here = kind._replace(versions=self._own.versions, flags=self._own.flags)
-            expected = self.kind or here
-            if kind != expected:
-                raise RunMismatchError(differences(kind, expected))
-            self.kind = expected
+            self.kind = checked(kind, self._own, self.kind)
+            self.admitted = True
             self.changed.notify_all()
 
     def _prepare(self, process: Process, is_wanted: Callable[[], bool]) -> None:
         """Has a process compile what is known; then it is ready.
 
-        One process of a machine compiles first, the others once its programs are in the
-        machine's cache.
+        One process compiles first. The others load its programs, in which a compiler
+        may have chosen by a stopwatch. They wait for it, but not for ever.
         """
-        node = process.node
 
         def may() -> bool:
-            turn = node not in self._compiling or self.is_ready(node)
-            return not is_wanted() or (turn and bool(self.blocks))
+            return not (is_wanted() and self._compiles) or self.is_ready()
 
         with self.changed:
-            self.changed.wait_for(may)
+            self.changed.wait_for(lambda: self.blocks or not is_wanted())
+            self.changed.wait_for(may, ALONE_SECONDS)
             if not is_wanted():
                 return
-            blocks = [*self.blocks]
-            self._compiling.add(node)
+            blocks, programs, self._compiles = [*self.blocks], self._shared, True
         try:
-            hands, words = process.prepare(self.task, blocks)
+            hands, words, found = process.prepare(self.task, blocks, programs)
             with self.changed:
+                if found.keys() - self._programs.keys():
+                    self._programs |= found
+                    self._shared = self.ray.put(self._programs)
                 if is_wanted() and len(blocks) == len(self.blocks):
                     self.words, process.hands = words, min(process.hands, hands)
                     process.state = State.READY
@@ -292,5 +294,5 @@ class Roster:
                     self.free.extend([place] * process.hands)
         finally:
             with self.changed:
-                self._compiling.discard(node)
+                self._compiles = False
                 self.changed.notify_all()

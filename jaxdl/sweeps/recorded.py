@@ -1,5 +1,9 @@
-"""What a search that resumes is told of its own decisions."""
+"""What a run has on record for those who resume it: its search, and its crew."""
 
+import os
+
+from jaxdl import runs
+from jaxdl.engine.kind import Kind
 from jaxdl.engine.population import Population
 from jaxdl.runs import StoredRung
 from jaxdl.searches.rungs import RECORDED, Standing
@@ -26,3 +30,18 @@ def next_recorded(rungs: list[StoredRung], population: Population) -> Standing:
     if number >= len(rungs) or not takes:
         return {}
     return {RECORDED: rungs[number].members[::many] // many}
+
+
+def kind_of_run(run: str | os.PathLike[str] | None) -> Kind | None:
+    """Returns the kind of hands that a run was trained with; None: there is no run.
+
+    The platform is no part of a run; but for a CPU it is empty.
+    """
+    if run is None or not runs.has_run(run):
+        return None
+    with runs.read_run(run) as store:
+        found = store.specification
+    threads = found.get("threads")
+    platform = "" if threads is None else "cpu"
+    device, versions, flags = (found[n] for n in ("device", "versions", "flags"))
+    return Kind(platform, device, versions, flags, threads)

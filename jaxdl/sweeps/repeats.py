@@ -9,6 +9,8 @@ Members of all variants share blocks, each with its own order of the data. So re
 has the key of a sweep without repeats, but not its last bits.
 """
 
+import functools
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -111,14 +113,24 @@ def data_of(variant: Variant, data: Splits) -> Splits:
 
 def step_keys(task: Task) -> NDArray[np.uint32]:
     """Returns the keys that members draw from in each step, `[members, 2]`."""
+    keys = jnp.stack([variant.key for variant in task.variants])
+    configurations = task.offset + np.arange(task.members, dtype=np.int32)
+    (device,) = keys.devices()
+    found = _step_keys_on(device.platform)(keys, configurations)
+    return np.asarray(found).reshape(-1, 2)
+
+
+@functools.cache
+def _step_keys_on(platform: str) -> Callable[..., jax.Array]:
+    """Returns the function of keys `[V]` and `[n]` that gives keys `[n, V, 2]`."""
 
     def of(key, configuration):
         return jax.random.key_data(step_key(member_key(key, configuration)))
 
-    keys = jnp.stack([variant.key for variant in task.variants])
-    configurations = jnp.arange(task.members) + task.offset
     of_all = jax.vmap(jax.vmap(of, (0, None)), (None, 0))
-    return np.asarray(of_all(keys, configurations)).reshape(-1, 2)
+    # Integers have the same bits at any level, and this one compiles faster.
+    quick = {"xla_backend_optimization_level": 0} if platform == "cpu" else None
+    return jax.jit(of_all, compiler_options=quick)
 
 
 def members_of(configurations: NDArray[Any], num_variants: int) -> NDArray[np.int64]:

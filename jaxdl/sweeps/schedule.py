@@ -92,7 +92,7 @@ def fitted(
         return task, requests, rung
     nothing = np.zeros(task.num_members, np.int64)
     speed = probe(engine, _blocks(task, expand(rung, task.num_variants), nothing))
-    machine = Machine(engine.outlines, engine.crew.size, speed)
+    machine = Machine(engine.outlines, engine.crew.full_size, speed)
     need = _need(task, machine)
     if need is None or need.whole <= deadline.left():
         return task, requests, rung

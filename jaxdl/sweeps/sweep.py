@@ -8,8 +8,8 @@ import jax
 from jaxdl.counts import as_count
 from jaxdl.data import Splits
 from jaxdl.data.folds import Folds
-from jaxdl.engine.crew import Crew
-from jaxdl.engine.deadline import NEVER, Deadline, deadline_after
+from jaxdl.engine.deadline import Deadline, deadline_after
+from jaxdl.engine.hands import Crew
 from jaxdl.engine.plan import Plan
 from jaxdl.engine.progress import Callback
 from jaxdl.engine.task import Task
@@ -112,8 +112,8 @@ def sweep(
         seconds: the time of this call, with compilation. No epoch begins that would not
             end in time; the result is then what has trained so far. If all members are
             not expected to fit, a new sweep has fewer, see `docs/searches.md`. With
-            `run_dir` the same call resumes. Time changes no decision and no bit. A crew
-            on other machines keeps no time. None: no limit.
+            `run_dir` the same call resumes. Time changes no decision and no bit.
+            None: no limit.
         start_from: a run's folder, or the result of a sweep, also of another recipe.
             Its best configurations are the first members, at most 8 and at most half of
             them. `sweeps.StartFrom` narrows the ranges and maps names, see
@@ -144,8 +144,7 @@ def sweep(
         TimeoutError: nothing has trained within `seconds`.
         TypeError: another kind of key, or `crew` is none.
         ValueError: `epochs`, `patience`, `repeats`, `every` or `keep` is below 1,
-            `seconds` is not above 0, or there is a `crew` on other machines as well,
-            or the plan is wrong.
+            `seconds` is not above 0, or the plan is wrong.
     """
     deadline = deadline_after(seconds)
     check_jax()  # before a key is made
@@ -153,7 +152,7 @@ def sweep(
         recipe, space, data, as_key(key), members, epochs, search or random(), patience,
         repeats, folds, plan, every=every, keep=keep,
     )  # fmt: skip
-    _check_crew(crew, deadline)
+    _check_crew(crew)
     out = None if run_dir is None else as_path(run_dir)
     task = started(task, start_from, out, shown=progress is True)
     if shard is not None:
@@ -162,16 +161,10 @@ def sweep(
     return train_task(task, progress=progress, deadline=deadline, crew=crew, **kept)
 
 
-def _check_crew(crew: Any, deadline: Deadline) -> None:
+def _check_crew(crew: Any) -> None:
     if not (crew is None or callable(getattr(crew, "begin", None))):
         expected = 'None, or a crew such as jaxdl.interop.ray("auto")'
         raise TypeError(f"got crew={crew!r:.80}; expected {expected}")
-    if deadline != NEVER and getattr(crew, "remote", False):  # its waits know no time
-        raise ValueError(
-            f"got seconds={deadline.seconds:g} with a crew on other machines, for "
-            "which a sweep may wait longer; expected one of both: without seconds= the "
-            "sweep may be interrupted, and the same call with run_dir= resumes it"
-        )
 
 
 def _of_shard(task: Task, shard: tuple[int, int], *, extend: bool) -> Task:

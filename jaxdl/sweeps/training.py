@@ -9,11 +9,12 @@ from typing import Any
 from jaxdl import runs
 from jaxdl.data import Splits, check
 from jaxdl.engine.bounds import with_bounds
-from jaxdl.engine.crew import Crew, Threads
+from jaxdl.engine.crew import Threads
 from jaxdl.engine.curves import mean
 from jaxdl.engine.deadline import NEVER, Deadline
 from jaxdl.engine.drawn import check_drawn
 from jaxdl.engine.engine import Engine
+from jaxdl.engine.hands import Crew
 from jaxdl.engine.outlines import Outlines, first_loss, make_outlines, ranked
 from jaxdl.engine.plan import make_plan
 from jaxdl.engine.population import Population
@@ -28,7 +29,7 @@ from jaxdl.sweeps.deciding import decided
 from jaxdl.sweeps.fold_labels import check_folds
 from jaxdl.sweeps.from_population import make_result
 from jaxdl.sweeps.mismatch import in_words
-from jaxdl.sweeps.recorded import next_recorded, recorded_rungs
+from jaxdl.sweeps.recorded import kind_of_run, next_recorded, recorded_rungs
 from jaxdl.sweeps.repeats import data_of, expand, step_keys, with_variants
 from jaxdl.sweeps.result import SweepResult
 from jaxdl.sweeps.schedule import as_recorded, fitted, told_of_time
@@ -78,7 +79,7 @@ def train_task(
     hired = crew or Threads()
     with contextlib.ExitStack() as stack:
         stack.callback(hired.close)
-        kind = hired.kind()
+        kind = hired.kind(kind_of_run(run_dir), deadline)
         task = with_bounds(task, rung.hparams, sets, kind.platform)
         outlines = _outlined(task, rung, sets, shown=shown)
         check_folds(task, outlines, data)
@@ -86,9 +87,9 @@ def train_task(
         where = kind.platform, task.plan, structures, kind.device
         plan = make_plan(outlines.values(), *where)
         task = ranked(task, outlines)._replace(plan=plan)
-        engine = Engine(task, outlines, hired, progress, deadline)
+        engine = Engine(task, outlines, hired, kind.platform, progress, deadline)
         begins = run_dir is None or not runs.has_run(run_dir)
-        measures = deadline is not NEVER and begins and not hired.remote
+        measures = deadline is not NEVER and begins
         if measures:
             hired.begin(task._replace(data=data), outlines)
             task, requests, rung = fitted(engine, requests, rung, shown=shown)

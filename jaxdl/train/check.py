@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 from jaxdl import nn
 from jaxdl.counts import is_count
 from jaxdl.data import DataError, Dataset, Splits
-from jaxdl.data.rows import Source, as_source, as_values, span
+from jaxdl.data.deferred import as_values
+from jaxdl.data.rows import Source, as_source, span
 from jaxdl.data.trees import as_dicts, is_tree, map_named, named, num_examples, words
 from jaxdl.nn.losses import PerExample
 from jaxdl.nn.spec import is_shape

@@ -134,11 +134,17 @@ def _first_bad_step(
 
 
 def _all_finite(train_state: TrainState, own: Any) -> jax.Array:
+    """Returns whether all floats of a training are finite.
+
+    Arrays of one shape, such as weights and their averages, share a reduction, since
+    each takes a compiler as long as a layer.
+    """
+    finite: dict[tuple[int, ...], jax.Array] = {}
     leaves = (train_state.params, train_state.state, train_state.opt_state, own)
-    floats = [
-        x for x in jax.tree.leaves(leaves) if jnp.issubdtype(x.dtype, jnp.inexact)
-    ]
-    return jnp.array([jnp.isfinite(x).all() for x in floats], bool).all()
+    for x in jax.tree.leaves(leaves):
+        if jnp.issubdtype(x.dtype, jnp.inexact):
+            finite[x.shape] = finite.get(x.shape, True) & jnp.isfinite(x)
+    return jnp.array([x.all() for x in finite.values()], bool).all()
 
 
 def _mean_weight(train: Dataset, order: jax.Array) -> jax.Array | float:

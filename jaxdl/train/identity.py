@@ -9,7 +9,8 @@ import jax
 import numpy as np
 
 from jaxdl.data import Splits
-from jaxdl.data.rows import as_values, chunks
+from jaxdl.data.deferred import as_values
+from jaxdl.data.rows import chunks
 from jaxdl.keys import is_key
 from jaxdl.train.structure import RecipeError
 

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from jaxdl.data import Dataset
 from jaxdl.data.about import About
-from jaxdl.data.rows import as_values, read_into
+from jaxdl.data.deferred import as_values
+from jaxdl.data.rows import read_into
 from jaxdl.data.trees import num_examples
 from jaxdl.train.part import on_device_shapes
 

@@ -50,12 +50,6 @@ def test_options_of_a_cluster_without_its_address_are_refused(
     assert f"got {words[0]} without --ray; expected" in capsys.readouterr().err
 
 
-def test_a_time_is_refused(asked, small_file, capsys):
-    assert main(["sweep", str(small_file), "--ray", "auto", "--time", "10m"]) == 2
-    assert "got --time with --ray" in capsys.readouterr().err
-    assert asked == ([], [])
-
-
 @pytest.mark.parametrize("words", [["--hands", "0"], ["--gpus", "-1"], ["--gpus", "x"]])
 def test_counts_are_counts(words, capsys):
     with pytest.raises(SystemExit):

@@ -7,7 +7,7 @@ import pytest
 
 import jaxdl as dl
 from jaxdl import runs
-from jaxdl.engine.checkpoints import from_records, to_record
+from jaxdl.engine.checkpoints import from_records, never_goes_on, to_record
 from jaxdl.searches import Rung
 from jaxdl.searches.rungs import pick
 from jaxdl.train import Status
@@ -51,6 +51,45 @@ def test_a_trained_block_comes_back_from_its_record(kept):
     chex.assert_trees_all_equal(again.block.traced, trained.block.traced)
     params, state = jax.tree.map(lambda x: x[:3], (trained.params, trained.state))
     chex.assert_trees_all_equal((again.params, again.state), (params, state))
+
+
+def test_members_that_never_train_on_come_back_with_their_weights_alone(kept):
+    """Only from the end of a run that keeps the best; before, they are damage."""
+    task, outlines, rung, trained = kept
+    record = to_record(0, trained._replace(carry=None))
+    assert len(record.arrays) == 2 < len(to_record(0, trained).arrays)
+    ended = task._replace(epochs=2, keep=1)
+    (again,) = from_records(ended, outlines, rung, [record])
+    assert again.carry is None
+    params, state = jax.tree.map(lambda x: x[:3], (trained.params, trained.state))
+    chex.assert_trees_all_equal((again.params, again.state), (params, state))
+    for other in (task, ended._replace(keep=None), task._replace(keep=1)):
+        with pytest.raises(runs.DamagedError, match="got 2 arrays"):
+            list(from_records(other, outlines, rung, [record]))
+
+
+def test_a_run_of_the_best_alone_may_hold_all_of_their_state(kept):
+    """As runs of older versions do."""
+    task, outlines, rung, trained = kept
+    ended = task._replace(epochs=2, keep=1)
+    (again,) = from_records(ended, outlines, rung, [to_record(0, trained)])
+    params = jax.tree.map(lambda x: x[:3], trained.params)
+    chex.assert_trees_all_equal(again.params, params)
+
+
+@pytest.mark.parametrize(
+    ("keep", "epochs", "on_disk", "expected"),
+    [
+        (None, 4, False, True),
+        (None, 4, True, False),  # a run is extended in epochs,
+        (3, 4, True, True),  # unless it keeps the best alone
+        (3, 3, True, False),
+        (None, 3, False, False),
+    ],
+)
+def test_who_never_trains_on(keep, epochs, on_disk, expected, kept):
+    task = kept[0]._replace(keep=keep)
+    assert never_goes_on(task, epochs, on_disk=on_disk) == expected
 
 
 def test_a_record_without_arrays_says_how_its_members_ended(kept):

@@ -7,7 +7,8 @@ import jax
 import pytest
 
 from jaxdl.engine import crew
-from jaxdl.engine.crew import Lost, Threads
+from jaxdl.engine.crew import Threads
+from jaxdl.engine.hands import Lost
 from jaxdl.engine.placing import place
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxdl.engine import deadline as module
-from jaxdl.engine.deadline import NEVER, Deadline, deadline_after
+from jaxdl.engine.deadline import NEVER, Deadline, TimeIsUp, deadline_after
 
 
 @pytest.fixture
@@ -51,3 +51,23 @@ def test_without_a_deadline_all_fits(clock):
 def test_what_is_no_time_is_refused(seconds):
     with pytest.raises(ValueError, match="seconds=.*expected a number above 0"):
         deadline_after(seconds)
+
+
+def test_a_wait_ends_with_the_time_or_a_little_later(clock):
+    deadline = deadline_after(10)
+    assert [deadline.within(x) for x in (3.0, 30.0)] == [3.0, 10.0]
+    assert deadline.within(30.0, late=1.0) == 11.0
+    deadline.check()
+    clock[0] = 110.0
+    assert deadline.within(3.0) == 0.0 and deadline.within(3.0, late=1.0) == 1.0
+    deadline.check(late=1.0)
+    with pytest.raises(TimeIsUp, match=r"within 10 s; expected more time"):
+        deadline.check()
+    clock[0] = 111.0
+    with pytest.raises(TimeIsUp):
+        deadline.check(late=1.0)
+
+
+def test_without_a_deadline_a_wait_has_no_end():
+    NEVER.check()
+    assert NEVER.within(30.0) == 30.0

@@ -1,6 +1,5 @@
 """The engine: what it reports, saves and retries while blocks train."""
 
-import threading
 import time
 from types import SimpleNamespace
 
@@ -10,35 +9,10 @@ import pytest
 
 import jaxdl as dl
 from jaxdl.engine import crew, engine, memory, pace
-from jaxdl.engine.crew import Lost, Threads
-from jaxdl.engine.engine import _Reporter
-from jaxdl.engine.layout import Block
-from jaxdl.train import Status
+from jaxdl.engine.crew import Threads
+from jaxdl.engine.hands import Lost
 from tests.engine.test_crew import no_memory
 from tests.sweeps.kept import SPACE, assert_same_result, small, sweep, trained_blocks
-
-
-def test_a_block_reports_each_of_its_epochs_once():
-    shown = []
-    block = Block(None, None, np.arange(2), {}, 0, 10)
-    count = lambda *a, last: shown.append((*a, last))  # noqa: E731
-    meter = SimpleNamespace(curve="dev_error", report=count)
-    report = _Reporter(block, 17, meter, threading.Event())
-
-    def epoch(number, status, errors):
-        report(number, np.array(status), {"dev_error": np.array(errors)})
-
-    running, diverged, stopped = Status.RUNNING, Status.DIVERGED, Status.STOPPED
-    epoch(0, [running, running], [0.3, 0.2])
-    epoch(0, [running, running], [0.3, 0.2])  # the block started again
-    epoch(1, [diverged, running], [np.nan, 0.1])
-    epoch(2, [diverged, stopped], [np.nan, np.nan])
-    members, epochs, status, errors, steps, last = zip(*shown, strict=True)
-    np.testing.assert_array_equal(members, [[0, 1]] * 3)
-    assert epochs == (1, 2, 3) and steps == (2 * 17,) * 3
-    assert last == (False, False, True)  # no member trains after the third
-    np.testing.assert_array_equal(status[2], [diverged, stopped])
-    np.testing.assert_array_equal(errors[1], [np.nan, 0.1])
 
 
 def test_a_sweep_without_room_is_refused_before_it_trains(digits, monkeypatch):
@@ -218,9 +192,3 @@ def test_other_processes_do_not_make_a_cpu_slow(platform, seconds, monkeypatch):
 def test_what_is_no_crew_is_refused(crew, digits):
     with pytest.raises(TypeError, match=r"expected None, or a crew such as .*ray"):
         sweep(small, SPACE, digits, crew=crew)
-
-
-@pytest.mark.usefixtures("nothing_compiles")
-def test_a_time_is_refused_with_a_crew_on_other_machines(digits):
-    with pytest.raises(ValueError, match="got seconds=60 with a crew on other"):
-        sweep(small, SPACE, digits, crew=Remote(), seconds=60)

@@ -108,8 +108,14 @@ def test_float64_has_the_bits_of_one_machine(cluster, digits):
         assert_same_result(result, sweep(small, SPACE, digits))
 
 
-MOST_SWEEPS = 20  # in which hands or machines are killed, however fast they end
+FEW_SWEEPS = 20  # in which hands or machines are killed, however fast they end
 LONG = {"members": 24, "epochs": 2000, "plan": dl.Plan(4), "patience": None}
+
+
+@pytest.fixture
+def kills(request):
+    """How many processes a test kills: `--kills` of pytest."""
+    return request.config.getoption("--kills")
 
 
 @pytest.fixture
@@ -125,19 +131,20 @@ def machines():
 
 
 @contextlib.contextmanager
-def faults(act, least, most):
+def faults(act, least, most, times=1):
     """Calls a function within, again and again after a random time; counts the calls.
 
     Args:
         act: returns whether it has done something.
         least: seconds between two calls.
         most: the same.
+        times: that it does something, at most.
     """
     done, ended, moments = [], threading.Event(), random.Random(0)
 
     def run():
         while not ended.wait(moments.uniform(least, most)):
-            if act():
+            if len(done) < times and act():
                 done.append(time.monotonic())
 
     thread = threading.Thread(target=run, daemon=True)
@@ -150,7 +157,6 @@ def faults(act, least, most):
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("kills", [3])
 def test_processes_that_are_killed_change_no_bit(
     kills, machines, digits, monkeypatch, tmp_path
 ):
@@ -163,11 +169,11 @@ def test_processes_that_are_killed_change_no_bit(
             return True
 
     killed = 0
-    for number in range(MOST_SWEEPS):
+    for number in range(FEW_SWEEPS + kills):
         if killed >= kills:
             break
         run = tmp_path / f"run{number}"
-        with faults(kill, 6.0, 12.0) as done:
+        with faults(kill, 6.0, 12.0, kills - killed) as done:
             result = sweep(
                 small, SPACE, digits, crew=crew_of(machines), run_dir=run, **LONG
             )
@@ -179,7 +185,6 @@ def test_processes_that_are_killed_change_no_bit(
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("kills", [3])
 def test_machines_that_die_and_join_change_no_bit(kills, machines, digits, monkeypatch):
     monkeypatch.setattr(pace, "KEEP_SECONDS", 0.3)
     expected = sweep(small, SPACE, digits, **LONG)
@@ -190,10 +195,10 @@ def test_machines_that_die_and_join_change_no_bit(kills, machines, digits, monke
         return True
 
     killed = 0
-    for _ in range(MOST_SWEEPS):
+    for _ in range(FEW_SWEEPS + kills):
         if killed >= kills:
             break
-        with faults(kill, 4.0, 8.0) as done:
+        with faults(kill, 4.0, 8.0, kills - killed) as done:
             result = sweep(small, SPACE, digits, crew=crew_of(machines), **LONG)
         assert_same_result(result, expected)
         killed += len(done)
@@ -241,7 +246,7 @@ def test_a_process_that_is_stopped_for_a_while_changes_no_bit(machines, digits):
     stopped = []
 
     def stop():
-        if not stopped and machines.actors():
+        if machines.actors():
             stopped.append(machines.actors()[0])
             os.kill(stopped[0], signal.SIGSTOP)
             threading.Timer(10, os.kill, (stopped[0], signal.SIGCONT)).start()
@@ -251,6 +256,32 @@ def test_a_process_that_is_stopped_for_a_while_changes_no_bit(machines, digits):
         result = sweep(small, SPACE, digits, crew=crew_of(machines), **LONG)
     assert_same_result(result, expected)
     assert done
+
+
+@pytest.mark.heavy
+def test_a_sweep_that_time_ends_resumes_to_the_same_bits(cluster, digits, tmp_path):
+    """Each call is back in time, also that in which a process hangs."""
+    run, calls = tmp_path / "run", 0
+
+    def hang():
+        if calls == 1:
+            for pid in cluster.actors(TRAINS):
+                os.kill(pid, signal.SIGSTOP)
+                threading.Timer(15, os.kill, (pid, signal.SIGCONT)).start()
+                return True
+
+    while not runs.is_finished(run):
+        began = time.monotonic()
+        with contextlib.suppress(TimeoutError), faults(hang, 8.0, 8.0):
+            crew = crew_of(cluster)
+            result = sweep(
+                small, SPACE, digits, crew=crew, run_dir=run, seconds=12, **LONG
+            )
+        assert time.monotonic() - began < 12 + 5
+        assert doctor(run).problems == []
+        calls += 1
+    assert calls > 1
+    assert_same_result(result, sweep(small, SPACE, digits, **LONG))
 
 
 EXPERIMENT = """
@@ -267,36 +298,58 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
+ENDS = (signal.SIGKILL, signal.SIGKILL, signal.SIGINT, signal.SIGTERM)
+
+
 @pytest.mark.heavy
-@pytest.mark.parametrize("ends", [[signal.SIGKILL, signal.SIGINT, signal.SIGKILL]])
-def test_a_command_that_is_ended_resumes(ends, cluster, digits, tmp_path):
+def test_a_command_that_is_killed_resumes(kills, cluster, digits, tmp_path):
     """Its processes on the cluster end with it."""
-    file, run = tmp_path / "experiment.py", tmp_path / "run"
+    file, number, killed, moments = tmp_path / "experiment.py", 0, 0, random.Random(0)
     file.write_text(EXPERIMENT)
     command = [
         sys.executable, "-c", COMMAND, "sweep", str(file), "--ray", cluster.address,
-        "--members", "24", "--epochs", "400", "--block-width", "4", "--out", str(run),
+        "--members", "24", "--epochs", "400", "--block-width", "4", "--out",
     ]  # fmt: skip
-    for number, end in enumerate(ends):
+    plan = {"plan": dl.Plan(4), "progress": False}
+    plain = dl.sweep(small, SPACE, digits, key=0, members=24, epochs=400, **plan)
+
+    def check():
+        assert doctor(run).problems == []
+        assert_same_result(read_result(run, small), plain)
+        assert not [path for path in run.rglob("*") if is_pickle(path)]
+
+    while killed < kills:
+        run = tmp_path / f"run{number}"
         with subprocess.Popen(
-            command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        ) as process:
-            trains = wait_until(lambda: cluster.actors(TRAINS), 120)
-            time.sleep(1 + number)
+            [*command, str(run)],
+            cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        ) as process:  # fmt: skip
+            trains = wait_until(lambda: ended(process) or cluster.actors(TRAINS), 600)
+            time.sleep(moments.uniform(0, 3))
+            end = ENDS[killed % len(ENDS)]
             process.send_signal(end)
             began = time.monotonic()
             _, told = process.communicate(timeout=30)
             assert time.monotonic() - began < 10
-        assert process.returncode == (75 if end == signal.SIGINT else -end), told
-        wait_until(lambda trains=trains: not {*trains} & {*cluster.actors()}, 10)
+        if process.returncode == 0:  # it was done before it was ended
+            check()
+            number += 1
+            continue
+        assert process.returncode == (-end if end == signal.SIGKILL else 75), told
+        wait_until(lambda trains=trains: not {*trains} & {*cluster.actors()}, 5)
         assert doctor(run).problems == []
-    done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True)
+        killed += 1
+        print("killed", killed)
+    done = subprocess.run(
+        [*command, str(run)], cwd=ROOT, text=True, capture_output=True
+    )
     assert done.returncode == 0, done.stderr
-    assert doctor(run).problems == []
-    plan = {"plan": dl.Plan(4), "progress": False}
-    plain = dl.sweep(small, SPACE, digits, key=0, members=24, epochs=400, **plan)
-    assert_same_result(read_result(run, small), plain)
-    assert not [path for path in run.rglob("*") if is_pickle(path)]
+    check()
+
+
+def ended(process):
+    """Returns whether a process has ended, as a list that is true if it has."""
+    return [] if process.poll() is None else [process.pid]
 
 
 def is_pickle(path):

@@ -3,7 +3,9 @@
 import functools
 import os
 import pickle
+import subprocess
 import sys
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -17,19 +19,16 @@ from jaxdl.engine.layout import Block, lay_out
 from jaxdl.engine.outlines import make_outlines, ranked
 from jaxdl.engine.task import Task, check_task
 from jaxdl.interop import ray_actor
-from jaxdl.interop.ray_actor import (
-    Actor,
-    Numbering,
-    from_wire,
-    sent_task,
-    wire_shapes,
-)
+from jaxdl.interop.ray_actor import Actor
+from jaxdl.interop.ray_wire import Numbering, from_wire, sent_task, wire_shapes
 from jaxdl.searches.shards import Shard
 from jaxdl.spaces.structures import structures
 from jaxdl.sweeps.repeats import data_of, with_variants
+from jaxdl.train.keys import as_numbers
 from tests.sweeps.kept import KEY, SIZED, SPACE, noisy, sized, small
 
 WIDTH = 2
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -131,7 +130,9 @@ def test_a_block_comes_back_as_threads_train_it(make, actor):
     here.begin(task, outlines)
     here.prepare([block], lambda stage: None)
     numbering, found = Numbering(task), next(iter(outlines.values()))
-    hands, words = actor.prepare(sent_task(task, outlines), [shown(numbering, block)])
+    hands, words, _ = actor.prepare(
+        sent_task(task, outlines), [shown(numbering, block)], {}
+    )
     assert hands == 2 and "a block takes" in words
     state = None
     for first, last in ((0, False), (1, True)):
@@ -157,7 +158,7 @@ def test_epochs_are_told_when_the_pause_is_over(pause, groups, make, actor):
     """The first one at once, the rest before the record."""
     task, outlines, (block,) = make()
     numbering = Numbering(task)
-    actor.prepare(sent_task(task, outlines), [shown(numbering, block)])
+    actor.prepare(sent_task(task, outlines), [shown(numbering, block)], {})
     whole = numbering.sent(block._replace(until=3), None, last=True)
     told = [*actor.train(whole._replace(pause=pause))]
     assert [len(group) for group in told] == groups
@@ -186,7 +187,7 @@ NEVER = Never()
 
 def same(a, b):
     """Checks that two trees are equal to the bit; keys may be in them."""
-    numbers = [ray_actor.as_numbers(x) for x in (a, b)]
+    numbers = [as_numbers(x) for x in (a, b)]
     assert jax.tree.structure(numbers[0]) == jax.tree.structure(numbers[1])
     for left, right in zip(*map(jax.tree.leaves, numbers), strict=True):
         assert left.dtype == right.dtype
@@ -196,7 +197,7 @@ def same(a, b):
 def test_an_error_amid_a_block_is_raised_where_it_is_heard(make, actor):
     task, outlines, (block,) = make()
     numbering = Numbering(task)
-    actor.prepare(sent_task(task, outlines), [shown(numbering, block)])
+    actor.prepare(sent_task(task, outlines), [shown(numbering, block)], {})
     broken = shown(numbering, block)._replace(members=np.arange(0))
     with pytest.raises((IndexError, ValueError)):
         list(actor.train(broken))
@@ -206,11 +207,68 @@ def test_another_program_is_refused(make, actor):
     task, outlines, (block,) = make()
     given, one = sent_task(task, outlines), shown(Numbering(task), block)
     with pytest.raises(runs.RunMismatchError, match="expected the same program on all"):
-        actor.prepare(given._replace(task=given.task._replace(recipe=noisy)), [one])
+        actor.prepare(given._replace(task=given.task._replace(recipe=noisy)), [one], {})
 
 
 def test_what_is_ready_stays_as_it_is(make, actor, compilations):
     task, outlines, (block,) = make()
-    given = sent_task(task, outlines), [shown(Numbering(task), block)]
+    given = sent_task(task, outlines), [shown(Numbering(task), block)], {}
     assert actor.prepare(*given) == actor.prepare(*given)
     assert compilations == [1]
+
+
+PROCESS = """
+import pickle, sys
+from pathlib import Path
+import jax
+import numpy as np
+import jaxdl as dl
+from jaxdl.engine.layout import lay_out
+from jaxdl.engine.outlines import make_outlines, ranked
+from jaxdl.engine.task import Task, check_task
+from jaxdl.interop.ray_actor import Actor
+from jaxdl.interop.ray_wire import Numbering, sent_task
+from jaxdl.sweeps.repeats import data_of, with_variants
+from tests.sweeps.kept import KEY, SPACE, small
+
+given, kept = map(Path, sys.argv[1:])
+actor = Actor(1, 1, {}, [])
+task = Task(small, SPACE, dl.data.load("digits"), KEY, 2, 1, plan=dl.Plan(2, "shared"))
+task, data = with_variants(check_task(task))
+sets = {v.facts: data_of(v, data) for v in task.variants}
+hparams, ids = dl.sample(KEY, SPACE, 2), np.arange(2)
+outlines = make_outlines(task, hparams, sets)
+task = ranked(task, outlines)._replace(data=data)
+(block,) = lay_out(task, hparams, ids, 0 * ids, 0 * ids + 1)
+told = []
+jax.monitoring.register_event_listener(lambda event, **_: told.append(event))
+one = Numbering(task).sent(block, None, last=True)
+programs = pickle.loads(given.read_bytes()) if given.exists() else {}
+*_, compiled = actor.prepare(sent_task(task, outlines), [one], programs)
+hits, misses = (sum(x.endswith(f"cache_{n}") for x in told) for n in ("hits", "misses"))
+*_, (record,) = actor.train(one)
+kept.write_bytes(pickle.dumps(compiled))
+print(hits, misses, *compiled)
+print(record.metrics, *record.arrays)
+"""
+
+
+def test_a_process_loads_what_another_one_has_compiled(tmp_path):
+    """Their caches are two folders of one path, as those of two machines are."""
+
+    def run(name, given):
+        command = [sys.executable, "-c", PROCESS, given, tmp_path / f"{name}.programs"]
+        inherited = {k: v for k, v in os.environ.items() if "CACHE" not in k}
+        own = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(
+            command, env=inherited | own, cwd=ROOT, capture_output=True, text=True
+        )
+        (tmp_path / "cache").rename(tmp_path / name)
+        assert done.returncode == 0, done.stderr
+        told, bits = done.stdout.split("\n", 1)
+        return *told.split(), bits
+
+    hits, misses, *keys, bits = run("first", tmp_path / "none")
+    assert hits == "0" and len(keys) >= int(misses) >= 2
+    assert any("epochs" in key for key in keys) and any("starts" in key for key in keys)
+    assert run("second", tmp_path / "first.programs") == (misses, "0", bits)

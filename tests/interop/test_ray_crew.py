@@ -8,13 +8,18 @@ import itertools
 import math
 import pickle
 import threading
+import time
 
 import jax
+import numpy as np
 import pytest
 
 import jaxdl as dl
+from jaxdl import runs
 from jaxdl.engine import pace, placing
 from jaxdl.engine.crew import Threads
+from jaxdl.engine.deadline import LATE, NEVER, Deadline
+from jaxdl.engine.forecast import forecast
 from jaxdl.engine.kind import kind_here
 from jaxdl.interop import ray_crew, ray_process, ray_roster
 from jaxdl.interop.ray_actor import Actor, Card
@@ -22,6 +27,7 @@ from jaxdl.interop.ray_crew import RayCrew
 from jaxdl.interop.ray_faults import differences
 from jaxdl.interop.ray_process import Needs
 from jaxdl.runs import Record, RunMismatchError
+from jaxdl.sweeps import schedule
 from jaxdl.train import RecipeError
 from tests.interop.fake_ray import (
     ActorDiedError,
@@ -33,8 +39,10 @@ from tests.interop.fake_ray import (
 from tests.sweeps.kept import (
     SPACE,
     Cut,
+    assert_same_member,
     assert_same_result,
     noisy,
+    parts,
     small,
     sweep,
 )
@@ -194,35 +202,58 @@ def test_a_machine_that_joins_trains(digits):
     assert trains == {"node0", "node1"}
 
 
-def test_machines_compile_at_the_same_time(digits):
-    both = threading.Barrier(2, timeout=20)
+def compiling(steps, second):
+    """Returns what notes when processes compile, and what the first one waits for."""
 
     def fault(handle, name, arguments):
         if name == "prepare":
-            both.wait()
-
-    ray = Ray(1, 1, fault=fault)
-    trained(ray, digits, epochs=1)
-    assert [actor.calls.count("prepare") for actor in ray.actors] == [1, 1]
-
-
-def test_of_the_processes_of_a_machine_one_compiles_first(digits):
-    """The others find its programs in the cache, and need not wait for each other."""
-    steps, rest = [], threading.Barrier(2, timeout=20)
-
-    def fault(handle, name, arguments):
-        if name == "prepare":
+            first = not steps
             steps.append("begins")
-            rest.wait() if "ends" in steps else threading.Event().wait(0.2)
+            first and second.wait(1.0)
 
     def heard(handle, name, item):
         if name == "prepare":
             steps.append("ends")
-        if name == "train":
-            wait_for(lambda: steps.count("ends") == 3)
 
-    trained(Ray(3, fault=fault, heard=heard), digits, Needs(None, 0, 1), epochs=1)
-    assert steps == ["begins", "ends", "begins", "begins", "ends", "ends"]
+    return {"fault": fault, "heard": heard}
+
+
+def test_one_process_compiles_first_and_the_others_load_its_programs(
+    digits, monkeypatch
+):
+    """Of two machines; what the first one has compiled goes to the other."""
+    steps, given = [], []
+    both = threading.Event()
+    prepare = Actor.prepare
+
+    def noted(self, sent, blocks, programs):
+        given.append((self.number, {*programs}))
+        *ready, found = prepare(self, sent, blocks, programs)
+        return *ready, found | {f"of process {self.number}": b""}
+
+    def train(handle, name, item):
+        if name == "prepare":
+            steps.append("ends")
+        if name == "train":
+            both.wait(20) if steps.count("ends") < 2 else both.set()
+
+    monkeypatch.setattr(Local, "prepare", noted)
+    fault = compiling(steps, threading.Event())["fault"]
+    trained(Ray(1, 1, fault=fault, heard=train), digits, epochs=1)
+    assert steps == ["begins", "ends", "begins", "ends"]
+    (first, nothing), (second, programs) = given
+    assert first != second and nothing == set()
+    assert f"of process {first}" in programs
+
+
+def test_processes_do_not_wait_for_ever_for_one_that_compiles(
+    digits, expected, monkeypatch
+):
+    steps, second = [], threading.Event()
+    monkeypatch.setattr(ray_roster, "ALONE_SECONDS", 0.1)
+    monkeypatch.setattr(second, "wait", lambda _: wait_for(lambda: len(steps) > 2))
+    assert_same_result(trained(Ray(1, 1, **compiling(steps, second)), digits), expected)
+    assert steps[:3] == ["begins", "begins", "ends"]
 
 
 def wait_for(holds):
@@ -461,7 +492,7 @@ def test_a_machine_that_computes_something_else_is_left_out(
 def hire(ray, needs):
     """Has processes start, and none train."""
     crew = RayCrew(lambda: ray, needs)
-    crew.kind()
+    crew.kind(None, NEVER)
     crew.close()
 
 
@@ -547,7 +578,7 @@ def test_it_is_told_what_equal_bits_on_gpus_take(flags, capsys, monkeypatch):
     monkeypatch.setattr(ray_roster, "kind_here", lambda: here._replace(flags=own))
     monkeypatch.setattr(Local, "card", lambda self: Card(kind, "one"))
     crew = RayCrew(lambda: Ray(1), ANY)
-    assert crew.kind() == kind
+    assert crew.kind(None, NEVER) == kind
     crew.close()
     told = "expected --xla_gpu_autotune_level=0" in capsys.readouterr().err
     assert told == (not flags)
@@ -562,3 +593,142 @@ def test_a_module_that_is_not_there_is_named(digits):
 
     with pytest.raises(ConnectionError, match=r"process 0: No module named 'ours'\)"):
         trained(Ray(1, fault=fault), digits)
+
+
+class Until(Deadline):
+    """A deadline that passes when an event is set."""
+
+    def left(self):
+        return -2 * LATE if passed[0].is_set() else 1e9
+
+    def epochs(self, most, epoch):
+        return 0 if passed[0].is_set() else 1
+
+
+passed = [threading.Event()]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"search": dl.halving(2, first=1), "members": 8}],
+    ids=["random", "halving"],
+)
+def test_a_time_ends_a_hand_that_hangs_and_changes_no_bit(settings, digits, tmp_path):
+    """What came back before is kept, and the next call resumes it."""
+    plain, folder = sweep(small, SPACE, digits, **settings), tmp_path / "run"
+    hangs, epochs = threading.Event(), itertools.count(1)
+    passed[0] = threading.Event()
+
+    def hang(handle, name, item):
+        if name == "train" and not isinstance(item, Record) and next(epochs) == 4:
+            passed[0].set()
+            hangs.wait(60)
+
+    trained(Ray(1), digits, run_dir=folder, seconds=parts(1), **settings)
+    began = time.monotonic()
+    cut = trained(
+        Ray(1, heard=hang), digits, run_dir=folder, seconds=Until(), **settings
+    )
+    assert time.monotonic() - began < 50  # the hand still hangs
+    hangs.set()
+    known = np.isfinite(cut.metrics["dev_loss"])
+    assert known.sum() == 2 * (1 + 3) and not runs.is_finished(folder)  # blocks of two
+    for name, curve in cut.metrics.items():
+        np.testing.assert_array_equal(curve[known], plain.metrics[name][known])
+    whole = trained(Ray(1), digits, run_dir=folder, seconds=600, **settings)
+    assert runs.is_finished(folder)
+    assert_same_result(whole, plain)
+
+
+def test_a_time_in_which_no_machine_comes_is_an_error(digits, tmp_path):
+    with pytest.raises(TimeoutError, match="no machine of the crew .* within 0.2 s"):
+        trained(Ray(), digits, seconds=0.2)
+
+
+def test_a_run_comes_back_although_no_machine_does(digits, tmp_path):
+    folder = tmp_path / "run"
+    cut = trained(Ray(1), digits, run_dir=folder, seconds=parts(3))
+    again = trained(Ray(), digits, run_dir=folder, seconds=0.2)
+    assert np.isfinite(cut.metrics["dev_loss"]).sum() == 2 * 3
+    assert_same_result(again, cut)
+
+
+def test_a_schedule_counts_the_hands_that_still_start(digits, monkeypatch):
+    """One of the two processes of three hands never gets ready."""
+
+    def fault(handle, name, arguments):
+        if name == "prepare" and handle.node == "node1":
+            closed.wait(60)
+
+    def counted(*given):
+        hands.add(given[4])
+        return forecast(*given)
+
+    closed, hands = threading.Event(), set()
+    monkeypatch.setattr(ray_roster, "ALONE_SECONDS", 0.1)
+    monkeypatch.setattr(schedule, "forecast", counted)
+    trained(Ray(1, 2, fault=fault), digits, seconds=600)
+    closed.set()
+    assert hands == {3}
+
+
+def test_a_run_waits_for_the_kind_that_it_was_trained_on(
+    digits, expected, capsys, monkeypatch, tmp_path
+):
+    """The first process has other threads; a sweep without a run would take them."""
+    folder = tmp_path / "run"
+    trained(Ray(1), digits, run_dir=folder, seconds=parts(3))
+    with_threads(monkeypatch, {0: 99})
+    ray = Ray(1)
+    threading.Timer(0.2, lambda: ray.add(1)).start()
+    result = trained(ray, digits, run_dir=folder)
+    assert_same_result(result, expected)
+    assert "process 0 is left out: got threads" in capsys.readouterr().err
+    assert [actor.calls.count("prepare") for actor in ray.actors] == [0, 1]
+
+
+def test_a_run_whose_kind_is_nowhere_says_which_it_was(digits, monkeypatch, tmp_path):
+    folder, here = tmp_path / "run", kind_here()
+    trained(Ray(1), digits, run_dir=folder, seconds=parts(3))
+    with_threads(monkeypatch, {0: 98, 1: 99})
+    with pytest.raises(RunMismatchError) as raised:
+        trained(Ray(1, 1), digits, run_dir=folder)
+    told = str(raised.value)
+    for number, threads in enumerate((98, 99)):
+        assert (
+            f"process {number}: got threads (cpus=, --cpus) {threads} instead" in told
+        )
+    assert (
+        f"expected one of the kind that the run was trained on: {here.device}" in told
+    )
+    assert f"and {here.threads} threads of XLA" in told
+
+
+def with_threads(monkeypatch, threads):
+    """Makes some processes, counted from now, have so many threads."""
+
+    def card(self):
+        kind = kind_here()
+        number = threads.get(self.number, kind.threads)
+        return Card(kind._replace(threads=number), f"process {self.number}")
+
+    monkeypatch.setattr(Local, "numbers", itertools.count())
+    monkeypatch.setattr(Local, "card", card)
+
+
+@pytest.mark.parametrize(("keep", "arrays"), [(None, 10), (2, 2)])
+def test_of_those_that_never_train_on_the_weights_alone_come_back(
+    keep, arrays, digits, expected, tmp_path
+):
+    """A dense layer has two arrays; its training carries eight more."""
+    came = {}
+
+    def heard(handle, name, item):
+        if name == "train" and isinstance(item, Record):
+            came.setdefault(item.until, set()).add(len(item.arrays))
+
+    settings = {"keep": keep, "run_dir": tmp_path / "run"}
+    result = trained(Ray(1, heard=heard), digits, **settings)
+    assert came == {1: {10}, 2: {10}, 3: {10}, 4: {arrays}}
+    for member in expected.ranking()[:2]:
+        assert_same_member(result.member(member), expected.member(member))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import jaxdl as dl
+from jaxdl.engine.kind import kind_here
 from jaxdl.searches import Rung
 from jaxdl.searches.rungs import RECORDED
 from jaxdl.searches.traits import Traits
@@ -49,3 +50,8 @@ def test_only_a_search_that_takes_its_record_hears_of_it(
     assert (RECORDED in first) == takes
     if takes:
         np.testing.assert_array_equal(first[RECORDED], whole.rungs[1].members)
+
+
+def test_a_run_remembers_the_kind_that_trained_it(small_sweep, run_dir, tmp_path):
+    assert recorded.kind_of_run(run_dir) == kind_here()
+    assert recorded.kind_of_run(None) is None and recorded.kind_of_run(tmp_path) is None

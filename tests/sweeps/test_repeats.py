@@ -1,6 +1,7 @@
 """Repeats and folds: each is a sweep by itself to the bit, and means decide."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -12,12 +13,13 @@ from jaxdl.data import DataError
 from jaxdl.engine.curves import mean
 from jaxdl.searches import Rung
 from jaxdl.sweeps import variant
-from jaxdl.sweeps.repeats import expand, members_of, not_worse
+from jaxdl.sweeps.repeats import expand, members_of, not_worse, step_keys
 from jaxdl.train import Status
 from tests.sweeps.kept import KEY, SPACE, assert_same_member, in_rungs, small
 from tests.sweeps.kept import sweep as train
 
-REPEAT, FOLD = 5, 6  # purposes of a run's key
+MEMBER, REPEAT, FOLD = 0, 5, 6  # purposes of a run's key
+STEP = 1  # of a member's key
 OWN = dl.Plan(2, "own")
 
 
@@ -42,6 +44,17 @@ def repeated(digits):
 
 
 # what the members are
+
+
+def test_each_member_draws_from_a_key_of_its_own():
+    keys = [jax.random.key(3), jax.random.key(4)]
+    variants = [SimpleNamespace(key=key) for key in keys]
+    found = step_keys(SimpleNamespace(variants=variants, members=3, offset=7))
+    for member in range(6):
+        own = keys[member % 2]
+        for number in (MEMBER, 7 + member // 2, STEP):
+            own = jax.random.fold_in(own, number)
+        np.testing.assert_array_equal(found[member], jax.random.key_data(own))
 
 
 def test_repeat_0_is_a_sweep_without_repeats(single, repeated):
