@@ -115,8 +115,8 @@ def step_keys(task: Task) -> NDArray[np.uint32]:
     """Returns the keys that members draw from in each step, `[members, 2]`."""
     keys = jnp.stack([variant.key for variant in task.variants])
     configurations = task.offset + np.arange(task.members, dtype=np.int32)
-    (device,) = keys.devices()
-    found = _step_keys_on(device.platform)(keys, configurations)
+    platform = next(iter(keys.devices())).platform  # a key may be on several devices
+    found = _step_keys_on(platform)(keys, configurations)
     return np.asarray(found).reshape(-1, 2)
 
 

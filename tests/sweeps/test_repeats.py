@@ -46,8 +46,15 @@ def repeated(digits):
 # what the members are
 
 
-def test_each_member_draws_from_a_key_of_its_own():
-    keys = [jax.random.key(3), jax.random.key(4)]
+def on_every_device(key):
+    mesh = jax.make_mesh((2,), ("devices",))
+    place = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
+    return jax.device_put(key, place)
+
+
+@pytest.mark.parametrize("placed", [lambda key: key, on_every_device])
+def test_each_member_draws_from_a_key_of_its_own(placed):
+    keys = [placed(jax.random.key(3)), placed(jax.random.key(4))]
     variants = [SimpleNamespace(key=key) for key in keys]
     found = step_keys(SimpleNamespace(variants=variants, members=3, offset=7))
     for member in range(6):
