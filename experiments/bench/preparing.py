@@ -25,9 +25,10 @@ from experiments.bench.table import heading, row, spread
 from jaxdl import data
 
 M, BYTES = 64_000, 4096  # examples, and bytes of the features of one
+NARROW = "float32, 64 bytes an example"  # more examples, as many bytes in all
 KINDS = (
-    "float32", "float64", "uint8", "float32 by columns", "memory map", "pandas",
-    "DuckDB",
+    "float32", "float64", "uint8", "float32 by columns", NARROW, "memory map",
+    "pandas", "DuckDB",
 )  # fmt: skip
 COLUMNS = {"calls": "the calls", "read": "then read", "held": "data and calls"}
 
@@ -57,12 +58,12 @@ def report(kind: str) -> None:
     """Prints the most memory of the calls, of reading, and with the data."""
     with tempfile.TemporaryDirectory() as folder:
         few = given(kind, 500, Path(folder) / "few")
-        prepared(few, np.arange(500) % 10)  # loads and compiles what is needed once
+        prepared(few)  # loads and compiles what is needed once
         data.split(data.from_arrays(np.zeros((M, 1)), np.zeros(M)), key=0)
         empty = anonymous()
-        inputs, labels = given(kind, M, Path(folder) / "all"), np.arange(M) % 10
+        inputs = given(kind, M, Path(folder) / "all")
         before = anonymous()
-        splits, calls = most(lambda: prepared(inputs, labels))
+        splits, calls = most(lambda: prepared(inputs))
         _, read = most(lambda: [np.shape(x.inputs) for x in splits.sets.values()])
         print(
             *(x / (M * BYTES) for x in (calls - before, read - before, calls - empty))
@@ -78,13 +79,15 @@ def numbers(kind: str) -> np.dtype:
 
 
 def given(kind: str, m: int, path: Path) -> Any:
-    """Returns m examples as a caller holds them."""
+    """Returns `m * BYTES` bytes of examples as a caller holds them."""
     draw, dtype = np.random.default_rng(0), numbers(kind)
     order = "F" if "columns" in kind else "C"
     whole = np.empty((m, BYTES // dtype.itemsize), dtype, order)
     if kind == "memory map":
         whole = np.memmap(path, dtype, "w+", shape=whole.shape)
-    for first in range(0, m, 1000):
+    if kind == NARROW:
+        whole = whole.reshape(-1, 64 // dtype.itemsize)
+    for first in range(0, len(whole), 1000):
         some = whole[first : first + 1000]
         some[:] = draw.integers(0, 256, some.shape)
     return framed(kind, whole) if kind in ("pandas", "DuckDB") else whole
@@ -103,11 +106,12 @@ def framed(kind: str, whole: np.ndarray) -> Any:
     return duckdb.from_df(frame)
 
 
-def prepared(inputs: Any, labels: np.ndarray) -> data.Splits:
+def prepared(inputs: Any) -> data.Splits:
     """Returns normalized splits of an array or of a data frame."""
     if hasattr(inputs, "columns"):
         whole = data.from_frame(inputs, label="label", classes=10)
     else:
+        labels = np.arange(len(inputs), dtype=np.int32) % 10
         whole = data.from_arrays(inputs, labels, classes=10)
     return data.normalize(data.split(whole, key=0))
 

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from jaxdl.data.about import DataError
 from jaxdl.data.dataset import Dataset
 from jaxdl.data.deferred import ungathered
-from jaxdl.data.rows import Source, chunks
+from jaxdl.data.passes import check_seal, chunks
+from jaxdl.data.rows import Source
 from jaxdl.data.trees import named, words
 
 
@@ -92,10 +93,10 @@ def check_finite(array: NDArray[Any] | Source, name: str) -> None:
     """Checks that the numbers of an array are finite in float32.
 
     Raises:
-        DataError: one is not.
+        DataError: one is not, or deferred rows have changed.
     """
     if array.dtype.kind in "biu":
-        return
+        return check_seal(array)
     bad, first = 0, ""
     for rows, values in chunks(array):
         with np.errstate(over="ignore"):  # beyond float32 a number becomes infinite

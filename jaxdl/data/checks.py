@@ -18,7 +18,8 @@ from jaxdl.data.array_checks import (
 )
 from jaxdl.data.dataset import Dataset, Splits
 from jaxdl.data.deferred import as_values, ungathered
-from jaxdl.data.rows import Source, span
+from jaxdl.data.passes import span
+from jaxdl.data.rows import Source
 from jaxdl.data.trees import check_names, is_tree, named, num_examples, words
 
 FAR = 30.0  # mean or spread of targets that is far from what a new model puts out

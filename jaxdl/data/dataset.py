@@ -21,7 +21,8 @@ from jaxdl.counts import as_count
 from jaxdl.data import display
 from jaxdl.data.about import About, DataError, Moments, Scaling
 from jaxdl.data.deferred import Inputs, ungathered
-from jaxdl.data.rows import Source, span
+from jaxdl.data.passes import span
+from jaxdl.data.rows import Source
 from jaxdl.data.trees import is_tree, named, num_examples
 
 _UNDER_FOLDS: ContextVar[bool] = ContextVar("under folds", default=False)
@@ -59,6 +60,9 @@ class Dataset:
 
     A dataset is a pytree of its arrays. `len(dataset)` is m, and `dataset[rows]` is the
     dataset of some examples. Two datasets are equal if they are one object.
+
+    After `split`, `inputs` reads rows of a large array when they are first needed. The
+    array must stay as it is until then; reading raises `DataError` otherwise.
 
         >>> examples = dl.data.from_arrays([[0.5], [1.0], [2.0]], [0, 1, 1])
         >>> len(examples), examples[1:].labels.tolist()

@@ -1,5 +1,6 @@
 """Normalization of inputs and targets with the train set's moments."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,8 +11,9 @@ from jaxdl.data.about import DataError, Moments, Scaling, by_name, listed
 from jaxdl.data.array_checks import is_float
 from jaxdl.data.checks import check_sets
 from jaxdl.data.dataset import Dataset, Splits, constant_features
-from jaxdl.data.deferred import Deferred, as_values, ungathered
-from jaxdl.data.rows import Source, chunks, sum_of
+from jaxdl.data.deferred import as_values, ungathered
+from jaxdl.data.passes import mapped, sum_of
+from jaxdl.data.rows import Source
 from jaxdl.data.trees import is_tree, map_named, named
 
 
@@ -32,6 +34,10 @@ def normalize(splits: Splits, *, targets: bool = False) -> Splits:
     the units of y. Data that are normalized already are normalized once more, and their
     moments stay those of the raw inputs.
 
+    Rows of a large array that `split` left where they are are read here, those of
+    integers when they are first needed. The array must stay as it is until then;
+    reading raises `DataError` otherwise.
+
         >>> one = dl.data.from_arrays([[1.0], [3.0]], [0, 1])
         >>> splits = dl.data.normalize(dl.data.Splits(one, one, one))
         >>> splits.train.inputs.tolist()  # mean 2, standard deviation 1
@@ -42,8 +48,8 @@ def normalize(splits: Splits, *, targets: bool = False) -> Splits:
         targets: whether to scale the labels too. Integer labels become float targets.
 
     Raises:
-        DataError: `check` refuses the splits, or targets are to be scaled and the
-            labels are classes.
+        DataError: `check` refuses the splits, an array has changed since `split`, or
+            targets are to be scaled and the labels are classes.
     """
     check_sets(splits)
     if targets:
@@ -72,9 +78,7 @@ def normalize(splits: Splits, *, targets: bool = False) -> Splits:
         name: before[name].then(x) if name in floats and name in before else x
         for name, x in own.items()
     }
-    return Splits(
-        *map(normalized, splits.sets.values()), moments=_joined(moments, whole)
-    )
+    return _each_set(normalized, splits)._replace(moments=_joined(moments, whole))
 
 
 def input_moments(
@@ -142,18 +146,11 @@ def _mean_and_spread(
     return np.array(mean), np.array(np.sqrt(variance))
 
 
-def _normalized(
-    inputs: NDArray[Any] | Source | Deferred, moments: Moments
-) -> NDArray[np.float32] | Source:
+def _normalized(inputs: Any, moments: Moments) -> NDArray[np.float32] | Source:
     """Returns `(x - mean) / scale`; of a source when its rows are read."""
     if isinstance(inputs, Source):
         return inputs.normalized(moments)
-    if isinstance(inputs, Deferred):
-        return inputs.gathered(moments.normalize, np.float32)
-    found = np.empty_like(inputs, np.float32)
-    for rows, values in chunks(inputs):
-        found[rows] = moments.normalize(values)
-    return found
+    return mapped(as_values(inputs), moments.normalize, np.float32)
 
 
 def _with_scaled_targets(splits: Splits) -> Splits:
@@ -178,4 +175,11 @@ def _with_scaled_targets(splits: Splits) -> Splits:
             about=dataset.about._replace(classes=()),
         )
 
-    return Splits(*map(scaled, splits.sets.values()), moments=splits.moments)
+    return _each_set(scaled, splits)
+
+
+def _each_set(function: Callable[[Dataset], Dataset], splits: Splits) -> Splits:
+    """Returns a function of each set; dev and test may be one, and stay one."""
+    dev = function(splits.dev)
+    test = dev if splits.test is splits.dev else function(splits.test)
+    return splits._replace(train=function(splits.train), dev=dev, test=test)

@@ -1,13 +1,14 @@
 """Inputs that are read a few rows at a time, so that memory does not grow with them.
 
 A `Source` is like an array `[m, ...]` whose numbers are elsewhere: in a file, or in
-whatever an object of the user's reads. `chunks` and `read` take arrays too.
+whatever an object of the user's reads. `read` takes arrays too, and so do the passes
+over all rows in `jaxdl/data/passes.py`.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,13 @@ from numpy.typing import NDArray
 from jaxdl.data.about import DataError, Moments
 
 CHUNK = 2**19  # numbers that are read at once, at least one example: 4 MiB of float64
+
+
+class Seal(NamedTuple):
+    """What rows of an array were when `split` chose them."""
+
+    checksum: int  # of the bytes of all rows, in order
+    what: str  # the array, such as `inputs.table`
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +49,7 @@ class Source:
     rows: NDArray[np.integer] | None = None  # of the origin; None: all
     dtype: Any = None  # of the numbers as they are read
     moments: tuple[Moments, ...] = ()  # that they are normalized by, one after another
+    seal: Seal | None = None  # by which a pass over all rows tells that they changed
     _one: tuple[int, ...] | None = None  # the shape of an example
 
     def __post_init__(self) -> None:
@@ -71,7 +80,7 @@ class Source:
     def __getitem__(self, rows: Any) -> "Source":
         """Returns the source of these rows: integers or a slice."""
         all_rows = np.arange(len(self)) if self.rows is None else self.rows
-        return replace(self, rows=all_rows[rows])
+        return replace(self, rows=all_rows[rows], seal=None)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """Reads all rows."""
@@ -81,12 +90,16 @@ class Source:
     def astype(self, dtype: Any, *, copy: bool = True) -> "Source":
         """Returns the source of the same numbers in another type."""
         del copy
-        return replace(self, dtype=np.dtype(dtype))
+        return replace(self, dtype=np.dtype(dtype), seal=None)
 
     def normalized(self, moments: Moments) -> "Source":
         """Returns the source of `(x - mean) / scale`, as float32."""
-        all_moments = (*self.moments, moments)
-        return replace(self, moments=all_moments, dtype=np.dtype(np.float32))
+        return replace(
+            self,
+            moments=(*self.moments, moments),
+            dtype=np.dtype(np.float32),
+            seal=None,
+        )
 
     def read(self, rows: Any = slice(None)) -> NDArray[Any]:
         """Returns the array of these rows: integers, in any order, or a slice.
@@ -177,9 +190,14 @@ def read(array: Any, rows: Any) -> NDArray[Any]:
     return array.read(rows) if isinstance(array, Source) else np.asarray(array)[rows]
 
 
+def rows_at_once(array: Any) -> int:
+    """Returns how many rows of an array or of a source are read at once."""
+    return max(1, CHUNK // max(1, math.prod(array.shape[1:])))
+
+
 def read_into(whole: NDArray[Any], array: Any, rows: NDArray[np.integer]) -> None:
     """Reads rows of an array or of a source to the start of `whole`, some at a time."""
-    some = max(1, CHUNK // max(1, math.prod(array.shape[1:])))
+    some = rows_at_once(array)
     for first in range(0, len(rows), some):
         own = rows[first : first + some]
         whole[first : first + len(own)] = read(array, own)
@@ -200,7 +218,7 @@ def joined(one: Any, other: Any) -> Any:
             "of one source, which data.split makes: folds are parts of both sets"
         )
     rows = [np.arange(len(x)) if x.rows is None else x.rows for x in pair]
-    return replace(one, rows=np.concatenate(rows))
+    return replace(one, rows=np.concatenate(rows), seal=None)
 
 
 def are_alike(one: Any, other: Any) -> bool:
@@ -210,45 +228,3 @@ def are_alike(one: Any, other: Any) -> bool:
     ours, theirs = (np.ravel([[*m] for m in x.moments]) for x in (one, other))
     same = one.origin is other.origin and one.dtype == other.dtype
     return same and np.array_equal(ours, theirs)
-
-
-def chunks(array: Any) -> Iterator[tuple[slice, NDArray[Any]]]:
-    """Yields all rows of an array or of a source in order, some at a time.
-
-    Examples of a single number, as small as a label, come all at once: NumPy adds such
-    numbers in pairs, and a sum is to have its bits.
-    """
-    each = math.prod(array.shape[1:])
-    rows = max(1, CHUNK // max(1, each))
-    rows = len(array) if each == 1 else rows
-    for first in range(0, len(array), rows):
-        some = slice(first, min(first + rows, len(array)))
-        yield some, read(array, some)
-
-
-def span(array: Any) -> tuple[Any, Any]:
-    """Returns the least and the greatest number of each feature, `[...]` each."""
-    if not isinstance(array, Source):
-        return np.min(array, axis=0), np.max(array, axis=0)
-    ends = [(np.min(x, axis=0), np.max(x, axis=0)) for _, x in chunks(array)]
-    low, high = zip(*ends, strict=True)
-    return np.min(low, axis=0), np.max(high, axis=0)
-
-
-def sum_of(array: Any, function: Any = np.asarray) -> NDArray[np.float64]:
-    """Returns the sum of `function(x)` over the examples, in float64.
-
-    It has the bits of NumPy's sum over all rows of an array in C order.
-
-    Args:
-        array: `[m, ...]`.
-        function: of some rows.
-    """
-    total = None
-    for _, x in chunks(array):
-        values = function(x)
-        if total is not None:  # NumPy adds one row after another
-            values = np.concatenate([total[None], values], dtype=np.float64)
-        total = np.asarray(np.add.reduce(values, axis=0, dtype=np.float64))
-    assert total is not None
-    return total

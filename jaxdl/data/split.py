@@ -16,7 +16,7 @@ from jaxdl.data.about import DataError, DataWarning, listed
 from jaxdl.data.arrays import group_codes
 from jaxdl.data.checks import check_dataset
 from jaxdl.data.dataset import Dataset, Splits, are_classes
-from jaxdl.data.deferred import taken
+from jaxdl.data.deferred import taken, ungathered
 from jaxdl.data.trees import num_examples
 from jaxdl.keys import as_key
 
@@ -52,6 +52,11 @@ def split(
     With two fractions there is no dev set of its own: the test set is also the dev set.
     Models are then chosen by it, so its error is not an error on unseen data.
 
+    Rows of a large array in memory are read when they are first needed. The array must
+    stay as it is until then; reading raises `DataError` otherwise. Each set whose rows
+    have not been read keeps the whole array in memory: `normalize` (of floats) or
+    `dataset.inputs` reads them, and a set that is not needed can be deleted.
+
         >>> examples = dl.data.from_arrays(np.zeros((10, 2)), np.arange(10) % 2)
         >>> splits = dl.data.split(examples, "60:20:20", key=jax.random.key(0),
         ...                        stratify=True)
@@ -79,14 +84,15 @@ def split(
     """
     key = None if key is None else as_key(key)
     check_dataset(dataset, "the data")
-    shares, m = _shares(fractions), num_examples(dataset.inputs)
+    shares, m = _shares(fractions), num_examples(ungathered(dataset))
     if groups is not None:
         dataset = _with_groups(dataset, groups)
     grouped = dataset.groups is not None
     _check_rule(dataset, key, stratify=stratify)
     todo = "use stratify=True, another key or more data"
     if key is None:
-        dataset = replace(dataset, about=dataset.about._replace(in_order=True))
+        about = dataset.about._replace(in_order=True)
+        dataset = replace(dataset, inputs=ungathered(dataset), about=about)
         parts, todo = _cut(np.arange(m), shares), "use more data"
     elif stratify:
         parts = _by_class(dataset.labels, shares, key)
@@ -102,8 +108,13 @@ def split(
 
 def _part(dataset: Dataset, rows: NDArray[np.integer]) -> Dataset:
     """Returns the dataset of some rows, which copies no large inputs."""
-    bare = replace(dataset, inputs=np.empty((num_examples(dataset.inputs), 0)))
-    return replace(bare[rows], inputs=taken(dataset.inputs, rows))
+    labels, weights, groups = jax.tree.map(
+        lambda x: x[rows], (dataset.labels, dataset.weights, dataset.groups)
+    )
+    inputs = taken(ungathered(dataset), rows)
+    return replace(
+        dataset, inputs=inputs, labels=labels, weights=weights, groups=groups
+    )
 
 
 def _with_groups(dataset: Dataset, groups: ArrayLike) -> Dataset:
@@ -112,7 +123,9 @@ def _with_groups(dataset: Dataset, groups: ArrayLike) -> Dataset:
             "got groups for data that have groups; expected one of them: leave groups "
             "out to keep those of the data"
         )
-    return replace(dataset, groups=group_codes(groups, num_examples(dataset.inputs)))
+    inputs = ungathered(dataset)
+    groups = group_codes(groups, num_examples(inputs))
+    return replace(dataset, inputs=inputs, groups=groups)
 
 
 def _check_rule(dataset: Dataset, key: jax.Array | None, *, stratify: bool) -> None:

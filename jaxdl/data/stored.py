@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from jaxdl.data.about import DataError
-from jaxdl.data.rows import Source, as_source, chunks
+from jaxdl.data.passes import chunks
+from jaxdl.data.rows import Source, as_source
 from jaxdl.data.trees import map_named, words
 
 

@@ -10,7 +10,8 @@ from jaxdl import nn
 from jaxdl.counts import is_count
 from jaxdl.data import DataError, Dataset, Splits
 from jaxdl.data.deferred import as_values
-from jaxdl.data.rows import Source, as_source, span
+from jaxdl.data.passes import span
+from jaxdl.data.rows import Source, as_source
 from jaxdl.data.trees import as_dicts, is_tree, map_named, named, num_examples, words
 from jaxdl.nn.losses import PerExample
 from jaxdl.nn.spec import is_shape

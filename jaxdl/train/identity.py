@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxdl.data import Splits
 from jaxdl.data.deferred import as_values
-from jaxdl.data.rows import chunks
+from jaxdl.data.passes import chunks
 from jaxdl.keys import is_key
 from jaxdl.train.structure import RecipeError
 
