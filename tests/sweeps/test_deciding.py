@@ -15,7 +15,6 @@ from tests.sweeps.kept import (
     assert_same_member,
     assert_same_result,
     cut_after,
-    sized,
     small,
     sweep,
 )
@@ -72,17 +71,16 @@ def test_repeats_and_folds_judge_configurations(digits):
     assert name_of(found.task.search) == "random"
     plain = sweep(small, SPACE, digits, members=8, epochs=1, repeats=2)
     assert_same_result(found, plain)
-    found = automatic(digits, members=32, epochs=1, folds=2)
+    found = automatic(digits, members=32, epochs=1, repeats=2)
     assert name_of(found.task.search) == "refinement"
     assert [len(rung.members) for rung in found.rungs] == [8 * 2] * 4
 
 
 def test_several_objectives_take_no_search_that_goes_by_one(digits):
     def both(hp):
-        return sized(hp)._replace(rank_by=("error", "parameters"))
+        return small(hp)._replace(rank_by=("error", "loss"))
 
-    space = SPACE | {"units": dl.AsSize(dl.IntUniform(4, 6))}
-    found = sweep(both, space, digits, search=dl.auto(), **MANY)
+    found = sweep(both, SPACE, digits, search=dl.auto(), **MANY)
     assert name_of(found.task.search) == "random"
     assert len(found.rungs) == 1 and found.pareto()
 
