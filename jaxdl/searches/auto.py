@@ -72,13 +72,15 @@ def auto() -> Search:
     - `multi_pbt(epochs // 8)`: at least 8 epochs and 8 members, no repeats or folds,
       and a hyperparameter that can change while a member trains. Sizes and static
       values cannot.
-    - `refinement(4)`: at least 32 members, and a space that draws all that varies.
+    - `refinement(4)`: at least 32 members, something to draw, and no values for each
+      member.
     - `multi_pbt(1)`: 4 to 7 epochs, all else as for `multi_pbt(epochs // 8)`.
     - `random()`: all other sweeps.
 
     There are three populations, or two with fewer than 12 members or 5 epochs.
 
-    A sweep takes the search in its place before it trains, and says so with the reason.
+    A sweep takes the search in its place before it trains, and says so with the reason;
+    `result.task.decision` has both.
     A run has the name of that search, and how it was decided, so it is resumed, read
     and replayed as any other. Neither the key nor the data have a say. The machine has
     one with a time alone, which may allow fewer members. `docs/searches.md` has the
@@ -130,7 +132,7 @@ def _for_refinement(case: Case) -> list[str]:
     """Returns what a sweep lacks for rounds of as many members as raced at least."""
     needs = {
         f"at least {EACH * ROUNDS} members": case.members >= EACH * ROUNDS,
-        "a space that draws all that varies": _draws(case.space),
+        "something to draw, and no values for each member": _draws(case.space),
     }
     return [need for need, met in needs.items() if not met]
 

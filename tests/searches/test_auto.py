@@ -110,7 +110,7 @@ def test_what_can_change_while_a_member_trains(leaf, expected):
             case(epochs=3, space={"l2": dl.Choice([0.5])}),
             "at least 4 epochs and a hyperparameter that can change while a member "
             "trains",
-            "a space that draws all that varies",
+            "something to draw, and no values for each member",
         ),
     ],
     ids=str,
