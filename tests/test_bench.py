@@ -234,12 +234,13 @@ def test_an_operation_is_of_the_file_of_jaxdl_whose_line_made_it():
     assert "three" not in pieces  # its time is that of what it holds
 
 
-def test_pieces_are_told_by_their_share_of_the_step_of_the_same_repeat():
+def test_pieces_are_told_by_their_share_of_the_profiled_step_of_the_same_repeat():
     pieces = [{"nn/dense.py: dot": 4.0, "a": 0.25, "b": 0.125}] * 2
-    lines = operations.rows({"step": [8, 16], "products": [2, 2], "pieces": pieces})
-    assert lines == [
-        ["the step", "12 (8 to 16)", "1 (1 to 1)"],
-        ["its matrix products alone", "2 (2 to 2)", "0.188 (0.125 to 0.25)"],
+    found = {"step": [4, 8], "products": [2, 2], "profiled": [8, 16], "pieces": pieces}
+    assert operations.rows(found) == [
+        ["the step", "6 (4 to 8)", "1 (1 to 1)"],
+        ["its matrix products alone", "2 (2 to 2)", "0.375 (0.25 to 0.5)"],
+        ["the step, profiled", "12 (8 to 16)", "2 (2 to 2)"],
         ["nn/dense.py: dot", "4 (4 to 4)", "0.375 (0.25 to 0.5)"],
         ["a", "0.25 (0.25 to 0.25)", "0.0234 (0.0156 to 0.0312)"],
         ["b", "0.125 (0.125 to 0.125)", "0.0117 (0.00781 to 0.0156)"],
@@ -257,10 +258,10 @@ def test_the_operations_of_a_step_are_told_with_its_products(tmp_path):
     assert done.returncode == 0, done.stderr
     (written,) = tmp_path.glob("*.json")
     found = json.loads(written.read_text())["workloads"]["S"]
-    (step,), (alone,), (pieces,) = found["step"], found["products"], found["pieces"]
-    assert 0 < alone < step and found["width"] == 16
+    (profiled,), (pieces,) = found["profiled"], found["pieces"]
+    assert min(*found["step"], *found["products"]) > 0 and found["width"] == 16
     products = [t for name, t in pieces.items() if name.endswith("dot_general")]
-    assert sum(products) < sum(pieces.values()) < 2 * step
+    assert 0 < sum(products) < sum(pieces.values()) < 1.1 * profiled
 
 
 @pytest.mark.heavy

@@ -5,7 +5,8 @@ python -m experiments.bench.operations [--workloads S,M,L,V] [--repeats 5] [--ou
 A block of the plan's width trains an epoch, as a sweep does, without evaluation: once
 as it is, once under JAX's profiler; the matrix products alone take their turn beside
 it. The time of each operation of the compiled program counts for the file of jaxdl
-whose line made it. Where XLA merged several, it tells the line of the last one.
+whose line made it, as a share of the profiled step. Where XLA merged several, it tells
+the line of the last one.
 """
 
 import argparse
@@ -78,15 +79,17 @@ def measured(workload: str, repeats: int) -> dict[str, Any]:
     width = jaxdl_sweep.sweeper(task)(members=1, epochs=1).task.block_width
     epoch = epoch_of(task, width)
     pieces, alone = pieces_of(epoch.compiled.as_text()), products_of(task)
-    found: dict[str, list[Any]] = {"step": [], "products": [], "pieces": []}
+    names = "step", "products", "profiled", "pieces"
+    found: dict[str, list[Any]] = {name: [] for name in names}
     for repeat in range(repeats):
         say(f"{workload}: repeat {repeat + 1} of {repeats}")
         found["step"].append(epoch.seconds() / epoch.steps * 1e6)
         found["products"].append(alone())
+        whole, operations = profiled(epoch)
         parts = collections.defaultdict(float)
-        for name, seconds in profiled(epoch).items():
-            if name in pieces:
-                parts[pieces[name]] += seconds / epoch.steps * 1e6
+        for name in operations.keys() & pieces.keys():
+            parts[pieces[name]] += operations[name] / epoch.steps * 1e6
+        found["profiled"].append(whole / epoch.steps * 1e6)
         found["pieces"].append(dict(parts))
     return {"width": width, **found}
 
@@ -198,18 +201,18 @@ def file_of(frames: dict[str, tuple[Path, str]], frame: str) -> str:
     return "the epoch"
 
 
-def profiled(epoch: Epoch) -> dict[str, float]:
-    """Returns the seconds of each instruction of an epoch, by its name."""
+def profiled(epoch: Epoch) -> tuple[float, dict[str, float]]:
+    """Returns the seconds of an epoch, and of each of its instructions by name."""
     with tempfile.TemporaryDirectory() as folder:
         with jax.profiler.trace(folder):
-            epoch.seconds()
+            whole = epoch.seconds()
         (path,) = Path(folder).rglob("*.xplane.pb")
         planes = jax.profiler.ProfileData.from_file(str(path)).planes
         found = collections.defaultdict(float)
         for line in (line for plane in planes for line in plane.lines):
             for event in line.events:
                 found[event.name] += event.duration_ns / 1e9
-    return found
+    return whole, found
 
 
 def markdown(record: dict[str, Any]) -> str:
@@ -223,28 +226,28 @@ def markdown(record: dict[str, Any]) -> str:
 
 
 def rows(found: dict[str, Any]) -> list[list[str]]:
-    """Returns the step, its products alone, then its pieces, the longest first."""
-    step, repeats = found["step"], found["pieces"]
+    """Returns the step and its products alone, then its pieces, the longest first."""
+    step, profiled, repeats = found["step"], found["profiled"], found["pieces"]
 
-    def told(name: str, values: list[float]) -> list[str]:
-        shares = [x / y for x, y in zip(values, step, strict=True)]
+    def told(name: str, values: list[float], of: list[float]) -> list[str]:
+        shares = [x / y for x, y in zip(values, of, strict=True)]
         return [name, spread(values), spread(shares)]
 
     pieces = {
         name: [each.get(name, 0.0) for each in repeats]
         for name in {name for each in repeats for name in each}
     }
-    whole = statistics.median(step)
-    large = [n for n, x in pieces.items() if statistics.median(x) >= FEW * whole]
+    least = FEW * statistics.median(profiled)
+    large = [n for n, x in pieces.items() if statistics.median(x) >= least]
     large.sort(key=lambda name: -statistics.median(pieces[name]))
-    small = [
-        sum(each.values()) - sum(each.get(n, 0.0) for n in large) for each in repeats
-    ]
-    lines = [told("the step", step)]
+    rest = [sum(each.values()) - sum(each.get(n, 0.0) for n in large)
+            for each in repeats]  # fmt: skip
+    lines = [told("the step", step, step)]
     if None not in found["products"]:
-        lines.append(told("its matrix products alone", found["products"]))
-    lines += [told(name, pieces[name]) for name in large]
-    return [*lines, told("all others", small)]
+        lines.append(told("its matrix products alone", found["products"], step))
+    lines.append(told("the step, profiled", profiled, step))
+    lines += [told(name, pieces[name], profiled) for name in large]
+    return [*lines, told("all others", rest, profiled)]
 
 
 if __name__ == "__main__":

@@ -21,10 +21,10 @@ from jaxdl.train.structure import flatten
 # `experiments/searches.jsonl` has each of them; a test compares the two.
 RACES: dict[tuple[int, int], dict[str, tuple[int, int]]] = {
     (128, 16): {"multi_pbt": (29, 32), "refinement": (24, 32)},
-    (32, 16): {"multi_pbt": (8, 8), "refinement": (6, 8)},
-    (8, 16): {"multi_pbt": (10, 12)},
-    (128, 4): {"multi_pbt": (8, 8), "refinement": (8, 8)},
-    (32, 4): {"multi_pbt": (6, 8), "refinement": (6, 8)},
+    (32, 16): {"multi_pbt": (15, 16), "refinement": (13, 16)},
+    (8, 16): {"multi_pbt": (14, 16)},
+    (128, 4): {"multi_pbt": (15, 16), "refinement": (14, 16)},
+    (32, 4): {"multi_pbt": (11, 16), "refinement": (11, 16)},
 }
 LEAST = 8  # members of populations: the fewest that raced
 SHORTEST = 4  # epochs of populations: the fewest that raced
@@ -69,22 +69,19 @@ def auto() -> Search:
     It stands for the first of these that suits:
 
     - `random()`: several objectives.
-    - `multi_pbt(epochs // 8)`: at least 8 epochs and 8 members, no repeats or folds,
+    - `multi_pbt(epochs // 8)`: at least 8 members and 4 epochs, no repeats or folds,
       and a hyperparameter that can change while a member trains. Sizes and static
-      values cannot.
+      values cannot. There are three populations, or two with fewer than 12 members or
+      5 epochs; they exchange members after one epoch at the earliest.
     - `refinement(4)`: at least 32 members, something to draw, and no values for each
       member.
-    - `multi_pbt(1)`: 4 to 7 epochs, all else as for `multi_pbt(epochs // 8)`.
     - `random()`: all other sweeps.
 
-    There are three populations, or two with fewer than 12 members or 5 epochs.
-
     A sweep takes the search in its place before it trains, and says so with the reason;
-    `result.task.decision` has both.
-    A run has the name of that search, and how it was decided, so it is resumed, read
-    and replayed as any other. Neither the key nor the data have a say. The machine has
-    one with a time alone, which may allow fewer members. `docs/searches.md` has the
-    races.
+    `result.task.decision` has both. A run has the name of that search, and how it was
+    decided, so it is resumed, read and replayed as any other. Neither the key nor the
+    data have a say. The machine has one with a time alone, which may allow fewer
+    members. `docs/searches.md` has the races.
 
     The best of `multi_pbt` is a trained model, which `replay` gives again to the bit,
     but its hyperparameters changed while it trained: to train with its last ones from
@@ -199,11 +196,7 @@ RULES = (
         lambda case: case.objectives > 1,
         lambda case: _random("searches were compared by one objective alone"),
     ),
-    Rule(
-        lambda case: case.epochs >= EXCHANGES and not _for_populations(case),
-        _populations,  # with time for all their exchanges
-    ),
-    Rule(lambda case: not _for_refinement(case), _refinement),
     Rule(lambda case: not _for_populations(case), _populations),
+    Rule(lambda case: not _for_refinement(case), _refinement),
     Rule(lambda case: True, _nothing_else),
 )
