@@ -19,7 +19,7 @@ import jaxdl as dl
 from experiments.search_tasks import TASKS, Task
 from jaxdl.interop import optuna_halving, optuna_search
 from jaxdl.searches import Search
-from jaxdl.searches.auto import Case, decide
+from jaxdl.searches.auto import Case, decide, exchanges
 from jaxdl.spaces import SpaceError
 
 KEY = ("task", "search", "seed", "members", "epochs", "own_members")  # of a line
@@ -88,20 +88,9 @@ def halvings(budget: Budget, space: Any) -> Contestant:
     return Contestant(optuna_halving(4, brackets=4), own_members)
 
 
-def every(budget: Budget) -> int:
-    """Returns the epochs between exchanges of a population: an eighth of all."""
-    return max(1, budget.epochs // 8)
-
-
 def auto(budget: Budget, space: Any) -> Contestant:
     """Returns the search that `auto` stands for."""
     return Contestant(decide(Case(space, *budget)).search, budget.members)
-
-
-def multi_pbt(budget: Budget) -> Search:
-    """Returns three populations, or two where there are too few members or epochs."""
-    three = budget.members >= 12 and budget.epochs > 4 * every(budget)
-    return dl.multi_pbt(every(budget), populations=3 if three else 2)
 
 
 # A row makes a `Contestant` of a budget and a space.
@@ -114,8 +103,8 @@ CONTESTANTS: dict[str, Callable[[Budget, Any], Contestant]] = {
     "refinement": of_whole_trainings(lambda budget: dl.refinement(4)),
     "halving": of_rungs(dl.halving(4)),
     "hyperband": of_rungs(dl.hyperband(4)),
-    "pbt": of_whole_trainings(lambda budget: dl.pbt(every(budget))),
-    "multi_pbt": of_whole_trainings(multi_pbt),
+    "pbt": of_whole_trainings(lambda budget: dl.pbt(exchanges(*budget)[0])),
+    "multi_pbt": of_whole_trainings(lambda budget: dl.multi_pbt(*exchanges(*budget))),
     "freeze_thaw": freeze_thaw,
     "optuna_halving": halvings,
     "tpe": of_optuna(None),

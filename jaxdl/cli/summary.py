@@ -30,6 +30,8 @@ def print_summary(summary: Summary) -> None:
         shared = summary.everywhere.items()
         same = ", ".join(f"{n} {cell(v)}" for n, v in shared)
         show(f"\nthe same in all: {same}")
+    if summary.decision:
+        show(f"\nauto took {summary.decision}")
     if summary.best is None:
         lost = summary.ended.get("diverged") == summary.members
         what = "diverged" if lost else f"have no finite {words(summary.metric)}"

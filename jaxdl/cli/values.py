@@ -38,7 +38,7 @@ LONG = 100  # digits of a number, at most: Python refuses to read over 4,300
 
 
 class Named(NamedTuple):
-    """A search that has a name, and what it takes behind a colon."""
+    """A search that has a name, and what it takes behind colons, in order."""
 
     make: Callable[..., Search]
     setting: str = ""  # such as :POINTS, or [:ETA] if it may be left out
@@ -62,7 +62,7 @@ SEARCHES = {
     "hyperband": Named(hyperband, "[:ETA]", "3"),
     "freeze-thaw": Named(freeze_thaw, "[:PERCENT]", "20"),
     "pbt": Named(pbt, ":EPOCHS", "5"),
-    "multi-pbt": Named(multi_pbt, ":EPOCHS", "2"),
+    "multi-pbt": Named(multi_pbt, ":EPOCHS[:POPULATIONS]", "2:3"),
     "optuna": Named(optuna_search, "[:SAMPLER]", "TPESampler"),
     "optuna-halving": Named(optuna_halving, "[:ETA]", "3"),
 }
@@ -70,21 +70,22 @@ FORMS = ", ".join(f"{name}{one.setting}" for name, one in SEARCHES.items())
 
 
 def search(text: str) -> Search:
-    """Returns a search by its name and, behind a colon, its setting."""
+    """Returns a search by its name and, behind colons, its settings."""
     name, colon, setting = text.partition(":")
     if name not in SEARCHES:
         raise argparse.ArgumentTypeError(
             f"got {text:.40}; expected one of {FORMS}{near(name, SEARCHES)}"
         )
     named = SEARCHES[name]
-    given = setting or None if name == "optuna" else _int(setting)
-    left_out = not colon and not named.setting.startswith(":")
-    if not left_out and (given is None or not named.setting):
+    parts = setting.split(":") if colon else []
+    given = [(part or None) if name == "optuna" else _int(part) for part in parts]
+    least, most = int(named.setting.startswith(":")), named.setting.count(":")
+    if None in given or not least <= len(given) <= most:
         raise argparse.ArgumentTypeError(
             f"got {text:.40}; expected {named.expected(name)}"
         )
     try:
-        return named.make() if left_out else named.make(given)
+        return named.make(*given)
     except (ImportError, ValueError) as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 

@@ -48,6 +48,7 @@ class Task(NamedTuple):
     every: int | None = None  # steps whose mean loss is recorded; None: none is
     # Values of the first members by name; others are drawn. Empty: all are.
     first: tuple[dict[str, Any], ...] = ()
+    decision: str = ""  # the search that `auto` took, and why; empty: it was named
     asked: int | None = None  # members that were asked for, if time allowed fewer
     keep: int | None = None  # configurations that keep weights, the best; None: all
     shard: Shard | None = None  # of a sweep, that the members are; None: the whole

@@ -175,6 +175,8 @@ def specification(
     ]
     if run_dir is not None:
         rows.append(("run", os.fspath(run_dir)))
+    if task.decision:
+        rows.append(("search that auto took", task.decision))
     if result.specification is not None:
         recorded = result.specification
         versions = ", ".join(f"{n} {v}" for n, v in recorded["versions"].items())

@@ -1,5 +1,6 @@
 """The search that suits a sweep, chosen by what races of searches have shown."""
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -12,7 +13,8 @@ from jaxdl.searches.pbt import explores
 from jaxdl.searches.refinement import refinement
 from jaxdl.searches.rungs import Requests, Search
 from jaxdl.spaces.contract import SpaceError
-from jaxdl.spaces.refine import check_varies
+from jaxdl.spaces.refine import check_varies, varies
+from jaxdl.train.structure import flatten
 
 # Races of `experiments/searches.py` on the tasks to design on, by members and epochs:
 # in how many a search found a lower dev loss than random search, and of how many.
@@ -44,7 +46,13 @@ class Decision(NamedTuple):
     """A search, and why it was chosen."""
 
     search: Search
-    words: str
+    form: str  # how to name it, in Python and on the command line
+    reason: str
+
+    @property
+    def words(self) -> str:
+        """All that people are told, which begins with the form."""
+        return f"{self.form}: {self.reason}"
 
 
 class Rule(NamedTuple):
@@ -54,6 +62,7 @@ class Rule(NamedTuple):
     decide: Callable[[Case], Decision]
 
 
+@functools.cache  # so that a sweep knows it by identity, and no wrapper of it
 def auto() -> Search:
     """Returns the search that suits a sweep, by what races of searches have shown.
 
@@ -64,13 +73,15 @@ def auto() -> Search:
       and a hyperparameter that can change while a member trains. Sizes and static
       values cannot. There are three populations, or two with fewer than 12 members or
       5 epochs; they exchange members after one epoch at the earliest.
-    - `refinement(4)`: at least 32 members, and a space that draws.
+    - `refinement(4)`: at least 32 members, something to draw, and no values for each
+      member.
     - `random()`: all other sweeps.
 
-    A sweep takes the search in its place before it trains, and says so with the reason.
-    A run has the name of that search, so it is resumed, read and replayed as any other.
-    Neither the key nor the data nor the machine have a say; a time has, if it allows
-    fewer members. `docs/searches.md` has the races.
+    A sweep takes the search in its place before it trains, and says so with the reason;
+    `result.task.decision` has both. A run has the name of that search, and how it was
+    decided, so it is resumed, read and replayed as any other. Neither the key nor the
+    data have a say. The machine has one with a time alone, which may allow fewer
+    members. `docs/searches.md` has the races.
 
     The best of `multi_pbt` is a trained model, which `replay` gives again to the bit,
     but its hyperparameters changed while it trained: to train with its last ones from
@@ -97,46 +108,76 @@ def decide(case: Case) -> Decision:
     return next(rule.decide(case) for rule in RULES if rule.suits(case))
 
 
-def _exchanges(case: Case) -> bool:
-    """Returns whether members can copy others and go on with other numbers."""
-    enough = case.members >= LEAST and case.epochs >= SHORTEST
-    return enough and not case.varied and explores(case.space)
+def exchanges(members: int, epochs: int) -> tuple[int, int]:
+    """Returns the epochs between exchanges, and the populations, of `multi_pbt`."""
+    every = max(1, epochs // EXCHANGES)
+    return every, 3 if members >= 12 and epochs > 4 * every else 2
 
 
-def _refines(case: Case) -> bool:
-    """Returns whether each round has the members that the races had at least."""
+def _for_populations(case: Case) -> list[str]:
+    """Returns what a sweep lacks for members that copy others and go on changed."""
+    needs = {
+        f"at least {LEAST} members": case.members >= LEAST,
+        f"at least {SHORTEST} epochs": case.epochs >= SHORTEST,
+        "no repeats or folds": not case.varied,
+        "a hyperparameter that can change while a member trains": explores(case.space),
+    }
+    return [need for need, met in needs.items() if not met]
+
+
+def _for_refinement(case: Case) -> list[str]:
+    """Returns what a sweep lacks for rounds of as many members as raced at least."""
+    needs = {
+        f"at least {EACH * ROUNDS} members": case.members >= EACH * ROUNDS,
+        "something to draw, and no values for each member": _draws(case.space),
+    }
+    return [need for need, met in needs.items() if not met]
+
+
+def _draws(space: Any) -> bool:
+    """Returns whether a space draws something, and has no values for each member."""
     try:
-        check_varies(case.space)
+        check_varies(space)
     except SpaceError:
         return False
-    return case.members >= EACH * ROUNDS
+    return any(map(varies, flatten(space)[1]))
 
 
 def _populations(case: Case) -> Decision:
-    every = max(1, case.epochs // EXCHANGES)
-    three = case.members >= 12 and case.epochs > 4 * every
-    few = "" if three else ", populations=2"
+    every, populations = exchanges(case.members, case.epochs)
     return Decision(
-        multi_pbt(every, populations=3 if three else 2),
-        f"multi_pbt({every}{few}): {_raced('multi_pbt', case)}; members change their "
-        "hyperparameters while they train, so the best is a trained model, which "
-        "replays to the bit, not one configuration to train again; refinement finds "
-        "such ones",
+        multi_pbt(every, populations),
+        f"multi_pbt({every}, populations={populations}) "
+        f"(--search multi-pbt:{every}:{populations})",
+        f"{_raced('multi_pbt', case)}; members change their hyperparameters while they "
+        "train, so the best is a trained model, which replays to the bit, not one "
+        f"configuration to train again; refinement({ROUNDS}) (--search "
+        f"refine:{ROUNDS}) finds such ones",
     )
 
 
 def _refinement(case: Case) -> Decision:
     return Decision(
-        refinement(ROUNDS), f"refinement({ROUNDS}): {_raced('refinement', case)}"
+        refinement(ROUNDS),
+        f"refinement({ROUNDS}) (--search refine:{ROUNDS})",
+        _raced("refinement", case),
     )
 
 
-def _random(reason: str) -> Callable[[Case], Decision]:
-    return lambda case: Decision(random(), f"random: {reason}")
+def _random(reason: str) -> Decision:
+    return Decision(random(), "random() (--search random)", reason)
+
+
+def _nothing_else(case: Case) -> Decision:
+    populations, refined = _for_populations(case), _for_refinement(case)
+    return _random(
+        f"multi_pbt takes {' and '.join(populations)}, "
+        f"refinement({ROUNDS}) {' and '.join(refined)}"
+    )
 
 
 def _raced(name: str, case: Case) -> str:
-    """Returns how a search did in the races that are most like a case."""
+    """Returns how a search did in the races that are nearest to a case."""
 
     def distance(race: tuple[int, int]) -> float:
         pairs = zip(race, (case.members, case.epochs), strict=True)
@@ -145,22 +186,17 @@ def _raced(name: str, case: Case) -> str:
     members, epochs = min((race for race in RACES if name in RACES[race]), key=distance)
     won, of = RACES[members, epochs][name]
     return (
-        f"it found a better model than random search in {won} of {of} races of "
-        f"{members} members and {epochs} epochs"
+        f"it found a better model than random search in {won} of {of} of the nearest "
+        f"races, of {members} members and {epochs} epochs"
     )
 
 
 RULES = (
     Rule(
         lambda case: case.objectives > 1,
-        _random("searches were compared by one objective alone"),
+        lambda case: _random("searches were compared by one objective alone"),
     ),
-    Rule(_exchanges, _populations),
-    Rule(_refines, _refinement),
-    Rule(
-        lambda case: True,
-        _random(
-            "no search that was compared suits so few members or epochs, or this space"
-        ),
-    ),
+    Rule(lambda case: not _for_populations(case), _populations),
+    Rule(lambda case: not _for_refinement(case), _refinement),
+    Rule(lambda case: True, _nothing_else),
 )

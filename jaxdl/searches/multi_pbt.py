@@ -18,7 +18,7 @@ from jaxdl.train.structure import flatten
 
 
 def multi_pbt(
-    every: int, *, populations: int = 3, share: float = 0.25, step: float = 0.1
+    every: int, populations: int = 3, *, share: float = 0.25, step: float = 0.1
 ) -> Search:
     """Returns the search of populations that exchange members at several frequencies.
 

@@ -17,7 +17,6 @@ class Traits(NamedTuple):
     # Where a run resumes, it takes its rungs from the record: it decides by numbers
     # that may round otherwise on another machine.
     takes_record: bool = False
-    chooses: bool = False  # a sweep takes another one in its place, see `auto.py`
 
 
 DRAWS = Traits(asks_once=True, draws_each_alone=True, foreseen=True)
@@ -27,7 +26,7 @@ TRAITS = {
     "portfolio": DRAWS,
     "grid_search": DRAWS._replace(draws_each_alone=False),
     "refinement": Traits(foreseen=True),
-    "auto": Traits(foreseen=True, chooses=True),
+    "auto": Traits(foreseen=True),
     "halving": Traits(foreseen=True, stops_for_good=True),
     "hyperband": Traits(foreseen=True, stops_for_good=True),
     "pbt": Traits(foreseen=True),

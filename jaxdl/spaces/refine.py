@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from jaxdl.counts import is_count
 from jaxdl.spaces.contract import Distribution, SpaceError
-from jaxdl.spaces.distributions import is_distribution
+from jaxdl.spaces.distributions import Options, is_distribution
 from jaxdl.spaces.either import needs
 from jaxdl.spaces.first import with_first
 from jaxdl.train.structure import flatten
@@ -71,6 +71,14 @@ def check_varies(space: Any) -> None:
         )
     if not any(map(is_distribution, leaves)):
         raise SpaceError("got a space without a distribution; expected one to vary")
+
+
+def varies(leaf: Any) -> bool:
+    """Returns whether a leaf is drawn from, and not pinned to a value."""
+    held = getattr(leaf, "values", None)
+    options = held if isinstance(held, Options) else leaf
+    pinned = isinstance(options, Options) and len(options.options) == 1
+    return is_distribution(leaf) and not pinned
 
 
 def _is_given(leaf: Any) -> bool:

@@ -1,39 +1,52 @@
 """The search of a sweep that leaves it to jaxdl, decided before anything trains."""
 
-from jaxdl import terminal
-from jaxdl.engine.drawn import check_drawn
+from pathlib import Path
+
+from jaxdl import runs, terminal
 from jaxdl.engine.task import Task
-from jaxdl.searches.auto import Case, decide
-from jaxdl.searches.rungs import Requests, Rung
-from jaxdl.searches.traits import traits_of
-from jaxdl.sweeps.start_from import first_rung
+from jaxdl.searches.auto import Case, Decision, auto, decide
+from jaxdl.searches.rungs import Search
+from jaxdl.searches.traits import name_of
 
 
-def decided(
-    task: Task, requests: Requests, rung: Rung, *, shown: bool
-) -> tuple[Task, Requests, Rung]:
-    """Returns a task with the search that `auto` stands for; other tasks stay.
+def chosen(task: Task) -> Search:
+    """Returns the search of a task; in the place of `auto` the one that suits it."""
+    assert task.search is not None
+    return _decision(task).search if task.search is auto() else task.search
 
-    A run that resumes has the members that it began with, so the search is the same.
+
+def decided(task: Task, run_dir: Path | None, *, shown: bool) -> Task:
+    """Returns a task with the search that `auto` stands for, and why.
+
+    What a run has on record of its own decision stays, whoever names the search now.
+    A run that resumes has the members that it began with, so the search is the same
+    unless jaxdl decides otherwise than it did; the specification tells then.
 
     Args:
         task: with the members that it has, its variants and what it ranks by.
-        requests: of its search.
-        rung: the first one.
+        run_dir: the folder, which may hold a run.
         shown: whether to print which search it is, and why.
-
-    Raises:
-        SpaceError: as `first_rung`.
-        RecipeError: as `check_drawn`.
     """
-    if not traits_of(task.search).chooses:
-        return task, requests, rung
+    name, recorded = _on_record(run_dir)
+    if task.search is not auto():
+        return task._replace(decision=recorded) if recorded else task
+    found = _decision(task)
+    named = not recorded and name == name_of(found.search)
+    same = recorded.startswith(f"{found.form}: ") or named
+    words = recorded if same else found.words
+    terminal.say(f"auto takes {words or found.words}", enabled=shown)
+    return task._replace(search=found.search, decision=words)
+
+
+def _decision(task: Task) -> Decision:
     objectives = 1 if isinstance(task.rank_by, str) else len(task.rank_by)
     varied = task.num_variants > 1
-    case = Case(task.space, task.members, task.epochs, varied, objectives)
-    search, words = decide(case)
-    terminal.say(f"auto takes {words}", enabled=shown)
-    task = task._replace(search=search)
-    requests, rung = first_rung(task)
-    check_drawn(task, rung)  # it may draw others than `auto` by itself
-    return task, requests, rung
+    return decide(Case(task.space, task.members, task.epochs, varied, objectives))
+
+
+def _on_record(run_dir: Path | None) -> tuple[str | None, str]:
+    """Returns the search and the decision of a run; None and empty: there is none."""
+    if run_dir is None or not runs.has_run(run_dir):
+        return None, ""
+    with runs.read_run(run_dir) as store:
+        return store.specification["search"], store.specification.get("decision", "")

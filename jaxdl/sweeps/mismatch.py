@@ -25,6 +25,8 @@ def in_words(part: str, got: Any, recorded: Any) -> str:
         return DIGESTS[part]
     if part == "first" and got is None:
         return "first members: got none, recorded those of another sweep (start_from)"
+    if part == "decision":
+        return _decision(got, recorded)
     if part == "space":
         return difference(got, recorded)
     if part == "threads" and got is not None:
@@ -34,6 +36,20 @@ def in_words(part: str, got: Any, recorded: Any) -> str:
     if part == "key" and _is_seed(got) and _is_seed(recorded):
         return f"seed: got {got[1]}, recorded {recorded[1]}"
     return ""
+
+
+def _decision(got: str, recorded: str | None) -> str:
+    """Returns which search `auto` takes, and which one the run has; None: a named one.
+
+    A decision begins with what the search is called, and goes on with the reason.
+    """
+    taken, *_ = got.partition(": ")
+    if recorded is None:
+        return f"auto takes {taken}, recorded a search that auto did not take"
+    return (
+        f"auto takes {taken}, recorded {recorded.partition(': ')[0]} (to resume the "
+        "run, name that search)"
+    )
 
 
 def _shard(pair: Any) -> str:

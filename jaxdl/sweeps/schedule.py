@@ -18,7 +18,7 @@ from jaxdl.engine.population import Population
 from jaxdl.engine.probe import probe
 from jaxdl.engine.speed import Speed
 from jaxdl.engine.task import Task
-from jaxdl.searches.rungs import Requests, Rung, pick
+from jaxdl.searches.rungs import Rung, pick
 from jaxdl.searches.traits import traits_of
 from jaxdl.shown import count
 from jaxdl.spaces.contract import SpaceError
@@ -70,18 +70,15 @@ def as_recorded(
     return task._replace(members=members)
 
 
-def fitted(
-    engine: Engine, requests: Requests, rung: Rung, *, shown: bool
-) -> tuple[Task, Requests, Rung]:
-    """Returns the task and its search with as many members as are expected to fit.
+def fitted(engine: Engine, rung: Rung, *, shown: bool) -> Task:
+    """Returns the task with as many members as are expected to fit.
 
     The programs are compiled first, and a block is measured. A shard has its members
     in any case.
 
     Args:
         engine: with the task of a run that begins, and a deadline.
-        requests: of the search.
-        rung: its first one.
+        rung: the first one.
         shown: whether to print what changes.
 
     Raises:
@@ -89,13 +86,13 @@ def fitted(
     """
     task, deadline = engine.task, engine.deadline
     if not traits_of(task.search).foreseen or task.shard is not None:
-        return task, requests, rung
+        return task
     nothing = np.zeros(task.num_members, np.int64)
     speed = probe(engine, _blocks(task, expand(rung, task.num_variants), nothing))
     machine = Machine(engine.outlines, engine.crew.full_size, speed)
     need = _need(task, machine)
     if need is None or need.whole <= deadline.left():
-        return task, requests, rung
+        return task
     members, own = _fewer(task, need, machine, deadline)
     late = own.whole > deadline.left()
     if late and members < task.members and own.first > deadline.left():
@@ -108,9 +105,8 @@ def fitted(
         enabled=shown,
     )
     if members == task.members:
-        return task, requests, rung
-    fewer = _with(task, members)._replace(asked=task.members)
-    return fewer, *first_rung(fewer)
+        return task
+    return _with(task, members)._replace(asked=task.members)
 
 
 def told_of_time(population: Population, engine: Engine) -> None:

@@ -56,8 +56,8 @@ def specify(
     number of `threads` that it all ran with; what `known_parts` has of the variants;
     and, if they are given, `every`, `keep`, the digest of the weights at the `start`,
     how many members were `asked` for where time allowed fewer, the values of the
-    `first` members, and the `shard` (i, n) that the run is of the sweep that the other
-    parts are of.
+    `first` members, the `decision` of `auto`, and the `shard` (i, n) that the run is of
+    the sweep that the other parts are of.
 
     Args:
         task: its plan and its metrics are known.
@@ -102,6 +102,7 @@ def specify(
         **({} if task.every is None else {"every": task.every}),
         **({} if task.asked is None else {"asked": task.asked}),
         **({"first": [to_plain(row) for row in task.first]} if task.first else {}),
+        **({"decision": task.decision} if task.decision else {}),
         **({} if task.start is None else {"start": start_digest(task.start)}),
         **({} if task.keep is None else {"keep": task.keep}),
         **({} if task.shard is None else {SHARD: list(task.shard[:2])}),
@@ -165,6 +166,7 @@ def task_of(
         asked=specification.get("asked"),
         first=tuple(map(from_plain, specification.get("first", ()))),
         keep=specification.get("keep"),
+        decision=str(specification.get("decision", "")),
         **{name: specification[name] for name in SETTINGS},
     )
     if SHARD in specification:

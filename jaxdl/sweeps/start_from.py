@@ -15,10 +15,11 @@ from jaxdl.engine.task import Task
 from jaxdl.near import near
 from jaxdl.searches.rungs import Requests, Rung, start
 from jaxdl.spaces.contract import SpaceError
-from jaxdl.spaces.distributions import Options, is_distribution
 from jaxdl.spaces.first import value_in, with_first
 from jaxdl.spaces.plain import as_recorded, from_plain
+from jaxdl.spaces.refine import varies
 from jaxdl.sweeps.best_of_run import configurations
+from jaxdl.sweeps.deciding import chosen
 from jaxdl.sweeps.result import SweepResult
 from jaxdl.train.structure import by_name, flatten
 
@@ -108,13 +109,14 @@ def _check_same(
 def first_rung(task: Task) -> tuple[Requests, Rung]:
     """Returns the generator of a task's search, and the first rung that it yields.
 
+    In the place of `auto` it is the search that suits the task as it is.
+
     Raises:
         SpaceError: as `searches.rungs.start`; or the search does not take the first
             members that are given.
     """
-    assert task.search is not None
     space = with_first(task.space, task.first)
-    requests, rung = start(task.search, task.key, space, task.members, task.epochs)
+    requests, rung = start(chosen(task), task.key, space, task.members, task.epochs)
     columns = by_name(rung.hparams)
     for i, member in enumerate(rung.members.tolist()):
         row = task.first[member] if member < len(task.first) else {}
@@ -184,7 +186,7 @@ def _names(space: Any, known: Sequence[str], source: StartFrom) -> dict[str, str
     Raises:
         SpaceError: there is none, or a name is unknown.
     """
-    drawn = [name for name, leaf in by_name(space).items() if _varies(leaf)]
+    drawn = [name for name, leaf in by_name(space).items() if varies(leaf)]
     for own, other in source.names.items():
         for name, among in ((own, drawn), (other, known)):
             if name not in among:
@@ -202,14 +204,6 @@ def _names(space: Any, known: Sequence[str], source: StartFrom) -> dict[str, str
             'StartFrom(RUN, names={"new": "old"}) or --names NEW=OLD'
         )
     return common
-
-
-def _varies(leaf: Any) -> bool:
-    """Returns whether a leaf is drawn from, and not pinned to a value."""
-    held = getattr(leaf, "values", None)
-    options = held if isinstance(held, Options) else leaf
-    pinned = isinstance(options, Options) and len(options.options) == 1
-    return is_distribution(leaf) and not pinned
 
 
 def _row(

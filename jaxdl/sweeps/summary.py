@@ -78,6 +78,7 @@ class Summary(NamedTuple):
     value: float | None = None  # of it, of the best; None: no best
     objectives: str = ""  # of a recipe with several, in words
     pareto: list[int] | None = None  # numbers that no other dominates in these
+    decision: str = ""  # the search that `auto` took, and why; empty: it was named
 
 
 def summarize(
@@ -116,6 +117,7 @@ def summarize(
         value=None if best is None else float(result.mean()[metric][best]),
         objectives=fronts.in_words(result) if fronts.has_several(result) else "",
         pareto=fronts.pareto_if_several(result),
+        decision=result.task.decision,
     )
 
 

@@ -92,8 +92,11 @@ def train_task(
         measures = deadline is not NEVER and begins
         if measures:
             hired.begin(task._replace(data=data), outlines)
-            task, requests, rung = fitted(engine, requests, rung, shown=shown)
-        task, requests, rung = decided(task, requests, rung, shown=shown)
+            task = fitted(engine, rung, shown=shown)
+        task = decided(task, run_dir, shown=shown)
+        if task is not engine.task:
+            requests, rung = first_rung(task)
+            check_drawn(task, rung)
         engine.task = task
         store = None
         if run_dir is not None:

@@ -34,6 +34,12 @@ def printed(capsys):
     return lines
 
 
+def test_what_auto_took_is_printed(printed):
+    decision = "random() (--search random): because"
+    assert f"auto took {decision}" in printed(SUMMARY._replace(decision=decision))
+    assert not any("auto" in line for line in printed(SUMMARY))
+
+
 def test_the_noise_is_printed_for_the_best_configuration(printed):
     lines = printed(SUMMARY)
     assert {"configuration", "standard_error", "rate"} <= set(lines[0].split())

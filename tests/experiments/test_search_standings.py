@@ -125,8 +125,35 @@ def test_the_command_draws_what_is_on_record(tmp_path, monkeypatch, capsys):
     searches.main(searches.arguments(plain))
     assert rows(capsys.readouterr().out)["pbt"][0] == "0.0 ± 0.0"
     assert (tmp_path / "searches_wine.svg").read_text().startswith("<?xml")
-    with pytest.raises(SystemExit, match="--searches random"):
+    with pytest.raises(SystemExit, match="for wine with 3 × 16 .*--searches random"):
         searches.main(searches.arguments([*plain, "--searches", "pbt"]))
+    lacking = "of random for wine with 3 × 8, digits with 3 × 16 in"
+    with pytest.raises(SystemExit, match=lacking):
+        searches.main(searches.arguments(["--budgets"]))
+    own.append(line("wine", "random", 0, 2.0) | {"epochs": 8})
+    searches.main(searches.arguments(["--budgets", "--tasks", "wine"]))
+    assert rows(capsys.readouterr().out)["pbt"] == ["0 of 2, 1.50", "0 of 1, 2.00"]
+
+
+def test_no_part_of_the_record_is_drawn_over_the_figures_of_the_page():
+    whole = searches.arguments(["--tasks", "held", "--base", "tpe", "--draw"])
+    assert whole.figures == ROOT / "docs"
+    for part in ("--members 32", "--epochs 8", "--seeds 3", "--searches random,pbt",
+                 "--record other.jsonl"):  # fmt: skip
+        assert searches.arguments(part.split()).figures == Path()
+
+
+@pytest.mark.parametrize("tasks", ["design", "held"])
+def test_the_figures_of_the_page_show_each_search_on_record(tasks):
+    drawn = (ROOT / "docs" / f"searches_{tasks}.svg").read_text()
+    names = {
+        x["search"]
+        for x in searches.lines_of(searches.RECORD)
+        if (x["members"], x["epochs"]) == (128, 16)
+        and x["task"] in searches.GROUPS[tasks]
+    }
+    # Texts are drawn as paths, each behind a comment that says it.
+    assert len(names) > 2 and not {n for n in names if f"<!-- {n} -->" not in drawn}
 
 
 def test_the_page_has_the_table_of_the_record():

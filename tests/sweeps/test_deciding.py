@@ -1,14 +1,20 @@
 """Sweeps with `auto`: the search that is decided has the bits and stands in the run."""
 
+import functools
+from importlib import import_module
+
 import jax
 import numpy as np
 import pytest
 
 import jaxdl as dl
 from jaxdl import runs
+from jaxdl.cli.values import search
+from jaxdl.report import contents
 from jaxdl.searches.traits import name_of
 from jaxdl.spaces import SpaceError
 from jaxdl.sweeps import read_result
+from jaxdl.sweeps.summary import summarize
 from jaxdl.train.structure import RecipeError
 from tests.sweeps.kept import (
     SPACE,
@@ -19,6 +25,7 @@ from tests.sweeps.kept import (
     sweep,
 )
 
+module = import_module("jaxdl.searches.auto")  # the room has the function in its place
 MANY = {"members": 8, "epochs": 4}  # the fewest for which it takes populations
 POPULATIONS = dl.multi_pbt(1, populations=2)
 
@@ -32,36 +39,92 @@ def automatic(digits, space=SPACE, **settings):
     return sweep(small, space, digits, search=dl.auto(), **MANY | settings)
 
 
-def search_of(folder):
-    """Returns the name of the search of a run."""
+def recorded(folder):
+    """Returns the search of a run, and how it was decided."""
     with runs.read_run(folder) as store:
-        return store.specification["search"]
+        return store.specification["search"], store.specification.get("decision", "")
 
 
 def test_a_run_is_that_of_the_search_that_is_decided(digits, expected, tmp_path):
     with cut_after(3):
         automatic(digits, run_dir=tmp_path)
-    assert search_of(tmp_path) == "multi_pbt"
+    name, decision = recorded(tmp_path)
+    assert name == "multi_pbt"
+    head = "multi_pbt(1, populations=2) (--search multi-pbt:1:2): it found a better"
+    assert decision.startswith(head)
     assert_same_result(automatic(digits, run_dir=tmp_path), expected)
     # Whoever names the search has the same run.
     again = sweep(small, SPACE, digits, search=POPULATIONS, run_dir=tmp_path, **MANY)
     assert_same_result(again, expected)
     read = read_result(tmp_path, small)
     assert_same_result(read, expected)
+    assert again.task.decision == read.task.decision == decision
+    assert summarize(read, None).decision == decision
+    assert dict(contents.specification(read, None))["search that auto took"] == decision
     best = read.best()
     replayed = dl.replay(read, small, digits, member=best.number, progress=False)
     assert_same_member(replayed, best)
     other = tmp_path / "other"
     sweep(small, SPACE, digits, run_dir=other, **MANY)
-    refused = 'search: got "multi_pbt", recorded "random"'
+    assert recorded(other) == ("random", "")
+    refused = (
+        r"auto takes multi_pbt\(1, populations=2\) \(--search multi-pbt:1:2\), "
+        'recorded a search that auto did not take; search: got "multi_pbt", recorded '
+        '"random"'
+    )
     with pytest.raises(runs.RunMismatchError, match=refused):
         automatic(digits, run_dir=other)
+
+
+def test_a_run_of_another_decision_says_how_to_name_its_search(
+    digits, expected, tmp_path, monkeypatch
+):
+    """As a run of an earlier version, or of a search that was named, may have it."""
+    automatic(digits, run_dir=tmp_path)
+    monkeypatch.setattr(module, "LEAST", 9)
+    refused = (
+        r"auto takes random\(\) .*, recorded multi_pbt\(1, populations=2\) "
+        r"\(--search multi-pbt:1:2\) \(to resume the run, name that search\)"
+    )
+    with pytest.raises(runs.RunMismatchError, match=refused):
+        automatic(digits, run_dir=tmp_path)
+    typed = search("multi-pbt:1:2")
+    again = sweep(small, SPACE, digits, search=typed, run_dir=tmp_path, **MANY)
+    assert_same_result(again, expected)
+
+
+def test_a_run_whose_decision_is_not_on_record_is_resumed(digits, expected, tmp_path):
+    """Runs of earlier versions have the name of the search alone."""
+    sweep(small, SPACE, digits, search=POPULATIONS, run_dir=tmp_path, **MANY)
+    again = automatic(digits, run_dir=tmp_path)
+    assert_same_result(again, expected)
+    assert recorded(tmp_path) == ("multi_pbt", "") and not again.task.decision
+
+
+def test_a_wrapper_of_auto_is_not_thrown_away(digits, expected):
+    rungs = []
+
+    @functools.wraps(dl.auto())
+    def watched(*given):
+        asked = dl.auto()(*given)
+        rung = next(asked)
+        while True:
+            rungs.append(rung)
+            standing = yield rung
+            try:
+                rung = asked.send(standing)
+            except StopIteration:
+                return
+
+    found = sweep(small, SPACE, digits, search=watched, **MANY)
+    assert_same_result(found, expected)
+    assert len(rungs) == len(expected.rungs)
 
 
 def test_it_says_what_it_takes_and_why(digits, capsys):
     automatic(digits, epochs=1, progress=True)
     told = " ".join(capsys.readouterr().err.split())
-    assert "auto takes random: no search that was compared suits" in told
+    assert "auto takes random() (--search random): multi_pbt takes at least 4" in told
     automatic(digits, epochs=1)
     assert "auto" not in capsys.readouterr().err
 

@@ -130,6 +130,10 @@ def slow(monkeypatch):
     monkeypatch.setattr(schedule, "forecast", forecast)
 
 
+def both(hp):
+    return small(hp)._replace(rank_by=("error", "loss"))
+
+
 def left(seconds):
     return Left(seconds, 60.0)
 
@@ -172,6 +176,27 @@ def test_auto_takes_the_search_that_suits_the_fewer_members(slow, digits, tmp_pa
         known = [store.specification[n] for n in ("search", "members", "asked")]
     assert known == ["random", 6, 12]
     assert_same_result(sweep(small, SPACE, digits, **given, **folder), fewer)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "repeats"), [(small, 2), (both, 1)], ids=["repeats", "objectives"]
+)
+def test_the_forecast_of_auto_is_of_the_search_that_trains(
+    recipe, repeats, slow, digits, monkeypatch
+):
+    """That is random search, of one rung; without these settings it has several."""
+    rungs, played = schedule._rungs, []
+
+    def counted(task):
+        played.append([*rungs(task)])
+        return iter(played[-1])
+
+    monkeypatch.setattr(schedule, "_rungs", counted)
+    given = {"members": 12, "search": dl.auto(), "repeats": repeats}
+    fewer = sweep(recipe, SPACE, digits, seconds=left(3.4 * repeats), **given)
+    assert name_of(fewer.task.search) == "random"
+    assert (fewer.task.members, fewer.task.asked) == (6, 12)
+    assert len(played) > 1 and {len(one) for one in played} == {1}
 
 
 def test_a_smaller_schedule_stands_in_the_run(slow, digits, result, tmp_path):
