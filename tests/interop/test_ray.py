@@ -22,6 +22,7 @@ from tests.sweeps.kept import (
     SIZED,
     SPACE,
     assert_same_result,
+    cut_after,
     noisy,
     sized,
     small,
@@ -239,6 +240,20 @@ def test_a_machine_with_other_flags_is_left_out(digits, capsys):
     finally:
         ray.shutdown()
         one.close()
+
+
+@pytest.mark.heavy
+def test_a_run_is_not_resumed_on_another_kind(cluster, digits, tmp_path):
+    """Processes of one core each have one thread of XLA, and other bits."""
+    run = {"run_dir": tmp_path / "run"}
+    with cut_after(2):
+        sweep(small, SPACE, digits, crew=crew_of(cluster, cpus=1), **run)
+    began, words = time.monotonic(), "got threads .* 2 instead of 1; .*and 1 thread of"
+    with pytest.raises(runs.RunMismatchError, match=words):
+        sweep(small, SPACE, digits, crew=crew_of(cluster, cpus=2), **run)
+    assert time.monotonic() - began < 60
+    result = sweep(small, SPACE, digits, crew=crew_of(cluster, cpus=1), **run)
+    assert_same_result(result, sweep(small, SPACE, digits))
 
 
 @pytest.mark.heavy
