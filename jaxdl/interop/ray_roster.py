@@ -6,6 +6,7 @@ would give other bits, or cannot train, is left out by name.
 """
 
 import concurrent.futures
+import contextlib
 import sys
 import threading
 import time
@@ -286,7 +287,8 @@ class Roster:
             with self.changed:
                 if found.keys() - self._programs.keys():
                     self._programs |= found
-                    self._shared = self.ray.put(self._programs)
+                    with contextlib.suppress(Exception):  # then the others compile
+                        self._shared = self.ray.put(self._programs)
                 if is_wanted() and len(blocks) == len(self.blocks):
                     self.words, process.hands = words, min(process.hands, hands)
                     process.state = State.READY
