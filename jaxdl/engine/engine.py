@@ -209,7 +209,7 @@ class Engine:
         def part() -> tuple[Block, bool] | None:
             """Returns what to train next, and whether it is the last."""
             most = self._until_back(block, at - block.first, on_disk=on_disk)
-            seconds = max(epoch, self.pace.usual(block.structure))
+            seconds = max(epoch, self.pace.longest(block.structure))
             until = min(block.until, at + self.deadline.epochs(most, seconds))
             last = never_goes_on(self.task, until, on_disk=on_disk)
             return (

@@ -4,7 +4,6 @@ It is measured, and so differs from run to run. No bit of a member depends on it
 """
 
 import math
-import statistics
 from collections import deque
 from collections.abc import Sequence
 
@@ -16,7 +15,7 @@ MOST_SECONDS = 600.0  # the same, whatever keeping takes
 # stop early, those that have stopped and wait for the next pause cost about as much.
 PAUSE_SHARE = 0.03
 KEEP_SHARE = 0.1  # of this process's time: what keeping may take, for all remote hands
-LAST = 5  # parts whose median is the usual time of an epoch
+LAST = 5  # parts of blocks, after which one that was slow by chance is forgotten
 
 
 class Pace:
@@ -48,13 +47,13 @@ class Pace:
         before = self.beside.get(structure, beside)
         self.beside[structure] = max(0.0, (before + beside) / 2)
 
-    def usual(self, structure: Structure) -> float:
-        """Returns how many seconds an epoch usually takes, all included.
+    def longest(self, structure: Structure) -> float:
+        """Returns how many seconds an epoch takes at most, all included.
 
-        It is the median of the last few parts of blocks. Of a structure that has not
+        It is the longest of the last few parts of blocks. Of a structure that has not
         trained it is that of the slowest one; 0: nothing is known.
         """
-        known = {s: statistics.median(times) for s, times in self._whole.items()}
+        known = {s: max(times) for s, times in self._whole.items()}
         return known.get(structure, max(known.values(), default=0.0))
 
     def until_kept(self, structure: Structure, hands: int = 0) -> int:

@@ -51,5 +51,5 @@ def test_it_trains_until_the_measurement_is_long_enough(engine, epoch, until, as
     speed = probe(engine, blocks)
     assert engine.asked == asked
     assert speed.work == pytest.approx(100 / epoch) and speed.compiling == 0
-    assert engine.pace.usual("one") == pytest.approx(epoch)
+    assert engine.pace.longest("one") == pytest.approx(epoch)
     assert engine.pace.epoch["one"] == pytest.approx(epoch)
