@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+from jax._src import compilation_cache as jax_cache
 
 from jaxdl.data.sources import cache_folder
 from jaxdl.loader import silence_loader
@@ -83,14 +84,16 @@ def noted_keys() -> Iterator[set[str]]:
 def read_programs(keys: set[str]) -> dict[str, bytes]:
     """Returns the files of programs in the cache of this process, by key.
 
-    What is not there, or cannot be read, is left out.
+    What is not there, cannot be read, or is not whole, is left out.
     """
     found, folder = dict[str, bytes](), _folder()
     if folder is None:
         return found
     for key in keys:
         with contextlib.suppress(OSError):
-            found[key] = (folder / f"{key}{SUFFIX}").read_bytes()
+            content = (folder / f"{key}{SUFFIX}").read_bytes()
+            if _is_whole(content):
+                found[key] = content
     return found
 
 
@@ -98,7 +101,8 @@ def add_programs(programs: Mapping[str, bytes]) -> None:
     """Puts programs into the cache of this process, if it has one.
 
     JAX executes them when it looks for their keys: they have to come from somebody who
-    may execute anything here. A cache that others keep small is left alone.
+    may execute anything here. JAX never replaces a file that it cannot read, so that
+    one which is not whole is left out. A cache that others keep small is left alone.
 
     Args:
         programs: files by key, from a process of the same kind.
@@ -110,9 +114,21 @@ def add_programs(programs: Mapping[str, bytes]) -> None:
         path = folder / f"{Path(key).name}{SUFFIX}"
         part = path.with_name(f"{path.name}.{os.getpid()}")
         with contextlib.suppress(OSError):  # then it is compiled here
-            if not path.exists():
+            if not path.exists() and _is_whole(content):
                 part.write_bytes(content)
                 part.replace(path)
+
+
+def _is_whole(content: bytes) -> bool:
+    """Returns whether JAX can decompress a file here; of one half written it cannot.
+
+    Which compressor it has depends on the packages of the machine.
+    """
+    try:
+        jax_cache.decompress_executable(content)
+    except Exception:  # each compressor has an error of its own
+        return False
+    return True
 
 
 def _folder() -> Path | None:

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import jax
 import numpy as np
 import pytest
+from jax._src import compilation_cache as jax_cache
 
 from jaxdl import cli, compilation_cache
 
@@ -250,15 +251,33 @@ def test_what_is_noted_is_told_to_nobody_else(caplog):
     assert keys and not caplog.records
 
 
+def whole(content):
+    """Returns a file of the cache, as JAX writes it here."""
+    return jax_cache.compress_executable(content)
+
+
+@pytest.mark.parametrize("left", [0, 100, -1])
+def test_a_file_that_is_half_written_is_neither_read_nor_put(
+    left, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(compilation_cache, "_folder", lambda: tmp_path)
+    content = whole(np.random.default_rng(0).bytes(1000))
+    compilation_cache.add_programs({"whole": content, "part": content[:left]})
+    assert [path.name for path in tmp_path.iterdir()] == ["whole-cache"]
+    (tmp_path / "part-cache").write_bytes(content[:left])
+    assert compilation_cache.read_programs({"whole", "part"}) == {"whole": content}
+
+
 def test_programs_of_others_are_put_where_none_is(tmp_path, monkeypatch):
     monkeypatch.setattr(compilation_cache, "_folder", lambda: tmp_path)
     (tmp_path / "known-cache").write_bytes(b"own")
-    compilation_cache.add_programs({"known": b"other", "new": b"it", "../up": b"in"})
+    found = whole(b"it")
+    compilation_cache.add_programs({"known": found, "new": found, "../up": found})
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
-        "known-cache": b"own", "new-cache": b"it", "up-cache": b"in",
+        "known-cache": b"own", "new-cache": found, "up-cache": found,
     }  # fmt: skip
     monkeypatch.setattr(compilation_cache, "_folder", lambda: None)
-    compilation_cache.add_programs({"new": b"it"})
+    compilation_cache.add_programs({"new": found})
     assert compilation_cache.read_programs({"new"}) == {}
 
 
@@ -267,7 +286,7 @@ def test_a_cache_that_others_keep_small_is_left_alone(tmp_path, monkeypatch):
     before = jax.config.jax_compilation_cache_max_size
     jax.config.update("jax_compilation_cache_max_size", 2**20)
     try:
-        compilation_cache.add_programs({"new": b"it"})
+        compilation_cache.add_programs({"new": whole(b"it")})
     finally:
         jax.config.update("jax_compilation_cache_max_size", before)
     assert not [*tmp_path.iterdir()]

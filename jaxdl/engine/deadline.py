@@ -12,15 +12,17 @@ PART = 0.5  # of the time that is left: what a block may train before it looks a
 class TimeIsUp(TimeoutError):
     """The deadline has passed, and nobody waits for a hand any more."""
 
-    def __init__(self, seconds: float):
+    def __init__(self, seconds: float, what: str):
         """Says so.
 
         Args:
             seconds: that the call was given.
+            what: was waited for, and has not come.
         """
+        self.what = what
         super().__init__(
-            f"no machine of the crew was ready to train within {seconds:g} s; expected "
-            "more time, or machines that run before the call"
+            f"{what} within {seconds:g} s; expected more time, or machines that run "
+            "before the call; the same call resumes what is in its folder"
         )
 
 
@@ -43,17 +45,18 @@ class Deadline(NamedTuple):
         """
         return max(0.0, min(most, self.left() + late))
 
-    def check(self, late: float = 0.0) -> None:
+    def check(self, what: str, late: float = 0.0) -> None:
         """Ends a wait that is longer than the call may take.
 
         Args:
+            what: is waited for, and has not come, in words.
             late: seconds after the deadline that do not count.
 
         Raises:
             TimeIsUp: the deadline has passed.
         """
         if self.left() <= -late:
-            raise TimeIsUp(self.seconds)
+            raise TimeIsUp(self.seconds, what)
 
     def epochs(self, most: int, epoch: float) -> int:
         """Returns how many epochs a block may train next; 0: none ends in time.

@@ -1,7 +1,9 @@
 """The engine: it trains the rungs that a search asks for, block by block."""
 
+import contextlib
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -60,6 +62,7 @@ class Engine:
         self.task, self.outlines, self.crew = task, outlines, crew
         self.progress, self.pace, self.deadline = progress, Pace(), deadline
         self.platform = platform
+        self.late: TimeIsUp | None = None  # what has not come in time
 
     def train(self, population: Population, rung: Rung) -> None:
         """Trains the members of a rung up to where it asks for.
@@ -77,7 +80,8 @@ class Engine:
             return
         try:
             self.prepare(blocks)
-        except TimeIsUp:
+        except TimeIsUp as error:
+            self.late = self.late or error
             return
         goals = np.zeros(self.task.num_members, np.int64)
         goals[rung.members] = rung.until
@@ -153,7 +157,8 @@ class Engine:
         if shown:
             self._foretell(blocks, missing)
         length = sum(self._outline_of(block).length for block in missing)
-        with timed_compiling(self.platform, count, length):
+        timed = timed_compiling(self.platform, count, length)
+        with contextlib.nullcontext() if self.crew.remote else timed:
             with counted(STAGES, count, enabled=shown) as passed:
                 words = self.crew.prepare(missing, passed)
         terminal.say(words, enabled=shown)
@@ -196,49 +201,79 @@ class Engine:
         arrays of the last two stay on disk. The last one may end before the block does,
         or there is none, if the deadline comes first.
         """
-        state, epochs = population.carry(block.members), range(block.first)
+        state, at = population.carry(block.members), block.first
         on_disk = population.store is not None
-        comes_back = on_disk or self.crew.remote
         trained: list[TrainedBlock] = []
-        while epochs.stop < block.until:
-            kept = self._until_kept(block) if comes_back else block.until
-            kept = self.deadline.epochs(kept, self._epoch_seconds(block))
-            if not kept:
-                break
-            epochs = range(epochs.stop, min(block.until, epochs.stop + kept))
-            part = block._replace(first=epochs.start, until=epochs.stop)
-            last = never_goes_on(self.task, epochs.stop, on_disk=on_disk)
+        epoch = 0.0  # seconds that one took last
+
+        def part() -> tuple[Block, bool] | None:
+            """Returns what to train next, and whether it is the last."""
+            most = self._until_back(block, at - block.first, on_disk=on_disk)
+            seconds = max(epoch, self.pace.longest(block.structure))
+            until = min(block.until, at + self.deadline.epochs(most, seconds))
+            last = never_goes_on(self.task, until, on_disk=on_disk)
+            return (
+                None if until == at else (block._replace(first=at, until=until), last)
+            )
+
+        while at < block.until:
             try:
-                one = self.ask(part, state, reporter, last=last)
-            except TimeIsUp:
+                one = self.ask(part, state, reporter)
+            except TimeIsUp as error:
+                self.late = self.late or error
+                break
+            if one is None:
                 break
             one = population.commit(one, reporter.stop)
-            self.pace.note(block.structure, [*reporter.times, time.monotonic()])
-            state = one.state_of_members()
+            times = [*reporter.times, time.monotonic()]
+            self.pace.note(block.structure, times)
+            epoch = (times[-1] - times[0]) / (one.block.until - at)
+            state, at = one.state_of_members(), one.block.until
             population.drop(trained[-2:-1])
             trained = [*(t.without_arrays() for t in trained), one]
             if not np.any(one.status == Status.RUNNING):
                 break
         return trained
 
-    def _until_kept(self, block: Block) -> int:
-        """Returns after how many epochs a block next comes back."""
-        hands = self.crew.size if self.crew.remote else 0
-        return self.pace.until_kept(block.structure, hands)
+    def _until_back(self, block: Block, trained: int, *, on_disk: bool) -> int:
+        """Returns after how many epochs a block next comes back, if time allows it.
 
-    def _epoch_seconds(self, block: Block) -> float:
-        """Returns how long an epoch of a block took at most; 0: nothing is known."""
-        longest = self.pace.longest
-        if block.structure in longest:
-            return longest[block.structure]
-        return max(longest.values(), default=0.0)
+        What a remote hand has not given back at the deadline is lost, and hands may
+        differ in speed: so the first part is an epoch, and the next ones grow.
+
+        Args:
+            block: of the rung.
+            trained: epochs that it has trained in this rung so far.
+            on_disk: whether there is a run.
+        """
+        remote, most = self.crew.remote, block.until
+        if on_disk or remote:
+            hands = self.crew.size if remote else 0
+            most = self.pace.until_kept(block.structure, hands)
+        if remote and self.deadline is not NEVER:
+            most = min(most, max(1, trained))
+        return most
 
     def ask(
-        self, block: Block, state: Carry | None, reporter: Any, *, last: bool
-    ) -> TrainedBlock:
-        """Has one hand after another train a block, until one gives it back."""
+        self,
+        part: Callable[[], tuple[Block, bool] | None],
+        state: Carry | None,
+        reporter: Any,
+    ) -> TrainedBlock | None:
+        """Has one hand after another train a block, until one gives it back.
+
+        Args:
+            part: called when a hand is there; returns the block, and whether its
+                members never train on; None: there is no time for it.
+            state: from which they train on; None: they begin.
+            reporter: of the block.
+        """
         while True:
             hand = self.crew.take(reporter.stop)
+            if (wanted := part()) is None:
+                self.crew.give(hand)
+                return None
+            block, last = wanted
             reporter.begin()
             try:
                 trained = hand.train(block, state, reporter, last=last)

@@ -60,7 +60,7 @@ class Crew(Protocol):
 
     @property
     def full_size(self) -> int:
-        """How many hands there will be once those that start are ready."""
+        """How many hands there will be once those that have started are ready."""
         ...
 
     def kind(self, expected: Kind | None, deadline: Deadline) -> Kind:

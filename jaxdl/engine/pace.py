@@ -4,6 +4,7 @@ It is measured, and so differs from run to run. No bit of a member depends on it
 """
 
 import math
+from collections import deque
 from collections.abc import Sequence
 
 from jaxdl.train.structure import Structure
@@ -14,6 +15,7 @@ MOST_SECONDS = 600.0  # the same, whatever keeping takes
 # stop early, those that have stopped and wait for the next pause cost about as much.
 PAUSE_SHARE = 0.03
 KEEP_SHARE = 0.1  # of this process's time: what keeping may take, for all remote hands
+LAST = 5  # parts of blocks, after which one that was slow by chance is forgotten
 
 
 class Pace:
@@ -23,7 +25,8 @@ class Pace:
         """Makes a pace that knows nothing yet."""
         self.epoch: dict[Structure, float] = {}  # seconds
         self.beside: dict[Structure, float] = {}  # seconds from one pause to the next
-        self.longest: dict[Structure, float] = {}  # seconds of an epoch, all included
+        # Seconds of an epoch, all included, of the last parts.
+        self._whole: dict[Structure, deque[float]] = {}
 
     def note(self, structure: Structure, times: Sequence[float]) -> None:
         """Notes what a block took.
@@ -34,8 +37,8 @@ class Pace:
                 all of it was over.
         """
         began, *epochs, ended = times
-        each = (ended - began) / max(1, len(epochs))
-        self.longest[structure] = max(self.longest.get(structure, 0.0), each)
+        whole = self._whole.setdefault(structure, deque(maxlen=LAST))
+        whole.append((ended - began) / max(1, len(epochs)))
         if len(epochs) < 2:  # which says nothing of what is beside the epoch
             self.epoch.setdefault(structure, ended - began)
             return
@@ -43,6 +46,15 @@ class Pace:
         beside = ended - began - len(epochs) * self.epoch[structure]
         before = self.beside.get(structure, beside)
         self.beside[structure] = max(0.0, (before + beside) / 2)
+
+    def longest(self, structure: Structure) -> float:
+        """Returns how many seconds an epoch takes at most, all included.
+
+        It is the longest of the last few parts of blocks. Of a structure that has not
+        trained it is that of the slowest one; 0: nothing is known.
+        """
+        known = {s: max(times) for s, times in self._whole.items()}
+        return known.get(structure, max(known.values(), default=0.0))
 
     def until_kept(self, structure: Structure, hands: int = 0) -> int:
         """Returns after how many epochs a block is next put on disk, at least 1.

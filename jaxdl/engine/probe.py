@@ -44,11 +44,15 @@ def probe(engine: Engine, blocks: list[Block]) -> Speed:
     """
     engine.prepare(blocks)
     block, silent, epochs = blocks[0], Silent(), 1
-    engine.ask(block._replace(until=1), None, silent, last=False)  # warms up
+
+    def train(part: Block) -> None:
+        engine.ask(lambda: (part, False), None, silent)
+
+    train(block._replace(until=1))  # warms up
     while True:
         part = block._replace(until=epochs)
         began = time.monotonic()
-        engine.ask(part, None, silent, last=False)
+        train(part)
         seconds = time.monotonic() - began
         if seconds >= LEAST or epochs == block.until or engine.deadline.left() <= 0:
             break

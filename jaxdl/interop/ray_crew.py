@@ -4,6 +4,8 @@ The sweep's own process alone decides, and alone writes the run. What a lost han
 not given back is trained again, to the same bits, by whoever is free.
 """
 
+import concurrent.futures
+import math
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -71,28 +73,27 @@ class RayCrew:
 
     @property
     def full_size(self) -> int:
-        """How many hands there will be once those that start are ready."""
+        """How many hands there will be once those that have started are ready."""
         with self.roster.changed:
-            return sum(process.hands for process in self.roster.live())
+            return sum(p.hands for p in self.roster.processes if p.is_there)
 
     def kind(self, expected: Kind | None, deadline: Deadline) -> Kind:
         """Returns the kind of the first process whose JAX is that of this one.
 
-        If the run expects a kind, only processes of that kind train, and once time is
-        up it is returned although there is none.
+        If the run expects a kind, only processes of that kind train, and it is returned
+        at once: a run that has ended waits for no machine.
 
         Raises:
             OSError: there is no such cluster, or it takes commands from anybody.
             RunMismatchError: all processes have another JAX, or are of another kind
                 than the run expects.
-            TimeIsUp: no process was ready, and no kind is expected.
+            TimeIsUp: the cluster did not answer; or no process was ready, and no kind
+                is expected.
         """
-        roster = self._roster = Roster(self.connect(), self.needs, expected, deadline)
-        try:
+        ray = _within(self.connect, deadline)
+        roster = self._roster = Roster(ray, self.needs, expected, deadline)
+        if roster.kind is None or not roster.kind.platform:
             roster.wait(lambda: roster.admitted)
-        except TimeIsUp:
-            if roster.kind is None or not roster.kind.platform:
-                raise
         kind = roster.kind
         assert kind is not None
         if kind.platform == "gpu" and AUTOTUNE not in str(kind.flags["XLA_FLAGS"]):
@@ -208,7 +209,7 @@ class RayCrew:
         """
         roster, key = self.roster, (int(sent.members[0]), sent.first)
         with roster.changed:
-            others = [p for p in roster.live() if p is not process]
+            others = [p for p in roster.processes if p.is_there and p is not process]
             if key in self._failed or not others:
                 return cause
             self._failed[key] = process
@@ -255,3 +256,26 @@ class Hand:
         crew.passed(process, sent)
         shapes = crew.shapes[block.structure, block.family.facts]
         return from_wire(shapes, block, record, last=last)
+
+
+def _within(connect: Callable[[], Any], deadline: Deadline) -> Any:
+    """Returns what `connect` does; Ray tries for minutes where nobody answers.
+
+    Raises:
+        TimeIsUp: it takes longer than the call may.
+    """
+    if deadline.left() == math.inf:
+        return connect()
+    found: concurrent.futures.Future[Any] = concurrent.futures.Future()
+
+    def run() -> None:
+        try:
+            found.set_result(connect())
+        except BaseException as error:
+            found.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    done, _ = concurrent.futures.wait([found], deadline.within(math.inf))
+    if not done:
+        raise TimeIsUp(deadline.seconds, "the cluster did not answer")
+    return found.result()

@@ -1,23 +1,35 @@
 """Why processes of a cluster cannot train, in words."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from jaxdl.engine.kind import Kind
-from jaxdl.interop.ray_process import Process
+from jaxdl.interop.ray_process import Needs, Process, State
 from jaxdl.runs import RunMismatchError
 from jaxdl.shown import count
 
 
-def expected_here(recorded: Kind, own: Kind) -> Kind | None:
+def expected_here(recorded: Kind, own: Kind, needs: Needs) -> Kind | None:
     """Returns the kind that a run expects; None: this process cannot resume it.
 
     Args:
         recorded: that of the run.
         own: that of this process, whose versions and flags all others need too.
+        needs: what processes are asked for, which tells a GPU's platform.
+
+    Raises:
+        RunMismatchError: the run was trained on CPUs, before runs knew their threads.
     """
-    same = recorded.versions == own.versions and recorded.flags == own.flags
-    return recorded if same else None
+    if recorded.threads is None and recorded.device.startswith("cpu"):
+        raise RunMismatchError(
+            "got a run on CPUs that has no number of XLA's threads on record; expected "
+            "one, since bits depend on it: no cluster resumes such a run. It can be "
+            "read and replayed; name another folder to train again"
+        )
+    if recorded.versions != own.versions or recorded.flags != own.flags:
+        return None
+    known = recorded.platform or not needs.gpus
+    return recorded if known else recorded._replace(platform="gpu")
 
 
 def checked(got: Kind, own: Kind, expected: Kind | None) -> Kind:
@@ -54,14 +66,19 @@ def differences(got: Kind, expected: Kind) -> str:
     return f"got {', '.join(found)}; its bits would be others"
 
 
-def none_left(processes: Iterable[Process], recorded: Kind | None) -> Exception:
-    """Returns the error of a cluster whose processes are all left out.
+def none_left(processes: Sequence[Process], recorded: Kind | None) -> Exception:
+    """Returns the error of a cluster whose processes are all left out, or aside.
+
+    If a block has failed, it is the error of that block.
 
     Args:
-        processes: of the cluster.
+        processes: of the cluster, with a reason each.
         recorded: the kind of the run that resumes; None: any would do.
     """
     known = [(p.name, p.reason) for p in processes if p.reason is not None]
+    for process in processes:
+        if process.state is State.ASIDE and process.reason is not None:
+            return process.reason
     if all(isinstance(reason, MemoryError) for _, reason in known):
         return MemoryError(str(known[0][1]))
     mismatch = any(isinstance(reason, RunMismatchError) for _, reason in known)
@@ -104,3 +121,13 @@ def counted(number: int) -> str:
 def first_line(reason: Exception) -> str:
     """Returns the first line of an error; what Ray raises there has a traceback."""
     return str(reason).partition("\n")[0] or type(reason).__name__
+
+
+def in_the_way(processes: Iterable[Process]) -> str:
+    """Returns why processes do not train, in words; of five of them at most."""
+    words = [
+        f"{p.name}: {first_line(p.reason) if p.reason else 'is not ready yet'}"
+        for p in processes
+        if p.state is not State.READY
+    ]
+    return f" ({'; '.join(words[:5])})" if words else ""

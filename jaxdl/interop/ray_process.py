@@ -68,6 +68,7 @@ class Process:
         self.name = f"a process on {node.get('NodeManagerHostname', self.node[:8])}"
         self.hands, self.threads, self.state = hands, threads, State.COMING
         self.generation = 0  # grows when its hands are no longer those that they were
+        self.fits = False  # whether it has started, and is of the kind of all
         self.losses = 0  # in a row
         self.failures = 0
         self.reason: Exception | None = None  # why it is left out, or aside
@@ -77,6 +78,11 @@ class Process:
     def is_live(self) -> bool:
         """Whether it has hands, or soon will."""
         return self.state in (State.COMING, State.READY)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it trains, or will once it has compiled: it waits for no core."""
+        return self.is_live and self.fits
 
     def start(self, settings: dict[str, Any], paths: list[str]) -> None:
         """Has Ray start the process, on its machine alone.
@@ -103,6 +109,14 @@ class Process:
         card = self._get(self.actor.card.remote())
         self.name = card.name
         return card.kind
+
+    def answers(self, seconds: float) -> bool:
+        """Returns whether the process says in time who it is, also amid other work."""
+        if (actor := self.actor) is None:
+            return False
+        with contextlib.suppress(self.ray.exceptions.RayError):
+            return bool(self.ray.wait([actor.card.remote()], timeout=seconds)[0])
+        return False
 
     def prepare(
         self, task: Any, blocks: list[SentBlock], programs: Any
@@ -151,7 +165,7 @@ class Process:
 
     def end(self) -> None:
         """Ends the process, if it has been started; whatever Ray says of it."""
-        actor, self.actor = self.actor, None
+        actor, self.actor, self.fits = self.actor, None, False
         if actor is not None:
             with contextlib.suppress(self.ray.exceptions.RayError):
                 self.ray.kill(actor)  # one that is dead already stays so
@@ -176,7 +190,7 @@ class Process:
         """
         silent = time.monotonic() + SILENT_SECONDS
         while not self.ray.wait([stream], timeout=deadline.within(looks, LATE))[0]:
-            deadline.check(LATE)
+            deadline.check(f"a block on {self.name} did not end", LATE)
             if stop.is_set():
                 raise concurrent.futures.CancelledError
             if time.monotonic() > silent:

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from jaxdl.engine.deadline import NEVER, Deadline
+from jaxdl.engine.deadline import NEVER, Deadline, TimeIsUp
 from jaxdl.engine.hands import Lost
 from jaxdl.engine.kind import Kind, kind_here
 from jaxdl.engine.memory import ONE_TOO_MANY
@@ -22,6 +22,7 @@ from jaxdl.interop.ray_faults import (
     checked,
     expected_here,
     first_line,
+    in_the_way,
     none_left,
     waits_for,
 )
@@ -35,13 +36,13 @@ from jaxdl.interop.ray_process import (
     State,
     say,
 )
+from jaxdl.interop.ray_programs import Shared
 from jaxdl.interop.ray_wire import SentBlock
 from jaxdl.shown import count
 
 FOLLOW_SECONDS = 1.0  # between two looks at which machines there are
 RETRY_SECONDS = 0.5
 HOPE_SECONDS = 15.0  # in which a machine may join when all that are there are left out
-ALONE_SECONDS = 60.0  # in which one process compiles, and the others wait for it
 TELL_SECONDS = 60.0  # between two lines about a wait
 MOST_LOSSES = 5  # of a process in a row, without a trained block between
 
@@ -65,7 +66,7 @@ class Roster:
             deadline: after which nobody waits.
         """
         self.deadline, self._own = deadline, kind_here()
-        self.kind = None if expected is None else expected_here(expected, self._own)
+        self.kind = expected and expected_here(expected, self._own, needs)
         self.resumes = self.kind is not None
         self.admitted = False  # whether a process of the kind has started
         self.ray, self.needs = ray, needs
@@ -77,9 +78,7 @@ class Roster:
         self.words = ""  # what a block takes
         self.closed = threading.Event()
         self._settings = jax_settings()
-        self._compiles = False  # whether a process does, for which the others wait
-        self._programs: dict[str, bytes] = {}  # compiled ones, for those that come,
-        self._shared: Any = {}  # also in the object store
+        self._programs = Shared(ray, self.changed)
         self._altered = self._told = time.monotonic()
         threading.Thread(target=self._follow, daemon=True).start()
 
@@ -119,7 +118,8 @@ class Roster:
             while True:
                 if self.closed.is_set() or (stop is not None and stop.is_set()):
                     raise concurrent.futures.CancelledError
-                self.deadline.check()
+                if self.deadline.left() <= 0:
+                    raise TimeIsUp(self.deadline.seconds, self._missing())
                 if ready():
                     return
                 self._check_hope()
@@ -171,10 +171,19 @@ class Roster:
             say(f"{process.name} is left out: {first_line(reason)}")
 
     def _check_hope(self) -> None:
-        """Ends a wait that is in vain."""
-        hopeless = not self.live() and any(p.reason is not None for p in self.processes)
-        if hopeless and time.monotonic() - self._altered > HOPE_SECONDS:
-            raise none_left(self.processes, self.kind if self.resumes else None)
+        """Ends a wait that is in vain. A failed block needs one that has started."""
+        known = [p for p in self.processes if p.reason is not None]
+        failed = any(p.state is State.ASIDE for p in known)
+        there = [p for p in self.live() if p.fits or not failed]
+        if known and not there and time.monotonic() - self._altered > HOPE_SECONDS:
+            raise none_left(known, self.kind if self.resumes else None)
+
+    def _missing(self) -> str:
+        """Returns what did not come, with those that stand in the way."""
+        what = (
+            "no hand was free" if self.is_ready() else "no machine was ready to train"
+        )
+        return what + in_the_way(self.processes)
 
     def _tell(self, began: float) -> None:
         """Tells of a wait that is long, unless others train meanwhile.
@@ -262,37 +271,28 @@ class Roster:
         """
         with self.changed:
             self.kind = checked(kind, self._own, self.kind)
-            self.admitted = True
+            self.admitted = process.fits = True
             self.changed.notify_all()
 
     def _prepare(self, process: Process, is_wanted: Callable[[], bool]) -> None:
-        """Has a process compile what is known; then it is ready.
-
-        One process compiles first. The others load its programs, in which a compiler
-        may have chosen by a stopwatch. They wait for it, but not for ever.
-        """
-
-        def may() -> bool:
-            return not (is_wanted() and self._compiles) or self.is_ready()
-
+        """Has a process compile what is known, or load it; then it is ready."""
         with self.changed:
             self.changed.wait_for(lambda: self.blocks or not is_wanted())
-            self.changed.wait_for(may, ALONE_SECONDS)
-            if not is_wanted():
-                return
-            blocks, programs, self._compiles = [*self.blocks], self._shared, True
+        self._programs.begin(process, lambda: is_wanted() and not self.is_ready())
         try:
-            hands, words, found = process.prepare(self.task, blocks, programs)
             with self.changed:
-                if found.keys() - self._programs.keys():
-                    self._programs |= found
-                    self._shared = self.ray.put(self._programs)
+                if not is_wanted():
+                    return
+                blocks = [*self.blocks]
+            sent = self._programs.sent
+            hands, words, found = process.prepare(self.task, blocks, sent)
+            self._programs.add(found)
+            with self.changed:
                 if is_wanted() and len(blocks) == len(self.blocks):
                     self.words, process.hands = words, min(process.hands, hands)
                     process.state = State.READY
                     place = Place(process, process.generation, process.actor)
                     self.free.extend([place] * process.hands)
+                    self.changed.notify_all()
         finally:
-            with self.changed:
-                self._compiles = False
-                self.changed.notify_all()
+            self._programs.end(process)

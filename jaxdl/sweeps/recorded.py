@@ -43,5 +43,5 @@ def kind_of_run(run: str | os.PathLike[str] | None) -> Kind | None:
         found = store.specification
     threads = found.get("threads")
     platform = "" if threads is None else "cpu"
-    device, versions, flags = (found[n] for n in ("device", "versions", "flags"))
-    return Kind(platform, device, versions, flags, threads)
+    versions, flags = found.get("versions", {}), found.get("flags", {})
+    return Kind(platform, str(found.get("device")), versions, flags, threads)

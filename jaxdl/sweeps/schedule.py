@@ -124,9 +124,10 @@ def told_of_time(population: Population, engine: Engine) -> None:
     )
     if not (population.places[:, 0] >= 0).any():
         raise TimeoutError(
-            f"no member has trained within {deadline.seconds:g} s, most of which went "
-            "to reading, checking and compiling; expected more time, or a call that "
-            f"finds the compiled programs in the cache; {resumes}"
+            f"no member has trained within {deadline.seconds:g} s, in which data are "
+            f"read, and programs checked and compiled as well{_late(engine)}; expected "
+            "more time, or a call that finds the compiled programs in the cache; "
+            f"{resumes}"
         )
     terminal.say(
         f"time is up after {deadline.seconds:g} s: in rung {len(population.rungs)}, "
@@ -134,6 +135,11 @@ def told_of_time(population: Population, engine: Engine) -> None:
         f"search asked; {resumes}",
         enabled=engine.progress is True,
     )
+
+
+def _late(engine: Engine) -> str:
+    """Returns what has not come in time, in words, if anything of a crew has not."""
+    return "" if engine.late is None else f" ({engine.late.what})"
 
 
 def _fewer(

@@ -57,17 +57,17 @@ def test_a_wait_ends_with_the_time_or_a_little_later(clock):
     deadline = deadline_after(10)
     assert [deadline.within(x) for x in (3.0, 30.0)] == [3.0, 10.0]
     assert deadline.within(30.0, late=1.0) == 11.0
-    deadline.check()
+    deadline.check("nothing came")
     clock[0] = 110.0
     assert deadline.within(3.0) == 0.0 and deadline.within(3.0, late=1.0) == 1.0
-    deadline.check(late=1.0)
-    with pytest.raises(TimeIsUp, match=r"within 10 s; expected more time"):
-        deadline.check()
+    deadline.check("nothing came", late=1.0)
+    with pytest.raises(TimeIsUp, match=r"nothing came within 10 s; expected more time"):
+        deadline.check("nothing came")
     clock[0] = 111.0
     with pytest.raises(TimeIsUp):
-        deadline.check(late=1.0)
+        deadline.check("nothing came", late=1.0)
 
 
 def test_without_a_deadline_a_wait_has_no_end():
-    NEVER.check()
+    NEVER.check("nothing came")
     assert NEVER.within(30.0) == 30.0

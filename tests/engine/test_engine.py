@@ -192,3 +192,26 @@ def test_other_processes_do_not_make_a_cpu_slow(platform, seconds, monkeypatch):
 def test_what_is_no_crew_is_refused(crew, digits):
     with pytest.raises(TypeError, match=r"expected None, or a crew such as .*ray"):
         sweep(small, SPACE, digits, crew=crew)
+
+
+@pytest.mark.parametrize("wanted", [("a block", True), None])
+def test_what_a_hand_trains_is_decided_when_it_is_there(wanted):
+    """A wait for a hand takes time, which a part of a block then has no more."""
+    steps = []
+
+    def train(block, state, report, *, last):
+        steps.append((block, state, last))
+        return "trained"
+
+    hands = SimpleNamespace(
+        take=lambda stop: steps.append("take") or SimpleNamespace(train=train),
+        give=lambda hand: steps.append("give"),
+    )
+    reporter = SimpleNamespace(stop=None, begin=lambda: None)
+    asked = SimpleNamespace(crew=hands)
+    found = engine.Engine.ask(
+        asked, lambda: steps.append("part") or wanted, "state", reporter
+    )
+    assert found == (None if wanted is None else "trained")
+    trained = [] if wanted is None else [("a block", "state", True)]
+    assert steps == ["take", "part", *trained, "give"]

@@ -23,12 +23,18 @@ def test_the_pace_is_that_between_epochs_and_the_rest_is_beside(monkeypatch):
     assert pace.until_kept("two") == 1
 
 
-def test_the_longest_epoch_includes_what_is_beside():
+def test_the_longest_epoch_is_of_the_last_five_parts_and_includes_what_is_beside():
     pace = Pace()
+    assert pace.longest("one") == 0.0
     pace.note("one", [10.0, 10.5, 11.0, 12.0])
-    assert pace.longest["one"] == 1.0
-    pace.note("one", [20.0, 20.25, 20.5])
-    assert pace.longest["one"] == 1.0
+    assert pace.longest("one") == pace.longest("another") == 1.0
+    for _ in range(4):
+        pace.note("one", [20.0, 20.25, 20.5])  # 1/2 s
+    assert pace.longest("one") == 1.0
+    pace.note("one", [20.0, 20.125, 20.25])
+    assert pace.longest("one") == 0.5
+    pace.note("two", [0.0, 3.0, 4.0])
+    assert (pace.longest("one"), pace.longest("three")) == (0.5, 4.0)
 
 
 def test_keeping_the_blocks_of_many_hands_takes_a_tenth_of_the_time():

@@ -19,7 +19,8 @@ def engine(monkeypatch):
     """An engine whose clock goes on by `epoch` seconds with each epoch of a block."""
     now, asked = [0.0], []
 
-    def ask(block, state, report, *, last):
+    def ask(part, state, report):
+        block, last = part()
         assert state is None and not last and not report.stop.is_set()
         asked.append(block.until)
         now[0] += made.epoch * block.until
@@ -50,5 +51,5 @@ def test_it_trains_until_the_measurement_is_long_enough(engine, epoch, until, as
     speed = probe(engine, blocks)
     assert engine.asked == asked
     assert speed.work == pytest.approx(100 / epoch) and speed.compiling == 0
-    assert engine.pace.longest["one"] == pytest.approx(epoch)
+    assert engine.pace.longest("one") == pytest.approx(epoch)
     assert engine.pace.epoch["one"] == pytest.approx(epoch)

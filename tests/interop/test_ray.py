@@ -16,11 +16,13 @@ import jaxdl as dl
 from jaxdl import optim, runs
 from jaxdl.engine import pace
 from jaxdl.runs import doctor
+from jaxdl.spaces import SpaceError
 from jaxdl.sweeps import read_result
 from tests.sweeps.kept import (
     SIZED,
     SPACE,
     assert_same_result,
+    cut_after,
     noisy,
     sized,
     small,
@@ -241,6 +243,20 @@ def test_a_machine_with_other_flags_is_left_out(digits, capsys):
 
 
 @pytest.mark.heavy
+def test_a_run_is_not_resumed_on_another_kind(cluster, digits, tmp_path):
+    """Processes of one core each have one thread of XLA, and other bits."""
+    run = {"run_dir": tmp_path / "run"}
+    with cut_after(2):
+        sweep(small, SPACE, digits, crew=crew_of(cluster, cpus=1), **run)
+    began, words = time.monotonic(), "got threads .* 2 instead of 1; .*and 1 thread of"
+    with pytest.raises(runs.RunMismatchError, match=words):
+        sweep(small, SPACE, digits, crew=crew_of(cluster, cpus=2), **run)
+    assert time.monotonic() - began < 60
+    result = sweep(small, SPACE, digits, crew=crew_of(cluster, cpus=1), **run)
+    assert_same_result(result, sweep(small, SPACE, digits))
+
+
+@pytest.mark.heavy
 def test_a_process_that_is_stopped_for_a_while_changes_no_bit(machines, digits):
     expected = sweep(small, SPACE, digits, **LONG)
     stopped = []
@@ -260,28 +276,25 @@ def test_a_process_that_is_stopped_for_a_while_changes_no_bit(machines, digits):
 
 @pytest.mark.heavy
 def test_a_sweep_that_time_ends_resumes_to_the_same_bits(cluster, digits, tmp_path):
-    """Each call is back in time, also that in which a process hangs."""
-    run, calls = tmp_path / "run", 0
+    """Each call is back in time, also the second, in which a process hangs."""
+    run, calls, seconds = tmp_path / "run", 0, 25
 
     def hang():
-        if calls == 1:
-            for pid in cluster.actors(TRAINS):
-                os.kill(pid, signal.SIGSTOP)
-                threading.Timer(15, os.kill, (pid, signal.SIGCONT)).start()
-                return True
+        for pid in cluster.actors(TRAINS) if calls == 1 else ():
+            os.kill(pid, signal.SIGSTOP)  # until the crew ends it
+        return calls == 1
 
     while not runs.is_finished(run):
-        began = time.monotonic()
-        with contextlib.suppress(TimeoutError), faults(hang, 8.0, 8.0):
-            crew = crew_of(cluster)
-            result = sweep(
-                small, SPACE, digits, crew=crew, run_dir=run, seconds=12, **LONG
-            )
-        assert time.monotonic() - began < 12 + 5
-        assert doctor(run).problems == []
+        began, crew = time.monotonic(), crew_of(cluster)
+        settings = LONG | {"crew": crew, "run_dir": run, "seconds": seconds}
+        with contextlib.suppress(TimeoutError, SpaceError), faults(hang, 15.0, 15.0):
+            result = sweep(small, SPACE, digits, **settings)
+        assert time.monotonic() - began < seconds + 5
         calls += 1
-    assert calls > 1
-    assert_same_result(result, sweep(small, SPACE, digits, **LONG))
+        assert calls < 20
+    assert calls > 1 and doctor(run).problems == []
+    fewer = LONG | {"members": result.task.members}  # where time allowed no more
+    assert_same_result(result, sweep(small, SPACE, digits, **fewer))
 
 
 EXPERIMENT = """

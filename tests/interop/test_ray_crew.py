@@ -16,12 +16,12 @@ import pytest
 
 import jaxdl as dl
 from jaxdl import runs
-from jaxdl.engine import pace, placing
+from jaxdl.engine import pace, placing, probe
 from jaxdl.engine.crew import Threads
 from jaxdl.engine.deadline import LATE, NEVER, Deadline
 from jaxdl.engine.forecast import forecast
 from jaxdl.engine.kind import kind_here
-from jaxdl.interop import ray_crew, ray_process, ray_roster
+from jaxdl.interop import ray_crew, ray_process, ray_programs, ray_roster
 from jaxdl.interop.ray_actor import Actor, Card
 from jaxdl.interop.ray_crew import RayCrew
 from jaxdl.interop.ray_faults import differences
@@ -202,34 +202,22 @@ def test_a_machine_that_joins_trains(digits):
     assert trains == {"node0", "node1"}
 
 
-def compiling(steps, second):
-    """Returns what notes when processes compile, and what the first one waits for."""
-
-    def fault(handle, name, arguments):
-        if name == "prepare":
-            first = not steps
-            steps.append("begins")
-            first and second.wait(1.0)
-
-    def heard(handle, name, item):
-        if name == "prepare":
-            steps.append("ends")
-
-    return {"fault": fault, "heard": heard}
-
-
 def test_one_process_compiles_first_and_the_others_load_its_programs(
     digits, monkeypatch
 ):
     """Of two machines; what the first one has compiled goes to the other."""
-    steps, given = [], []
-    both = threading.Event()
+    steps, given, both = [], [], threading.Event()
     prepare = Actor.prepare
 
     def noted(self, sent, blocks, programs):
         given.append((self.number, {*programs}))
         *ready, found = prepare(self, sent, blocks, programs)
         return *ready, found | {f"of process {self.number}": b""}
+
+    def fault(handle, name, arguments):
+        if name == "prepare":
+            steps.append("begins")
+            threading.Event().wait(0.2)
 
     def train(handle, name, item):
         if name == "prepare":
@@ -238,7 +226,6 @@ def test_one_process_compiles_first_and_the_others_load_its_programs(
             both.wait(20) if steps.count("ends") < 2 else both.set()
 
     monkeypatch.setattr(Local, "prepare", noted)
-    fault = compiling(steps, threading.Event())["fault"]
     trained(Ray(1, 1, fault=fault, heard=train), digits, epochs=1)
     assert steps == ["begins", "ends", "begins", "ends"]
     (first, nothing), (second, programs) = given
@@ -246,14 +233,75 @@ def test_one_process_compiles_first_and_the_others_load_its_programs(
     assert f"of process {first}" in programs
 
 
-def test_processes_do_not_wait_for_ever_for_one_that_compiles(
-    digits, expected, monkeypatch
+@pytest.mark.parametrize("answers", [True, False])
+def test_the_others_wait_for_one_that_compiles_as_long_as_it_answers(
+    answers, digits, expected, monkeypatch
 ):
-    steps, second = [], threading.Event()
-    monkeypatch.setattr(ray_roster, "ALONE_SECONDS", 0.1)
-    monkeypatch.setattr(second, "wait", lambda _: wait_for(lambda: len(steps) > 2))
-    assert_same_result(trained(Ray(1, 1, **compiling(steps, second)), digits), expected)
-    assert steps[:3] == ["begins", "begins", "ends"]
+    """Of three machines; while one does not answer, one other compiles beside it."""
+    compiles, beside, first = [], [0], []
+    monkeypatch.setattr(ray_programs, "ALONE_SECONDS", 0.05)
+    monkeypatch.setattr(ray_programs, "ANSWER_SECONDS", 0.2)
+    ended = threading.Event()
+
+    def fault(handle, name, arguments):
+        if name == "card" and handle in first and not answers:
+            ended.wait(60)
+        if name == "prepare":
+            first or first.append(handle)
+            compiles.append(handle)
+            if first[0] in compiles:
+                beside[0] = max(beside[0], len(compiles) - 1)
+            threading.Event().wait(0.1)
+            if handle is first[0]:
+                ended.wait(60 if not answers else 1.0)
+
+    def heard(handle, name, item):
+        if name == "prepare":
+            compiles.remove(handle)
+        if name == "train" and handle not in first:
+            ended.set()
+
+    result = trained(Ray(1, 1, 1, fault=fault, heard=heard), digits)
+    assert_same_result(result, expected)
+    assert beside[0] == (not answers)
+
+
+def test_one_that_dies_amid_compiling_is_followed_by_another(digits, expected):
+    prepares = []
+
+    def fault(handle, name, arguments):
+        if name == "prepare":
+            prepares.append(handle)
+            if len(prepares) == 1:
+                threading.Event().wait(0.2)  # the other waits by now
+                handle.die()
+
+    ray = Ray(1, 1, fault=fault)
+    assert_same_result(trained(ray, digits), expected)
+    assert prepares[1] is not prepares[0]
+
+
+@pytest.mark.parametrize("error", [RayError, MemoryError, OSError])
+def test_a_full_object_store_ends_no_sweep(
+    error, digits, expected, capsys, monkeypatch
+):
+    """The task fits, and the compiled programs do not: all processes compile."""
+
+    def put(value):
+        if isinstance(value, dict):
+            raise error("the object store is full")
+        return value
+
+    prepare = Actor.prepare
+    monkeypatch.setattr(
+        Local, "prepare", lambda *a: (*prepare(*a)[:2], {"one": b"program"})
+    )
+    ray = Ray(1, 1)
+    ray.put = put
+    assert_same_result(trained(ray, digits), expected)
+    told = capsys.readouterr().err
+    assert "compiled programs are not shared (the object store is full)" in told
+    assert "left out" not in told and len(ray.actors) == 2
 
 
 def wait_for(holds):
@@ -357,6 +405,49 @@ def test_a_block_that_fails_everywhere_ends_the_sweep_with_its_error(cores, digi
     with pytest.raises(ZeroDivisionError, match="of a block"):
         trained(ray, digits)
     assert all(actor.killed for actor in ray.actors)
+
+
+def test_a_block_fails_where_the_others_wait_for_cores(digits):
+    """Nobody can try it elsewhere, so that its error ends the sweep."""
+    full, ended = pending("node1")
+
+    def fault(handle, name, arguments):
+        full(handle, name, arguments)
+        return ZeroDivisionError("of a block") if name == "train" else None
+
+    with pytest.raises(ZeroDivisionError, match="of a block"):
+        trained(Ray(1, 1, fault=fault), digits)
+    ended.set()
+
+
+def test_a_block_fails_and_who_would_try_it_again_never_comes_back(digits, capsys):
+    ended, died = threading.Event(), []
+
+    def fault(handle, name, arguments):
+        if handle.node == "node0" and name == "train":
+            wait_for(lambda: any("train" in a.calls for a in ray.actors[1:]))
+            return ZeroDivisionError("of a block")
+        if handle.node == "node1" and name == "train":
+            wait_for(lambda: len(told) > 0)
+            died.append(handle)
+            handle.die()
+        if died and name == "card":
+            ended.wait(60)
+
+    told, leave = [], ray_roster.Roster.unseat
+
+    def unseat(self, process, state):
+        leave(self, process, state)
+        if state is ray_process.State.ASIDE:
+            told.append(process)
+
+    ray = Ray(1, 1, fault=fault)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ray_roster.Roster, "unseat", unseat)
+        with pytest.raises(ZeroDivisionError, match="of a block"):
+            trained(ray, digits)
+    ended.set()
+    assert "another process gets it" in capsys.readouterr().err and died
 
 
 def test_a_process_that_always_dies_is_left_out(digits, expected, capsys, tmp_path):
@@ -640,9 +731,83 @@ def test_a_time_ends_a_hand_that_hangs_and_changes_no_bit(settings, digits, tmp_
     assert_same_result(whole, plain)
 
 
-def test_a_time_in_which_no_machine_comes_is_an_error(digits, tmp_path):
-    with pytest.raises(TimeoutError, match="no machine of the crew .* within 0.2 s"):
+def test_a_time_in_which_no_machine_comes_is_an_error_that_names_those_in_the_way(
+    digits, monkeypatch
+):
+    with pytest.raises(TimeoutError, match=r"no machine was ready to train within 0.2"):
         trained(Ray(), digits, seconds=0.2)
+    of_another_kind(monkeypatch, 0)
+    full, ended = pending("node1")
+    with pytest.raises(TimeoutError) as raised:
+        trained(Ray(1, 1, fault=full), digits, seconds=1.0)
+    ended.set()
+    told = str(raised.value)
+    assert "no machine was ready to train (process 0: got jaxlib '0.0.1'" in told
+    assert "; a process on node1: is not ready yet) within 1 s" in told
+
+
+def pending(node):
+    """Returns a fault of a machine whose process waits for others' cores."""
+    ended = threading.Event()
+
+    def fault(handle, name, arguments):
+        if handle.node == node and name == "card":
+            ended.wait(60)
+
+    return fault, ended
+
+
+@pytest.mark.parametrize("settings", [{}, {"shard": (0, 2)}], ids=["measured", "not"])
+def test_a_block_that_does_not_end_in_time_is_named(settings, digits):
+    """It is the one that measures, or the first one of all."""
+    hangs, passed[0] = threading.Event(), threading.Event()
+
+    def fault(handle, name, arguments):
+        if name == "train":
+            passed[0].set()
+            hangs.wait(60)
+
+    with pytest.raises(TimeoutError, match="a block on process 0 did not end"):
+        trained(Ray(1, fault=fault), digits, seconds=Until(), **settings)
+    hangs.set()
+
+
+def test_a_cluster_that_does_not_answer_ends_with_the_time(digits):
+    """Ray tries for minutes."""
+    answers = threading.Event()
+    crew = RayCrew(lambda: answers.wait(60), ANY)
+    began = time.monotonic()
+    with pytest.raises(TimeoutError, match=r"the cluster did not answer within 0.1 s"):
+        sweep(small, SPACE, digits, crew=crew, seconds=0.1)
+    assert time.monotonic() - began < 30
+    answers.set()
+
+
+def test_an_error_of_connecting_is_raised_with_a_time_too(digits):
+    def connect():
+        raise ConnectionError("nobody")
+
+    with pytest.raises(ConnectionError, match="nobody"):
+        sweep(small, SPACE, digits, crew=RayCrew(connect, ANY), seconds=600)
+
+
+@pytest.mark.parametrize("seconds", [None, 600])
+def test_with_a_time_the_parts_of_a_block_grow(seconds, digits, monkeypatch):
+    """A hand may be slower than the measured one, and what it has not given is lost."""
+    parts = []
+
+    def fault(handle, name, arguments):
+        if name == "train":
+            parts.append((int(arguments[0].members[0]), arguments[0].first))
+
+    monkeypatch.setattr(pace, "KEEP_SECONDS", 30.0)
+    monkeypatch.setattr(probe, "LEAST", 0.0)  # two blocks measure
+    trained(Ray(1, fault=fault), digits, seconds=seconds)
+    measured = 0 if seconds is None else 2
+    *_, last = {member for member, _ in parts}
+    assert parts[:measured] == [(0, 0)] * measured
+    found = [first for member, first in parts[measured:] if member == last]
+    assert found == ([0] if seconds is None else [0, 1, 2])
 
 
 def test_a_run_comes_back_although_no_machine_does(digits, tmp_path):
@@ -653,11 +818,46 @@ def test_a_run_comes_back_although_no_machine_does(digits, tmp_path):
     assert_same_result(again, cut)
 
 
-def test_a_schedule_counts_the_hands_that_still_start(digits, monkeypatch):
-    """One of the two processes of three hands never gets ready."""
+def test_a_run_that_has_ended_waits_for_no_machine(digits, expected, tmp_path):
+    trained(Ray(1), digits, run_dir=tmp_path / "run")
+    assert_same_result(trained(Ray(), digits, run_dir=tmp_path / "run"), expected)
+
+
+def test_the_kind_of_a_run_on_gpus_is_known_without_a_machine():
+    """The platform is no part of a run; who asks for GPUs says it."""
+    device = {"platform": "", "device": "NVIDIA H200", "threads": None}
+    crew = RayCrew(lambda: Ray(), Needs(None, 1, None))
+    found = crew.kind(kind_here()._replace(**device), NEVER)
+    assert found == kind_here()._replace(**device | {"platform": "gpu"})
+    crew.close()
+
+
+def test_a_run_on_cpus_without_its_threads_is_refused_at_once():
+    old = kind_here()._replace(platform="", threads=None)
+    with pytest.raises(
+        RunMismatchError, match="no cluster resumes .*read and replayed"
+    ):
+        RayCrew(lambda: Ray(), ANY).kind(old, NEVER)
+
+
+@pytest.mark.parametrize(("hangs", "counted_hands"), [("prepare", 3), ("card", 1)])
+def test_a_schedule_counts_the_hands_that_have_started(
+    hangs, counted_hands, digits, monkeypatch
+):
+    """The second process of three hands never gets ready: it compiles; or it waits.
+
+    The latter is so where others use the cores of its machine.
+    """
 
     def fault(handle, name, arguments):
-        if name == "prepare" and handle.node == "node1":
+        first = handle.node == "node0"
+        if first and name == "prepare" and hangs == "prepare":
+            wait_for(lambda: all(p.fits for p in crew.roster.processes))
+        if not first and name == "card" == hangs:
+            closed.wait(60)
+        if not first and name == "card" and hangs == "prepare":
+            wait_for(lambda: "prepare" in ray.actors[0].calls)
+        if not first and name == "prepare":
             closed.wait(60)
 
     def counted(*given):
@@ -665,11 +865,12 @@ def test_a_schedule_counts_the_hands_that_still_start(digits, monkeypatch):
         return forecast(*given)
 
     closed, hands = threading.Event(), set()
-    monkeypatch.setattr(ray_roster, "ALONE_SECONDS", 0.1)
     monkeypatch.setattr(schedule, "forecast", counted)
-    trained(Ray(1, 2, fault=fault), digits, seconds=600)
+    ray = Ray(1, 2, fault=fault)
+    crew = RayCrew(lambda: ray, ANY)
+    sweep(small, SPACE, digits, crew=crew, seconds=600)
     closed.set()
-    assert hands == {3}
+    assert hands == {counted_hands}
 
 
 def test_a_run_waits_for_the_kind_that_it_was_trained_on(

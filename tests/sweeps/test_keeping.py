@@ -101,6 +101,22 @@ def test_blocks_go_while_the_sweep_trains(digits, tmp_path, monkeypatch):
     assert len([*(tmp_path / "checkpoints").iterdir()]) == 1
 
 
+@pytest.mark.parametrize("each_epoch", [True, False])
+def test_on_disk_a_record_of_weights_alone_has_a_whole_one_as_a_fallback(
+    each_epoch, digits, tmp_path, monkeypatch
+):
+    """A dense layer has two arrays; its training carries eight more."""
+    monkeypatch.setattr(pace, "KEEP_SECONDS", 0.0 if each_epoch else 1e9)
+    settings = {"members": 6, "epochs": 3, "keep": 1}
+    sweep(small, SPACE, digits, **settings, run_dir=tmp_path)
+    with runs.read_run(tmp_path) as store:
+        found = [(r.until, len(r.arrays)) for r in store.each(0) if r.arrays]
+    (*before, last) = sorted(found)
+    assert last == (3, 2) and {count for _, count in before} <= {10}
+    assert len(before) <= 1 and (before == [(2, 10)] or not each_epoch)
+    assert len([*(tmp_path / "checkpoints").iterdir()]) == len(found)
+
+
 def test_a_run_that_is_cut_keeps_the_same(digits, tmp_path, monkeypatch, on_devices):
     monkeypatch.setattr(pace, "KEEP_SECONDS", 0.0)  # every epoch is put on record
     on_devices(0)
