@@ -71,7 +71,7 @@ def test_of_which_searches_something_is_known():
         "sobol": ["asks_once", "draws_each_alone", "foreseen"],
         "portfolio": ["asks_once", "draws_each_alone", "foreseen"],
         "grid_search": ["asks_once", "foreseen"],
-        "auto": ["foreseen", "chooses"],
+        "auto": ["foreseen"],
         "refinement": ["foreseen"],
         "halving": ["foreseen", "stops_for_good"],
         "hyperband": ["foreseen", "stops_for_good"],
