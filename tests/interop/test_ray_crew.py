@@ -407,8 +407,8 @@ def test_a_block_that_fails_everywhere_ends_the_sweep_with_its_error(cores, digi
     assert all(actor.killed for actor in ray.actors)
 
 
-def test_a_block_fails_where_the_others_wait_for_cores(digits):
-    """Nobody can try it elsewhere, so that its error ends the sweep."""
+def test_a_block_fails_where_the_others_wait_for_cores(digits, capsys):
+    """Nobody can try it elsewhere, so that its error ends the sweep at once."""
     full, ended = pending("node1")
 
     def fault(handle, name, arguments):
@@ -418,6 +418,7 @@ def test_a_block_fails_where_the_others_wait_for_cores(digits):
     with pytest.raises(ZeroDivisionError, match="of a block"):
         trained(Ray(1, 1, fault=fault), digits)
     ended.set()
+    assert "another process gets it" not in capsys.readouterr().err
 
 
 def test_a_block_fails_and_who_would_try_it_again_never_comes_back(digits, capsys):
