@@ -11,7 +11,14 @@ from jaxdl.runs.copying import Copied
 from jaxdl.runs.doctor import Findings, doctor
 from jaxdl.runs.errors import DamagedError, RunMismatchError, RunOwnedError
 from jaxdl.runs.files import write_file
-from jaxdl.runs.opening import claim, has_run, is_finished, open_run, read_run
+from jaxdl.runs.opening import (
+    claim,
+    has_run,
+    is_finished,
+    open_run,
+    read_run,
+    specification_of,
+)
 from jaxdl.runs.records import Record
 from jaxdl.runs.rungs import StoredRung
 from jaxdl.runs.store import Store
@@ -19,5 +26,5 @@ from jaxdl.runs.store import Store
 __all__ = [
     "Copied", "DamagedError", "Findings", "Known", "Record", "RunMismatchError",
     "RunOwnedError", "Store", "StoredRung", "claim", "doctor", "has_run",
-    "is_finished", "lock", "open_run", "read_run", "write_file",
+    "is_finished", "lock", "open_run", "read_run", "specification_of", "write_file",
 ]  # fmt: skip

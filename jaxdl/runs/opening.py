@@ -126,6 +126,18 @@ def read_run(path: str | os.PathLike[str], known: Known | None = None) -> Store:
     return Store(folder, None, {}, known)
 
 
+def specification_of(path: str | os.PathLike[str] | None) -> dict[str, Any]:
+    """Returns the specification of the run in a folder; empty: there is no run.
+
+    Raises:
+        DamagedError, RunMismatchError, OSError: as `read_run`.
+    """
+    if path is None or not has_run(path):
+        return {}
+    with read_run(path) as store:
+        return dict(store.specification)
+
+
 def is_finished(path: str | os.PathLike[str]) -> bool:
     """Returns whether the folder holds a run whose search has ended.
 

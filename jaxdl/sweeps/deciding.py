@@ -27,11 +27,12 @@ def decided(task: Task, run_dir: Path | None, *, shown: bool) -> Task:
         run_dir: the folder, which may hold a run.
         shown: whether to print which search it is, and why.
     """
-    name, recorded = _on_record(run_dir)
+    specification = runs.specification_of(run_dir)
+    recorded = specification.get("decision", "")
     if task.search is not auto():
         return task._replace(decision=recorded) if recorded else task
     found = _decision(task)
-    named = not recorded and name == name_of(found.search)
+    named = not recorded and specification.get("search") == name_of(found.search)
     same = recorded.startswith(f"{found.form}: ") or named
     words = recorded if same else found.words
     terminal.say(f"auto takes {words or found.words}", enabled=shown)
@@ -42,11 +43,3 @@ def _decision(task: Task) -> Decision:
     objectives = 1 if isinstance(task.rank_by, str) else len(task.rank_by)
     varied = task.num_variants > 1
     return decide(Case(task.space, task.members, task.epochs, varied, objectives))
-
-
-def _on_record(run_dir: Path | None) -> tuple[str | None, str]:
-    """Returns the search and the decision of a run; None and empty: there is none."""
-    if run_dir is None or not runs.has_run(run_dir):
-        return None, ""
-    with runs.read_run(run_dir) as store:
-        return store.specification["search"], store.specification.get("decision", "")

@@ -37,10 +37,9 @@ def kind_of_run(run: str | os.PathLike[str] | None) -> Kind | None:
 
     The platform is no part of a run; but for a CPU it is empty.
     """
-    if run is None or not runs.has_run(run):
+    found = runs.specification_of(run)
+    if not found:
         return None
-    with runs.read_run(run) as store:
-        found = store.specification
     threads = found.get("threads")
     platform = "" if threads is None else "cpu"
     versions, flags = found.get("versions", {}), found.get("flags", {})

@@ -54,10 +54,10 @@ def as_recorded(
         extend: whether the run is to have as many members as are asked for.
         shown: whether to print what changes.
     """
-    if run_dir is None or not runs.has_run(run_dir):
+    recorded = runs.specification_of(run_dir)
+    if not recorded:
         return task
-    with runs.read_run(run_dir) as store:
-        asked, members = (store.specification.get(n) for n in ("asked", "members"))
+    asked, members = recorded.get("asked"), recorded.get("members")
     task = task._replace(asked=asked)
     cut = members is not None and asked == task.members and members < asked
     if extend or not cut:

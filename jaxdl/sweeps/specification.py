@@ -217,10 +217,8 @@ def check_extends(task: Task, outlines: Outlines, run: str | os.PathLike[str]) -
     Raises:
         RunMismatchError: more epochs are asked for.
     """
-    if not runs.has_run(run):
-        return
-    with runs.read_run(run) as store:
-        epochs, keep = store.specification["epochs"], store.specification.get("keep")
+    recorded = runs.specification_of(run)
+    epochs, keep = recorded.get("epochs", task.epochs), recorded.get("keep")
     if task.epochs <= epochs:
         return
     longer = f"got {task.epochs} epochs for a run of {epochs}"

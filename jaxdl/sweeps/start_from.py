@@ -63,16 +63,12 @@ def started(task: Task, given: Any, run_dir: Path | None, *, shown: bool) -> Tas
     if given is None:
         return task
     source = given if isinstance(given, StartFrom) else StartFrom(given)
-    if run_dir is not None and runs.has_run(run_dir):
-        with runs.read_run(run_dir) as store:
-            recorded = store.specification
-        if "first" in recorded:
-            first = tuple(map(from_plain, recorded["first"]))
-            _check_same(task, source, first, run_dir, shown=shown)
-            space = as_recorded(task.space, recorded["space"])
-            return task._replace(
-                first=first, space=space if source.narrow else task.space
-            )
+    recorded = runs.specification_of(run_dir)
+    if run_dir is not None and "first" in recorded:
+        first = tuple(map(from_plain, recorded["first"]))
+        _check_same(task, source, first, run_dir, shown=shown)
+        space = as_recorded(task.space, recorded["space"])
+        return task._replace(first=first, space=space if source.narrow else task.space)
     task, words = _started(task, source)
     terminal.say(words, enabled=shown)
     return task

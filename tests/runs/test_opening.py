@@ -265,6 +265,12 @@ def test_the_folder_of_format_4_is_read(tmp_path):
     assert not runs.doctor(tmp_path).problems
 
 
+def test_the_specification_of_a_folder_without_a_run_is_empty(tmp_path):
+    assert runs.specification_of(None) == runs.specification_of(tmp_path) == {}
+    with runs.open_run(tmp_path, SPECIFICATION):
+        assert runs.specification_of(tmp_path) == SPECIFICATION
+
+
 def test_a_folder_without_a_run_is_not_finished(tmp_path):
     assert not runs.is_finished(tmp_path) and not runs.is_finished(tmp_path / "nowhere")
     assert not list(tmp_path.iterdir())
