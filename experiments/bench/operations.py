@@ -30,8 +30,9 @@ from experiments.bench.race import say
 from experiments.bench.record import keep, surroundings
 from experiments.bench.table import heading, row, spread
 from experiments.bench.workloads import WORKLOADS, Case, Task, read_task
-from jaxdl import nn, optim, train
+from jaxdl import train
 from jaxdl.engine.programs import OPTIONS
+from jaxdl.train.part import take
 
 MEMBERS = 16  # no plan for a CPU is wider
 FEW = 0.01  # a smaller share of the step is not told by itself
@@ -125,23 +126,13 @@ class Epoch(NamedTuple):
 
 def epoch_of(task: Task, width: int) -> Epoch:
     """Returns the epoch of a block of so many members, as a sweep trains them."""
-    batch_size = task.workload.batch_size
-
-    def recipe(hp: material.Hparams) -> dl.Recipe:
-        return dl.Recipe(
-            model=jaxdl_sweep.network(task, hp.keep_prob),
-            optimizer=optim.adam(hp.learning_rate, beta1=hp.beta1),
-            loss=nn.softmax_cross_entropy,
-            batch_size=batch_size,
-        )
-
+    batch_size, recipe = task.workload.batch_size, jaxdl_sweep.recipe_of(task)
     step = train.make_step(recipe)
 
     def epoch(hparams, state, key, data):
         order = train.epoch_order(key, 0, len(data.labels), batch_size)
         return jax.lax.scan(
-            lambda carry, rows: step(hparams, carry, jax.tree.map(take(rows), data)),
-            *(state, order),
+            lambda carry, rows: step(hparams, carry, take(data, rows)), state, order
         )
 
     hparams = dl.sample(jax.random.key(material.SEED), material.SPACE, width)
@@ -154,11 +145,6 @@ def epoch_of(task: Task, width: int) -> Epoch:
     lowered = jax.jit(jax.vmap(epoch, (0, 0, None, None))).lower(*arguments)
     compiled = lowered.compile(compiler_options=cast(Any, OPTIONS["cpu"]))
     return Epoch(compiled, arguments, task.steps * width)
-
-
-def take(rows: jax.Array) -> Any:
-    """Returns a function that takes these examples of an array."""
-    return lambda array: array[rows]
 
 
 def pieces_of(text: str) -> dict[str, str]:

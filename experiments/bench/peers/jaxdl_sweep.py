@@ -29,6 +29,12 @@ def sweeper(task: Task, plan: dl.Plan | None = None) -> Callable[..., dl.SweepRe
     dev = dl.data.Dataset(task.dev_inputs, task.dev_labels)
     train = dl.data.Dataset(task.train_inputs, task.train_labels)
     data, key = dl.data.Splits(train, dev, dev), jax.random.key(SEED)
+    settings = {"key": key, "plan": plan, "progress": False}
+    return functools.partial(dl.sweep, recipe_of(task), SPACE, data, **settings)
+
+
+def recipe_of(task: Task) -> Callable[[Hparams], dl.Recipe]:
+    """Returns the task's recipe."""
 
     def recipe(hp: Hparams) -> dl.Recipe:
         return dl.Recipe(
@@ -38,8 +44,7 @@ def sweeper(task: Task, plan: dl.Plan | None = None) -> Callable[..., dl.SweepRe
             batch_size=task.workload.batch_size,
         )
 
-    settings = {"key": key, "plan": plan, "progress": False}
-    return functools.partial(dl.sweep, recipe, SPACE, data, **settings)
+    return recipe
 
 
 def network(task: Task, keep_prob: float) -> nn.Layer:
