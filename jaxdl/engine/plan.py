@@ -17,7 +17,7 @@ from jaxdl.train.part import bytes_of
 
 MAX_PROGRAMS = 8  # unless more are asked for
 EXPECTED_MEMBERS = 256  # of the sweep that a plan is best for
-CPU_BLOCK_BYTES = 2**23  # a core's share of the caches
+CPU_BLOCK_BYTES = 2**24  # by experiment, see docs/measured.md
 CPU_MAX_WIDTH = 16
 ACCELERATOR_BLOCK_BYTES = 2**30  # where the memory is not known
 # The rest is for the data, for what the fusions of a step keep for a moment, and for
@@ -65,8 +65,8 @@ def make_plan(
 ) -> Plan:
     """Returns the plan for trainings of these outlines.
 
-    The width is the largest power of two at which the carry and the saved activations
-    of all members fit a budget: on a CPU 8 MiB and at most 16 members, on an
+    The width is the largest power of two at which the bytes of all members fit a
+    budget, see `member_bytes`: on a CPU 16 MiB and at most 16 members, on an
     accelerator a quarter of its memory and at most 256; 1 GiB if its memory is not
     known. A step of an accelerator starts about a hundred kernels, whatever the width,
     so that narrow blocks leave it idle. With own orders these are counted too. The
@@ -172,8 +172,10 @@ def _order(asked: str | None, *, varied: bool) -> str:
 def member_bytes(outline: Outline, order: str = SHARED, platform: str = "cpu") -> int:
     """Returns what one member carries and keeps of a step's forward pass, in bytes.
 
-    The outputs on the dev set are added where metrics of the whole set ask for them,
-    and with own orders the rows of the batches and of the dev set.
+    A CPU counts half of what the forward pass keeps: layer after layer is written and
+    read again, while every step passes over the whole carry. The outputs on the dev set
+    are added where metrics of the whole set ask for them, and with own orders the rows
+    of the batches and of the dev set.
 
     Args:
         outline: of its training.
@@ -183,7 +185,7 @@ def member_bytes(outline: Outline, order: str = SHARED, platform: str = "cpu") -
     carry = outline.train_state._replace(key=())
     on_cpu = platform == "cpu"
     return (
-        (outline.saved_bytes if on_cpu else outline.accelerator_saved_bytes)
+        (outline.saved_bytes // 2 if on_cpu else outline.accelerator_saved_bytes)
         + outline.output_bytes
         + (outline.row_bytes if order == OWN else 0)
         + bytes_of(carry)
