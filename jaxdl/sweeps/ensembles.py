@@ -9,7 +9,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 from numpy.typing import NDArray
-from scipy.special import expit, softmax
 
 from jaxdl import nn, shown, terminal
 from jaxdl.counts import as_count
@@ -237,11 +236,15 @@ def _floats(outputs: Any) -> NDArray[np.float64]:
 
 
 def _probabilities(logits: Any) -> NDArray[np.float64]:
+    from scipy.special import softmax  # imported here, since it takes 0.2 s
+
     return softmax(_floats(logits), axis=-1)
 
 
 def _yes_and_no(logits: Any) -> NDArray[np.float64]:
     """Returns the probabilities of yes and of no, `[2, ...]`, each exact near 0."""
+    from scipy.special import expit  # imported here, as above
+
     return np.stack([expit(_floats(logits)), expit(-_floats(logits))])
 
 
