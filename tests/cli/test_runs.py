@@ -53,8 +53,8 @@ def test_another_recipe_is_refused(main, write, small_sweep, run_dir):
 
 def test_a_member_that_has_not_trained_yet_is_refused(main, linear, tmp_path):
     folder = tmp_path / "run"
-    given = (linear, "--members", "16", "--epochs", "1", "--block-width", "8")
-    with cut_after(1):  # the first half of the members
+    given = (linear, "--members", "16", "--epochs", "1", "--block-width", "4")
+    with cut_after(1):  # a block of the first half of the members
         main("sweep", *given, "--search", "refine:2", "--out", folder)
     status, _, error = main("export", folder, linear, "--member", "15")
     assert status == 2 and "got member 15, which has not trained yet" in error
@@ -73,7 +73,9 @@ def test_a_run_in_which_nothing_has_trained_is_refused(
     assert status == 2 and "in which nothing has trained yet" in error
 
 
-@pytest.mark.parametrize("command", ["export", "replay"])
+@pytest.mark.parametrize(
+    "command", ["replay", pytest.param("export", marks=pytest.mark.heavy)]
+)
 def test_no_member_is_the_best_if_all_diverged(main, write, tmp_path, command):
     file = write(LINEAR.replace("dl.LogUniform(1e-3, 1e-1)", "1e38"))
     folder = tmp_path / "run"

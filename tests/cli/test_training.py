@@ -198,6 +198,7 @@ def test_a_fit_that_diverges_is_reported(main, linear):
     assert "diverged at step " in output
 
 
+@pytest.mark.heavy
 def test_patience_stops_a_fit_and_members_of_a_sweep(main, write):
     """Labels that say nothing of the inputs cannot be learned."""
     file = write(
@@ -310,6 +311,7 @@ def test_check_finds_nothing_wrong_with_the_digits(main, linear):
     )  # a note: no better than a guess
 
 
+@pytest.mark.heavy
 def test_check_finds_a_wrong_gradient(main, write):
     status, output, _ = main("check", write(FEW_PIXELS), "act=wrong")
     assert status == 1
