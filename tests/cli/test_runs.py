@@ -77,7 +77,7 @@ def test_a_run_in_which_nothing_has_trained_is_refused(
     "command", ["replay", pytest.param("export", marks=pytest.mark.heavy)]
 )
 def test_no_member_is_the_best_if_all_diverged(main, write, tmp_path, command):
-    file = write(LINEAR.replace("dl.LogUniform(1e-3, 1e-1)", "1e38"))
+    file = write(LINEAR.replace("1e-3, 1e-1", "1e38, 2e38"))
     folder = tmp_path / "run"
     given = (file, "--members", "2", "--epochs", "1", "--block-width", "4")
     assert main("sweep", *given, "--out", folder)[0] == 1

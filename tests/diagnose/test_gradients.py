@@ -25,8 +25,8 @@ def _(primals, tangents):
 MODELS = {  # name: (model, shape of an example)
     "dense": (
         lambda: nn.serial(
-            nn.dense(6, use_bias=False), nn.batch_norm(), nn.tanh, nn.dense(4),
-            nn.dropout(0.8), nn.dense(3),
+            nn.dense(6, use_bias=False), nn.batch_norm(), nn.tanh, nn.dropout(0.8),
+            nn.dense(3),
         ), (5,),
     ),
     "convolutional": (
@@ -77,7 +77,7 @@ def check_of_right_gradients(name):
 
 LEAVES = {
     "dense": [
-        "0.kernel", "1.gamma", "1.beta", "3.kernel", "3.bias", "5.kernel", "5.bias",
+        "0.kernel", "1.gamma", "1.beta", "4.kernel", "4.bias",
     ],
     "convolutional": [
         "1.kernel", "1.bias", "3.gamma", "3.beta", "4.0.kernel", "7.0.kernel",
@@ -128,8 +128,8 @@ WITHOUT_PARAMETERS = {
 @pytest.mark.parametrize(
     "name",
     [
-        "dropout",
-        *(pytest.param(n, marks=pytest.mark.heavy) for n in ("relu", "residual")),
+        "relu",
+        *(pytest.param(n, marks=pytest.mark.heavy) for n in ("dropout", "residual")),
     ],
 )
 def test_an_error_in_a_layer_without_parameters_shows_in_the_leaves_before_it(name):
@@ -217,7 +217,7 @@ def test_a_part_of_the_coordinates_is_drawn_from_each_leaf():
 
 @pytest.mark.heavy
 def test_a_small_error_deserves_another_look():
-    assert check_gradients(*network({"3.kernel": 5e-5})).verdict == "look again"
+    assert check_gradients(*network({"4.kernel": 5e-5})).verdict == "look again"
 
 
 def test_live_dropout_is_refused():
