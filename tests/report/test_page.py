@@ -122,6 +122,7 @@ def test_lost_weights_leave_the_ensemble_out(result, digits, page, monkeypatch):
     assert "predict together" not in page(result, data=digits)
 
 
+@pytest.mark.heavy
 def test_a_page_of_members_that_all_diverged(result, digits, page):
     lost = diverged(result, range(32))
     text = page(lost, figures=True, data=digits)

@@ -30,7 +30,12 @@ FULL = (errno.ENOSPC, sqlite3.SQLITE_FULL, "database or disk is full")
 BROKEN = (errno.EIO, sqlite3.SQLITE_IOERR, "disk I/O error")
 REFUSED = (errno.EROFS, sqlite3.SQLITE_READONLY, "attempt to write a readonly database")
 KINDS = pytest.mark.parametrize(
-    "kind", [FULL, BROKEN, REFUSED], ids=["full", "broken", "refused"]
+    "kind",
+    [
+        pytest.param(FULL, id="full"),
+        pytest.param(BROKEN, id="broken", marks=pytest.mark.heavy),
+        pytest.param(REFUSED, id="refused", marks=pytest.mark.heavy),
+    ],
 )
 LINUX = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
