@@ -141,6 +141,7 @@ def test_without_a_folder_programs_run_and_a_line_says_why(tmp_path):
     assert str(tmp_path / "file") in messages
 
 
+@pytest.mark.heavy
 def test_a_cache_that_jax_already_has_stays(tmp_path):
     named = tmp_path / "named"
     output, _ = run(PROGRAM, XDG_CACHE_HOME=tmp_path, JAX_COMPILATION_CACHE_DIR=named)

@@ -23,7 +23,8 @@ MODULES = [
 # Each compiles for many seconds.
 HEAVY = {
     "data.md", "models.md", "pieces.md", "searches.md", "serving.md", "tabular.md",
-    "updates.md", "jaxdl.sweeps.fit", "jaxdl.sweeps.more_data",
+    "updates.md", "jaxdl.diagnose.signal", "jaxdl.sweeps.fit", "jaxdl.sweeps.more_data",
+    "jaxdl.train.facts",
 }  # fmt: skip
 NEEDS = {"tabular.md": "pandas"}
 PAGES = [

@@ -83,11 +83,9 @@ def test_a_reader_that_leaves_fails_nothing():
     assert done.returncode == 0 and done.stderr == b""
 
 
+@pytest.mark.heavy
 @posix
-@pytest.mark.parametrize(
-    "redirected",
-    ["<&- >&- 2>&-", pytest.param(">/dev/full 2>/dev/full", marks=pytest.mark.heavy)],
-)
+@pytest.mark.parametrize("redirected", ["<&- >&- 2>&-", ">/dev/full 2>/dev/full"])
 def test_a_sweep_ends_well_though_nothing_can_be_printed(main, tmp_path, redirected):
     file, out = tmp_path / "experiment.py", tmp_path / "run"
     file.write_text(LINEAR)

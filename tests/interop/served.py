@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 import jaxdl as dl
 from jaxdl import nn, optim
@@ -39,7 +40,9 @@ def network(hp):
     return dl.Recipe(model, optimizer, loss, batch_size=20)
 
 
-NAMES = ("network", "linen", "bytes", "ensemble")
+NAMES = ("linen", "bytes")
+LARGE = ("network", "ensemble")
+ALL = [*NAMES, *(pytest.param(name, marks=pytest.mark.heavy) for name in LARGE)]
 
 
 @functools.cache

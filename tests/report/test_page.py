@@ -87,6 +87,7 @@ def test_a_page_has_the_rates_of_a_schedule_that_is_given(result, digits):
         assert [row.name for row in shown].count("learning_rates") == count
 
 
+@pytest.mark.heavy
 def test_what_a_search_did_is_in_the_page(halved, bred, page):
     for result, expected in ((halved, 8), (bred, 9)):
         assert len(Reader(page(result, figures=True)).all("img")) == expected

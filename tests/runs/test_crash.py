@@ -50,7 +50,9 @@ def alone(task, folder):
 
 
 @LINUX
-@pytest.mark.parametrize("task", ["kill_cycle", "kill_begin"])
+@pytest.mark.parametrize(
+    "task", ["kill_cycle", pytest.param("kill_begin", marks=pytest.mark.heavy)]
+)
 def test_a_process_killed_at_any_call_leaves_old_or_new(tmp_path, task):
     alone(task, tmp_path / "run")
 

@@ -161,6 +161,7 @@ def test_class_weights_are_the_weights_of_their_examples():
     assert balanced.n_iter_ == 20
 
 
+@pytest.mark.heavy
 def test_examples_without_weight_train_nothing(classifier):
     more = np.concatenate([X, 100 * X[:9]]), np.r_[NAMES, ["lotus"] * 9]
     weights = np.r_[np.ones(150), np.zeros(9)]
