@@ -24,7 +24,7 @@ MODULES = [
 HEAVY = {
     "data.md", "models.md", "pieces.md", "searches.md", "serving.md", "tabular.md",
     "updates.md", "jaxdl.diagnose.signal", "jaxdl.sweeps.fit", "jaxdl.sweeps.more_data",
-    "jaxdl.train.facts",
+    "jaxdl.sweeps.sweep", "jaxdl.train.facts",
 }  # fmt: skip
 NEEDS = {"tabular.md": "pandas"}
 PAGES = [

@@ -271,6 +271,7 @@ def test_the_others_wait_for_one_that_compiles_as_long_as_it_answers(
     assert beside[0] == (not answers)
 
 
+@pytest.mark.heavy
 def test_one_that_dies_amid_compiling_is_followed_by_another(digits, expected):
     prepares = []
 
@@ -286,13 +287,8 @@ def test_one_that_dies_amid_compiling_is_followed_by_another(digits, expected):
     assert prepares[1] is not prepares[0]
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        RayError,
-        *(pytest.param(e, marks=pytest.mark.heavy) for e in (MemoryError, OSError)),
-    ],
-)
+@pytest.mark.heavy
+@pytest.mark.parametrize("error", [RayError, MemoryError, OSError])
 def test_a_full_object_store_ends_no_sweep(
     error, digits, expected, capsys, monkeypatch
 ):
@@ -370,6 +366,7 @@ def short_of_memory(number):
     return fault
 
 
+@pytest.mark.heavy
 def test_a_process_that_is_short_of_memory_trains_fewer_at_once(
     digits, expected, capsys
 ):
@@ -434,6 +431,7 @@ def test_a_block_fails_where_the_others_wait_for_cores(digits, capsys):
     assert "another process gets it" not in capsys.readouterr().err
 
 
+@pytest.mark.heavy
 def test_a_block_fails_and_who_would_try_it_again_never_comes_back(digits, capsys):
     ended, died = threading.Event(), []
 
@@ -506,6 +504,7 @@ def test_a_process_that_dies_before_it_trains_is_left_out(error, call, digits, c
     assert len(ray.actors) == 5 and all(actor.killed for actor in ray.actors)
 
 
+@pytest.mark.heavy
 def test_a_process_that_has_no_memory_to_start_has_a_hand_fewer(
     digits, expected, capsys
 ):
@@ -588,6 +587,7 @@ def test_a_cluster_of_another_kind_is_refused(digits, monkeypatch):
     assert all(actor.killed for actor in ray.actors)
 
 
+@pytest.mark.heavy
 def test_a_machine_that_computes_something_else_is_left_out(
     digits, expected, capsys, monkeypatch
 ):
@@ -908,6 +908,7 @@ def test_a_schedule_counts_the_hands_that_have_started(
     assert hands == {counted_hands}
 
 
+@pytest.mark.heavy
 def test_a_run_waits_for_the_kind_that_it_was_trained_on(
     digits, expected, capsys, monkeypatch, tmp_path
 ):

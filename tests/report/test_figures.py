@@ -64,7 +64,10 @@ def test_a_figure_survives(result, name, case):
 
 
 @pytest.mark.parametrize("name", ALONE)
-@pytest.mark.parametrize("kind", ["repeated", "halved", "bred"])
+@pytest.mark.parametrize(
+    "kind",
+    ["repeated", "halved", pytest.param("bred", marks=pytest.mark.heavy)],
+)
 def test_a_figure_survives_repeats_folds_and_searches(request, name, kind):
     assert texts(drawn(figure_of(name, request.getfixturevalue(kind))))
 

@@ -115,6 +115,7 @@ def test_each_fold_of_a_pipeline_is_scaled_by_its_own_train_set(monkeypatch):
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
+@pytest.mark.heavy
 def test_a_searched_step_before_the_estimator_has_a_sweep_of_its_own(sweeps):
     model = make_pipeline(StandardScaler(), JaxdlClassifier(**COMMON))
     rates = "jaxdlclassifier__learning_rate"
