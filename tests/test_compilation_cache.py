@@ -32,8 +32,8 @@ data = dl.data.split(examples, key=jax.random.key(0))
 
 def recipe(hp):
     return dl.Recipe(
-        model=nn.serial(nn.dense(5), nn.batch_norm(), nn.dropout(hp), nn.dense(3)),
-        optimizer=optim.adam(0.01),
+        model=nn.serial(nn.dropout(hp), nn.dense(3)),
+        optimizer=optim.momentum(0.01),
         loss=nn.softmax_cross_entropy,
         batch_size=16,
     )
@@ -125,6 +125,7 @@ def test_a_damaged_program_is_compiled_again_without_a_message(tmp_path):
     assert run(PROGRAM, XDG_CACHE_HOME=tmp_path) == whole
 
 
+@pytest.mark.heavy
 def test_the_users_minimum_compile_time_stays(tmp_path):
     name = "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"
     run(PROGRAM, XDG_CACHE_HOME=tmp_path, **{name: 1000})
@@ -140,6 +141,7 @@ def test_without_a_folder_programs_run_and_a_line_says_why(tmp_path):
     assert str(tmp_path / "file") in messages
 
 
+@pytest.mark.heavy
 def test_a_cache_that_jax_already_has_stays(tmp_path):
     named = tmp_path / "named"
     output, _ = run(PROGRAM, XDG_CACHE_HOME=tmp_path, JAX_COMPILATION_CACHE_DIR=named)

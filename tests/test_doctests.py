@@ -21,7 +21,11 @@ MODULES = [
     if ">>>" in file.read_text()
 ]
 # Each compiles for many seconds.
-HEAVY = {"models.md", "serving.md", "tabular.md", "updates.md"}
+HEAVY = {
+    "data.md", "models.md", "pieces.md", "searches.md", "serving.md", "tabular.md",
+    "updates.md", "jaxdl.diagnose.signal", "jaxdl.sweeps.fit", "jaxdl.sweeps.more_data",
+    "jaxdl.sweeps.sweep", "jaxdl.train.facts",
+}  # fmt: skip
 NEEDS = {"tabular.md": "pandas"}
 PAGES = [
     pytest.param(
@@ -33,7 +37,13 @@ PAGES = [
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.heavy if name in HEAVY else ())
+        for name in MODULES
+    ],
+)
 def test_the_examples_of_a_module_give_what_they_show(name):
     module = importlib.import_module(name.removesuffix(".__init__"))
     result = doctest.testmod(module, extraglobs=NAMES, optionflags=FLAGS)

@@ -31,6 +31,7 @@ def train(script, space, **size):
 # fashion_conv
 
 
+@pytest.mark.heavy
 @pytest.mark.skipif(not PICTURES.is_dir(), reason="needs dataset-fashion-mnist")
 def test_a_convolutional_network_learns_clothes_and_its_bits_know_no_neighbours():
     script = experiment("fashion_conv")
@@ -48,11 +49,14 @@ def test_a_convolutional_network_learns_clothes_and_its_bits_know_no_neighbours(
     jax.tree.map(np.testing.assert_array_equal, *pair)
 
 
+def test_architectures_have_24_combinations_of_bounds():
+    """Of 3 batch sizes, 4 bounds of 16 to 256 units, and 2 of 1 to 4 layers."""
+    assert len(structures(experiment("architectures").space, 64)) == 3 * 4 * 2
+
+
+@pytest.mark.heavy
 def test_architectures_are_6_programs_in_one_sweep():
     mixed = experiment("architectures")
-
-    # 3 batch sizes; 4 bounds of 16 to 256 units, 2 of 1 to 4 layers
-    assert len(structures(mixed.space, 64)) == 3 * 4 * 2
     settings = {"members": 4, "plan": None}
     task = make_task(mixed.recipe, mixed.space, **settings)
     sets = {facts_of(mixed.data, 2): mixed.data}

@@ -77,11 +77,17 @@ NEEDS = {
 }  # fmt: skip
 
 
+SLOW = ("mlflow", "page", "wandb")
+
+
 def log(result, logger):
     interop.log(result, logger, interop.best)
 
 
-@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.heavy if n in SLOW else ()) for n in WRITERS],
+)
 def test_every_writer_expands_the_user_s_folder(home, small_sweep, name):
     pytest.importorskip(NEEDS.get(name, name) if name != "table" else "numpy")
     write, written = WRITERS[name]

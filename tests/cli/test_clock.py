@@ -40,6 +40,6 @@ def test_work_that_takes_too_long_ends_as_what_is_to_resume():
 
 
 def test_a_sweep_takes_a_time(main, linear, tmp_path):
-    command = ["sweep", linear, "--members", 2, "--epochs", 2, "--time", "10m"]
-    status, out, _ = main(*command, "--out", tmp_path / "run")
+    command = ["sweep", linear, "--members", 2, "--epochs", 2, "--block-width", 4]
+    status, out, _ = main(*command, "--time", "10m", "--out", tmp_path / "run")
     assert status == 0 and "finished" in out

@@ -33,8 +33,9 @@ def test_an_ensemble_is_shown_beside_the_best_and_exported(
 
 def test_a_run_with_folds_has_no_ensemble(main, linear, tmp_path):
     run = tmp_path / "run"
-    given = (linear, "--members", "1", "--epochs", "1", "--folds", "2", "--out", run)
-    assert main("sweep", *given)[0] == 0
+    # The programs of the sweep of test_summary.py.
+    given = (linear, "--members", "1", "--epochs", "1", "--repeats", "2")
+    assert main("sweep", *given, "--folds", "2", "--out", run)[0] == 0
     status, _, error = main("ensemble", run, linear)
     assert status == 2 and "got a run with folds" in error
 

@@ -46,6 +46,7 @@ def test_a_study_has_the_scales_of_the_file_s_space(log, small_sweep):
     assert status == 2 and "has a study 'a run' already" in error
 
 
+@pytest.mark.heavy
 def test_wandb_prints_nothing_but_where_the_runs_are(log, tmp_path):
     pytest.importorskip("wandb")
     status, output, error = log("wandb", "--members", "best", "--out", "w")

@@ -17,6 +17,7 @@ def test_the_errors_by_size_and_the_verdict_are_printed(main, linear, tmp_path):
     assert "from 270 to 1,078 examples the dev error goes from" in output
 
 
+@pytest.mark.heavy
 def test_trainings_that_diverge_are_reported(main, write):
     file = write(LINEAR.replace("1e-3, 1e-1", "1e37, 1e38"))
     given = ("--epochs", "2", "--repeats", "2", "--fractions", "0.5:1")

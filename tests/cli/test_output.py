@@ -83,6 +83,7 @@ def test_a_reader_that_leaves_fails_nothing():
     assert done.returncode == 0 and done.stderr == b""
 
 
+@pytest.mark.heavy
 @posix
 @pytest.mark.parametrize("redirected", ["<&- >&- 2>&-", ">/dev/full 2>/dev/full"])
 def test_a_sweep_ends_well_though_nothing_can_be_printed(main, tmp_path, redirected):

@@ -32,7 +32,10 @@ def read(run_dir, file):
     return load_member(run_dir, load(file).recipe, 0)
 
 
-def test_a_fit_makes_a_run_that_other_commands_read(run, main, linear, tmp_path):
+def test_a_fit_makes_a_run_that_other_commands_read(
+    run, main, linear, monkeypatch, tmp_path
+):
+    monkeypatch.setattr("jaxdl.report.page.FIGURES", {})
     status, output, progress = run("rate=0.01")
     folder = tmp_path / "run"
     assert status == 0 and progress.count("epoch ") == 4
@@ -127,6 +130,7 @@ def recipe(hp):
 """
 
 
+@pytest.mark.heavy
 def test_values_of_every_kind_make_a_run(main, write, tmp_path):
     file, folder = write(LINEAR + CHOICES), tmp_path / "run"
     values = ("activation=tanh", "units=5", "rate=0.05")

@@ -52,8 +52,12 @@ def asked(tmp_path):
 
 @pytest.mark.parametrize(
     ("script", "index"),
-    [(SLURM, "SLURM_ARRAY_TASK_ID"), (KUBERNETES, "JOB_COMPLETION_INDEX")],
-    ids=["slurm", "kubernetes"],
+    [
+        pytest.param(SLURM, "SLURM_ARRAY_TASK_ID", id="slurm"),
+        pytest.param(
+            KUBERNETES, "JOB_COMPLETION_INDEX", id="kubernetes", marks=pytest.mark.heavy
+        ),
+    ],
 )
 def test_an_array_of_jobs_trains_the_sweep(
     script, index, asked, main, linear, plain, tmp_path

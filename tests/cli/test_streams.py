@@ -35,6 +35,7 @@ def read_all(terminal):
             pass
 
 
+@pytest.mark.heavy
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no pseudo terminals")
 def test_a_sweep_begun_on_a_terminal_goes_on_through_a_pipe(tmp_path):
     file, folder = tmp_path / "experiment.py", tmp_path / "run"

@@ -110,6 +110,7 @@ def test_a_sweep_with_repeats_and_folds_prints_the_noise(main, linear, tmp_path)
     ]  # fmt: skip
 
 
+@pytest.mark.heavy
 def test_a_regression_has_no_rates_to_diagnose(main, write):
     file = write(
         LINEAR.replace("softmax_cross_entropy", "squared_error").replace("10}", "1}")

@@ -26,7 +26,9 @@ def test_ctrl_c_is_called_an_interruption():
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs signals and pipes of POSIX")
-@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize(
+    "reader", ["reads nothing", pytest.param("is gone", marks=pytest.mark.heavy)]
+)
 def test_a_command_ends_though_nobody_reads_its_output(reader):
     program = f"""
 import contextlib, os, sys, time

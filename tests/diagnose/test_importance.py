@@ -43,11 +43,12 @@ def score(drawn, weights):
 @pytest.mark.parametrize(
     ("weights", "expected"),
     [
-        ({"rate": 3, "keep": -1}, {"rate": 0.9, "keep": 0.1}),
         ({"beta": 1, "act": 1}, {"beta": 0.5, "act": 0.5}),
         ({"units": 2, "rate": 2, "keep": 1}, {"units": 4 / 9, "rate": 4 / 9,
                                               "keep": 1 / 9}),
-        ({"act": -1}, {"act": 1}),
+        pytest.param({"rate": 3, "keep": -1}, {"rate": 0.9, "keep": 0.1},
+                     marks=pytest.mark.heavy),
+        pytest.param({"act": -1}, {"act": 1}, marks=pytest.mark.heavy),
     ],
 )  # fmt: skip
 def test_shares_equal_those_of_the_variance(drawn, weights, expected):
@@ -75,6 +76,7 @@ def test_noise_is_not_explained(drawn):
     assert half.shares["rate"] > 0.9
 
 
+@pytest.mark.heavy
 def test_the_standard_error_is_about_the_spread_of_shares_of_other_members(drawn):
     noise = np.random.default_rng(1).normal(size=512) / np.sqrt(12)
     scores = score(drawn, {"rate": 1, "keep": 1}) + noise
@@ -98,6 +100,7 @@ def test_a_diverged_member_counts_as_the_worst(drawn):
     assert importance(drawn, scores).shares["rate"] > 0.9
 
 
+@pytest.mark.heavy
 def test_the_scale_of_a_range_does_not_matter(drawn):
     scores = score(drawn, {"rate": 1, "keep": 1})
     moved = drawn | {"rate": np.log10(drawn["rate"])}

@@ -73,6 +73,7 @@ def test_norms_equal_those_of_a_network_in_numpy():
         np.testing.assert_allclose(list(ours.values()), theirs, rtol=1e-10)
 
 
+@pytest.mark.heavy
 def test_the_parts_of_a_layer_are_measured():
     model = nn.serial(
         nn.residual(nn.dense(6), nn.relu), nn.repeat(nn.dense(6), 11), nn.dense(4)

@@ -53,7 +53,7 @@ def needs(chip):
 @pytest.mark.skipif(
     importlib.util.find_spec("flatbuffers") is None, reason="needs flatbuffers"
 )
-@pytest.mark.parametrize("name", ["S", "V"])
+@pytest.mark.parametrize("name", ["V"])
 def test_programs_lower_for_every_platform_without_what_is_slow_there(name):
     plan = dl.Plan(8)
     (program,) = exported_programs(*given(name), target("v5e"), PLATFORMS, plan)
@@ -69,8 +69,8 @@ def test_programs_lower_for_every_platform_without_what_is_slow_there(name):
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("name", ["M", "L", *SHIPPED])
-def test_larger_programs_lower_for_every_platform(name):
+@pytest.mark.parametrize("name", ["S", "M", "L", *SHIPPED])
+def test_other_programs_lower_for_every_platform(name):
     test_programs_lower_for_every_platform_without_what_is_slow_there(name)
 
 

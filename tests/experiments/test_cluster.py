@@ -77,6 +77,7 @@ def driven():
     return times, cluster_costs.driven_here(12, 3, times, folder=True, keep=1)
 
 
+@pytest.mark.heavy
 def test_the_real_driver_drives_hands_that_sleep_and_die(driven):
     times, costs = driven
     assert 0.1 < costs["whole"] <= costs["full"] < 1
@@ -87,6 +88,7 @@ def test_the_real_driver_drives_hands_that_sleep_and_die(driven):
     assert costs["disk_bytes"] * 12 >= costs["weights_bytes"]
 
 
+@pytest.mark.heavy
 def test_the_table_says_what_binds(driven):
     _, costs = driven
     one = {"driver": "all of it", **cluster.driver(4, 5, 0.01)}

@@ -41,6 +41,7 @@ def test_few_seeds_leave_the_page_alone(folder, monkeypatch, capsys):
     assert figure.read_bytes() == before
 
 
+@pytest.mark.heavy
 def test_the_pages_seeds_write_the_page(folder, monkeypatch):
     run(monkeypatch, "averages")
     text = (folder / "page" / "README.md").read_text()

@@ -17,6 +17,7 @@ def test_a_chain_grows_as_the_power_of_its_scale(scale, layers):
     assert found == pytest.approx(scale**layers, rel=1e-5)
 
 
+@pytest.mark.heavy
 def test_activations_scale_with_the_weights_of_every_layer_before():
     inputs = dl.data.load("digits").train.inputs[:32]
     signal = jax.jit(initialization.signal)

@@ -23,6 +23,7 @@ def test_gradient_descent_arrives_when_its_equation_says():
     np.testing.assert_array_equal(steps[1], np.inf)  # 2 / 1000 is the largest rate
 
 
+@pytest.mark.heavy
 def test_averages_beat_gradient_descent_in_a_ravine_and_turning_it_costs_adam():
     def best(make, f):
         rates = np.geomspace(1e-4, 1.0, 41)

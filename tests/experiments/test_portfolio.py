@@ -90,7 +90,13 @@ def test_the_optimizer_is_adamw_with_warmup_and_a_cosine():
     np.testing.assert_allclose(found["kernel"], expected["kernel"], rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", tasks.TASKS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.heavy if "clothes" in name else ())
+        for name in tasks.TASKS
+    ],
+)
 def test_the_model_of_each_task_gives_what_its_labels_need(name):
     if name.startswith("clothes") and not PICTURES.is_dir():
         pytest.skip("needs dataset-fashion-mnist")
@@ -124,6 +130,7 @@ def test_each_kind_of_chain_has_a_table_of_its_own():
     assert np.abs(table(first) - table(other)).max() > 0.5
 
 
+@pytest.mark.heavy
 def test_the_command_resumes_and_trains_the_same_settings_on_each_task(
     tmp_path, monkeypatch, capsys
 ):

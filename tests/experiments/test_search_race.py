@@ -74,6 +74,7 @@ def test_members_count_one_after_another_with_their_latest_score():
     assert best.tolist() == [np.inf, 5.0, 3.0, 3.0, 4.0, 1.0]
 
 
+@pytest.mark.heavy
 def test_a_result_is_that_of_the_sweep_alone():
     budget, task = Budget(4, 4), TASKS["wine"]
     row = Contestant(dl.halving(2), 8)  # 8, 4 and 2 for 1, 2 and 4 epochs
@@ -91,6 +92,7 @@ def test_a_result_is_that_of_the_sweep_alone():
     assert found["curve"][9] == pytest.approx(loss[:, 0].min(), rel=1e-4)
 
 
+@pytest.mark.heavy
 def test_random_search_is_a_sequence_of_trainings():
     task = TASKS["wine"]
     row = Contestant(dl.searches.random(), 4)

@@ -11,6 +11,7 @@ import jaxdl as dl
 from experiments.search_tasks import DESIGN, HELD, TASKS, digits, table
 
 PICTURES = Path("/usr/share/datasets/fashion-mnist")
+CLOTHES = ("clothes", "convolution")  # tasks of these pictures
 
 
 def test_8_tasks_are_designed_on_and_6_are_held_out():
@@ -18,9 +19,15 @@ def test_8_tasks_are_designed_on_and_6_are_held_out():
     assert len(TASKS) == 14  # no name is in both
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.heavy if name in CLOTHES else ())
+        for name in TASKS
+    ],
+)
 def test_a_task_ranks_by_the_dev_loss_and_has_one_number_of_steps(name):
-    if name in ("clothes", "convolution") and not PICTURES.is_dir():
+    if name in CLOTHES and not PICTURES.is_dir():
         pytest.skip("needs dataset-fashion-mnist")
     task, sizes = TASKS[name], set()
     facts = SimpleNamespace(epochs=2, steps_per_epoch=lambda batch_size: 3)
@@ -35,6 +42,7 @@ def test_a_task_ranks_by_the_dev_loss_and_has_one_number_of_steps(name):
     assert len(data.train) >= 2 * sizes.pop() and len(data.dev) >= 50
 
 
+@pytest.mark.heavy
 # One with a choice among optimizers, one that reads its epochs.
 @pytest.mark.parametrize("name", ["mixed", "schedule"])
 def test_a_task_that_is_held_out_trains(name):

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 import jaxdl as dl
 from jaxdl import nn, optim
@@ -29,17 +30,19 @@ def hidden(units):
 
 def network(hp):
     """Returns convolution, sizes, repeated layers and batch norm in one."""
-    inner = nn.serial(hidden(hp["units"]), nn.residual(nn.dense(hp["units"])))
+    inner = nn.residual(nn.dense(hp["units"]))
     model = nn.serial(
         lambda x: x.reshape(-1, 4, 4, 1), nn.conv2d(hp["units"] * 2, 3),
-        nn.max_pool(2), nn.flatten, nn.dropout(0.8), hidden(hp["units"]),
+        nn.max_pool(2), nn.flatten, hidden(hp["units"]),
         nn.repeat(inner, hp["times"]), nn.dense(3),
     )  # fmt: skip
     optimizer, loss = optim.adam(0.05), nn.softmax_cross_entropy
     return dl.Recipe(model, optimizer, loss, batch_size=20)
 
 
-NAMES = ("network", "linen", "bytes", "ensemble")
+NAMES = ("linen", "bytes")
+LARGE = ("network", "ensemble")
+ALL = [*NAMES, *(pytest.param(name, marks=pytest.mark.heavy) for name in LARGE)]
 
 
 @functools.cache
@@ -58,6 +61,7 @@ def _network() -> Served:
     return Served(member, data.moments, raw, outputs)
 
 
+@functools.cache
 def named() -> Served:
     """Returns a model of a table and of tokens, whose inputs are a dict."""
     raw = {

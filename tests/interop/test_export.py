@@ -88,8 +88,16 @@ def line(hp):
     return dl.Recipe(nn.dense(1), optimizer, loss, batch_size=8)
 
 
-@pytest.mark.parametrize("kind", [np.uint8, np.float32])
-@pytest.mark.parametrize("folds", [None, 2])
+@pytest.mark.parametrize(
+    ("kind", "folds"),
+    [
+        (np.uint8, 2),
+        *(
+            pytest.param(*case, marks=pytest.mark.heavy)
+            for case in ((np.uint8, None), (np.float32, None), (np.float32, 2))
+        ),
+    ],
+)
 def test_raw_inputs_and_the_files_give_the_predictions(kind, folds, tmp_path):
     """Also of bytes, of a fold with a normalization of its own, of scaled targets."""
     rng = np.random.default_rng(0)
@@ -215,6 +223,7 @@ def odd(hp):
     )
 
 
+@pytest.mark.heavy
 def test_scalars_and_parts_that_are_left_out(exported, tmp_path):
     *_, x, _ = exported
     one = dl.data.from_arrays(x, np.arange(60) % 3)

@@ -11,11 +11,13 @@ import jaxdl as dl
 from jaxdl import nn
 from jaxdl.interop import export
 from jaxdl.interop.foreign import check_plain, output_shape
-from tests.interop.foreign import NETWORKS, SHORT, SPACE, recipe_of
+from tests.interop.foreign import SHORT, SPACE, recipe_of
 from tests.sweeps.kept import assert_same_member, assert_same_result, cut_after, sweep
 
+OTHERS = [pytest.param(name, marks=pytest.mark.heavy) for name in ("nnx", "equinox")]
 
-@pytest.fixture(scope="module", params=NETWORKS)
+
+@pytest.fixture(scope="module", params=["linen", *OTHERS])
 def recipe(request):
     return recipe_of(request.param)
 

@@ -139,6 +139,7 @@ def test_the_storage_has_what_was_trained(url):
     assert scales["act"].choices == ("relu", None, 3)
 
 
+@pytest.mark.heavy
 def test_tpe_finds_lower_errors_than_chance():
     """The mean over 3 seeds of the lowest of 64."""
     keys = [jax.random.key(seed) for seed in range(3)]

@@ -9,10 +9,10 @@ import pytest
 from jaxdl import nn
 from jaxdl.interop.predictor import _mean, inputs_of, predictor
 from jaxdl.sweeps import Ensemble
-from tests.interop.served import NAMES, assert_close, named, served
+from tests.interop.served import ALL, assert_close, named, served
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL)
 def test_raw_inputs_give_the_predictions(name):
     model, moments, raw, expected = served(name)
     predict = jax.jit(predictor(model, moments))
@@ -20,6 +20,7 @@ def test_raw_inputs_give_the_predictions(name):
     assert inputs_of(model, len(raw)) == jax.ShapeDtypeStruct(raw.shape, raw.dtype)
 
 
+@pytest.mark.heavy
 def test_sizes_and_repeated_layers_leave_no_mask_and_no_loop():
     model, moments, raw, _ = served("network")
     text = str(jax.make_jaxpr(predictor(model, moments))(raw))

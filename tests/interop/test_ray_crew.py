@@ -88,12 +88,14 @@ def trained(ray, digits, needs=ANY, **settings):
     return sweep(small, SPACE, digits, crew=RayCrew(lambda: ray, needs), **settings)
 
 
+@pytest.mark.heavy
 def test_repeats_of_a_shard_have_the_bits_of_one_machine(digits):
     settings = {"shard": (1, 2), "repeats": 2, "members": 4, "epochs": 1}
     result = trained(Ray(1), digits, **settings)
     assert_same_result(result, sweep(small, SPACE, digits, **settings))
 
 
+@pytest.mark.heavy
 def test_it_trains_the_search_that_auto_stands_for(digits):
     result = trained(Ray(1), digits, search=dl.auto(), members=8)
     populations = dl.multi_pbt(1, populations=2)
@@ -129,7 +131,7 @@ def nth(n, act):
     return heard
 
 
-@pytest.mark.parametrize("n", [1, 9])
+@pytest.mark.parametrize("n", [9, pytest.param(1, marks=pytest.mark.heavy)])
 def test_a_process_that_dies_comes_back_and_no_bit_changes(
     n, digits, expected, capsys, tmp_path
 ):
@@ -140,6 +142,7 @@ def test_a_process_that_dies_comes_back_and_no_bit_changes(
     assert all(actor.killed for actor in ray.actors)
 
 
+@pytest.mark.heavy
 def test_the_only_process_dies_and_comes_back(digits, expected):
     ray = Ray(1, heard=nth(3, lambda handle: handle.die()))
     assert_same_result(trained(ray, digits), expected)
@@ -233,7 +236,9 @@ def test_one_process_compiles_first_and_the_others_load_its_programs(
     assert f"of process {first}" in programs
 
 
-@pytest.mark.parametrize("answers", [True, False])
+@pytest.mark.parametrize(
+    "answers", [False, pytest.param(True, marks=pytest.mark.heavy)]
+)
 def test_the_others_wait_for_one_that_compiles_as_long_as_it_answers(
     answers, digits, expected, monkeypatch
 ):
@@ -266,6 +271,7 @@ def test_the_others_wait_for_one_that_compiles_as_long_as_it_answers(
     assert beside[0] == (not answers)
 
 
+@pytest.mark.heavy
 def test_one_that_dies_amid_compiling_is_followed_by_another(digits, expected):
     prepares = []
 
@@ -281,6 +287,7 @@ def test_one_that_dies_amid_compiling_is_followed_by_another(digits, expected):
     assert prepares[1] is not prepares[0]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("error", [RayError, MemoryError, OSError])
 def test_a_full_object_store_ends_no_sweep(
     error, digits, expected, capsys, monkeypatch
@@ -313,6 +320,7 @@ def wait_for(holds):
     raise AssertionError("waited in vain")
 
 
+@pytest.mark.heavy
 def test_a_wait_for_a_hand_is_not_told_while_others_train(
     digits, expected, capsys, monkeypatch
 ):
@@ -328,6 +336,7 @@ def test_a_wait_for_a_hand_is_not_told_while_others_train(
     assert "is lost; it starts again" in told and "waits for" not in told
 
 
+@pytest.mark.heavy
 def test_after_the_last_machine_has_left_another_may_join(
     digits, expected, capsys, monkeypatch
 ):
@@ -357,6 +366,7 @@ def short_of_memory(number):
     return fault
 
 
+@pytest.mark.heavy
 def test_a_process_that_is_short_of_memory_trains_fewer_at_once(
     digits, expected, capsys
 ):
@@ -396,7 +406,7 @@ def test_a_process_that_fails_what_others_train_is_left_out_by_name(
     assert "process 0 is left out: broken" in told
 
 
-@pytest.mark.parametrize("cores", [[1], [1, 1]])
+@pytest.mark.parametrize("cores", [[1, 1], pytest.param([1], marks=pytest.mark.heavy)])
 def test_a_block_that_fails_everywhere_ends_the_sweep_with_its_error(cores, digits):
     def fault(handle, name, arguments):
         return ZeroDivisionError("of a block") if name == "train" else None
@@ -421,6 +431,7 @@ def test_a_block_fails_where_the_others_wait_for_cores(digits, capsys):
     assert "another process gets it" not in capsys.readouterr().err
 
 
+@pytest.mark.heavy
 def test_a_block_fails_and_who_would_try_it_again_never_comes_back(digits, capsys):
     ended, died = threading.Event(), []
 
@@ -465,8 +476,20 @@ def test_a_process_that_always_dies_is_left_out(digits, expected, capsys, tmp_pa
     assert_same_result(result, expected)
 
 
-@pytest.mark.parametrize("error", [ActorDiedError, ActorUnavailableError])
-@pytest.mark.parametrize("call", ["card", "prepare"])
+@pytest.mark.parametrize(
+    ("error", "call"),
+    [
+        (ActorDiedError, "card"),
+        *(
+            pytest.param(*case, marks=pytest.mark.heavy)
+            for case in (
+                (ActorDiedError, "prepare"),
+                (ActorUnavailableError, "card"),
+                (ActorUnavailableError, "prepare"),
+            )
+        ),
+    ],
+)
 def test_a_process_that_dies_before_it_trains_is_left_out(error, call, digits, capsys):
     """While it starts, or while it compiles; Ray has several errors for that."""
 
@@ -481,6 +504,7 @@ def test_a_process_that_dies_before_it_trains_is_left_out(error, call, digits, c
     assert len(ray.actors) == 5 and all(actor.killed for actor in ray.actors)
 
 
+@pytest.mark.heavy
 def test_a_process_that_has_no_memory_to_start_has_a_hand_fewer(
     digits, expected, capsys
 ):
@@ -534,7 +558,7 @@ def of_another_kind(monkeypatch, *numbers):
     monkeypatch.setattr(Local, "card", card)
 
 
-@pytest.mark.parametrize("other", [0, 1])
+@pytest.mark.parametrize("other", [1, pytest.param(0, marks=pytest.mark.heavy)])
 def test_a_machine_of_another_kind_is_left_out_by_name(
     other, digits, expected, capsys, monkeypatch
 ):
@@ -563,6 +587,7 @@ def test_a_cluster_of_another_kind_is_refused(digits, monkeypatch):
     assert all(actor.killed for actor in ray.actors)
 
 
+@pytest.mark.heavy
 def test_a_machine_that_computes_something_else_is_left_out(
     digits, expected, capsys, monkeypatch
 ):
@@ -622,7 +647,9 @@ def test_each_gpu_has_a_process(monkeypatch):
     assert [(a.node, a.options["num_gpus"]) for a in ray.actors] == [("node1", 1)] * 2
 
 
-@pytest.mark.parametrize("error", [Cut, KeyboardInterrupt])
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt, pytest.param(Cut, marks=pytest.mark.heavy)]
+)
 def test_a_sweep_that_ends_early_ends_its_processes(error, digits):
     def progress(_):
         raise error
@@ -633,6 +660,7 @@ def test_a_sweep_that_ends_early_ends_its_processes(error, digits):
     assert len(ray.actors) == 1 and ray.actors[0].killed
 
 
+@pytest.mark.heavy
 def test_a_crew_trains_one_sweep_after_another(digits, expected):
     ray = Ray(2)
     crew = RayCrew(lambda: ray, ANY)
@@ -702,8 +730,14 @@ passed = [threading.Event()]
 
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"search": dl.halving(2, first=1), "members": 8}],
-    ids=["random", "halving"],
+    [
+        pytest.param({}, id="random"),
+        pytest.param(
+            {"search": dl.halving(2, first=1), "members": 8},
+            id="halving",
+            marks=pytest.mark.heavy,
+        ),
+    ],
 )
 def test_a_time_ends_a_hand_that_hangs_and_changes_no_bit(settings, digits, tmp_path):
     """What came back before is kept, and the next call resumes it."""
@@ -792,7 +826,7 @@ def test_an_error_of_connecting_is_raised_with_a_time_too(digits):
         sweep(small, SPACE, digits, crew=RayCrew(connect, ANY), seconds=600)
 
 
-@pytest.mark.parametrize("seconds", [None, 600])
+@pytest.mark.parametrize("seconds", [600, pytest.param(None, marks=pytest.mark.heavy)])
 def test_with_a_time_the_parts_of_a_block_grow(seconds, digits, monkeypatch):
     """A hand may be slower than the measured one, and what it has not given is lost."""
     parts = []
@@ -874,6 +908,7 @@ def test_a_schedule_counts_the_hands_that_have_started(
     assert hands == {counted_hands}
 
 
+@pytest.mark.heavy
 def test_a_run_waits_for_the_kind_that_it_was_trained_on(
     digits, expected, capsys, monkeypatch, tmp_path
 ):
@@ -918,7 +953,9 @@ def with_threads(monkeypatch, threads):
     monkeypatch.setattr(Local, "card", card)
 
 
-@pytest.mark.parametrize(("keep", "arrays"), [(None, 10), (2, 2)])
+@pytest.mark.parametrize(
+    ("keep", "arrays"), [(2, 2), pytest.param(None, 10, marks=pytest.mark.heavy)]
+)
 def test_of_those_that_never_train_on_the_weights_alone_come_back(
     keep, arrays, digits, expected, tmp_path
 ):

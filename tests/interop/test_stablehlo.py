@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jaxdl import interop
-from tests.interop.served import NAMES, assert_close, named, served
+from tests.interop.served import LARGE, NAMES, assert_close, named, served
 
 pytest.importorskip("flatbuffers")  # of the extra `stablehlo`
 
@@ -28,15 +28,16 @@ assert "jaxdl" not in sys.modules
 """
 
 
-def test_another_process_predicts_from_raw_inputs(tmp_path):
-    for name in NAMES:
+@pytest.mark.parametrize("names", [NAMES, pytest.param(LARGE, marks=pytest.mark.heavy)])
+def test_another_process_predicts_from_raw_inputs(names, tmp_path):
+    for name in names:
         model, moments, raw, _ = served(name)
         (tmp_path / name).mkdir()
         interop.stablehlo(model, tmp_path / name / "model.stablehlo", moments)
         np.save(tmp_path / name / "inputs.npy", raw)
-    folders = [str(tmp_path / name) for name in NAMES]
+    folders = [str(tmp_path / name) for name in names]
     subprocess.run([sys.executable, "-c", LOADED, *folders], check=True, cwd=tmp_path)
-    for name in NAMES:
+    for name in names:
         expected = served(name).outputs
         assert_close(np.load(tmp_path / name / "outputs.npy"), expected)
         assert_close(np.load(tmp_path / name / "first.npy"), expected[:1])

@@ -48,14 +48,26 @@ def test_every_public_figure_has_a_row():
     assert {*FIGURES} == {*report.__all__} - others | {"loss_curves"}
 
 
-@pytest.mark.parametrize("case", CASES)
+FEW = ("as it is", "one member, one epoch", "all diverged", "nothing trained yet")
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, marks=() if case in FEW else pytest.mark.heavy)
+        for case in CASES
+    ],
+)
 @pytest.mark.parametrize("name", ALONE)
 def test_a_figure_survives(result, name, case):
     assert texts(drawn(figure_of(name, CASES[case](result))))
 
 
 @pytest.mark.parametrize("name", ALONE)
-@pytest.mark.parametrize("kind", ["repeated", "halved", "bred"])
+@pytest.mark.parametrize(
+    "kind",
+    ["repeated", "halved", pytest.param("bred", marks=pytest.mark.heavy)],
+)
 def test_a_figure_survives_repeats_folds_and_searches(request, name, kind):
     assert texts(drawn(figure_of(name, request.getfixturevalue(kind))))
 
@@ -84,10 +96,14 @@ def test_a_figure_is_drawn_from_what_it_needs_alone(result, digits, name):
     assert can_draw(FIGURES[name], Source(result, digits, rate))
 
 
-HOSTILE = ["$x_{\nb", "_hidden", r"\frac{1}", "<b>" * 99, "名", "", "%(a)s {0}"]
+HOSTILE = ["$x_{\nb", "<b>" * 99]
+OTHERS = ["_hidden", r"\frac{1}", "名", "", "%(a)s {0}"]
 
 
-@pytest.mark.parametrize("hostile", HOSTILE)
+@pytest.mark.parametrize(
+    "hostile",
+    [*HOSTILE, *(pytest.param(name, marks=pytest.mark.heavy) for name in OTHERS)],
+)
 def test_a_name_from_data_is_shown_as_it_is(result, hostile):
     odd = renamed(result, hostile)
     for name in ("hyperparameters", "parallel_coordinates", "importance"):

@@ -87,6 +87,7 @@ def test_a_page_has_the_rates_of_a_schedule_that_is_given(result, digits):
         assert [row.name for row in shown].count("learning_rates") == count
 
 
+@pytest.mark.heavy
 def test_what_a_search_did_is_in_the_page(halved, bred, page):
     for result, expected in ((halved, 8), (bred, 9)):
         assert len(Reader(page(result, figures=True)).all("img")) == expected
@@ -122,6 +123,7 @@ def test_lost_weights_leave_the_ensemble_out(result, digits, page, monkeypatch):
     assert "predict together" not in page(result, data=digits)
 
 
+@pytest.mark.heavy
 def test_a_page_of_members_that_all_diverged(result, digits, page):
     lost = diverged(result, range(32))
     text = page(lost, figures=True, data=digits)

@@ -30,7 +30,12 @@ FULL = (errno.ENOSPC, sqlite3.SQLITE_FULL, "database or disk is full")
 BROKEN = (errno.EIO, sqlite3.SQLITE_IOERR, "disk I/O error")
 REFUSED = (errno.EROFS, sqlite3.SQLITE_READONLY, "attempt to write a readonly database")
 KINDS = pytest.mark.parametrize(
-    "kind", [FULL, BROKEN, REFUSED], ids=["full", "broken", "refused"]
+    "kind",
+    [
+        pytest.param(FULL, id="full"),
+        pytest.param(BROKEN, id="broken", marks=pytest.mark.heavy),
+        pytest.param(REFUSED, id="refused", marks=pytest.mark.heavy),
+    ],
 )
 LINUX = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
@@ -45,7 +50,9 @@ def alone(task, folder):
 
 
 @LINUX
-@pytest.mark.parametrize("task", ["kill_cycle", "kill_begin"])
+@pytest.mark.parametrize(
+    "task", ["kill_cycle", pytest.param("kill_begin", marks=pytest.mark.heavy)]
+)
 def test_a_process_killed_at_any_call_leaves_old_or_new(tmp_path, task):
     alone(task, tmp_path / "run")
 

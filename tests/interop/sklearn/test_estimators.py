@@ -82,6 +82,7 @@ def test_a_classifier_learns_and_speaks_of_classes_by_name(classifier):
     np.testing.assert_allclose(np.exp(classifier.predict_log_proba(X)), found)
 
 
+@pytest.mark.heavy
 def test_an_estimator_predicts_what_the_member_of_its_sweep_does(monkeypatch):
     kept = []
 
@@ -125,12 +126,14 @@ def test_a_regressor_predicts_in_the_units_of_its_targets(regressor):
     assert abs(far.predict(X[:, :3]).mean() - expected.mean()) < 1e4
 
 
+@pytest.mark.heavy
 def test_several_targets_and_columns_of_one_keep_their_shape():
     two = JaxdlRegressor(**COMMON).fit(X[:, :2], X[:, 2:])
     assert two.predict(X[:5, :2]).shape == (5, 2)
     assert two.score(X[:, :2], X[:, 2:]) > 0.7
 
 
+@pytest.mark.heavy
 def test_the_scale_of_weights_does_not_matter_but_they_do(classifier):
     weights = 1.0 + (Y == 2) * 9
     one, tenfold = (
@@ -143,6 +146,7 @@ def test_the_scale_of_weights_does_not_matter_but_they_do(classifier):
     assert one[:, 2].mean() > plain[:, 2].mean() + 0.01
 
 
+@pytest.mark.heavy
 def test_class_weights_are_the_weights_of_their_examples():
     rows = np.r_[0:50, 50:60, 100:110]
     x, y = X[rows], NAMES[rows]
@@ -157,6 +161,7 @@ def test_class_weights_are_the_weights_of_their_examples():
     assert balanced.n_iter_ == 20
 
 
+@pytest.mark.heavy
 def test_examples_without_weight_train_nothing(classifier):
     more = np.concatenate([X, 100 * X[:9]]), np.r_[NAMES, ["lotus"] * 9]
     weights = np.r_[np.ones(150), np.zeros(9)]
@@ -175,6 +180,7 @@ def test_early_stopping_keeps_the_epoch_of_the_lowest_loss():
     assert stopped.n_iter_ < 20
 
 
+@pytest.mark.heavy
 def test_a_network_that_diverges_is_a_warning():
     diverging = JaxdlClassifier(**COMMON | {"learning_rate": 1e38, "patience": None})
     with pytest.warns(exceptions.ConvergenceWarning, match="lower the learning rate"):

@@ -51,6 +51,7 @@ def found():
     return own.fit(X, NAMES)
 
 
+@pytest.mark.heavy
 def test_all_candidates_and_folds_train_in_one_sweep_and_the_best_once_more(sweeps):
     space = {"learning_rate": dl.LogUniform(1e-4, 1e-1), "weight_decay": [0.0, 0.1]}
     own = SweepSearchCV(JaxdlClassifier(**COMMON), space, n_iter=2, cv=2)
@@ -114,6 +115,7 @@ def test_each_fold_of_a_pipeline_is_scaled_by_its_own_train_set(monkeypatch):
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
+@pytest.mark.heavy
 def test_a_searched_step_before_the_estimator_has_a_sweep_of_its_own(sweeps):
     model = make_pipeline(StandardScaler(), JaxdlClassifier(**COMMON))
     rates = "jaxdlclassifier__learning_rate"
@@ -139,6 +141,7 @@ def test_pairs_of_rows_may_come_from_a_generator(sweeps):
     assert own.fit(X, Y).n_splits_ == 2 and sweeps == [(2, 2)]
 
 
+@pytest.mark.heavy
 def test_groups_reach_the_splitter_and_weights_the_estimator(monkeypatch):
     noted, train = [], search.Shelf.train
 
@@ -158,6 +161,7 @@ def test_groups_reach_the_splitter_and_weights_the_estimator(monkeypatch):
         np.testing.assert_allclose(ratio, 2, rtol=1e-6)
 
 
+@pytest.mark.heavy
 def test_a_regressor_is_searched_by_its_own_score():
     own = SweepSearchCV(
         JaxdlRegressor(**COMMON), {"learning_rate": [1e-4, 0.05]},
