@@ -4,6 +4,7 @@ import functools
 
 import jax
 import numpy as np
+import pytest
 
 import jaxdl as dl
 from jaxdl import nn, optim, train
@@ -42,6 +43,7 @@ def sized(hp):
     )
 
 
+@pytest.mark.heavy  # tests/nn/test_size.py trains one alone
 def test_a_member_trains_as_a_plain_network_of_its_size(digits):
     """Against steps of a network of plain ints, in float64."""
     few = digits._replace(train=digits.train[:256])
