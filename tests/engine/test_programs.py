@@ -23,6 +23,7 @@ def test_the_first_rung_compiles_for_all_rungs_and_devices(
     assert compilations == [1]
 
 
+@pytest.mark.heavy
 def test_all_variants_share_one_program(digits, compilations):
     sweep(small, SPACE, digits, folds=2, repeats=3, members=2, epochs=1)
     assert compilations == [1]

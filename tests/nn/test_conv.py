@@ -149,6 +149,7 @@ def test_kernels_have_the_variance_of_their_fans():
         assert np.var(kernel) == pytest.approx(variance, rel=0.03)  # 28,800 draws
 
 
+@pytest.mark.heavy
 def test_a_channels_weights_do_not_depend_on_how_many_channels_there_are(monkeypatch):
     def kernels():
         for channels, c in ((3, 2), (30, 7)):

@@ -154,6 +154,7 @@ def test_channels_within_a_bound_are_trained_as_alone(live, bound, wide):
     check_live_part_is(padded, alone)
 
 
+@pytest.mark.heavy
 def test_many_sizes_side_by_side_are_each_alone(wide):
     """vmap over live sizes, in evaluation as in training."""
     recipe = perceptron(nn.sigmoid, optim.adam, nn.none)

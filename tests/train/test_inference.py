@@ -19,6 +19,7 @@ def test_an_example_alone_has_the_outputs_it_has_among_others(member, digits):
         np.testing.assert_array_equal(member.predict(inputs[-m:]), whole[-m:])
 
 
+@pytest.mark.heavy
 def test_any_number_of_examples_takes_one_program(linear, few, fit, compiles):
     member = fit(linear, {"rate": 0.1, "smoothing": 0.0}, few)
     trained = len(compiles)

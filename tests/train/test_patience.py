@@ -97,6 +97,7 @@ def test_what_is_kept_is_what_had_the_dev_error_it_is_ranked_by(sweeps, digits):
     assert "stopped at step" in result.table(16)
 
 
+@pytest.mark.heavy
 def test_a_member_keeps_its_best_epoch_whatever_became_of_the_others(few, fit):
     """The error of the first epoch is not a number, and the fourth epoch diverges."""
     steps = few.steps_per_epoch(8)
