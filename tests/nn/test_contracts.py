@@ -109,7 +109,7 @@ close = functools.partial(chex.assert_trees_all_close, rtol=2e-5, atol=1e-6)
 
 
 def every_layer(*, heavy=()):
-    """Returns the mark of a test of all layers; some only count as heavy tests."""
+    """Returns the mark of a test of all layers; those named count as heavy tests."""
     marks = {name: pytest.mark.heavy for name in heavy}
     return pytest.mark.parametrize(
         "name", [pytest.param(name, marks=marks.get(name, ())) for name in LAYERS]
