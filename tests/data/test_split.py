@@ -13,6 +13,7 @@ from jaxdl import data
 from tests.data.conftest import dataset
 
 KEY = jax.random.key(1)
+CASES = [pytest.param(i, marks=pytest.mark.heavy if i > 19 else ()) for i in range(100)]
 
 
 def numbered(labels, **known):
@@ -168,7 +169,7 @@ def test_no_warning_for_targets_or_if_each_set_has_every_class(labels, classes):
     data.split(numbered(labels, classes=classes), key=KEY)
 
 
-@pytest.mark.parametrize("case", range(100))
+@pytest.mark.parametrize("case", CASES)
 def test_each_class_is_divided_by_the_fractions_to_within_one(case):
     rng = np.random.default_rng(case)
     classes = rng.integers(1, 30)
@@ -251,7 +252,7 @@ def test_only_integer_labels_are_stratified(labels):
 # groups
 
 
-@pytest.mark.parametrize("case", range(100))
+@pytest.mark.parametrize("case", CASES)
 def test_a_group_is_never_in_two_sets(case):
     rng = np.random.default_rng(case)
     num_groups = rng.choice([3, 4, 10, 50])

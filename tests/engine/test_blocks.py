@@ -69,7 +69,7 @@ def blocks_of_eight(optimizer):
 
 @pytest.mark.parametrize(
     ("optimizer", "slots"),
-    [("gradient_descent", (3,)), ("adam", (3,))]
+    [("adam", (3,))]
     + [pytest.param(o, range(WIDTH), marks=pytest.mark.heavy) for o in OPTIMIZERS],
 )
 def test_neighbours_of_a_member_that_fails_keep_every_bit(optimizer, slots, few):

@@ -1,6 +1,5 @@
 """The bounds of sizes that a plan chooses, by hand."""
 
-import jax
 import numpy as np
 import pytest
 
@@ -8,6 +7,7 @@ import jaxdl as dl
 from jaxdl import nn, optim
 from jaxdl.engine.bounds import Measured, merged, with_bounds
 from jaxdl.spaces import SpaceError
+from tests import small
 from tests.engine.training import KEY, make_task
 
 UNITS = dl.AsSize(dl.Choice([2, 4]))
@@ -133,14 +133,14 @@ def test_too_many_programs_and_wrong_bounds_are_refused(space, plan, message, di
         chosen(space, digits, plan)
 
 
-def test_a_member_does_not_depend_on_the_bounds(digits):
-    def trained(bounds):
-        space = {"units": dl.AsSize(np.array([3, 7, 8]), bounds)}
-        settings = {"members": 3, "epochs": 1, "progress": False}
-        return dl.sweep(recipe, space, digits, key=0, **settings)
-
-    one, two = trained((8,)), trained((4, 8))
-    assert two.task.plan.bounds == {"units": (4, 8)}
-    losses = [result.metrics["dev_loss"] for result in (one, two)]
+def test_a_member_does_not_depend_on_the_bounds(digits, small_sweep):
+    units = dl.AsSize(small.SPACE.units.values, (10, 12))
+    two = dl.sweep(
+        small.recipe, small.SPACE._replace(units=units), digits, key=0, members=32,
+        epochs=1, plan=dl.Plan(16), progress=False,
+    )  # fmt: skip
+    assert small_sweep.task.plan.bounds == {"units": (12,)}
+    assert two.task.plan.bounds == {"units": (10, 12)}
+    assert {two.member(i).hparams.units.bound for i in range(32)} == {10, 12}
+    losses = small_sweep.metrics["dev_loss"][:, :1], two.metrics["dev_loss"]
     np.testing.assert_allclose(*losses, rtol=1e-5)
-    assert jax.tree.leaves(two.member(0).params)[0].shape != ()

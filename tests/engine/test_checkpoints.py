@@ -22,7 +22,13 @@ from tests.engine.training import (
 from tests.sweeps.kept import SPACE, small
 
 
-@pytest.fixture(scope="module", params=[None, 3], ids=["to the end", "early stopping"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(None, marks=pytest.mark.heavy, id="to the end"),
+        pytest.param(3, id="early stopping"),
+    ],
+)
 def kept(request, digits):
     """A task, its outlines, its rung and a block of 3 of its members after 2 epochs."""
     task = make_task(small, SPACE, epochs=4, patience=request.param)

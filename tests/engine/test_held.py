@@ -7,6 +7,7 @@ from jaxdl import nn, optim
 from jaxdl.engine import held
 from jaxdl.engine.held import held_bytes, held_words
 from tests.engine.training import KEY, known, make_task, outlines_of
+from tests.sweeps.kept import SPACE, small, sweep
 
 MIB = 2**20
 
@@ -46,9 +47,8 @@ def test_a_sweep_with_rungs_tells_what_waiting_members_hold(
     digits, capsys, monkeypatch
 ):
     monkeypatch.setattr(held, "LEAST_BYTES", 0)
-    space = {"rate": dl.LogUniform(1e-3, 1e-1)}
-    settings = {"key": 0, "members": 4, "epochs": 2, "plan": dl.Plan(2)}
-    dl.sweep(linear, space, digits, search=dl.halving(2), **settings)
+    settings = {"members": 4, "epochs": 2, "progress": True}
+    sweep(small, SPACE, digits, search=dl.halving(2), **settings)
     assert "members that wait hold up to 0 MiB of memory" in capsys.readouterr().err
-    dl.sweep(linear, space, digits, **settings)
+    sweep(small, SPACE, digits, **settings)
     assert "that wait" not in capsys.readouterr().err

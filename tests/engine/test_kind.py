@@ -82,7 +82,10 @@ print(threads, sum(name == "tf_XLAEigen\\n" for name in names))
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="Linux alone")
-@pytest.mark.parametrize("given", [{"PJRT_NPROC": "5"}, {"NPROC": "3"}])
+@pytest.mark.parametrize(
+    "given",
+    [{"PJRT_NPROC": "5"}, pytest.param({"NPROC": "3"}, marks=pytest.mark.heavy)],
+)
 def test_threads_are_those_that_xla_has(given):
     own = {k: v for k, v in os.environ.items() if k not in ("PJRT_NPROC", "NPROC")}
     command = [sys.executable, "-c", THREAD_NAMES]

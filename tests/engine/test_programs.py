@@ -4,6 +4,7 @@ import functools
 
 import jax
 import numpy as np
+import pytest
 
 import jaxdl as dl
 from jaxdl import nn, optim, train
@@ -22,6 +23,7 @@ def test_the_first_rung_compiles_for_all_rungs_and_devices(
     assert compilations == [1]
 
 
+@pytest.mark.heavy
 def test_all_variants_share_one_program(digits, compilations):
     sweep(small, SPACE, digits, folds=2, repeats=3, members=2, epochs=1)
     assert compilations == [1]
@@ -42,6 +44,7 @@ def sized(hp):
     )
 
 
+@pytest.mark.heavy  # tests/nn/test_size.py trains one alone
 def test_a_member_trains_as_a_plain_network_of_its_size(digits):
     """Against steps of a network of plain ints, in float64."""
     few = digits._replace(train=digits.train[:256])

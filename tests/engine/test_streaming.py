@@ -107,6 +107,7 @@ def test_cpu_devices_share_the_memory_that_holds_their_copies(digits, monkeypatc
     assert memory.stays_on_host(digits, jax.devices())
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("settings", "convert"),
     [

@@ -1,5 +1,7 @@
 """Augmentation against SciPy, NumPy and hand calculation."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,45 +21,65 @@ LAYERS = {
     "cutout": nn.cutout,
 }
 layers = pytest.mark.parametrize("name", LAYERS)
+# The others move pixels by the same function, and have a test of how far.
+unlike_layers = pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(
+            name,
+            marks=()
+            if name in ("random_flip", "random_affine", "cutout")
+            else pytest.mark.heavy,
+        )
+        for name in LAYERS
+    ],
+)
 STRENGTHS = {
     "random_flip": 0.5, "random_crop": 2, "random_shift": 0.3, "random_rotation": 30.0,
     "random_affine": 0.3, "cutout": 3,
 }  # fmt: skip
 
 
-def augmented(layer, images=IMAGES, seed=0, train=True):
+@functools.cache
+def program(make, strength):
+    """Returns the compiled layer in training, of images and a key."""
+
     @jax.jit
     def apply(images, key):
-        y, state = layer.apply((), (), images, key=key, train=train)
+        y, state = make(strength).apply((), (), images, key=key, train=True)
         assert state == ()
         return y
 
-    return np.asarray(apply(images, jax.random.key(seed)))
+    return apply
+
+
+def augmented(make, strength, images=IMAGES, seed=0):
+    return np.asarray(program(make, strength)(images, jax.random.key(seed)))
+
+
+def strong(name, images=IMAGES, seed=0):
+    return augmented(LAYERS[name], STRENGTHS[name], images, seed)
 
 
 @layers
-def test_nothing_happens_in_evaluation_or_at_strength_zero(name):
-    strong, off = LAYERS[name](STRENGTHS[name]), LAYERS[name](0)
-    np.testing.assert_array_equal(augmented(strong, train=False), IMAGES)
-    np.testing.assert_array_equal(augmented(off), IMAGES)
-
-
-@layers
-def test_each_example_and_each_step_draws_its_own(name):
+def test_nothing_happens_in_evaluation(name):
     layer = LAYERS[name](STRENGTHS[name])
+    y, _ = layer.apply((), (), IMAGES, key=jax.random.key(0), train=False)
+    np.testing.assert_array_equal(y, IMAGES)
+
+
+@unlike_layers
+def test_each_example_and_each_step_draws_its_own(name):
     same = np.broadcast_to(IMAGES[:1], IMAGES.shape)
-    first, second = augmented(layer, same, 0), augmented(layer, same, 1)
+    first, second = strong(name, same, 0), strong(name, same, 1)
     assert len(np.unique(first, axis=0)) > 1
     assert (first != second).any()
-    np.testing.assert_array_equal(augmented(layer, same, 0), first)
+    np.testing.assert_array_equal(strong(name, same, 0), first)
 
 
-@layers
+@unlike_layers
 def test_an_examples_picture_does_not_depend_on_the_batch(name):
-    layer = LAYERS[name](STRENGTHS[name])
-    np.testing.assert_allclose(
-        augmented(layer, IMAGES[:5]), augmented(layer)[:5], atol=1e-6
-    )
+    np.testing.assert_allclose(strong(name, IMAGES[:5]), strong(name)[:5], atol=1e-6)
 
 
 @layers
@@ -87,12 +109,12 @@ def test_a_warp_is_scipys_affine_transform(case):
 
 def test_a_flip_mirrors_left_to_right_with_its_probability():
     many = np.tile(IMAGES, (64, 1, 1, 1))
-    mirrored = augmented(nn.random_flip(0.3), many)
+    mirrored = augmented(nn.random_flip, 0.3, many)
     flipped = (mirrored == many[:, :, ::-1]).all((1, 2, 3))
     kept = (mirrored == many).all((1, 2, 3))
     assert (flipped ^ kept).all()
     assert abs(flipped.mean() - 0.3) < 4 * np.sqrt(0.3 * 0.7 / len(many))
-    np.testing.assert_array_equal(augmented(nn.random_flip(1.0)), IMAGES[:, :, ::-1])
+    np.testing.assert_array_equal(augmented(nn.random_flip, 1.0), IMAGES[:, :, ::-1])
 
 
 def test_a_crop_is_one_of_the_moves_of_the_padded_picture_all_alike():
@@ -101,7 +123,7 @@ def test_a_crop_is_one_of_the_moves_of_the_padded_picture_all_alike():
     windows = np.array([
         padded[i : i + 8, j : j + 7] for i in range(5) for j in range(5)
     ])  # fmt: skip
-    cropped = augmented(nn.random_crop(padding), many)
+    cropped = augmented(nn.random_crop, padding, many)
     which = (cropped[:, None] == windows[None]).all((2, 3, 4))
     assert (which.sum(1) == 1).all()
     z = (which.mean(0) - 1 / 25) / np.sqrt(1 / 25 * 24 / 25 / len(many))
@@ -110,7 +132,7 @@ def test_a_crop_is_one_of_the_moves_of_the_padded_picture_all_alike():
 
 def test_a_shift_moves_by_up_to_a_fraction_of_height_and_width():
     ramp = np.stack(np.mgrid[:20, :10], -1).astype(np.float32)
-    y = augmented(nn.random_shift(0.2), np.tile(ramp[None], (500, 1, 1, 1)))
+    y = augmented(nn.random_shift, 0.2, np.tile(ramp[None], (500, 1, 1, 1)))
     moved = y[:, 10, 5] - ramp[10, 5]  # in the middle a ramp shows how far
     assert (np.abs(moved) <= [4, 2]).all()
     np.testing.assert_allclose(moved.std(0), [4 / 3**0.5, 2 / 3**0.5], rtol=0.1)
@@ -120,7 +142,7 @@ def test_a_shift_moves_by_up_to_a_fraction_of_height_and_width():
 
 def test_a_rotation_turns_about_the_center_by_up_to_its_degrees():
     ramp = np.stack(np.mgrid[-10:11, -10:11], -1).astype(np.float32)
-    y = augmented(nn.random_rotation(40.0), np.tile(ramp[None], (500, 1, 1, 1)))
+    y = augmented(nn.random_rotation, 40.0, np.tile(ramp[None], (500, 1, 1, 1)))
     np.testing.assert_allclose(y[:, 10, 10], np.zeros((500, 2)), atol=1e-5)
     seen = y[:, 10, 15]  # the place 5 to the right, turned
     np.testing.assert_allclose(np.linalg.norm(seen, axis=1), 5, rtol=1e-4)
@@ -131,7 +153,7 @@ def test_a_rotation_turns_about_the_center_by_up_to_its_degrees():
 
 def test_an_affine_distortion_changes_each_coordinate_by_up_to_its_strength():
     ramp = np.stack(np.mgrid[-10:11, -10:11], -1).astype(np.float32)
-    y = augmented(nn.random_affine(0.2), np.tile(ramp[None], (500, 1, 1, 1)))
+    y = augmented(nn.random_affine, 0.2, np.tile(ramp[None], (500, 1, 1, 1)))
     right, down = y[:, 10, 15], y[:, 15, 10]
     entries = np.stack([right - [0, 5], down - [5, 0]]) / 5
     assert np.abs(entries).max() <= 0.2001
@@ -140,9 +162,11 @@ def test_an_affine_distortion_changes_each_coordinate_by_up_to_its_strength():
     )
 
 
-@pytest.mark.parametrize("size", [1, 3, 4])
+@pytest.mark.parametrize(
+    "size", [4, *(pytest.param(n, marks=pytest.mark.heavy) for n in (1, 3))]
+)
 def test_cutout_clears_one_square(size):
-    cut = augmented(nn.cutout(size), np.ones((500, 8, 7, 1), np.float32))[..., 0] == 0
+    cut = augmented(nn.cutout, size, np.ones((500, 8, 7, 1), np.float32))[..., 0] == 0
     heights, widths = cut.any(2).sum(1), cut.any(1).sum(1)
     np.testing.assert_array_equal(cut.sum((1, 2)), heights * widths)
     assert heights.max() == widths.max() == size
@@ -150,13 +174,13 @@ def test_cutout_clears_one_square(size):
 
 
 def test_the_center_of_cutout_is_any_pixel_alike():
-    cut = augmented(nn.cutout(1), np.ones((5000, 4, 5, 1), np.float32))[..., 0] == 0
+    cut = augmented(nn.cutout, 1, np.ones((5000, 4, 5, 1), np.float32))[..., 0] == 0
     z = (cut.mean(0) - 1 / 20) / np.sqrt(1 / 20 * 19 / 20 / 5000)
     assert np.abs(z).max() < 4.5
 
 
-@layers
-def test_strengths_may_be_traced_and_differ_by_model(name):
+@unlike_layers
+def test_strengths_may_be_traced_and_differ_by_model_and_0_does_nothing(name):
     strengths = jnp.array([0.0, STRENGTHS[name]])
 
     def one(strength):
@@ -166,4 +190,4 @@ def test_strengths_may_be_traced_and_differ_by_model(name):
 
     off, on = jax.jit(jax.vmap(one))(strengths)
     np.testing.assert_array_equal(off, IMAGES)
-    np.testing.assert_allclose(on, augmented(LAYERS[name](STRENGTHS[name])), atol=1e-5)
+    np.testing.assert_allclose(on, strong(name), atol=1e-5)

@@ -105,16 +105,23 @@ LAYERS |= {
     ),
 }  # fmt: skip
 BATCH = 4
-layers = pytest.mark.parametrize("name", LAYERS)
 close = functools.partial(chex.assert_trees_all_close, rtol=2e-5, atol=1e-6)
+
+
+def every_layer(*, heavy=()):
+    """Returns the mark of a test of all layers; those named count as heavy tests."""
+    marks = {name: pytest.mark.heavy for name in heavy}
+    return pytest.mark.parametrize(
+        "name", [pytest.param(name, marks=marks.get(name, ())) for name in LAYERS]
+    )
 
 
 def example_batch(in_shape):
     """Returns draws; of ids 0, 1 and 2."""
-    shape, key = (BATCH, *specs(in_shape).shape), jax.random.key(2)
+    shape, rng = (BATCH, *specs(in_shape).shape), np.random.default_rng(2)
     if is_shape(in_shape):
-        return jax.random.normal(key, shape)
-    return jax.random.randint(key, shape, 0, 3)
+        return jnp.asarray(rng.normal(size=shape))
+    return jnp.asarray(rng.integers(0, 3, shape), jnp.int32)
 
 
 def applied(layer, params, state, x):
@@ -144,7 +151,7 @@ def run(name, h, x):
     return as_numbers(applied(layer, params, state, x))
 
 
-@layers
+@every_layer()
 def test_outputs_and_state_have_the_shapes_that_init_promises(name):
     make, in_shape, (h, _) = LAYERS[name]
     layer = make(h)
@@ -159,20 +166,23 @@ def test_outputs_and_state_have_the_shapes_that_init_promises(name):
     jax.eval_shape(check, example_batch(in_shape))
 
 
-@layers
-def test_jit_and_vmap_agree_with_eager_calls(name):
+# Layers of layers that have a row, what tests/interop trains, and what test_augment.py,
+# test_conv.py and test_among.py try with many models.
+@every_layer(
+    heavy=(
+        "convolutional serial", "serial", "residual", "equinox", "linen", "nnx",
+        "batch norm after the activation", "batch_norm of images", "dropout of images",
+        "conv2d", "conv2d, strides", "conv2d without bias", "random_flip",
+        "random_crop", "random_shift", "random_rotation", "random_affine", "cutout",
+        "among", "embedding, chosen scale",
+    )
+)  # fmt: skip
+def test_a_program_of_many_models_agrees_with_eager_calls(name):
     _, in_shape, values = LAYERS[name]
     values, x = jnp.float32(values), example_batch(in_shape)
-
-    @chex.assert_max_traces(n=1)
-    def traced(h):
-        return run(name, h, x)
-
-    jitted = jax.jit(traced)
-    alone = [jitted(h) for h in values]
-    close(run(name, values[0], x), alone[0])
+    alone = [run(name, h, x) for h in values]
     together = jax.jit(jax.vmap(lambda h: run(name, h, x)))(values)
-    close(together, jax.tree.map(lambda *one: jnp.stack(one), *alone))
+    close(together, jax.tree.map(lambda *one: np.stack(one), *alone))
 
 
 def drawn(spec, scale):
@@ -187,7 +197,16 @@ def drawn(spec, scale):
     return jax.tree.map(of, spec)
 
 
-@layers
+# Layers of layers, and what has such a test of its own.
+@every_layer(
+    heavy=(
+        "convolutional serial", "serial", "equinox", "nnx", "linen",
+        "batch norm after the activation", "batch_norm of images", "dropout of images",
+        "conv2d", "conv2d, strides", "conv2d without bias", "conv2d, valid",
+        "random_crop", "random_shift", "random_affine", "dense without bias",
+        "softplus", "sigmoid", "tanh", "repeat, no times", "max_pool",
+    )
+)  # fmt: skip
 def test_gradients_agree_with_differences_in_float64(name):
     make, in_shape, (h, _) = LAYERS[name]
     with jax.enable_x64(True):

@@ -29,7 +29,13 @@ def test_conv2d_by_hand():
     )
 
 
-@pytest.mark.parametrize(("size", "strides", "padding"), [*FORMS, (3, 2, "SAME")])
+@pytest.mark.parametrize(
+    ("size", "strides", "padding"),
+    [
+        (3, 2, "SAME"), ((2, 3), 1, "VALID"),
+        *(pytest.param(*FORMS[i], marks=pytest.mark.heavy) for i in (0, 2, 3)),
+    ],
+)  # fmt: skip
 def test_conv2d_and_its_gradients_are_those_of_jax(size, strides, padding):
     with jax.enable_x64(True):
         layer = nn.conv2d(5, size, strides=strides, padding=padding, use_bias=False)
@@ -134,15 +140,16 @@ def test_the_gradient_of_a_large_window_is_one_sum(side, slices):
     )
 
 
-@pytest.mark.parametrize(
-    ("initializer", "variance"),
-    [(nn.he, 2 / 450), (nn.xavier, 1 / 450), (nn.glorot, 2 / (450 + 9 * 64))],
-)
-def test_kernels_have_the_variance_of_their_fans(initializer, variance):
-    kernel = init(nn.conv2d(64, init=initializer), (9, 9, 50))[0]["kernel"]
-    assert np.var(kernel) == pytest.approx(variance, rel=0.03)  # 28,800 draws: 0.8 %
+def test_kernels_have_the_variance_of_their_fans():
+    variances = {nn.he: 2 / 450, nn.xavier: 1 / 450, nn.glorot: 2 / (450 + 9 * 64)}
+    layers = [nn.conv2d(64, init=initializer) for initializer in variances]
+    drawn = jax.jit(lambda key: [layer.init(key, (9, 9, 50))[0] for layer in layers])
+    kernels = [params["kernel"] for params in drawn(jax.random.key(0))]
+    for kernel, variance in zip(kernels, variances.values(), strict=True):
+        assert np.var(kernel) == pytest.approx(variance, rel=0.03)  # 28,800 draws
 
 
+@pytest.mark.heavy
 def test_a_channels_weights_do_not_depend_on_how_many_channels_there_are(monkeypatch):
     def kernels():
         for channels, c in ((3, 2), (30, 7)):

@@ -2,7 +2,8 @@
 
 Every statistic returns p-values that are exact, or nearly so, for independent entries.
 The smallest p-value times their number (Bonferroni) must be above 1e-6. The seeds are
-fixed. `pytest -m heavy tests/nn/test_mask_statistics.py` tests 10 times as many masks.
+fixed. `pytest -m heavy tests/nn/test_mask_statistics.py` tests more keep probabilities,
+and 10 times as many masks.
 """
 
 import functools
@@ -215,7 +216,15 @@ def worst(statistic, mask, keys, keep_prob):
     return np.min(found) * found.size * len(CASES)
 
 
-@pytest.mark.parametrize(("statistic", "keep_prob"), CASES)
+def few_ordinary(values):
+    """Returns parameters: tuples of which the last entry is a keep probability."""
+    return [
+        pytest.param(*x, marks=() if x[-1] in (0.01, 0.5, 0.99) else pytest.mark.heavy)
+        for x in values
+    ]
+
+
+@pytest.mark.parametrize(("statistic", "keep_prob"), few_ordinary(CASES))
 def test_masks_are_as_independent_coin_tosses(statistic, keep_prob):
     assert worst(statistic, nn.keep_mask, training_keys(0), keep_prob) > 1e-6
 
@@ -315,7 +324,7 @@ def test_the_battery_catches_a_bad_mask(statistic, mask, keep_prob, name):
 
 
 @pytest.mark.parametrize(("statistic", "axis"), [(members, 0), (steps, 1), (layers, 2)])
-@pytest.mark.parametrize("keep_prob", KEEP_PROBS)
+@pytest.mark.parametrize("keep_prob", few_ordinary((p,) for p in KEEP_PROBS))
 def test_the_battery_catches_a_mask_used_twice(statistic, axis, keep_prob):
     keys = training_keys(0)
     keys = jnp.take(keys, np.arange(keys.shape[axis]) // 2 * 2, axis)

@@ -97,6 +97,7 @@ def test_what_cannot_be_copied_is_compiled_for_each_device(no_cache, monkeypatch
     np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.heavy
 def test_a_sweep_on_four_devices_compiles_its_two_programs_once(tmp_path):
     """In a process of its own, as a user without a cache has it."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("JAX_")}

@@ -40,13 +40,15 @@ def train(hp=HP, inputs=INPUTS, labels=CLASSES, batch_size=4, norm=True, **chang
         {"hp": HP | {"keep_prob": 1.0}},
         {"hp": HP | {"beta": 0.0}},
         {"hp": HP | {"l2": 0.0, "rate": 1e-30}},
-        {"batch_size": 1, "norm": False},
-        {"batch_size": 12},
+        pytest.param({"batch_size": 1, "norm": False}, marks=pytest.mark.heavy),
+        pytest.param({"batch_size": 12}, marks=pytest.mark.heavy),
         {"labels": np.full(12, 2)},
         {"inputs": np.zeros((12, 4))},
         {"inputs": np.full((12, 4), 1e4)},
         {"inputs": INPUTS[:1], "labels": CLASSES[:1], "batch_size": 1, "norm": False},
-        {"patience": 1, "labels": np.full(12, 2)},
+        pytest.param(
+            {"patience": 1, "labels": np.full(12, 2)}, marks=pytest.mark.heavy
+        ),
     ],
 )
 def test_a_training_at_the_edge_stays_finite(changes):

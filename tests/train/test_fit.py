@@ -10,9 +10,9 @@ import pytest
 
 import jaxdl as dl
 from jaxdl import nn, optim
-from jaxdl.data import Dataset
 from jaxdl.train import Status
 from jaxdl.train.structure import partition
+from tests import small
 
 PLAIN = {"rate": 0.1, "smoothing": 0.0}
 
@@ -63,45 +63,25 @@ def test_a_second_fit_with_other_numbers_compiles_nothing(linear, few, fit, comp
     assert len(compiles) == first > 0
 
 
-def sized(hp):
-    model = nn.serial(nn.dense(hp["units"]), nn.dense(3))
-    optimizer = optim.gradient_descent(hp["rate"])
-    return dl.Recipe(model, optimizer, nn.softmax_cross_entropy, batch_size=8)
-
-
-@pytest.fixture(scope="module")
-def swept(few):
-    sizes = dl.AsSize(dl.IntUniform(2, 3))
-    space = {"rate": dl.LogUniform(1e-3, 1e-1), "units": sizes}
-    return dl.sweep(sized, space, few, key=0, members=2, epochs=2, progress=False)
-
-
-def test_the_hyperparameters_of_a_member_of_a_sweep_train_as_they_are(swept, few, fit):
-    of_sweep = swept.member(0)
-    units = of_sweep.hparams["units"]
-    assert isinstance(units, nn.Size) and units.bound == 3
-    alone = fit(sized, of_sweep.hparams, few, epochs=2)
+def test_the_hyperparameters_of_a_member_of_a_sweep_train_as_they_are(
+    small_sweep, digits, fit
+):
+    of_sweep = small_sweep.member(0)
+    units = of_sweep.hparams.units
+    assert isinstance(units, nn.Size) and units.bound == 12
+    assert of_sweep.status == Status.FINISHED
+    alone = fit(small.recipe, of_sweep.hparams, digits)
     assert alone.structure == of_sweep.structure
     assert partition(alone.hparams)[1] == partition(of_sweep.hparams)[1]
     chex.assert_trees_all_equal_shapes_and_dtypes(alone.params, of_sweep.params)
     chex.assert_trees_all_close(alone.params, of_sweep.params, rtol=1e-4, atol=1e-6)
 
 
-def test_without_patience_the_last_epoch_is_kept(swept):
-    assert swept.kept_epoch.tolist() == [1, 1]
-    last = swept.metrics["dev_error"][:, -1]
-    np.testing.assert_array_equal(swept.final()["dev_error"], last)
-
-
-def test_regression(fit):
-    inputs = np.random.default_rng(0).normal(size=(100, 3)).astype(np.float32)
-    one = Dataset(inputs, inputs[:, :1] * 2)
-
-    def recipe(hp):
-        return dl.Recipe(nn.dense(1), optim.adam(hp), nn.squared_error, batch_size=8)
-
-    data = dl.data.Splits(one, one, one)
-    assert fit(recipe, 0.05, data, epochs=40).metrics["dev_error"][-1] < 0.01
+def test_without_patience_the_last_epoch_is_kept(small_sweep):
+    finished = small_sweep.status == Status.FINISHED
+    assert finished.any() and (small_sweep.kept_epoch[finished] == 2).all()
+    last = small_sweep.metrics["dev_error"][:, -1]
+    np.testing.assert_array_equal(small_sweep.final()["dev_error"], last)
 
 
 def test_a_model_without_parameters(few, fit):

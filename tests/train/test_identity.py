@@ -49,7 +49,7 @@ def program(function, data):
     ).program
 
 
-@pytest.fixture(params=[False, True], ids=["constants", "in place"])
+@pytest.fixture
 def places_of_constants(request):
     """Has JAX put the arrays of a trace beside it, or in the place of arguments."""
     jax.config.update("jax_use_simplified_jaxpr_constants", request.param)
@@ -59,14 +59,24 @@ def places_of_constants(request):
     jax.clear_caches()
 
 
-@pytest.mark.usefixtures("places_of_constants")
+MAKES = [in_a_compiled_function, at_once, twice_within, with_a_key]
+
+
 @pytest.mark.parametrize(
-    "make", [at_once, in_a_compiled_function, twice_within, with_a_key]
+    ("places_of_constants", "make"),
+    [
+        *((False, make) for make in MAKES),
+        (True, in_a_compiled_function),
+        *(pytest.param(True, make, marks=pytest.mark.heavy) for make in MAKES[1:]),
+    ],
+    indirect=["places_of_constants"],
 )
+@pytest.mark.usefixtures("places_of_constants")
 def test_numbers_that_a_recipe_closes_over_are_of_its_program(make, digits):
     one, other = np.ones(5, np.float32), np.array([1, 1, 1, 2, 1], np.float32)
-    assert program(make(one), digits) == program(make(one.copy()), digits)
-    assert program(make(one), digits) != program(make(other), digits)
+    found = program(make(one), digits)
+    assert found == program(make(one.copy()), digits)
+    assert found != program(make(other), digits)
 
 
 def everything(numbers):
@@ -110,14 +120,13 @@ def test_a_recipe_that_calls_python_is_refused(call, wrap, digits):
         program(penalty, digits)
 
 
-def test_a_recipe_may_print(digits, capsys):
+def test_a_recipe_may_print(few, capsys):
     """What it prints is no part of what it computes."""
 
     def recipe(hp):
         jax.debug.print("rate {rate}", rate=hp["rate"])
-        return dl.Recipe(
-            nn.dense(10), optim.momentum(hp["rate"]), nn.softmax_cross_entropy
-        )
+        optimizer, loss = optim.gradient_descent(hp["rate"]), nn.softmax_cross_entropy
+        return dl.Recipe(nn.dense(3), optimizer, loss, batch_size=8)
 
-    dl.fit(recipe, {"rate": 0.5}, digits, key=0, epochs=1, progress=False)
+    dl.fit(recipe, {"rate": 0.5}, few, key=0, epochs=1, progress=False)
     assert "rate 0.5" in capsys.readouterr().out

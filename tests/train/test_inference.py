@@ -19,6 +19,7 @@ def test_an_example_alone_has_the_outputs_it_has_among_others(member, digits):
         np.testing.assert_array_equal(member.predict(inputs[-m:]), whole[-m:])
 
 
+@pytest.mark.heavy
 def test_any_number_of_examples_takes_one_program(linear, few, fit, compiles):
     member = fit(linear, {"rate": 0.1, "smoothing": 0.0}, few)
     trained = len(compiles)
@@ -63,6 +64,7 @@ def test_labels_of_another_kind_are_refused(labels, message, member, digits):
         member.evaluate(dl.data.Dataset(digits.dev.inputs[:3], labels))
 
 
+@pytest.mark.heavy
 def test_outputs_may_be_a_tree(few, fit):
     def two_heads(hp):
         def init(key, in_shape):
@@ -107,6 +109,7 @@ def test_a_member_is_used_as_it_was_trained(few, fit):
     np.testing.assert_allclose(member.predict(inputs), expected, rtol=1e-5)
 
 
+@pytest.mark.heavy
 def test_metrics_that_have_changed_since_the_training_are_refused(few, fit):
     limit = 0.5
 
@@ -165,7 +168,10 @@ def test_bytes_train_as_their_normalized_floats(bytes_and_floats, fit):
     )
 
 
-@pytest.mark.parametrize("inputs", [np.zeros((2, 3)), np.full((2, 3), 256)])
+@pytest.mark.parametrize(
+    "inputs",
+    [np.full((2, 3), 256), pytest.param(np.zeros((2, 3)), marks=pytest.mark.heavy)],
+)
 def test_raw_integers_are_asked_for_again(inputs, bytes_and_floats, fit):
     member = fit(classifier, {"rate": 0.1}, bytes_and_floats[0], epochs=1)
     with pytest.raises(DataError, match="trained on raw uint8; expected such integers"):

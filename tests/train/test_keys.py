@@ -49,6 +49,7 @@ def test_a_key_of_another_kind_is_refused(impl, linear, few, fit):
         fit(lambda hp: change(linear(hp)), hp, few)
 
 
+@pytest.mark.heavy
 def test_an_optimizer_may_have_a_key(linear, few, fit):
     def recipe(hp):
         noise = optax.add_noise(0.01, 0.5, jax.random.key(1))

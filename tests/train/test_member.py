@@ -34,6 +34,7 @@ def independent(hp):
     return dl.Recipe(nn.dense(3), optimizer, loss, batch_size=8)
 
 
+@pytest.mark.heavy
 def test_a_member_with_several_labels_counts_each(few, fit):
     labels = np.random.default_rng(1).integers(0, 2, (24, 3))
     labelled = dl.data.from_arrays(few.train.inputs, labels)

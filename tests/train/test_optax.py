@@ -227,8 +227,23 @@ def trained(make):
     return train_it
 
 
+# Those that are used most, and those that wrap, chain or part others.
+ORDINARY = (
+    "adam", "adamw", "sgd", "lion", "lamb", "adafactor", "polyak_sgd", "lbfgs",
+    "clipped", "inject_hyperparams", "injected schedule", "partition", "masked",
+    "MultiSteps", "apply_if_finite", "muon", "schedule_free", "sam",
+    "reduce_on_plateau",
+)  # fmt: skip
+
+
 @pytest.mark.filterwarnings("ignore:.*attribute `fast`")
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in ORDINARY else pytest.mark.heavy)
+        for name in OPTIMIZERS
+    ],
+)
 def test_an_optimizer_takes_traced_hyperparameters(name):
     shapes = jax.eval_shape(jax.vmap(trained(OPTIMIZERS[name])), RATES, BETAS)
     assert shapes[0]["kernel"].shape == (2, 4, 3)

@@ -143,6 +143,7 @@ def test_a_recipe_that_is_not_pure_is_refused_before_it_trains(
         dl.sweep(recipe, PLAIN, few, key=0, members=2, epochs=1, run_dir=tmp_path)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("change", [drawn_in_a_step, drawn_in_a_metric])
 def test_the_same_numbers_each_time_are_pure(change, linear, few, fit):
     def seeded(hp):

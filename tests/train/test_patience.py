@@ -31,7 +31,9 @@ def full(recipe, hp, digits, fit):
     return fit(recipe, hp, digits, epochs=EPOCHS)
 
 
-@pytest.mark.parametrize("patience", [1, 3, NEVER])
+@pytest.mark.parametrize(
+    "patience", [1, NEVER, pytest.param(3, marks=pytest.mark.heavy)]
+)
 def test_a_training_stops_by_the_rule_and_keeps_its_best_epoch(
     patience, full, recipe, hp, digits, fit
 ):
@@ -95,6 +97,7 @@ def test_what_is_kept_is_what_had_the_dev_error_it_is_ranked_by(sweeps, digits):
     assert "stopped at step" in result.table(16)
 
 
+@pytest.mark.heavy
 def test_a_member_keeps_its_best_epoch_whatever_became_of_the_others(few, fit):
     """The error of the first epoch is not a number, and the fourth epoch diverges."""
     steps = few.steps_per_epoch(8)
@@ -134,14 +137,21 @@ def test_bits_with_patience_know_no_neighbours(sweeps, recipe, space, digits):
         )
 
 
-def test_a_patience_as_long_as_the_training_is_warned_of(
-    recipe, hp, space, digits, fit
-):
+def test_a_patience_as_long_as_the_training_is_warned_of(few):
+    """Before the recipe is called."""
+
+    class Stop(Exception):
+        pass
+
+    def recipe(hp):
+        raise Stop
+
     with pytest.warns(UserWarning, match="patience=3 and epochs=3: no training can"):
-        fit(recipe, hp, digits, epochs=3, patience=3)
+        with pytest.raises(Stop):
+            dl.fit(recipe, 0.1, few, key=0, epochs=3, patience=3)
     with pytest.warns(UserWarning, match="patience=5 and epochs=2: no training can"):
-        dl.sweep(
-            recipe, space, digits, key=0, members=2, epochs=2, patience=np.int64(5),
-            plan=dl.Plan(8), progress=False,
-        )  # fmt: skip
-    fit(recipe, hp, digits, epochs=3, patience=2)  # warnings are errors
+        with pytest.raises(Stop):
+            dl.sweep(
+                recipe, dl.Uniform(0, 1), few, key=0, members=2, epochs=2,
+                patience=np.int64(5),
+            )  # fmt: skip

@@ -89,12 +89,19 @@ def test_the_callers_setting_does_not_reach_a_recipe(members, digits):
     chex.assert_trees_all_equal(within.params, members["float32"].params)
 
 
-def test_a_sweep_mixes_precisions_and_each_is_that_of_a_single_run(members, digits):
-    space = {"learning_rate": 0.1, "precision": dl.Static(["float32", "bfloat16"])}
+@pytest.mark.parametrize(
+    "precisions",
+    [
+        ("bfloat16",),
+        pytest.param(("bfloat16", "float32"), marks=pytest.mark.heavy),
+    ],
+)
+def test_a_sweep_trains_in_each_precision_as_a_single_run(precisions, members, digits):
+    space = {"learning_rate": 0.1, "precision": dl.Static([*precisions])}
     result = dl.sweep(
         recipe, space, digits, key=KEY, members=6, epochs=2, progress=False
     )
-    assert result.precisions == ("bfloat16", "float32")
+    assert result.precisions == precisions
     kernels = {p: member.params[0]["kernel"] for p, member in members.items()}
     gap = np.abs(kernels["bfloat16"] - kernels["float32"]).max()
     assert gap > 1e-4

@@ -77,6 +77,7 @@ def test_every_step_draws_its_own_mask(few):
     assert step(start)[1]["loss"] == first_metrics["loss"]
 
 
+@pytest.mark.heavy
 def test_every_optax_alias_built_in_the_recipe_takes_a_traced_rate(few):
     batch = jax.tree.map(jnp.asarray, few.train)
     aliases = (optax.adamw, optax.sgd, optax.lion, optax.rmsprop, optax.nadam)

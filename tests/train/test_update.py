@@ -126,6 +126,7 @@ def test_polyaks_step_size_by_hand():
     np.testing.assert_allclose(after, before - rate * g, rtol=1e-5)
 
 
+@pytest.mark.heavy
 def test_a_line_search_calls_the_cost_of_the_batch():
     """Along the gradient of a quadratic cost the exact step is `g'g / g'Hg`."""
 
@@ -217,7 +218,7 @@ def test_step_and_eval_params_are_functions(fit, lines, nothing_compiles):
         fit(recipe, 0.1, lines)
 
 
-@pytest.mark.parametrize("patience", [None, 1])
+@pytest.mark.parametrize("patience", [1, pytest.param(None, marks=pytest.mark.heavy)])
 def test_what_is_evaluated_is_what_a_member_has(patience, fit, lines):
     member = fit(averaged, {"rate": 0.05}, lines, epochs=2, patience=patience)
     plain = fit(
