@@ -61,8 +61,8 @@ def test_a_run_that_is_cut_after_each_record_ends_with_the_same_bits(
     "settings",
     [
         pytest.param({}, marks=pytest.mark.heavy, id="random"),
-        pytest.param({"patience": 1}, marks=pytest.mark.heavy, id="patience"),
-        pytest.param({"search": dl.pbt(1)}, id="pbt"),
+        pytest.param({"patience": 1}, id="patience"),
+        pytest.param({"search": dl.pbt(1)}, marks=pytest.mark.heavy, id="pbt"),
     ],
 )
 def test_a_none_among_parameters_and_a_key_in_a_state_stay_what_they_are(

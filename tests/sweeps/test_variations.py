@@ -4,6 +4,7 @@ A row of a table says how a sweep differs from the whole one, and which of its m
 is member i of the whole one.
 """
 
+import itertools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -52,12 +53,26 @@ VARIATIONS = {
     "halving": Variation({"search": dl.halving(2)}, least=5),
     "hyperband": Variation({"search": dl.hyperband(2)}, least=5),
 }
+QUICK = {"fewer members", "halving"}
 PATIENT_VARIATIONS = {
     "fewer members": Variation({"members": 3}, least=3),
     "one hand": Variation(devices=(0,)),
     "rungs": Variation({"search": in_rungs}),
     "a patience of NumPy": Variation({"patience": np.int8(1)}),
 }
+INTERRUPTED = {
+    "random": {},
+    "halving": {"search": dl.halving(2)},
+    "pbt": {"search": dl.pbt(1)},
+    "repeats": {"repeats": 2, "members": 5},
+}
+RESUMED_ON = [(0, 0), (0, 0, 0), (1, 0)]
+
+
+def cells(all_of_them, quick):
+    """Returns what a test is run with; whatever is not quick is heavy."""
+    heavy = pytest.mark.heavy
+    return [pytest.param(c, marks=() if c in quick else heavy) for c in all_of_them]
 
 
 @pytest.fixture(scope="session")
@@ -89,14 +104,14 @@ def check(varied, whole, member=lambda i: i, least=20, but=()):
         assert varied.status[member(i)] == whole.status[i]
 
 
-@pytest.mark.parametrize("name", VARIATIONS)
+@pytest.mark.parametrize("name", cells(VARIATIONS, QUICK))
 def test_a_member_is_the_same_with(name, whole, recipe, space, digits, on_devices):
     settings, devices, member, least = VARIATIONS[name]
     on_devices(*devices)
     check(sweep(recipe, space, digits, **PLAIN | settings), whole, member, least)
 
 
-@pytest.mark.parametrize("name", PATIENT_VARIATIONS)
+@pytest.mark.parametrize("name", cells(PATIENT_VARIATIONS, ()))
 def test_a_member_that_may_stop_early_is_the_same_with(
     name, patient, recipe, space, digits, on_devices
 ):
@@ -105,6 +120,7 @@ def test_a_member_that_may_stop_early_is_the_same_with(
     check(sweep(recipe, space, digits, **PATIENT | settings), patient, member, least)
 
 
+@pytest.mark.heavy
 def test_repeat_0_is_the_same_as_members_with_orders_of_their_own(
     recipe, space, digits
 ):
@@ -127,6 +143,7 @@ def test_a_member_is_the_same_beside_members_that_diverge(whole, recipe, digits)
     check(varied, whole, least=17, but=BAD)
 
 
+@pytest.mark.heavy
 def test_a_member_is_the_same_beside_members_with_other_static_values(
     whole, recipe, digits
 ):
@@ -142,15 +159,15 @@ def test_a_member_is_the_same_beside_members_with_other_static_values(
 
 
 @pytest.mark.parametrize(
-    "settings",
-    [{}, {"search": dl.halving(2)}, {"search": dl.pbt(1)}, {"repeats": 2}],
-    ids=["random", "halving", "pbt", "repeats"],
+    "cell",
+    cells(itertools.product(INTERRUPTED, RESUMED_ON), ()),
+    ids=str,
 )
-@pytest.mark.parametrize("devices", [(0, 0), (0, 0, 0), (1, 0)], ids=str)
 def test_a_member_is_the_same_after_an_interruption(
-    settings, devices, whole, recipe, space, digits, tmp_path, on_devices
+    cell, recipe, space, digits, tmp_path, on_devices
 ):
-    settings = PLAIN | settings
+    name, devices = cell
+    settings = PLAIN | {"members": 10} | INTERRUPTED[name]
     uninterrupted = sweep(recipe, space, digits, **settings)
     on_devices(0)
     with cut_after(2):
@@ -160,6 +177,7 @@ def test_a_member_is_the_same_after_an_interruption(
     assert_same_result(resumed, uninterrupted)
 
 
+@pytest.mark.heavy
 def test_a_member_that_may_stop_early_is_the_same_after_an_interruption(
     patient, recipe, space, digits, tmp_path
 ):
@@ -206,6 +224,7 @@ def empty_caches(tmp_path):
     use(before)
 
 
+@pytest.mark.heavy
 def test_a_member_is_the_same_from_a_program_that_no_cache_has(
     before, empty_caches, digits
 ):
