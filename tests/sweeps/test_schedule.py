@@ -50,8 +50,12 @@ def test_it_stops_between_epochs_and_keeps_what_has_trained(result, digits):
 
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"search": dl.halving(2)}, {"patience": 1}, {"search": dl.pbt(2)}],
-    ids=["random", "halving", "patience", "pbt"],
+    [
+        pytest.param({}, marks=pytest.mark.heavy, id="random"),
+        pytest.param({"search": dl.halving(2)}, marks=pytest.mark.heavy, id="halving"),
+        pytest.param({"patience": 1}, marks=pytest.mark.heavy, id="patience"),
+        pytest.param({"search": dl.pbt(2)}, id="pbt"),
+    ],
 )
 def test_calls_that_are_cut_give_the_bits_of_one_that_is_not(
     settings, digits, tmp_path
@@ -179,7 +183,11 @@ def test_auto_takes_the_search_that_suits_the_fewer_members(slow, digits, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("recipe", "repeats"), [(small, 2), (both, 1)], ids=["repeats", "objectives"]
+    ("recipe", "repeats"),
+    [
+        pytest.param(small, 2, marks=pytest.mark.heavy, id="repeats"),
+        pytest.param(both, 1, id="objectives"),
+    ],
 )
 def test_the_forecast_of_auto_is_of_the_search_that_trains(
     recipe, repeats, slow, digits, monkeypatch
