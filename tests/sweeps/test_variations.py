@@ -4,7 +4,6 @@ A row of a table says how a sweep differs from the whole one, and which of its m
 is member i of the whole one.
 """
 
-import itertools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -60,19 +59,6 @@ PATIENT_VARIATIONS = {
     "rungs": Variation({"search": in_rungs}),
     "a patience of NumPy": Variation({"patience": np.int8(1)}),
 }
-INTERRUPTED = {
-    "random": {},
-    "halving": {"search": dl.halving(2)},
-    "pbt": {"search": dl.pbt(1)},
-    "repeats": {"repeats": 2, "members": 5},
-}
-RESUMED_ON = [(0, 0), (0, 0, 0), (1, 0)]
-
-
-def cells(all_of_them, quick):
-    """Returns what a test is run with; whatever is not quick is heavy."""
-    heavy = pytest.mark.heavy
-    return [pytest.param(c, marks=() if c in quick else heavy) for c in all_of_them]
 
 
 @pytest.fixture(scope="session")
@@ -104,14 +90,21 @@ def check(varied, whole, member=lambda i: i, least=20, but=()):
         assert varied.status[member(i)] == whole.status[i]
 
 
-@pytest.mark.parametrize("name", cells(VARIATIONS, QUICK))
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in QUICK else pytest.mark.heavy)
+        for name in VARIATIONS
+    ],
+)
 def test_a_member_is_the_same_with(name, whole, recipe, space, digits, on_devices):
     settings, devices, member, least = VARIATIONS[name]
     on_devices(*devices)
     check(sweep(recipe, space, digits, **PLAIN | settings), whole, member, least)
 
 
-@pytest.mark.parametrize("name", cells(PATIENT_VARIATIONS, ()))
+@pytest.mark.heavy
+@pytest.mark.parametrize("name", PATIENT_VARIATIONS)
 def test_a_member_that_may_stop_early_is_the_same_with(
     name, patient, recipe, space, digits, on_devices
 ):
@@ -158,16 +151,17 @@ def test_a_member_is_the_same_beside_members_with_other_static_values(
     check(mixed, whole, least=4, but=plain)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
-    "cell",
-    cells(itertools.product(INTERRUPTED, RESUMED_ON), ()),
-    ids=str,
+    "settings",
+    [{}, {"search": dl.halving(2)}, {"search": dl.pbt(1)}, {"repeats": 2}],
+    ids=["random", "halving", "pbt", "repeats"],
 )
+@pytest.mark.parametrize("devices", [(0, 0), (0, 0, 0), (1, 0)], ids=str)
 def test_a_member_is_the_same_after_an_interruption(
-    cell, recipe, space, digits, tmp_path, on_devices
+    settings, devices, recipe, space, digits, tmp_path, on_devices
 ):
-    name, devices = cell
-    settings = PLAIN | {"members": 10} | INTERRUPTED[name]
+    settings = PLAIN | settings
     uninterrupted = sweep(recipe, space, digits, **settings)
     on_devices(0)
     with cut_after(2):
