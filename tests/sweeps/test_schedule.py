@@ -160,6 +160,7 @@ def test_halving_has_a_smaller_schedule(slow, digits):
     assert [len(rung.members) for rung in fewer.rungs] == [2, 1]
 
 
+@pytest.mark.heavy
 def test_populations_of_several_frequencies_have_a_smaller_schedule(slow, digits):
     """A rung of 12 members takes 1.5 s, one of 8 members takes 1 s."""
     search = dl.multi_pbt(1, populations=2)
@@ -265,6 +266,7 @@ def test_at_most_half_of_the_fewer_members_are_given(slow, digits, result, tmp_p
     assert one.task.members == 2 and len(one.task.first) == 1
 
 
+@pytest.mark.heavy
 def test_a_run_that_has_grown_past_what_was_asked_is_another(slow, digits, tmp_path):
     folder = {"run_dir": tmp_path / "run"}
     sweep(small, SPACE, digits, seconds=left(2.9), **folder)

@@ -32,6 +32,7 @@ def test_the_sweep_finds_a_good_model_and_looks_at_test_once(recipe, space, digi
     assert best.evaluate(digits.test)["error"] < 0.04
 
 
+@pytest.mark.heavy
 def test_a_space_without_hyperparameters_trains_members_that_differ_by_key(digits):
     def fixed(hp):
         return small({"rate": 0.01})
@@ -104,6 +105,7 @@ def test_a_member_agrees_with_fit_after_20_steps_in_float64(digits):
     )  # fmt: skip
 
 
+@pytest.mark.heavy
 def test_fit_trains_the_configuration_of_a_member_with_its_sizes(digits, with_sizes):
     best = with_sizes.best()
     alone = dl.fit(sized, best.hparams, digits, key=KEY, epochs=4, progress=False)
