@@ -43,7 +43,16 @@ SEARCHES = {
 }
 
 
-@pytest.fixture(scope="module", params=SEARCHES)
+def rows(*quick):
+    """Returns a mark for a test of each search; what is not quick is heavy."""
+    heavy = pytest.mark.heavy
+    all_of_them = [
+        pytest.param(name, marks=() if name in quick else heavy) for name in SEARCHES
+    ]
+    return pytest.mark.parametrize("played", all_of_them, indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module")
 def played(request, digits):
     """Returns a search, and its sweep without a folder."""
     if "optuna" in request.param:
@@ -57,6 +66,7 @@ def train(digits, search, **settings):
     return sweep(small, SPACE, digits, **plain | settings)
 
 
+@rows("freeze_thaw")
 def test_a_run_that_is_cut_after_each_record_ends_with_the_same_bits(
     played, digits, tmp_path, monkeypatch, on_devices
 ):
@@ -76,13 +86,17 @@ def test_a_run_that_is_cut_after_each_record_ends_with_the_same_bits(
     assert_same_result(whole, read_result(tmp_path, small))
 
 
-@pytest.mark.parametrize("devices", [(0,), (0, 1, 0)], ids=str)
+@rows("auto")
+@pytest.mark.parametrize(
+    "devices", [pytest.param((0,), marks=pytest.mark.heavy), (0, 1, 0)], ids=str
+)
 def test_hands_and_devices_change_nothing(devices, played, digits, on_devices):
     search, whole = played
     on_devices(*devices)
     assert_same_result(whole, train(digits, search))
 
 
+@rows("multi_pbt")
 def test_members_are_replayed_to_the_bit(played, digits):
     whole = played[1]
     for i in np.flatnonzero(whole.trained())[[0, -1]]:
@@ -90,6 +104,7 @@ def test_members_are_replayed_to_the_bit(played, digits):
         assert_same_member(again, whole.member(i))
 
 
+@rows("optuna_halving")
 def test_configurations_are_judged_over_repeats_and_folds(played, digits, tmp_path):
     search, _ = played
     settings = {"members": 8, "repeats": 2, "folds": 2}
@@ -102,6 +117,7 @@ def test_configurations_are_judged_over_repeats_and_folds(played, digits, tmp_pa
     assert_same_result(whole, train(digits, search, run_dir=tmp_path, **settings))
 
 
+@rows("thawing")
 def test_states_that_are_on_disk_alone_change_nothing(
     played, digits, tmp_path, monkeypatch
 ):
@@ -120,6 +136,7 @@ def test_states_that_are_on_disk_alone_change_nothing(
     assert reads
 
 
+@pytest.mark.heavy
 def test_states_on_disk_alone_survive_packing(digits, tmp_path, monkeypatch):
     """Blocks that pause are packed again in the rung in which they are put away."""
     settings = {"members": 8, "epochs": 8, "patience": 1, "search": dl.halving(2)}
@@ -129,6 +146,7 @@ def test_states_on_disk_alone_survive_packing(digits, tmp_path, monkeypatch):
     assert_same_result(whole, sweep(small, SPACE, digits, run_dir=tmp_path, **settings))
 
 
+@rows("thawing")
 def test_members_that_may_thaw_are_awaited_from_the_first_rung_on(
     played, digits, tmp_path
 ):

@@ -183,10 +183,10 @@ def test_a_sweep_starts_from_another_and_then_takes_the_settings(digits, three):
 
 
 def test_a_run_resumes_grows_and_is_replayed_to_the_bit(digits, tmp_path):
-    settings = {"search": dl.portfolio(), "epochs": 2, "repeats": 2}
+    settings = {"search": dl.portfolio(), "epochs": 2}
     whole = sweep(small, SPACE, digits, members=5, **settings)
     folder = {"run_dir": tmp_path}
-    with cut_after(2):
+    with cut_after(1):
         sweep(small, SPACE, digits, members=3, **settings, **folder)
     sweep(small, SPACE, digits, members=3, **settings, **folder)
     with trained_blocks() as blocks:

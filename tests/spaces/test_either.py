@@ -54,7 +54,7 @@ def make_optimizer(chosen):
 
 def recipe(hp):
     return dl.Recipe(
-        model=nn.serial(nn.dense(16), nn.relu, nn.dense(10)),
+        model=nn.dense(10),
         optimizer=make_optimizer(hp.optimizer),
         loss=nn.softmax_cross_entropy,
         penalty=nn.l2(hp.l2),
@@ -185,6 +185,7 @@ def test_a_grid_has_the_combinations_of_each_option():
     assert len(seen) == 26
 
 
+@pytest.mark.heavy
 def test_options_may_hold_options(digits):
     inner = dl.Either({"low": {"rate": dl.Uniform(0.01, 0.1)}, "high": {"rate": 0.5}})
     space = {"outer": dl.Either({"a": inner, "b": {}}), "n": 32}
@@ -213,7 +214,13 @@ SOBOL = dl.sobol()
 
 
 @pytest.mark.parametrize(
-    "search", [SOBOL, dl.halving(2), dl.pbt(1), dl.refinement(2, keep=4)]
+    "search",
+    [
+        pytest.param(SOBOL, marks=pytest.mark.heavy),
+        pytest.param(dl.halving(2), marks=pytest.mark.heavy),
+        dl.pbt(1),
+        pytest.param(dl.refinement(2, keep=4), marks=pytest.mark.heavy),
+    ],
 )
 def test_searches_train_options(search, digits):
     found = sweep(digits, members=16, epochs=2, search=search)

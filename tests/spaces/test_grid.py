@@ -1,14 +1,13 @@
 """Grids, by hand and trained."""
 
-import jax
 import numpy as np
 import pytest
 
 import jaxdl as dl
 from jaxdl.spaces import SpaceError
 from jaxdl.train import Status
+from tests.sweeps.kept import small, sweep
 
-KEY = jax.random.key(0)
 SPACE = {
     "act": dl.Static(["relu", None, 3]),
     "beta": dl.OneMinusLogUniform(0.9, 0.999),
@@ -46,19 +45,15 @@ def test_ints_on_a_log_scale_are_rounded_to_the_next():
     assert dl.grid({"n": dl.IntLogUniform(1, 3)}, 10)["n"].tolist() == [1, 2, 3]
 
 
-def test_a_grid_is_a_space_and_its_members_are_trained(make_recipe, digits, space):
-    inner = {size: make_recipe(batch_size=size) for size in (64, 128)}
-
+def test_a_grid_is_a_space_and_its_members_are_trained(digits):
     def recipe(hp):
-        return inner[hp["size"]](hp["rest"])
+        return small(hp["rest"])._replace(batch_size=hp["size"])
 
-    few = space._replace(beta1=0.9, keep_prob=0.8, l2=0.1)
-    grid = dl.grid({"rest": few, "size": dl.Static([64, 128])}, 2)
-    result = dl.sweep(
-        recipe, grid, digits, key=KEY, members=4, epochs=2, progress=False
-    )
+    rest = {"rate": dl.LogUniform(1e-3, 1e-1), "constant": 0.9}
+    grid = dl.grid({"rest": rest, "size": dl.Static([64, 128])}, 2)
+    result = sweep(recipe, grid, digits, members=4, epochs=1)
     assert result.hparams["size"].tolist() == [64, 128, 64, 128]
-    rates = result.hparams["rest"].learning_rate
+    rates = result.hparams["rest"]["rate"]
     np.testing.assert_allclose(rates, [1e-3, 1e-3, 1e-1, 1e-1], rtol=1e-6)
     assert result.member(1).hparams["size"] == 128
     assert (result.status == Status.FINISHED).all()

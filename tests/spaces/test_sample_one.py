@@ -56,8 +56,11 @@ def test_a_member_by_itself_and_other_keys():
     space = {"rate": dl.LogUniform(1e-4, 1e-1)}
     one = jax.jit(lambda key: dl.sample_one(key, space)["rate"])(KEY)
     assert one == pytest.approx(dl.sample(KEY, space, 3)["rate"][0], rel=2e-7)
-    keys = jax.vmap(lambda i: member_key(KEY, i))(jnp.arange(50))
-    drawn = jax.vmap(lambda key: dl.sample_one(key, space)["rate"])(keys)
+
+    def with_own_key(i):
+        return dl.sample_one(member_key(KEY, i), space)["rate"]
+
+    drawn = jax.jit(jax.vmap(with_own_key))(jnp.arange(50))
     assert len({*drawn.tolist()}) == 50
     assert dl.sample_one(KEY, space)["rate"] == one  # without a trace
 

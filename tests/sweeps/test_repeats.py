@@ -118,6 +118,7 @@ def test_a_fold_is_a_sweep_over_its_part_of_the_examples(weighted):
                 assert_same_member(ours, alone.member(c))
 
 
+@pytest.mark.heavy
 def test_a_variant_is_trained_by_itself_from_its_data_and_key(digits):
     """Also with sizes, early stopping and a seed."""
 

@@ -20,11 +20,17 @@ from tests.sweeps.kept import (
     sweep,
 )
 
-SEARCHES = pytest.mark.parametrize("search", [None, dl.pbt(1)], ids=["random", "pbt"])
 
-
-@SEARCHES
-@pytest.mark.parametrize("settings", [{}, {"repeats": 2, "folds": 2}], ids=str)
+@pytest.mark.parametrize(
+    ("search", "settings"),
+    [
+        pytest.param(None, {}, marks=pytest.mark.heavy),
+        (dl.pbt(1), {}),
+        (None, {"repeats": 2, "folds": 2}),
+        pytest.param(dl.pbt(1), {"repeats": 2, "folds": 2}, marks=pytest.mark.heavy),
+    ],
+    ids=["random", "pbt", "random in variants", "pbt in variants"],
+)
 def test_a_member_is_replayed_to_the_bit(search, settings, digits, tmp_path):
     result = sweep(small, SPACE, digits, run_dir=tmp_path, search=search, **settings)
     for run in (tmp_path, result):
@@ -32,7 +38,11 @@ def test_a_member_is_replayed_to_the_bit(search, settings, digits, tmp_path):
         assert_same_member(again, result.member(5))
 
 
-@SEARCHES
+@pytest.mark.parametrize(
+    "search",
+    [pytest.param(None, marks=pytest.mark.heavy), dl.pbt(1)],
+    ids=["random", "pbt"],
+)
 def test_a_member_of_a_run_that_still_trains_is_replayed_as_far_as_it_is(
     search, digits, tmp_path, monkeypatch
 ):
@@ -77,6 +87,7 @@ def test_the_lineage_of_a_member_is_all_that_it_copied_from():
     ]  # fmt: skip
 
 
+@pytest.mark.heavy
 def test_a_run_remembers_its_merged_bounds(digits, tmp_path):
     space = {"rate": SPACE["rate"], "units": dl.AsSize(dl.IntUniform(2, 12))}
     settings = {"members": 3, "epochs": 1, "run_dir": tmp_path}

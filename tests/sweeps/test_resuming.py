@@ -30,10 +30,16 @@ from tests.sweeps.kept import (
 
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"search": dl.halving(2)}, {"search": dl.pbt(1)}, {"patience": 1},
-     {"repeats": 2, "members": 5}],
-    ids=["random", "halving", "pbt", "patience", "repeats"],
-)  # fmt: skip
+    [
+        pytest.param({}, marks=pytest.mark.heavy, id="random"),
+        pytest.param({"search": dl.halving(2)}, marks=pytest.mark.heavy, id="halving"),
+        pytest.param({"search": dl.pbt(1), "epochs": 3}, id="pbt"),
+        pytest.param({"patience": 1}, marks=pytest.mark.heavy, id="patience"),
+        pytest.param(
+            {"repeats": 2, "members": 5}, marks=pytest.mark.heavy, id="repeats"
+        ),
+    ],
+)
 def test_a_run_that_is_cut_after_each_record_ends_with_the_same_bits(
     settings, recipe, space, digits, tmp_path, monkeypatch, on_devices
 ):
@@ -53,8 +59,11 @@ def test_a_run_that_is_cut_after_each_record_ends_with_the_same_bits(
 
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"patience": 1}, {"search": dl.pbt(1)}],
-    ids=["random", "patience", "pbt"],
+    [
+        pytest.param({}, marks=pytest.mark.heavy, id="random"),
+        pytest.param({"patience": 1}, id="patience"),
+        pytest.param({"search": dl.pbt(1)}, marks=pytest.mark.heavy, id="pbt"),
+    ],
 )
 def test_a_none_among_parameters_and_a_key_in_a_state_stay_what_they_are(
     settings, digits, tmp_path, monkeypatch
@@ -83,12 +92,12 @@ def test_a_finished_run_is_returned_and_trains_nothing(finished, digits):
     assert_same_result(first, again)
 
 
-def test_members_and_epochs_are_added_to_a_finished_run(digits, tmp_path):
+def test_members_and_epochs_are_added_to_a_finished_run(digits, result, tmp_path):
     few, wrong = {"members": 3, "run_dir": tmp_path}, {"members": 8}
     sweep(small, SPACE, digits, epochs=2, **few)
     with trained_blocks() as blocks:
         more = sweep(small, SPACE, digits, run_dir=tmp_path, extend=True)
-    assert_same_result(sweep(small, SPACE, digits), more)
+    assert_same_result(result, more)
     old = [b for b in blocks if 0 in b.members]
     assert min(b.first for b in old[:1]) == 2  # what was trained is not trained again
     with trained_blocks() as blocks:
@@ -116,10 +125,9 @@ def no_row(*_):
     ids=["arrays", "rows"],
 )
 def test_a_sweep_on_a_disk_that_takes_nothing_resumes_when_it_does(
-    refusal, digits, tmp_path, monkeypatch
+    refusal, digits, result, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(pace, "KEEP_SECONDS", 0.0)
-    whole = sweep(small, SPACE, digits)
     with cut_after(4):
         sweep(small, SPACE, digits, run_dir=tmp_path)
     with monkeypatch.context() as patch:
@@ -129,7 +137,7 @@ def test_a_sweep_on_a_disk_that_takes_nothing_resumes_when_it_does(
                 sweep(small, SPACE, digits, run_dir=tmp_path)
     before = read_result(tmp_path, small)
     assert np.isfinite(before.metrics["dev_loss"]).sum() >= 4
-    assert_same_result(whole, sweep(small, SPACE, digits, run_dir=tmp_path))
+    assert_same_result(result, sweep(small, SPACE, digits, run_dir=tmp_path))
     assert not runs.doctor(tmp_path).problems
 
 

@@ -50,8 +50,12 @@ def test_it_stops_between_epochs_and_keeps_what_has_trained(result, digits):
 
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"search": dl.halving(2)}, {"patience": 1}, {"search": dl.pbt(2)}],
-    ids=["random", "halving", "patience", "pbt"],
+    [
+        pytest.param({}, marks=pytest.mark.heavy, id="random"),
+        pytest.param({"search": dl.halving(2)}, marks=pytest.mark.heavy, id="halving"),
+        pytest.param({"patience": 1}, marks=pytest.mark.heavy, id="patience"),
+        pytest.param({"search": dl.pbt(2)}, id="pbt"),
+    ],
 )
 def test_calls_that_are_cut_give_the_bits_of_one_that_is_not(
     settings, digits, tmp_path
@@ -156,6 +160,7 @@ def test_halving_has_a_smaller_schedule(slow, digits):
     assert [len(rung.members) for rung in fewer.rungs] == [2, 1]
 
 
+@pytest.mark.heavy
 def test_populations_of_several_frequencies_have_a_smaller_schedule(slow, digits):
     """A rung of 12 members takes 1.5 s, one of 8 members takes 1 s."""
     search = dl.multi_pbt(1, populations=2)
@@ -179,7 +184,11 @@ def test_auto_takes_the_search_that_suits_the_fewer_members(slow, digits, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("recipe", "repeats"), [(small, 2), (both, 1)], ids=["repeats", "objectives"]
+    ("recipe", "repeats"),
+    [
+        pytest.param(small, 2, marks=pytest.mark.heavy, id="repeats"),
+        pytest.param(both, 1, id="objectives"),
+    ],
 )
 def test_the_forecast_of_auto_is_of_the_search_that_trains(
     recipe, repeats, slow, digits, monkeypatch
@@ -257,6 +266,7 @@ def test_at_most_half_of_the_fewer_members_are_given(slow, digits, result, tmp_p
     assert one.task.members == 2 and len(one.task.first) == 1
 
 
+@pytest.mark.heavy
 def test_a_run_that_has_grown_past_what_was_asked_is_another(slow, digits, tmp_path):
     folder = {"run_dir": tmp_path / "run"}
     sweep(small, SPACE, digits, seconds=left(2.9), **folder)

@@ -156,6 +156,7 @@ def test_searches_that_decide_begin_with_them(finished, digits):
         np.testing.assert_array_equal(found.rungs[0].hparams["rate"][:3], best)
 
 
+@pytest.mark.heavy
 def test_a_folder_is_read_without_its_recipe(digits, tmp_path):
     """Exchanged weights, repeats and a metric of which more is better."""
 

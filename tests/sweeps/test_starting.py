@@ -30,7 +30,7 @@ def line():
 
 @pytest.fixture(scope="module")
 def first(line):
-    return dl.fit(plain, {"rate": 0.01}, line, key=0, epochs=3, progress=False)
+    return fit(line, plain, {"rate": 0.01}, on_epoch=lambda _: None, epochs=3)
 
 
 def start(line, first, epochs=1, **settings):

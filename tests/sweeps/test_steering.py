@@ -12,9 +12,11 @@ import pytest
 import jaxdl as dl
 from jaxdl import nn, optim, runs
 from jaxdl.spaces import SpaceError
+from jaxdl.spaces.of_one import as_space
 from jaxdl.sweeps import read_result
+from jaxdl.sweeps.steering import changed
 from jaxdl.train import Status
-from tests.sweeps.kept import Cut, assert_same_member, cut_after, damage, small
+from tests.sweeps.kept import KEY, Cut, assert_same_member, cut_after, damage, small
 from tests.sweeps.steered import EPOCHS, RATE, fit, halve
 
 ROOT = Path(__file__).parents[2]
@@ -157,6 +159,7 @@ def test_stop_ends_the_training_and_the_run(digits, tmp_path):
     assert_same_member(fit(digits, run_dir=tmp_path, on_epoch=never), member)
 
 
+@pytest.mark.heavy
 def test_a_training_that_has_stopped_early_is_not_asked_about(digits, tmp_path):
     """A rate so small moves no weight, so no epoch betters the first."""
     asked = []
@@ -195,44 +198,58 @@ def fit_mixed(digits):
     return lambda **settings: fit(digits, mixed, HPARAMS, epochs=2, **settings)
 
 
-def test_hyperparameters_of_every_kind_make_a_run(fit_mixed, digits, tmp_path):
+def test_hyperparameters_of_every_kind_make_a_run(fit_mixed, tmp_path):
     def change(_):
         return {"activation": "relu", "steps": 5, "rate": 1}
 
     member = fit_mixed(run_dir=tmp_path, on_epoch=change)
     hp = member.hparams
     assert hp.activation == "relu" and (hp.rate, hp.steps, hp.loss) == (1, 5, "softmax")
-    plain = dl.fit(mixed, HPARAMS, digits, key=0, epochs=1, progress=False)
-    assert member.structure == plain.structure
-    assert member.metrics["dev_loss"][0] == pytest.approx(plain.metrics["dev_loss"][0])
     read = read_result(tmp_path, mixed, space=HPARAMS).member(0)
     assert_same_member(read, member)
     assert_same_member(fit_mixed(run_dir=tmp_path, on_epoch=never), member)
+
+
+@pytest.mark.heavy
+def test_hyperparameters_of_every_kind_begin_as_without_a_run(fit_mixed, digits):
+    member = fit_mixed(on_epoch=lambda _: None)
+    plain = dl.fit(mixed, HPARAMS, digits, key=0, epochs=1, progress=False)
+    assert member.structure == plain.structure
+    assert member.metrics["dev_loss"][0] == pytest.approx(plain.metrics["dev_loss"][0])
+
+
+FINITE = "expected a finite number"
+REFUSED = [
+    ({"loss": "sigmoid"}, "change of loss to 'sigmoid', which is static"),
+    ({"rat": 0.1}, "change of 'rat'; expected a name among .*did you mean rate"),
+    ({"rate": "0.1"}, f"change of rate to '0.1'; {FINITE} of type"),
+    ({"rate": float("nan")}, f"change of rate to nan; {FINITE}"),
+    ({"rate": [0.1]}, rf"change of rate to \[0.1\]; {FINITE}"),
+    ({"rate": True}, f"change of rate to True; {FINITE}"),
+    ({"steps": True}, f"change of steps to True; {FINITE}"),
+    ({"steps": 2.5}, f"change of steps to 2.5; {FINITE} of type int"),
+    ({"activation": "elu"}, "choice 'elu'; expected one of"),
+    (0.1, "got 0.1 from on_epoch; expected None, values by the name"),
+    ("end", "got 'end' from on_epoch; expected None, values by the name"),
+]
+
+
+@pytest.mark.parametrize(("answer", "message"), REFUSED, ids=str)
+def test_what_cannot_change_is_refused(answer, message):
+    space = as_space(HPARAMS)
+    with pytest.raises(SpaceError, match=message):
+        changed(space, dl.sample(KEY, space, 1), answer)
 
 
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
         ({"units": 4}, "change of units to 4, which is a size"),
-        ({"loss": "sigmoid"}, "change of loss to 'sigmoid', which is static"),
-        ({"rat": 0.1}, "change of 'rat'; expected a name among .*did you mean rate"),
-        ({"rate": "0.1"}, "change of rate to '0.1'; expected a finite number of type"),
-        ({"rate": float("nan")}, "change of rate to nan; expected a finite number"),
-        ({"rate": [0.1]}, r"change of rate to \[0.1\]; expected a finite number"),
-        ({"rate": True}, "change of rate to True; expected a finite number"),
-        ({"steps": True}, "change of steps to True; expected a finite number"),
         ({"rate": 1e60}, "rate=1e[+]60; expected numbers that float32 can hold"),
-        (
-            {"steps": 2.5},
-            "change of steps to 2.5; expected a finite number of type int",
-        ),
-        ({"activation": "elu"}, "choice 'elu'; expected one of"),
-        (0.1, "got 0.1 from on_epoch; expected None, values by the name"),
-        ("end", "got 'end' from on_epoch; expected None, values by the name"),
     ],
     ids=str,
 )
-def test_what_cannot_change_is_refused(answer, message, fit_mixed):
+def test_a_training_ends_where_a_change_is_refused(answer, message, fit_mixed):
     with pytest.raises(SpaceError, match=message):
         fit_mixed(on_epoch=lambda _: answer)
 

@@ -144,6 +144,7 @@ def test_a_regression_is_compared_with_the_mean():
     assert bad.dev_error > bad.baseline.error and bad.r2 < 0
 
 
+@pytest.mark.heavy
 def test_a_fold_is_compared_with_its_own_mean():
     result, data = prices(folds=2)
     errors, first = summarize(result, data).errors, result.first_data(data)
@@ -152,6 +153,7 @@ def test_a_fold_is_compared_with_its_own_mean():
     assert "dev_r2" not in summarize(result, data).table[0]
 
 
+@pytest.mark.heavy
 def test_errors_are_no_rates_if_one_of_the_test_set_is_above_1():
     def error(outputs, labels):
         return 3.0 * (labels == 2)

@@ -32,6 +32,7 @@ def test_the_sweep_finds_a_good_model_and_looks_at_test_once(recipe, space, digi
     assert best.evaluate(digits.test)["error"] < 0.04
 
 
+@pytest.mark.heavy
 def test_a_space_without_hyperparameters_trains_members_that_differ_by_key(digits):
     def fixed(hp):
         return small({"rate": 0.01})
@@ -56,6 +57,7 @@ def test_sizes_can_be_given_and_laid_on_a_grid(digits, with_sizes):
 # equal to one model by itself
 
 
+@pytest.mark.heavy
 def test_a_member_starts_as_fit_does_and_its_first_gradients_agree(digits):
     """At rate 1 and one step an epoch, plain descent shows minus the gradient."""
 
@@ -84,15 +86,18 @@ def test_a_member_starts_as_fit_does_and_its_first_gradients_agree(digits):
         assert np.linalg.norm(theirs) > 0
 
 
-def test_a_member_agrees_with_fit_after_20_steps_in_float64(make_recipe, space, digits):
+def test_a_member_agrees_with_fit_after_20_steps_in_float64(digits):
     """So it sees the same batches and the same dropout masks."""
-    recipe = make_recipe(50)
-    first = digits.train[:1000]
-    data = digits._replace(train=first)
+
+    def recipe(hp):
+        layers = nn.dropout(0.8), nn.batch_norm(), nn.dense(10)
+        return small(hp)._replace(model=nn.serial(*layers), batch_size=50)
+
+    data = digits._replace(train=digits.train[:1000])
     with jax.enable_x64(True):
-        member = sweep(recipe, space, data, members=2, epochs=1).member(0)
+        member = sweep(recipe, SPACE, data, members=2, epochs=1).member(0)
         alone = dl.fit(recipe, member.hparams, data, key=KEY, epochs=1, progress=False)
-    assert member.params[0]["kernel"].dtype == np.float64
+    assert member.params[2]["kernel"].dtype == np.float64
     chex.assert_trees_all_close(
         (member.params, member.state, member.metrics),
         (alone.params, alone.state, alone.metrics),
@@ -100,6 +105,7 @@ def test_a_member_agrees_with_fit_after_20_steps_in_float64(make_recipe, space, 
     )  # fmt: skip
 
 
+@pytest.mark.heavy
 def test_fit_trains_the_configuration_of_a_member_with_its_sizes(digits, with_sizes):
     best = with_sizes.best()
     alone = dl.fit(sized, best.hparams, digits, key=KEY, epochs=4, progress=False)
@@ -251,7 +257,15 @@ def test_jax_keeps_its_settings():
     assert jax.config.jax_compilation_cache_dir == folder
 
 
-@pytest.mark.parametrize("progress", [False, True, lambda _: None])
+@pytest.mark.parametrize(
+    "progress",
+    [
+        pytest.param(False, marks=pytest.mark.heavy),
+        True,
+        pytest.param(lambda _: None, marks=pytest.mark.heavy),
+    ],
+    ids=["silent", "shown", "told"],
+)
 def test_a_recipe_is_freed_with_its_last_reference(progress, digits):
     class Own:
         """Stands for data that a recipe closes over."""

@@ -53,9 +53,16 @@ def error(outputs, labels):
     return (outputs[:, :2].argmax(1) != labels["kind"]).astype(float)
 
 
+def size_error(outputs, labels, weights):
+    return jnp.average((outputs[:, 2] - labels["size"]) ** 2, weights=weights)
+
+
 def recipe(hp, rows=5):
-    model, optimizer = nn.serial(both(rows), nn.dense(3)), optim.adam(hp["rate"])
-    return dl.Recipe(model, optimizer, loss, error=error, batch_size=8)
+    model, optimizer = nn.serial(both(rows), nn.dense(3)), optim.momentum(hp["rate"])
+    return dl.Recipe(
+        model, optimizer, loss, error=error, batch_size=8,
+        metrics={"size_error": size_error},
+    )  # fmt: skip
 
 
 def sweep(data, **given):
@@ -64,23 +71,43 @@ def sweep(data, **given):
     )
 
 
-@pytest.mark.parametrize("folds", [None, 2])
-def test_dicts_train_evaluate_predict_and_resume(table_and_tokens, tmp_path, folds):
-    data = table_and_tokens
-    found = sweep(data, run_dir=tmp_path / "run", folds=folds)
-    again = sweep(data, run_dir=tmp_path / "run", folds=folds)
-    ours, theirs = found.best(), again.best()
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("trees") / "run"
+
+
+@pytest.fixture(scope="module")
+def found(table_and_tokens, folder):
+    return sweep(table_and_tokens, run_dir=folder)
+
+
+@pytest.fixture(scope="module")
+def member(found):
+    return found.best()
+
+
+def test_dicts_train_evaluate_predict_and_resume(found, table_and_tokens, folder):
+    data, ours = table_and_tokens, found.best()
+    theirs = sweep(data, run_dir=folder).best()
     jax.tree.map(np.testing.assert_array_equal, ours.params, theirs.params)
-    if folds is None:  # by hand, from the table that the normalization made
-        outputs = ours.predict(data.test.inputs)
-        wrong = outputs[:, :2].argmax(1) != data.test.labels["kind"]
-        assert ours.evaluate(data.test)["error"] == pytest.approx(wrong.mean())
-        assert errors_of(ours, data).test_examples == 8
+    # by hand, from the table that the normalization made
+    outputs = ours.predict(data.test.inputs)
+    wrong = outputs[:, :2].argmax(1) != data.test.labels["kind"]
+    assert ours.evaluate(data.test)["error"] == pytest.approx(wrong.mean())
+    assert errors_of(ours, data).test_examples == 8
 
 
-def test_what_a_model_was_not_trained_on_is_refused(table_and_tokens):
+@pytest.mark.heavy
+def test_dicts_in_folds_train_and_resume(table_and_tokens, tmp_path):
+    ours, theirs = (
+        sweep(table_and_tokens, run_dir=tmp_path / "run", folds=2).best()
+        for _ in range(2)
+    )
+    jax.tree.map(np.testing.assert_array_equal, ours.params, theirs.params)
+
+
+def test_what_a_model_was_not_trained_on_is_refused(member, table_and_tokens):
     data = table_and_tokens
-    member = dl.fit(recipe, {"rate": 0.01}, data, key=0, epochs=1, progress=False)
     table = data.test.inputs["table"]
     with pytest.raises(dl.data.DataError, match=r"got inputs \['table'\]; expected a"):
         member.predict({"table": table})
@@ -97,39 +124,35 @@ def test_ids_beyond_the_table_are_refused_before_the_training(table_and_tokens):
 
 
 def test_a_check_looks_at_dicts(table_and_tokens):
-    found = [*check(recipe, {"rate": 0.01}, table_and_tokens, key=jax.random.key(0))]
-    assert "{'table': [3], 'tokens': [4]}" in found[0].text
+    found = check(recipe, {"rate": 0.01}, table_and_tokens, key=jax.random.key(0))
+    assert "{'table': [3], 'tokens': [4]}" in next(found).text
     assert any("dicts of arrays are not compared" in one.text for one in found)
 
 
-def with_metric(hp):
-    def size_error(outputs, labels, weights):
-        wrong = (outputs[:, 2] - labels["size"]) ** 2
-        return jnp.average(wrong, weights=weights)
-
-    return recipe(hp)._replace(metrics={"size_error": size_error})
+@pytest.mark.heavy
+def test_a_whole_check_takes_dicts(table_and_tokens):
+    found = [*check(recipe, {"rate": 0.01}, table_and_tokens, key=jax.random.key(0))]
+    assert len(found) > 5
 
 
-def test_an_ensemble_a_metric_and_a_report_take_dicts(table_and_tokens, tmp_path):
+def test_an_ensemble_a_metric_and_a_report_take_dicts(
+    found, table_and_tokens, tmp_path
+):
     data = table_and_tokens
-    found = dl.sweep(
-        with_metric, SPACE, data, key=0, members=2, epochs=2, progress=False
-    )
     best, together = found.best(), found.ensemble(size=3)
     wrong = (best.predict(data.dev.inputs)[:, 2] - data.dev.labels["size"]) ** 2
     expected = pytest.approx(wrong.mean(), rel=1e-4)
     assert best.evaluate(data.dev)["size_error"] == expected
     outputs = together.predict(data.dev.inputs)
-    each = loss(outputs, jax.tree.map(jnp.asarray, data.dev.labels))
+    each = jax.jit(loss)(outputs, data.dev.labels)
     by_hand = pytest.approx(float(each.mean()), rel=1e-4)
     assert together.evaluate(data.dev)["loss"] == by_hand
     report(found, tmp_path / "page.html", data=data)
     assert (tmp_path / "page.html").stat().st_size > 10_000
 
 
-def test_dicts_of_any_class_and_order_are_taken(table_and_tokens):
+def test_dicts_of_any_class_and_order_are_taken(member, table_and_tokens):
     data = table_and_tokens
-    member = dl.fit(recipe, {"rate": 0.01}, data, key=0, epochs=1, progress=False)
     turned = OrderedDict(reversed(data.dev.inputs.items()))
     np.testing.assert_array_equal(
         member.predict(turned), member.predict(data.dev.inputs)

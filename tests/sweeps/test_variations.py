@@ -52,6 +52,7 @@ VARIATIONS = {
     "halving": Variation({"search": dl.halving(2)}, least=5),
     "hyperband": Variation({"search": dl.hyperband(2)}, least=5),
 }
+QUICK = {"fewer members", "halving"}
 PATIENT_VARIATIONS = {
     "fewer members": Variation({"members": 3}, least=3),
     "one hand": Variation(devices=(0,)),
@@ -89,13 +90,20 @@ def check(varied, whole, member=lambda i: i, least=20, but=()):
         assert varied.status[member(i)] == whole.status[i]
 
 
-@pytest.mark.parametrize("name", VARIATIONS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in QUICK else pytest.mark.heavy)
+        for name in VARIATIONS
+    ],
+)
 def test_a_member_is_the_same_with(name, whole, recipe, space, digits, on_devices):
     settings, devices, member, least = VARIATIONS[name]
     on_devices(*devices)
     check(sweep(recipe, space, digits, **PLAIN | settings), whole, member, least)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", PATIENT_VARIATIONS)
 def test_a_member_that_may_stop_early_is_the_same_with(
     name, patient, recipe, space, digits, on_devices
@@ -105,6 +113,7 @@ def test_a_member_that_may_stop_early_is_the_same_with(
     check(sweep(recipe, space, digits, **PATIENT | settings), patient, member, least)
 
 
+@pytest.mark.heavy
 def test_repeat_0_is_the_same_as_members_with_orders_of_their_own(
     recipe, space, digits
 ):
@@ -127,6 +136,7 @@ def test_a_member_is_the_same_beside_members_that_diverge(whole, recipe, digits)
     check(varied, whole, least=17, but=BAD)
 
 
+@pytest.mark.heavy
 def test_a_member_is_the_same_beside_members_with_other_static_values(
     whole, recipe, digits
 ):
@@ -141,6 +151,7 @@ def test_a_member_is_the_same_beside_members_with_other_static_values(
     check(mixed, whole, least=4, but=plain)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     "settings",
     [{}, {"search": dl.halving(2)}, {"search": dl.pbt(1)}, {"repeats": 2}],
@@ -148,7 +159,7 @@ def test_a_member_is_the_same_beside_members_with_other_static_values(
 )
 @pytest.mark.parametrize("devices", [(0, 0), (0, 0, 0), (1, 0)], ids=str)
 def test_a_member_is_the_same_after_an_interruption(
-    settings, devices, whole, recipe, space, digits, tmp_path, on_devices
+    settings, devices, recipe, space, digits, tmp_path, on_devices
 ):
     settings = PLAIN | settings
     uninterrupted = sweep(recipe, space, digits, **settings)
@@ -160,6 +171,7 @@ def test_a_member_is_the_same_after_an_interruption(
     assert_same_result(resumed, uninterrupted)
 
 
+@pytest.mark.heavy
 def test_a_member_that_may_stop_early_is_the_same_after_an_interruption(
     patient, recipe, space, digits, tmp_path
 ):
@@ -206,6 +218,7 @@ def empty_caches(tmp_path):
     use(before)
 
 
+@pytest.mark.heavy
 def test_a_member_is_the_same_from_a_program_that_no_cache_has(
     before, empty_caches, digits
 ):
