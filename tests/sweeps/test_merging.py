@@ -35,7 +35,7 @@ SETTINGS = {
     "grid": {"search": dl.grid_search(7)},
     "repeats and folds": {"repeats": 2, "folds": 2, "epochs": 1},
 }
-HEAVY = {"sobol", "portfolio", "grid"}
+HEAVY = {*SETTINGS} - {"random"}
 PLAIN = {"members": 7, "epochs": 2, "every": 5}
 
 
