@@ -164,6 +164,7 @@ def test_a_merged_run_keeps_the_best_of_all_shards(settings, digits, tmp_path):
     check(whole, read_result(tmp_path, small), 2)
 
 
+@pytest.mark.heavy
 def test_the_best_of_several_objectives_is_kept(digits, tmp_path):
     """All errors tie, so that parameters decide, which no record of a shard has."""
     settings = {"members": 10, "epochs": 1}
