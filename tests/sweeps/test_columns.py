@@ -1,14 +1,13 @@
 """Names that users choose stand beside ours, and none is taken for another."""
 
-import numpy as np
 import pytest
 
 import jaxdl as dl
-from jaxdl import nn, optim
 from jaxdl.cli.summary import print_summary
 from jaxdl.report import contents
 from jaxdl.sweeps.columns import apart
 from jaxdl.sweeps.summary import summarize
+from tests.sweeps.kept import small, sweep
 
 OURS = ("member", "dev_error", "train_loss", "status")
 
@@ -21,35 +20,17 @@ def test_a_name_of_ours_gets_a_prefix():
     ]  # fmt: skip
 
 
-LOSSES = {
-    "plain": nn.softmax_cross_entropy,
-    "smooth": nn.label_smoothing(nn.softmax_cross_entropy, 0.1),
-}
 SPACE = {
     "rate": dl.LogUniform(1e-2, 1),
     "train_loss": dl.Static(["plain", "smooth"]),
-    "member": dl.Choice([0.5, 0.25]),
+    "member": dl.Static([0.5, 0.25]),
     "status": 3,
 }
 
 
-def recipe(hp):
-    loss = LOSSES[hp["train_loss"]]
-    return dl.Recipe(
-        nn.dense(3), optim.gradient_descent(hp["rate"]), loss, batch_size=4
-    )
-
-
 @pytest.fixture(scope="module")
-def data():
-    inputs = np.eye(12, dtype=np.float32)
-    part = dl.data.from_arrays(inputs, np.arange(12) % 3)
-    return dl.data.Splits(part, part, part)
-
-
-@pytest.fixture(scope="module")
-def clashing(data):
-    return dl.sweep(recipe, SPACE, data, key=0, members=4, epochs=1, progress=False)
+def clashing(digits):
+    return sweep(small, SPACE, digits, members=4, epochs=1)
 
 
 def test_columns_of_a_result_have_names_that_differ(clashing):
@@ -63,12 +44,12 @@ def test_columns_of_a_result_have_names_that_differ(clashing):
         assert row["hparams.member"] in (0.5, 0.25)
 
 
-def test_a_summary_has_hyperparameters_by_their_own_names(clashing, data, capsys):
-    summary = summarize(clashing, data)
+def test_a_summary_has_hyperparameters_by_their_own_names(clashing, digits, capsys):
+    summary = summarize(clashing, digits)
     row = summary.table[0]
     assert isinstance(row["train_loss"], float) and isinstance(row["member"], int)
     assert row["hparams"].keys() == SPACE.keys()
-    assert row["hparams"]["train_loss"] in LOSSES
+    assert row["hparams"]["train_loss"] in ("plain", "smooth")
     print_summary(summary)
     head = capsys.readouterr().out.splitlines()[0].split()
     assert len(set(head)) == len(head)

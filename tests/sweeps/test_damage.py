@@ -125,7 +125,7 @@ def swap(path, other, _):
     other.write_bytes(content)
 
 
-@pytest.mark.parametrize("times", [2, pytest.param(100, marks=pytest.mark.heavy)])
+@pytest.mark.parametrize("times", [1, pytest.param(100, marks=pytest.mark.heavy)])
 @pytest.mark.parametrize("harm", [flip, truncate, delete, swap])
 def test_members_of_a_harmed_file_are_trained_again(
     harm, times, finished, digits, tmp_path
@@ -166,8 +166,11 @@ def cut_in_a_rung(digits, tmp_path_factory):
 
 @pytest.mark.parametrize(
     ("search", "number"),
-    [(HALVING, 0), (HALVING, 1), (PBT, 1)],
-    ids=["halving-before", "halving-last", "pbt-last"],
+    [
+        pytest.param(HALVING, 0, id="halving-before", marks=pytest.mark.heavy),
+        pytest.param(HALVING, 1, id="halving-last"),
+        pytest.param(PBT, 1, id="pbt-last"),
+    ],
 )
 def test_a_rung_is_trained_again(search, number, cut_in_a_rung, digits, tmp_path):
     folder, settings, whole = cut_in_a_rung(search)

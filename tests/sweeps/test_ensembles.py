@@ -12,9 +12,11 @@ import jaxdl as dl
 from jaxdl import nn, optim
 from jaxdl.data import DataError
 from jaxdl.sweeps import Ensemble
+from tests.sweeps import kept
 from tests.sweeps.kept import SPACE, small
 
 DRAWS = np.random.default_rng(0)
+NEAR = {"rate": dl.Uniform(0.05, 0.1)}
 
 
 def probabilities(logits):
@@ -38,24 +40,10 @@ def greedy(objective, predictions, size):
     return np.bincount(added, minlength=len(predictions))
 
 
-def trained(digits, members, **settings):
-    """Returns a sweep of networks that differ in their weights and a little more."""
-
-    def recipe(hp):
-        return dl.Recipe(
-            nn.serial(nn.dense(6), nn.relu, nn.dense(10)), optim.adam(hp["rate"]),
-            nn.softmax_cross_entropy, batch_size=256, **settings,
-        )  # fmt: skip
-
-    return dl.sweep(
-        recipe, {"rate": dl.Uniform(0.02, 0.03)}, digits, key=0, members=members,
-        epochs=4, progress=False,
-    )  # fmt: skip
-
-
 @pytest.fixture(scope="module")
 def sweep(digits):
-    return trained(digits, 8)
+    """Models that differ in their weights and a little more."""
+    return kept.sweep(small, NEAR, digits)
 
 
 def check_choice(found, sweep, digits, objective):
@@ -115,7 +103,11 @@ def test_targets_average_the_outputs():
 
 def test_a_metric_that_the_recipe_ranks_by_takes_the_place_of_the_loss(digits):
     first = {"first": lambda outputs, labels, weights: outputs[:, 0].mean()}
-    sweep = trained(digits, 3, metrics=first, rank_by="-first")
+
+    def ranked(hp):
+        return small(hp)._replace(metrics=first, rank_by="-first")
+
+    sweep = kept.sweep(ranked, NEAR, digits)
     found = sweep.ensemble(size=9)
     check_choice(found, sweep, digits, lambda p: -np.log(p[:, 0]).mean())
     assert set(found.evaluate(digits.test)) == {"loss", "error", "first"}
@@ -141,7 +133,7 @@ def test_targets_are_scaled_as_in_training_and_an_own_error_chooses():
 
     sweep = dl.sweep(
         recipe, {"rate": dl.LogUniform(1e-3, 0.1)}, data, key=0, members=6, epochs=3,
-        progress=False,
+        progress=False, plan=dl.Plan(2),
     )  # fmt: skip
     found = sweep.ensemble(size=5)
     members = [sweep.member(i) for i in sweep.ranking()]

@@ -22,6 +22,7 @@ from tests.train.test_facts import summing
 
 SPACE = {"rate": dl.Uniform(0.5, 1.0)}
 EPOCHS, BATCH = 3, 5
+TIMES = TimeSeriesSplit(2)  # of 80: 28 and 54, each tested on the next 26
 
 
 def cosine(hp, facts):
@@ -59,35 +60,41 @@ def flowers():
     return dl.data.normalize(dl.data.split(examples, key=KEY))
 
 
+def has_rows_of(result, splitter, data):
+    """Asserts that members know the folds that a splitter of scikit-learn gives."""
+    pooled = dl.data.pool(data)
+    for v, (train, dev) in enumerate(splitter.split(pooled.inputs, pooled.labels)):
+        own, *_ = dl.sweeps.variant(data, KEY, fold=v, folds=splitter)
+        np.testing.assert_array_equal(own.train.labels, pooled.labels[np.sort(train)])
+        np.testing.assert_array_equal(own.dev.labels, pooled.labels[np.sort(dev)])
+        facts = result.member(v).facts
+        assert facts.num_examples == len(train)
+        assert facts.class_counts.tolist() == [
+            int((own.train.labels == c).sum()) for c in range(3)
+        ]
+
+
 def test_a_schedule_over_all_epochs_ends_with_each_fold(flowers):
     ends(sweep(summing(cosine), flowers, folds=2), [40, 40])
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("splitter", "sizes"),
     [
         (StratifiedKFold(2), [40] * 2),
         (RepeatedKFold(n_splits=2, n_repeats=2, random_state=0), [40] * 4),
-        (TimeSeriesSplit(2), [28, 54]),  # of 80, each tested on the next 26
+        (TIMES, [28, 54]),
     ],
 )
-def test_a_splitter_of_scikit_learn_gives_the_folds(splitter, sizes, flowers):
-    """Also parts that differ in size."""
+def test_a_schedule_ends_with_each_fold_of_a_splitter(
+    splitter, sizes, flowers, compilations
+):
+    """Also of parts that differ in size, of which each is a program."""
     result = sweep(summing(cosine), flowers, folds=splitter)
+    assert compilations == [len({*sizes})]
     ends(result, sizes)
-    pooled = dl.data.pool(flowers)
-    for v, (train, dev) in enumerate(splitter.split(pooled.inputs, pooled.labels)):
-        data, *_ = dl.sweeps.variant(flowers, KEY, fold=v, folds=splitter)
-        np.testing.assert_array_equal(data.train.labels, pooled.labels[np.sort(train)])
-        np.testing.assert_array_equal(data.dev.labels, pooled.labels[np.sort(dev)])
-        assert result.member(v).facts.class_counts.tolist() == [
-            int((data.train.labels == c).sum()) for c in range(3)
-        ]
-
-
-def test_each_size_of_a_fold_is_a_program(flowers, compilations):
-    sweep(summing(cosine), flowers, folds=TimeSeriesSplit(2))
-    assert compilations == [2]
+    has_rows_of(result, splitter, flowers)
 
 
 def test_groups_that_split_made_stay_together_in_folds():
@@ -104,13 +111,24 @@ def test_groups_that_split_made_stay_together_in_folds():
             assert dev and not train & dev
 
 
+def by_a_factor(factor):
+    """Returns a recipe whose weights become minus so many times the rate, each step."""
+
+    def recipe(hp):
+        return summing(lambda hp, _: lambda step: factor * hp["rate"])(hp, None)
+
+    return recipe
+
+
 def weighted(hp, facts):
     """A recipe with class weights of its own fold."""
     weights = facts.num_examples / (facts.num_classes * facts.class_counts)
     loss = nn.class_weighted(nn.softmax_cross_entropy, weights)
-    return dl.Recipe(nn.dense(3), optim.adam(hp["rate"]), loss, batch_size=BATCH)
+    optimizer = optim.gradient_descent(hp["rate"])
+    return dl.Recipe(nn.dense(3), optimizer, loss, batch_size=BATCH)
 
 
+@pytest.mark.heavy
 def test_class_weights_are_those_of_the_fold(flowers):
     result = sweep(weighted, flowers, folds=2)
     for fold in range(2):
@@ -119,8 +137,9 @@ def test_class_weights_are_those_of_the_fold(flowers):
 
         def given(hp, weights=expected):
             loss = nn.class_weighted(nn.softmax_cross_entropy, weights)
-            optimizer = optim.adam(hp["rate"])
-            return dl.Recipe(nn.dense(3), optimizer, loss, batch_size=BATCH)
+            return dl.Recipe(
+                nn.dense(3), optim.gradient_descent(hp["rate"]), loss, batch_size=BATCH
+            )
 
         alone = dl.fit(given, result.member(fold).hparams, data, key=key,
                        epochs=EPOCHS, progress=False)  # fmt: skip
@@ -139,8 +158,7 @@ def test_class_weights_are_those_of_the_fold(flowers):
 def test_what_a_recipe_must_not_take_from_the_whole_data_is_refused(take, flowers):
     def recipe(hp):
         take(flowers)
-        return dl.Recipe(nn.dense(3), optim.adam(hp["rate"]), nn.softmax_cross_entropy,
-                         batch_size=BATCH)  # fmt: skip
+        return by_a_factor(1.0)(hp)
 
     sweep(recipe, flowers, epochs=1)
     with pytest.raises(DataError, match=r"recipe\(hp, facts\)"):
@@ -180,8 +198,15 @@ def test_folds_are_normalized_by_their_own_train_set(flowers):
 def kept(flowers, tmp_path_factory):
     """A run with facts, unequal folds and early stopping, and its result."""
     folder = tmp_path_factory.mktemp("facts") / "run"
-    settings = {"folds": TimeSeriesSplit(2), "run_dir": folder, "patience": 2}
+    settings = {"folds": TIMES, "run_dir": folder, "patience": 2}
     return folder, sweep(weighted, flowers, **settings)
+
+
+def test_a_splitter_of_scikit_learn_gives_the_folds(kept, flowers):
+    """Also parts that differ in size."""
+    _, result = kept
+    assert [result.member(v).facts.num_examples for v in range(4)] == [28, 54] * 2
+    has_rows_of(result, TIMES, flowers)
 
 
 def test_a_run_gives_its_facts_back(kept, flowers):
@@ -198,21 +223,20 @@ def test_a_run_gives_its_facts_back(kept, flowers):
         np.testing.assert_array_equal(ours.predict(inputs), one.predict(inputs))
 
 
-def test_members_of_folds_are_replayed_from_the_folder_alone(kept, flowers):
+def test_a_member_of_a_fold_is_replayed_from_the_folder_alone(kept, flowers):
     folder, result = kept
-    for i in (0, 3):
-        again = dl.replay(folder, weighted, flowers, i, progress=False)
-        assert_same_member(result.member(i), again)
-        assert again.facts.num_examples == result.member(i).facts.num_examples
+    again = dl.replay(folder, weighted, flowers, 3, progress=False)
+    assert_same_member(result.member(3), again)
+    assert again.facts.num_examples == result.member(3).facts.num_examples == 54
 
 
 def test_the_same_call_resumes_and_other_folds_do_not(kept, flowers):
     folder, result = kept
     settings = {"run_dir": folder, "patience": 2}
-    again = sweep(weighted, flowers, folds=TimeSeriesSplit(2), **settings)
+    again = sweep(weighted, flowers, folds=TIMES, **settings)
     assert_same_member(result.member(3), again.member(3))
     pooled = dl.data.pool(flowers)
-    pairs = list(TimeSeriesSplit(2).split(pooled.inputs))
+    pairs = list(TIMES.split(pooled.inputs))
     pairs[1] = (pairs[1][0][:-1], pairs[1][1])
     with pytest.raises(runs.RunMismatchError, match="rows"):
         sweep(weighted, flowers, folds=pairs, **settings)
@@ -230,26 +254,26 @@ def test_the_first_data_of_a_run_are_its_first_folds(kept, flowers):
 
 
 def test_more_epochs_are_refused_to_a_recipe_that_reads_how_many(flowers, tmp_path):
-    settings = {"run_dir": tmp_path, "extend": True}
+    settings = {"run_dir": tmp_path, "extend": True, "folds": 2}
     sweep(summing(cosine), flowers, **settings)
-    assert len(sweep(summing(cosine), flowers, members=3, **settings).status) == 3
+    assert len(sweep(summing(cosine), flowers, members=3, **settings).status) == 6
     with pytest.raises(runs.RunMismatchError, match=r"reads\s+facts.epochs"):
         sweep(summing(cosine), flowers, members=3, epochs=4, **settings)
 
 
 def test_more_epochs_are_given_to_one_that_does_not(flowers, tmp_path):
-    settings = {"run_dir": tmp_path, "extend": True}
+    settings = {"run_dir": tmp_path, "extend": True, "folds": 2}
     sweep(weighted, flowers, **settings)
     extended = sweep(weighted, flowers, epochs=4, **settings)
-    whole = sweep(weighted, flowers, epochs=4)
+    whole = sweep(weighted, flowers, folds=2, epochs=4)
     assert_same_member(extended.member(1), whole.member(1))
 
 
 def test_a_search_does_not_change_the_epochs_of_the_facts(flowers):
-    result = sweep(summing(cosine), flowers, search=dl.halving(2), members=4)
+    result = sweep(summing(cosine), flowers, search=dl.halving(2), members=4, folds=2)
     best = np.flatnonzero(result.kept_epoch == EPOCHS - 1)[0]
     member = result.member(best)
-    expected = member.hparams["rate"] * ramp(EPOCHS * 12)
+    expected = member.hparams["rate"] * ramp(EPOCHS * 8)  # 40 examples
     assert -member.params["kernel"][0, 0] == pytest.approx(expected, rel=1e-4)
 
 
@@ -265,13 +289,14 @@ def whole_numbers(classes):
 
 def regression(loss):
     def recipe(hp):
-        return dl.Recipe(nn.dense(1), optim.adam(hp["rate"]), loss, batch_size=BATCH)
+        optimizer = optim.gradient_descent(0.2 * hp["rate"])
+        return dl.Recipe(nn.dense(1), optimizer, loss, batch_size=BATCH)
 
     return recipe
 
 
 def own(outputs, labels):
-    return (outputs[:, 0] - labels) ** 2
+    return nn.squared_error(outputs, labels)
 
 
 def test_a_known_loss_says_what_whole_numbers_are():
@@ -296,9 +321,9 @@ def test_scaled_targets_are_scaled_by_each_fold():
     data = dl.data.normalize(
         dl.data.Splits(one[:40], one[40:60], one[60:]), targets=True
     )
-    result = sweep(regression(nn.squared_error), data, folds=3, epochs=20)
-    for fold in range(3):
-        own, *_ = dl.sweeps.variant(data, KEY, fold=fold, folds=3)
+    result = sweep(regression(nn.squared_error), data, folds=2, epochs=20)
+    for fold in range(2):
+        own, *_ = dl.sweeps.variant(data, KEY, fold=fold, folds=2)
         found = result.member(fold).scaling.labels
         np.testing.assert_allclose(found.mean, own.train.labels.mean(), rtol=1e-6)
         np.testing.assert_allclose(found.scale, own.train.labels.std(), rtol=1e-6)
@@ -312,35 +337,26 @@ def test_scaled_targets_are_scaled_by_each_fold():
 # a recipe is traced at every call
 
 
-def test_what_a_recipe_reads_is_what_trains():
-    """In a notebook: the same function, other globals and other data."""
-    rng = np.random.default_rng(0)
-    inputs = rng.normal(size=(60, 4)).astype(np.float32)
+def factor_of(member):
+    """Returns the factor that a member of 12 steps has trained by."""
+    return -member.params["kernel"][0, 0] / (12 * member.hparams["rate"])
 
-    def make(classes):
-        one = dl.data.from_arrays(inputs, np.arange(60) % classes, classes=classes)
-        return dl.data.Splits(one, one, one)
 
-    hidden, data = 8, make(5)
+def test_what_a_recipe_reads_is_what_trains(flowers):
+    """In a notebook: the same function after a global has changed."""
+    factor = 1.0
 
     def recipe(hp):
-        model = nn.serial(nn.dense(hidden), nn.relu, nn.dense(data.num_classes))
-        optimizer, loss = optim.adam(hp["rate"]), nn.softmax_cross_entropy
-        return dl.Recipe(model, optimizer, loss, batch_size=20)
+        return by_a_factor(factor)(hp)
 
-    def shapes(member):
-        return member.params[0]["kernel"].shape[1], member.params[2]["kernel"].shape[1]
+    def factors():
+        swept = sweep(recipe, flowers, epochs=1).member(0)
+        fitted = dl.fit(recipe, {"rate": 0.5}, flowers, key=0, epochs=1, progress=False)
+        return factor_of(swept), factor_of(fitted)
 
-    def trained():
-        swept = sweep(recipe, data, epochs=1).member(0)
-        fitted = dl.fit(recipe, {"rate": 0.1}, data, key=0, epochs=1, progress=False)
-        return shapes(swept), shapes(fitted)
-
-    assert trained() == ((8, 5), (8, 5))
-    hidden = 32
-    assert trained() == ((32, 5), (32, 5))
-    data = make(3)
-    assert trained() == ((32, 3), (32, 3))
+    assert factors() == pytest.approx((1, 1))
+    factor = 3.0
+    assert factors() == pytest.approx((3, 3))
 
 
 def test_equal_recipes_of_other_numbers_train_by_their_own(flowers):
@@ -357,12 +373,11 @@ def test_equal_recipes_of_other_numbers_train_by_their_own(flowers):
             return 1
 
         def __call__(self, hp):
-            return dl.Recipe(nn.dense(3), optim.adam(self.factor * hp["rate"]),
-                             nn.softmax_cross_entropy, batch_size=BATCH)  # fmt: skip
+            return by_a_factor(self.factor)(hp)
 
-    slow, fast = (sweep(Factor(f), flowers, epochs=1).member(0) for f in (1e-6, 1.0))
-    start = slow.metrics["train_loss"][0]
-    assert abs(fast.metrics["train_loss"][0] - start) > 0.1
+    for factor in (1.0, 3.0):
+        member = sweep(Factor(factor), flowers, epochs=1).member(0)
+        assert factor_of(member) == pytest.approx(factor)
 
 
 # folds that are given, and names that differ
@@ -372,20 +387,20 @@ def pairs_of(*rows):
     return [tuple(np.arange(*r) for r in pair) for pair in rows]
 
 
-def test_all_rows_of_given_folds_are_in_a_runs_data(flowers, tmp_path):
-    """Also those that the first fold leaves out."""
-    pairs = pairs_of(((0, 20), (20, 30)), ((30, 60), (60, 80)))
-    sweep(weighted, flowers, folds=pairs, run_dir=tmp_path)
+def test_rows_of_every_fold_are_in_a_runs_data(kept, flowers):
+    """Also those that the first fold leaves out, from 54 on."""
+    folder, _ = kept
     labels = flowers.dev.labels.copy()  # rows 60 to 79 of the pool
     labels[:2] = labels[1::-1]
     assert (labels != flowers.dev.labels).any()
     changed = flowers._replace(dev=replace(flowers.dev, labels=labels))
+    settings = {"folds": TIMES, "run_dir": folder, "patience": 2}
     with pytest.raises(runs.RunMismatchError, match="data"):
-        sweep(weighted, changed, folds=pairs, run_dir=tmp_path)
+        sweep(weighted, changed, **settings)
 
 
 def by_count(hp, facts):
-    optimizer, loss = optim.adam(hp["rate"]), nn.softmax_cross_entropy
+    optimizer, loss = optim.gradient_descent(hp["rate"]), nn.softmax_cross_entropy
     return dl.Recipe(nn.dense(facts.num_classes), optimizer, loss, batch_size=BATCH)
 
 
@@ -397,18 +412,35 @@ def unnamed(flowers):
     return dl.data.Splits(one[:60], one[60:], one[:20])
 
 
-def test_a_fold_without_the_highest_class_counts_it(flowers, tmp_path):
-    data, pairs = unnamed(flowers), pairs_of(((0, 30), (30, 40)), ((0, 65), (65, 80)))
-    pairs[1] = (np.append(np.arange(60), 75), np.arange(60, 75))
-    settings = {"folds": pairs, "run_dir": tmp_path / "run"}
+LACKING = [
+    (np.arange(30), np.arange(30, 40)),
+    (np.append(np.arange(29), 75), np.arange(65, 75)),
+]
+
+
+@pytest.fixture(scope="module")
+def lacking(flowers, tmp_path_factory):
+    """A run whose first fold lacks the highest class, its result and its data."""
+    folder, data = tmp_path_factory.mktemp("facts") / "lacking", unnamed(flowers)
     with pytest.warns(DataWarning, match="no train examples of 3 in fold 0"):
-        result = sweep(by_count, data, **settings)
-    assert [result.member(v).facts.num_classes for v in (0, 1)] == [4, 4]
-    for i in (0, 1):
-        again = dl.replay(tmp_path / "run", by_count, data, i, progress=False)
-        assert_same_member(result.member(i), again)
+        result = sweep(by_count, data, folds=LACKING, run_dir=folder)
+    return folder, result, data
+
+
+def test_a_fold_without_the_highest_class_counts_it(lacking):
+    folder, result, data = lacking
+    for found in (result, read_result(folder, by_count)):
+        assert [found.member(v).facts.num_classes for v in (0, 1)] == [4, 4]
     with pytest.raises(DataError, match="leave out the highest classes"):
-        dl.sweeps.variant(data, KEY, folds=pairs)
+        dl.sweeps.variant(data, KEY, folds=LACKING)
+
+
+@pytest.mark.heavy
+def test_a_member_of_such_a_fold_is_replayed(lacking):
+    folder, result, data = lacking
+    for i in (0, 1):
+        again = dl.replay(folder, by_count, data, i, progress=False)
+        assert_same_member(result.member(i), again)
 
 
 def test_labels_of_every_fold_are_checked(flowers):
@@ -438,22 +470,25 @@ def test_folds_of_too_many_sizes_are_too_many_programs(flowers):
 def test_names_that_differ_from_the_trainings_are_refused(tmp_path):
     """Of a table that is read later, in which a class or the order is another."""
     rng = np.random.default_rng(0)
+    names = ("leaf", "bark", "root", "seed")
 
-    def table(kinds, features=("leaf", "bark")):
-        species = rng.choice(kinds, 40)
-        inputs = np.stack([[len(s), ord(s[0])] for s in species]).astype(np.float32)
+    def table(kinds, features=names, m=20):
+        species = rng.choice(kinds, m)
+        inputs = np.stack([[len(s), *map(ord, s)] for s in species])
+        inputs = inputs.astype(np.float32)
         return dl.data.from_arrays(inputs, species, features=features)
 
-    whole = table(["ash", "fir", "oak"])
-    data = dl.data.Splits(whole, whole, whole)
-    result = sweep(by_count, data, run_dir=tmp_path / "run")
-    fitted = dl.fit(by_count, {"rate": 0.1}, data, key=0, epochs=1, progress=False)
-    read = dl.load_member(tmp_path / "run", by_count, 0)
+    kinds = ["ash", "fir", "oak"]
+    whole, recipe = table(kinds), by_a_factor(1.0)
+    data = dl.data.Splits(table(kinds, m=60), whole, whole)
+    result = sweep(recipe, data, run_dir=tmp_path / "run")
+    fitted = dl.fit(recipe, {"rate": 0.1}, data, key=0, epochs=1, progress=False)
+    read = dl.load_member(tmp_path / "run", recipe, 0)
     for member in (result.member(0), fitted, read):
         assert member.about == whole.about
         for later, message in (
             (table(["fir", "oak"]), "ash in the train set alone"),
-            (table(["ash", "fir", "oak"], ("bark", "leaf")), "another order"),
+            (table(kinds, names[::-1]), "another order"),
         ):
             with pytest.raises(DataError, match=message):
                 member.evaluate(later)

@@ -30,6 +30,7 @@ SETTINGS = {
     "halving": {"members": 8, "epochs": 4, "search": dl.halving(2)},
     "pbt": {"members": 6, "epochs": 3, "search": dl.pbt(1)},
 }
+HEAVY = {"random", "repeats", "halving"}  # of which other tests are, coarsely
 
 
 def ranked_by_loss(hp):
@@ -69,7 +70,13 @@ def check(whole, kept, n):
         np.testing.assert_array_equal(curve, kept.metrics[name])
 
 
-@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param(settings, id=name, marks=[pytest.mark.heavy] * (name in HEAVY))
+        for name, settings in SETTINGS.items()
+    ],
+)
 def test_the_best_keep_their_weights_alone(settings, digits, tmp_path):
     whole = sweep(small, SPACE, digits, **settings)
     settings = settings | {"keep": 2}
@@ -137,7 +144,11 @@ def test_the_metric_of_the_recipe_decides(digits):
 
 
 @pytest.mark.parametrize(
-    "settings", [SETTINGS["patience"], SETTINGS["repeats"]], ids=["patience", "repeats"]
+    "settings",
+    [
+        pytest.param(SETTINGS["patience"], id="patience", marks=pytest.mark.heavy),
+        pytest.param(SETTINGS["repeats"], id="repeats"),
+    ],
 )
 def test_a_merged_run_keeps_the_best_of_all_shards(settings, digits, tmp_path):
     whole = sweep(small, SPACE, digits, **settings)
@@ -153,6 +164,7 @@ def test_a_merged_run_keeps_the_best_of_all_shards(settings, digits, tmp_path):
     check(whole, read_result(tmp_path, small), 2)
 
 
+@pytest.mark.heavy
 def test_the_best_of_several_objectives_is_kept(digits, tmp_path):
     """All errors tie, so that parameters decide, which no record of a shard has."""
     settings = {"members": 10, "epochs": 1}

@@ -29,14 +29,14 @@ from tests.sweeps.kept import (
 )
 
 SETTINGS = {
-    "random": {"every": 5},
+    "random": {},
     "sobol": {"search": dl.sobol(), "patience": 1, "epochs": 4},
     "portfolio": {"search": dl.portfolio(), "epochs": 1},
     "grid": {"search": dl.grid_search(7)},
     "repeats and folds": {"repeats": 2, "folds": 2, "epochs": 1},
 }
-HEAVY = {"portfolio", "grid"}
-PLAIN = {"members": 7, "epochs": 2}
+HEAVY = {*SETTINGS} - {"random"}
+PLAIN = {"members": 7, "epochs": 2, "every": 5}
 
 
 def dropping(hp):
@@ -92,7 +92,7 @@ def test_merged_shards_are_the_plain_sweep_to_the_bit(settings, digits, tmp_path
     assert contents(tmp_path) == before
     merged = read_result(tmp_path, dropping)
     assert_same_result(whole, merged)
-    for a, b in zip(whole.steps or (), merged.steps or (), strict=True):
+    for a, b in zip(whole.steps, merged.steps, strict=True):
         np.testing.assert_array_equal(a.loss, b.loss)
     with trained_blocks() as blocks:
         again = sweep(dropping, SPACE, digits, run_dir=tmp_path, **settings)
@@ -116,11 +116,18 @@ def test_a_shard_is_its_part_of_the_sweep(shards, plain, digits):
 
 def test_a_merged_run_takes_further_members_and_epochs(copied, digits):
     merge(copied, progress=False)
-    more = sweep(dropping, SPACE, digits, run_dir=copied, extend=True, members=9)
-    assert_same_result(sweep(dropping, SPACE, digits, members=9), more)
+    settings = {"members": 9, "every": 5}
+    more = sweep(dropping, SPACE, digits, run_dir=copied, extend=True, **settings)
+    assert_same_result(sweep(dropping, SPACE, digits, **settings), more)
 
 
-@pytest.mark.parametrize("at", ["between the batches", "between files and rows"])
+@pytest.mark.parametrize(
+    "at",
+    [
+        pytest.param("between the batches", marks=pytest.mark.heavy),
+        "between files and rows",
+    ],
+)
 def test_a_merge_that_is_killed_continues(at, copied, plain):
     """The second batch of one record is where a process kills itself."""
     name = "copy" if at == "between the batches" else "_copy"
@@ -252,7 +259,7 @@ def test_other_rows_in_a_shard_are_refused(copied):
 
 
 def test_the_folder_of_another_run_is_left_alone(copied, digits):
-    sweep(dropping, SPACE, digits, epochs=2, members=3, run_dir=copied)
+    sweep(dropping, SPACE, digits, **PLAIN | {"members": 3}, run_dir=copied)
     with pytest.raises(runs.RunMismatchError, match="members: got 7, recorded 3"):
         merge(copied)
 

@@ -7,9 +7,12 @@ import jaxdl as dl
 from jaxdl import nn, optim
 from jaxdl.data import DataError
 from jaxdl.sweeps import MoreData, more_data
+from tests.sweeps.kept import small
+
+PARTS = {"fractions": (0.1, 0.3), "repeats": 2}
 
 
-def small(hp):
+def network(hp):
     model = nn.serial(nn.dense(16), nn.relu, nn.dense(10))
     return dl.Recipe(model, optim.adam(hp["rate"]), nn.softmax_cross_entropy)
 
@@ -56,14 +59,14 @@ def test_errors_that_are_no_rates_meet_within_their_noise():
 
 
 def test_a_training_that_diverged_leaves_the_answer_unknown(digits):
-    settings = {"key": 0, "epochs": 1, "fractions": (0.1, 1), "repeats": 2}
-    lost = more_data(small, {"rate": 1e38}, digits, **settings)
+    lost = more_data(small, {"rate": 1e38}, digits, key=0, epochs=4, **PARTS)
     assert lost.verdict == "unknown: 4 of 4 trainings diverged"
 
 
+@pytest.mark.heavy
 def test_digits_have_a_curve_that_falls(digits):
     settings = {"key": 0, "epochs": 12, "fractions": (0.1, 0.3, 1)}
-    curve = more_data(small, {"rate": 0.01}, digits, **settings)
+    curve = more_data(network, {"rate": 0.01}, digits, **settings)
     assert curve.examples.tolist() == [108, 323, 1078] and curve.rates
     dev = curve.dev_error.mean(axis=1)
     assert dev[0] > 1.5 * dev[1] > 1.5 * dev[2]
@@ -82,8 +85,7 @@ def test_parts_are_nested_and_each_is_a_training_of_its_own(digits, monkeypatch)
         return fit(recipe, hparams, data, **settings)
 
     monkeypatch.setattr(module, "train_one", recorded)
-    settings = {"key": 0, "epochs": 1, "fractions": (0.1, 0.3), "repeats": 2}
-    more_data(small, {"rate": 0.01}, digits, **settings)
+    more_data(small, {"rate": 0.01}, digits, key=0, epochs=1, **PARTS)
     assert [len(part) for part in parts] == [108, 323, 108, 323]
     assert parts[0] < parts[1] and parts[2] < parts[3] and parts[0] != parts[2]
 

@@ -38,7 +38,8 @@ from tests.sweeps.kept import (
 )
 
 FOUR = {"members": 4, "epochs": 3, "plan": dl.Plan(4)}
-JUNK = (None, -1, 0, 2**70, 1.5, "x", "", [], [[]], {}, {"x": 1}, True, [1] * 9)
+JUNK = (None, -1, 2**70, "x", [[]], {})
+MORE_JUNK = (0, 1.5, "", [], {"x": 1}, True, [1] * 9)
 RUNNING, FINISHED, CUT_SHORT = Status.RUNNING, Status.FINISHED, Status.CUT_SHORT
 
 
@@ -68,7 +69,10 @@ def test_a_finished_run_is_read_to_the_bit(finished, digits):
     assert member.evaluate(digits.test) == first.member(3).evaluate(digits.test)
 
 
-def test_a_hostile_specification_is_refused(finished, tmp_path):
+@pytest.mark.parametrize(
+    "junks", [JUNK, pytest.param(MORE_JUNK, marks=pytest.mark.heavy)]
+)
+def test_a_hostile_specification_is_refused(junks, finished, tmp_path):
     folder, _ = finished
     path = tmp_path / "run.sqlite"
     path.write_bytes((folder / "run.sqlite").read_bytes())
@@ -76,7 +80,7 @@ def test_a_hostile_specification_is_refused(finished, tmp_path):
     with contextlib.closing(sqlite3.connect(path)) as connection:
         parts = dict(connection.execute("SELECT part, value FROM specification"))
         for part, value in parts.items():
-            for junk in JUNK:
+            for junk in junks:
                 database.specify(connection, {part: json.dumps(junk)})
                 connection.commit()
                 # Either nothing reads the part, or it is refused in plain words.
@@ -115,7 +119,7 @@ def test_a_member_is_running_until_the_search_drops_it(digits, tmp_path, monkeyp
     assert runs.is_finished(folder)
 
 
-def test_eight_readers_of_a_sweep_that_writes_see_what_it_had(
+def test_three_readers_of_a_sweep_that_writes_see_what_it_had(
     digits, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(pace, "KEEP_SECONDS", 0.0)
@@ -141,13 +145,13 @@ def test_eight_readers_of_a_sweep_that_writes_see_what_it_had(
 
     monkeypatch.setattr(Population, "commit", noted)
     settings = {"members": 2, "epochs": 16, "run_dir": tmp_path}
-    with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        readers = [pool.submit(look) for _ in range(8)]
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        readers = [pool.submit(look) for _ in range(3)]
         try:
             first = sweep(small, SPACE, digits, **settings)
         finally:
             ended.set()
-        assert sum(len(reader.result()) for reader in readers) > 16
+        assert sum(len(reader.result()) for reader in readers) > 6
     assert_same_result(first, read_result(tmp_path, small))
 
 
@@ -182,7 +186,7 @@ EVERYTHING = SPACE | {
 def everything(hp):
     assert hp["static"] == 0.1 and hp["constants"][5]["b"] == 3
     share = hp["either"].values["share"]
-    hidden = nn.serial(nn.dense(hp["units"]), nn.relu, nn.dense(10))
+    hidden = nn.serial(nn.dense(hp["units"]), nn.dense(10))
     return small({"rate": hp["rate"] * share})._replace(model=hidden)
 
 
@@ -306,13 +310,13 @@ def test_a_recipe_of_other_hyperparameters_is_not_called_damage(named, finished)
 
 def by_place(hp):
     (rate, (options, _)), units = hp
-    model = nn.serial(nn.dense(units), nn.dense(10))
+    model = nn.dense(units)
     return small({"rate": rate * options.values[0]})._replace(model=model)
 
 
 def test_hyperparameters_by_place_are_read_again(digits, tmp_path):
     some = dl.Either({"some": (dl.Uniform(0.1, 1.0),)})
-    space = ((dl.LogUniform(1e-3, 1e-1), [some, None]), dl.Static([4]))
+    space = ((dl.LogUniform(1e-3, 1e-1), [some, None]), dl.Static([10]))
     settings = {"members": 3, "epochs": 1, "run_dir": tmp_path}
     first = sweep(by_place, space, digits, **settings)
     assert_same_result(first, read_result(tmp_path, by_place))
