@@ -59,7 +59,9 @@ def check(splits: Splits) -> None:
 
 def _far(labels: Any) -> str:
     """Returns mean and spread of targets in words; "": they are near unit scale."""
-    mean, spread = (f(labels, axis=0).ravel() for f in (np.mean, np.std))
+    mean, spread = (
+        f(labels, axis=0, dtype=np.float64).ravel() for f in (np.mean, np.std)
+    )
     size = np.maximum(np.abs(mean), spread)
     k = int(np.argmax(size))
     return f"mean {mean[k]:.4g} and spread {spread[k]:.4g}" * bool(size[k] > FAR)

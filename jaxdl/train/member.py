@@ -113,10 +113,11 @@ class Member:
         labels = as_labels(dataset.labels, self.inference.train.labels)
         check_labels(self.loss, dataset, self.inference.out_shape, "the dataset")
         found = self._infer(inputs, labels)
-        means = {
-            name: float(np.average(found[name], weights=dataset.weights))
-            for name in ("loss", "error")
-        }
+        with np.errstate(over="ignore"):  # a mean beyond float32 is inf, as in a sweep
+            means = {
+                name: float(np.average(found[name], weights=dataset.weights))
+                for name in ("loss", "error")
+            }
         whole = jax.tree.map(jnp.asarray, (found["outputs"], labels, dataset.weights))
         own = self._metrics().items()
         return means | {name: float(metric(*whole)) for name, metric in own}

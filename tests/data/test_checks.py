@@ -118,6 +118,10 @@ PRICES = 200_000 + 80_000 * np.array([-1.0, 1.0] * 20)
 FAR = {
     "prices": (PRICES, "mean 2e\\+05 and spread 8e\\+04"),
     "an offset": (np.array([-40.5, -39.5] * 20), "mean -40 and spread 0.5"),
+    "squares beyond float32": (
+        np.array([-3e30, 3e30] * 20),
+        "mean 0 and spread 3e\\+30",
+    ),
     "a spread": (np.array([-31.0, 31.0] * 20), "mean 0 and spread 31"),
     "one of two outputs": (np.stack([PRICES / 1e5, PRICES], 1), "mean 2e\\+05"),
 }

@@ -1,5 +1,7 @@
 """Results made by hand, and names that a library may choke on."""
 
+import itertools
+import math
 from importlib.util import find_spec
 
 import jax
@@ -7,8 +9,12 @@ import numpy as np
 import pytest
 
 import jaxdl as dl
+from jaxdl.engine import pace, placing
 from jaxdl.engine.task import Task
+from jaxdl.interop import ray_crew, ray_process, ray_roster
 from jaxdl.train import Status
+from tests.interop.faked_crew import Local
+from tests.sweeps.kept import SPACE, small, sweep
 
 # Models of both libraries are in one file, so these tests need both.
 collect_ignore = (
@@ -95,3 +101,22 @@ def hostile():
 def within(folder):
     """Returns the files of a folder."""
     return [path for path in folder.rglob("*") if path.is_file()]
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Keeps and tells of each epoch, and looks often."""
+    monkeypatch.setattr(ray_process, "Actor", Local)
+    monkeypatch.setattr(Local, "numbers", itertools.count())
+    monkeypatch.setattr(pace, "KEEP_SECONDS", 0.0)
+    monkeypatch.setattr(ray_crew, "MOST_TOLD", math.inf)
+    monkeypatch.setattr(placing, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(ray_process, "LOOK_SECONDS", 0.02)
+    for name in ("FOLLOW_SECONDS", "RETRY_SECONDS", "LOOK_SECONDS"):
+        monkeypatch.setattr(ray_roster, name, 0.02)
+    monkeypatch.setattr(ray_roster, "HOPE_SECONDS", 0.3)
+
+
+@pytest.fixture(scope="module")
+def expected(digits):
+    return sweep(small, SPACE, digits)

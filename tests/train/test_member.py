@@ -17,6 +17,20 @@ def test_evaluation_checks_labels(member, digits):
         member.evaluate(Dataset(digits.test.inputs, digits.test.labels * 0 + 10))
 
 
+def test_a_mean_beyond_float32_is_infinite_as_in_a_sweep(few, fit):
+    """Each loss is at most 2.25e38, but the sum of all 24 is beyond float32."""
+
+    def regression(hp):
+        model, optimizer = nn.dense(1), optim.gradient_descent(hp["rate"])
+        return dl.Recipe(model, optimizer, nn.squared_error, batch_size=24)
+
+    targets = np.linspace(-1, 1, 24, dtype=np.float32)[:, None]
+    data = dl.data.from_arrays(few.train.inputs, targets)
+    member = fit(regression, {"rate": 0.1}, dl.data.Splits(*[data] * 3), epochs=1)
+    far = replace(data, labels=targets * 1.5e19)
+    assert member.evaluate(far)["loss"] == np.inf
+
+
 def test_a_member_counts_its_own_confusions(member, digits):
     predicted = member.predict(digits.dev.inputs).argmax(1)
     expected = metrics.confusion_matrix(digits.dev.labels, predicted)
