@@ -1,5 +1,6 @@
 """Real data by name: `load("digits")`, `load("fashion_mnist")`."""
 
+import importlib.util
 import os
 import shutil
 import urllib.request
@@ -17,6 +18,7 @@ from jaxdl.data.split import split
 from jaxdl.extras import library
 from jaxdl.paths import as_path
 
+DIGITS = "datasets/data/digits.csv.gz"  # of scikit-learn
 FASHION_MNIST_URL = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
 FASHION_MNIST_SHA256 = {  # of the decompressed content
     "train-images-idx3-ubyte": (
@@ -79,10 +81,24 @@ def _fixed_key() -> jax.Array:
 
 
 def _digits() -> Splits:
-    datasets = library("sklearn.datasets", "sklearn", "the scans of load('digits')")
-    inputs, labels = datasets.load_digits(return_X_y=True)
+    inputs, labels = _scans()
     scans = from_arrays(inputs.astype(np.float32), labels, classes=10)
     return split(scans, key=_fixed_key())
+
+
+def _scans() -> tuple[np.ndarray, np.ndarray]:
+    """Returns grey values `[m, 64]` and labels `[m]`.
+
+    They are read from scikit-learn's file, since importing it takes a second.
+    """
+    package = importlib.util.find_spec("sklearn")
+    for folder in (package and package.submodule_search_locations) or ():
+        if (file := Path(folder) / DIGITS).is_file():
+            table = np.loadtxt(file, delimiter=",")
+            return table[:, :-1], table[:, -1].astype(int)
+    # It is not installed, or a version of it that has the file elsewhere.
+    datasets = library("sklearn.datasets", "sklearn", "the scans of load('digits')")
+    return datasets.load_digits(return_X_y=True)
 
 
 def _fashion_mnist() -> Splits:

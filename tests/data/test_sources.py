@@ -5,10 +5,20 @@ import hashlib
 
 import numpy as np
 import pytest
+from sklearn import datasets
 
 from jaxdl import data
 from jaxdl.data import sources
 from tests.data.conftest import idx
+
+
+@pytest.mark.parametrize("file", [sources.DIGITS, "elsewhere.csv.gz"])
+def test_digits_are_those_of_scikit_learn(file, monkeypatch):
+    monkeypatch.setattr(sources, "DIGITS", file)
+    expected = datasets.load_digits(return_X_y=True)
+    for ours, theirs in zip(sources._scans(), expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+        assert ours.dtype == theirs.dtype
 
 
 def test_digits_are_real_split_and_normalized(digits):
