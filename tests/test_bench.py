@@ -147,6 +147,7 @@ FAKES = {
 }
 
 
+@pytest.mark.heavy
 def test_peers_that_die_or_sleep_are_left_out_and_the_race_goes_on(
     tmp_path, monkeypatch
 ):

@@ -78,6 +78,7 @@ def named(monkeypatch):
     monkeypatch.setattr(module, "check_training", label)
 
 
+@pytest.mark.heavy
 def test_a_small_experiment_is_healthy(few):
     found = list(check(LINEAR, {"rate": 0.01}, few, key=KEY))
     assert all(f.healthy for f in found)

@@ -253,6 +253,7 @@ print(record.metrics, *record.arrays)
 """
 
 
+@pytest.mark.heavy
 def test_a_process_loads_what_another_one_has_compiled(tmp_path):
     """Their caches are two folders of one path, as those of two machines are."""
 

@@ -124,6 +124,7 @@ def test_ranking_goes_by_the_score_if_there_is_one():
     assert ranking(standing | {"score": score}).tolist() == [2, 1, 0]
 
 
+@pytest.mark.heavy
 def test_stopped_members_are_packed_away_and_change_no_bit(recipe, space, digits):
     patient = sweep(recipe, space, digits, patience=1, epochs=8, members=24)
     alone = sweep(recipe, space, digits, patience=1, epochs=8, members=3)

@@ -109,6 +109,7 @@ def check_killed(n, folder, digits, steered):
     return was_killed
 
 
+@pytest.mark.heavy
 def test_a_run_that_is_killed_resumes_to_the_same_bits(digits, steered, tmp_path):
     """After the answer to the second epoch, before it is on the disk."""
     assert check_killed(16, tmp_path / "run", digits, steered)

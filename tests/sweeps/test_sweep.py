@@ -21,6 +21,7 @@ from jaxdl.train import Status
 from tests.sweeps.kept import KEY, SIZED, SPACE, in_rungs, sized, small, sweep
 
 
+@pytest.mark.heavy
 def test_the_sweep_finds_a_good_model_and_looks_at_test_once(recipe, space, digits):
     settings = {"members": 96, "epochs": 20, "plan": dl.Plan(8)}
     result = sweep(recipe, space, digits, **settings)

@@ -135,6 +135,7 @@ def test_a_whole_check_takes_dicts(table_and_tokens):
     assert len(found) > 5
 
 
+@pytest.mark.heavy
 def test_an_ensemble_a_metric_and_a_report_take_dicts(
     found, table_and_tokens, tmp_path
 ):
