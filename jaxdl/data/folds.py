@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from jaxdl.counts import is_count
 from jaxdl.data.about import DataError
 from jaxdl.data.dataset import Dataset, Splits, are_classes, map_examples
+from jaxdl.data.permutation import permutation
 from jaxdl.data.rows import Source, joined
 from jaxdl.data.trees import are_equal, named, num_examples
 from jaxdl.keys import as_key
@@ -149,7 +150,7 @@ def _by_class(dataset: Dataset, stratify: bool | None) -> bool:
 def _deal(labels: NDArray, k: int, key: jax.Array, by_class: bool) -> NDArray:
     """Returns the fold that has each example in its dev set, `[m]`; -1: none has."""
     m = len(labels)
-    dealt = np.asarray(jax.random.permutation(key, m))[m % k :]
+    dealt = permutation(key, m)[m % k :]
     if by_class:
         dealt = dealt[np.argsort(labels[dealt], kind="stable")]
     owner = np.full(m, -1)
@@ -165,7 +166,7 @@ def _deal_groups(groups: NDArray, k: int, key: jax.Array) -> NDArray:
             f"got folds={k} for {len(sizes)} groups; expected at least one group for "
             "each dev set: use fewer folds"
         )
-    shuffled = np.asarray(jax.random.permutation(key, len(sizes)))
+    shuffled = permutation(key, len(sizes))
     filled, owner = np.zeros(k, int), np.empty(len(sizes), int)
     for g in shuffled[np.argsort(-sizes[shuffled], kind="stable")]:
         owner[g] = np.argmin(filled)

@@ -14,6 +14,7 @@ from jaxdl.data.arrays import from_arrays
 from jaxdl.data.dataset import Dataset, Splits
 from jaxdl.data.idx import read_idx
 from jaxdl.data.normalize import normalize
+from jaxdl.data.permutation import permutation
 from jaxdl.data.split import split
 from jaxdl.extras import library
 from jaxdl.paths import as_path
@@ -106,7 +107,7 @@ def _fashion_mnist() -> Splits:
         read_idx(_fashion_mnist_file(name), sha256=digest)
         for name, digest in FASHION_MNIST_SHA256.items()
     )
-    order = np.asarray(jax.random.permutation(_fixed_key(), len(train_labels)))
+    order = permutation(_fixed_key(), len(train_labels))
     dev, train = np.split(order, [FASHION_MNIST_DEV])
     return Splits(
         _pictures(train_inputs[train], train_labels[train]),

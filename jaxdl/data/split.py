@@ -17,6 +17,7 @@ from jaxdl.data.arrays import group_codes
 from jaxdl.data.checks import check_dataset
 from jaxdl.data.dataset import Dataset, Splits, are_classes
 from jaxdl.data.deferred import taken, ungathered
+from jaxdl.data.permutation import permutation
 from jaxdl.data.trees import num_examples
 from jaxdl.keys import as_key
 
@@ -99,7 +100,7 @@ def split(
     elif grouped:
         parts = _by_group(dataset.groups, shares, key)
     else:
-        parts = _cut(_shuffled(m, key), shares)
+        parts = _cut(permutation(key, m), shares)
     sets = [_part(dataset, rows) for rows in parts]
     splits = Splits(sets[0], sets[1], sets[-1])
     _warn_of_missing_classes(dataset, splits, todo)
@@ -167,10 +168,6 @@ def _shares(fractions: str | Sequence[float]) -> NDArray[np.float64]:
     return shares
 
 
-def _shuffled(m: int, key: jax.Array) -> NDArray[np.int32]:
-    return np.asarray(jax.random.permutation(key, m))
-
-
 def _cut(rows: NDArray[Any], shares: NDArray) -> list[NDArray[Any]]:
     """Returns the S sets' rows: all rows in their order, cut."""
     m = len(rows)
@@ -206,7 +203,7 @@ def _by_class(
             "them, drop the class, or use larger fractions"
         )
     choice_key, order_key = jax.random.split(key)
-    rows = _shuffled(len(labels), choice_key)
+    rows = permutation(choice_key, len(labels))
     rows = rows[np.argsort(labels[rows], kind="stable")]  # class by class
     owner = np.empty(len(labels), int)
     owner[rows] = np.repeat(np.tile(np.arange(len(shares)), len(sizes)), sizes.ravel())
@@ -240,7 +237,7 @@ def _by_group(
     choice_key, order_key = jax.random.split(key)
     behind, owner = len(groups) * shares, np.empty(len(sizes), int)
     empty = np.ones(len(shares), bool)
-    for dealt, g in enumerate(_shuffled(len(sizes), choice_key)):
+    for dealt, g in enumerate(permutation(choice_key, len(sizes))):
         needed = empty.sum() >= len(sizes) - dealt
         owner[g] = np.argmax(np.where(empty | ~needed, behind, -np.inf))
         behind[owner[g]] -= sizes[g]
@@ -250,7 +247,7 @@ def _by_group(
 
 def _owned(owner: NDArray, num_sets: int, key: jax.Array) -> list[NDArray[np.int32]]:
     """Returns each set's rows in random order, given the set that owns each row."""
-    rows = _shuffled(len(owner), key)
+    rows = permutation(key, len(owner))
     return [rows[owner[rows] == i] for i in range(num_sets)]
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from jaxdl import nn
 from jaxdl.counts import as_count
 from jaxdl.data import DataError, Splits, check
+from jaxdl.data.permutation import permutation
 from jaxdl.data.trees import num_examples
 from jaxdl.diagnose.bias_variance import HIGH
 from jaxdl.keys import as_key
@@ -104,11 +105,10 @@ def more_data(
     rates = True
     for r in range(repeats):
         own = jax.random.fold_in(jax.random.fold_in(key, REPEAT), r)
-        order = jax.random.permutation(
-            jax.random.fold_in(own, FOLD), num_examples(data.train.inputs)
-        )
+        shuffle_key = jax.random.fold_in(own, FOLD)
+        order = permutation(shuffle_key, num_examples(data.train.inputs))
         for s, m in enumerate(examples):
-            part = data._replace(train=data.train[np.asarray(order)[:m]])
+            part = data._replace(train=data.train[order[:m]])
             member = train_one(
                 recipe, hparams, part, key=own, epochs=epochs, patience=patience,
                 progress=False,

@@ -6,12 +6,10 @@ its place are sorted as one integer of 64 bits. XLA for TPU writes out every sta
 its sort, which takes long to compile. So the stages are a loop there.
 """
 
-import math
-
 import jax
 import jax.numpy as jnp
 
-MOST = 2**32 - 1  # of 32 random bits
+from jaxdl.data.permutation import MOST, rounds
 
 
 def shuffle(key: jax.Array, m: int) -> jax.Array:
@@ -25,7 +23,7 @@ def shuffle(key: jax.Array, m: int) -> jax.Array:
         m: at least 1.
     """
     order = jnp.arange(m)
-    for _ in range(math.ceil(3 * math.log(m) / math.log(MOST))):
+    for _ in range(rounds(m)):
         key, own = jax.random.split(key)
         order = order[_ascending(jax.random.bits(own, (m,), jnp.uint32))]
     return order
