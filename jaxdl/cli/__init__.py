@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     nothing of that.
     """
     output.prepare()
-    _spare(arguments)
+    _freeze(arguments)
     try:
         with warnings.catch_warnings():
             warnings.showwarning = output.warn
@@ -39,14 +39,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     finally:
         output.finish()
-        _spare(arguments)
+        _freeze(arguments)
 
 
-def _spare(arguments: Sequence[str] | None) -> None:
-    """Spares the collector what is there, in a process of its own.
+def _freeze(arguments: Sequence[str] | None) -> None:
+    """Tells the garbage collector to skip all objects there are, in an own process.
 
-    At the start that is all imports, which are never garbage. At the end it is all: the
-    process took another half second to walk over it before it ended.
+    At the start these are the imports, which stay until the end. At the end they are
+    all objects: Python would search them for garbage for half a second before it exits.
     """
     if arguments is None:
         gc.freeze()

@@ -11,7 +11,6 @@ from jaxdl.searches.rungs import Rung
 from jaxdl.spaces.contract import SpaceError
 from jaxdl.spaces.sample import traced_types
 from jaxdl.spaces.structures import MOST_PROGRAMS, label, structures
-from jaxdl.train.collector import collector_paused
 from jaxdl.train.facts import Facts, facts_of
 from jaxdl.train.outline import Outline, check_pure, loss_of, outline
 from jaxdl.train.structure import RecipeError, Structure
@@ -50,14 +49,12 @@ def make_outlines(
     outlines = {}
     for structure in structures(task.bounded, most // len(data)):
         for facts, sets in data.items():
-            with collector_paused():
-                found = outline(task.recipe, traced, structure, sets, facts)
+            found = outline(task.recipe, traced, structure, sets, facts)
             outlines[structure, facts] = found
             count()
     _check_ranking(outlines)
     (structure, facts), found = next(iter(outlines.items()))
-    with collector_paused():
-        check_pure(task.recipe, traced, structure, data[facts], facts, found.program)
+    check_pure(task.recipe, traced, structure, data[facts], facts, found.program)
     return outlines
 
 

@@ -19,7 +19,6 @@ from jaxdl.engine.orders import own_orders, rows_at
 from jaxdl.engine.streaming import lower_epoch
 from jaxdl.train import compiled
 from jaxdl.train.bound import BoundRecipe, make_advance, make_start, with_order
-from jaxdl.train.collector import collector_paused
 from jaxdl.train.outline import Outline
 from jaxdl.train.part import Part, in_shape
 from jaxdl.train.stages import Streamed
@@ -45,7 +44,6 @@ class Programs(NamedTuple):
     epoch: Any
 
 
-@collector_paused()
 def lower(
     bound: BoundRecipe, outline: Outline, block: Block, width: int, shared: Inputs
 ) -> Programs:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from jaxdl import nn, terminal
 from jaxdl.data import Dataset, Splits
 from jaxdl.data.about import listed
+from jaxdl.data.permutation import permutation
 from jaxdl.data.trees import num_examples
 from jaxdl.diagnose import Signal, signal
 from jaxdl.experiment.finding import Finding
@@ -71,7 +72,7 @@ def prepared(
     several = EXAMPLES
     if jax.tree.leaves(state.state):
         several = build(recipe, hp).batch_size
-    rows = jax.random.permutation(key, num_examples(data.train.inputs))[:several]
+    rows = jnp.asarray(permutation(key, num_examples(data.train.inputs))[:several])
     batch = replace(take(train, rows), weights=None)
     carry = state, epoch_state
     return Prepared(bound, traced, recipe, hp, *carry, batch, _is_normalized(data))

@@ -1,4 +1,4 @@
-"""Python's collector of cycles, kept from walking over all of JAX again and again."""
+"""Python's garbage collector rests while JAX traces."""
 
 import contextlib
 import gc
@@ -7,12 +7,11 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def collector_paused() -> Iterator[None]:
-    """Pauses the collector, if it runs.
+    """Pauses Python's garbage collector, unless it is off already.
 
-    A trace makes ten thousands of objects and keeps most of them. Now and then the
-    collector would walk over them and over all that JAX and its libraries hold, which
-    took a fifth of the time of a sweep's call beside its epochs. It goes on after each
-    program, so that cycles do not pile up.
+    A trace makes many objects and keeps most of them. So the collector starts often,
+    looks at everything that JAX and its libraries hold, and finds little. Each trace
+    has a pause of its own, so that garbage does not pile up over many programs.
     """
     paused = gc.isenabled()
     gc.disable()

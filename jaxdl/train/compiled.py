@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.export
 
+from jaxdl.train.collector import collector_paused
 from jaxdl.train.copies import copies
 from jaxdl.train.identity import program_digest
 from jaxdl.train.maps import room_for_programs
@@ -106,6 +107,7 @@ class Exported(NamedTuple):
     operations: float  # on numbers
 
 
+@collector_paused()
 def lower(
     function: Callable[..., Any],
     *shapes: Any,

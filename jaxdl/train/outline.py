@@ -16,6 +16,7 @@ from jaxdl.nn.size import is_size
 from jaxdl.nn.spec import sizes_of, with_spans
 from jaxdl.train.bound import BoundRecipe
 from jaxdl.train.check import check_against_data, id_spans
+from jaxdl.train.collector import collector_paused
 from jaxdl.train.facts import Facts, counts_for
 from jaxdl.train.identity import check_no_callbacks, program_digest
 from jaxdl.train.inference import Inference
@@ -57,6 +58,7 @@ class Outline(NamedTuple):
     accelerator_saved_bytes: int = 0  # what `saved_bytes` is on an accelerator
 
 
+@collector_paused()
 def outline(
     recipe: RecipeFunction,
     traced: dict[str, Any],
@@ -162,6 +164,7 @@ def trace_recipe(
     )
 
 
+@collector_paused()
 def check_pure(
     recipe: RecipeFunction,
     traced: dict[str, Any],
@@ -219,10 +222,7 @@ def _trace(
     """Returns the traces of a training.
 
     Args:
-        bound: the recipe.
-        numbers: shapes and types of the traced hyperparameters, by name.
-        train: shapes and types of the train set on a device.
-        counts: class counts, or None.
+        numbers: of the traced hyperparameters, by name; as `train`, shapes and types.
         spans: of the ids, by the name of their array; None: not known.
     """
     built: list[tuple[Recipe, Any]] = []

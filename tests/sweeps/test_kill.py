@@ -42,6 +42,7 @@ for i in range(len(result.status)):
         digest.update(leaf.tobytes())
 print(digest.hexdigest())
 """
+ENDS = 100  # of a command, by two signals
 PLAIN = json.dumps({"members": 16})
 VARIED = json.dumps({"members": 4, "repeats": 4, "folds": 3, "patience": 2})
 THAWING = json.dumps({"members": 16, "search": ["freeze_thaw", 60]})
@@ -131,14 +132,14 @@ def test_the_same_sweep_has_one_hash(cache, tmp_path):
 
 
 @pytest.mark.heavy
-def test_a_command_that_is_ended_resumes(cache, tmp_path, ends=100):
+def test_a_command_that_is_ended_resumes(cache, tmp_path):
     file = tmp_path / "experiment.py"
     file.write_text(EXPERIMENT)
     sweep = ["sweep", str(file), "--members", "32", "--epochs", "12"]
     command = [COMMAND, *sweep, "--block-width", "4", "--out"]
     _, seconds = finish([*command, str(tmp_path / "whole")], cache)
-    moments, ended, folder = random.Random(ends), 0, 0
-    while ended < ends:
+    moments, ended, folder = random.Random(ENDS), 0, 0
+    while ended < ENDS:
         with start([*command, str(tmp_path / f"run{folder}")], cache) as process:
             time.sleep(moment := moments.uniform(0.05, seconds))
             process.send_signal(moments.choice([signal.SIGTERM, signal.SIGINT]))
