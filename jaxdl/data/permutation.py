@@ -3,9 +3,10 @@
 import math
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
+
+from jaxdl.keys import fold_in, key_words, random_bits
 
 MOST = 2**32 - 1  # of 32 random bits
 
@@ -20,11 +21,10 @@ def permutation(key: jax.Array, m: int) -> NDArray[np.int32]:
         key: consumed here.
         m: at least 0.
     """
-    order = np.arange(m, dtype=np.int32)
+    order, words = np.arange(m, dtype=np.int32), key_words(key)
     for _ in range(rounds(m)):
-        key, own = jax.random.split(key)
-        bits = np.asarray(jax.random.bits(own, (m,), jnp.uint32))
-        order = order[np.argsort(bits, kind="stable")]
+        words, own = fold_in(words, [0, 1])
+        order = order[np.argsort(random_bits(own, m), kind="stable")]
     return order
 
 

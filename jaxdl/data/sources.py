@@ -6,7 +6,6 @@ import shutil
 import urllib.request
 from pathlib import Path
 
-import jax
 import numpy as np
 
 from jaxdl.data.about import DataError
@@ -17,6 +16,7 @@ from jaxdl.data.normalize import normalize
 from jaxdl.data.permutation import permutation
 from jaxdl.data.split import split
 from jaxdl.extras import library
+from jaxdl.keys import as_key
 from jaxdl.paths import as_path
 
 DIGITS = "datasets/data/digits.csv.gz"  # of scikit-learn
@@ -77,14 +77,10 @@ def load(name: str) -> Splits:
     return normalize(sources[name]())
 
 
-def _fixed_key() -> jax.Array:
-    return jax.random.key(0, impl="threefry2x32")  # whatever JAX's default generator
-
-
 def _digits() -> Splits:
     inputs, labels = _scans()
     scans = from_arrays(inputs.astype(np.float32), labels, classes=10)
-    return split(scans, key=_fixed_key())
+    return split(scans, key=as_key(0))
 
 
 def _scans() -> tuple[np.ndarray, np.ndarray]:
@@ -107,7 +103,7 @@ def _fashion_mnist() -> Splits:
         read_idx(_fashion_mnist_file(name), sha256=digest)
         for name, digest in FASHION_MNIST_SHA256.items()
     )
-    order = permutation(_fixed_key(), len(train_labels))
+    order = permutation(as_key(0), len(train_labels))
     dev, train = np.split(order, [FASHION_MNIST_DEV])
     return Splits(
         _pictures(train_inputs[train], train_labels[train]),

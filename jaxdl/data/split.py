@@ -19,7 +19,7 @@ from jaxdl.data.dataset import Dataset, Splits, are_classes
 from jaxdl.data.deferred import taken, ungathered
 from jaxdl.data.permutation import permutation
 from jaxdl.data.trees import num_examples
-from jaxdl.keys import as_key
+from jaxdl.keys import as_key, folded
 
 
 def split(
@@ -202,7 +202,7 @@ def _by_class(
             f"{shares.tolist()}; expected enough for one in each set: get more of "
             "them, drop the class, or use larger fractions"
         )
-    choice_key, order_key = jax.random.split(key)
+    choice_key, order_key = folded(key, 0), folded(key, 1)
     rows = permutation(choice_key, len(labels))
     rows = rows[np.argsort(labels[rows], kind="stable")]  # class by class
     owner = np.empty(len(labels), int)
@@ -234,7 +234,7 @@ def _by_group(
             f"got {len(sizes)} groups; expected at least {len(shares)}, one for each "
             "set: use more groups, or two fractions"
         )
-    choice_key, order_key = jax.random.split(key)
+    choice_key, order_key = folded(key, 0), folded(key, 1)
     behind, owner = len(groups) * shares, np.empty(len(sizes), int)
     empty = np.ones(len(shares), bool)
     for dealt, g in enumerate(permutation(choice_key, len(sizes))):

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from jaxdl import extras
+from jaxdl.keys import key_words
 from jaxdl.near import near
 from jaxdl.searches import Rung, Search, Standing
 from jaxdl.searches.rungs import Requests, check_number, scores
@@ -169,7 +170,7 @@ def _tpe(seed: int) -> Any:
 
 def seed_of(key: jax.Array) -> int:
     """Returns the seed of a sampler, from the key of a run or of a part of it."""
-    words = np.asarray(jax.random.key_data(jax.random.fold_in(key, HPARAMS)))
+    words = key_words(key, HPARAMS)
     return int(np.random.default_rng(words).integers(2**32))
 
 

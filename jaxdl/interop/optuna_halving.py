@@ -16,6 +16,7 @@ from jaxdl.interop.optuna import (
     sampler_maker,
     seed_of,
 )
+from jaxdl.keys import folded
 from jaxdl.searches import Search
 from jaxdl.searches.halving import bracket
 from jaxdl.searches.rungs import Requests, check_number, scores
@@ -76,7 +77,7 @@ def optuna_halving(
         until, score = np.zeros(members, np.int64), np.full(members, np.nan)
         make: Callable[..., Any] = optuna.samplers.RandomSampler
         for number, ids in enumerate(np.array_split(np.arange(members), brackets)):
-            own = jax.random.fold_in(jax.random.fold_in(key, ROUND), number)
+            own = folded(key, ROUND, number)
             with quiet():
                 study = optuna.create_study(sampler=make(seed=seed_of(own)))
                 study.add_trials(_told(asked, until, score))

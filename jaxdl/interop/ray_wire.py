@@ -20,7 +20,7 @@ from jaxdl.engine.inputs import Family
 from jaxdl.engine.layout import Block, block_of
 from jaxdl.engine.outlines import Outlines
 from jaxdl.engine.task import Task
-from jaxdl.keys import IMPL
+from jaxdl.keys import key_of
 from jaxdl.spaces.structures import MOST_PROGRAMS, structures
 from jaxdl.train.epoch_state import Carry, kept
 from jaxdl.train.keys import as_keys
@@ -145,4 +145,4 @@ def _numbers(key: jax.Array) -> Any:
 
 
 def _as_key(numbers: Any) -> jax.Array:
-    return jax.random.wrap_key_data(numbers, impl=IMPL)
+    return key_of(numbers)

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxdl.keys import key_words
 from jaxdl.searches.pbt import check_shares, explored, few_of
 from jaxdl.searches.rungs import Requests, Rung, Search, by_score, check_number
 from jaxdl.spaces.contract import SpaceError
@@ -65,8 +66,7 @@ def multi_pbt(
 
     def search(key: jax.Array, space: Any, members: int, epochs: int) -> Requests:
         _check_size(every, populations, share, members, epochs)
-        words = np.asarray(jax.random.key_data(jax.random.fold_in(key, EXPLORE)))
-        draws = np.random.default_rng(words)
+        draws = np.random.default_rng(key_words(key, EXPLORE))
         ids = np.arange(members)
         hparams, parents = sample(key, space, members), None
         for number, until in enumerate([*range(every, epochs, every), epochs], 1):

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxdl.counts import as_count
+from jaxdl.keys import key_words
 from jaxdl.searches.rungs import Requests, Rung, Search, check_number
 from jaxdl.spaces.contract import SpaceError
 from jaxdl.spaces.distributions import is_distribution
@@ -82,6 +83,6 @@ def _points(key: jax.Array, members: int, dimensions: int) -> NDArray[np.float64
 
     if not dimensions:
         return np.empty((members, 0))
-    words = np.asarray(jax.random.key_data(jax.random.fold_in(key, HPARAMS)))
+    words = key_words(key, HPARAMS)
     sequence = qmc.Sobol(dimensions, rng=np.random.default_rng(words))
     return sequence.random_base2((members - 1).bit_length())[:members]

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxdl.keys import key_words
 from jaxdl.plain import scalar
 from jaxdl.searches.rungs import Requests, Rung, Search, by_score, check_number
 from jaxdl.spaces.contract import SpaceError
@@ -45,8 +46,7 @@ def pbt(every: int, *, share: float = 0.25, step: float = 0.1) -> Search:
 
     def search(key: jax.Array, space: Any, members: int, epochs: int) -> Requests:
         _check_size(every, share, members, epochs)
-        words = np.asarray(jax.random.key_data(jax.random.fold_in(key, EXPLORE)))
-        draws = np.random.default_rng(words)
+        draws = np.random.default_rng(key_words(key, EXPLORE))
         ids, few = np.arange(members), few_of(share, members)
         hparams, parents = sample(key, space, members), None
         for until in [*range(every, epochs, every), epochs]:

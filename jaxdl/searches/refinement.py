@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxdl.keys import folded
 from jaxdl.searches.rungs import Requests, Rung, Search, check_number
 from jaxdl.searches.rungs import scores as scores_of
 from jaxdl.spaces.distributions import SpaceError
@@ -42,7 +43,7 @@ def refinement(rounds: int = 3, *, keep: int = 8) -> Search:
         check_varies(space)
         drawn, scores, narrowed = [], [], space
         for number, ids in enumerate(np.array_split(np.arange(members), rounds)):
-            round_key = jax.random.fold_in(jax.random.fold_in(key, ROUND), number)
+            round_key = folded(key, ROUND, number)
             drawn.append(sample(round_key, narrowed, len(ids)))
             narrowed = with_first(narrowed, ())  # in the first round alone
             standing = yield Rung(ids, drawn[-1], np.full(len(ids), epochs))

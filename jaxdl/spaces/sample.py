@@ -4,18 +4,16 @@ A leaf is a distribution, a constant, or an array `[members]` that is used as gi
 Arrays of numbers are traced; arrays of texts or Python objects are static.
 """
 
-import functools
 import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
 from jaxdl.counts import as_count
-from jaxdl.keys import as_key
+from jaxdl.keys import as_key, bits_of_each, key_words
 from jaxdl.spaces.among import Among
 from jaxdl.spaces.contract import Distribution, SpaceError
 from jaxdl.spaces.distributions import Options, Static, as_objects, is_distribution
@@ -179,8 +177,8 @@ def _check_length(name: str, leaf: Any, values: NDArray[Any], members: int) -> N
 
 def _uniforms(key: jax.Array, name: str, members: int) -> NDArray[np.float64]:
     """Returns uniform draws in (0, 1), `[members]`, of 32 random bits each."""
-    bits = _bits(key, np.uint32(number_of(name)), members)
-    return (np.asarray(bits, np.float64) + 0.5) / 2**32
+    leaf = key_words(key, HPARAMS, number_of(name))
+    return (bits_of_each(leaf, members) + 0.5) / 2**32
 
 
 def number_of(name: str) -> int:
@@ -203,24 +201,6 @@ def check_names(space: Any) -> None:
                 "checksum and so would draw the same numbers; expected others: rename "
                 "one"
             )
-
-
-@functools.partial(jax.jit, static_argnames="members")
-def _bits(key: jax.Array, leaf: NDArray[np.uint32], members: int) -> jax.Array:
-    """Returns 32 random bits for each member, for a leaf of the space."""
-    return jax.vmap(bits_of, (None, None, 0))(key, leaf, jnp.arange(members))
-
-
-def bits_of(key: jax.Array, leaf: Any, member: Any) -> jax.Array:
-    """Returns the 32 random bits of one member, for a leaf of the space.
-
-    Args:
-        key: the run's key.
-        leaf: see `number_of`.
-        member: its number.
-    """
-    leaf_key = jax.random.fold_in(jax.random.fold_in(key, HPARAMS), leaf)
-    return jax.random.bits(jax.random.fold_in(leaf_key, member), (), jnp.uint32)
 
 
 def _default_type(name: str, values: NDArray[Any]) -> NDArray[Any]:

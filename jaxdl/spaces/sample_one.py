@@ -15,7 +15,6 @@ from jaxdl.spaces.contract import SpaceError
 from jaxdl.spaces.distributions import is_distribution
 from jaxdl.spaces.either import choose
 from jaxdl.spaces.sample import (
-    bits_of,
     check_ends,
     check_names,
     is_static,
@@ -23,6 +22,7 @@ from jaxdl.spaces.sample import (
     static_values,
 )
 from jaxdl.spaces.sizes import AsSize
+from jaxdl.train.state import HPARAMS
 from jaxdl.train.structure import as_held, flatten
 
 
@@ -57,9 +57,21 @@ def sample_one(key: jax.Array | int, space: Any, member: Any = 0) -> Any:
     names, leaves, treedef = flatten(space)
     values = []
     for name, leaf in zip(names, leaves, strict=True):
-        bits = bits_of(key, np.uint32(number_of(name)), member)
+        bits = _bits_of(key, np.uint32(number_of(name)), member)
         values.append(_value(name, leaf, bits, member))
     return choose(jax.tree.unflatten(treedef, values))
+
+
+def _bits_of(key: jax.Array, leaf: Any, member: Any) -> jax.Array:
+    """Returns the 32 random bits of one member, for a leaf of the space.
+
+    Args:
+        key: the run's key.
+        leaf: see `number_of`.
+        member: its number.
+    """
+    leaf_key = jax.random.fold_in(jax.random.fold_in(key, HPARAMS), leaf)
+    return jax.random.bits(jax.random.fold_in(leaf_key, member), (), jnp.uint32)
 
 
 def _value(name: str, leaf: Any, bits: jax.Array, member: Any) -> Any:

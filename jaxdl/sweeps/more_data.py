@@ -13,7 +13,7 @@ from jaxdl.data import DataError, Splits, check
 from jaxdl.data.permutation import permutation
 from jaxdl.data.trees import num_examples
 from jaxdl.diagnose.bias_variance import HIGH
-from jaxdl.keys import as_key
+from jaxdl.keys import as_key, folded
 from jaxdl.sweeps.repeats import standard_error
 from jaxdl.train.epoch_state import Status
 from jaxdl.train.fit import train_one
@@ -104,8 +104,8 @@ def more_data(
     errors = np.empty((2, len(examples), repeats))
     rates = True
     for r in range(repeats):
-        own = jax.random.fold_in(jax.random.fold_in(key, REPEAT), r)
-        shuffle_key = jax.random.fold_in(own, FOLD)
+        own = folded(key, REPEAT, r)
+        shuffle_key = folded(own, FOLD)
         order = permutation(shuffle_key, num_examples(data.train.inputs))
         for s, m in enumerate(examples):
             part = data._replace(train=data.train[order[:m]])

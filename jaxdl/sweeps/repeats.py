@@ -9,13 +9,10 @@ Members of all variants share blocks, each with its own order of the data. So re
 has the key of a sweep without repeats, but not its last bits.
 """
 
-import functools
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,10 +22,10 @@ from jaxdl.data.normalize import input_moments, moments_of
 from jaxdl.engine.inputs import Variant
 from jaxdl.engine.plan import OWN, Plan
 from jaxdl.engine.task import Task
-from jaxdl.keys import as_key
+from jaxdl.keys import as_key, fold_in, folded, key_words
 from jaxdl.searches.rungs import Rung
 from jaxdl.train.facts import facts_of
-from jaxdl.train.state import FOLD, REPEAT, member_key, step_key
+from jaxdl.train.state import FOLD, MEMBER, REPEAT, STEP
 
 
 def with_variants(task: Task) -> tuple[Task, Splits]:
@@ -113,24 +110,10 @@ def data_of(variant: Variant, data: Splits) -> Splits:
 
 def step_keys(task: Task) -> NDArray[np.uint32]:
     """Returns the keys that members draw from in each step, `[members, 2]`."""
-    keys = jnp.stack([variant.key for variant in task.variants])
-    configurations = task.offset + np.arange(task.members, dtype=np.int32)
-    platform = next(iter(keys.devices())).platform  # a key may be on several devices
-    found = _step_keys_on(platform)(keys, configurations)
-    return np.asarray(found).reshape(-1, 2)
-
-
-@functools.cache
-def _step_keys_on(platform: str) -> Callable[..., jax.Array]:
-    """Returns the function of keys `[V]` and `[n]` that gives keys `[n, V, 2]`."""
-
-    def of(key, configuration):
-        return jax.random.key_data(step_key(member_key(key, configuration)))
-
-    of_all = jax.vmap(jax.vmap(of, (0, None)), (None, 0))
-    # Integers have the same bits at any level, and this one compiles faster.
-    quick = {"xla_backend_optimization_level": 0} if platform == "cpu" else None
-    return jax.jit(of_all, compiler_options=quick)
+    of_variants = np.stack([key_words(v.key, MEMBER) for v in task.variants])
+    configurations = task.offset + np.arange(task.members)[:, None]
+    of_members = fold_in(of_variants, configurations)
+    return fold_in(of_members, STEP).reshape(-1, 2)
 
 
 def members_of(configurations: NDArray[Any], num_variants: int) -> NDArray[np.int64]:
@@ -188,7 +171,7 @@ def _vary(
     whole = data._replace(train=pooled, dev=pooled)
 
     def deal(key):
-        key = jax.random.fold_in(key, FOLD)
+        key = folded(key, FOLD)
         return fold_rows(pooled, folds, key=key, stratify=stratify)
 
     if not isinstance(folds, int):
@@ -228,4 +211,4 @@ def _scaling(whole: Splits, own: Dataset) -> Scaling | None:
 def _repeat_key(key: jax.Array, repeat: int) -> jax.Array:
     if repeat == 0:
         return key
-    return jax.random.fold_in(jax.random.fold_in(key, REPEAT), repeat)
+    return folded(key, REPEAT, repeat)

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxdl import runs
@@ -18,7 +17,7 @@ from jaxdl.engine.kind import Kind
 from jaxdl.engine.outlines import Outlines, precisions
 from jaxdl.engine.plan import Plan, as_plan
 from jaxdl.engine.task import Task
-from jaxdl.keys import IMPL
+from jaxdl.keys import key_of
 from jaxdl.plain import to_json
 from jaxdl.searches.one_rung import random
 from jaxdl.searches.rungs import Rung
@@ -154,9 +153,7 @@ def task_of(
         recipe=recipe,
         space=space,
         data=None,
-        key=jax.random.wrap_key_data(
-            jnp.array(specification["key"], jnp.uint32), impl=IMPL
-        ),
+        key=key_of(specification["key"]),
         plan=_plan_from_plain(specification["plan"]),
         stratify=specification.get("stratify"),
         about=about_of(specification),

@@ -16,6 +16,7 @@ EXPECTED = {
     "jax_error_checking_behavior_nan": ("ignore", "JAX's checks do not vmap"),
     "jax_error_checking_behavior_divide": ("ignore", "JAX's checks do not vmap"),
     "jax_error_checking_behavior_oob": ("ignore", "JAX's checks do not vmap"),
+    "jax_threefry_partitionable": (True, "a program draws other numbers than a space"),
     "jax_scan3": (False, "loops do not vmap"),
 }
 GUARDS = ("jax_transfer_guard_host_to_device", "jax_transfer_guard_device_to_host")

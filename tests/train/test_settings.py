@@ -9,7 +9,7 @@ from jaxdl.sweeps import read_result
 from jaxdl.train.settings import EXPECTED, SettingsError, check_jax
 
 HP = {"rate": 0.1}
-OTHERS = {"standard": "strict", "ignore": "raise", False: True}
+OTHERS = {"standard": "strict", "ignore": "raise", False: True, True: False}
 
 
 def untouched(hp):
