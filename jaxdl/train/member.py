@@ -118,8 +118,10 @@ class Member:
                 name: float(np.average(found[name], weights=dataset.weights))
                 for name in ("loss", "error")
             }
-        whole = jax.tree.map(jnp.asarray, (found["outputs"], labels, dataset.weights))
         own = self._metrics().items()
+        if not own:
+            return means
+        whole = jax.tree.map(jnp.asarray, (found["outputs"], labels, dataset.weights))
         return means | {name: float(metric(*whole)) for name, metric in own}
 
     def confusion_matrix(self, dataset: Dataset) -> NDArray[np.int32]:
