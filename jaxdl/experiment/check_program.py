@@ -18,6 +18,7 @@ from jaxdl.data.permutation import permutation
 from jaxdl.data.trees import num_examples
 from jaxdl.diagnose import Signal, signal
 from jaxdl.experiment.finding import Finding
+from jaxdl.keys import folded
 from jaxdl.train import TrainState
 from jaxdl.train.bound import BoundRecipe, make_start
 from jaxdl.train.epoch_state import EpochState
@@ -25,7 +26,7 @@ from jaxdl.train.facts import counts_for
 from jaxdl.train.part import in_shape, on_device, scaled_labels, take
 from jaxdl.train.per_example import per_example
 from jaxdl.train.recipe import Recipe, RecipeFunction, build
-from jaxdl.train.state import member_key
+from jaxdl.train.state import MEMBER
 
 EXAMPLES = 16  # in the batch of a check, where no layer has statistics of the batch
 DRAWS = 16  # of random parameters, whose outputs are checked
@@ -68,7 +69,7 @@ def prepared(
     train = on_device(data.train)
     start = jax.jit(make_start(bound, in_shape(train), early_stopping=False))
     counts = counts_for(bound.recipe, bound.facts)
-    state, epoch_state = start(traced, member_key(key, 0), counts)
+    state, epoch_state = start(traced, folded(key, MEMBER, 0), counts)
     several = EXAMPLES
     if jax.tree.leaves(state.state):
         several = build(recipe, hp).batch_size

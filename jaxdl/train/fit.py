@@ -1,5 +1,6 @@
 """Training of one model, with a line for each epoch."""
 
+import concurrent.futures
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from jaxdl import terminal
 from jaxdl.counts import as_count
 from jaxdl.data import Splits, check
-from jaxdl.keys import as_key
+from jaxdl.keys import as_key, folded
 from jaxdl.train import compiled
 from jaxdl.train.bound import BoundRecipe, make_advance, make_start, with_order
 from jaxdl.train.check import as_patience
@@ -25,7 +26,7 @@ from jaxdl.train.part import in_shape, on_device_shapes
 from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.settings import check_jax
 from jaxdl.train.stages import Streamed
-from jaxdl.train.state import TrainState, member_key
+from jaxdl.train.state import MEMBER, TrainState
 from jaxdl.train.steps import joined_steps
 from jaxdl.train.structure import partition
 from jaxdl.train.tracing import tracing_errors_explained
@@ -79,8 +80,10 @@ def train_one(
     with ready_to_read(data, rest) as inputs:
         with tracing_errors_explained():
             start, epoch = _lower(bound, traced, found, data, inputs, rest)
-        first: Carry = start.compile()(traced, member_key(key, 0), counts)
-        (program,) = epoch.compile_for(jax.devices()[:1]).values()
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            compiling = pool.submit(epoch.compile_for, jax.devices()[:1])
+            first: Carry = start.compile()(traced, folded(key, MEMBER, 0), counts)
+        (program,) = compiling.result().values()
         train_state, end, metrics = train_epochs(
             lambda train_state, epoch_state, number: program(
                 traced, train_state, epoch_state, np.int32(number), *inputs
