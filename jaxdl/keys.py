@@ -1,6 +1,6 @@
 """Random keys: those of JAX, made from seeds; and what the host draws from them.
 
-XLA compiles each small function of `jax.random` anew, for 0.02 to 0.4 s a shape. What
+XLA compiles each small function of `jax.random` by itself, 0.02 to 0.4 s a shape. What
 is drawn before anything trains is drawn by NumPy, to the same bits.
 """
 
