@@ -21,10 +21,11 @@ from jaxdl.spaces.structures import (
     sizes_of,
     structures,
 )
+from jaxdl.train.bound import BoundRecipe
 from jaxdl.train.facts import Facts
-from jaxdl.train.outline import Outline, trace_recipe
 from jaxdl.train.part import on_device_shapes
 from jaxdl.train.structure import Bound, Structure
+from jaxdl.train.trace import Trace, trace
 
 Bounds = dict[str, tuple[int, ...]]  # rising, by the name of the size
 
@@ -55,7 +56,7 @@ def with_bounds(
         platform: JAX's name of it, such as `cpu`.
 
     Raises:
-        RecipeError: as `train.outline.trace_recipe`.
+        RecipeError: as `train.trace.trace`.
         SpaceError: there are too many programs with one bound for each size, or the
             plan has bounds for what is no size, or that are none for it.
     """
@@ -72,16 +73,15 @@ def with_bounds(
 
     def measured(name: str) -> Measured:
         structure = next(s for s in largest if name in s.names)
+        bound = BoundRecipe(task.recipe, structure, facts.unread())
         train, speed = on_device_shapes(sets.train), usual_speed(platform)
         found = [
-            trace_recipe(
-                task.recipe, traced, _with_bound(structure, name, b), train, facts
-            )
-            for b in bounds[name]
+            trace(bound._replace(structure=own), traced, train)
+            for own in (_with_bound(structure, name, b) for b in bounds[name])
         ]
         return Measured(
             all_sizes[name].shares(),
-            tuple(_usual_work(one) / speed.work for one in found),
+            tuple(_usual_work(one, facts) / speed.work for one in found),
             max(one.length for one in found) * speed.compiling,
         )
 
@@ -151,10 +151,10 @@ def _without(values: Any, at: int) -> tuple[Any, ...]:
     return (*values[:at], *values[at + 1 :])
 
 
-def _usual_work(outline: Outline) -> float:
-    """Returns the operations of a usual sweep whose members all have an outline."""
-    steps = EXPECTED_MEMBERS * EXPECTED_EPOCHS * outline.steps_per_epoch
-    return steps * outline.work
+def _usual_work(one: Trace, facts: Facts) -> float:
+    """Returns the operations of a usual sweep whose members all have a trace."""
+    an_epoch = facts.steps_per_epoch(one.recipe.batch_size)
+    return EXPECTED_MEMBERS * EXPECTED_EPOCHS * an_epoch * one.work
 
 
 def _with_bound(structure: Structure, name: str, bound: int) -> Structure:

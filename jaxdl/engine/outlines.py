@@ -12,8 +12,9 @@ from jaxdl.spaces.contract import SpaceError
 from jaxdl.spaces.sample import traced_types
 from jaxdl.spaces.structures import MOST_PROGRAMS, label, structures
 from jaxdl.train.facts import Facts, facts_of
-from jaxdl.train.outline import Outline, check_pure, loss_of, outline
+from jaxdl.train.outline import Outline, outline
 from jaxdl.train.structure import RecipeError, Structure
+from jaxdl.train.trace import check_pure, loss_of
 
 # By structure, and facts of a variant: those of equal facts have the same.
 Outlines = Mapping[tuple[Structure, Facts], Outline]

@@ -21,7 +21,7 @@ from jaxdl.train.facts import counts_for, facts_of
 from jaxdl.train.fit_streamed import lower_one, ready_to_read
 from jaxdl.train.member import Member
 from jaxdl.train.number_checks import check_numbers
-from jaxdl.train.outline import Outline, check_pure, outline
+from jaxdl.train.outline import Outline, outline
 from jaxdl.train.part import in_shape, on_device_shapes
 from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.settings import check_jax
@@ -29,6 +29,7 @@ from jaxdl.train.stages import Streamed
 from jaxdl.train.state import MEMBER, TrainState
 from jaxdl.train.steps import joined_steps
 from jaxdl.train.structure import partition
+from jaxdl.train.trace import check_pure
 from jaxdl.train.tracing import tracing_errors_explained
 
 

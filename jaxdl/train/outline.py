@@ -10,27 +10,25 @@ import jax.numpy as jnp
 
 from jaxdl.data import Dataset, Splits
 from jaxdl.data.trees import num_examples
-from jaxdl.keys import as_key
 from jaxdl.nn.losses import PerExample
 from jaxdl.nn.size import is_size
-from jaxdl.nn.spec import sizes_of, with_spans
+from jaxdl.nn.spec import sizes_of
 from jaxdl.train.bound import BoundRecipe
 from jaxdl.train.check import check_against_data, id_spans
 from jaxdl.train.collector import collector_paused
-from jaxdl.train.facts import Facts, counts_for
+from jaxdl.train.facts import Facts
 from jaxdl.train.identity import check_no_callbacks, program_digest
 from jaxdl.train.inference import Inference
 from jaxdl.train.keys import check_keys
-from jaxdl.train.part import batch_of, in_shape, on_device_shapes
-from jaxdl.train.recipe import Recipe, RecipeFunction, build
+from jaxdl.train.part import on_device_shapes
+from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.saved import ACCELERATOR, saved_bytes
 from jaxdl.train.score import RankBy
-from jaxdl.train.state import TrainState, init_built
-from jaxdl.train.step import make_cost, make_eval, make_inference, make_step
+from jaxdl.train.state import TrainState
+from jaxdl.train.step import make_cost, make_inference
 from jaxdl.train.structure import RecipeError, Structure
+from jaxdl.train.trace import trace
 from jaxdl.train.tracing import tracing_errors_explained
-from jaxdl.train.update import eval_params
-from jaxdl.train.work import length, work
 
 ROW_BYTES = 4  # of the number of an example
 
@@ -129,12 +127,12 @@ def trace_recipe(
     Raises:
         RecipeError: as `outline`.
     """
-    facts = facts.unread()
-    bound, counts = BoundRecipe(recipe, structure, facts), counts_for(recipe, facts)
-    found = _trace(bound, _numbers(traced, structure), train, counts, spans)
+    bound = BoundRecipe(recipe, structure, facts.unread())
+    found = trace(bound, traced, train, spans)
     check_keys(found.train_state)
-    check_no_callbacks(found.traces)
-    one, train_state, numbers = found.recipe, found.train_state, found.arguments[0]
+    check_no_callbacks(found.programs)
+    one, train_state = found.recipe, found.train_state
+    numbers, *_, counts = found.arguments
     with tracing_errors_explained():
         saved = jax.make_jaxpr(functools.partial(_saved, bound))(*found.arguments)
         inference = Inference(
@@ -147,140 +145,21 @@ def trace_recipe(
     return Outline(
         batch_size=one.batch_size,
         precision=one.precision,
-        steps_per_epoch=facts.steps_per_epoch(one.batch_size),
+        steps_per_epoch=bound.facts.steps_per_epoch(one.batch_size),
         train_state=train_state,
         saved_bytes=saved_bytes(saved, "cpu"),
-        program=program_digest(found.traces),
+        program=program_digest(found.programs),
         loss=one.loss,
         out_shape=found.out_shape,
-        reads_epochs="epochs" in facts.read,
+        reads_epochs="epochs" in bound.facts.read,
         inference=inference,
         metrics=tuple(one.metrics),
         rank_by=one.rank_by,
-        work=work(found.traces[1]),
-        length=sum(map(length, found.traces)),
+        work=found.work,
+        length=found.length,
         eval_params=found.eval_params,
         accelerator_saved_bytes=saved_bytes(saved, ACCELERATOR),
     )
-
-
-@collector_paused()
-def check_pure(
-    recipe: RecipeFunction,
-    traced: dict[str, Any],
-    structure: Structure,
-    data: Splits,
-    facts: Facts,
-    program: str,
-) -> None:
-    """Checks that a recipe computes the same when it is traced once more.
-
-    A training is traced several times: its start, its epochs and its predictions are
-    programs of their own.
-
-    Args:
-        recipe: function from hyperparameters, and facts, to a `Recipe`.
-        traced: scalars by name, or their shapes and types.
-        structure: the other hyperparameters.
-        data: train, dev and test sets.
-        facts: of the training.
-        program: the digest of the outline's.
-
-    Raises:
-        RecipeError: it computes something else.
-    """
-    bound, counts = BoundRecipe(recipe, structure, facts), counts_for(recipe, facts)
-    train = on_device_shapes(data.train)
-    again = _trace(bound, _numbers(traced, structure), train, counts)
-    if program_digest(again.traces) != program:
-        raise RecipeError(
-            "the recipe computes something else each time that it is built, as with "
-            "numpy.random, the time or a counter inside; expected a pure function: "
-            "draw from the key of init and apply, or draw before and let the recipe "
-            "read the numbers"
-        )
-
-
-class _Trace(NamedTuple):
-    """A training traced at its start, and at a step with an evaluation."""
-
-    recipe: Recipe
-    out_shape: Any
-    train_state: TrainState  # of jax.ShapeDtypeStruct
-    eval_params: Any  # the same; None: those of the train state
-    arguments: tuple[Any, ...]  # of a step
-    traces: tuple[Any, Any]
-
-
-def _trace(
-    bound: BoundRecipe,
-    numbers: Any,
-    train: Dataset,
-    counts: Any,
-    spans: Mapping[str, tuple[int, int]] | None = None,
-) -> _Trace:
-    """Returns the traces of a training.
-
-    Args:
-        numbers: of the traced hyperparameters, by name; as `train`, shapes and types.
-        spans: of the ids, by the name of their array; None: not known.
-    """
-    built: list[tuple[Recipe, Any]] = []
-    shape = with_spans(in_shape(train), spans or {})
-
-    def start(traced, key, counts):
-        recipe, hp = bound(traced, counts)
-        one = build(recipe, hp)
-        built.append((one, one.model.init(key, shape)[2]))
-        train_state = init_built(one, key, shape)
-        return train_state, eval_params(one, train_state)
-
-    trace = jax.make_jaxpr(start, return_shape=True)
-    with tracing_errors_explained():
-        first, (train_state, own) = trace(numbers, as_key(0), counts)
-        one, out_shape = built[0]
-        arguments = numbers, train_state, batch_of(train, one.batch_size), counts
-        later = jax.make_jaxpr(functools.partial(_step_and_evaluate, bound))(*arguments)
-    return _Trace(one, out_shape, train_state, own, arguments, (first, later))
-
-
-def loss_of(
-    recipe: RecipeFunction, traced: dict[str, Any], structure: Structure, facts: Facts
-) -> PerExample:
-    """Returns the loss of a recipe.
-
-    Args:
-        recipe: function from hyperparameters, and facts, to a `Recipe`.
-        traced: scalars by name, or their shapes and types; other names are ignored.
-        structure: the other hyperparameters.
-        facts: of the training.
-
-    Raises:
-        RecipeError: as `outline`.
-    """
-    bound, found = BoundRecipe(recipe, structure, facts), []
-
-    def start(traced, counts):
-        found.append(build(*bound(traced, counts)).loss)
-
-    with tracing_errors_explained():
-        jax.eval_shape(start, _numbers(traced, structure), counts_for(recipe, facts))
-    return found[0]
-
-
-def _numbers(traced: dict[str, Any], structure: Structure) -> dict[str, Any]:
-    """Returns shapes and types of a structure's traced numbers."""
-    return {
-        name: jax.ShapeDtypeStruct((), jnp.result_type(traced[name]))
-        for name in structure.names
-        if name in traced
-    }
-
-
-def _step_and_evaluate(bound, traced, train_state, batch, counts):
-    recipe, hp = bound(traced, counts)
-    train_state, metrics = make_step(recipe)(hp, train_state, batch)
-    return metrics, make_eval(recipe)(hp, train_state, batch)
 
 
 def _saved(bound, traced, train_state, batch, counts):

@@ -33,7 +33,7 @@ def nothing_is_traced(monkeypatch):
     def refuse(*_):
         raise AssertionError("traced before the error")
 
-    monkeypatch.setattr("jaxdl.train.outline._trace", refuse)
+    monkeypatch.setattr("jaxdl.train.outline.trace", refuse)
 
 
 @pytest.mark.parametrize(("wrong", "words"), WRONG)
