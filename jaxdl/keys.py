@@ -33,8 +33,14 @@ def as_key(key: jax.Array | int) -> jax.Array:
 
     Raises:
         TypeError: the key is neither a seed nor a single threefry key.
-        ValueError: the seed is above 2^32 - 1.
+        ValueError: the seed is above 2^32 - 1; or JAX draws in the old way.
     """
+    if not jax.config.jax_threefry_partitionable:  # pyrefly: ignore
+        raise ValueError(
+            "got JAX's setting jax_threefry_partitionable=False, with which a program "
+            "draws other numbers than a space; expected True, or unset "
+            "JAX_THREEFRY_PARTITIONABLE"
+        )
     whole = isinstance(key, int | np.integer) and not isinstance(key, bool)
     if whole and key >= 0:
         if key >= MOST_SEEDS:  # JAX drops the bits above
@@ -70,12 +76,12 @@ def key_words(key: Any, *numbers: int) -> NDArray[np.uint32]:
 
 
 def random_bits(words: NDArray[np.uint32], m: int) -> NDArray[np.uint32]:
-    """Returns `jax.random.bits(key, (m,))` for the key of two words."""
+    """Returns `jax.random.bits(key, (m,), jnp.uint32)`; m is at most 2^32."""
     return _in_parts(lambda numbers: _xor(fold_in(words, numbers)), m)
 
 
 def bits_of_each(words: NDArray[np.uint32], m: int) -> NDArray[np.uint32]:
-    """Returns `jax.random.bits(fold_in(key, i))` for i below m, `[m]`."""
+    """Returns `jax.random.bits(fold_in(key, i), (), jnp.uint32)` for i below m."""
     return _in_parts(lambda numbers: _xor(fold_in(fold_in(words, numbers), 0)), m)
 
 
@@ -89,11 +95,17 @@ def fold_in(words: NDArray[np.uint32], numbers: ArrayLike) -> NDArray[np.uint32]
         words: of keys, `[..., 2]`.
         numbers: from 0 to 2^32 - 1; their shape broadcasts with that of the keys.
 
+    Raises:
+        OverflowError: a number is outside this range.
+
     Source: Salmon et al., Parallel Random Numbers: As Easy as 1, 2, 3, 2011.
     """
     first, second = words[..., 0], words[..., 1]
     injected = first, second, first ^ second ^ np.uint32(PARITY)
-    counter = np.asarray(numbers).astype(np.uint32)
+    numbers = np.asarray(numbers)
+    counter = numbers.astype(np.uint32)
+    if (counter != numbers).any():
+        raise OverflowError(f"got {numbers}; expected numbers from 0 to 2^32 - 1")
     with np.errstate(over="ignore"):  # sums are modulo 2^32
         x, y = np.broadcast_arrays(first, counter + second)
         for four in range(5):

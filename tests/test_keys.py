@@ -108,3 +108,16 @@ def test_bits_of_each_are_those_of_keys_with_numbers_folded_in():
     expected = jax.vmap(lambda key: jax.random.bits(key, (), jnp.uint32))(keys)
     ours = bits_of_each(data(KEYS[2]), 70_000)
     chex.assert_trees_all_equal(ours, np.asarray(expected))
+
+
+@pytest.mark.parametrize("number", [-1, 2**32])
+def test_a_number_that_has_no_32_bits_is_refused(number):
+    with pytest.raises(OverflowError, match=f"got {number}; expected numbers from 0"):
+        key_words(KEYS[0], number)
+
+
+@pytest.mark.parametrize("call", [dl.sample, dl.sample_one])
+def test_jax_is_to_draw_as_numpy_does(call):
+    with jax.threefry_partitionable(False):
+        with pytest.raises(ValueError, match="jax_threefry_partitionable=False"):
+            call(7, SPACE, 3)

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-import jax
+import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -60,9 +60,9 @@ def baseline(
     constant, answer = found
     if (name := _name(train.about.classes, constant, answer)) is not None:
         answer = f"{answer} ({name})"
-    labels = np.asarray(dev.labels)
-    everywhere = np.broadcast_to(constant, (len(labels), *outputs))
-    errors = np.asarray(jax.jit(error)(everywhere, labels), float)
+    labels = jnp.asarray(dev.labels)
+    everywhere = jnp.broadcast_to(jnp.asarray(constant), (len(labels), *outputs))
+    errors = np.asarray(error(everywhere, labels), float)
     return Baseline(float(_mean(errors.reshape(len(labels), -1), dev.weights).mean()),
                     answer)  # fmt: skip
 

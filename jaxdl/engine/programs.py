@@ -30,9 +30,6 @@ from jaxdl.train.tracing import tracing_errors_explained
 OPTIONS = {
     "cpu": {"xla_cpu_multi_thread_eigen": False, "xla_cpu_prefer_vector_width": 512}
 }
-# What a block runs once need not be fast: this one compiles in three quarters of the
-# time, to the same bits. At level 0 products and sums are rounded apart.
-START_OPTIONS = {"cpu": OPTIONS["cpu"] | {"xla_backend_optimization_level": 1}}
 
 
 class Programs(NamedTuple):
@@ -63,12 +60,11 @@ def lower(
         RecipeError: the recipe uses a traced hyperparameter as a plain value.
     """
     starts, epochs = functions(bound, outline, shared)
-    device, platform = shared.device, shared.device.platform
-    quick = {"device": device, "options": START_OPTIONS.get(platform)}
-    place = {"device": device, "options": OPTIONS.get(platform)}
+    options = OPTIONS.get(shared.device.platform)
+    place = {"device": shared.device, "options": options}
     traced, number, ids = _arguments(block, width)
     with tracing_errors_explained():
-        first = compiled.lower(starts, traced, ids, ids, start_inputs(shared), **quick)
+        first = compiled.lower(starts, traced, ids, ids, start_inputs(shared), **place)
         carry = first.out_shapes
         if isinstance(shared, Streamed):
             size = outline.batch_size

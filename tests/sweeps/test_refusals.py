@@ -13,6 +13,7 @@ from jaxdl.engine.task import Task
 from jaxdl.sweeps import read_result
 from jaxdl.train import Status
 from jaxdl.train.score import CURVES
+from jaxdl.train.settings import SettingsError
 from tests.sweeps.kept import SPACE, assert_same_result, small, sweep
 
 ONE = {"members": 1, "epochs": 2}
@@ -119,6 +120,12 @@ def test_another_machine_or_program_is_refused_and_named(
     other(monkeypatch)
     with pytest.raises(runs.RunMismatchError, match=named):
         sweep(small, SPACE, digits, run_dir=recorded, **ONE)
+
+
+def test_other_random_numbers_are_refused_and_named(recorded, digits):
+    with jax.threefry_partitionable(False):
+        with pytest.raises(SettingsError, match="jax_threefry_partitionable=False"):
+            sweep(small, SPACE, digits, run_dir=recorded, **ONE)
 
 
 def test_fewer_optimizations_are_refused_and_named(recorded, digits):
