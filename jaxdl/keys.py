@@ -33,7 +33,8 @@ def as_key(key: jax.Array | int) -> jax.Array:
 
     Raises:
         TypeError: the key is neither a seed nor a single threefry key.
-        ValueError: the seed is above 2^32 - 1; or JAX draws in the old way.
+        ValueError: the seed is above 2^32 - 1; or JAX's setting of random numbers is
+            not its default.
     """
     if not jax.config.jax_threefry_partitionable:  # pyrefly: ignore
         raise ValueError(
@@ -57,7 +58,7 @@ def as_key(key: jax.Array | int) -> jax.Array:
 
 
 def key_of(words: ArrayLike) -> jax.Array:
-    """Returns the key of two words, `[2]`."""
+    """Returns the keys of pairs of words, `[..., 2]`."""
     held = jax.device_put(np.asarray(words, np.uint32))
     return jax.random.wrap_key_data(held, impl=IMPL)
 

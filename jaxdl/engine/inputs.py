@@ -5,12 +5,12 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxdl.data import Dataset, Scaling, Splits
 from jaxdl.data.folds import Rows
 from jaxdl.engine.plan import OWN, SHARED
+from jaxdl.keys import key_of, key_words
 from jaxdl.train.facts import Facts, counts_for
 from jaxdl.train.part import on_device
 from jaxdl.train.pieces import Reader, on_host, without_inputs
@@ -149,7 +149,7 @@ def _resident(
         (one,) = variants
         counts = put(counts_for(recipe, one.facts))
         return {one.family: SharedInputs(train, dev, put(one.key), patient, counts)}
-    keys = put(jnp.stack([variant.key for variant in variants]))
+    keys = put(key_of([key_words(variant.key) for variant in variants]))
     sets = replace(train, scaling=None), replace(dev, scaling=None)
     families: dict[Family, list[int]] = {}
     for number, variant in enumerate(variants):

@@ -18,7 +18,6 @@ from jaxdl.data.permutation import permutation
 from jaxdl.data.trees import num_examples
 from jaxdl.diagnose import Signal, signal
 from jaxdl.experiment.finding import Finding
-from jaxdl.keys import folded
 from jaxdl.train import TrainState
 from jaxdl.train.bound import BoundRecipe, make_start
 from jaxdl.train.epoch_state import EpochState
@@ -26,7 +25,7 @@ from jaxdl.train.facts import counts_for
 from jaxdl.train.part import in_shape, on_device, scaled_labels, take
 from jaxdl.train.per_example import per_example
 from jaxdl.train.recipe import Recipe, RecipeFunction, build
-from jaxdl.train.state import MEMBER
+from jaxdl.train.state import first_key
 
 EXAMPLES = 16  # in the batch of a check, where no layer has statistics of the batch
 DRAWS = 16  # of random parameters, whose outputs are checked
@@ -69,7 +68,7 @@ def prepared(
     train = on_device(data.train)
     start = jax.jit(make_start(bound, in_shape(train), early_stopping=False))
     counts = counts_for(bound.recipe, bound.facts)
-    state, epoch_state = start(traced, folded(key, MEMBER, 0), counts)
+    state, epoch_state = start(traced, first_key(key), counts)
     several = EXAMPLES
     if jax.tree.leaves(state.state):
         several = build(recipe, hp).batch_size

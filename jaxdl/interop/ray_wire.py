@@ -20,7 +20,7 @@ from jaxdl.engine.inputs import Family
 from jaxdl.engine.layout import Block, block_of
 from jaxdl.engine.outlines import Outlines
 from jaxdl.engine.task import Task
-from jaxdl.keys import key_of
+from jaxdl.keys import key_of, key_words
 from jaxdl.spaces.structures import MOST_PROGRAMS, structures
 from jaxdl.train.epoch_state import Carry, kept
 from jaxdl.train.keys import as_keys
@@ -93,12 +93,12 @@ def sent_task(task: Task, outlines: Outlines) -> SentTask:
         for family in numbering.families
         if family.facts == facts
     }
-    return SentTask(_with_keys(task._replace(search=None), _numbers), digests)
+    return SentTask(_with_keys(task._replace(search=None), key_words), digests)
 
 
 def task_of(sent: SentTask) -> Task:
     """Returns the task that was sent, which has no search."""
-    return _with_keys(sent.task, _as_key)
+    return _with_keys(sent.task, key_of)
 
 
 def wire_shapes(task: Task, found: Outline) -> tuple[Any, Any]:
@@ -138,11 +138,3 @@ def _with_keys(task: Task, turned: Callable[[Any], Any]) -> Task:
     """Returns a task with each of its keys turned into something else."""
     variants = tuple(v._replace(key=turned(v.key)) for v in task.variants)
     return task._replace(key=turned(task.key), variants=variants)
-
-
-def _numbers(key: jax.Array) -> Any:
-    return np.asarray(jax.random.key_data(key))
-
-
-def _as_key(numbers: Any) -> jax.Array:
-    return key_of(numbers)

@@ -7,7 +7,6 @@ import numpy as np
 
 from jaxdl.engine.outlines import Outlines
 from jaxdl.engine.task import Task
-from jaxdl.keys import folded
 from jaxdl.nn.size import Size
 from jaxdl.searches.rungs import Rung
 from jaxdl.spaces.sample import traced_columns
@@ -18,7 +17,7 @@ from jaxdl.train.facts import counts_for
 from jaxdl.train.identity import arrays_digest
 from jaxdl.train.keys import as_numbers
 from jaxdl.train.member import Member
-from jaxdl.train.state import MEMBER
+from jaxdl.train.state import first_key
 from jaxdl.train.structure import RecipeError, by_name, number_of
 
 
@@ -65,7 +64,7 @@ def first_carry(task: Task, outlines: Outlines, rung: Rung) -> Carry | None:
     restart = make_restart(bound, early_stopping=task.patience is not None)
     columns = traced_columns(task.space, rung.hparams)
     traced = {n: c[0] for n, c in columns.items() if n in structure.names}
-    key = folded(task.variants[0].key, MEMBER, 0)
+    key = first_key(task.variants[0].key)
     arguments = traced, key, counts_for(task.recipe, facts), *task.start
     carry = compiled.lower(restart, *arguments).compile()(*arguments)
     return jax.tree.map(lambda x: x[None], jax.device_get(as_numbers(carry)))

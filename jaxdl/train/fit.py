@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from jaxdl import terminal
 from jaxdl.counts import as_count
 from jaxdl.data import Splits, check
-from jaxdl.keys import as_key, folded
+from jaxdl.keys import as_key
 from jaxdl.train import compiled
 from jaxdl.train.bound import BoundRecipe, make_advance, make_start, with_order
 from jaxdl.train.check import as_patience
@@ -26,7 +26,7 @@ from jaxdl.train.part import in_shape, on_device_shapes
 from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.settings import check_jax
 from jaxdl.train.stages import Streamed
-from jaxdl.train.state import MEMBER, TrainState
+from jaxdl.train.state import TrainState, first_key
 from jaxdl.train.steps import joined_steps
 from jaxdl.train.structure import partition
 from jaxdl.train.trace import check_pure
@@ -83,7 +83,7 @@ def train_one(
             start, epoch = _lower(bound, traced, found, data, inputs, rest)
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
             compiling = pool.submit(epoch.compile_for, jax.devices()[:1])
-            first: Carry = start.compile()(traced, folded(key, MEMBER, 0), counts)
+            first: Carry = start.compile()(traced, first_key(key), counts)
         (program,) = compiling.result().values()
         train_state, end, metrics = train_epochs(
             lambda train_state, epoch_state, number: program(

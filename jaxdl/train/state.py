@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxdl.keys import folded
 from jaxdl.train.recipe import Recipe, RecipeFunction, build
 from jaxdl.train.shuffle import shuffle
 from jaxdl.train.structure import RecipeError
@@ -72,6 +73,11 @@ def _check_floats(params: Any) -> None:
 def member_key(key: jax.Array, member: int | jax.Array) -> jax.Array:
     """Returns the key of one member of a run with `key`; `fit` trains member 0."""
     return jax.random.fold_in(jax.random.fold_in(key, MEMBER), member)
+
+
+def first_key(key: jax.Array) -> jax.Array:
+    """Returns `member_key(key, 0)` of a known key, without a program."""
+    return folded(key, MEMBER, 0)
 
 
 def step_key(key: jax.Array) -> jax.Array:

@@ -87,7 +87,6 @@ def trace(
     return Trace(one, out_shape, train_state, own, arguments, programs)
 
 
-@collector_paused()
 def check_pure(
     recipe: RecipeFunction,
     traced: dict[str, Any],

@@ -33,7 +33,8 @@ def nothing_is_traced(monkeypatch):
     def refuse(*_):
         raise AssertionError("traced before the error")
 
-    monkeypatch.setattr("jaxdl.train.outline.trace", refuse)
+    for who in ("train.outline", "engine.bounds"):
+        monkeypatch.setattr(f"jaxdl.{who}.trace", refuse)
 
 
 @pytest.mark.parametrize(("wrong", "words"), WRONG)

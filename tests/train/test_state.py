@@ -1,4 +1,4 @@
-"""The order of the data, and what parameters may be."""
+"""The order of the data, keys of members, and what parameters may be."""
 
 import chex
 import jax
@@ -8,7 +8,7 @@ import pytest
 
 import jaxdl as dl
 from jaxdl import nn, optim
-from jaxdl.train.state import epoch_order
+from jaxdl.train.state import epoch_order, first_key, member_key
 
 KEY = jax.random.key(0)
 
@@ -47,3 +47,7 @@ def test_parameters_are_floats(leaf, fit, few, nothing_compiles):
 
     with pytest.raises(dl.train.RecipeError, match="'count' of type .*; expected floa"):
         fit(recipe, 0.1, few)
+
+
+def test_the_first_key_is_that_of_member_0():
+    chex.assert_trees_all_equal(first_key(KEY), member_key(KEY, 0))
