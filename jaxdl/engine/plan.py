@@ -173,9 +173,10 @@ def member_bytes(outline: Outline, order: str = SHARED, platform: str = "cpu") -
     """Returns what one member carries and keeps of a step's forward pass, in bytes.
 
     A CPU counts half of what the forward pass keeps: layer after layer is written and
-    read again, while every step passes over the whole carry. The outputs on the dev set
-    are added where metrics of the whole set ask for them, and with own orders the rows
-    of the batches and of the dev set.
+    read again, while every step passes over the whole carry. An accelerator counts the
+    member's copy of a batch. The outputs on the dev set are added where metrics of the
+    whole set ask for them, and with own orders the rows of the batches and of the dev
+    set.
 
     Args:
         outline: of its training.
@@ -183,9 +184,12 @@ def member_bytes(outline: Outline, order: str = SHARED, platform: str = "cpu") -
         platform: JAX's name of it; on an accelerator a convolution keeps less.
     """
     carry = outline.train_state._replace(key=())
-    on_cpu = platform == "cpu"
+    if platform == "cpu":
+        passing = outline.saved_bytes // 2
+    else:
+        passing = outline.accelerator_saved_bytes + outline.batch_bytes
     return (
-        (outline.saved_bytes // 2 if on_cpu else outline.accelerator_saved_bytes)
+        passing
         + outline.output_bytes
         + (outline.row_bytes if order == OWN else 0)
         + bytes_of(carry)

@@ -20,12 +20,12 @@ from jaxdl.train.facts import Facts
 from jaxdl.train.identity import check_no_callbacks, program_digest
 from jaxdl.train.inference import Inference
 from jaxdl.train.keys import check_keys
-from jaxdl.train.part import on_device_shapes
+from jaxdl.train.part import bytes_of, on_device_shapes
 from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.saved import ACCELERATOR, saved_bytes
 from jaxdl.train.score import RankBy
 from jaxdl.train.state import TrainState
-from jaxdl.train.step import make_cost, make_inference
+from jaxdl.train.step import EVAL_BATCH, make_cost, make_inference
 from jaxdl.train.structure import RecipeError, Structure
 from jaxdl.train.trace import trace
 from jaxdl.train.tracing import tracing_errors_explained
@@ -54,6 +54,7 @@ class Outline(NamedTuple):
     length: int = 0  # of the program of these, in steps of its trace
     eval_params: Any = None  # of jax.ShapeDtypeStruct; None: those of the train state
     accelerator_saved_bytes: int = 0  # what `saved_bytes` is on an accelerator
+    batch_bytes: int = 0  # the inputs of a batch, in training or in an evaluation
 
 
 @collector_paused()
@@ -132,7 +133,7 @@ def trace_recipe(
     check_keys(found.train_state)
     check_no_callbacks(found.programs)
     one, train_state = found.recipe, found.train_state
-    numbers, *_, counts = found.arguments
+    numbers, _, batch, counts = found.arguments
     with tracing_errors_explained():
         saved = jax.make_jaxpr(functools.partial(_saved, bound))(*found.arguments)
         inference = Inference(
@@ -159,6 +160,8 @@ def trace_recipe(
         length=found.length,
         eval_params=found.eval_params,
         accelerator_saved_bytes=saved_bytes(saved, ACCELERATOR),
+        batch_bytes=max(one.batch_size, EVAL_BATCH)
+        * (bytes_of(batch.inputs) // one.batch_size),
     )
 
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxdl.data import Dataset
 from jaxdl.data.trees import num_examples
 from jaxdl.nn import plain_loss
+from jaxdl.train.own import own_batch, own_copy
 from jaxdl.train.part import (
     Part,
     labels,
@@ -66,7 +67,7 @@ def make_step(
     cost = make_cost(recipe)
 
     def step(hp, train_state, batch):
-        built = build(recipe, hp)
+        built, batch = build(recipe, hp), own_batch(batch, train_state.step)
         with jax.default_matmul_precision(built.precision):
             if built.step is None:
                 return descended(built, hp, train_state, batch)
@@ -138,6 +139,7 @@ def make_values(
     params = train_state.params if own is None else own
 
     def of_batch(batch):
+        batch = own_batch(batch, train_state.step)
         found = infer(hp, params, train_state.state, batch)
         outputs = found.pop("outputs")
         return found, outputs if built.metrics else None
@@ -158,7 +160,10 @@ def means(built: Recipe, found: Any, dataset: Dataset | Part) -> Metrics:
     each = weights(dataset)
     weight = 1.0 if each is None else jnp.mean(each)
     means = jax.tree.map(lambda mean: mean / weight, means)
-    return means | _of_the_set(built, outputs, dataset)
+    if not built.metrics:
+        return means
+    known = own_copy((labels(dataset), weights(dataset)), values["loss"][0])
+    return means | _of_the_set(built, outputs, *known)
 
 
 def make_inference(recipe: RecipeFunction) -> Callable[[Any, Any, Any, Dataset], Any]:
@@ -214,18 +219,19 @@ def _error(recipe: Recipe, outputs: jax.Array, batch: Dataset) -> jax.Array:
     return per_example(error_of(recipe), found, batch.labels, batch.weights)
 
 
-def _of_the_set(recipe: Recipe, outputs: jax.Array, dataset: Dataset | Part) -> Metrics:
+def _of_the_set(recipe: Recipe, outputs: Any, labels: Any, weights: Any) -> Metrics:
     """Returns the recipe's own metrics of a whole set by name.
 
     Args:
         recipe: a checked one.
-        outputs: of the model for all examples, `[m, ...]`; None without metrics.
-        dataset: the examples.
+        outputs: of the model for all examples, `[m, ...]`.
+        labels: of the examples, `[m, ...]`.
+        weights: of the examples, `[m]`; None: 1 each.
     """
     found = {}
     for name, metric in recipe.metrics.items():
         with jax.default_matmul_precision(recipe.precision):
-            value = jnp.asarray(metric(outputs, labels(dataset), weights(dataset)))
+            value = jnp.asarray(metric(outputs, labels, weights))
         if value.shape != ():
             raise RecipeError(
                 f"the metric {name} gave shape {list(value.shape)}; expected one "

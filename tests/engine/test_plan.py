@@ -14,13 +14,13 @@ from jaxdl.train.state import TrainState
 MIB = 2**20
 
 
-def outline(carried, saved, outputs=0, rows=0):
+def outline(carried, saved, outputs=0, rows=0, batch=0):
     """Returns one of a member that carries, saves and outputs so many bytes."""
     shape = jax.ShapeDtypeStruct((carried // 4,), jnp.float32)
     state = TrainState((), shape, (), (), key="not counted")
     return SimpleNamespace(
         train_state=state, saved_bytes=saved, output_bytes=outputs, row_bytes=rows,
-        accelerator_saved_bytes=saved // 2,
+        accelerator_saved_bytes=saved // 2, batch_bytes=batch,
     )  # fmt: skip
 
 
@@ -29,8 +29,10 @@ def test_a_member_takes_what_it_carries_and_half_of_what_it_saves():
     assert member_bytes(outline(4096, 100, 50)) == 4196
 
 
-def test_on_an_accelerator_a_member_takes_all_that_it_saves_there():
-    assert member_bytes(outline(4096, 100), platform="tpu") == 4096 + 50
+def test_on_an_accelerator_a_member_takes_all_that_it_saves_there_and_its_batch():
+    own = outline(4096, 100, batch=30)
+    assert member_bytes(own, platform="tpu") == 4096 + 50 + 30
+    assert member_bytes(own) == 4096 + 50
 
 
 def test_on_a_known_chip_a_block_takes_a_quarter_of_its_memory():

@@ -30,6 +30,18 @@ def test_an_outline_has_the_shapes_of_a_training(linear, few):
     )
 
 
+@pytest.mark.parametrize(("batch_size", "copied"), [(5, 256), (300, 300)])
+def test_a_member_copies_the_larger_batch_of_training_and_evaluation(
+    linear, few, batch_size, copied
+):
+    def recipe(hp):
+        return linear(hp)._replace(batch_size=batch_size)
+
+    many = few._replace(train=few.train[np.arange(300) % len(few.train)])
+    found = outline(recipe, *partition(PLAIN), many, facts_of(many, 1))
+    assert found.batch_bytes == copied * 4 * 4  # examples, features, bytes
+
+
 def test_metrics_of_the_whole_set_keep_the_outputs_on_the_dev_set(linear, few):
     def measured(hp):
         return linear(hp)._replace(metrics={"f1": train.macro_f1}, rank_by="-f1")
