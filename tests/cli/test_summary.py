@@ -136,7 +136,7 @@ def test_a_human_error_that_is_no_rate_is_refused(main, linear, rate, capfd):
 
 
 def test_a_sweep_in_which_all_members_diverge_is_reported(main, write):
-    file = write(LINEAR.replace("1e-3, 1e-1", "1e37, 1e38"))
+    file = write(LINEAR.replace("1e-3, 1e-1", "2e38, 3e38"))
     given = (file, "--members", "3", "--epochs", "2", "--block-width", "4")
     status, output, _ = main("sweep", *given)
     assert status == 1
