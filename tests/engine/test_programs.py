@@ -10,6 +10,7 @@ import jaxdl as dl
 from jaxdl import nn, optim, train
 from jaxdl.train.part import on_device
 from jaxdl.train.state import epoch_order, init, member_key
+from tests.engine.test_streaming import as_sources
 from tests.engine.training import KEY, block_trainer, blocks_of, make_task
 from tests.sweeps.kept import SPACE, small, sweep
 
@@ -27,6 +28,17 @@ def test_the_first_rung_compiles_for_all_rungs_and_devices(
 def test_all_variants_share_one_program(digits, compilations):
     sweep(small, SPACE, digits, folds=2, repeats=3, members=2, epochs=1)
     assert compilations == [1]
+
+
+@pytest.mark.parametrize("read", [False, True], ids=["resident", "streamed"])
+def test_no_member_shares_a_matrix_product(digits, compiles, read):
+    """A kernel may add up some columns of a product in another order."""
+    data = as_sources(digits) if read else digits
+    sweep(small, SPACE, data, members=2, epochs=1)
+    lines = [line for text in compiles for line in text.splitlines()]
+    products = [line for line in lines if "stablehlo.dot_general" in line]
+    assert len(products) >= 3  # forward, backward, evaluation
+    assert all("batching_dims = [0] x [0]" in line for line in products)
 
 
 SIZES = {
