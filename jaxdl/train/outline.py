@@ -20,7 +20,8 @@ from jaxdl.train.facts import Facts
 from jaxdl.train.identity import check_no_callbacks, program_digest
 from jaxdl.train.inference import Inference
 from jaxdl.train.keys import check_keys
-from jaxdl.train.part import bytes_of, on_device_shapes
+from jaxdl.train.part import on_device_shapes
+from jaxdl.train.pieces import bytes_of_one
 from jaxdl.train.recipe import RecipeFunction
 from jaxdl.train.saved import ACCELERATOR, saved_bytes
 from jaxdl.train.score import RankBy
@@ -54,7 +55,7 @@ class Outline(NamedTuple):
     length: int = 0  # of the program of these, in steps of its trace
     eval_params: Any = None  # of jax.ShapeDtypeStruct; None: those of the train state
     accelerator_saved_bytes: int = 0  # what `saved_bytes` is on an accelerator
-    batch_bytes: int = 0  # the inputs of a batch, in training or in an evaluation
+    batch_bytes: int = 0  # the larger batch of training and evaluation
 
 
 @collector_paused()
@@ -160,8 +161,7 @@ def trace_recipe(
         length=found.length,
         eval_params=found.eval_params,
         accelerator_saved_bytes=saved_bytes(saved, ACCELERATOR),
-        batch_bytes=max(one.batch_size, EVAL_BATCH)
-        * (bytes_of(batch.inputs) // one.batch_size),
+        batch_bytes=max(one.batch_size, EVAL_BATCH) * bytes_of_one(batch),
     )
 
 

@@ -24,8 +24,8 @@ def own_copy(arrays: Any, number: Any) -> Any:
     """
     # A compiler drops a select between equal sides. But vmap has given both sides the
     # axis of the condition by then, which is the axis of the models.
-    either = jnp.asarray(number) >= 0
-    return jax.tree.map(lambda x: jax.lax.select_n(either, x, x), arrays)
+    condition = jnp.asarray(number) >= 0
+    return jax.tree.map(lambda x: jax.lax.select_n(condition, x, x), arrays)
 
 
 def own_batch(batch: Dataset, number: Any) -> Dataset:

@@ -163,7 +163,7 @@ def means(built: Recipe, found: Any, dataset: Dataset | Part) -> Metrics:
     if not built.metrics:
         return means
     known = own_copy((labels(dataset), weights(dataset)), values["loss"][0])
-    return means | _of_the_set(built, outputs, *known)
+    return means | _of_the_set(built, outputs, known)
 
 
 def make_inference(recipe: RecipeFunction) -> Callable[[Any, Any, Any, Dataset], Any]:
@@ -219,19 +219,18 @@ def _error(recipe: Recipe, outputs: jax.Array, batch: Dataset) -> jax.Array:
     return per_example(error_of(recipe), found, batch.labels, batch.weights)
 
 
-def _of_the_set(recipe: Recipe, outputs: Any, labels: Any, weights: Any) -> Metrics:
+def _of_the_set(recipe: Recipe, outputs: Any, known: tuple[Any, Any]) -> Metrics:
     """Returns the recipe's own metrics of a whole set by name.
 
     Args:
         recipe: a checked one.
         outputs: of the model for all examples, `[m, ...]`.
-        labels: of the examples, `[m, ...]`.
-        weights: of the examples, `[m]`; None: 1 each.
+        known: labels of the examples, `[m, ...]`, and their weights, `[m]` or None.
     """
     found = {}
     for name, metric in recipe.metrics.items():
         with jax.default_matmul_precision(recipe.precision):
-            value = jnp.asarray(metric(outputs, labels, weights))
+            value = jnp.asarray(metric(outputs, *known))
         if value.shape != ():
             raise RecipeError(
                 f"the metric {name} gave shape {list(value.shape)}; expected one "

@@ -39,7 +39,7 @@ def test_a_member_copies_the_larger_batch_of_training_and_evaluation(
 
     many = few._replace(train=few.train[np.arange(300) % len(few.train)])
     found = outline(recipe, *partition(PLAIN), many, facts_of(many, 1))
-    assert found.batch_bytes == copied * 4 * 4  # examples, features, bytes
+    assert found.batch_bytes == copied * (4 + 1) * 4  # features and a label, bytes
 
 
 def test_metrics_of_the_whole_set_keep_the_outputs_on_the_dev_set(linear, few):
