@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -61,8 +62,8 @@ def baseline(
     if (name := _name(train.about.classes, constant, answer)) is not None:
         answer = f"{answer} ({name})"
     labels = jnp.asarray(dev.labels)
-    everywhere = jnp.broadcast_to(jnp.asarray(constant), (len(labels), *outputs))
-    errors = np.asarray(error(everywhere, labels), float)
+    everywhere = np.broadcast_to(constant, (len(labels), *outputs))
+    errors = np.asarray(jax.jit(error)(everywhere, labels), float)
     return Baseline(float(_mean(errors.reshape(len(labels), -1), dev.weights).mean()),
                     answer)  # fmt: skip
 

@@ -1,5 +1,6 @@
 """The summary of a sweep: one for the command, the page and JSON."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import jax
@@ -102,6 +103,9 @@ def summarize(
     some, metric = result.has_best(), curve_of(result.task.rank_by)
     best = int(result.ranking()[0]) if some else None
     first = None if data is None else result.first_data(data)
+    with ThreadPoolExecutor(1) as beside:  # while the errors' program is compiled
+        learned = beside.submit(_importance, result) if some and importance else None
+        errors = errors_of(result.best(), first, human_error) if some else None
     return Summary(
         kind="member" if result.num_variants == 1 else "configuration",
         count=len(result.diverged()),
@@ -111,8 +115,8 @@ def summarize(
         table=_table(result, data),
         everywhere=_everywhere(result),
         noise=_noise(result) if some and result.num_variants > 1 else None,
-        importance=_importance(result) if some and importance else None,
-        errors=errors_of(result.best(), first, human_error) if some else None,
+        importance=None if learned is None else learned.result(),
+        errors=errors,
         metric=metric,
         value=None if best is None else float(result.mean()[metric][best]),
         objectives=fronts.in_words(result) if fronts.has_several(result) else "",
