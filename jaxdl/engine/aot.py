@@ -23,6 +23,9 @@ ENVIRONMENT = {
 }
 
 
+WORKER = Path(__file__).with_name("aot_worker.py")
+
+
 class Built(NamedTuple):
     """What the compiler of a target says of a program."""
 
@@ -86,10 +89,9 @@ def compile_for(target: Target, exported: Sequence[Programs]) -> list[Programs]:
 
 def _answers(target: Target, folder: Path) -> list[dict[str, Any]]:
     """Returns what the worker says of each program of a folder."""
-    command = [sys.executable, "-m", "jaxdl.engine.aot_worker", str(folder)]
-    root = str(Path(__file__).parents[2])
-    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = os.environ | ENVIRONMENT | {"PYTHONPATH": os.pathsep.join(paths)}
+    # Of the file alone, which saves the import of jaxdl; -P: not beside its neighbors.
+    command = [sys.executable, "-P", str(WORKER), str(folder)]
+    environment = os.environ | ENVIRONMENT
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]

@@ -1,6 +1,6 @@
 """Compiles exported programs for a target, in a process that trains nothing.
 
-python -m jaxdl.engine.aot_worker FOLDER
+python -P aot_worker.py FOLDER
 
 The compiler of another platform may write to the screen, lock files or end the process,
 so it never loads into the process that asks. The folder holds `request.json` and the
