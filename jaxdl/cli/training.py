@@ -7,7 +7,7 @@ import argparse
 import json
 
 from jaxdl import runs
-from jaxdl.cli import ahead, clock, watch
+from jaxdl.cli import clock, watch
 from jaxdl.cli.cluster import crew_of
 from jaxdl.cli.output import show, tell
 from jaxdl.cli.resuming import resumed
@@ -27,12 +27,13 @@ from jaxdl.plain import to_json
 from jaxdl.searches import random
 from jaxdl.searches.rungs import start
 from jaxdl.sweeps import StartFrom, SweepResult, fit, sweep
-from jaxdl.sweeps.summary import MOST_LEARNED, Summary, errors_of, summarize
+from jaxdl.sweeps.summary import (
+    Summary,
+    errors_of,
+    seconds_of_importance,
+    summarize,
+)
 from jaxdl.train import Status
-
-# Seconds that the importance of hyperparameters takes at most, about: with its imports,
-# and for each configuration.
-IMPORTANCE, ONE_MORE = 3.0, 2e-3
 
 
 def run_sweep(options: argparse.Namespace) -> int:
@@ -49,31 +50,30 @@ def run_sweep(options: argparse.Namespace) -> int:
     if options.watch:
         _watch(options, experiment)
     deadline = clock.deadline_of(options.time, options.began)
-    with ahead.imports("sklearn.ensemble"):  # for the importance
-        result = sweep(
-            experiment.recipe,
-            space,
-            experiment.data,
-            key=options.seed,
-            members=options.members,
-            epochs=options.epochs,
-            search=options.search,
-            patience=options.patience,
-            repeats=options.repeats,
-            folds=options.folds,
-            run_dir=options.out,
-            extend=options.extend,
-            shard=options.shard,
-            keep=options.keep,
-            plan=Plan(options.block_width, max_programs=options.max_programs),
-            seconds=deadline,
-            start_from=_start(options),
-            progress=_print_progress if options.json else True,
-            crew=crew,
-        )
-    learned = min(len(result.diverged()), MOST_LEARNED)
-    fits = deadline is None or deadline.left() > IMPORTANCE + ONE_MORE * learned
-    summary = summarize(result, experiment.data, options.human_error, importance=fits)
+    result = sweep(
+        experiment.recipe,
+        space,
+        experiment.data,
+        key=options.seed,
+        members=options.members,
+        epochs=options.epochs,
+        search=options.search,
+        patience=options.patience,
+        repeats=options.repeats,
+        folds=options.folds,
+        run_dir=options.out,
+        extend=options.extend,
+        shard=options.shard,
+        keep=options.keep,
+        plan=Plan(options.block_width, max_programs=options.max_programs),
+        seconds=deadline,
+        start_from=_start(options),
+        progress=_print_progress if options.json else True,
+        crew=crew,
+    )
+    in_time = deadline is None or deadline.left() > seconds_of_importance(result)
+    given = result, experiment.data, options.human_error
+    summary = summarize(*given, importance=in_time)
     if options.json:
         _print_json("summary", summary)
     else:

@@ -49,7 +49,7 @@ def baseline(
         train: the set whose labels decide on the constant.
         dev: the set on which the error is measured.
         loss: of the recipe, which decides what labels are.
-        error: `error(outputs, labels)`, a number for each example.
+        error: `error(outputs, labels)`, a number for each example; JAX traces it.
         outputs: shape of the model's outputs for one example.
 
     Returns:
@@ -63,7 +63,10 @@ def baseline(
         answer = f"{answer} ({name})"
     labels = jnp.asarray(dev.labels)
     everywhere = np.broadcast_to(constant, (len(labels), *outputs))
-    errors = np.asarray(jax.jit(error)(everywhere, labels), float)
+    # One program, where each operation of the error would be one of its own. A function
+    # around it, since an error that is an object need not have a hash.
+    measured = jax.jit(lambda outputs, labels: error(outputs, labels))
+    errors = np.asarray(measured(everywhere, labels), float)
     return Baseline(float(_mean(errors.reshape(len(labels), -1), dev.weights).mean()),
                     answer)  # fmt: skip
 

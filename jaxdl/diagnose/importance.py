@@ -72,10 +72,10 @@ def importance(hparams: Any, scores: ArrayLike) -> Importance:
         trees.fit(table[seen], scores[seen])
         part = len(held_out) / len(scores)
         wrong = trees.predict(table[held_out]) - scores[held_out]
-        lost = np.mean(wrong**2)
+        unshuffled = np.mean(wrong**2)
         shuffled = _errors_when_shuffled(trees, table[held_out], scores[held_out])
-        increases.append(part * (shuffled - lost))
-        error += part * float(lost)
+        increases.append(part * (shuffled - unshuffled))
+        error += part * float(unshuffled)
     shares = _shares(np.sum(increases, axis=0))
     apart = np.std([_shares(fold) for fold in increases], axis=0, ddof=1)
     names, order = [*features], np.argsort(-shares, kind="stable")
@@ -141,10 +141,11 @@ def _codes(column: NDArray[Any]) -> NDArray[np.float64]:
 def _errors_when_shuffled(
     trees: Any, table: NDArray[np.float64], scores: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Returns the squared error with each column shuffled, the mean of five times.
+    """Returns the mean squared error with each column shuffled, `[columns]`.
 
     Trees take about as long for a few hundred rows as for thousands, so all columns are
-    predicted at once; scikit-learn's own function predicts them one by one.
+    predicted at once; scikit-learn's own function predicts them one by one. Tables of
+    10,000 rows and 30 columns take 72 MB.
     """
     rng, columns = np.random.default_rng(0), np.arange(table.shape[1])
     errors = []

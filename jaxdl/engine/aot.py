@@ -21,8 +21,6 @@ ENVIRONMENT = {
     "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
     "TF_CPP_MIN_LOG_LEVEL": "3",
 }
-
-
 WORKER = Path(__file__).with_name("aot_worker.py")
 
 
@@ -89,9 +87,11 @@ def compile_for(target: Target, exported: Sequence[Programs]) -> list[Programs]:
 
 def _answers(target: Target, folder: Path) -> list[dict[str, Any]]:
     """Returns what the worker says of each program of a folder."""
-    # Of the file alone, which saves the import of jaxdl; -P: not beside its neighbors.
+    # By its path, which saves the import of jaxdl. With -P the files beside it do not
+    # hide modules of the same name.
     command = [sys.executable, "-P", str(WORKER), str(folder)]
-    environment = os.environ | ENVIRONMENT
+    paths = [str(WORKER.parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = os.environ | ENVIRONMENT | {"PYTHONPATH": os.pathsep.join(paths)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]

@@ -111,19 +111,16 @@ def check(
     for text, labels in unfit.items():
         at = f" ({'; '.join(labels[:SHOWN])}{', ...' * (len(labels) > SHOWN)})"
         yield Finding(False, f"program{at if any(labels) else ''}: {text}")
-    fit = [] if unfit else chips
-    with target_findings(recipe, space, data, fit) as of_targets:
-        some = [
-            (
-                f" ({one.label})" if one.label else "",
-                prepared(
-                    BoundRecipe(recipe, one.structure, facts), one.traced, data, key
-                ),
-            )
-            for one in _spread(list(ready.values()), LOOKED)
-        ]
-        yield from _check_programs(some, len(ready), data, key)
-        yield from of_targets
+    some = [
+        (
+            f" ({one.label})" if one.label else "",
+            prepared(BoundRecipe(recipe, one.structure, facts), one.traced, data, key),
+        )
+        for one in _spread(list(ready.values()), LOOKED)
+    ]
+    yield from _check_programs(some, len(ready), data, key)
+    if chips and not unfit:
+        yield from target_findings(recipe, space, data, chips)
 
 
 def _check_programs(

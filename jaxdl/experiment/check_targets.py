@@ -5,7 +5,6 @@ runs.
 """
 
 import concurrent.futures
-import contextlib
 import traceback
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
@@ -56,21 +55,16 @@ class Program(NamedTuple):
     exported: Programs | NotCompiled
 
 
-@contextlib.contextmanager
 def target_findings(
     recipe: RecipeFunction, space: Any, data: Splits, targets: Sequence[Target]
-) -> Iterator[Iterator[Finding]]:
-    """Has the compilers of targets work in this context.
+) -> Iterator[Finding]:
+    """Yields for each target what its compiler says of every program of a space.
 
     Args:
         recipe: function from hyperparameters, and facts, to a `Recipe`.
         space: as for `sweep`.
         data: checked train, dev and test sets.
         targets: whose compilers are installed.
-
-    Yields:
-        findings: for each target what its compiler says of every program of the space;
-            the iterator waits for it.
     """
     with concurrent.futures.ThreadPoolExecutor(cores()) as pool:
         pending = []
@@ -78,19 +72,13 @@ def target_findings(
             programs = exported_programs(recipe, space, data, target, [target.platform])
             whole = [p.exported for p in programs if isinstance(p.exported, Programs)]
             pending.append((target, programs, pool.submit(compile_for, target, whole)))
-        yield _findings(pending)
-
-
-def _findings(
-    pending: list[tuple[Target, list[Program], concurrent.futures.Future]],
-) -> Iterator[Finding]:
-    for target, programs, future in pending:
-        try:
-            built = iter(future.result())
-        except NotCompiled as error:
-            yield Finding(False, f"{target.name}: {error}")
-            continue
-        yield from _of_target(target, programs, built)
+        for target, programs, future in pending:
+            try:
+                built = iter(future.result())
+            except NotCompiled as error:
+                yield Finding(False, f"{target.name}: {error}")
+                continue
+            yield from _of_target(target, programs, built)
 
 
 def _of_target(

@@ -1,6 +1,5 @@
 """The summary of a sweep: one for the command, the page and JSON."""
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import jax
@@ -31,6 +30,9 @@ from jaxdl.train.structure import by_name
 
 MOST_LEARNED = 50_000  # configurations whose importance is that of all
 LEARNED = 10_000  # configurations of which it is if there are more
+# Seconds that it takes at most, about: with its imports, and for each hyperparameter of
+# each configuration.
+IMPORTANCE, ONE_NUMBER = 3.0, 2e-4
 SHOWN = 10  # members or configurations in the table
 
 
@@ -103,9 +105,6 @@ def summarize(
     some, metric = result.has_best(), curve_of(result.task.rank_by)
     best = int(result.ranking()[0]) if some else None
     first = None if data is None else result.first_data(data)
-    with ThreadPoolExecutor(1) as beside:  # while the errors' program is compiled
-        learned = beside.submit(_importance, result) if some and importance else None
-        errors = errors_of(result.best(), first, human_error) if some else None
     return Summary(
         kind="member" if result.num_variants == 1 else "configuration",
         count=len(result.diverged()),
@@ -115,8 +114,8 @@ def summarize(
         table=_table(result, data),
         everywhere=_everywhere(result),
         noise=_noise(result) if some and result.num_variants > 1 else None,
-        importance=None if learned is None else learned.result(),
-        errors=errors,
+        importance=_importance(result) if some and importance else None,
+        errors=errors_of(result.best(), first, human_error) if some else None,
         metric=metric,
         value=None if best is None else float(result.mean()[metric][best]),
         objectives=fronts.in_words(result) if fronts.has_several(result) else "",
@@ -182,11 +181,23 @@ def importance_of(result: SweepResult) -> Importance:
     if not all((rung.until == epochs).all() for rung in result.rungs):
         raise ValueError("the search trained members for different numbers of epochs")
     hparams, scores = result.configurations(), result.scores()
-    if len(scores) > MOST_LEARNED:
+    if _learned(result) < len(scores):
         some = np.random.default_rng(0).permutation(len(scores))[:LEARNED]
         hparams = jax.tree.map(lambda column: column[some], hparams)
         scores = scores[some]
     return diagnose.importance(hparams, scores)
+
+
+def seconds_of_importance(result: SweepResult) -> float:
+    """Returns about how many seconds the importance takes at most."""
+    hparams = len(by_name(result.hparams))
+    return IMPORTANCE + ONE_NUMBER * hparams * _learned(result)
+
+
+def _learned(result: SweepResult) -> int:
+    """Returns how many configurations the importance is learned from."""
+    configurations = len(result.scores())
+    return LEARNED if configurations > MOST_LEARNED else configurations
 
 
 def _baseline(member: Member, data: Splits) -> Baseline | None:

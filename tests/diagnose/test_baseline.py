@@ -1,5 +1,7 @@
 """The constant baseline and R², against scikit-learn."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
@@ -35,6 +37,21 @@ def test_classes_have_the_most_frequent_one(weights):
     score = dummy.score(dev.inputs, dev.labels, dev.weights)
     assert found.error == pytest.approx(1 - score, abs=1e-6)
     assert found.answer == "the most frequent class"
+
+
+@dataclass  # which has no hash
+class TimesZeroOne:
+    factor: float
+
+    def __call__(self, outputs, labels):
+        return self.factor * nn.zero_one_error(outputs, labels)
+
+
+def test_an_error_may_be_an_object():
+    train, dev = sets(RANDOM.choice(3, 100, p=[0.2, 0.7, 0.1]), "plain")
+    kind = {"loss": nn.softmax_cross_entropy, "outputs": (3,)}
+    found = baseline(train, dev, error=TimesZeroOne(2.0), **kind)
+    assert found.error == pytest.approx(2 * np.mean(dev.labels != 1))
 
 
 def named(labels, classes):

@@ -5,6 +5,9 @@ import sys
 import jax
 import numpy as np
 import pytest
+from sklearn.ensemble import ExtraTreesRegressor
+from sklearn.inspection import permutation_importance
+from sklearn.model_selection import KFold
 
 import jaxdl as dl
 from jaxdl.diagnose import expected_rank, importance
@@ -59,6 +62,25 @@ def test_shares_equal_those_of_the_variance(drawn, weights, expected):
     for name, share in found.shares.items():
         assert share == pytest.approx(expected.get(name, 0), abs=0.05)
     assert 0.9 < found.explained <= 1
+
+
+def test_shares_are_those_of_scikit_learns_own_shuffles(drawn, monkeypatch):
+    """It shuffles column by column; so many times that chance is small in both."""
+    monkeypatch.setattr(sys.modules[importance.__module__], "SHUFFLES", 100)
+    few = {name: drawn[name][:60] for name in ("keep", "rate", "units")}
+    scores = np.log10(few["rate"]) / 2 + few["keep"] * (1 + few["units"] / 40)
+    table = np.stack([np.argsort(np.argsort(c)) for c in few.values()], axis=1)
+    increases = np.zeros(3)
+    for seen, rest in KFold(5, shuffle=True, random_state=0).split(table):
+        trees = ExtraTreesRegressor(50, random_state=0).fit(table[seen], scores[seen])
+        given = trees, table[rest], scores[rest]
+        kind = {"scoring": "neg_mean_squared_error", "n_repeats": 100}
+        found = permutation_importance(*given, **kind, random_state=1)
+        increases += len(rest) / 60 * found.importances_mean
+    expected = np.maximum(increases, 0) / np.maximum(increases, 0).sum()
+    shares = importance(few, scores).shares
+    for name, share in zip(few, expected, strict=True):
+        assert shares[name] == pytest.approx(share, abs=0.01)
 
 
 def test_a_joint_effect_counts_for_each_hyperparameter(drawn):

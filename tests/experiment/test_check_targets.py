@@ -125,9 +125,8 @@ def test_the_figures_of_a_target_are_those_of_the_compiler(digits, monkeypatch):
 
     monkeypatch.setattr(check_targets, "compile_for", answers)
     monkeypatch.setattr(check_targets, "version", lambda name: "1.2.3")
-    chips = [target("h200")]
-    with target_findings(small_recipe, SMALL_SPACE, digits, chips) as found:
-        (finding,) = found
+    found = [*target_findings(small_recipe, SMALL_SPACE, digits, [target("h200")])]
+    (finding,) = found
     assert finding.healthy
     assert "1 program, figures of the compiler" in finding.text
     assert "not measurements" in finding.text and "20% of the roof" in finding.text
@@ -182,7 +181,6 @@ def test_a_compiler_that_ends_is_told(monkeypatch):
 @pytest.mark.parametrize("chip", [pytest.param(c, marks=needs(c)) for c in CHIPS])
 def test_the_compiler_changes_nothing_here(chip, digits):
     before = jax.devices(), np.asarray(jnp.arange(3.0)).tolist()
-    chips = [target(chip)]
-    with target_findings(small_recipe, SMALL_SPACE, digits, chips) as found:
-        assert [finding.healthy for finding in found] == [True]
+    found = [*target_findings(small_recipe, SMALL_SPACE, digits, [target(chip)])]
+    assert [finding.healthy for finding in found] == [True]
     assert before == (jax.devices(), [0.0, 1.0, 2.0])

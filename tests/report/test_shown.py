@@ -94,8 +94,12 @@ def test_the_importance_is_that_of_a_sample(result, monkeypatch):
     monkeypatch.setattr(summary.diagnose, "importance", noted)
     monkeypatch.setattr(summary, "LEARNED", 30)
     summary.importance_of(result)
+    of_all = summary.seconds_of_importance(result)
     monkeypatch.setattr(summary, "MOST_LEARNED", 31)
     summary.importance_of(result)
     assert lengths == [32, 30]
+    numbers = len(result.hparams)
+    saved = of_all - summary.seconds_of_importance(result)
+    assert saved == pytest.approx(2 * numbers * summary.ONE_NUMBER)
     drawn = draw(FIGURES["importance"], Source(result))
     assert not re.search("at random", drawn.axes[0].get_title(loc="left"))
