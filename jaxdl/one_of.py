@@ -134,13 +134,10 @@ def select(what: str, which: OneOf, values: Sequence[Any]) -> Any:
             "for all, since a program selects one of them"
         )
 
-    def taken(*leaves):
-        chosen = leaves[0]
-        for place, leaf in enumerate(leaves[1:], 1):
-            chosen = jnp.where(which.index == place, leaf, chosen)
-        return chosen
-
-    return jax.tree.map(taken, *values)
+    taken = values[0]
+    for place, value in enumerate(values[1:], 1):
+        taken = if_chosen(which, place, value, taken)
+    return taken
 
 
 def if_chosen(which: OneOf, place: int, yes: Any, no: Any) -> Any:
