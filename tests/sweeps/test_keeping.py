@@ -187,7 +187,9 @@ def test_time_that_is_up_hides_no_weights(digits):
     cut = sweep(small, SPACE, digits, **settings, keep=1, seconds=parts(3))
     assert cut.trained().sum() == 6 and (cut.kept == cut.trained()).all()
     whole = sweep(small, SPACE, digits, **settings, seconds=parts(3))
-    for i in np.flatnonzero(cut.trained()):
+    both = cut.trained() & whole.trained()  # which block comes too late is open
+    assert both.sum() >= 4
+    for i in np.flatnonzero(both):
         assert_same_member(cut.member(i), whole.member(i))
 
 
