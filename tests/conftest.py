@@ -10,26 +10,28 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+import jax
+import pytest
+
+import jaxdl as dl
+from jaxdl import nn, optim
+from jaxdl.engine import crew
+from jaxdl.loader import silence_loader
+from jaxdl.train import compiled
+from tests import small
+
 if "PYTEST_XDIST_WORKER" not in os.environ:  # a worker has it from its parent
+    silence_loader("cpu")
     PROGRAMS = tempfile.TemporaryDirectory(prefix="jaxdl-tests-")
-    os.environ |= {
+    os.environ |= {  # for the processes that tests start
         "JAX_COMPILATION_CACHE_DIR": PROGRAMS.name,
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        "TF_CPP_MIN_LOG_LEVEL": "3",  # see jaxdl/compilation_cache.py
+        "TF_CPP_MIN_LOG_LEVEL": "3",  # see jaxdl/loader.py
     }
-
-import jax  # noqa: E402
-
+    jax.config.update("jax_compilation_cache_dir", PROGRAMS.name)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 jax.config.update("jax_num_cpu_devices", 2)
 jax.config.update("jax_numpy_rank_promotion", "raise")
-
-import pytest  # noqa: E402
-
-import jaxdl as dl  # noqa: E402
-from jaxdl import nn, optim  # noqa: E402
-from jaxdl.engine import crew  # noqa: E402
-from jaxdl.train import compiled  # noqa: E402
-from tests import small  # noqa: E402
 
 
 class Hparams(NamedTuple):

@@ -72,8 +72,9 @@ def run_sweep(options: argparse.Namespace) -> int:
         crew=crew,
     )
     in_time = deadline is None or deadline.left() > seconds_of_importance(result)
-    given = result, experiment.data, options.human_error
-    summary = summarize(*given, importance=in_time)
+    summary = summarize(
+        result, experiment.data, options.human_error, importance=in_time
+    )
     if options.json:
         _print_json("summary", summary)
     else:

@@ -63,10 +63,10 @@ def baseline(
         answer = f"{answer} ({name})"
     labels = jnp.asarray(dev.labels)
     everywhere = np.broadcast_to(constant, (len(labels), *outputs))
-    # One program, where each operation of the error would be one of its own. A function
-    # around it, since an error that is an object need not have a hash.
-    measured = jax.jit(lambda outputs, labels: error(outputs, labels))
-    errors = np.asarray(measured(everywhere, labels), float)
+    # Without jit each operation of the error would be a program. The lambda is for an
+    # error that is an object without a hash, which jit refuses.
+    measure = jax.jit(lambda z, y: error(z, y))
+    errors = np.asarray(measure(everywhere, labels), float)
     return Baseline(float(_mean(errors.reshape(len(labels), -1), dev.weights).mean()),
                     answer)  # fmt: skip
 

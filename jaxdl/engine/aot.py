@@ -88,7 +88,8 @@ def compile_for(target: Target, exported: Sequence[Programs]) -> list[Programs]:
 def _answers(target: Target, folder: Path) -> list[dict[str, Any]]:
     """Returns what the worker says of each program of a folder."""
     # By its path, which saves the import of jaxdl. With -P the files beside it do not
-    # hide modules of the same name.
+    # hide modules of the same name. JAX may lie beside jaxdl, in a folder that only
+    # this process looks into.
     command = [sys.executable, "-P", str(WORKER), str(folder)]
     paths = [str(WORKER.parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = os.environ | ENVIRONMENT | {"PYTHONPATH": os.pathsep.join(paths)}

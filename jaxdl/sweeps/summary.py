@@ -30,8 +30,8 @@ from jaxdl.train.structure import by_name
 
 MOST_LEARNED = 50_000  # configurations whose importance is that of all
 LEARNED = 10_000  # configurations of which it is if there are more
-# Seconds that it takes at most, about: with its imports, and for each hyperparameter of
-# each configuration.
+# Seconds that the importance takes at most, about: with its imports, and further ones
+# for each hyperparameter of each configuration.
 IMPORTANCE, ONE_NUMBER = 3.0, 2e-4
 SHOWN = 10  # members or configurations in the table
 
@@ -181,8 +181,8 @@ def importance_of(result: SweepResult) -> Importance:
     if not all((rung.until == epochs).all() for rung in result.rungs):
         raise ValueError("the search trained members for different numbers of epochs")
     hparams, scores = result.configurations(), result.scores()
-    if _learned(result) < len(scores):
-        some = np.random.default_rng(0).permutation(len(scores))[:LEARNED]
+    if (m := _learned(result)) < len(scores):
+        some = np.random.default_rng(0).permutation(len(scores))[:m]
         hparams = jax.tree.map(lambda column: column[some], hparams)
         scores = scores[some]
     return diagnose.importance(hparams, scores)

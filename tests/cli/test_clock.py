@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from jaxdl.cli import clock
+from jaxdl.sweeps import summary
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,3 +44,13 @@ def test_a_sweep_takes_a_time(main, linear, tmp_path):
     command = ["sweep", linear, "--members", 2, "--epochs", 2, "--block-width", 4]
     status, out, _ = main(*command, "--time", "10m", "--out", tmp_path / "run")
     assert status == 0 and "finished" in out
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(500, True), (700, False)])
+def test_an_importance_that_would_take_too_long_is_left_out(
+    main, linear, monkeypatch, seconds, told
+):
+    monkeypatch.setattr(summary, "IMPORTANCE", seconds)
+    command = ["sweep", linear, "--members", 32, "--epochs", 1, "--block-width", 4]
+    status, out, _ = main(*command, "--time", "10m")
+    assert status == 0 and ("what the dev error depended on" in out) == told
