@@ -57,7 +57,7 @@ def make_start(
 
     def start(traced, key, counts):
         built = build(*bound(traced, counts))
-        train_state = init_built(built, key, in_shape)
+        train_state, _ = init_built(built, key, in_shape)
         return _first(built, train_state, early_stopping=early_stopping)
 
     return start

@@ -38,18 +38,20 @@ def init(recipe: RecipeFunction, hp: Any, key: jax.Array, in_shape: Any) -> Trai
         key: the member's key, see `member_key`.
         in_shape: what one example is like, see `jaxdl/nn/spec.py`.
     """
-    return init_built(build(recipe, hp), key, in_shape)
+    return init_built(build(recipe, hp), key, in_shape)[0]
 
 
-def init_built(built: Recipe, key: jax.Array, in_shape: Any) -> TrainState:
+def init_built(built: Recipe, key: jax.Array, in_shape: Any) -> tuple[TrainState, Any]:
     """Returns the state before the first step of a recipe that is built, see `init`.
+
+    The second result is the shape of the model's outputs for one example.
 
     Raises:
         RecipeError: the model has integers among its parameters.
     """
-    params, state, _ = built.model.init(jax.random.fold_in(key, INIT), in_shape)
+    params, state, out_shape = built.model.init(jax.random.fold_in(key, INIT), in_shape)
     _check_floats(params)
-    return init_from(built, key, params, state)
+    return init_from(built, key, params, state), out_shape
 
 
 def init_from(built: Recipe, key: jax.Array, params: Any, state: Any) -> TrainState:

@@ -73,8 +73,8 @@ def trace(
     def start(traced, key, counts):
         recipe, hp = bound(traced, counts)
         one = build(recipe, hp)
-        built.append((one, one.model.init(key, shape)[2]))
-        train_state = init_built(one, key, shape)
+        train_state, out_shape = init_built(one, key, shape)
+        built.append((one, out_shape))
         return train_state, eval_params(one, train_state)
 
     traced_start = jax.make_jaxpr(start, return_shape=True)
