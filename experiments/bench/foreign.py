@@ -8,7 +8,7 @@ processor time, in which other work on the machine shows less. The arms take tur
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jaxdl as dl
@@ -42,46 +42,67 @@ def main() -> None:
 
 
 def measurements(repeats: int) -> dict[str, Any]:
-    """Returns microseconds of a member-step of each network, one for each repeat."""
-    data = dl.data.load("digits")
-    found: dict[str, list[float]] = {name: [] for name in NETWORKS}
-    for repeat in range(1 + repeats):  # the first one compiles
-        say(f"repeat {repeat} of {repeats}")
-        for name in reversed(NETWORKS) if repeat % 2 else NETWORKS:
-            found[name].append(step_time(NETWORKS[name], data))
-    return {"times": {name: times[1:] for name, times in found.items()}}
+    return in_turn({name: of(network) for name, network in NETWORKS.items()}, repeats)
 
 
-def step_time(network: Callable[[Any], nn.Layer], data: dl.data.Splits) -> float:
-    steps = MEMBERS * (MANY - FEW) * data.steps_per_epoch(BATCH_SIZE)
-    few, many = (processor_time(network, data, epochs) for epochs in (FEW, MANY))
-    return 1e6 * (many - few) / steps
-
-
-def processor_time(
-    network: Callable[[Any], nn.Layer], data: dl.data.Splits, epochs: int
-) -> float:
-    """Returns the seconds of all processors that a sweep takes."""
+def of(network: Callable[[Any], nn.Layer]) -> Callable[[Any], dl.Recipe]:
+    """Returns the recipe of a network."""
 
     def recipe(hp):
         model, optimizer = network(hp["keep_prob"]), optim.adam(hp["rate"])
         loss = nn.softmax_cross_entropy
         return dl.Recipe(model, optimizer, loss, batch_size=BATCH_SIZE)
 
+    return recipe
+
+
+def in_turn(
+    recipes: Mapping[str, Callable[[Any], dl.Recipe]],
+    repeats: int,
+    space: Mapping[str, Any] = SPACE,
+) -> dict[str, Any]:
+    """Returns microseconds of a member-step of each recipe, one for each repeat."""
+    data = dl.data.load("digits")
+    found: dict[str, list[float]] = {name: [] for name in recipes}
+    for repeat in range(1 + repeats):  # the first one compiles
+        say(f"repeat {repeat} of {repeats}")
+        for name in reversed([*recipes]) if repeat % 2 else recipes:
+            found[name].append(step_time(recipes[name], space, data))
+    return {"times": {name: times[1:] for name, times in found.items()}}
+
+
+def step_time(
+    recipe: Callable[[Any], dl.Recipe], space: Mapping[str, Any], data: dl.data.Splits
+) -> float:
+    steps = MEMBERS * (MANY - FEW) * data.steps_per_epoch(BATCH_SIZE)
+    few, many = (processor_time(recipe, space, data, n) for n in (FEW, MANY))
+    return 1e6 * (many - few) / steps
+
+
+def processor_time(
+    recipe: Callable[[Any], dl.Recipe],
+    space: Mapping[str, Any],
+    data: dl.data.Splits,
+    epochs: int,
+) -> float:
+    """Returns the seconds of all processors that a sweep takes."""
     began = time.process_time()
-    dl.sweep(recipe, SPACE, data, key=0, members=MEMBERS, epochs=epochs, progress=False)
+    dl.sweep(recipe, space, data, key=0, members=MEMBERS, epochs=epochs, progress=False)
     return time.process_time() - began
 
 
 def markdown(record: dict[str, Any]) -> str:
-    """Returns the record as Markdown: the machine, then a table."""
+    """Returns the record as Markdown: the machine, then a table.
+
+    Speeds are beside the first of what was measured.
+    """
     lines = [
         heading(record),
         "Microseconds of processors a member-step; speeds are of one repeat.",
         "",
     ]
-    lines += [row(["network", "time", "speed beside jaxdl"]), row(["---"] * 3)]
-    base = record["times"]["jaxdl"]
+    first, base = next(iter(record["times"].items()))
+    lines += [row(["", "time", f"speed beside {first}"]), row(["---"] * 3)]
     for name, times in record["times"].items():
         speeds = [a / b for a, b in zip(base, times, strict=True)]
         lines.append(row([name, spread(times), spread(speeds)]))
