@@ -80,13 +80,18 @@ def optimizer_of(
         own = torch.optim.SGD(groups, rate, momentum=beta, dampening=beta, fused=True)
         return own, lambda step: rate
     rate, k = hp["optimizer.adam.rate"], hp["optimizer.adam.decay"]
+    own = torch.optim.Adam(groups, rate, fused=True)
+    return own, schedule_of(hp["optimizer.adam.schedule"], rate, k, steps)
+
+
+def schedule_of(name: str, rate: float, k: float, steps: int) -> Callable[[int], float]:
+    """Returns a learning rate as a function of the step, of so many in an epoch."""
     schedules = {
         "constant": lambda step: rate,
         "inverse": lambda step: rate / (1 + k * (step // steps)),
         "exponential": lambda step: rate * k ** (step / steps),
     }
-    own = torch.optim.Adam(groups, rate, fused=True)
-    return own, schedules[hp["optimizer.adam.schedule"]]
+    return schedules[name]
 
 
 @torch.no_grad()
