@@ -1,28 +1,27 @@
 """What does a choice cost? One program with all options, beside one with the first.
 
-    python -m experiments.bench.choices [--repeats 9] [--out FOLDER]
+python -m experiments.bench.choices [--repeats 6] [--out FOLDER]
 
-Digits, 256 members of 64-64-10 with batch norm, dropout and Adam, timed as `foreign`
-times them: processor time, compilation left out, the arms in turn.
+Digits, 256 members of 64-64-10 with batch norm, dropout and Adam, as `arms` times them.
 """
 
 from typing import Any
 
 import jaxdl as dl
-from experiments.bench.foreign import BATCH_SIZE, SPACE, UNITS, in_turn, markdown
+from experiments.bench import arms
 from experiments.bench.record import repeated
 from jaxdl import nn, optim
 
 ACTIVATIONS = {"relu": nn.relu, "tanh": nn.tanh, "sigmoid": nn.sigmoid}
 OPTIMIZERS = {"adam": optim.adam, "momentum": optim.momentum}
-SPACE = SPACE | {
+SPACE = arms.SPACE | {
     "activation": dl.Among(ACTIVATIONS),
     "optimizer": dl.Among([*OPTIMIZERS]),
 }
 
 
 def main() -> None:
-    repeated("choices", measurements, markdown)
+    repeated("choices", measurements, arms.markdown)
 
 
 def measurements(repeats: int) -> dict[str, Any]:
@@ -33,14 +32,15 @@ def measurements(repeats: int) -> dict[str, Any]:
         "two optimizers": lambda hp: recipe(hp, "relu", hp["optimizer"]),
         "both": lambda hp: recipe(hp, hp["activation"], hp["optimizer"]),
     }
-    return in_turn(recipes, repeats, SPACE)
+    given = {name: arms.arm(own, SPACE) for name, own in recipes.items()}
+    return arms.in_turn(given, repeats)
 
 
 def recipe(hp: Any, activation: Any, optimizer: Any) -> dl.Recipe:
     """Returns the network with an activation and an optimizer, or choices of them."""
     optimizers = {name: make(hp["rate"]) for name, make in OPTIMIZERS.items()}
     model = nn.serial(
-        nn.dense(UNITS, use_bias=False),
+        nn.dense(arms.UNITS, use_bias=False),
         nn.batch_norm(),
         nn.among(activation, ACTIVATIONS),
         nn.dropout(hp["keep_prob"]),
@@ -50,7 +50,7 @@ def recipe(hp: Any, activation: Any, optimizer: Any) -> dl.Recipe:
         model=model,
         optimizer=optim.among(optimizer, optimizers),
         loss=nn.softmax_cross_entropy,
-        batch_size=BATCH_SIZE,
+        batch_size=arms.BATCH_SIZE,
     )
 
 

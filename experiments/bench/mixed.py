@@ -60,7 +60,6 @@ def measurements(repeats: int) -> dict[str, Any]:
         for size in SIZES:
             label = f"{size.members:,} members, {size.epochs} epochs"
             with tempfile.TemporaryDirectory() as folder:
-                write(Path(folder), size.members)
                 for name in size.arms:
                     say(f"repeat {repeat + 1} of {repeats}, {label}: {name}")
                     timed = ARMS[name](Path(folder), size.members, size.epochs)
@@ -73,7 +72,8 @@ def swept(
 ) -> Timed:
     """Returns what `jaxdl sweep` took, and its training, and the best dev error.
 
-    The training is from the first report of progress to the last.
+    The training is from the first report of progress, after an epoch of a block, to the
+    last one.
 
     Args:
         file: of the experiment; its compiled programs have a cache of their own.
@@ -86,26 +86,34 @@ def swept(
     command = [sys.executable, "-m", "jaxdl", "sweep", str(file), *size, *options]
     environment = os.environ | {"XDG_CACHE_HOME": str(folder / file.stem)}
     environment.pop("JAX_COMPILATION_CACHE_DIR", None)
-    began, reports, best = time.monotonic(), [], 1.0
+    began = time.monotonic()
     with subprocess.Popen(
         [*command, "--json"], env=environment, stdout=subprocess.PIPE, text=True
     ) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            told = json.loads(line)
-            if "progress" in told:
-                reports.append(time.monotonic())
-            else:
-                best = told["summary"]["value"]
+        told = heard(process)
     seconds = time.monotonic() - began
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
-    return {"seconds": seconds, "training": reports[-1] - reports[0], "best": best}
+    return {"seconds": seconds, **told}
+
+
+def heard(process: subprocess.Popen[str]) -> Timed:
+    """Returns what the lines of a command tell: seconds of training, the best error."""
+    assert process.stdout is not None
+    told, reports = {}, []
+    for line in process.stdout:
+        message = json.loads(line)
+        if "progress" in message:
+            reports.append(time.monotonic())
+            told["training"] = reports[-1] - reports[0]
+        else:
+            told["best"] = message["summary"]["value"]
+    return told
 
 
 def torch_loop(folder: Path, members: int, epochs: int) -> Timed:
     """Returns what PyTorch took, in a process a core, which share the members."""
-    del members  # all that the folder has
+    write(folder, members)
     shares = cores()
     module = f"{__package__}.mixed_torch"
     environment = os.environ | dict.fromkeys(
@@ -126,15 +134,24 @@ def torch_loop(folder: Path, members: int, epochs: int) -> Timed:
 
 def write(folder: Path, members: int) -> None:
     """Writes what `mixed_torch` reads: the data, and the members that jaxdl draws."""
-    sets = {"train": mixed.data.train, "dev": mixed.data.dev}
-    arrays = {f"{name}_inputs": np.asarray(s.inputs) for name, s in sets.items()}
-    labels = {f"{name}_labels": np.int64(s.labels) for name, s in sets.items()}
-    np.savez(folder / "data.npz", allow_pickle=False, **arrays, **labels)
+    sets = arrays(mixed.data.train, mixed.data.dev)
+    np.savez(folder / "data.npz", allow_pickle=False, **sets)
     columns = by_name(dl.sample(jax.random.key(0), mixed.space, members))
     rows = [
-        {n: scalar(column[i]) for n, column in columns.items()} for i in range(members)
+        {name: scalar(column[i]) for name, column in columns.items()}
+        for i in range(members)
     ]
     (folder / "members.json").write_text(json.dumps(rows))
+
+
+def arrays(train: dl.data.Dataset, dev: dl.data.Dataset) -> dict[str, np.ndarray]:
+    """Returns inputs and labels of two sets, in the types that PyTorch asks for."""
+    return {
+        "train_inputs": np.asarray(train.inputs),
+        "train_labels": np.asarray(train.labels, np.int64),
+        "dev_inputs": np.asarray(dev.inputs),
+        "dev_labels": np.asarray(dev.labels, np.int64),
+    }
 
 
 ARMS: dict[str, Callable[[Path, int, int], Timed]] = {

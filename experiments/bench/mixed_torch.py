@@ -4,6 +4,9 @@
 
 It trains every SHARES-th member from number SHARE on, and prints the dev error of each
 as JSON. FOLDER has the members' hyperparameters and the data, as `mixed.write` does.
+
+Two things are PyTorch's own: the last batch of an epoch is short, where jaxdl fills it
+up, and the running moments of batch norm are uncorrected averages.
 """
 
 import json
@@ -30,23 +33,27 @@ def main(folder: Path, share: int, shares: int, epochs: int) -> None:
 
 
 def train(hp: dict[str, Any], data: dict[str, torch.Tensor], epochs: int) -> float:
-    """Returns the dev error after some epochs; after each it is evaluated."""
+    """Returns the dev error of a new model after some epochs."""
+    model = network(hp, data["train_inputs"].shape[1]).apply(start)
+    return fit(model, hp, data, epochs)
+
+
+def fit(
+    model: nn.Sequential, hp: dict[str, Any], data: dict[str, torch.Tensor], epochs: int
+) -> float:
+    """Trains a model, and returns its dev error; each epoch ends with an evaluation."""
     inputs, labels = data["train_inputs"], data["train_labels"]
-    model = network(hp, inputs.shape[1]).apply(start)
     optimizer, rate = optimizer_of(hp, model, -(-len(inputs) // BATCH_SIZE))
     criterion = nn.CrossEntropyLoss(label_smoothing=hp["smoothing"])
     error, step = 1.0, 0
     for _ in range(epochs):
         model.train()
-        total = torch.zeros(())
         for index in torch.randperm(len(inputs)).split(BATCH_SIZE):
             for group in optimizer.param_groups:
                 group["lr"] = rate(step)
             optimizer.zero_grad()
-            loss = criterion(model(inputs[index]), labels[index])
-            loss.backward()
+            criterion(model(inputs[index]), labels[index]).backward()
             optimizer.step()
-            total += loss.detach()
             step += 1
         error = error_on(model, data["dev_inputs"], data["dev_labels"])
     return error
@@ -67,7 +74,8 @@ def optimizer_of(
 ) -> tuple[torch.optim.Optimizer, Callable[[int], float]]:
     """Returns the optimizer, and its learning rate as a function of the step.
 
-    The penalty `l2 / 2m ||W||²` is a weight decay of l2 / m on the kernels.
+    The penalty `l2 / 2m ||W||²` is a weight decay of l2 / m on the kernels. PyTorch's
+    momentum leaves out the factor 1 - beta, so that its rate has it.
     """
     kernels = [layer.weight for layer in model if isinstance(layer, nn.Linear)]
     others = [
@@ -76,8 +84,9 @@ def optimizer_of(
     decay = hp["l2"] / BATCH_SIZE
     groups = [{"params": kernels, "weight_decay": decay}, {"params": others}]
     if hp["optimizer.name"] == "momentum":
-        rate, beta = hp["optimizer.momentum.rate"], hp["optimizer.momentum.beta"]
-        own = torch.optim.SGD(groups, rate, momentum=beta, dampening=beta, fused=True)
+        beta = hp["optimizer.momentum.beta"]
+        rate = hp["optimizer.momentum.rate"] * (1 - beta)
+        own = torch.optim.SGD(groups, rate, momentum=beta, fused=True)
         return own, lambda step: rate
     rate, k = hp["optimizer.adam.rate"], hp["optimizer.adam.decay"]
     own = torch.optim.Adam(groups, rate, fused=True)
