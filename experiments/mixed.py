@@ -59,10 +59,10 @@ space = Hparams(
 
 
 def recipe(hp: Hparams, facts: train.Facts) -> dl.Recipe:
-    adam, momentum = hp.optimizer.options.values()
+    own = hp.optimizer.options
     optimizers = {
-        "adam": optim.adam(rate(adam, facts)),
-        "momentum": optim.momentum(momentum.rate, beta=momentum.beta),
+        "adam": optim.adam(rate(own["adam"], facts)),
+        "momentum": optim.momentum(own["momentum"].rate, beta=own["momentum"].beta),
     }
     return network(hp, facts, optim.among(hp.optimizer.name, optimizers))
 

@@ -27,6 +27,7 @@ from experiments import mixed
 from experiments.bench.race import cores, say
 from experiments.bench.record import repeated
 from experiments.bench.table import heading, row, spread
+from jaxdl.extras import library
 from jaxdl.plain import scalar
 from jaxdl.train.structure import by_name
 
@@ -55,6 +56,7 @@ def main() -> None:
 
 def measurements(repeats: int) -> dict[str, Any]:
     """Returns what each command took in each repeat, by size and by command."""
+    library("torch", "bench", "the race")  # the arm that needs it comes last
     found: dict[str, dict[str, list[Timed]]] = {}
     for repeat in range(repeats):
         for size in SIZES:
@@ -92,8 +94,7 @@ def swept(
     ) as process:
         told = heard(process)
     seconds = time.monotonic() - began
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command)
+    check_ended(process)
     return {"seconds": seconds, **told}
 
 
@@ -128,8 +129,17 @@ def torch_loop(folder: Path, members: int, epochs: int) -> Timed:
         )
         for share in range(shares)
     ]
-    errors = [json.loads(process.communicate()[0]) for process in processes]
-    return {"seconds": time.monotonic() - began, "best": min(map(min, errors))}
+    outputs = [process.communicate()[0] for process in processes]
+    seconds = time.monotonic() - began
+    for process in processes:
+        check_ended(process)
+    return {"seconds": seconds, "best": min(min(json.loads(x)) for x in outputs)}
+
+
+def check_ended(process: subprocess.Popen[Any]) -> None:
+    """Checks that a process has ended without an error, which it has told itself."""
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, process.args)
 
 
 def write(folder: Path, members: int) -> None:
